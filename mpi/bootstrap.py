@@ -14,8 +14,8 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
-from mpi.domain.survivorship import Survivorship
-from mpi.domain.viewer import operator
+from mpi.domain.survivorship import SurvivorshipRules
+from mpi.domain.viewer import make_operator
 from mpi.matching.model.model import FILES, find_model, load_model
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine, DuckDbEngine
 from mpi.service.access.setup import create, require_secret
@@ -51,7 +51,7 @@ def open_index(settings: Settings, *, to_move: bool = False) -> Index:
 def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         info = require_secret(unit, keyed_hash)
         active = unit.configs.active()
     if active is None:
@@ -109,11 +109,11 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
     database = Database(settings.url)
     with _disposed_on_failure(database):
-        if migrate.state(database) is not migrate.SchemaState.MISSING:
+        if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
             # To bring an index that there is to this version is for who has backed it up.
             migrate.require_current(database)
         migrate.upgrade(database)
-        with database.read(operator()) as unit:
+        with database.read(make_operator()) as unit:
             if unit.configs.index() is not None:
                 place = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
                 raise ConflictError(f"there is an index already {place} to make another")
@@ -121,7 +121,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
-        key = create(database, operator(), matcher, keyed_hash, is_test=is_test)
+        key = create(database, make_operator(), matcher, keyed_hash, is_test=is_test)
         return _index(settings, database, matcher, keyed_hash, is_test=is_test), key
 
 
@@ -152,7 +152,7 @@ def load_matcher(settings: Settings, ref: str | None, *, of_any_standardizer: bo
     return compile_matcher(load_model(folder, of_any_standardizer=of_any_standardizer))
 
 
-def load_survivorship(settings: Settings) -> Survivorship:
+def load_survivorship(settings: Settings) -> SurvivorshipRules:
     """Read the rules of the golden record.
 
     Raises:
@@ -165,7 +165,7 @@ def load_survivorship(settings: Settings) -> Survivorship:
         raise SurvivorshipError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise SurvivorshipError(f"{path}: not UTF-8") from None
-    return Survivorship.parse(text, str(path))
+    return SurvivorshipRules.parse(text, str(path))
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:
@@ -242,7 +242,7 @@ def upgrade_database(settings: Settings) -> migrate.SchemaState:
     """
     database = _existing(settings)
     try:
-        if migrate.state(database) is migrate.SchemaState.MISSING:
+        if migrate.schema_state(database) is migrate.SchemaState.MISSING:
             migrate.require_current(database)
         return migrate.upgrade(database)
     finally:
@@ -257,8 +257,8 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
     """
     database = _existing(settings)
     try:
-        state = migrate.state(database)
-        return state, migrate.drift(database) if state is migrate.SchemaState.CURRENT else []
+        state = migrate.schema_state(database)
+        return state, migrate.schema_drift(database) if state is migrate.SchemaState.CURRENT else []
     finally:
         database.dispose()
 
@@ -272,9 +272,9 @@ def note_restore(settings: Settings) -> str:
     database = _existing(settings)
     try:
         migrate.require_current(database)
-        with database.read(operator()) as unit:
+        with database.read(make_operator()) as unit:
             require_secret(unit, _read_secret(settings.secret_path))
-        return begin_generation_after_restore(database, operator())
+        return begin_generation_after_restore(database, make_operator())
     finally:
         database.dispose()
 

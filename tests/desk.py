@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from mpi.domain import clock
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, questions
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
-ANN = Viewer("ann", None, ACTIONS[Role.STEWARD], None)
-BEN = Viewer("ben", None, ACTIONS[Role.STEWARD], None)
-SIS_STEWARD = Viewer("sis-steward", None, ACTIONS[Role.STEWARD], frozenset({"sis"}))
-SIS_OWNER = Viewer("sis-owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"sis"}))
-CCWIS_OWNER = Viewer("ccwis-owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+ANN = Viewer("ann", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
+BEN = Viewer("ben", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
+SIS_STEWARD = Viewer("sis-steward", None, ACTIONS_BY_ROLE[Role.STEWARD], frozenset({"sis"}))
+SIS_OWNER = Viewer("sis-owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"sis"}))
+CCWIS_OWNER = Viewer("ccwis-owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"ccwis"}))
 NOBODY = Viewer("nobody", None, frozenset(Action) - {Action.TASK_READ, Action.TASK_WORK}, None)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
-from mpi.domain.viewer import operator
-from mpi.intake.rows import SentRow
+from mpi.domain.viewer import make_operator
+from mpi.intake.rows import CanonicalRow
 from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
 from mpi.service.core import index as index_module
 from mpi.service.core.index import Index
@@ -20,13 +20,13 @@ from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage import migrate
-from mpi.storage.key_index.blocking_keys import OwnKeys
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import ReadUnit
 from tests.models import tiny_model
 
-OPERATOR = operator()
+OPERATOR = make_operator()
 _SCORERS: dict[str, Scorer] = {}
 
 
@@ -95,9 +95,9 @@ def a_child(local_id: str = "1", **changes: object) -> dict[str, object]:
     return {name: value for name, value in record.items() if value is not None}
 
 
-def rows(*records: dict[str, object]) -> list[SentRow]:
+def rows(*records: dict[str, object]) -> list[CanonicalRow]:
     """Records as the rows of a file."""
-    return [SentRow(line, None, dict(record)) for line, record in enumerate(records, 2)]
+    return [CanonicalRow(line, None, dict(record)) for line, record in enumerate(records, 2)]
 
 
 def load_rows(index, source: str, *records: dict[str, object], **options: object):
@@ -157,9 +157,9 @@ def all_that_is_stored(index) -> bytes:
     return Path(index.database.engine.url.database).read_bytes()
 
 
-def own_keys(group_id: int, *keys: int) -> OwnKeys:
+def own_keys(group_id: int, *keys: int) -> PackedKeys:
     """Keys of one record, as they are stored."""
-    return OwnKeys(group_id, np.array(keys, AS_STORED).tobytes())
+    return PackedKeys(group_id, np.array(keys, STORED_DTYPE).tobytes())
 
 
 def all_keys(unit: ReadUnit, config_id: int) -> list[tuple[int, int]]:

@@ -97,7 +97,9 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
         app.include_router(view_as.router)
     else:
         sign_in.install(app)
-    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, dispatcher=FastPathDispatcher(fast_path_routers))
+    app.add_middleware(
+        RequestMiddleware, metrics=app.state.metrics, dispatcher=FastPathDispatcher(fast_path_routers)
+    )
     return app
 
 

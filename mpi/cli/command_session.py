@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mpi.cli.exit_codes import Interrupted
 from mpi.cli.interrupts import undone_by_interrupt
 from mpi.domain.errors import InputError
-from mpi.domain.viewer import Viewer, operator
+from mpi.domain.viewer import Viewer, make_operator
 
 if TYPE_CHECKING:
     from mpi.config import Settings
@@ -65,6 +65,6 @@ def opened(*, to_move: bool = False) -> Iterator[CommandSession]:
     gc.enable()
     with undone_by_interrupt(index.database):
         try:
-            yield CommandSession(settings, index, operator())
+            yield CommandSession(settings, index, make_operator())
         finally:
             index.database.dispose()

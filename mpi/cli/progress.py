@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 if TYPE_CHECKING:
     from mpi.intake.reader import FileRows
-    from mpi.intake.rows import RejectedRow, SentRow
+    from mpi.intake.rows import RejectedRow, CanonicalRow
 
 
 PATIENCE_SECONDS = 2.0
@@ -37,7 +37,7 @@ def shown_progress() -> Iterator[Report]:
         bars.progress.stop()
 
 
-def watched(rows: FileRows, report: Report) -> Iterator[SentRow | RejectedRow]:
+def watched(rows: FileRows, report: Report) -> Iterator[CanonicalRow | RejectedRow]:
     """The rows of a file, telling how much of it has been read."""
     for number, row in enumerate(rows):
         if number % _ROWS_A_LOOK == 0:

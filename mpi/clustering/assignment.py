@@ -18,7 +18,7 @@ Cluster = tuple[int, ...]
 """Canonical keys of active records, ascending."""
 
 
-class Standing(StrEnum):
+class HolderStatus(StrEnum):
     """Where a person stands before the plan."""
 
     ACTIVE = "active"
@@ -37,7 +37,7 @@ class Holder:
     """
 
     person: int
-    standing: Standing
+    standing: HolderStatus
     records: frozenset[int]
 
 
@@ -66,7 +66,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AssignmentPlan:
     """Who bears what after the plan.
 
     Args:
@@ -87,11 +87,11 @@ class _Proposer:
     wishes: list[Cluster] = field(default_factory=list)
 
 
-def assign(
+def assign_persons(
     clusters: Iterable[Cluster],
     history: Sequence[Holder],
     survivor: Mapping[int, SurvivorKey],
-) -> Plan:
+) -> AssignmentPlan:
     """Give each cluster the person that bears it.
 
     Args:
@@ -101,21 +101,21 @@ def assign(
     """
     ordered = sorted(clusters)
     of_record = {record: cluster for cluster in ordered for record in cluster}
-    rank = _ranking(survivor)
+    rank = _make_rank(survivor)
     borne: dict[Cluster, Holder] = {}
-    awaited = _awaited(history, of_record)
-    for standing in (Standing.ACTIVE, Standing.EMPTY):
+    awaited = _find_reserved_clusters(history, of_record)
+    for standing in (HolderStatus.ACTIVE, HolderStatus.EMPTY):
         free = [h for h in history if h.standing is standing]
-        waiting = [_Proposer(h, _wishes(h, of_record, awaited)) for h in sorted(free, key=rank)]
-        _propose(waiting, borne, rank, contest=standing)
-    _revive([h for h in history if h.standing is Standing.RETIRED], of_record, borne, rank)
+        waiting = [_Proposer(h, _list_wishes(h, of_record, awaited)) for h in sorted(free, key=rank)]
+        _run_proposals(waiting, borne, rank, contest=standing)
+    _revive_retired([h for h in history if h.standing is HolderStatus.RETIRED], of_record, borne, rank)
     kept = {holder.person for holder in borne.values()}
-    return Plan(
+    return AssignmentPlan(
         tuple(
             Assignment(
                 cluster,
                 borne[cluster].person if cluster in borne else None,
-                cluster in borne and borne[cluster].standing is Standing.RETIRED,
+                cluster in borne and borne[cluster].standing is HolderStatus.RETIRED,
             )
             for cluster in ordered
         ),
@@ -123,7 +123,7 @@ def assign(
             sorted(
                 holder.person
                 for holder in history
-                if holder.standing is not Standing.RETIRED
+                if holder.standing is not HolderStatus.RETIRED
                 and holder.person not in kept
                 and any(record in of_record for record in holder.records)
             )
@@ -131,7 +131,7 @@ def assign(
     )
 
 
-def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
+def _make_rank(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
     def rank(holder: Holder) -> _Rank:
         key = survivor.get(holder.person, SurvivorKey())
         return (key.newer, not key.open_enrollment, -key.holders, holder.person)
@@ -139,11 +139,11 @@ def _ranking(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
     return rank
 
 
-def _propose(
+def _run_proposals(
     waiting: list[_Proposer],
     borne: dict[Cluster, Holder],
     rank: Callable[[Holder], _Rank],
-    contest: Standing,
+    contest: HolderStatus,
 ) -> None:
     wishes = {proposer.holder.person: proposer for proposer in waiting}
     while waiting:
@@ -161,7 +161,7 @@ def _propose(
                 break
 
 
-def _wishes(
+def _list_wishes(
     holder: Holder, of_record: Mapping[int, Cluster], awaited: frozenset[Cluster] = frozenset()
 ) -> list[Cluster]:
     held: dict[Cluster, int] = {}
@@ -171,14 +171,14 @@ def _wishes(
     return sorted(held, key=lambda cluster: (cluster in awaited, -held[cluster], cluster))
 
 
-def _awaited(history: Iterable[Holder], of_record: Mapping[int, Cluster]) -> frozenset[Cluster]:
+def _find_reserved_clusters(history: Iterable[Holder], of_record: Mapping[int, Cluster]) -> frozenset[Cluster]:
     """Clusters that are exactly what a retired ID last held, of the records that are active."""
-    retired = (holder for holder in history if holder.standing is Standing.RETIRED)
+    retired = (holder for holder in history if holder.standing is HolderStatus.RETIRED)
     last = (tuple(sorted(r for r in holder.records if r in of_record)) for holder in retired)
     return frozenset(records for records in last if records and of_record[records[0]] == records)
 
 
-def _revive(
+def _revive_retired(
     holders: Iterable[Holder],
     of_record: Mapping[int, Cluster],
     borne: dict[Cluster, Holder],
@@ -186,6 +186,6 @@ def _revive(
 ) -> None:
     """A retired ID lives again where all its last records that are active are one cluster nobody bears."""
     for holder in sorted(holders, key=rank):
-        wishes = _wishes(holder, of_record)
+        wishes = _list_wishes(holder, of_record)
         if len(wishes) == 1 and wishes[0] not in borne:
             borne[wishes[0]] = holder

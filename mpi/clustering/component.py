@@ -17,12 +17,12 @@ from mpi.domain.weight import Thresholds
 Pair = tuple[int, int]
 """Two canonical keys, the lower first."""
 
-MAX_RECORDS = 50
+MAX_COMPONENT_RECORDS = 50
 """Above this many records a component's join weight is raised until its pieces fit."""
-RAISE_BITS = 2.0
+THRESHOLD_STEP_BITS = 2.0
 
 
-def pair(left: int, right: int) -> Pair:
+def order_pair(left: int, right: int) -> Pair:
     """The one canonical order of a pair."""
     return (left, right) if left < right else (right, left)
 
@@ -49,11 +49,11 @@ class Component:
 
     def weight(self, left: int, right: int) -> float:
         """Bits of a pair; -inf for one that was never scored (a withdrawn record's)."""
-        return self.weights.get(pair(left, right), -math.inf)
+        return self.weights.get(order_pair(left, right), -math.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class UnscoredComponent:
     """A component before its missing pairs are scored."""
 
     records: tuple[int, ...]
@@ -61,12 +61,12 @@ class Piece:
     raised: float = 0.0
 
 
-def pieces(
+def find_components(
     records: Iterable[int],
     edges: Mapping[Pair, float],
     decisions: Iterable[Decision],
     thresholds: Thresholds,
-) -> list[Piece]:
+) -> list[UnscoredComponent]:
     """Find the components of the given records.
 
     Args:
@@ -80,17 +80,17 @@ def pieces(
         Pieces in ascending order of their first record.
     """
     active = frozenset(records)
-    found: list[Piece] = []
-    for connected in _joined(active, edges, sorted(decisions), thresholds.influence_floor):
-        if len(connected.active) > MAX_RECORDS:
-            found += _raised(connected, thresholds.influence_floor, 0.0)
+    found: list[UnscoredComponent] = []
+    for connected in _connect_records(active, edges, sorted(decisions), thresholds.influence_floor):
+        if len(connected.active) > MAX_COMPONENT_RECORDS:
+            found += _split_oversized(connected, thresholds.influence_floor, 0.0)
         else:
-            found.append(Piece(connected.active, connected.decisions))
+            found.append(UnscoredComponent(connected.active, connected.decisions))
     return sorted(found, key=lambda piece: piece.records)
 
 
 @dataclass(frozen=True, slots=True)
-class _Connected:
+class _ConnectedRecords:
     """What hangs together.
 
     Args:
@@ -132,9 +132,9 @@ class Sets:
         return members
 
 
-def _joined(
+def _connect_records(
     active: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
-) -> Iterator[_Connected]:
+) -> Iterator[_ConnectedRecords]:
     """Records joined by edges and decisions. No graph is built: nearly all stand alone or in pairs."""
     sets = Sets()
     strong = [e for e, bits in edges.items() if bits >= floor and e[0] in active and e[1] in active]
@@ -146,24 +146,24 @@ def _joined(
     for decision in decisions:
         naming.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
     members = sets.listed()
-    large = {place for place, each in members.items() if len(each) > MAX_RECORDS}
+    large = {place for place, each in members.items() if len(each) > MAX_COMPONENT_RECORDS}
     inside: dict[int, dict[Pair, float]] = {place: {} for place in large}
     for edge in strong if large else ():
         if (place := sets.find(edge[0])) in large:
             inside[place][edge] = edges[edge]
     alone = active.difference(*members.values()) if members else active
-    yield from (_Connected((record,), ()) for record in alone)
+    yield from (_ConnectedRecords((record,), ()) for record in alone)
     for place, each in members.items():
         if found := tuple(sorted(active.intersection(each))):
-            yield _Connected(found, tuple(naming.get(place, ())), inside.get(place, {}))
+            yield _ConnectedRecords(found, tuple(naming.get(place, ())), inside.get(place, {}))
 
 
-def _raised(connected: _Connected, floor: float, raised: float) -> Iterator[Piece]:
+def _split_oversized(connected: _ConnectedRecords, floor: float, raised: float) -> Iterator[UnscoredComponent]:
     """The pieces of what hangs together by too many records, once the join weight is raised far enough."""
-    if len(connected.active) <= MAX_RECORDS or not connected.inside:
-        yield Piece(connected.active, connected.decisions, raised)
+    if len(connected.active) <= MAX_COMPONENT_RECORDS or not connected.inside:
+        yield UnscoredComponent(connected.active, connected.decisions, raised)
         return
-    raised += RAISE_BITS
+    raised += THRESHOLD_STEP_BITS
     members = frozenset(connected.active)
     graph = nx.Graph()
     graph.add_nodes_from(connected.active)
@@ -177,18 +177,18 @@ def _raised(connected: _Connected, floor: float, raised: float) -> Iterator[Piec
         if found := tuple(sorted(nodes & members)):
             # The edges that raising can still part, and so not those of decisions.
             inside = {
-                pair(left, right): bits
+                order_pair(left, right): bits
                 for left, right, bits in graph.edges(nodes, "weight")
                 if bits is not None
             }
-            yield from _raised(_Connected(found, _naming(connected.decisions, nodes), inside), floor, raised)
+            yield from _split_oversized(_ConnectedRecords(found, _select_decisions(connected.decisions, nodes), inside), floor, raised)
 
 
-def _naming(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:
+def _select_decisions(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:
     return tuple(d for d in decisions if any(record in nodes for group in d.groups for record in group))
 
 
-def spanning(edges: Mapping[Pair, float], place: Mapping[int, int]) -> list[Pair]:
+def find_spanning_edges(edges: Mapping[Pair, float], place: Mapping[int, int]) -> list[Pair]:
     """The fewest and heaviest edges that still join every two pieces that any edges join (Kruskal, 1956).
 
     Args:

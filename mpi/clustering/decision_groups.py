@@ -12,7 +12,7 @@ from mpi.clustering.component import Component
 from mpi.domain.decision import Decision, DecisionKind
 
 
-class Binding:
+class DecisionGroups:
     """Groups that decisions made, over the active records of a component and the withdrawn ones they name."""
 
     def __init__(self, records: Iterable[int]) -> None:
@@ -77,15 +77,15 @@ class Binding:
         return sorted(grouped.values())
 
 
-def bind(component: Component) -> Binding:
+def apply_decisions(component: Component) -> DecisionGroups:
     """Apply the decisions in force to a component, in their order of precedence."""
-    binding = Binding(component.records)
-    ordered = sorted(component.decisions, key=lambda d: _precedence(component, d))
-    binding.suspended = tuple(decision for decision in ordered if not _apply(binding, decision))
+    binding = DecisionGroups(component.records)
+    ordered = sorted(component.decisions, key=lambda d: _rank_decision(component, d))
+    binding.suspended = tuple(decision for decision in ordered if not _apply_decision(binding, decision))
     return binding
 
 
-def _apply(binding: Binding, decision: Decision) -> bool:
+def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
     match decision.kind:
         case DecisionKind.SAME:
             return binding.hold_together(decision)
@@ -95,7 +95,7 @@ def _apply(binding: Binding, decision: Decision) -> bool:
             return True
 
 
-def _precedence(component: Component, decision: Decision) -> tuple[int, bool, float, object, int]:
+def _rank_decision(component: Component, decision: Decision) -> tuple[int, bool, float, object, int]:
     weakest = 0.0
     if decision.kind is DecisionKind.SAME:
         group = decision.groups[0]

@@ -18,23 +18,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mpi.clustering.component import Component, Pair, pair
-from mpi.clustering.decision_groups import Binding, bind
+from mpi.clustering.component import Component, Pair, order_pair
+from mpi.clustering.decision_groups import DecisionGroups, apply_decisions
 from mpi.domain.decision import Decision
 from mpi.domain.weight import Thresholds
 
-EACH_OTHER_BITS = 0.0
+SAME_PERSON_BITS = 0.0
 """Two rivals at or above this weight are probably each other, and so no ambiguity: even odds."""
 
-CAP_BITS = 20.0
+PAIR_CAP_BITS = 20.0
 """One pair counts at most this much, either way, in a mean: no single pair outvotes the rest."""
 
-_ROUNDED = 1e-6
-_FEW = 2
+_ROUNDING_BITS = 1e-6
+_MAX_RECORDS_WITHOUT_RIVAL = 2
 """Most components have no more records; of three there may be a rival."""
 
 
-class Reason(StrEnum):
+class ReviewReason(StrEnum):
     """Why a pair that weighs enough to be looked at is not linked."""
 
     BAND = "band"
@@ -46,12 +46,12 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class ReviewPair:
     """A pair for clerical review."""
 
     pair: Pair
     bits: float
-    reason: Reason
+    reason: ReviewReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Partition:
     """
 
     clusters: tuple[tuple[int, ...], ...]
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[ReviewPair, ...] = ()
     suspended: tuple[Decision, ...] = ()
 
 
@@ -76,43 +76,43 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
         component: its records, the weights of all their pairs, the decisions in force.
         thresholds: link, review and margin in bits; cohesion in mean bits.
     """
-    if not component.decisions and len(component.records) <= _FEW:
-        return _of_few(component, thresholds)
-    if all_link(component, thresholds):
+    if not component.decisions and len(component.records) <= _MAX_RECORDS_WITHOUT_RIVAL:
+        return _partition_small(component, thresholds)
+    if is_fully_linked(component, thresholds):
         return Partition((component.records,))
-    binding = bind(component)
-    clusters = _Clusters(component, binding)
-    contested: dict[Pair, Reason] = {}
+    binding = apply_decisions(component)
+    clusters = _GrowingClusters(component, binding)
+    contested: dict[Pair, ReviewReason] = {}
     link = thresholds.link + component.raised
-    edges = _strongest_first(component, link)
-    vouched = _grown(component, binding, edges, link)
+    edges = _list_link_edges(component, link)
+    vouched = _grow_uncontested(component, binding, edges, link)
     for bits, edge in edges:
-        reason = _rival(component, vouched, edge, bits, thresholds.margin) if thresholds.margin else None
+        reason = _find_rival(component, vouched, edge, bits, thresholds.margin) if thresholds.margin else None
         if reason is None and clusters.cohere(edge, thresholds.cohesion):
             clusters.join(edge)
         elif reason is not None:
             contested[edge] = reason
     return Partition(
         clusters.listed(),
-        tuple(_doubts(component, thresholds, clusters, contested)),
+        tuple(_list_review_pairs(component, thresholds, clusters, contested)),
         binding.suspended,
     )
 
 
-def _of_few(component: Component, thresholds: Thresholds) -> Partition:
+def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
     """The same for a record alone, or a pair about which nobody decided: no rival, and no other half."""
     if len(component.records) == 1:
         return Partition((component.records,))
     left, right = component.records
     bits = component.weight(left, right)
-    clipped = max(-CAP_BITS, min(CAP_BITS, bits))
+    clipped = max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
     if bits >= thresholds.link + component.raised and clipped >= thresholds.cohesion:
         return Partition((component.records,))
-    doubts = (Doubt((left, right), bits, _reason(component, thresholds, bits)),)
+    doubts = (ReviewPair((left, right), bits, _explain_uncontested(component, thresholds, bits)),)
     return Partition(((left,), (right,)), doubts if bits >= thresholds.review else ())
 
 
-def all_link(component: Component, thresholds: Thresholds) -> bool:
+def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
     """Whether each record links with every other and nobody decided: then they are one person.
 
     Every rival of an edge is probably the same person as its other end, no half is incoherent, and no pair
@@ -122,36 +122,36 @@ def all_link(component: Component, thresholds: Thresholds) -> bool:
     if component.decisions or component.opposed or len(component.weights) < count * (count - 1) // 2:
         return False
     # A mean of several may be lower than the least of them by what adding them rounds away.
-    least = max(thresholds.link + component.raised, thresholds.cohesion + _ROUNDED, EACH_OTHER_BITS)
-    return thresholds.cohesion + _ROUNDED <= CAP_BITS and min(component.weights.values()) >= least
+    least = max(thresholds.link + component.raised, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
+    return thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS and min(component.weights.values()) >= least
 
 
-def _strongest_first(component: Component, link: float) -> list[tuple[float, Pair]]:
+def _list_link_edges(component: Component, link: float) -> list[tuple[float, Pair]]:
     edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
-def _grown(
-    component: Component, binding: Binding, edges: list[tuple[float, Pair]], cohesion: float
+def _grow_uncontested(
+    component: Component, binding: DecisionGroups, edges: list[tuple[float, Pair]], cohesion: float
 ) -> "_Clusters":
     """The clusters that the edges would join if none were contested."""
-    clusters = _Clusters(component, binding)
+    clusters = _GrowingClusters(component, binding)
     for _, edge in edges:
         if clusters.cohere(edge, cohesion):
             clusters.join(edge)
     return clusters
 
 
-def _rival(
+def _find_rival(
     component: Component, vouched: "_Clusters", edge: Pair, bits: float, margin: float
-) -> Reason | None:
+) -> ReviewReason | None:
     """The reason why a rival contests the edge at either end, if one does."""
     left, right = edge
     binding = vouched.binding
     if binding.same(left, right):
         return None
     bare = edge in component.uncorroborated
-    found: Reason | None = None
+    found: ReviewReason | None = None
     for end, other in ((left, right), (right, left)):
         for rival in component.records:
             if rival in (end, other):
@@ -161,21 +161,21 @@ def _rival(
                 continue
             if binding.same(other, rival) or binding.apart(end, rival):
                 continue
-            if not (bare and pair(other, rival) in component.opposed) and (
-                component.weight(other, rival) >= EACH_OTHER_BITS
+            if not (bare and order_pair(other, rival) in component.opposed) and (
+                component.weight(other, rival) >= SAME_PERSON_BITS
                 or (vouched.together(end, rival) and vouched.together(other, rival))
             ):
                 continue
             if rival_bits < bits + margin:
-                return Reason.AMBIGUOUS
-            found = Reason.SECOND_BEST
+                return ReviewReason.AMBIGUOUS
+            found = ReviewReason.SECOND_BEST
     return found
 
 
-class _Clusters:
+class _GrowingClusters:
     """Clusters while they grow, starting from the groups that decisions hold together."""
 
-    def __init__(self, component: Component, binding: Binding) -> None:
+    def __init__(self, component: Component, binding: DecisionGroups) -> None:
         self._component = component
         self.binding = binding
         self._members = {group[0]: list(group) for group in binding.groups}
@@ -195,7 +195,7 @@ class _Clusters:
                 if self.binding.apart(left, right):
                     return False
                 bits = self._component.weight(left, right)
-                total += max(-CAP_BITS, min(CAP_BITS, bits))
+                total += max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
                 count += 1
         return total / count >= cohesion
 
@@ -211,22 +211,22 @@ class _Clusters:
         return tuple(sorted(tuple(members) for members in self._members.values()))
 
 
-def _doubts(
+def _list_review_pairs(
     component: Component,
     thresholds: Thresholds,
-    clusters: _Clusters,
-    contested: dict[Pair, Reason],
-) -> Iterator[Doubt]:
+    clusters: _GrowingClusters,
+    contested: dict[Pair, ReviewReason],
+) -> Iterator[ReviewPair]:
     for edge in sorted(component.weights):
         bits = component.weights[edge]
         if bits < thresholds.review or clusters.together(*edge):
             continue
-        reason = contested.get(edge) or _reason(component, thresholds, bits)
-        yield Doubt(pair(*edge), bits, reason)
+        reason = contested.get(edge) or _explain_uncontested(component, thresholds, bits)
+        yield ReviewPair(order_pair(*edge), bits, reason)
 
 
-def _reason(component: Component, thresholds: Thresholds, bits: float) -> Reason:
+def _explain_uncontested(component: Component, thresholds: Thresholds, bits: float) -> ReviewReason:
     """Why a pair that no rival contests is not linked."""
     if bits < thresholds.link:
-        return Reason.BAND
-    return Reason.OVERSIZED if bits < thresholds.link + component.raised else Reason.INCOHESIVE
+        return ReviewReason.BAND
+    return ReviewReason.OVERSIZED if bits < thresholds.link + component.raised else ReviewReason.INCOHESIVE

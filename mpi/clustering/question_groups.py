@@ -8,7 +8,7 @@ rest that fits a page is a question as it is, and of a rest that does not each p
 record.
 
 Local means that a pair which comes or goes changes no question but those near by, however much hangs together
-beyond: ``regrouped`` tells them, and asks for no other pairs. In a large state that counts, for there a good
+beyond: ``regroup_questions`` tells them, and asks for no other pairs. In a large state that counts, for there a good
 part of all pairs in doubt hang together.
 """
 
@@ -16,20 +16,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mpi.clustering.component import Pair, pair
+from mpi.clustering.component import Pair, order_pair
 
-MOST_IN_A_GRID = 12
+MAX_GRID_RECORDS = 12
 """Records of a grid: more do not fit side by side."""
-BUSY = 6
+BUSY_CANDIDATES = 6
 """Candidates from which a record is busy: of 3 to 16 what leaves the fewest questions (ADR 0062)."""
 
 _UNSIGNED = 2**64 - 1
 
-Candidates = Callable[[Collection[int]], Mapping[int, Collection[int]]]
+CandidateReader = Callable[[Collection[int]], Mapping[int, Collection[int]]]
 """All whom each of some records may be, by canonical keys; who is in no pair may be left out."""
 
 
-class Shape(StrEnum):
+class QuestionShape(StrEnum):
     """How the records of a question stand to each other."""
 
     COUPLE = "couple"
@@ -41,7 +41,7 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PairQuestion:
     """What pairs in doubt are shown as at once.
 
     Args:
@@ -50,20 +50,20 @@ class Question:
     """
 
     named_by: int
-    shape: Shape
+    shape: QuestionShape
 
     @property
     def key(self) -> str:
         """Its name, which is the same whenever the same record is asked about: ``q-`` and 16 hex digits."""
-        return key_of("q", self.named_by)
+        return format_question_key("q", self.named_by)
 
 
-def key_of(kind: str, record: int) -> str:
+def format_question_key(kind: str, record: int) -> str:
     """The name of a question: a letter of its kind, and the canonical key of the record that names it."""
     return f"{kind}-{record & _UNSIGNED:016x}"
 
 
-def by_end(pairs: Iterable[Pair]) -> dict[int, set[int]]:
+def group_candidates(pairs: Iterable[Pair]) -> dict[int, set[int]]:
     """The candidates of each record that is in some of the pairs."""
     found: dict[int, set[int]] = {}
     for left, right in pairs:
@@ -72,23 +72,23 @@ def by_end(pairs: Iterable[Pair]) -> dict[int, set[int]]:
     return found
 
 
-class Doubts:
+class ReviewPairGraph:
     """Pairs in doubt, of which no more is read than is asked for.
 
     Args:
         read: tells the candidates of records.
     """
 
-    def __init__(self, read: Candidates) -> None:
+    def __init__(self, read: CandidateReader) -> None:
         self._read = read
         self._of: dict[int, Collection[int]] = {}
-        self._parts = _Parts(self, lambda _: True)
-        self._rests = _Parts(self, self._is_rest)
+        self._parts = _BoundedComponents(self, lambda _: True)
+        self._rests = _BoundedComponents(self, self._is_rest)
 
     @classmethod
-    def of(cls, pairs: Iterable[Pair]) -> "Doubts":
+    def of(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
         """Of pairs that are all at hand."""
-        found = by_end(pairs)
+        found = group_candidates(pairs)
         return cls(lambda records: {record: found[record] for record in records if record in found})
 
     def know(self, records: Collection[int]) -> None:
@@ -109,18 +109,18 @@ class Doubts:
 
     def is_busy(self, record: int) -> bool:
         """Whether a record has so many candidates that it is a question of its own."""
-        return len(self.candidates(record)) >= BUSY
+        return len(self.candidates(record)) >= BUSY_CANDIDATES
 
-    def questions(self, pairs: Collection[Pair]) -> dict[Pair, Question]:
+    def questions(self, pairs: Collection[Pair]) -> dict[Pair, PairQuestion]:
         """The question of each of some pairs in doubt."""
         ends = {end for each in pairs for end in each}
         parts = self._parts.around(ends)
         cut = {end for end in ends if parts[end] is None}
         self.know(cut)
         rests = self._rests.around({end for end in cut if not self.is_busy(end)})
-        whole = {part: self._whole(part, self._parts) for part in _of_two_or_more(parts)}
-        left = {rest: self._whole(rest, self._rests) for rest in _of_two_or_more(rests)}
-        found: dict[Pair, Question] = {}
+        whole = {part: self._whole(part, self._parts) for part in _select_joined(parts)}
+        left = {rest: self._whole(rest, self._rests) for rest in _select_joined(rests)}
+        found: dict[Pair, PairQuestion] = {}
         for each in pairs:
             part = parts[each[0]]
             rest = None if self.is_busy(each[1]) else rests.get(each[0])
@@ -129,7 +129,7 @@ class Doubts:
             elif rest is not None:
                 found[each] = left[rest]
             else:
-                found[each] = Question(min(each, key=self._busiest_first), Shape.STAR)
+                found[each] = PairQuestion(min(each, key=self._busiest_first), QuestionShape.STAR)
         return found
 
     def near(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
@@ -140,37 +140,37 @@ class Doubts:
             turned: which of them are busy only here, or only there.
         """
         self.know(records)
-        found = {pair(record, other) for record in records for other in self.candidates(record)}
+        found = {order_pair(record, other) for record in records for other in self.candidates(record)}
         parts = self._parts.around(records)
-        found.update(*map(self._parts.pairs, _of_two_or_more(parts)))
+        found.update(*map(self._parts.pairs, _select_joined(parts)))
         cut = {record for record in records if parts[record] is None}
         beside = cut | {other for record in cut & {*turned} for other in self.candidates(record)}
         self.know(beside)
         rests = self._rests.around({record for record in beside if not self.is_busy(record)})
-        found.update(*map(self._rests.pairs, _of_two_or_more(rests)))
+        found.update(*map(self._rests.pairs, _select_joined(rests)))
         return found
 
     def _is_rest(self, record: int) -> bool | None:
         """Whether a record is not busy; None where that is not known yet."""
         candidates = self.known(record)
-        return None if candidates is None else len(candidates) < BUSY
+        return None if candidates is None else len(candidates) < BUSY_CANDIDATES
 
-    def _whole(self, records: frozenset[int], parts: "_Parts") -> Question:
+    def _whole(self, records: frozenset[int], parts: "_Parts") -> PairQuestion:
         """The question that all pairs of a few records are."""
         if len(records) == len(("one", "other")):
-            return Question(min(records), Shape.COUPLE)
+            return PairQuestion(min(records), QuestionShape.COUPLE)
         numbers = {record: sum(1 for _ in parts.beside(record)) for record in records}
         centre = min(records, key=lambda record: (-numbers[record], record))
         # Every pair counts at both its ends.
         if sum(numbers.values()) == 2 * numbers[centre]:
-            return Question(centre, Shape.STAR)
-        return Question(min(records), Shape.GRID)
+            return PairQuestion(centre, QuestionShape.STAR)
+        return PairQuestion(min(records), QuestionShape.GRID)
 
     def _busiest_first(self, record: int) -> tuple[int, int]:
         return -len(self.candidates(record)), record
 
 
-class _Parts:
+class _BoundedComponents:
     """What hangs together in no more records than fit a page.
 
     Args:
@@ -178,7 +178,7 @@ class _Parts:
         takes: which records take part; the others join nobody. None where that is not known yet.
     """
 
-    def __init__(self, doubts: Doubts, takes: Callable[[int], bool | None]) -> None:
+    def __init__(self, doubts: ReviewPairGraph, takes: Callable[[int], bool | None]) -> None:
         self._doubts = doubts
         self._takes = takes
         self._found: dict[int, frozenset[int] | None] = {}
@@ -214,7 +214,7 @@ class _Parts:
                     together.add(other)
                     waiting.append(other)
                     many = many or self._found.get(other, ()) is None
-            if many or len(together) > MOST_IN_A_GRID:
+            if many or len(together) > MAX_GRID_RECORDS:
                 self._found.update(dict.fromkeys(together))
                 return set()
         if not missing:
@@ -228,14 +228,14 @@ class _Parts:
 
     def pairs(self, part: frozenset[int]) -> set[Pair]:
         """The pairs between records of a part."""
-        return {pair(record, other) for record in part for other in self.beside(record)}
+        return {order_pair(record, other) for record in part for other in self.beside(record)}
 
 
-def _of_two_or_more(parts: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
+def _select_joined(parts: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
     return {part for part in parts.values() if part is not None and len(part) > 1}
 
 
-def regrouped(before: Doubts, after: Doubts, changed: Collection[int]) -> dict[Pair, Question]:
+def regroup_questions(before: ReviewPairGraph, after: ReviewPairGraph, changed: Collection[int]) -> dict[Pair, PairQuestion]:
     """The questions of all pairs that are another question than before, and of some that are not.
 
     Args:

@@ -15,12 +15,12 @@ def today() -> str:
     return now().date().isoformat()
 
 
-def iso(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """A moment as the index writes it: ``2026-11-24T15:04:05.123456Z``, which sorts as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def moment(text: str) -> str:
+def parse_timestamp(text: str) -> str:
     """A moment as typed, as the index writes it: a date is its first instant, no offset means UTC.
 
     Raises:
@@ -32,4 +32,4 @@ def moment(text: str) -> str:
         raise InputError(
             "as_of must be an ISO 8601 date or time, such as 2026-11-24T15:04:05Z (in a URL write + as %2B)"
         ) from None
-    return iso(read if read.tzinfo else read.replace(tzinfo=UTC))
+    return format_timestamp(read if read.tzinfo else read.replace(tzinfo=UTC))

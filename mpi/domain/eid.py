@@ -18,13 +18,13 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 TEST_MARK = "T"
 """First symbol of every ID of a test index; no production ID starts with it."""
 
-_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
-_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_SYMBOL_VALUES = {symbol: value for value, symbol in enumerate(ALPHABET)}
+_LOOKALIKE_SYMBOLS = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _LENGTH = 12
 _PRIMITIVE_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
 
 
-def _times_g(value: int) -> int:
+def _multiply_by_generator(value: int) -> int:
     value <<= 1
     return value ^ _PRIMITIVE_POLYNOMIAL if value & 0b100000 else value
 
@@ -34,35 +34,35 @@ def _multiply(left: int, right: int) -> int:
     while right:
         if right & 1:
             product ^= left
-        left = _times_g(left)
+        left = _multiply_by_generator(left)
         right >>= 1
     return product
 
 
-def _weights() -> tuple[int, ...]:
+def _compute_position_weights() -> tuple[int, ...]:
     # The check symbol itself has weight 1, so it equals the sum of the others.
     weights = [1]
     while len(weights) < _LENGTH:
-        weights.append(_times_g(weights[-1]))
+        weights.append(_multiply_by_generator(weights[-1]))
     return tuple(reversed(weights))
 
 
-_WEIGHTED = tuple(tuple(_multiply(weight, value) for value in range(32)) for weight in _weights())
+_WEIGHTED_VALUES = tuple(tuple(_multiply(weight, value) for value in range(32)) for weight in _compute_position_weights())
 """The product of each position's weight with each symbol's value: a load mints hundreds of thousands."""
 
 
-def _checksum(values: list[int]) -> int:
+def _compute_checksum(values: list[int]) -> int:
     total = 0
-    for products, value in zip(_WEIGHTED, values, strict=False):
+    for products, value in zip(_WEIGHTED_VALUES, values, strict=False):
         total ^= products[value]
     return total
 
 
-def _grouped(symbols: str) -> str:
+def _format_symbols(symbols: str) -> str:
     return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
 
 
-def mint(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> str:
+def mint_eid(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> str:
     """Make a new enterprise ID.
 
     Args:
@@ -72,10 +72,10 @@ def mint(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> 
     firsts = TEST_MARK if test else ALPHABET.replace(TEST_MARK, "")
     symbols = firsts[randbelow(len(firsts))]
     symbols += "".join(ALPHABET[randbelow(32)] for _ in range(_LENGTH - 2))
-    return _grouped(symbols + ALPHABET[_checksum([_VALUE[s] for s in symbols])])
+    return _format_symbols(symbols + ALPHABET[_compute_checksum([_SYMBOL_VALUES[s] for s in symbols])])
 
 
-def parse(text: str) -> str:
+def parse_eid(text: str) -> str:
     """Read an enterprise ID as a person might type it, into its one written form.
 
     Case, hyphens and spaces do not matter; O is read as 0, I and L as 1.
@@ -83,18 +83,18 @@ def parse(text: str) -> str:
     Raises:
         EidError: it is not an enterprise ID; the message says which rule it breaks.
     """
-    symbols = text.upper().replace("-", "").replace(" ", "").translate(_ALIKE)
+    symbols = text.upper().replace("-", "").replace(" ", "").translate(_LOOKALIKE_SYMBOLS)
     if len(symbols) != _LENGTH:
         raise EidError(
             f"an enterprise ID has {_LENGTH} letters and digits, like 7K3M-92QX-0HTV; this has {len(symbols)}"
         )
-    if any(symbol not in _VALUE for symbol in symbols):
+    if any(symbol not in _SYMBOL_VALUES for symbol in symbols):
         raise EidError("an enterprise ID has only digits and the letters A to Z without I, L, O, U")
-    if _checksum([_VALUE[symbol] for symbol in symbols]):
+    if _compute_checksum([_SYMBOL_VALUES[symbol] for symbol in symbols]):
         raise EidError("its check symbol does not fit: a letter or digit is wrong, or two are swapped")
-    return _grouped(symbols)
+    return _format_symbols(symbols)
 
 
-def is_test(eid: str) -> bool:
+def is_test_eid(eid: str) -> bool:
     """Whether the ID was minted by a test index."""
     return eid.startswith(TEST_MARK)

@@ -176,7 +176,7 @@ class StoreError(MpiError):
     code = "store-unusable"
 
 
-def raised_at(error: BaseException) -> str:
+def describe_origin(error: BaseException) -> str:
     """Where an error came from, the caller first: what may be logged, as its message may hold a value.
 
     Notes of an error of ours (PEP 678) are told too: where it came from in another process.

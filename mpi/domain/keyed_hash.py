@@ -29,7 +29,7 @@ class KeyedHash:
 
     def int64(self, domain: str, text: str) -> int:
         """A signed 64-bit integer for ``text``, as both stores' integer columns hold it."""
-        hashed = _begun(self.secret, domain, 8).copy()
+        hashed = _start_hash(self.secret, domain, 8).copy()
         hashed.update(text.encode())
         return int.from_bytes(hashed.digest(), "big", signed=True)
 
@@ -37,7 +37,7 @@ class KeyedHash:
         """The integers of many texts, each domain with its own: what a record's blocking keys are made by."""
         digests = []
         for domain, some in texts:
-            begun = _begun(self.secret, domain, 8)
+            begun = _start_hash(self.secret, domain, 8)
             for text in some:
                 hashed = begun.copy()
                 hashed.update(text.encode())
@@ -46,13 +46,13 @@ class KeyedHash:
 
     def token(self, domain: str, text: str) -> str:
         """A 128-bit hexadecimal token for ``text``."""
-        hashed = _begun(self.secret, domain, 16).copy()
+        hashed = _start_hash(self.secret, domain, 16).copy()
         hashed.update(text.encode())
         return hashed.hexdigest()
 
     def tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
         """The tokens of many texts of one domain."""
-        begun, made = _begun(self.secret, domain, 16), []
+        begun, made = _start_hash(self.secret, domain, 16), []
         for text in texts:
             hashed = begun.copy()
             hashed.update(text.encode())
@@ -61,5 +61,5 @@ class KeyedHash:
 
 
 @lru_cache(256)  # a copy costs half of taking in the key anew; there are some thirty domains
-def _begun(secret: bytes, domain: str, size: int) -> "hashlib.blake2b":
+def _start_hash(secret: bytes, domain: str, size: int) -> "hashlib.blake2b":
     return hashlib.blake2b(digest_size=size, key=secret, person=domain.encode()[:16])

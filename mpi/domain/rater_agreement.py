@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mpi.domain.sampling import Estimate, Z, share
+from mpi.domain.sampling import Estimate, NORMAL_DEVIATE_95, estimate_share
 
-Verdicts = tuple[str, str]
+VerdictPair = tuple[str, str]
 """What the one said, and what the other said of the same pair."""
 
 
@@ -31,7 +31,7 @@ class Agreement:
     kappa: Estimate | None
 
 
-def agreement(counts: Mapping[Verdicts, int]) -> Agreement:
+def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
     """Kappa of two people's verdicts.
 
     The interval is kappa ± z times the standard error of Fleiss, Cohen and Everitt (1969, Large sample
@@ -47,19 +47,19 @@ def agreement(counts: Mapping[Verdicts, int]) -> Agreement:
     if not total:
         return Agreement(0, 0, None)
     cells = {pair: count / total for pair, count in counts.items()}
-    first, second = _margins(cells)
+    first, second = _compute_marginal_shares(cells)
     by_chance = sum(held * second.get(verdict, 0.0) for verdict, held in first.items())
     if by_chance == 1.0:
         return Agreement(total, agreed, None)
     kappa = (agreed / total - by_chance) / (1 - by_chance)
     if agreed == total:
-        low = (share(agreed, total).low - by_chance) / (1 - by_chance)
+        low = (estimate_share(agreed, total).low - by_chance) / (1 - by_chance)
         return Agreement(total, agreed, Estimate(kappa, low, kappa))
-    spread = Z * math.sqrt(_variance(cells, first, second, kappa, by_chance) / total)
+    spread = NORMAL_DEVIATE_95 * math.sqrt(_compute_kappa_variance(cells, first, second, kappa, by_chance) / total)
     return Agreement(total, agreed, Estimate(kappa, max(kappa - spread, -1.0), min(kappa + spread, 1.0)))
 
 
-def _margins(cells: Mapping[Verdicts, float]) -> tuple[dict[str, float], dict[str, float]]:
+def _compute_marginal_shares(cells: Mapping[VerdictPair, float]) -> tuple[dict[str, float], dict[str, float]]:
     first: dict[str, float] = {}
     second: dict[str, float] = {}
     for (one, other), held in cells.items():
@@ -68,8 +68,8 @@ def _margins(cells: Mapping[Verdicts, float]) -> tuple[dict[str, float], dict[st
     return first, second
 
 
-def _variance(
-    cells: Mapping[Verdicts, float],
+def _compute_kappa_variance(
+    cells: Mapping[VerdictPair, float],
     first: Mapping[str, float],
     second: Mapping[str, float],
     kappa: float,

@@ -127,7 +127,7 @@ class CanonicalRecord(NamedTuple):
     Args:
         ssn_token: keyed token of a plausible SSN; None where missing or never issued.
         ssn_last4_token: keyed token of its last four digits.
-        as_of: moment the statement was true at its source, ISO 8601 UTC (``mpi.domain.clock.iso``).
+        as_of: moment the statement was true at its source, ISO 8601 UTC (``mpi.domain.clock.format_timestamp``).
     """
 
     local_id: str

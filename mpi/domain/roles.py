@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from mpi.domain.viewer import Action
 
-APPROVERS = "role:approver"
+APPROVER_ASSIGNEE = "role:approver"
 """The assignee of an escalated question. No client or account can have this name."""
 
 
@@ -17,15 +17,15 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-_STEWARD = frozenset({
+_STEWARD_ACTIONS = frozenset({
     Action.RECORD_READ, Action.PERSON_READ, Action.PERSON_SEARCH, Action.CROSSWALK_READ, Action.TASK_READ,
     Action.TASK_WORK, Action.DECISION_READ, Action.DECIDE, Action.LINK_REPORT, Action.QUALITY_READ,
     Action.DISCLOSURE_READ,
 })  # fmt: skip
 
-ACTIONS: dict[Role, frozenset[Action]] = {
-    Role.STEWARD: _STEWARD,
-    Role.APPROVER: _STEWARD | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
+ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
+    Role.STEWARD: _STEWARD_ACTIONS,
+    Role.APPROVER: _STEWARD_ACTIONS | {Action.APPROVE, Action.RECLUSTER, Action.REPORT},
     Role.SOURCE_OWNER: frozenset({
         Action.RECORD_READ, Action.QUESTION_ANSWER, Action.LINK_REPORT, Action.CONSENT,
     }),
@@ -39,14 +39,14 @@ ACTIONS: dict[Role, frozenset[Action]] = {
 An operator sees no record and no child; so not the items of a proposal either, which name both.
 """
 
-_CARE = (
+_CARE_PURPOSES = (
     "data_quality", "enrolment_coordination", "school_stability", "credit_transfer", "case_planning",
     "special_education_coordination", "court_report", "transport", "subject_access",
 )  # fmt: skip
 
-PURPOSES_OF: dict[Role, tuple[str, ...]] = {
-    Role.STEWARD: _CARE,
-    Role.APPROVER: _CARE,
+PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
+    Role.STEWARD: _CARE_PURPOSES,
+    Role.APPROVER: _CARE_PURPOSES,
     Role.SOURCE_OWNER: ("data_quality", "subject_access"),
     Role.OPERATOR: ("system_admin", "data_quality"),
 }

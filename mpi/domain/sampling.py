@@ -18,7 +18,7 @@ from random import Random
 
 MONTHLY_PAIRS = 105
 """Pairs of a monthly blind sample unless another number is given."""
-Z = 1.959963984540054
+NORMAL_DEVIATE_95 = 1.959963984540054
 """Standard normal deviate of a two-sided 95 % interval."""
 
 
@@ -32,7 +32,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedStratum:
     """What people said of the pairs drawn from one stratum.
 
     Args:
@@ -53,19 +53,19 @@ class Judged:
         return self.same + self.different
 
 
-def share(part: int, whole: int) -> Estimate:
+def estimate_share(part: int, whole: int) -> Estimate:
     """A proportion with Wilson's score interval; of nothing it is 0, somewhere between 0 and 1."""
     if not whole:
         return Estimate(0.0, 0.0, 1.0)
     found = part / whole
-    spread = Z * math.sqrt(found * (1 - found) / whole + Z**2 / (4 * whole**2))
-    centre, scale = found + Z**2 / (2 * whole), 1 + Z**2 / whole
+    spread = NORMAL_DEVIATE_95 * math.sqrt(found * (1 - found) / whole + NORMAL_DEVIATE_95**2 / (4 * whole**2))
+    centre, scale = found + NORMAL_DEVIATE_95**2 / (2 * whole), 1 + NORMAL_DEVIATE_95**2 / whole
     low = 0.0 if part == 0 else (centre - spread) / scale
     high = 1.0 if part == whole else (centre + spread) / scale
     return Estimate(found, low, high)
 
 
-def precision(linked: Sequence[Judged]) -> Estimate | None:
+def estimate_precision(linked: Sequence[JudgedStratum]) -> Estimate | None:
     """Of the linked pairs, the share that are matches; None until each stratum has a verdict, or if none is.
 
     Args:
@@ -76,25 +76,25 @@ def precision(linked: Sequence[Judged]) -> Estimate | None:
         return None
     total = sum(one.pairs for one in strata)
     weights = [one.pairs / total for one in strata]
-    shares = [share(one.same, one.judged) for one in strata]
+    shares = [estimate_share(one.same, one.judged) for one in strata]
     value = sum(weight * each.value for weight, each in zip(weights, shares, strict=True))
     # That the weights are estimates themselves: the second term of Cochran's formula 12.2.
     seen = sum(one.seen for one in strata)
     spread = sum(w * (each.value - value) ** 2 for w, each in zip(weights, shares, strict=True))
-    between = Z**2 * spread / seen * (1 - seen / max(total, seen))
+    between = NORMAL_DEVIATE_95**2 * spread / seen * (1 - seen / max(total, seen))
     below = between + sum(
-        (w * (each.value - each.low)) ** 2 * _left(one)
+        (w * (each.value - each.low)) ** 2 * _compute_unjudged_share(one)
         for w, each, one in zip(weights, shares, strata, strict=True)
     )
     above = between + sum(
-        (w * (each.high - each.value)) ** 2 * _left(one)
+        (w * (each.high - each.value)) ** 2 * _compute_unjudged_share(one)
         for w, each, one in zip(weights, shares, strata, strict=True)
     )
     return Estimate(value, max(value - math.sqrt(below), 0.0), min(value + math.sqrt(above), 1.0))
 
 
-def recall(linked: Sequence[Judged], apart: Sequence[Judged]) -> Estimate | None:
-    """Of the matches among all pairs of the strata, the share that are linked; None as for ``precision``.
+def estimate_recall(linked: Sequence[JudgedStratum], apart: Sequence[JudgedStratum]) -> Estimate | None:
+    """Of the matches among all pairs of the strata, the share that are linked; None as for ``estimate_precision``.
 
     Args:
         linked: the strata of linked pairs.
@@ -103,34 +103,34 @@ def recall(linked: Sequence[Judged], apart: Sequence[Judged]) -> Estimate | None
     strata = [one for one in (*linked, *apart) if one.pairs]
     if not strata or not all(one.judged for one in strata):
         return None
-    found, missed = _matches(linked), _matches(apart)
+    found, missed = _estimate_matches(linked), _estimate_matches(apart)
     if not found.value:
         return Estimate(0.0, 0.0, 1.0) if missed.value else None
-    low, high = _ratio(missed, found)
+    low, high = _compute_ratio_limits(missed, found)
     return Estimate(1 / (1 + missed.value / found.value), 1 / (1 + high), 1 / (1 + low))
 
 
-def _left(one: Judged) -> float:
+def _compute_unjudged_share(one: JudgedStratum) -> float:
     """The part of a stratum that nobody judged: what was judged is known, and errs no more (Cochran 2.7)."""
     return max(1 - one.judged / one.pairs, 0.0)
 
 
-def _matches(strata: Sequence[Judged]) -> Estimate:
+def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
     """How many matches strata hold together."""
     value = below = above = 0.0
     for one in strata:
         if not one.pairs:
             continue
-        part = share(one.same, one.judged)
+        part = estimate_share(one.same, one.judged)
         # A count of n that stands for the whole has a standard error of the square root of n.
-        counted = (Z * one.pairs * part.value) ** 2 / one.seen * (1 - one.seen / max(one.pairs, one.seen))
+        counted = (NORMAL_DEVIATE_95 * one.pairs * part.value) ** 2 / one.seen * (1 - one.seen / max(one.pairs, one.seen))
         value += one.pairs * part.value
-        below += (one.pairs * (part.value - part.low)) ** 2 * _left(one) + counted
-        above += (one.pairs * (part.high - part.value)) ** 2 * _left(one) + counted
+        below += (one.pairs * (part.value - part.low)) ** 2 * _compute_unjudged_share(one) + counted
+        above += (one.pairs * (part.high - part.value)) ** 2 * _compute_unjudged_share(one) + counted
     return Estimate(value, max(value - math.sqrt(below), 0.0), value + math.sqrt(above))
 
 
-def _ratio(top: Estimate, bottom: Estimate) -> tuple[float, float]:
+def _compute_ratio_limits(top: Estimate, bottom: Estimate) -> tuple[float, float]:
     """The limits of top / bottom, two independent estimates (Donner and Zou 2012, formula 9)."""
     product = top.value * bottom.value
     wide = bottom.high * (2 * bottom.value - bottom.high)
@@ -146,7 +146,7 @@ def _ratio(top: Estimate, bottom: Estimate) -> tuple[float, float]:
     return max(low, 0.0), (product + math.sqrt(max(inner, 0.0))) / narrow
 
 
-def allocate(size: int, available: Sequence[int]) -> list[int]:
+def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
     """How many to draw from each stratum: as many from each, and what one lacks from the others.
 
     Equal parts, since what is asked of each stratum is whether it is as good as its weights say.
@@ -167,7 +167,7 @@ def allocate(size: int, available: Sequence[int]) -> list[int]:
     return taken
 
 
-def numbers_drawn(seed: int, highest: int, most: int) -> list[int]:
+def draw_numbers(seed: int, highest: int, most: int) -> list[int]:
     """Numbers from 1 to ``highest``, each as likely as any other, ascending; all of them if there are few.
 
     Args:

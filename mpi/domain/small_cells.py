@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-LEAST = 10
+SMALLEST_SHOWN_COUNT = 10
 """Counts from 1 to one less are not shown to whoever may not see records."""
 
-Name = TypeVar("Name", bound=str)
+CellName = TypeVar("CellName", bound=str)
 
 
-def suppressed(cells: Mapping[Name, int], least: int = LEAST) -> dict[Name, int | None]:
+def suppress_cells(cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
     """Counts that add up to a total that is known, with None for what is not shown.
 
     Where one alone would be left out, the total would tell it: then the next smallest is left out too. A
@@ -26,18 +26,18 @@ def suppressed(cells: Mapping[Name, int], least: int = LEAST) -> dict[Name, int 
     return {name: None if name in hidden else count for name, count in cells.items()}
 
 
-def suppressed_in_parts(parts: Sequence[Mapping[Name, int]], least: int = LEAST) -> dict[Name, int | None]:
-    """Counts of which the total of each part is known besides that of all; as ``suppressed``.
+def suppress_cells_in_parts(parts: Sequence[Mapping[CellName, int]], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
+    """Counts of which the total of each part is known besides that of all; as ``suppress_cells``.
 
     Args:
         parts: counts, each of others than the rest.
         least: the smallest count that is shown.
     """
-    of_all = suppressed({name: count for part in parts for name, count in part.items()}, least)
-    in_part = {name: count for part in parts for name, count in suppressed(part, least).items()}
+    of_all = suppress_cells({name: count for part in parts for name, count in part.items()}, least)
+    in_part = {name: count for part in parts for name, count in suppress_cells(part, least).items()}
     return {name: None if in_part[name] is None else count for name, count in of_all.items()}
 
 
-def shown(count: int, least: int = LEAST) -> int | None:
+def shown(count: int, least: int = SMALLEST_SHOWN_COUNT) -> int | None:
     """A count by itself; None where it is too small to be shown."""
     return None if 0 < count < least else count

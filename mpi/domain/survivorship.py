@@ -14,22 +14,22 @@ from typing import Any, Self
 
 from mpi.domain.errors import SurvivorshipError
 
-STEWARD = "steward"
+STEWARD_SOURCE_KIND = "steward"
 """Kind of the one source whose records are stewards' corrections; they stand before every other value."""
 
-ONE = (
+SINGLE_VALUE_ATTRIBUTES = (
     "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date", "sex", "birth_place",
     "multiple_birth", "phone", "email", "ethnicity", "death_date",
 )  # fmt: skip
 """Attributes of which one value stands. ``birth_place`` is its city, state and country, of one record."""
 
-EVERY = (
+MULTI_VALUE_ATTRIBUTES = (
     "other_names", "previous_birth_dates", "identifiers", "addresses", "guardians", "household_ids",
     "enrollments", "placements", "race", "flags",
 )  # fmt: skip
 """Attributes of which every value stands, each with the records that state it, current ones first."""
 
-KINDS = ("state_id", "ccwis", "sis", "other")
+SOURCE_KINDS = ("state_id", "ccwis", "sis", "other")
 """Kinds of sources that a survivorship file may trust."""
 
 
@@ -42,11 +42,11 @@ class Criterion(StrEnum):
     COMPLETENESS = "completeness"
 
 
-class Rule(StrEnum):
+class SelectionReason(StrEnum):
     """Why a value stands.
 
     ``only``: no other record states any; ``agreed``: all that do state the same; ``correction``: a steward
-    said so; ``every``: all values of this attribute stand; ``key``: nothing told them apart but the canonical
+    said so; ``choose_all_values``: all values of this attribute stand; ``key``: nothing told them apart but the canonical
     key. The others are the criterion that left this value alone.
     """
 
@@ -62,7 +62,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatedValue:
     """One value as one record states it.
 
     Args:
@@ -99,7 +99,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SurvivingValue:
     """A value that stands.
 
     Args:
@@ -109,14 +109,14 @@ class Chosen:
         others: other values, in the order in which they would stand if this one were not there.
     """
 
-    said: Said
-    rule: Rule
-    agreeing: tuple[Said, ...] = ()
-    others: tuple[Said, ...] = ()
+    said: StatedValue
+    rule: SelectionReason
+    agreeing: tuple[StatedValue, ...] = ()
+    others: tuple[StatedValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class SourceTrust:
     """How far sources are trusted: the higher the more, 0 for those that are not named.
 
     Args:
@@ -127,13 +127,13 @@ class Trust:
     kinds: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, said: Said) -> int:
+    def of(self, said: StatedValue) -> int:
         """How far the source of a value is trusted."""
         return self.sources.get(said.source, self.kinds.get(said.kind, 0))
 
-    def with_own(self, own: "Trust") -> "Trust":
+    def with_own(self, own: "SourceTrust") -> "SourceTrust":
         """The same with what one attribute says of its own."""
-        return Trust({**self.kinds, **own.kinds}, {**self.sources, **own.sources})
+        return SourceTrust({**self.kinds, **own.kinds}, {**self.sources, **own.sources})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,9 @@ class AttributeRule:
     """How the value of one attribute is chosen: criteria in order, and the trust that it reckons with."""
 
     by: tuple[Criterion, ...]
-    trust: Trust = Trust()
+    trust: SourceTrust = SourceTrust()
 
-    def rank(self, criterion: Criterion, said: Said) -> tuple[int, str]:
+    def rank(self, criterion: Criterion, said: StatedValue) -> tuple[int, str]:
         """How a value stands by one criterion; the higher is preferred."""
         match criterion:
             case Criterion.TRUST:
@@ -157,11 +157,11 @@ class AttributeRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Survivorship:
+class SurvivorshipRules:
     """The rules of an index.
 
     Args:
-        rules: by attribute; every one of ``ONE`` and ``EVERY`` has one.
+        rules: by attribute; every one of ``SINGLE_VALUE_ATTRIBUTES`` and ``MULTI_VALUE_ATTRIBUTES`` has one.
         verifying: systems of identifiers that are issued on proof of who a child is: a record that bears one
             has had its name and birth date checked.
     """
@@ -180,24 +180,24 @@ class Survivorship:
         Raises:
             SurvivorshipError: it is no TOML, lacks something, or says what cannot be; names line and key.
         """
-        return cls(*_File(name, text).read())
+        return cls(*_SurvivorshipParser(name, text).read())
 
 
-def choose(said: Iterable[Said], rule: AttributeRule) -> Chosen | None:
+def choose_value(said: Iterable[StatedValue], rule: AttributeRule) -> SurvivingValue | None:
     """The value that stands; None where none is stated."""
-    ranked = _ranked(said, rule)
+    ranked = _rank_values(said, rule)
     if not ranked:
         return None
     first = ranked[0]
-    return Chosen(
+    return SurvivingValue(
         first,
-        _why(ranked, rule),
+        _find_selection_reason(ranked, rule),
         tuple(sorted((s for s in ranked[1:] if s.same == first.same), key=lambda each: each.key)),
         tuple(each for each in ranked if each.same != first.same),
     )
 
 
-def every(said: Iterable[Said], rule: AttributeRule, day: str) -> tuple[Chosen, ...]:
+def choose_all_values(said: Iterable[StatedValue], rule: AttributeRule, day: str) -> tuple[SurvivingValue, ...]:
     """Every value, each as the record states it that the rule prefers; those of the day first, latest first.
 
     Args:
@@ -205,44 +205,44 @@ def every(said: Iterable[Said], rule: AttributeRule, day: str) -> tuple[Chosen, 
         rule: of the attribute.
         day: today, ``YYYY-MM-DD``.
     """
-    alike: dict[str, list[Said]] = {}
+    alike: dict[str, list[StatedValue]] = {}
     for each in said:
         alike.setdefault(each.same, []).append(each)
     chosen = []
     for values in alike.values():
-        first, *rest = _ranked(values, rule)
-        chosen.append(Chosen(first, Rule.EVERY, tuple(sorted(rest, key=lambda each: (each.key, each.place)))))
+        first, *rest = _rank_values(values, rule)
+        chosen.append(SurvivingValue(first, SelectionReason.EVERY, tuple(sorted(rest, key=lambda each: (each.key, each.place)))))
     chosen.sort(key=lambda one: (one.said.key, one.said.place))
     chosen.sort(key=lambda one: (one.said.begin or "", one.said.as_of), reverse=True)
     return tuple(sorted(chosen, key=lambda one: not one.said.is_current(day)))
 
 
-def _ranked(said: Iterable[Said], rule: AttributeRule) -> list[Said]:
+def _rank_values(said: Iterable[StatedValue], rule: AttributeRule) -> list[StatedValue]:
     """Values from the one that stands on, in the order in which they would."""
     found = sorted(said, key=lambda each: (each.key, each.place))
     found.sort(key=lambda each: [rule.rank(criterion, each) for criterion in rule.by], reverse=True)
     # A later correction takes the place of an earlier one, whatever the attribute is ranked by.
-    corrections = [each for each in found if each.kind == STEWARD]
+    corrections = [each for each in found if each.kind == STEWARD_SOURCE_KIND]
     corrections.sort(key=lambda each: each.as_of, reverse=True)
-    return [*corrections, *(each for each in found if each.kind != STEWARD)]
+    return [*corrections, *(each for each in found if each.kind != STEWARD_SOURCE_KIND)]
 
 
-def _why(ranked: Sequence[Said], rule: AttributeRule) -> Rule:
+def _find_selection_reason(ranked: Sequence[StatedValue], rule: AttributeRule) -> SelectionReason:
     first = ranked[0]
-    if first.kind == STEWARD:
-        return Rule.CORRECTION
+    if first.kind == STEWARD_SOURCE_KIND:
+        return SelectionReason.CORRECTION
     left = [*ranked]
     if len({each.same for each in left}) == 1:
-        return Rule.AGREED if len(left) > 1 else Rule.ONLY
+        return SelectionReason.AGREED if len(left) > 1 else SelectionReason.ONLY
     for criterion in rule.by:
         best = rule.rank(criterion, first)
         left = [each for each in left if rule.rank(criterion, each) == best]
         if len({each.same for each in left}) == 1:
-            return Rule(criterion.value)
-    return Rule.KEY
+            return SelectionReason(criterion.value)
+    return SelectionReason.KEY
 
 
-class _File:
+class _SurvivorshipParser:
     """A survivorship file while it is read; every refusal names its line and key."""
 
     def __init__(self, name: str, text: str) -> None:
@@ -258,12 +258,12 @@ class _File:
         shared = self._trust(self._table(stated, "trust", ()), ("trust",))
         default = self._criteria(stated.get("default"), ("default",))
         attributes = self._table(stated, "attributes", ())
-        self._known(attributes, (*ONE, *EVERY), ("attributes",))
-        rules = {attribute: AttributeRule(default, shared) for attribute in (*ONE, *EVERY)}
+        self._known(attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",))
+        rules = {attribute: AttributeRule(default, shared) for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)}
         rules |= {attribute: self._rule(attribute, said, shared) for attribute, said in attributes.items()}
         return rules, frozenset(self._texts(stated.get("verifying", []), ("verifying",)))
 
-    def _rule(self, attribute: str, said: Any, shared: Trust) -> AttributeRule:  # noqa: ANN401 - TOML
+    def _rule(self, attribute: str, said: Any, shared: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML
         path = ("attributes", attribute)
         if not isinstance(said, dict):
             return AttributeRule(self._criteria(said, path), shared)
@@ -271,10 +271,10 @@ class _File:
         own = self._trust({name: value for name, value in said.items() if name != "by"}, path)
         return AttributeRule(self._criteria(said.get("by"), (*path, "by")), shared.with_own(own))
 
-    def _trust(self, said: Mapping[str, Any], path: tuple[str, ...]) -> Trust:
+    def _trust(self, said: Mapping[str, Any], path: tuple[str, ...]) -> SourceTrust:
         self._known(said, ("kinds", "sources"), path)
         kinds = self._table(said, "kinds", path)
-        self._known(kinds, KINDS, (*path, "kinds"))
+        self._known(kinds, SOURCE_KINDS, (*path, "kinds"))
         sources = self._table(said, "sources", path)
         for name, table in (("kinds", kinds), ("sources", sources)):
             for key, value in table.items():
@@ -282,7 +282,7 @@ class _File:
                     raise self._wrong(
                         "give a whole number: the higher, the more it is trusted", path, name, key
                     )
-        return Trust(kinds, sources)
+        return SourceTrust(kinds, sources)
 
     def _criteria(self, said: Any, path: tuple[str, ...]) -> tuple[Criterion, ...]:  # noqa: ANN401 - TOML
         if said is None:
@@ -321,10 +321,10 @@ class _File:
         found, depth = 0, 0
         for number, line in enumerate(self._text.splitlines(), 1):
             if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-                table = _parts(header[1])
+                table = _split_key(header[1])
                 here = table
             elif stated := re.match(r"\s*([^=#\[\]]+?)\s*=", line):
-                here = (*table, *_parts(stated[1]))
+                here = (*table, *_split_key(stated[1]))
             else:
                 continue
             if len(here) > depth and here == path[: len(here)]:
@@ -332,6 +332,6 @@ class _File:
         return found
 
 
-def _parts(key: str) -> tuple[str, ...]:
+def _split_key(key: str) -> tuple[str, ...]:
     """The parts of a dotted key; a source's code may hold a full stop and then stands in quotes."""
     return tuple((double or plain).strip() for double, plain in re.findall(r'"([^"]*)"|([^."]+)', key))

@@ -40,12 +40,12 @@ class Action(StrEnum):
     ACCOUNT_ADMIN = "account.admin"
 
 
-RESERVED = frozenset(
+RESERVED_NAMES = frozenset(
     {"operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator"}
 )
 """Names on commits that are no account and no client: the command line's, ours, and a demonstration's."""
 
-_OF_ALL_SOURCES = frozenset({Action.DISCLOSURE_READ})
+_ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ})
 """What only a client of all sources may do: that an agency asked about a child tells that it knows them."""
 
 
@@ -58,7 +58,7 @@ class SecondApprover(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OnceOnly:
+class IdempotentCall:
     """That a call must not be done twice.
 
     Args:
@@ -86,14 +86,14 @@ class Viewer:
     purpose: str | None = None
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
-    once: OnceOnly | None = field(default=None, compare=False, repr=False)
+    once: IdempotentCall | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
         """Whether records of the source exist for this viewer at all (law 7)."""
         return self.sources is None or source in self.sources
 
 
-def owns(viewer: Viewer, source: str) -> bool:
+def is_source_owner(viewer: Viewer, source: str) -> bool:
     """Whether the viewer speaks for the owner of a source: named for it, and granted to consent.
 
     Who was given all sources was given none as its owner.
@@ -101,23 +101,23 @@ def owns(viewer: Viewer, source: str) -> bool:
     return Action.CONSENT in viewer.actions and viewer.sources is not None and source in viewer.sources
 
 
-def operator(name: str = "operator") -> Viewer:
+def make_operator(name: str = "operator") -> Viewer:
     """The person at the machine's own command line, who holds the database file itself."""
     return Viewer(name, "system_admin", frozenset(Action), None)
 
 
-def permits(viewer: Viewer, action: Action) -> bool:
+def is_allowed(viewer: Viewer, action: Action) -> bool:
     """Whether the policy lets the viewer do it: for what is left out of an answer, instead of refusing it."""
-    return action in viewer.actions and (viewer.sources is None or action not in _OF_ALL_SOURCES)
+    return action in viewer.actions and (viewer.sources is None or action not in _ALL_SOURCES_ACTIONS)
 
 
-def permit(viewer: Viewer, action: Action, source: str | None = None) -> None:
+def require_permission(viewer: Viewer, action: Action, source: str | None = None) -> None:
     """Let the call pass, or raise: the policy, deny unless granted.
 
     Raises:
         AccessDenied: the client was not granted the action, or not on this source.
     """
-    if not permits(viewer, action):
+    if not is_allowed(viewer, action):
         raise AccessDenied(f"client {viewer.client!r} may not do {action.value!r}")
     if source is not None and not viewer.may_see(source):
         raise AccessDenied(f"client {viewer.client!r} has no access to this source")

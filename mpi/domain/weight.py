@@ -6,7 +6,7 @@ from enum import StrEnum
 
 WEIGHT_DECIMALS = 6
 """Weights are compared after rounding to 1e-6 bits, so that engines that agree to that agree on order."""
-HALF_A_STEP = 0.5 * 10**-WEIGHT_DECIMALS
+HALF_WEIGHT_STEP = 0.5 * 10**-WEIGHT_DECIMALS
 """Bits; a weight that is no further below a floor rounds up to it, and so is at it."""
 
 
@@ -61,7 +61,7 @@ class Thresholds:
         return Band.REVIEW if bits >= self.review else Band.NON_LINK
 
 
-def probability(bits: float) -> float:
+def compute_probability(bits: float) -> float:
     """The match probability of a weight in bits (prior included): 2**w / (1 + 2**w)."""
     if bits > 0:
         return 1 / (1 + math.pow(2, -bits))
@@ -69,6 +69,6 @@ def probability(bits: float) -> float:
     return odds / (1 + odds)
 
 
-def rounded(bits: float) -> float:
+def round_weight(bits: float) -> float:
     """The weight as it is compared and stored."""
     return round(bits, WEIGHT_DECIMALS)

@@ -11,15 +11,15 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mpi.domain.errors import FileError
-from mpi.intake.rows import RejectedRow, SentRow
-from mpi.intake.xml_stream import XmlFile, child_text
+from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.xml_stream import XmlFile, read_child_text
 
 Fields = dict[str, object]
 
 FLAG_DEFINITION = "AFCARS 2020"
 
-_TOO_LARGE = "the record is longer than a row may be"
-_HEAD = ("E1_title_iv_agency", "E2_report_date")
+_TOO_LARGE_DETAIL = "the record is longer than a row may be"
+_HEADER_ELEMENTS = ("E1_title_iv_agency", "E2_report_date")
 _SENTINEL_YEARS = ("0000", "6666", "7777", "8888", "9999")
 _SEX = {"1": "M", "2": "F"}
 _RACES = {
@@ -32,7 +32,7 @@ _RACES = {
 """Races in the words of CEDS element 001943."""
 
 _ETHNICITIES = {"0": "NotHispanic", "1": "Hispanic"}
-_ABSENT = {"12": "runaway", "13": "whereabouts_unknown"}
+_ABSENCE_TYPES = {"12": "runaway", "13": "whereabouts_unknown"}
 """Codes of E120 for a child who is not where she was placed."""
 
 
@@ -54,38 +54,38 @@ class AfcarsFile:
         """Bytes read."""
         return self._records.position
 
-    def rows(self) -> Iterator[SentRow | RejectedRow]:
+    def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
         """Yield a row for each ``record``."""
         agency, as_of = self._head()
         for record in self._records.records(frozenset(("record",))):
             if record.element is None:
-                yield RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE)
+                yield RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
             else:
-                sent = _child(record.element, agency, as_of)
-                yield SentRow(record.line, record.offset, sent)
+                sent = _read_child(record.element, agency, as_of)
+                yield CanonicalRow(record.line, record.offset, sent)
 
     def _head(self) -> tuple[str | None, str | None]:
         """The agency, and the last day of the report period."""
         found: dict[str, str | None] = {}
-        for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEAD)):
+        for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEADER_ELEMENTS)):
             if record.element is not None:
                 found[record.element.tag] = (record.element.text or "").strip() or None
-            if len(found) == len(_HEAD):
+            if len(found) == len(_HEADER_ELEMENTS):
                 break
-        return found.get(_HEAD[0]), _period_end(found.get(_HEAD[1]))
+        return found.get(_HEADER_ELEMENTS[0]), _parse_period_end(found.get(_HEADER_ELEMENTS[1]))
 
 
-def _child(record: Element, agency: str | None, as_of: str | None) -> Fields:
-    number = child_text(record, "E4_child_record_number")
+def _read_child(record: Element, agency: str | None, as_of: str | None) -> Fields:
+    number = read_child_text(record, "E4_child_record_number")
     removals = record.findall("E69_E186_removals/removal_2020")
     sent: Fields = {
         "local_id": number,
-        "birth_date": _day(child_text(record, "E5_date_of_birth")),
-        "sex": _SEX.get(child_text(record, "E6_sex") or ""),
-        "race": [race for tag, race in _RACES.items() if child_text(record, tag) == "1"],
-        "ethnicity": _ETHNICITIES.get(child_text(record, "E21_child_hispanic_latino") or ""),
-        "flags": [flag for removal in removals if (flag := _foster_care(removal))],
-        "placements": [place for removal in removals for place in _placements(removal)],
+        "birth_date": _parse_day(read_child_text(record, "E5_date_of_birth")),
+        "sex": _SEX.get(read_child_text(record, "E6_sex") or ""),
+        "race": [race for tag, race in _RACES.items() if read_child_text(record, tag) == "1"],
+        "ethnicity": _ETHNICITIES.get(read_child_text(record, "E21_child_hispanic_latino") or ""),
+        "flags": [flag for removal in removals if (flag := _read_foster_care(removal))],
+        "placements": [place for removal in removals for place in _read_placements(removal)],
         "as_of": as_of,
     }
     if agency and number:
@@ -94,36 +94,36 @@ def _child(record: Element, agency: str | None, as_of: str | None) -> Fields:
     return {name: value for name, value in sent.items() if value}
 
 
-def _foster_care(removal: Element) -> Fields | None:
-    begin = _day(child_text(removal, "E69_removal_date"))
+def _read_foster_care(removal: Element) -> Fields | None:
+    begin = _parse_day(read_child_text(removal, "E69_removal_date"))
     if begin is None:
         return None
     flag: Fields = {"population": "foster_care", "value": "Y", "definition": FLAG_DEFINITION}
-    end = _day(child_text(removal, "E153_exit_date"))
+    end = _parse_day(read_child_text(removal, "E153_exit_date"))
     return {**flag, "begin": begin, **({"end": end} if end else {})}
 
 
-def _placements(removal: Element) -> Iterator[Fields]:
+def _read_placements(removal: Element) -> Iterator[Fields]:
     """Yield the living arrangements; each ends where the next begins, the last where care ends."""
     found = removal.findall("E112_E146_living_arrangements/living_arrangement")
-    begins = [_day(child_text(place, "E112_date_living_arrangement")) for place in found]
-    ends = [*begins, _day(child_text(removal, "E153_exit_date"))][1:]
-    county = child_text(removal, "E3_local_agency")
+    begins = [_parse_day(read_child_text(place, "E112_date_living_arrangement")) for place in found]
+    ends = [*begins, _parse_day(read_child_text(removal, "E153_exit_date"))][1:]
+    county = read_child_text(removal, "E3_local_agency")
     for place, begin, end in zip(found, begins, ends, strict=True):
-        sent = {"type": _placement_type(place), "begin": begin, "end": end, "county": county}
+        sent = {"type": _read_placement_type(place), "begin": begin, "end": end, "county": county}
         yield {name: value for name, value in sent.items() if value}
 
 
-def _placement_type(place: Element) -> str:
-    if child_text(place, "E113_foster_family_home") != "1":
-        return _ABSENT.get(child_text(place, "E120_other_living_arrangement_type") or "", "other")
+def _read_placement_type(place: Element) -> str:
+    if read_child_text(place, "E113_foster_family_home") != "1":
+        return _ABSENCE_TYPES.get(read_child_text(place, "E120_other_living_arrangement_type") or "", "other")
     home = place.find("E114_E146_foster_family_home_type")
-    if child_text(home, "E117_relative_foster_family") == "1":
+    if read_child_text(home, "E117_relative_foster_family") == "1":
         return "relative_foster_home"
-    return "kin_foster_home" if child_text(home, "E119_kin_foster_family") == "1" else "foster_home"
+    return "kin_foster_home" if read_child_text(home, "E119_kin_foster_family") == "1" else "foster_home"
 
 
-def _day(text: str | None) -> str | None:
+def _parse_day(text: str | None) -> str | None:
     """``YYYY-MM-DD`` of a YYYYMMDD; None for the codes that AFCARS writes instead of a date.
 
     An impossible day keeps its parts, for the door to say so.
@@ -135,7 +135,7 @@ def _day(text: str | None) -> str | None:
     return text
 
 
-def _period_end(text: str | None) -> str | None:
+def _parse_period_end(text: str | None) -> str | None:
     """The last day of a report period that is written YYYYMM."""
     if text is None or len(text) != len("YYYYMM") or not text.isdecimal():
         return None

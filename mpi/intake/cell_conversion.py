@@ -23,7 +23,7 @@ _DIRECTIVES = {
     "%S": r"\d{2}(?:\.\d+)?",
 }
 _DIRECTIVE = re.compile(r"%.")
-_OF_LETTERS = frozenset({"%b", "%B"})
+_LETTER_DIRECTIVES = frozenset({"%b", "%B"})
 
 _POSIX_PIVOT = 69
 """POSIX strptime reads %y from 69 as 19yy, below as 20yy."""
@@ -32,7 +32,7 @@ _PLAUSIBLE_YEARS = range(1850, 2151)
 """Years that make one reading of a date likelier than another; no value is dropped for its year."""
 
 
-def text(value: object) -> str | None:
+def to_text(value: object) -> str | None:
     """A cell as text, trimmed; None where it is empty.
 
     A number without a fraction is written without one, since a nullable integer column often arrives as
@@ -45,11 +45,11 @@ def text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float | Decimal):
-        return _number(value)
-    return _moment(value) if isinstance(value, datetime) else str(value)
+        return _format_number(value)
+    return _format_timestamp(value) if isinstance(value, datetime) else str(value)
 
 
-def number(value: float | Decimal) -> object:
+def to_number(value: float | Decimal) -> object:
     """A number for the door: an integer where it has no fraction, None where it is missing, else text.
 
     By the integer the door restores leading zeros. A float that may have lost digits is left as it is, for
@@ -58,10 +58,10 @@ def number(value: float | Decimal) -> object:
     if is_inexact(value):
         return value
     integer = whole(value)
-    return text(value) if integer is None else integer
+    return to_text(value) if integer is None else integer
 
 
-def _number(value: float | Decimal) -> str | None:
+def _format_number(value: float | Decimal) -> str | None:
     if math.isnan(value):
         return None
     integer = whole(value)
@@ -70,7 +70,7 @@ def _number(value: float | Decimal) -> str | None:
     return repr(value) if isinstance(value, float) else f"{value:f}".rstrip("0")
 
 
-def _moment(value: datetime) -> str:
+def _format_timestamp(value: datetime) -> str:
     if value.tzinfo is not None:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if value.time() == datetime.min.time():
@@ -78,10 +78,10 @@ def _moment(value: datetime) -> str:
     return value.isoformat()
 
 
-def _touches_digits(one: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
+def _is_beside_digits(one: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
     """Whether digits stand right beside it, as in %Y%m%d: where one ends is told by their number alone."""
     edges = {one.start(), one.end()}
-    others = [other for other in directives if other is not one and other[0] not in _OF_LETTERS]
+    others = [other for other in directives if other is not one and other[0] not in _LETTER_DIRECTIVES]
     return any(edges & {other.start(), other.end()} for other in others)
 
 
@@ -106,7 +106,7 @@ class DateFormat:
             directive = _DIRECTIVES[found[0]]
             parts += [
                 re.escape(template[place : found.start()]),
-                directive.replace("{1,2}", "{2}") if _touches_digits(found, directives) else directive,
+                directive.replace("{1,2}", "{2}") if _is_beside_digits(found, directives) else directive,
             ]
             place = found.end()
         parts.append(re.escape(template[place:]))
@@ -135,10 +135,10 @@ class DateFormat:
         return year, month, int(parts["day"]) if "day" in parts else None
 
 
-_ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
+_ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
 
 
-def iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
+def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
     """A date written in one of the formats as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``.
 
     Of several formats that fit, the first that gives a real and plausible date; else the first that fits,
@@ -147,7 +147,7 @@ def iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
     """
     readings = [reading for form in formats if (reading := form.read(value)) is not None]
     if not readings:
-        return value if _ISO.fullmatch(value) else None
+        return value if _ISO_DATE.fullmatch(value) else None
     year, month, day = next(filter(_is_plausible, readings), readings[0])
     if month is None:
         return f"{year:04}"

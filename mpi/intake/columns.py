@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from mpi.domain.errors import MappingError
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping
 
-_NAME_LIKE = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
+_COLUMN_NAME = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
 """What a column name looks like; anything else may be a value, and is not repeated in a message."""
 
 
@@ -24,7 +24,7 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
         MappingError: columns are not accounted for, or some that the mapping needs are not there; all
             are named.
     """
-    known = columns_of(mapping)
+    known = list_columns(mapping)
     unknown = [column for column in columns if column not in known]
     if unknown and len(unknown) == len(columns):
         # Its "header" may be a row of values, which no message may repeat.
@@ -34,28 +34,28 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
         )
     problems = []
     if unknown:
-        listed = ", ".join(_described(column, columns.index(column), known) for column in unknown)
+        listed = ", ".join(_describe_column(column, columns.index(column), known) for column in unknown)
         problems.append(
             f"{mapping.name} does not account for {listed}: map each column, or list it under ignore"
         )
-    missing = list(_missing(mapping, columns)) if complete else []
+    missing = list(_iter_missing_columns(mapping, columns)) if complete else []
     if missing:
         problems.append(
             f"{mapping.name} needs {', '.join(dict.fromkeys(missing))}, which the file does not have: "
             "correct the name, or set optional = true"
         )
-    problems += _mistaken_words(mapping, columns)
+    problems += _find_mistaken_constants(mapping, columns)
     if problems:
         raise MappingError("; ".join(problems))
 
 
-def columns_of(mapping: FileMapping) -> dict[str, None]:
+def list_columns(mapping: FileMapping) -> dict[str, None]:
     """Every column that the mapping names, in its order."""
-    used = [column for names, _ in _wanted(mapping) for column in names]
+    used = [column for names, _ in _iter_used_columns(mapping) for column in names]
     return dict.fromkeys([*used, *sorted(mapping.ignore)])
 
 
-def _wanted(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _iter_used_columns(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
     """Yield the columns (any one of several names) that are used, and whether it goes without."""
     values = [] if mapping.local_id is None else [mapping.local_id]
     values += [value for _, value in mapping.fields]
@@ -69,13 +69,13 @@ def _wanted(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
         yield (column,), False
 
 
-def _missing(mapping: FileMapping, columns: Sequence[str]) -> Iterator[str]:
-    for names, optional in _wanted(mapping):
+def _iter_missing_columns(mapping: FileMapping, columns: Sequence[str]) -> Iterator[str]:
+    for names, optional in _iter_used_columns(mapping):
         if not optional and not any(name in columns for name in names):
             yield " or ".join(map(repr, names))
 
 
-def _mistaken_words(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
+def _find_mistaken_constants(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
     """Complain of words such as ``type = "X"`` that are a column's name, so meant as the column."""
     return [
         f"{mapping.name} writes {key} = {value.constant!r} in {entry.name}, which is a word there but also "
@@ -86,8 +86,8 @@ def _mistaken_words(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
     ]
 
 
-def _described(column: str, place: int, known: Iterable[str]) -> str:
-    if not _NAME_LIKE.fullmatch(column):
+def _describe_column(column: str, place: int, known: Iterable[str]) -> str:
+    if not _COLUMN_NAME.fullmatch(column):
         return f"column {place + 1}"
     names = {name.lower(): name for name in known}
     near = get_close_matches(column.lower(), names, n=1)

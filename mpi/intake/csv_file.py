@@ -14,15 +14,15 @@ from typing import BinaryIO, NamedTuple
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_FIELD, MAX_RECORD_BYTES, check_header, opened
+from mpi.intake.tabular import MAX_FIELD_CHARACTERS, MAX_RECORD_BYTES, check_header, open_binary
 
-_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+_DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536
 _MAX_RECORD_LINES = 100
 """Lines of one row: what giving up a row at its first line can make us read again."""
 
 _DETAILS = {
-    "field-too-large": f"a field is longer than {MAX_FIELD:,} characters, or the row than "
+    "field-too-large": f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters, or the row than "
     f"{MAX_RECORD_BYTES:,} bytes or {_MAX_RECORD_LINES} lines",
     "nul-byte": "the row holds a NUL byte",
     "invalid-utf8": "the row is not UTF-8; if the whole file is Windows-1252, its mapping must say "
@@ -34,29 +34,29 @@ _DETAILS = {
 }
 
 
-class _Line(NamedTuple):
+class _PhysicalLine(NamedTuple):
     number: int
     offset: int
     data: bytes | None
     """None for a line that is too long to keep."""
 
 
-class _BadLine(Exception):  # noqa: N818 - never leaves this module
+class _BadLineError(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
-class _Lines:
+class _LineReader:
     """Decoded lines for csv.reader, with a memory of the lines that the row in hand has used."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
         self._encoding = encoding
-        self._returned: deque[_Line] = deque()
+        self._returned: deque[_PhysicalLine] = deque()
         self._number = 0
         self.position = 0
-        self.used: list[_Line] = []
+        self.used: list[_PhysicalLine] = []
         self.used_bytes = 0
         self.ended = False
 
@@ -70,10 +70,10 @@ class _Lines:
             raise StopIteration
         self.used.append(line)
         if line.data is None:
-            raise _BadLine("field-too-large")
+            raise _BadLineError("field-too-large")
         self.used_bytes += len(line.data)
         if self.used_bytes > MAX_RECORD_BYTES or len(self.used) > _MAX_RECORD_LINES:
-            raise _BadLine("field-too-large")
+            raise _BadLineError("field-too-large")
         return self._decoded(line.data)
 
     def begin_row(self) -> None:
@@ -85,7 +85,7 @@ class _Lines:
         """Keep only the row's first line as read."""
         self._returned.extendleft(reversed(self.used[1:]))
 
-    def _read(self) -> _Line | None:
+    def _read(self) -> _PhysicalLine | None:
         data = self._file.readline(MAX_RECORD_BYTES + 1)
         if not data:
             return None
@@ -96,8 +96,8 @@ class _Lines:
             data = data[len(BOM) :]
         if len(data) > MAX_RECORD_BYTES:
             self._skip_rest_of_line(data)
-            return _Line(self._number, offset, None)
-        return _Line(self._number, offset, data)
+            return _PhysicalLine(self._number, offset, None)
+        return _PhysicalLine(self._number, offset, data)
 
     def _skip_rest_of_line(self, data: bytes) -> None:
         while data and not data.endswith(b"\n"):
@@ -106,11 +106,11 @@ class _Lines:
 
     def _decoded(self, data: bytes) -> str:
         if b"\0" in data:
-            raise _BadLine("nul-byte")
+            raise _BadLineError("nul-byte")
         try:
             return data.decode(self._encoding)
         except UnicodeDecodeError:
-            raise _BadLine("invalid-utf8" if self._encoding == "utf-8" else "invalid-encoding") from None
+            raise _BadLineError("invalid-utf8" if self._encoding == "utf-8" else "invalid-encoding") from None
 
 
 class CsvTable:
@@ -132,7 +132,7 @@ class CsvTable:
         self._path = path
         self._delimiter = delimiter
         self._encoding = encoding
-        with opened(path) as file:
+        with open_binary(path) as file:
             check_encoding(path.name, file.read(SAMPLE_BYTES), encoding, has_header=True)
             file.seek(0)
             self.columns = self._header(next(self._split(file)))
@@ -140,7 +140,7 @@ class CsvTable:
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield the rows after the header."""
-        with opened(self._path) as file:
+        with open_binary(self._path) as file:
             parts = self._split(file)
             next(parts)
             for number, (line, offset, outcome) in enumerate(parts, start=1):
@@ -151,7 +151,7 @@ class CsvTable:
 
     def _split(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
         """Yield line, offset, and the cells or why there are none; blank lines are no rows."""
-        lines = _Lines(file, self._encoding)
+        lines = _LineReader(file, self._encoding)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         width = 0
         while True:
@@ -161,7 +161,7 @@ class CsvTable:
                 outcome = next(reader)
             except StopIteration:
                 return
-            except _BadLine as bad:
+            except _BadLineError as bad:
                 outcome = bad.reason
             except csv.Error:
                 outcome = self._reason(lines)
@@ -169,15 +169,15 @@ class CsvTable:
             if _is_blank(outcome):
                 continue
             width = width or len(outcome)
-            outcome = _checked(outcome, width)
+            outcome = _check_cells(outcome, width)
             if isinstance(outcome, str) and outcome != "empty-row":
                 lines.give_up_row()
             yield lines.used[0].number, lines.used[0].offset, outcome
 
-    def _reason(self, lines: _Lines) -> str:
+    def _reason(self, lines: _LineReader) -> str:
         if lines.ended:
             return "unterminated-quote"
-        return "field-too-large" if lines.used_bytes > MAX_FIELD else "malformed-csv"
+        return "field-too-large" if lines.used_bytes > MAX_FIELD_CHARACTERS else "malformed-csv"
 
     def _detail(self, reason: str) -> str:
         if reason == "wrong-field-count":
@@ -195,13 +195,13 @@ class CsvTable:
         return columns
 
     def _check_delimiter(self, header: str) -> None:
-        others = {mark: header.count(mark) for mark in _DELIMITERS if mark != self._delimiter}
+        others = {mark: header.count(mark) for mark in _DELIMITER_NAMES if mark != self._delimiter}
         likeliest = max(others, key=lambda mark: others[mark])
         if others[likeliest]:
             raise FileError(
-                f"{self._path.name}: its columns seem to be separated by {_DELIMITERS[likeliest]}, not "
-                f"{_DELIMITERS.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
-                f"{_toml(likeliest)} under [file] in its mapping"
+                f"{self._path.name}: its columns seem to be separated by {_DELIMITER_NAMES[likeliest]}, not "
+                f"{_DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
+                f"{_quote_for_toml(likeliest)} under [file] in its mapping"
             )
 
 
@@ -209,7 +209,7 @@ def _is_blank(outcome: list[str] | str) -> bool:
     return isinstance(outcome, list) and (not outcome or (len(outcome) == 1 and not outcome[0].strip()))
 
 
-def _checked(outcome: list[str] | str, width: int) -> list[str] | str:
+def _check_cells(outcome: list[str] | str, width: int) -> list[str] | str:
     if isinstance(outcome, str):
         return outcome
     if not any(cell and not cell.isspace() for cell in outcome):
@@ -217,5 +217,5 @@ def _checked(outcome: list[str] | str, width: int) -> list[str] | str:
     return outcome if len(outcome) == width else "wrong-field-count"
 
 
-def _toml(mark: str) -> str:
+def _quote_for_toml(mark: str) -> str:
     return '"\\t"' if mark == "\t" else f'"{mark}"'

@@ -12,13 +12,13 @@ from xml.etree.ElementTree import Element
 
 from mpi.domain.errors import FileError
 from mpi.intake import edfi_student as edfi
-from mpi.intake.rows import RejectedRow, SentRow
-from mpi.intake.xml_stream import XmlFile, XmlRecord, child_text, descriptor
+from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.xml_stream import XmlFile, XmlRecord, read_child_text, to_descriptor_code
 
-STUDENTS = "InterchangeStudent"
+STUDENT_ROOT = "InterchangeStudent"
 """Root of the files that hold students."""
 
-_TOO_LARGE = "the record is longer than a row may be"
+_TOO_LARGE_DETAIL = "the record is longer than a row may be"
 
 
 class EdfiFile:
@@ -35,19 +35,19 @@ class EdfiFile:
         paths = sorted(path.glob("*.xml")) if path.is_dir() else [path]
         files = [(XmlFile(file, record_depth=1), file) for file in paths]
         roots = [(file, file.root()) for file, _ in files]
-        self._students = [file for file, root in roots if root == STUDENTS]
-        self._beside = [file for file, root in roots if root != STUDENTS]
-        self._contacts: dict[str, edfi.Contact] = {}
-        self._about: dict[str, edfi.About] = defaultdict(edfi.About)
+        self._students = [file for file, root in roots if root == STUDENT_ROOT]
+        self._beside = [file for file, root in roots if root != STUDENT_ROOT]
+        self._contacts: dict[str, edfi.StudentContact] = {}
+        self._about: dict[str, edfi.StudentDetails] = defaultdict(edfi.StudentDetails)
         if not self._students:
-            raise FileError(f"{path.name}: no file of it has {STUDENTS} as its root element")
+            raise FileError(f"{path.name}: no file of it has {STUDENT_ROOT} as its root element")
 
     @property
     def position(self) -> int:
         """Bytes read, of all files together."""
         return sum(file.position for file in (*self._students, *self._beside))
 
-    def rows(self) -> Iterator[SentRow | RejectedRow]:
+    def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
         """Yield a row for each ``Student``."""
         for file in self._beside:
             for record in file.records():
@@ -57,36 +57,36 @@ class EdfiFile:
             for record in file.records(frozenset(("Student",))):
                 yield self._row(record)
 
-    def _row(self, record: XmlRecord) -> SentRow | RejectedRow:
+    def _row(self, record: XmlRecord) -> CanonicalRow | RejectedRow:
         if record.element is None:
-            return RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE)
-        key = child_text(record.element, "StudentUniqueId") or ""
-        sent = edfi.student_fields(record.element, self._about.get(key), self._contacts)
-        return SentRow(record.line, record.offset, sent)
+            return RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
+        key = read_child_text(record.element, "StudentUniqueId") or ""
+        sent = edfi.read_student(record.element, self._about.get(key), self._contacts)
+        return CanonicalRow(record.line, record.offset, sent)
 
     def _gather(self, element: Element) -> None:
         if element.tag == "Contact":
-            found = edfi.contact(element)
-            for key in (element.get("id"), child_text(element, "ContactUniqueId")):
+            found = edfi.read_contact(element)
+            for key in (element.get("id"), read_child_text(element, "ContactUniqueId")):
                 if key:
                     self._contacts[key] = found
             return
-        student = child_text(element, "StudentReference", "StudentIdentity", "StudentUniqueId")
+        student = read_child_text(element, "StudentReference", "StudentIdentity", "StudentUniqueId")
         if student is None:
             return
         if element.tag == "StudentContactAssociation":
             self._link(self._about[student], element)
         elif element.tag == "StudentEducationOrganizationAssociation":
-            edfi.add(self._about[student].fields, edfi.description(element))
+            edfi.merge_fields(self._about[student].fields, edfi.read_description(element))
         elif element.tag == "StudentSchoolAssociation":
-            self._about[student].enrollments.append(edfi.enrollment(element))
-        elif flag := edfi.program_flag(element):
+            self._about[student].enrollments.append(edfi.read_enrollment(element))
+        elif flag := edfi.read_program_flag(element):
             self._about[student].flags.append(flag)
 
-    def _link(self, about: edfi.About, element: Element) -> None:
+    def _link(self, about: edfi.StudentDetails, element: Element) -> None:
         reference = element.find("ContactReference")
         key = None if reference is None else reference.get("ref")
-        key = key or child_text(reference, "ContactIdentity", "ContactUniqueId")
+        key = key or read_child_text(reference, "ContactIdentity", "ContactUniqueId")
         if key:
-            relation = descriptor(child_text(element, "Relation"))
-            about.contacts.append((key, relation, child_text(element, "LivesWith") == "true"))
+            relation = to_descriptor_code(read_child_text(element, "Relation"))
+            about.contacts.append((key, relation, read_child_text(element, "LivesWith") == "true"))

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
-from mpi.intake.xml_stream import child_text, descriptor
+from mpi.intake.xml_stream import read_child_text, to_descriptor_code
 
 Fields = dict[str, object]
 
 FLAG_DEFINITION = "Ed-Fi 5.2"
 """The definition of characteristics, which name no law."""
 
-_CHARACTERISTICS = {
+_POPULATION_OF_CHARACTERISTIC = {
     "Economic Disadvantaged": "economic_disadvantage",
     "Foster Care": "foster_care",
     "Homeless": "homeless",
@@ -25,7 +25,7 @@ _CHARACTERISTICS = {
     "Single Parent": "pregnant_or_parenting",
     "Unaccompanied Youth": "unaccompanied_youth",
 }
-_PROGRAMS = {
+_POPULATION_OF_PROGRAM = {
     "StudentHomelessProgramAssociation": ("homeless", "McKinney-Vento"),
     "StudentLanguageInstructionProgramAssociation": ("english_learner", "ESEA Title III"),
     "StudentMigrantEducationProgramAssociation": ("migrant", "ESEA Title I-C"),
@@ -35,7 +35,7 @@ _PROGRAMS = {
 }
 """Program associations that mark a population: it, and the law whose definition the program uses."""
 
-_IDENTIFIERS = {
+_IDENTIFIER_SYSTEMS = {
     "District": "local_student_id",
     "Federal": "federal_student_id",
     "National Migrant": "msix_id",
@@ -48,7 +48,7 @@ _IDENTIFIERS = {
 
 
 @dataclass(slots=True)
-class About:
+class StudentDetails:
     """What the files beside the students' say about one student."""
 
     fields: Fields = field(default_factory=dict)
@@ -59,14 +59,14 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class StudentContact:
     """A parent, guardian or other contact, whom many students may share."""
 
     name: Fields
     addresses: tuple[Fields, ...]
 
 
-def student_fields(student: Element, about: About | None, contacts: Mapping[str, Contact]) -> Fields:
+def read_student(student: Element, about: StudentDetails | None, contacts: Mapping[str, StudentContact]) -> Fields:
     """The canonical fields of a student.
 
     Args:
@@ -74,80 +74,80 @@ def student_fields(student: Element, about: About | None, contacts: Mapping[str,
         about: what other files say of the student.
         contacts: all contacts by their references.
     """
-    sent = _filled({
-        "local_id": child_text(student, "StudentUniqueId"),
-        "first_name": child_text(student, "Name", "FirstName"),
-        "middle_name": child_text(student, "Name", "MiddleName"),
-        "last_name": child_text(student, "Name", "LastSurname"),
-        "suffix": child_text(student, "Name", "GenerationCodeSuffix"),
-        "preferred_name": child_text(student, "Name", "PreferredFirstName"),
-        "other_names": list(_other_names(student)),
-        "birth_date": child_text(student, "BirthData", "BirthDate"),
-        "sex": descriptor(child_text(student, "BirthData", "BirthSex")),
-        "birth_city": child_text(student, "BirthData", "BirthCity"),
-        "birth_state": descriptor(child_text(student, "BirthData", "BirthStateAbbreviation")),
-        "birth_country": descriptor(child_text(student, "BirthData", "BirthCountry")),
-        "multiple_birth": child_text(student, "BirthData", "MultipleBirthStatus"),
+    sent = _drop_empty({
+        "local_id": read_child_text(student, "StudentUniqueId"),
+        "first_name": read_child_text(student, "Name", "FirstName"),
+        "middle_name": read_child_text(student, "Name", "MiddleName"),
+        "last_name": read_child_text(student, "Name", "LastSurname"),
+        "suffix": read_child_text(student, "Name", "GenerationCodeSuffix"),
+        "preferred_name": read_child_text(student, "Name", "PreferredFirstName"),
+        "other_names": list(_read_other_names(student)),
+        "birth_date": read_child_text(student, "BirthData", "BirthDate"),
+        "sex": to_descriptor_code(read_child_text(student, "BirthData", "BirthSex")),
+        "birth_city": read_child_text(student, "BirthData", "BirthCity"),
+        "birth_state": to_descriptor_code(read_child_text(student, "BirthData", "BirthStateAbbreviation")),
+        "birth_country": to_descriptor_code(read_child_text(student, "BirthData", "BirthCountry")),
+        "multiple_birth": read_child_text(student, "BirthData", "MultipleBirthStatus"),
     })  # fmt: skip
-    described = description(student)
-    add(sent, described)
+    described = read_description(student)
+    merge_fields(sent, described)
     if about is not None:
-        add(sent, about.fields)
-        add(sent, _filled({"flags": about.flags, "enrollments": about.enrollments}))
-        add(sent, _from_contacts(about, contacts, with_addresses="addresses" not in sent))
+        merge_fields(sent, about.fields)
+        merge_fields(sent, _drop_empty({"flags": about.flags, "enrollments": about.enrollments}))
+        merge_fields(sent, _read_contact_fields(about, contacts, with_addresses="addresses" not in sent))
     return sent
 
 
-def description(element: Element) -> Fields:
+def read_description(element: Element) -> Fields:
     """What a ``Student`` or a ``StudentEducationOrganizationAssociation`` says besides the names."""
-    sent = _filled({
-        "sex": descriptor(child_text(element, "Sex")),
-        "addresses": list(_addresses(element)),
-        "phone": child_text(element, "Telephone", "TelephoneNumber"),
-        "email": child_text(element, "ElectronicMail", "ElectronicMailAddress"),
-        "flags": list(_characteristics(element)),
+    sent = _drop_empty({
+        "sex": to_descriptor_code(read_child_text(element, "Sex")),
+        "addresses": list(_read_addresses(element)),
+        "phone": read_child_text(element, "Telephone", "TelephoneNumber"),
+        "email": read_child_text(element, "ElectronicMail", "ElectronicMailAddress"),
+        "flags": list(_read_characteristics(element)),
     })  # fmt: skip
-    person = child_text(element, "PersonReference", "PersonIdentity", "PersonId")
-    system = child_text(element, "PersonReference", "PersonIdentity", "SourceSystem")
+    person = read_child_text(element, "PersonReference", "PersonIdentity", "PersonId")
+    system = read_child_text(element, "PersonReference", "PersonIdentity", "SourceSystem")
     if person and system:
-        add(sent, {"identifiers": [_identifier("edfi_person_id", descriptor(system) or "", person)]})
+        merge_fields(sent, {"identifiers": [_make_identifier("edfi_person_id", to_descriptor_code(system) or "", person)]})
     for code in element.iterfind("StudentIdentificationCode"):
-        add(sent, _identification(code))
+        merge_fields(sent, _read_identification(code))
     return sent
 
 
-def program_flag(element: Element) -> Fields | None:
+def read_program_flag(element: Element) -> Fields | None:
     """The flag of a program association; None where the program marks no population."""
-    if element.tag not in _PROGRAMS:
+    if element.tag not in _POPULATION_OF_PROGRAM:
         return None
-    return _flag(*_PROGRAMS[element.tag], element)
+    return _make_flag(*_POPULATION_OF_PROGRAM[element.tag], element)
 
 
-def enrollment(element: Element) -> Fields:
+def read_enrollment(element: Element) -> Fields:
     """The enrolment of a ``StudentSchoolAssociation``."""
-    return _filled({
-        "school_id": child_text(element, "SchoolReference", "SchoolIdentity", "SchoolId"),
-        "grade": descriptor(child_text(element, "EntryGradeLevel")),
-        "entry_date": child_text(element, "EntryDate"),
-        "exit_date": child_text(element, "ExitWithdrawDate"),
+    return _drop_empty({
+        "school_id": read_child_text(element, "SchoolReference", "SchoolIdentity", "SchoolId"),
+        "grade": to_descriptor_code(read_child_text(element, "EntryGradeLevel")),
+        "entry_date": read_child_text(element, "EntryDate"),
+        "exit_date": read_child_text(element, "ExitWithdrawDate"),
     })  # fmt: skip
 
 
-def contact(element: Element) -> Contact:
-    """The part of a ``Contact`` that a student's record repeats."""
+def read_contact(element: Element) -> StudentContact:
+    """The part of a ``StudentContact`` that a student's record repeats."""
     name = {
-        "guardian_first_name": child_text(element, "Name", "FirstName"),
-        "guardian_last_name": child_text(element, "Name", "LastSurname"),
+        "guardian_first_name": read_child_text(element, "Name", "FirstName"),
+        "guardian_last_name": read_child_text(element, "Name", "LastSurname"),
     }
-    return Contact(_filled(name), tuple(map(_undated, _addresses(element))))
+    return StudentContact(_drop_empty(name), tuple(map(_drop_dates, _read_addresses(element))))
 
 
-def _undated(address: Fields) -> Fields:
+def _drop_dates(address: Fields) -> Fields:
     """An address without its dates: they say since when the contact lives there, not the student."""
     return {name: value for name, value in address.items() if name not in {"begin", "end"}}
 
 
-def _from_contacts(about: About, contacts: Mapping[str, Contact], *, with_addresses: bool) -> Fields:
+def _read_contact_fields(about: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool) -> Fields:
     """Guardians, and where the student has no address of its own, those of contacts it lives with."""
     guardians: list[Fields] = []
     addresses: list[Fields] = []
@@ -155,90 +155,90 @@ def _from_contacts(about: About, contacts: Mapping[str, Contact], *, with_addres
         found = contacts.get(reference)
         if found is None or not found.name:
             continue
-        guardians.append(_filled({**found.name, "guardian_relationship": relationship}))
+        guardians.append(_drop_empty({**found.name, "guardian_relationship": relationship}))
         if lives_with and with_addresses:
             addresses += [address for address in found.addresses if address not in addresses]
-    return _filled({"guardians": guardians, "addresses": addresses})
+    return _drop_empty({"guardians": guardians, "addresses": addresses})
 
 
-def _other_names(student: Element) -> Iterator[Fields]:
+def _read_other_names(student: Element) -> Iterator[Fields]:
     preferred = {
-        "first_name": child_text(student, "Name", "PreferredFirstName"),
-        "last_name": child_text(student, "Name", "PreferredLastSurname"),
+        "first_name": read_child_text(student, "Name", "PreferredFirstName"),
+        "last_name": read_child_text(student, "Name", "PreferredLastSurname"),
     }
     if preferred["last_name"]:
-        yield {**_filled(preferred), "type": "preferred"}
+        yield {**_drop_empty(preferred), "type": "preferred"}
     for name in student.iterfind("OtherName"):
-        yield _filled({
-            "first_name": child_text(name, "FirstName"),
-            "middle_name": child_text(name, "MiddleName"),
-            "last_name": child_text(name, "LastSurname"),
-            "type": descriptor(child_text(name, "OtherNameType")),
+        yield _drop_empty({
+            "first_name": read_child_text(name, "FirstName"),
+            "middle_name": read_child_text(name, "MiddleName"),
+            "last_name": read_child_text(name, "LastSurname"),
+            "type": to_descriptor_code(read_child_text(name, "OtherNameType")),
         })  # fmt: skip
 
 
-def _addresses(element: Element) -> Iterator[Fields]:
+def _read_addresses(element: Element) -> Iterator[Fields]:
     for address in element.iterfind("Address"):
-        yield _filled({
-            "address_line1": child_text(address, "StreetNumberName"),
-            "address_line2": child_text(address, "ApartmentRoomSuiteNumber"),
-            "city": child_text(address, "City"),
-            "state": descriptor(child_text(address, "StateAbbreviation")),
-            "postal_code": child_text(address, "PostalCode"),
-            "county": child_text(address, "NameOfCounty"),
-            "type": descriptor(child_text(address, "AddressType")),
-            "begin": child_text(address, "Period", "BeginDate"),
-            "end": child_text(address, "Period", "EndDate"),
+        yield _drop_empty({
+            "address_line1": read_child_text(address, "StreetNumberName"),
+            "address_line2": read_child_text(address, "ApartmentRoomSuiteNumber"),
+            "city": read_child_text(address, "City"),
+            "state": to_descriptor_code(read_child_text(address, "StateAbbreviation")),
+            "postal_code": read_child_text(address, "PostalCode"),
+            "county": read_child_text(address, "NameOfCounty"),
+            "type": to_descriptor_code(read_child_text(address, "AddressType")),
+            "begin": read_child_text(address, "Period", "BeginDate"),
+            "end": read_child_text(address, "Period", "EndDate"),
         })  # fmt: skip
 
 
-def _characteristics(element: Element) -> Iterator[Fields]:
+def _read_characteristics(element: Element) -> Iterator[Fields]:
     for entry in element.iterfind("StudentCharacteristic"):
-        code = descriptor(child_text(entry, "StudentCharacteristic"))
-        population = _CHARACTERISTICS.get(code or "")
+        code = to_descriptor_code(read_child_text(entry, "StudentCharacteristic"))
+        population = _POPULATION_OF_CHARACTERISTIC.get(code or "")
         if population is None:
             continue
         periods: list[Element | None] = [*entry.iterfind("Period")]
         for period in periods or [None]:
-            yield _flag(population, FLAG_DEFINITION, period)
-    if descriptor(child_text(element, "LimitedEnglishProficiency")) == "Limited":
-        yield _flag("english_learner", FLAG_DEFINITION, None)
+            yield _make_flag(population, FLAG_DEFINITION, period)
+    if to_descriptor_code(read_child_text(element, "LimitedEnglishProficiency")) == "Limited":
+        yield _make_flag("english_learner", FLAG_DEFINITION, None)
 
 
-def _identification(code: Element) -> Fields:
-    system = descriptor(child_text(code, "StudentIdentificationSystem")) or ""
-    value = child_text(code, "IdentificationCode")
-    assigner = child_text(code, "AssigningOrganizationIdentificationCode")
+def _read_identification(code: Element) -> Fields:
+    system = to_descriptor_code(read_child_text(code, "StudentIdentificationSystem")) or ""
+    value = read_child_text(code, "IdentificationCode")
+    assigner = read_child_text(code, "AssigningOrganizationIdentificationCode")
     if value is None:
         return {}
     if system == "SSN":
         return {"ssn": value}
     if system == "Family":
         return {"household_ids": [value]}
-    if system in _IDENTIFIERS and assigner:
-        return {"identifiers": [_identifier(_IDENTIFIERS[system], assigner, value)]}
+    if system in _IDENTIFIER_SYSTEMS and assigner:
+        return {"identifiers": [_make_identifier(_IDENTIFIER_SYSTEMS[system], assigner, value)]}
     return {}
 
 
-def _identifier(system: str, assigner: str, value: str) -> Fields:
+def _make_identifier(system: str, assigner: str, value: str) -> Fields:
     return {"system": system, "assigner": assigner, "value": value}
 
 
-def _flag(population: str, definition: str, period: Element | None) -> Fields:
-    return _filled({
+def _make_flag(population: str, definition: str, period: Element | None) -> Fields:
+    return _drop_empty({
         "population": population,
         "value": "Y",
         "definition": definition,
-        "begin": child_text(period, "BeginDate"),
-        "end": child_text(period, "EndDate"),
+        "begin": read_child_text(period, "BeginDate"),
+        "end": read_child_text(period, "EndDate"),
     })  # fmt: skip
 
 
-def _filled(values: Mapping[str, object]) -> Fields:
+def _drop_empty(values: Mapping[str, object]) -> Fields:
     return {name: value for name, value in values.items() if value}
 
 
-def add(sent: Fields, more: Fields) -> None:
+def merge_fields(sent: Fields, more: Fields) -> None:
     """Add fields: lists grow by what they do not hold yet, single values stay as first said."""
     for name, value in more.items():
         present = sent.setdefault(name, [] if isinstance(value, list) else value)

@@ -18,10 +18,10 @@ ENCODINGS = {"utf-8": "utf-8", "cp1252": "windows-1252", "iso8859-1": "iso-8859-
 """Python's name of each encoding that a mapping may name: the name to write."""
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ENOUGH_BAD_LINES = 3
+_MIN_BAD_LINES = 3
 
 
-def codec_name(encoding: str) -> str | None:
+def to_codec_name(encoding: str) -> str | None:
     """Python's own name of an encoding that files may be in; None for any other."""
     try:
         name = codecs.lookup(encoding).name
@@ -66,7 +66,7 @@ def _check_utf8(name: str, sample: bytes, *, has_header: bool) -> None:
         else:
             bad += 1
     header_is_bad = has_header and not is_utf8(lines[0])
-    if header_is_bad or (bad > proper and (bad >= _ENOUGH_BAD_LINES or bad * 2 > len(lines))):
+    if header_is_bad or (bad > proper and (bad >= _MIN_BAD_LINES or bad * 2 > len(lines))):
         remedy = 'set encoding = "windows-1252" under [file] in its mapping'
         raise FileError(
             f"{name}: the file is not UTF-8 ({bad:,} of its first {len(lines):,} lines); if it is "

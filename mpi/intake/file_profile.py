@@ -14,13 +14,13 @@ from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.reader import FileRows
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.standardize.record_validation import receive
 
-_SKETCH = 1_024
-_MOST_SHAPES = 200
+_SKETCH_SIZE = 1_024
+_MAX_SHAPES = 200
 _SHOWN_SHAPES = 3
-_MOST_DATES = 100_000
+_MAX_BIRTH_DATES = 100_000
 _HASH_RANGE = 2**64
 
 _DIGIT = re.compile(r"\d")
@@ -79,7 +79,7 @@ class FileProfile:
         return self.rows - self.accepted
 
 
-def profile(rows: FileRows, seal: KeyedHash, received: datetime) -> FileProfile:
+def profile_file(rows: FileRows, seal: KeyedHash, received: datetime) -> FileProfile:
     """Read a file through, as a load would, and keep counts.
 
     Memory is bounded but for eight bytes a row, by which repeated local IDs are counted exactly.
@@ -92,17 +92,17 @@ def profile(rows: FileRows, seal: KeyedHash, received: datetime) -> FileProfile:
     Raises:
         FileError: the rest of the file cannot be read.
     """
-    tally = _Tally(seal)
+    tally = _FileCounter(seal)
     for row in rows:
         if isinstance(row, RejectedRow):
             tally.reject(row.reason)
         else:
             tally.sent(row)
-            _let_in(row, tally, seal, received)
+            _count_validation(row, tally, seal, received)
     return tally.profile(rows.passed_over)
 
 
-def _let_in(row: SentRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
+def _count_validation(row: CanonicalRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
     try:
         found = receive(row.fields, seal, received)
     except RecordError as error:
@@ -115,7 +115,7 @@ def _let_in(row: SentRow, tally: "_Tally", seal: KeyedHash, received: datetime) 
 
 
 @dataclass(slots=True)
-class _FieldTally:
+class _FieldCounter:
     """Filled rows, shapes, and the smallest hashes of the values (a K-minimum-values sketch)."""
 
     filled: int = 0
@@ -125,11 +125,11 @@ class _FieldTally:
 
     def add(self, shape: str, hashed: int) -> None:
         self.filled += 1
-        if shape in self.shapes or len(self.shapes) < _MOST_SHAPES:
+        if shape in self.shapes or len(self.shapes) < _MAX_SHAPES:
             self.shapes[shape] += 1
         if hashed in self.kept:
             return
-        if len(self.kept) < _SKETCH:
+        if len(self.kept) < _SKETCH_SIZE:
             heappush(self.largest_first, -hashed)
         elif hashed < -self.largest_first[0]:
             self.kept.discard(-heappushpop(self.largest_first, -hashed))
@@ -138,13 +138,13 @@ class _FieldTally:
         self.kept.add(hashed)
 
     def distinct(self) -> int:
-        if len(self.kept) < _SKETCH:
+        if len(self.kept) < _SKETCH_SIZE:
             return len(self.kept)
-        estimate = round((_SKETCH - 1) * _HASH_RANGE / (1 - self.largest_first[0]))
+        estimate = round((_SKETCH_SIZE - 1) * _HASH_RANGE / (1 - self.largest_first[0]))
         return min(estimate, self.filled)
 
 
-class _Tally:
+class _FileCounter:
     """The counts while the file is read."""
 
     def __init__(self, seal: KeyedHash) -> None:
@@ -152,7 +152,7 @@ class _Tally:
         self.accepted = 0
         self.issues: Counter[tuple[str, str]] = Counter()
         self._rejects: Counter[str] = Counter()
-        self._fields: dict[str, _FieldTally] = {}
+        self._fields: dict[str, _FieldCounter] = {}
         self._local_ids = array("q")
         self._dates: Counter[int] = Counter()
         self._date_lines: dict[int, int] = {}
@@ -160,14 +160,14 @@ class _Tally:
     def reject(self, reason: str) -> None:
         self._rejects[reason] += 1
 
-    def sent(self, row: SentRow) -> None:
+    def sent(self, row: CanonicalRow) -> None:
         for name, value in row.fields.items():
             hashed = self._seal.int64("profile", str(value))
-            found = self._fields.setdefault(name, _FieldTally())
-            found.add(_shape(value), hashed + _HASH_RANGE // 2)
+            found = self._fields.setdefault(name, _FieldCounter())
+            found.add(_describe_shape(value), hashed + _HASH_RANGE // 2)
             if name == "local_id":
                 self._local_ids.append(hashed)
-            elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MOST_DATES):
+            elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MAX_BIRTH_DATES):
                 self._dates[hashed] += 1
                 self._date_lines.setdefault(hashed, row.line)
 
@@ -181,7 +181,7 @@ class _Tally:
             rejects=tuple(sorted(self._rejects.items())),
             issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
             fields=tuple(
-                FieldProfile(name, found.filled, found.distinct(), _common(found.shapes))
+                FieldProfile(name, found.filled, found.distinct(), _list_common_shapes(found.shapes))
                 for name in SENT_FIELDS
                 if (found := self._fields.get(name)) is not None
             ),
@@ -191,12 +191,12 @@ class _Tally:
         )
 
 
-def _shape(value: object) -> str:
+def _describe_shape(value: object) -> str:
     if isinstance(value, list):
         return f"list of {len(value)}"
     return _LETTERS.sub("a", _DIGIT.sub("9", str(value)[:_SHAPE_LENGTH]))
 
 
-def _common(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:
+def _list_common_shapes(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:
     ranked = sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ranked[:_SHOWN_SHAPES])

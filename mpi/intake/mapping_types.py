@@ -50,7 +50,7 @@ FLAT_OF_LIST = {
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MappedValue:
     """Where one value comes from, and what is done to it on the way.
 
     Args:
@@ -87,7 +87,7 @@ class ListEntry:
     """One ``[[list]]`` table: an object that each row adds to a list, if it has values for it."""
 
     name: str
-    values: tuple[tuple[str, Value], ...]
+    values: tuple[tuple[str, MappedValue], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ class FileMapping:
     """
 
     name: str
-    local_id: Value | None
-    fields: tuple[tuple[str, Value], ...]
+    local_id: MappedValue | None
+    fields: tuple[tuple[str, MappedValue], ...]
     lists: tuple[ListEntry, ...] = ()
     ignore: frozenset[str] = frozenset()
     where: Mapping[str, str] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class FileMapping:
 
     def digest(self) -> str:
         """SHA-256 of what it says, in hexadecimal; its name is no part of it."""
-        said = orjson.dumps(replace(self, name=""), default=_plain, option=orjson.OPT_SORT_KEYS)
+        said = orjson.dumps(replace(self, name=""), default=_to_json_value, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(said).hexdigest()
 
     def with_where(self, column: str, value: str) -> "FileMapping":
@@ -132,7 +132,7 @@ class FileMapping:
         return replace(self, where={**self.where, column: value})
 
 
-def _plain(part: object) -> object:
+def _to_json_value(part: object) -> object:
     """A part of a mapping that JSON has no word for."""
     if isinstance(part, frozenset):
         return sorted(part)
@@ -141,12 +141,12 @@ def _plain(part: object) -> object:
     raise TypeError(type(part).__name__)
 
 
-def canonical_mapping() -> FileMapping:
+def make_canonical_mapping() -> FileMapping:
     """The mapping of a file whose columns are canonical fields."""
     return FileMapping(
         name="the canonical record",
-        local_id=Value(columns=("local_id",)),
+        local_id=MappedValue(columns=("local_id",)),
         fields=tuple(
-            (name, Value(columns=(name,), optional=True)) for name in SENT_FIELDS if name != "local_id"
+            (name, MappedValue(columns=(name,), optional=True)) for name in SENT_FIELDS if name != "local_id"
         ),
     )

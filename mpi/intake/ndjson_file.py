@@ -10,12 +10,12 @@ import orjson
 from mpi.domain.errors import FileError
 from mpi.intake.encoding import BOM, SAMPLE_BYTES, check_encoding, is_utf8
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_RECORD_BYTES, opened
+from mpi.intake.tabular import MAX_RECORD_BYTES, open_binary
 
 MAX_DEPTH = 8
 """Deepest nesting of a row; a canonical record needs three."""
 
-_SAMPLE_ROWS = 1_000
+_COLUMN_SAMPLE_ROWS = 1_000
 
 _DETAILS = {
     "field-too-large": f"the line is longer than {MAX_RECORD_BYTES:,} bytes",
@@ -37,14 +37,14 @@ class NdjsonTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with opened(path) as file:
+        with open_binary(path) as file:
             sample = file.read(SAMPLE_BYTES)
             check_encoding(path.name, sample, "utf-8", has_header=False)
             if sample.removeprefix(BOM).lstrip().startswith(b"["):
                 raise FileError(f"{path.name}: this is one JSON array; write one object a line")
             file.seek(0)
             keys: dict[str, None] = {}
-            for _, (_, outcome) in zip(range(_SAMPLE_ROWS), self._objects(file), strict=False):
+            for _, (_, outcome) in zip(range(_COLUMN_SAMPLE_ROWS), self._objects(file), strict=False):
                 if isinstance(outcome, dict):
                     keys |= dict.fromkeys(outcome)
         self.columns = tuple(keys)
@@ -53,7 +53,7 @@ class NdjsonTable:
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield a row for each line that is not blank."""
         known = frozenset(self.columns)
-        with opened(self._path) as file:
+        with open_binary(self._path) as file:
             for number, ((line, offset), found) in enumerate(self._objects(file), start=1):
                 if isinstance(found, dict) and found.keys() <= known:
                     yield RawRow(line, offset, number, [found.get(key) for key in self.columns])
@@ -77,10 +77,10 @@ class NdjsonTable:
             if too_long:
                 yield (line, start), "field-too-large"
             elif data := (data.removeprefix(BOM) if line == 1 else data).strip():
-                yield (line, start), _object(data)
+                yield (line, start), _parse_object(data)
 
 
-def _object(data: bytes) -> dict[str, object] | str:
+def _parse_object(data: bytes) -> dict[str, object] | str:
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError:

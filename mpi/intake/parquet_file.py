@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
-from mpi.intake.tabular import MAX_FIELD, check_header, opened
+from mpi.intake.tabular import MAX_FIELD_CHARACTERS, check_header, open_binary
 
 BATCH_ROWS = 2_048
 
 _DETAILS = {
-    "field-too-large": f"a field is longer than {MAX_FIELD:,} characters",
+    "field-too-large": f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters",
     "invalid-utf8": "a field is not UTF-8 text",
     "unreadable-value": "a field has a value that no text can be made of",
 }
@@ -34,7 +34,7 @@ class ParquetTable:
         self._path = path
         self._size = path.stat().st_size if path.is_file() else 0
         self.position = 0
-        with opened(path) as source:
+        with open_binary(path) as source:
             if not self._size:
                 raise FileError(f"{path.name}: the file is empty")
             columns = self._open(source).schema_arrow.names
@@ -44,14 +44,14 @@ class ParquetTable:
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield the rows, numbered from 1."""
         number = 0
-        with opened(self._path) as source:
+        with open_binary(self._path) as source:
             parquet = self._open(source)
             total = parquet.metadata.num_rows
             for batch in self._batches(parquet):
-                values = [_column(column) for column in batch.columns]
+                values = [_read_column(column) for column in batch.columns]
                 for row in zip(*values, strict=True):
                     number += 1
-                    yield _checked(number, row)
+                    yield _check_row(number, row)
                 self.position = self._size * number // max(total, 1)
         self.position = self._size
 
@@ -69,13 +69,13 @@ class ParquetTable:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unreadable:
+class _UnreadableCell:
     """A cell that costs its row, and why."""
 
     reason: str
 
 
-def _column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
+def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Nanoseconds have no Python form; no birth needs them.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
@@ -83,52 +83,52 @@ def _column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no typ
         values: list[object] = column.to_pylist()
     except (OverflowError, ValueError):
         # One year 10000 would cost the whole file.
-        values = [_cell(scalar) for scalar in column]
+        values = [_read_cell(scalar) for scalar in column]
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return [_decoded(value) for value in values]
+        return [_decode(value) for value in values]
     return values
 
 
-def _cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
     try:
-        return _value(scalar)
+        return _read_value(scalar)
     except UnicodeDecodeError:
-        return _Unreadable("invalid-utf8")
+        return _UnreadableCell("invalid-utf8")
     except (OverflowError, ValueError, pa.ArrowException):
-        return _Unreadable("unreadable-value")
+        return _UnreadableCell("unreadable-value")
 
 
-def _value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+def _read_value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
     """A value in Python's form, and as text what has none, as a CSV file would hold it."""
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):
         if isinstance(scalar, pa.StructScalar):
-            return {name: _value(held) for name, held in scalar.items()}
+            return {name: _read_value(held) for name, held in scalar.items()}
         if isinstance(scalar, pa.ListScalar):
-            return [_value(held) for held in scalar]
+            return [_read_value(held) for held in scalar]
         if pa.types.is_timestamp(scalar.type):
             # In its zone, Arrow writes a moment beyond all calendars as one within them.
             scalar = scalar.cast(pa.timestamp(scalar.type.unit))
         return scalar.cast(pa.string()).as_py()
 
 
-def _decoded(value: object) -> object:
+def _decode(value: object) -> object:
     """Text that a writer has stored without saying that it is text."""
     if not isinstance(value, bytes):
         return value
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return _Unreadable("invalid-utf8")
+        return _UnreadableCell("invalid-utf8")
 
 
-def _checked(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
+def _check_row(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
     for value in row:
         reason = None
-        if isinstance(value, str) and len(value) > MAX_FIELD:
+        if isinstance(value, str) and len(value) > MAX_FIELD_CHARACTERS:
             reason = "field-too-large"
-        elif isinstance(value, _Unreadable):
+        elif isinstance(value, _UnreadableCell):
             reason = value.reason
         if reason:
             return RejectedRow(number, None, reason, _DETAILS[reason])

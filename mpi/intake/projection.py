@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 
 from mpi.domain.record import QualityIssue
-from mpi.intake.cell_conversion import iso_date, number, text
-from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, Value
-from mpi.intake.rows import RawRow, SentRow
+from mpi.intake.cell_conversion import to_iso_date, to_number, to_text
+from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, MappedValue
+from mpi.intake.rows import RawRow, CanonicalRow
 from mpi.standardize.fields.scalars import is_inexact
 from mpi.standardize.name.full_names import split_full_name
 
@@ -38,9 +38,9 @@ class Projection:
 
     def wants(self, row: RawRow) -> bool:
         """Whether the row is one of those that the mapping's ``where`` asks for."""
-        return all(place is not None and text(row.values[place]) == wanted for place, wanted in self._where)
+        return all(place is not None and to_text(row.values[place]) == wanted for place, wanted in self._where)
 
-    def project(self, row: RawRow) -> SentRow:
+    def project(self, row: RawRow) -> CanonicalRow:
         """The row under canonical names; empty cells are left out."""
         issues: Issues = []
         sent: dict[str, object] = {}
@@ -59,22 +59,22 @@ class Projection:
                 entries = sent.setdefault(name, [])
                 if isinstance(entries, list):
                     entries.append(made)
-        return SentRow(row.line, row.offset, sent, tuple(issues))
+        return CanonicalRow(row.line, row.offset, sent, tuple(issues))
 
-    def _getter(self, name: str, value: Value) -> Getter | None:
+    def _getter(self, name: str, value: MappedValue) -> Getter | None:
         """How to get the value from a row; None where the file has no such column."""
         read = self._reader(value)
         if read is None:
             return None
         if value.is_plain:
             return lambda cells, _issues: read(cells)
-        convert = _converter(name, value)
+        convert = _make_converter(name, value)
 
         def get(cells: Cells, issues: Issues) -> object:
             cell = read(cells)
             if is_inexact(cell):
                 return cell  # the door refuses the record
-            found = text(cell)
+            found = to_text(cell)
             if found is None:
                 return None
             if value.split is None:
@@ -85,18 +85,18 @@ class Projection:
 
         return get
 
-    def _reader(self, value: Value) -> Callable[[Cells], object] | None:
+    def _reader(self, value: MappedValue) -> Callable[[Cells], object] | None:
         if value.constant is not None:
             return lambda _cells: value.constant
         if value.template is not None:
-            return _template(value.template, self._places)
+            return _make_template_reader(value.template, self._places)
         places = [self._places[column] for column in value.columns if column in self._places]
         if not places:
             return None
         if len(places) == 1:
             place = places[0]
-            return lambda cells: _plain(cells[place])
-        return lambda cells: next(_filled(cells, places), None)
+            return lambda cells: _clean_cell(cells[place])
+        return lambda cells: next(_iter_filled_cells(cells, places), None)
 
     def _entry(self, entry: ListEntry) -> tuple[str, Getter]:
         """How to make one object of a list: only where a column gives it something to say."""
@@ -106,7 +106,7 @@ class Projection:
                 constants[key] = value.constant
             elif (getter := self._getter(f"{entry.name}.{key}", value)) is not None:
                 from_columns.append((key, getter))
-        needed = _NEEDED.get(entry.name)
+        needed = _REQUIRED_KEYS.get(entry.name)
 
         def make(cells: Cells, issues: Issues) -> object:
             made: dict[str, object] = {}
@@ -122,27 +122,27 @@ class Projection:
         return entry.name, make
 
 
-_NEEDED = {"identifiers": "value", "flags": "value", "restrictions": "kind"}
+_REQUIRED_KEYS = {"identifiers": "value", "flags": "value", "restrictions": "kind"}
 """The key without which an object of the list says nothing."""
 
 
-def _plain(value: object) -> object:
+def _clean_cell(value: object) -> object:
     """A cell for the door, which reads numbers and lists itself; None where empty."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, list | dict | tuple):
         return value or None
     if isinstance(value, float | Decimal):
-        return number(value)
+        return to_number(value)
     # An integer keeps its type: the door restores the leading zeros of postal codes by it.
-    return text(value) if isinstance(value, date) else value
+    return to_text(value) if isinstance(value, date) else value
 
 
-def _filled(cells: Cells, places: Iterable[int]) -> Iterator[object]:
-    return (value for place in places if (value := _plain(cells[place])) is not None)
+def _iter_filled_cells(cells: Cells, places: Iterable[int]) -> Iterator[object]:
+    return (value for place in places if (value := _clean_cell(cells[place])) is not None)
 
 
-def _template(template: str, places: dict[str, int]) -> Callable[[Cells], object]:
+def _make_template_reader(template: str, places: dict[str, int]) -> Callable[[Cells], object]:
     """Fill a template; blanks around a missing column close up, any other text needs all its columns.
 
     Where a cell is a number that may have lost digits, that is what is given, for the door to refuse.
@@ -156,7 +156,7 @@ def _template(template: str, places: dict[str, int]) -> Callable[[Cells], object
         for cell in held:
             if is_inexact(cell):
                 return cell
-        values = [text(cell) for cell in held]
+        values = [to_text(cell) for cell in held]
         missing = values.count(None)
         if missing == len(values) or (missing and not blanks_only):
             return None
@@ -169,7 +169,7 @@ def _template(template: str, places: dict[str, int]) -> Callable[[Cells], object
     return fill
 
 
-def _converter(name: str, value: Value) -> Callable[[str, Issues], str | None]:
+def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], str | None]:
     def convert(found: str, issues: Issues) -> str | None:
         result: str | None = found
         if value.codes is not None:
@@ -179,7 +179,7 @@ def _converter(name: str, value: Value) -> Callable[[str, Issues], str | None]:
         if value.name_part is not None and result:
             result = split_full_name(result)[value.name_part]
         if value.date_formats and result:
-            result = iso_date(result, value.date_formats)
+            result = to_iso_date(result, value.date_formats)
             if result is None:
                 issues.append(QualityIssue(name, "unreadable-date"))
         return result or None

@@ -6,22 +6,22 @@ from pathlib import Path
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.intake.afcars_file import AfcarsFile
-from mpi.intake.columns import check_columns, columns_of
+from mpi.intake.columns import check_columns, list_columns
 from mpi.intake.csv_file import CsvTable
-from mpi.intake.edfi_file import STUDENTS, EdfiFile
-from mpi.intake.mapping_types import FileMapping, canonical_mapping
+from mpi.intake.edfi_file import STUDENT_ROOT, EdfiFile
+from mpi.intake.mapping_types import FileMapping, make_canonical_mapping
 from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
-from mpi.intake.rows import RejectedRow, SentRow
-from mpi.intake.tabular import Table, opened
+from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.tabular import TabularFile, open_binary
 from mpi.intake.xml_stream import XmlFile
 
 FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")
 """What ``open_file`` reads."""
 
-_XML = ("edfi", "afcars")
-_SUFFIXES = {
+_XML_FORMATS = ("edfi", "afcars")
+_FORMAT_OF_SUFFIX = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson",
 }  # fmt: skip
@@ -54,13 +54,13 @@ class FileRows:
         path: Path,
         file_format: str,
         columns: tuple[str, ...],
-        rows: Callable[[], Iterator[SentRow | RejectedRow | None]],
+        rows: Callable[[], Iterator[CanonicalRow | RejectedRow | None]],
         position: Callable[[], int],
         reading: str = "",
     ) -> None:
         self.format = file_format
         self.columns = columns
-        self._files = _files(path)
+        self._files = _list_files(path)
         self.size_bytes = sum(file.stat().st_size for file in self._files)
         self.passed_over = 0
         self._rows = rows
@@ -81,17 +81,17 @@ class FileRows:
         """
         digests: list[str] = []
         for file in self._files:
-            with opened(file) as source:
+            with open_binary(file) as source:
                 digests.append(hashlib.file_digest(source, "sha256").hexdigest())
         return hashlib.sha256(" ".join([self.format, self._reading, *sorted(digests)]).encode()).hexdigest()
 
-    def __iter__(self) -> Iterator[SentRow | RejectedRow]:
+    def __iter__(self) -> Iterator[CanonicalRow | RejectedRow]:
         if self._begun:
             raise RuntimeError("the rows of a file can be read once; open it again")
         self._begun = True
         return self._counted()
 
-    def _counted(self) -> Iterator[SentRow | RejectedRow]:
+    def _counted(self) -> Iterator[CanonicalRow | RejectedRow]:
         for row in self._rows():
             if row is None:
                 self.passed_over += 1
@@ -112,12 +112,12 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
         FileError: the file cannot be read, or its format is not known.
         MappingError: the mapping and the file's columns do not account for each other.
     """
-    chosen = file_format or (mapping.format if mapping else None) or _format_of(path)
+    chosen = file_format or (mapping.format if mapping else None) or _detect_format(path)
     if chosen not in FORMATS:
         raise FileError(f"{chosen!r} is no format; there are {', '.join(FORMATS)}")
-    if chosen in _XML:
+    if chosen in _XML_FORMATS:
         return _open_xml(path, chosen, mapping)
-    return _open_table(path, chosen, mapping or canonical_mapping())
+    return _open_table(path, chosen, mapping or make_canonical_mapping())
 
 
 def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
@@ -128,33 +128,33 @@ def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> File
 
 
 def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
-    table = _table(path, file_format, mapping)
+    table = _open_tabular_file(path, file_format, mapping)
     try:
         check_columns(mapping, table.columns, complete=table.columns_are_complete)
     except MappingError as error:
         raise MappingError(f"{path.name}: {error}") from None
     own_columns = table.columns
     if not table.columns_are_complete:
-        table.columns = tuple(dict.fromkeys([*own_columns, *columns_of(mapping)]))
+        table.columns = tuple(dict.fromkeys([*own_columns, *list_columns(mapping)]))
     projection = Projection(mapping, table.columns)
     return FileRows(
         path,
         file_format,
         own_columns,
-        lambda: _project(table, projection),
+        lambda: _project_rows(table, projection),
         lambda: table.position,
         mapping.digest(),
     )
 
 
-def _table(path: Path, file_format: str, mapping: FileMapping) -> Table:
+def _open_tabular_file(path: Path, file_format: str, mapping: FileMapping) -> TabularFile:
     if file_format == "csv":
         tabs = path.suffix.lower() == ".tsv"
         return CsvTable(path, mapping.delimiter or ("\t" if tabs else ","), mapping.encoding)
     return ParquetTable(path) if file_format == "parquet" else NdjsonTable(path)
 
 
-def _project(table: Table, projection: Projection) -> Iterator[SentRow | RejectedRow | None]:
+def _project_rows(table: TabularFile, projection: Projection) -> Iterator[CanonicalRow | RejectedRow | None]:
     for row in table.rows():
         if isinstance(row, RejectedRow):
             yield row
@@ -162,15 +162,15 @@ def _project(table: Table, projection: Projection) -> Iterator[SentRow | Rejecte
             yield projection.project(row) if projection.wants(row) else None
 
 
-def _format_of(path: Path) -> str:
+def _detect_format(path: Path) -> str:
     if path.is_dir():
         return "edfi"
     if path.suffix.lower() == ".xml":
-        return "edfi" if XmlFile(path, record_depth=1).root() == STUDENTS else "afcars"
-    if path.suffix.lower() in _SUFFIXES:
-        return _SUFFIXES[path.suffix.lower()]
+        return "edfi" if XmlFile(path, record_depth=1).root() == STUDENT_ROOT else "afcars"
+    if path.suffix.lower() in _FORMAT_OF_SUFFIX:
+        return _FORMAT_OF_SUFFIX[path.suffix.lower()]
     raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")
 
 
-def _files(path: Path) -> list[Path]:
+def _list_files(path: Path) -> list[Path]:
     return sorted(path.glob("*.xml")) if path.is_dir() else [path]

@@ -7,7 +7,7 @@ from mpi.domain.record import QualityIssue
 
 
 @dataclass(frozen=True, slots=True)
-class SentRow:
+class CanonicalRow:
     """One row under canonical field names, with values as ``mpi.standardize.record_validation.receive`` takes them.
 
     Args:
@@ -29,8 +29,8 @@ class RejectedRow:
     """One row that cannot be read.
 
     Args:
-        line: as in ``SentRow``.
-        offset: as in ``SentRow``.
+        line: as in ``CanonicalRow``.
+        offset: as in ``CanonicalRow``.
         reason: stable code: ``wrong-field-count``, ``field-too-large``, ``nul-byte``, ``invalid-utf8``,
             ``invalid-encoding``, ``unterminated-quote``, ``malformed-csv``, ``malformed-json``,
             ``unreadable-value``, ``not-an-object``, ``unknown-column``, ``empty-row``.
@@ -48,8 +48,8 @@ class RawRow:
     """One row as its file holds it, before a mapping.
 
     Args:
-        line: as in ``SentRow``.
-        offset: as in ``SentRow``.
+        line: as in ``CanonicalRow``.
+        offset: as in ``CanonicalRow``.
         number: the row's number among the file's rows, from 1, rejected ones counted, header not.
         values: one for each column of the file, in their order.
     """

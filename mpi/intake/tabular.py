@@ -9,14 +9,14 @@ from typing import Protocol
 from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
 
-MAX_FIELD = 131_072
+MAX_FIELD_CHARACTERS = 131_072
 """Longest field, in characters: the csv module's own limit, and far above any name or address."""
 
 MAX_RECORD_BYTES = 1_048_576
 """Longest row; a reader never holds more of a row than this, however long the row is."""
 
 
-class Table(Protocol):
+class TabularFile(Protocol):
     """A file of rows under named columns.
 
     ``rows`` opens the file anew, so nothing stays open between the two; ``position`` says how many
@@ -33,7 +33,7 @@ class Table(Protocol):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BufferedReader]:
+def open_binary(path: Path) -> Iterator[BufferedReader]:
     """Open a file for reading bytes.
 
     Raises:

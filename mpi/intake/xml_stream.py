@@ -14,16 +14,16 @@ from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from mpi.domain.errors import FileError
-from mpi.intake.encoding import codec_name
-from mpi.intake.tabular import MAX_RECORD_BYTES, opened
+from mpi.intake.encoding import to_codec_name
+from mpi.intake.tabular import MAX_RECORD_BYTES, open_binary
 
 MAX_DEPTH = 40
 """Deepest nesting of a record; the interchange formats need about ten."""
 
 _CHUNK_BYTES = 65_536
 
-_DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_LONGEST_NAME = 40
+_ENCODING_DECLARATION = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_MAX_ENCODING_NAME = 40
 """Characters of an encoding's name that an error repeats."""
 
 
@@ -42,19 +42,19 @@ class XmlRecord:
     offset: int
 
 
-def local_name(tag: str) -> str:
+def to_local_name(tag: str) -> str:
     """A name without its namespace."""
     return tag.rpartition("}")[2]
 
 
-def child_text(element: Element | None, *path: str) -> str | None:
+def read_child_text(element: Element | None, *path: str) -> str | None:
     """The trimmed text at a path of child names; None where it is empty or not there."""
     found = element if element is None else element.find("/".join(path))
     text = None if found is None else found.text
     return (text or "").strip() or None
 
 
-def descriptor(text: str | None) -> str | None:
+def to_descriptor_code(text: str | None) -> str | None:
     """The code of an Ed-Fi descriptor: ``Female`` of ``uri://ed-fi.org/SexDescriptor#Female``."""
     return text and text.rpartition("#")[2]
 
@@ -78,8 +78,8 @@ class XmlFile:
         Raises:
             FileError: the file does not begin as XML, or is in an encoding that cannot be read.
         """
-        with opened(self._path) as file:
-            builder = _Builder(self._path.name, self._depth, _known_as(file))
+        with open_binary(self._path) as file:
+            builder = _RecordBuilder(self._path.name, self._depth, _detect_utf8(file))
             builder.feed(file.read(_CHUNK_BYTES), last=False)
         if builder.root is None:
             self._refuse("it holds no XML element")
@@ -95,8 +95,8 @@ class XmlFile:
             FileError: the file is not well-formed, is in an encoding that cannot be read, or declares a
                 document type.
         """
-        with opened(self._path) as file:
-            builder = _Builder(self._path.name, self._depth, _known_as(file), names)
+        with open_binary(self._path) as file:
+            builder = _RecordBuilder(self._path.name, self._depth, _detect_utf8(file), names)
             while chunk := file.read(_CHUNK_BYTES):
                 builder.feed(chunk, last=False)
                 self.position += len(chunk)
@@ -108,16 +108,16 @@ class XmlFile:
         raise FileError(f"{self._path.name}: {why}")
 
 
-def _known_as(file: BufferedReader) -> str | None:
+def _detect_utf8(file: BufferedReader) -> str | None:
     """UTF-8 where the file names that, by whatever name; None where expat may find out by itself.
 
     Of all names of UTF-8 expat knows "UTF-8" alone; under another it reads single bytes.
     """
-    found = _DECLARED.match(file.peek())
-    return "utf-8" if found and codec_name(found[1].decode()) == "utf-8" else None
+    found = _ENCODING_DECLARATION.match(file.peek())
+    return "utf-8" if found and to_codec_name(found[1].decode()) == "utf-8" else None
 
 
-class _Builder:
+class _RecordBuilder:
     """Builds the elements of records, and of nothing else."""
 
     def __init__(
@@ -151,7 +151,7 @@ class _Builder:
             ) from None
         except (LookupError, ValueError):  # of Python's codecs, which expat asks for what it does not know
             raise FileError(
-                f"{self._file_name}: its encoding {self._encoding[:_LONGEST_NAME]!r} cannot be read; "
+                f"{self._file_name}: its encoding {self._encoding[:_MAX_ENCODING_NAME]!r} cannot be read; "
                 "save it as UTF-8"
             ) from None
 
@@ -169,7 +169,7 @@ class _Builder:
         )
 
     def _start_element(self, tag: str, attributes: dict[str, str]) -> None:
-        name = local_name(tag)
+        name = to_local_name(tag)
         self.root = self.root or name
         if self._open:
             self._size += len(name) + sum(map(len, attributes.values()))

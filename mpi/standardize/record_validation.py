@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from mpi.domain.clock import iso
+from mpi.domain.clock import format_timestamp
 from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import (
@@ -114,7 +114,7 @@ def moment_of(value: object, received: datetime) -> str:
     if isinstance(value, datetime):
         return _written(value, received)
     text = text_of("as_of", value)
-    return iso(received) if text is None else _read_moment(text, received)
+    return format_timestamp(received) if text is None else _read_moment(text, received)
 
 
 @lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
@@ -129,7 +129,7 @@ def _written(moment: datetime | None, received: datetime) -> str:
         moment = moment.replace(tzinfo=UTC)
     if moment > received + _CLOCK_SKEW:
         raise RecordError("as_of", "future-date", "lies more than a day ahead of our clock")
-    return iso(moment)
+    return format_timestamp(moment)
 
 
 def _moment(text: str) -> datetime | None:

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 import mpi.storage.tables  # noqa: F401 - registers the tables
 from mpi.domain.errors import StoreError
 from mpi.storage.backends import ledger_file, postgresql
-from mpi.storage.unit_of_work.database import Database, plainly
+from mpi.storage.unit_of_work.database import Database, translate_errors
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -31,10 +31,10 @@ class SchemaState(StrEnum):
     NEWER = "newer"
 
 
-def state(database: Database) -> SchemaState:
+def schema_state(database: Database) -> SchemaState:
     """How the database's schema stands."""
-    with plainly(), database.engine.connect() as connection:
-        return _state(connection)
+    with translate_errors(), database.engine.connect() as connection:
+        return _schema_state_of(connection)
 
 
 def upgrade(database: Database) -> SchemaState:
@@ -43,51 +43,51 @@ def upgrade(database: Database) -> SchemaState:
     Raises:
         StoreError: the database is from a newer version of the program.
     """
-    with plainly(), database.engine.begin() as connection:
+    with translate_errors(), database.engine.begin() as connection:
         path = database.ledger_path
         if database.is_postgresql:
             postgresql.lock_index(connection)
-        before = _state(connection)
+        before = _schema_state_of(connection)
         if before is SchemaState.NEWER:
-            raise StoreError(NEWER)
+            raise StoreError(_NEWER_SCHEMA)
         if before is SchemaState.CURRENT:
             _require_ledger(database)
         else:
-            config = _config()
+            config = _alembic_config()
             config.attributes["connection"] = connection
             if path is not None:
                 ledger = database.ledger.engine
-                ledger_file.create(ledger)
+                ledger_file.create_tables(ledger)
                 if before is SchemaState.MISSING:
                     ledger_file.require_empty(ledger, path)
-                config.attributes["take_over"] = lambda holder: ledger_file.take_over(holder, ledger)
+                config.attributes["take_over"] = lambda holder: ledger_file.copy_ledger(holder, ledger)
             command.upgrade(config, "head")
             if database.is_postgresql:
-                postgresql.compare_as_bytes(connection)
+                postgresql.use_byte_collation(connection)
     return before
 
 
-def newest() -> str:
+def latest_revision() -> str:
     """The revision of this version's schema."""
     return _revisions()[0]
 
 
-def drift(database: Database) -> list[str]:
+def schema_drift(database: Database) -> list[str]:
     """Differences between the database and the tables that the program declares; none is right."""
     if database.ledger is database:
-        return _drift(database, lambda _name: True)
-    here = {table.name for table in ledger_file.KEPT_HERE}
+        return _table_drift(database, lambda _name: True)
+    here = {table.name for table in ledger_file.LEDGER_TABLES}
     return [
-        *_drift(database, lambda name: name not in here),
-        *_drift(database.ledger, lambda name: name in here),
+        *_table_drift(database, lambda name: name not in here),
+        *_table_drift(database.ledger, lambda name: name in here),
     ]
 
 
-def _drift(database: Database, is_meant: Callable[[str], bool]) -> list[str]:
+def _table_drift(database: Database, is_meant: Callable[[str], bool]) -> list[str]:
     def chosen(item: Any, name: str | None, kind: str, *_: object) -> bool:  # noqa: ANN401 - Alembic's own
         return is_meant(str(name if kind == "table" else item.table.name))
 
-    with plainly(), database.engine.connect() as connection:
+    with translate_errors(), database.engine.connect() as connection:
         options = {"compare_type": True, "include_object": chosen}
         context = MigrationContext.configure(connection, opts=options)
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
@@ -99,7 +99,7 @@ def require_current(database: Database) -> None:
     Raises:
         StoreError: it is missing, behind or newer; the message says what to do.
     """
-    match state(database):
+    match schema_state(database):
         case SchemaState.CURRENT:
             _require_ledger(database)
         case SchemaState.MISSING:
@@ -107,7 +107,7 @@ def require_current(database: Database) -> None:
         case SchemaState.BEHIND:
             raise StoreError("the database is of an older version: back it up, then run mpi db upgrade")
         case SchemaState.NEWER:
-            raise StoreError(NEWER)
+            raise StoreError(_NEWER_SCHEMA)
 
 
 def _require_ledger(database: Database) -> None:
@@ -116,10 +116,10 @@ def _require_ledger(database: Database) -> None:
         raise StoreError(f"the ledger {path} is missing: restore it from a backup")
 
 
-NEWER = "the database is from a newer version of the program: install that version, or restore a backup"
+_NEWER_SCHEMA = "the database is from a newer version of the program: install that version, or restore a backup"
 
 
-def _config() -> Config:
+def _alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
@@ -128,11 +128,11 @@ def _config() -> Config:
 @cache
 def _revisions() -> tuple[str, frozenset[str]]:
     """The newest revision and all there are; the program's own files do not change while it runs."""
-    script = ScriptDirectory.from_config(_config())
+    script = ScriptDirectory.from_config(_alembic_config())
     return script.get_current_head() or "", frozenset(each.revision for each in script.walk_revisions())
 
 
-def _state(connection: Connection) -> SchemaState:
+def _schema_state_of(connection: Connection) -> SchemaState:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         return SchemaState.MISSING

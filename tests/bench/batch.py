@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.batch import _register_frequencies, candidate_pairs, connect
 from tests.bench.searching import every_record
 from tests.bench.state import Made
@@ -35,7 +35,7 @@ def _splink(made: Made) -> float:
     with made.opened() as index:
         model, columns = index.matcher.model, index.matcher.scorer.columns
         table = every_record(index, columns)
-        with index.database.read(operator()) as unit:
+        with index.database.read(make_operator()) as unit:
             pages = list(unit.keys.pages(index.config_id(unit)))
     keys = pa.table(
         {

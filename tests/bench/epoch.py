@@ -21,7 +21,7 @@ from pathlib import Path
 from mpi.bootstrap import load_matcher, open_index, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.run_executor import list_runs
 from mpi.service.records.upsert import upsert
@@ -86,9 +86,9 @@ def _one_store(folder: Path, store: str, url: str | None, changes: int) -> dict[
     writer.join()
     index = replace(open_index(settings), matcher=open_matcher(str(stricter)))
     try:
-        [run] = list_runs(index, operator())
+        [run] = list_runs(index, make_operator())
         step(f"{store}: verifying")
-        findings = verify(index, operator())
+        findings = verify(index, make_operator())
     finally:
         index.database.dispose()
     return {
@@ -170,7 +170,7 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
         if waits is beside[0]:
             ready.set()
         began = time.perf_counter()
-        with index.database.write(operator(), "probe") as unit:
+        with index.database.write(make_operator(), "probe") as unit:
             unit.configs.active()  # a transaction begins with its first statement
             waits.add(began)
         time.sleep(PAUSE_S)
@@ -178,9 +178,9 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
         began = time.perf_counter()
         try:
             child = number if number % 4 == 0 else NEW + number
-            upsert(index, operator(), "ccwis", _child(child)[0] | {"local_id": f"w{number}"})
+            upsert(index, make_operator(), "ccwis", _child(child)[0] | {"local_id": f"w{number}"})
         except ModelMovedError:
-            with index.database.read(operator()) as unit:
+            with index.database.read(make_operator()) as unit:
                 active = unit.configs.active()
             index = replace(
                 index, matcher=load_matcher(settings, f"{active.model_name}/{active.model_version}")

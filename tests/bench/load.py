@@ -67,7 +67,7 @@ def main() -> int:
     from mpi.bootstrap import open_index
     from mpi.cli.progress import watched
     from mpi.config import Settings
-    from mpi.domain.viewer import operator
+    from mpi.domain.viewer import make_operator
     from mpi.intake.reader import open_file
     from mpi.domain.snapshot import Snapshot
     from mpi.service.loads.load import LoadOptions, load

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mpi.api.server.scheduler_slice import wake_soon
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from tests.bench.state import Made, Served, sent, serving
 from tests.bench.wire import Call, Wire, at_once, summary, timed
@@ -77,7 +77,7 @@ def keys_merged(made: Made) -> float:
 
 
 def _keys_waiting(index: Index) -> int:
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         return unit.keys.recent.rows_waiting()
 
 

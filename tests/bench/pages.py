@@ -22,7 +22,7 @@ import httpx
 
 from mpi.api.pages.rendering.paths import question_path
 from mpi.domain.roles import Role
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.review.queue import Filters, questions
@@ -71,10 +71,10 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
     Its work is the mean, as the system counts it in hundredths of a second, without that of PostgreSQL.
     """
     with made.opened() as index:
-        draw_blind_sample(index, operator())
+        draw_blind_sample(index, make_operator())
         people = _people(index, made.sources)
-        keys = [one.key for one in questions(index, operator(), Filters(), 200).questions]
-        eids = [row.enterprise_id for row in islice(export_crosswalk(index, operator()), 0, 50_000, 250)]
+        keys = [one.key for one in questions(index, make_operator(), Filters(), 200).questions]
+        eids = [row.enterprise_id for row in islice(export_crosswalk(index, make_operator()), 0, 50_000, 250)]
     step("asking for pages")
     found: dict[str, dict[str, float]] = {}
     others = _children()
@@ -98,7 +98,7 @@ def _people(index: Index, sources: tuple[str, ...]) -> list[str]:
         "owner": (Role.SOURCE_OWNER, {sources[-1]}),
         "keeper": (Role.OPERATOR, None),
     }
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         known = {name for name in wanted if unit.accounts.by_name(name) is not None}
     for name, (role, seen) in wanted.items():
         if name not in known:

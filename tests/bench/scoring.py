@@ -5,7 +5,7 @@ import statistics
 import time
 from typing import Any
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from tests.bench.searching import searching
@@ -23,7 +23,7 @@ def measure(made: Made) -> dict[str, object]:
 
 def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
     """Candidate pairs as searches meet them: records that share an edge, with their features."""
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         config = index.config_id(unit)
         numbers = sorted(unit.records.active())
         chosen = random.Random(1).sample(numbers, min(20_000, len(numbers)))

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.batch import _register_frequencies, connect, feature_table
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -84,7 +84,7 @@ def searching(index: Index) -> Iterator[Search]:
 
 def every_record(index: Index, columns: tuple[str, ...]) -> pa.Table:
     """The scoring table of every active record."""
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         config, numbers = index.config_id(unit), sorted(unit.records.active())
         return feature_table(
             (

@@ -19,10 +19,10 @@ from mpi.service.records import upsert as upsert_module
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.standardize.payload import features_from_bytes
-from mpi.storage.key_index.key_segments import RecentKeys
+from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
-from mpi.storage.unit_of_work.session import Session
+from mpi.storage.unit_of_work.session import DatabaseSession
 from tests.index import OPERATOR, a_child, an_index, partition_of, with_settings
 from tests.models import tiny_model
 
@@ -209,7 +209,7 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
 
 def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_its_own(index, monkeypatch):
     asked = []
-    execute, ahead = Session.execute, Session.ahead
+    execute, ahead = DatabaseSession.execute, DatabaseSession.ahead
 
     def executed(session, statement, *rest, **options):
         asked.append(("now", str(statement)))
@@ -219,8 +219,8 @@ def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_
         asked.append(("ahead", str(statement)))
         return ahead(session, statement, *rest)
 
-    monkeypatch.setattr(Session, "execute", executed)
-    monkeypatch.setattr(Session, "ahead", sent_ahead)
+    monkeypatch.setattr(DatabaseSession, "execute", executed)
+    monkeypatch.setattr(DatabaseSession, "ahead", sent_ahead)
     upsert(index, OPERATOR, "ccwis", SAME)
     how, first = asked[0]
     assert how == "now"
@@ -251,7 +251,7 @@ def test_what_has_its_keys_in_a_run_is_found_before_the_transaction(with_a_run):
 
 
 def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(with_a_run, monkeypatch):
-    runs, told = RecentKeys.runs, []
+    runs, told = KeySegments.runs, []
     # PostgreSQL is asked once more, statement by statement, before the snapshot in which they are read.
     in_the_snapshot = 2 if with_a_run.database.is_postgresql else 1
 
@@ -264,7 +264,7 @@ def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(wit
             another_process.dispose()
         return found
 
-    monkeypatch.setattr(RecentKeys, "runs", merged_meanwhile)
+    monkeypatch.setattr(KeySegments, "runs", merged_meanwhile)
     assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
     assert told[in_the_snapshot - 1]
     assert verify(with_a_run, OPERATOR) == []

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import InputError, StoreError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.migrate import SchemaState
 from mpi.storage.unit_of_work.database import Database
@@ -36,10 +36,10 @@ def database(tmp_path, database_url):
 
 def test_a_new_database_reaches_this_version_and_declares_what_the_program_declares(nowhere):
     database = Database(nowhere)
-    assert migrate.state(database) is SchemaState.MISSING
+    assert migrate.schema_state(database) is SchemaState.MISSING
     assert migrate.upgrade(database) is SchemaState.MISSING
-    assert migrate.state(database) is SchemaState.CURRENT
-    assert migrate.drift(database) == []
+    assert migrate.schema_state(database) is SchemaState.CURRENT
+    assert migrate.schema_drift(database) == []
     assert migrate.upgrade(database) is SchemaState.CURRENT
     database.dispose()
 
@@ -49,7 +49,7 @@ def test_a_database_from_a_newer_version_is_refused(nowhere):
     migrate.upgrade(database)
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert migrate.state(database) is SchemaState.NEWER
+    assert migrate.schema_state(database) is SchemaState.NEWER
     with pytest.raises(StoreError, match="newer version"):
         migrate.upgrade(database)
     with pytest.raises(StoreError, match="newer version"):
@@ -59,20 +59,20 @@ def test_a_database_from_a_newer_version_is_refused(nowhere):
 
 def test_an_error_inside_a_unit_leaves_nothing_and_its_number_is_given_again(database):
     def number():
-        with database.write(operator(), "test") as unit:
+        with database.write(make_operator(), "test") as unit:
             return unit.commit_no
 
     assert number() == 1
-    with pytest.raises(RuntimeError), database.write(operator(), "test") as unit:
+    with pytest.raises(RuntimeError), database.write(make_operator(), "test") as unit:
         assert unit.commit_no == 2
         raise RuntimeError
     assert number() == 2
 
 
 def test_a_reading_unit_sees_one_snapshot(database):
-    with database.read(operator()) as reader:
+    with database.read(make_operator()) as reader:
         before = reader.connection.execute(text("SELECT count(*) FROM commit_log")).scalar()
-        with database.write(operator(), "test") as unit:
+        with database.write(make_operator(), "test") as unit:
             assert unit.commit_no
         assert reader.connection.execute(text("SELECT count(*) FROM commit_log")).scalar() == before
 
@@ -82,7 +82,7 @@ def test_concurrent_writers_take_consecutive_numbers(database):
 
     def work():
         for _ in range(10):
-            with database.write(operator(), "test") as unit:
+            with database.write(make_operator(), "test") as unit:
                 taken.append(unit.commit_no)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -97,9 +97,9 @@ def test_a_commit_never_looks_earlier_than_the_one_before_it(database, monkeypat
     moments = iter(["2026-05-01T00:00:00.000000Z", "2026-04-01T00:00:00.000000Z"])
     monkeypatch.setattr("mpi.storage.unit_of_work.unit.clock.iso", lambda _moment: next(moments))
     for _ in range(2):
-        with database.write(operator(), "test") as unit:
+        with database.write(make_operator(), "test") as unit:
             assert unit.commit_no
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         assert [unit.commit_info({n})[n][0][:10] for n in (1, 2)] == ["2026-05-01", "2026-05-01"]
 
 
@@ -110,7 +110,7 @@ def test_numbers_are_consecutive_though_the_writers_share_no_process(database):
 
     def work(mine):
         for _ in range(10):
-            with mine.write(operator(), "test") as unit:
+            with mine.write(make_operator(), "test") as unit:
                 number = unit.commit_no
             taken.append(number)
 
@@ -126,12 +126,12 @@ def test_numbers_are_consecutive_though_the_writers_share_no_process(database):
 
 
 def test_a_counter_gives_each_number_once_and_counts_from_one(database):
-    with database.write(operator(), "test") as unit:
+    with database.write(make_operator(), "test") as unit:
         assert unit.counters.take("a") == 1
         assert unit.counters.take("a", 5) == 2
         assert unit.counters.take("a") == 7
         assert unit.counters.take("b", 3) == 1
-    with database.write(operator(), "test") as unit:
+    with database.write(make_operator(), "test") as unit:
         assert unit.counters.take("b") == 4
 
 
@@ -152,9 +152,9 @@ def test_postgresql_goes_by_each_of_its_names(name):
 
 
 def test_the_servers_processes_that_work_for_this_one_are_known_where_they_are_on_this_machine(database):
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         mine = {unit.connection.scalar(text("SELECT pg_backend_pid()"))} if database.is_postgresql else set()
-        found = set(database.servers_of(operator(), [os.getpid()]))
+        found = set(database.servers_of(make_operator(), [os.getpid()]))
     assert mine <= found
     assert bool(found) == database.is_postgresql
-    assert database.servers_of(operator(), [1]) == []
+    assert database.servers_of(make_operator(), [1]) == []

@@ -9,7 +9,7 @@ from mpi.service.persons.search import search
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
 from mpi.service.resolution.closure import NO_NEW_RECORDS
-from mpi.storage.unit_of_work.session import Session
+from mpi.storage.unit_of_work.session import DatabaseSession
 from tests.index import OPERATOR, a_child, an_index, partition_of
 
 NAMES = ("Amara", "Amarah", "Chidi")
@@ -62,7 +62,7 @@ def test_what_a_newcomer_is_answered_and_settles_is_what_reading_all_gives(index
 def test_a_question_sent_ahead_is_asked_anew_once_something_was_written(index):
     with index.database.write(OPERATOR, "test") as unit:
         session = unit.connection
-        assert isinstance(session, Session)
+        assert isinstance(session, DatabaseSession)
         for _ in range(3):
             unit.records.keys([1])
         unit.records.ask_keys([1])

@@ -15,8 +15,8 @@ from mpi.service.sampling.practice import answer_practice_pair, get_next_practic
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
-from mpi.storage.repositories.review.figures import Answers
-from mpi.storage.repositories.review.task_work import Act, Work
+from mpi.storage.repositories.review.figures import StewardAnswers
+from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
 ANA = Viewer("ana", "data_quality", frozenset({Action.TASK_WORK, Action.LINK_REPORT}), None)
@@ -77,21 +77,21 @@ def test_the_desk_works_whole_from_draw_to_label(index):
 
 def test_work_is_counted_alike(index):
     now = datetime.now(UTC)
-    moment, later = clock.iso(now), clock.iso(now + timedelta(hours=1))
+    moment, later = clock.format_timestamp(now), clock.format_timestamp(now + timedelta(hours=1))
     with index.database.write(OPERATOR, "test") as unit:
         for n, (state, held) in enumerate(
             [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
         ):
-            unit.task_work.put(Work(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
-        unit.task_work.put(Work("q9", "closed", moment, closed_at=moment, closed_because="went"))
+            unit.task_work.put(QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
+        unit.task_work.put(QuestionWork("q9", "closed", moment, closed_at=moment, closed_because="went"))
         for n, action in enumerate(("claim", "answer"), 1):
-            at = clock.iso(now + timedelta(hours=1, seconds=30 * n))
-            unit.task_work.add(Act(n, "q0", at, "ana", action))
+            at = clock.format_timestamp(now + timedelta(hours=1, seconds=30 * n))
+            unit.task_work.add(QuestionAction(n, "q0", at, "ana", action))
         assert unit.figures.standing(moment) == {"claimed": 1, "open": 1, "asleep": 1, "waiting": 1}
         assert unit.figures.closed(moment) == {"went": 1}
         assert unit.figures.closed_by_day_opened(moment[:10]) == {moment[:10]: 1}
         assert unit.figures.answers("2026", "answer", 60.0) == [
-            Answers("ana", 1, 1, pytest.approx(30.0, abs=0.001))
+            StewardAnswers("ana", 1, 1, pytest.approx(30.0, abs=0.001))
         ]
         assert unit.figures.answered_by_day("2026", "answer") == {at[:10]: 1}
         assert unit.figures.oldest(moment[:10]) is None

@@ -18,8 +18,8 @@ from mpi.service.recluster import derived_sync
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index import blocking_keys, key_segments
-from mpi.storage.key_index.key_segments import RecentKeys
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.key_segments import KeySegments
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, a_child, all_keys, an_index, load_rows, many_children, own_keys
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
@@ -64,7 +64,7 @@ def are_in_runs(unit, config=1):
 def stored(unit):
     """The records of each run, as they are stored."""
     rows = unit.connection.execute(text("SELECT record_ids, lost_ids FROM key_run ORDER BY number")).all()
-    return [{int(n) for column in row for n in np.frombuffer(column, AS_STORED)} for row in rows]
+    return [{int(n) for column in row for n in np.frombuffer(column, STORED_DTYPE)} for row in rows]
 
 
 def merge_all(unit, most=1_000):
@@ -75,7 +75,7 @@ def merge_all(unit, most=1_000):
 @pytest.fixture(autouse=True)
 def small_runs(monkeypatch):
     """Of two transactions some are put together, and some are not."""
-    monkeypatch.setattr(key_segments, "RUN_KEYS", 6)
+    monkeypatch.setattr(key_segments, "MAX_JOINED_KEYS", 6)
 
 
 def keys_of(*records):
@@ -192,7 +192,7 @@ def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
         config = index.config_id(unit)
         own = unit.keys.own(config, range(1, 61))
         keys = sorted({key for each in unit.keys.of(config, own).values() for key in each})
-        fewer = {n: one._replace(keys=one.keys[AS_STORED.itemsize :]) for n, one in own.items() if n % 3}
+        fewer = {n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3}
         unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=fewer)
         expected = all_keys(unit, config)
     with index.database.read(OPERATOR) as unit:
@@ -217,7 +217,7 @@ def test_what_small_transactions_put_into_runs_is_put_together(unit):
         # In the last run, to which the next is put.
         unit.keys.drop(1, [n] if n % 3 == 0 else [])
     runs = unit.keys.recent.runs(1)
-    assert max(run.size for run in runs) == key_segments.RUN_KEYS
+    assert max(run.size for run in runs) == key_segments.MAX_JOINED_KEYS
     assert len(runs) < 10
     assert [run.number for run in runs] == sorted({run.number for run in runs})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
@@ -401,7 +401,7 @@ def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
         runs = unit.keys.recent.runs(1)
-    with patch.object(RecentKeys, "_stored", autospec=True, side_effect=RecentKeys._stored) as stored:
+    with patch.object(KeySegments, "_stored", autospec=True, side_effect=KeySegments._stored) as stored:
         for _ in range(2):
             with index.database.read(OPERATOR) as unit:
                 assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7

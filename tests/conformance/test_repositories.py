@@ -122,8 +122,8 @@ def test_it_is_known_which_commit_wrote_the_keys_of_a_record(unit):
 
 
 def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
-    monkeypatch.setattr(blocking_keys, "PAGE", 2)
-    monkeypatch.setattr(blocking_keys, "SEARCHED_PAGE", 3)
+    monkeypatch.setattr(blocking_keys, "RECORDS_PER_PAGE", 2)
+    monkeypatch.setattr(blocking_keys, "BASE_ROWS_PER_PAGE", 3)
     unit.keys.put(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
     by_record, by_key = (list(found(1)) for found in (unit.keys.pages, unit.keys.searched))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
-from mpi.domain.viewer import OnceOnly, operator
+from mpi.domain.viewer import IdempotentCall, make_operator
 from mpi.service.core import group_commit as module
 from mpi.service.core.group_commit import MOST
 from mpi.service.maintenance.verify import verify
@@ -59,7 +59,7 @@ def transactions(monkeypatch):
 
 def test_upserts_that_wait_share_transactions_and_each_has_a_commit_of_its_own(index, transactions):
     before = commits(index)
-    who = [replace(operator(f"client-{n}")) for n in range(CALLS)]
+    who = [replace(make_operator(f"client-{n}")) for n in range(CALLS)]
     children = many_children(CALLS)
     answers = at_once(index, [lambda n=n: upsert(index, who[n], "ccwis", children[n]) for n in range(CALLS)])
     assert [answer.local_id for answer in answers] == [child["local_id"] for child in children]
@@ -110,7 +110,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
 
 def test_an_idempotency_key_holds_within_one_transaction(index):
     def once(call):
-        return replace(OPERATOR, once=OnceOnly("one-key", call))
+        return replace(OPERATOR, once=IdempotentCall("one-key", call))
 
     child = a_child("once", last_name="Once")
     answers = at_once(

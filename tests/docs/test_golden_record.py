@@ -9,7 +9,7 @@ import pytest
 from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import EVERY, ONE, Criterion, Rule, Survivorship
+from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES, Criterion, SelectionReason, SurvivorshipRules
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.explanations.person_history import describe_history
 from mpi.service.persons.golden_record import golden
@@ -54,13 +54,13 @@ def test_the_golden_record_of_the_example_is_as_the_page_shows_it(index):
 
 
 def test_the_page_names_every_attribute_criterion_and_rule():
-    for name in (*ONE, *EVERY, *(each.value for each in (*Criterion, *Rule))):
+    for name in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES, *(each.value for each in (*Criterion, *SelectionReason))):
         assert f"`{name}`" in GOLDEN, name
 
 
 def test_the_rules_that_the_page_shows_can_be_read():
     [example] = re.findall(r"```toml\n(.*?)```", GOLDEN, re.DOTALL)
-    assert Survivorship.parse(example).rules["phone"].by[0] is Criterion.RECENCY
+    assert SurvivorshipRules.parse(example).rules["phone"].by[0] is Criterion.RECENCY
 
 
 def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from mpi.domain.errors import StoreError
 from mpi.service.records.upsert import upsert
 from mpi.storage import migrate
-from mpi.storage.backends.postgresql import _REFUSALS
+from mpi.storage.backends.postgresql import _MESSAGES_BY_SQLSTATE
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, a_child, an_index
 
@@ -49,7 +49,7 @@ def test_the_owner_makes_the_index_and_a_role_that_only_serves_works_it_and_no_m
             pass
         run(postgres, GRANTS, "mpi")
         assert upsert(replace(index, database=serving), OPERATOR, "sis", a_child()).outcome == "created"
-        assert migrate.drift(serving) == []
+        assert migrate.schema_drift(serving) == []
         with pytest.raises(DBAPIError, match="must be owner"), serving.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE counter")
 
@@ -58,4 +58,4 @@ def test_the_page_has_every_refusal_that_a_user_can_act_on():
     said = " ".join(re.findall(r"^\| ([a-z][^|]+) \|", PAGE, re.MULTILINE))
     for words in WORDS:
         assert words in said
-        assert any(words in refusal for refusal in _REFUSALS.values()), words
+        assert any(words in refusal for refusal in _MESSAGES_BY_SQLSTATE.values()), words

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from mpi.config import Settings
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
 from mpi.service.access import passwords
 from mpi.service.access.sign_in import MOST_WRONG, WRONG_IN_A_ROW
@@ -19,7 +19,7 @@ def test_the_table_of_roles_is_that_of_the_code():
     assert re.search(r"^\| action \| (.*) \|$", PAGE, re.MULTILINE)[1].split(" | ") == [
         role.value for role in Role
     ]
-    had = {action: tuple(action in ACTIONS[role] for role in Role) for action in Action}
+    had = {action: tuple(action in ACTIONS_BY_ROLE[role] for role in Role) for action in Action}
     assert listed == {action.value: yes for action, yes in had.items() if any(yes)}
 
 

@@ -22,7 +22,7 @@ from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.review.queue import Filters, load_landing, questions
-from mpi.storage.repositories.review.task_work import Work
+from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.repositories.review.tasks import Task
 from tests.bench.pages import signed_in
 from tests.index import OPERATOR, an_index
@@ -71,10 +71,10 @@ def fill(index, tasks: int, seed: int = 7) -> None:
         keys = sorted(by_question)
         for key in draw.sample(keys, min(2000, len(keys) // 4)):
             known = {task.key: round(task.bits * 1e6) for task in by_question[key]}
-            unit.task_work.put(Work(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known}))
+            unit.task_work.put(QuestionWork(key, "asleep", AT, asleep_until="2099-01-01", about={"tasks": known}))
         for key in draw.sample(keys, min(500, len(keys) // 8)):
             unit.task_work.put(
-                Work(key, "open", AT, claimed_by="other", lease_until="2099-01-01T00:00:00.000000Z")
+                QuestionWork(key, "open", AT, claimed_by="other", lease_until="2099-01-01T00:00:00.000000Z")
             )
 
 

@@ -24,7 +24,7 @@ import httpx
 from mpi.api.server.serve import listen
 from mpi.bootstrap import init_index
 from mpi.config import Settings
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource, add_source
 from tests.index import many_children, rows
@@ -95,10 +95,10 @@ def bench(home: Path, url: str | None, records: int, calls: int, processes: int)
     """Measure one store."""
     index, key = init_index(Settings(home=home, model=None, database_url=url, secret_file=None), is_test=True)
     for code in ("sis", "ccwis"):
-        add_source(index, operator(), NewSource(code))
+        add_source(index, make_operator(), NewSource(code))
     known = many_children(records)
     began = time.perf_counter()
-    load(index, operator(), "sis", rows(*known), LoadOptions())
+    load(index, make_operator(), "sis", rows(*known), LoadOptions())
     found: dict[str, object] = {"load_s": round(time.perf_counter() - began, 1)}
     index.database.dispose()
     with serving(home, url, processes) as addresses, ExitStack() as stack:

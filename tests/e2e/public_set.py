@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from mpi.bootstrap import init_index
 from mpi.config import Settings
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import SentRow
+from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, Receipt, load
@@ -30,7 +30,7 @@ DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))
 CHILDREN = DATA / "eval" / "pp_children_multi.parquet"
 MAPPING = "pp_children_multi"
 SOURCES = ("census2020", "ssa", "wic")
-OPERATOR = operator()
+OPERATOR = make_operator()
 
 Clusters = dict[tuple[str, str], str]
 
@@ -63,17 +63,17 @@ def load_by_source(index: Index) -> list[Receipt]:
     ]
 
 
-def rows_to_send() -> list[tuple[str, SentRow]]:
+def rows_to_send() -> list[tuple[str, CanonicalRow]]:
     """Every row with its source, for one-by-one resolving."""
     return [
         (source, row)
         for source in SOURCES
         for row in open_file(CHILDREN, load_mapping(MAPPING).with_where("source", source), None)
-        if isinstance(row, SentRow)
+        if isinstance(row, CanonicalRow)
     ]
 
 
-def resolve_one_by_one(index: Index, sent: list[tuple[str, SentRow]], seed: int) -> None:
+def resolve_one_by_one(index: Index, sent: list[tuple[str, CanonicalRow]], seed: int) -> None:
     """Send the rows in an order of the seed's own."""
     shuffled = list(sent)
     random.Random(seed).shuffle(shuffled)

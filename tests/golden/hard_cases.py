@@ -13,8 +13,8 @@ from pathlib import Path
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import operator
-from mpi.intake.rows import SentRow
+from mpi.domain.viewer import make_operator
+from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
@@ -29,7 +29,7 @@ from training.simulate.simulation import simulate
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MPI_EVAL_DATA", ROOT.parent / "shared" / "data"))
 CASES = DATA / "hardcases" / "hard_cases.csv"
-OPERATOR = operator()
+OPERATOR = make_operator()
 STATE_RECORDS = 5_000
 _ADDRESS = re.compile(r"(?P<line>.*?)\s+(?P<postal>\d{5})(?:\s+\((?:(?P<type>placement)|.*)\))?")
 _RELATIONSHIPS = ("foster parent", "grandmother")
@@ -64,7 +64,7 @@ def make_state(home: Path) -> None:
         add_source(index, OPERATOR, NewSource(str(source)))
         columns = list(file.columns.items())
         rows = [
-            SentRow(line + 2, None, {name: column[line] for name, column in columns if column[line]})
+            CanonicalRow(line + 2, None, {name: column[line] for name, column in columns if column[line]})
             for line in range(len(file))
         ]
         load(index, OPERATOR, str(source), rows, LoadOptions(Snapshot.FULL))

@@ -65,9 +65,9 @@ def kill_upgrades(place: Place, kills: int, seed: int) -> Killed:
 
 
 def _older() -> list[str]:
-    script = ScriptDirectory.from_config(migrate._config())
+    script = ScriptDirectory.from_config(migrate._alembic_config())
     known = sorted(revision.revision for revision in script.walk_revisions())
-    return [revision for revision in known if OLDEST <= revision < migrate.newest()]
+    return [revision for revision in known if OLDEST <= revision < migrate.latest_revision()]
 
 
 def _length(place: Place, revision: str) -> int:
@@ -91,7 +91,7 @@ def _length(place: Place, revision: str) -> int:
 def _take_back(place: Place, revision: str) -> None:
     database = Database(_url(place))
     with database.engine.begin() as connection:
-        config = migrate._config()
+        config = migrate._alembic_config()
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
     database.dispose()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.deferred_steps import apply_due_decisions
@@ -21,7 +21,7 @@ from tests.index import OPERATOR, crosswalk, with_settings
 
 SECOND = Viewer("second", None, frozenset(Action), None)
 OWNERS = {
-    source: Viewer(f"owner-{source}", None, ACTIONS[Role.SOURCE_OWNER], frozenset({source}))
+    source: Viewer(f"owner-{source}", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({source}))
     for source in ("sis", "ccwis")
 }
 

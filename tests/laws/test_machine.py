@@ -25,7 +25,7 @@ from mpi.bootstrap import open_index, open_matcher
 from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
-from mpi.domain.weight import rounded
+from mpi.domain.weight import round_weight
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.scoring import engines
 from mpi.matching.scoring.batch import WEIGHTS, candidate_pairs
@@ -71,7 +71,7 @@ addresses = st.tuples(st.sampled_from(SOURCES), st.sampled_from([f"r{n}" for n i
 def predict_by_record(scorer, known, pairs, floor):
     """What Splink answers on DuckDB (law 5 has its own tests), without its tenth of a second a run."""
     ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
-    weights = [rounded(scorer.weight(known[lo], known[hi])) for lo, hi in ends]
+    weights = [round_weight(scorer.weight(known[lo], known[hi])) for lo, hi in ends]
     rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
     return pa.Table.from_pylist([dict(zip(WEIGHTS.names, row, strict=True)) for row in rows], schema=WEIGHTS)
 
@@ -195,7 +195,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
 
     def tick(self, hours: int = 19) -> str:
         self.time += timedelta(hours=hours)
-        return clock.iso(self.time)
+        return clock.format_timestamp(self.time)
 
     sent = staticmethod(plain)
 
@@ -222,7 +222,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         if address[0] in self.oracle.paused and not means_the_same_later(content):
             return
         self.tick()
-        as_of = clock.iso(self.time - timedelta(days=days))
+        as_of = clock.format_timestamp(self.time - timedelta(days=days))
         self.put(self.index, address, content, as_of)
         self.oracle.hear(address, as_of, content)
 
@@ -282,9 +282,9 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             return
         absent = [a for a in self.oracle.said if a[0] == source and a[1] not in file] if full else []
         for name, said in file.items():
-            self.oracle.hear((source, name), clock.iso(moment), said, batch=receipt.batch)
+            self.oracle.hear((source, name), clock.format_timestamp(moment), said, batch=receipt.batch)
         for address in absent:
-            self.oracle.hear(address, clock.iso(moment), None, batch=receipt.batch)
+            self.oracle.hear(address, clock.format_timestamp(moment), None, batch=receipt.batch)
         self.batches.append(receipt.batch)
 
     @rule(apply=st.booleans())
@@ -395,7 +395,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 (lo, hi): bits
                 for lo, hi in combinations(sorted(meant), 2)
                 if blocks[lo] & blocks[hi]
-                and (bits := rounded(scorer.weight(meant[lo], meant[hi]))) >= model.thresholds.stored_from
+                and (bits := round_weight(scorer.weight(meant[lo], meant[hi]))) >= model.thresholds.stored_from
             }
             assert unit.derived.all_edges(config_id) == edges
 
@@ -426,7 +426,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def enterprise_ids_are_stable_and_answer(self):
         self.hear_words()
         links = crosswalk(self.index)
-        self.oracle.learn(clock.iso(self.time), links)
+        self.oracle.learn(clock.format_timestamp(self.time), links)
         self.oracle.check_stewards_rule(links)
         for eid, standing in self.oracle.standing.items():
             view = person(self.index, OPERATOR, eid)

@@ -62,7 +62,7 @@ class Walk(Laws):
     def say(self, days: int = 0) -> None:
         address, content = self.random.choice(ADDRESSES), self.content()
         self.tick()
-        as_of = clock.iso(self.time - timedelta(days=days))
+        as_of = clock.format_timestamp(self.time - timedelta(days=days))
         self.put(self.index, address, content, as_of)
         self.oracle.hear(address, as_of, content)
 
@@ -91,7 +91,7 @@ class Walk(Laws):
         sent = [a_child(name, **dict.fromkeys(a_child(None)) | plain(content)) for name in ("r1", "r2")]
         receipt = load_rows(self.index, source, *sent, as_of=self.time)
         for name in ("r1", "r2"):
-            self.oracle.hear((source, name), clock.iso(self.time), content, batch=receipt.batch)
+            self.oracle.hear((source, name), clock.format_timestamp(self.time), content, batch=receipt.batch)
         self.batches.append(receipt.batch)
 
     def undo_load(self) -> None:

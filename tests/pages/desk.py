@@ -10,7 +10,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.core.block_limits import note_large
 from mpi.service.recluster.proposals import propose
@@ -54,9 +54,9 @@ class Desk:
 
     def change(self, source, local_id):
         """Let a source say something else of a record."""
-        stated = read(self.index, operator(), source, local_id)["record"]
+        stated = read(self.index, make_operator(), source, local_id)["record"]
         stated.pop("as_of")
-        upsert(self.index, operator(), source, {**stated, "middle_name": "Quill"})
+        upsert(self.index, make_operator(), source, {**stated, "middle_name": "Quill"})
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def a_desk(folder, *, full=False):
 
 
 def _fill(index):
-    everybody = operator()
+    everybody = make_operator()
     add_source(
         index, everybody, NewSource("sis", "North District SIS", "North School District", SourceKind.SIS)
     )
@@ -116,19 +116,19 @@ def _fill_up(index):
         index, "sis", a_child("became", first_name="Rosalind", last_name="Ferrars", birth_date="2010-01-02")
     )
     other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
-    upsert(index, operator(), "sis", other)
+    upsert(index, make_operator(), "sis", other)
     together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
-    report_link(index, operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link"))
-    waiting = questions(index, operator(), Filters(kind="pair")).questions
+    report_link(index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link"))
+    waiting = questions(index, make_operator(), Filters(kind="pair")).questions
     single = [one for one in waiting if not one.burst]
     later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
-    defer(index, operator("Ida Steward"), single[-1].key, later)
+    defer(index, make_operator("Ida Steward"), single[-1].key, later)
     record = next(label for label in single[-2].records if label.source == "sis")
-    ask_owner(index, operator("Ida Steward"), single[-2].key, record, "confirm-name")
-    propose(index, operator("Ada Approver"), index.matcher)
-    with index.database.write(operator(), "probe") as unit:
+    ask_owner(index, make_operator("Ida Steward"), single[-2].key, record, "confirm-name")
+    propose(index, make_operator("Ada Approver"), index.matcher)
+    with index.database.write(make_operator(), "probe") as unit:
         note_large(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
-    draw_blind_sample(index, operator("demo"))
+    draw_blind_sample(index, make_operator("demo"))
 
 
 def _people(index):
@@ -139,7 +139,7 @@ def _people(index):
         ("olu", "Olu Owner", Role.SOURCE_OWNER, ("sis",)),
         ("ona", "Ona Operator", Role.OPERATOR, None),
     ):
-        add_account(index, operator(), NewAccount(name, full_name, role, sources), PASSWORD)
+        add_account(index, make_operator(), NewAccount(name, full_name, role, sources), PASSWORD)
 
 
 def every_page(desk):
@@ -171,7 +171,7 @@ def every_page(desk):
 def questions_of(index):
     """The key of one question of each shape that waits."""
     found = {}
-    for one in questions(index, operator(), Filters(state=None)).questions:
-        view = load_question_view(index, operator(), one.key)
+    for one in questions(index, make_operator(), Filters(state=None)).questions:
+        view = load_question_view(index, make_operator(), one.key)
         found.setdefault(f"{view.shape}-{one.kind}-{min(len(view.pairs), 2)}", one.key)
     return found

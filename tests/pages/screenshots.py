@@ -17,7 +17,7 @@ from mpi.cli.demo.comparison import know
 from mpi.cli.demo.story import tell
 from mpi.cli.demo.world import SOURCES, made, make, opened, truth
 from mpi.domain.roles import Role
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
@@ -65,8 +65,8 @@ def _furnish(index, demo: Path) -> None:
     """What a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
     known = know(index, truth(demo))
     person_of = {known.labels[record]: person for record, person in known.person_of.items()}
-    draw_blind_sample(index, operator("demo"))
-    judge = operator("Ida Steward")
+    draw_blind_sample(index, make_operator("demo"))
+    judge = make_operator("Ida Steward")
     for _ in range(90):
         view = get_next_blind_pair(index, judge)
         if view is None:
@@ -74,32 +74,32 @@ def _furnish(index, demo: Path) -> None:
         left, right = (person_of[one.label] for one in view.records)
         answer_blind_pair(index, judge, view.id, "same" if left == right else "different")
     asked = 0
-    for one in questions(index, operator(), Filters(), limit=60).questions:
+    for one in questions(index, make_operator(), Filters(), limit=60).questions:
         record = next((label for label in one.records if label.source == "district_north"), None)
         if record is not None and asked < 3:
             ask_owner(
                 index,
-                operator("Ida Steward"),
+                make_operator("Ida Steward"),
                 one.key,
                 record,
                 ("confirm-name", "one-child", "confirm-birth-date")[asked],
             )
             asked += 1
-    proposals.propose(index, operator("Ada Approver"), index.matcher)
+    proposals.propose(index, make_operator("Ada Approver"), index.matcher)
     for name, full_name, role, sources in (
         ("ida", "Ida Steward", Role.STEWARD, None),
         ("ada", "Ada Approver", Role.APPROVER, None),
         ("olu", "Olu Owner", Role.SOURCE_OWNER, (next(str(s) for s in SOURCES),)),
     ):
-        add_account(index, operator(), NewAccount(name, full_name, role, sources), None)
+        add_account(index, make_operator(), NewAccount(name, full_name, role, sources), None)
 
 
 def _places(index, demo: Path) -> Iterator[tuple]:
     """(name, role, path, what is pressed there) of each picture."""
     story = tell(index, know(index, truth(demo)))
-    top = questions(index, operator(), Filters(), limit=60).questions
+    top = questions(index, make_operator(), Filters(), limit=60).questions
     several = next(
-        (one.key for one in top if len(load_question_view(index, operator(), one.key).pairs) > 1), top[0].key
+        (one.key for one in top if len(load_question_view(index, make_operator(), one.key).pairs) > 1), top[0].key
     )
 
     def claim(page):

@@ -28,18 +28,18 @@ _LOOK_UP_VIEWER = Viewer("look-up")
 class LookUpRoute(FastPathRoute):
     """A route of look-ups."""
 
-    def asks(self, request: Request, index: Index) -> Ask[Any] | None:
+    def parse_query(self, request: Request, index: Index) -> Ask[Any] | None:
         """What a call asks; None where it is not of the common form."""
         raise NotImplementedError
 
-    def answer(self, result: Any) -> Response:  # noqa: ANN401 - what ``asks`` answers with
+    def render(self, result: Any) -> Response:  # noqa: ANN401 - what ``parse_query`` answers with
         """The answer, as the response model has it."""
         raise NotImplementedError
 
-    async def short(self, request: Request) -> Response | None:
+    async def try_fast_path(self, request: Request) -> Response | None:
         """See ``FastPathRoute``: the read, and its line on the ledger."""
         index: Index = request.app.state.index
-        query = self.asks(request, index)
+        query = self.parse_query(request, index)
         if query is None:
             return None
         headers = request.headers
@@ -49,7 +49,7 @@ class LookUpRoute(FastPathRoute):
         else:
             result, line, viewer = look_up(index, *credentials, query)
             await _await_disclosure(index, viewer, lambda: line)
-        return self.answer(result)
+        return self.render(result)
 
 
 def json_response(content: object, headers: dict[str, str] | None = None) -> Response:
@@ -65,7 +65,9 @@ def read_api_key(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-async def _look_up_in_ledger_thread(index: Index, key: str | None, purpose: str | None, query: Ask[Any]) -> Any:  # noqa: ANN401
+async def _look_up_in_ledger_thread(
+    index: Index, key: str | None, purpose: str | None, query: Ask[Any]
+) -> Any:  # noqa: ANN401
     """Look up in the thread that writes the ledger, which does both for all that wait."""
     answers: list[Any] = []
 

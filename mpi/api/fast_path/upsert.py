@@ -23,7 +23,7 @@ from mpi.service.records.upsert import UpsertResult
 class UpsertRoute(FastPathRoute):
     """Where a record is sent."""
 
-    async def short(self, request: Request) -> Response | None:
+    async def try_fast_path(self, request: Request) -> Response | None:
         """See ``FastPathRoute``: the record taken, in one thread."""
         if not _is_fast_path_request(request):
             return None

@@ -17,7 +17,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 class FastPathRoute(ModelReloadRoute):
     """A route with a short way; what it is documented as, and answers in any other form, is FastAPI's."""
 
-    async def short(self, request: Request) -> Response | None:
+    async def try_fast_path(self, request: Request) -> Response | None:
         """The answer; None where the call is not of the common form, and nothing was done."""
         raise NotImplementedError
 
@@ -34,11 +34,11 @@ class FastPathDispatcher:
             route for router in routers for route in router.routes if isinstance(route, FastPathRoute)
         ]
 
-    async def answer(self, scope: Scope, receive: Receive) -> Response | None:
+    async def dispatch(self, scope: Scope, receive: Receive) -> Response | None:
         """The answer to a call; None where it has to go FastAPI's way."""
         for route in self._routes:
             match, child_scope = route.matches(scope)
             if match is Match.FULL:
                 scope.update(child_scope)
-                return await route.short(Request(scope, receive))
+                return await route.try_fast_path(Request(scope, receive))
         return None

@@ -25,7 +25,7 @@ class Metrics:
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._count: Counter[str] = Counter()
 
-    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+    def record_call(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one call."""
         # A caller may invent methods; each would be a series for ever.
         self._calls[method if method in _METHODS else "OTHER", route, status] += 1
@@ -35,7 +35,7 @@ class Metrics:
         self._seconds[route] += seconds
         self._count[route] += 1
 
-    def text(self) -> str:
+    def render(self) -> str:
         """Everything counted so far."""
         return "\n".join(self._lines()) + "\n"
 

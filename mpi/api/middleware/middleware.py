@@ -12,7 +12,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.request.fairness import CallLimiter, TooManyCallsError
-from mpi.api.request.problems import REQUEST_ID, WrongHostError, log_unexpected, respond_to_error, response_from_error
+from mpi.api.request.problems import (
+    REQUEST_ID,
+    WrongHostError,
+    log_unexpected,
+    respond_to_error,
+    response_from_error,
+)
 from mpi.domain.errors import MpiError
 
 _log = logging.getLogger("mpi.access")
@@ -65,12 +71,12 @@ class RequestMiddleware:
         finally:
             self._note(call, scope)
 
-    async def _answer(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+    async def _answer(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
-                async with self._fairness.turn(scope["path"], headers):
+                async with self._fairness.acquire_slot(scope["path"], headers):
                     await self._let_in(call, scope, receive)
             except TooManyCallsError as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
@@ -78,18 +84,18 @@ class RequestMiddleware:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
             await response_from_error(error, call.id)(scope, receive, call.send)
 
-    async def _let_in(self, call: "_Call", scope: Scope, receive: Receive) -> None:
+    async def _let_in(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         try:
-            response = await self._short.answer(scope, receive)
+            response = await self._short.dispatch(scope, receive)
         except MpiError as error:
             response = respond_to_error(error, call.id)
         await (response or self._app)(scope, receive, call.send)
 
-    def _note(self, call: "_Call", scope: Scope) -> None:
+    def _note(self, call: "_CallState", scope: Scope) -> None:
         """Measure and log the call by its route's template: paths and queries hold local IDs."""
         seconds = time.perf_counter() - call.began
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
-        self._metrics.note(scope["method"], route, call.status, seconds)
+        self._metrics.record_call(scope["method"], route, call.status, seconds)
         _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
 
 
@@ -107,7 +113,11 @@ class _CallState:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
-            headers = [header for header in message.get("headers", ()) if header[0].lower() not in _OVERRIDDEN_HEADERS]
+            headers = [
+                header
+                for header in message.get("headers", ())
+                if header[0].lower() not in _OVERRIDDEN_HEADERS
+            ]
             if not any(name.lower() == _CACHE_HEADER for name, _ in headers):
                 headers.append((_CACHE_HEADER, b"no-store"))
             message["headers"] = [*headers, *_ENCODED_HEADERS, (_REQUEST_ID_HEADER, self.id.encode())]

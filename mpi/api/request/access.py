@@ -8,7 +8,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from mpi.api.request.body import RawBodyDep
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import PURPOSES, OnceOnly, Viewer
+from mpi.domain.viewer import PURPOSES, IdempotentCall, Viewer
 from mpi.service.access.clients import authenticate
 from mpi.service.core.index import Index
 
@@ -40,7 +40,7 @@ class Credentials:
     key: str | None
     purpose: str | None
 
-    def viewer(self, index: Index) -> Viewer:
+    def authenticate(self, index: Index) -> Viewer:
         """Who that is at this moment; raises as ``mpi.service.access.clients.authenticate`` does."""
         return authenticate(index, self.key, self.purpose)
 
@@ -68,7 +68,7 @@ CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 
 def authenticate_caller(index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
     """Who is calling, by either form of their key, and for what purpose."""
-    return sent_credentials.viewer(index)
+    return sent_credentials.authenticate(index)
 
 
 CallerDep = Annotated[Viewer, Depends(authenticate_caller)]
@@ -101,7 +101,7 @@ def add_idempotency_key(viewer: Viewer, key: str | None, request: Request, body:
     call = b"\n".join(
         (request.method.encode(), request.scope["raw_path"], request.scope["query_string"], body)
     )
-    return replace(viewer, once=OnceOnly(key, call))
+    return replace(viewer, once=IdempotentCall(key, call))
 
 
 WriterDep = Annotated[Viewer, Depends(authenticate_writer)]

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mpi.api.request.access import Credentials
-from mpi.api.request.body import BodyLine, parse_json_object, iterate_lines
+from mpi.api.request.body import BodyLine, iterate_lines, parse_json_object
 from mpi.api.request.model_reload import reload_model
 from mpi.api.request.problems import log_unexpected, problem_from_error
 from mpi.domain.errors import ModelMovedError, MpiError, RecordError
@@ -55,7 +55,7 @@ def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, req
     """Upsert the record of one line; one that is refused is answered with a problem."""
     record_key: dict[str, object] = {}
     try:
-        viewer = sent_credentials.viewer(app.state.index)
+        viewer = sent_credentials.authenticate(app.state.index)
         record = parse_json_object(line.data)
         record_key = _extract_record_key(record)
         resolved = _upsert_record(app, viewer, _pop_source(record), record)
@@ -123,7 +123,9 @@ def _pop_source(record: dict[str, object]) -> str:
 def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
     """The line's key, as far as it has one: for the caller to know which record a problem is about."""
     parts = {name: record.get(name) for name in ("source", "local_id")}
-    return {n: value for n, value in parts.items() if isinstance(value, str) and 0 < len(value) <= _MAX_KEY_LENGTH}
+    return {
+        n: value for n, value in parts.items() if isinstance(value, str) and 0 < len(value) <= _MAX_KEY_LENGTH
+    }
 
 
 def _encode_line(value: dict[str, object]) -> bytes:

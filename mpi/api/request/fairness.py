@@ -22,7 +22,7 @@ EXEMPT_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked by whoever watches over the service."""
 
 
-class TooManyCallsError(InputError):  # noqa: N818 - what is the matter
+class TooManyCallsError(InputError):
     """A client makes more calls at once than may wait."""
 
     code = "too-many-calls"
@@ -36,7 +36,7 @@ class CallLimiter:
         self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
-    async def turn(self, path: str, headers: Headers) -> AsyncIterator[None]:
+    async def acquire_slot(self, path: str, headers: Headers) -> AsyncIterator[None]:
         """Wait until the client has a call less at work than it may.
 
         Raises:
@@ -48,10 +48,12 @@ class CallLimiter:
         name = _hash_credential(headers)
         client = self._clients.setdefault(name, _ClientCalls(self._at_work))
         if client.calls >= self._most:
-            raise TooManyCallsError(f"more than {self._most} calls of yours are under way: make fewer at once")
+            raise TooManyCallsError(
+                f"more than {self._most} calls of yours are under way: make fewer at once"
+            )
         client.calls += 1
         try:
-            async with client.turns:
+            async with client.slots:
                 yield
         finally:
             client.calls -= 1
@@ -64,7 +66,7 @@ class _ClientCalls:
 
     def __init__(self, max_running: int) -> None:
         self.calls = 0
-        self.turns = asyncio.Semaphore(max_running)
+        self.slots = asyncio.Semaphore(max_running)
 
 
 def _hash_credential(headers: Headers) -> bytes:

@@ -30,16 +30,16 @@ class Form:
         Raises:
             InputError: it is missing or empty.
         """
-        value = self.optional(name)
+        value = self.optional_text(name)
         if value is None:
             raise InputError(f"{name}: is missing")
         return value
 
-    def optional(self, name: str) -> str | None:
+    def optional_text(self, name: str) -> str | None:
         """A value without the spaces around it; None where it is missing or empty."""
-        return self.whole(name).strip() or None
+        return self.raw_text(name).strip() or None
 
-    def whole(self, name: str) -> str:
+    def raw_text(self, name: str) -> str:
         """A value as it was typed, such as a password; empty where it is missing."""
         values = self._values.get(name, ())
         return values[-1] if values else ""
@@ -48,7 +48,7 @@ class Form:
         """Every value of a name; those left empty are left out."""
         return tuple(value.strip() for value in self._values.get(name, ()) if value.strip())
 
-    def checked(self, name: str) -> bool:
+    def is_checked(self, name: str) -> bool:
         """Whether a box of that name is checked."""
         return name in self._values
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ModelMovedError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index, Matcher
 
 _reload_lock = threading.Lock()
@@ -45,7 +45,7 @@ def reload_model(app: FastAPI) -> Index:
     """
     with _reload_lock:
         index: Index = app.state.index
-        with index.database.read(operator()) as unit:
+        with index.database.read(make_operator()) as unit:
             active_config = unit.configs.active()
         if active_config is None or index.matcher.runs(active_config):
             return index

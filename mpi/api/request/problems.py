@@ -28,7 +28,7 @@ from mpi.domain.errors import (
     ReusedKeyError,
     StaleError,
     StoreError,
-    raised_at,
+    describe_origin,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -90,7 +90,9 @@ def find_status(error: MpiError) -> tuple[HTTPStatus, str]:
 def problem_from_error(error: Exception) -> Problem:
     """An error as a problem object, without ``instance``; an unexpected one says nothing of itself."""
     if not isinstance(error, MpiError):
-        return _build_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED)
+        return _build_problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED
+        )
     status, title = find_status(error)
     # The message of a failure of ours may name files of this machine.
     detail = _UNEXPECTED if status == HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
@@ -118,7 +120,7 @@ def respond_to_error(error: MpiError, request_id: str) -> Response:
 
 def log_unexpected(error: Exception, request_id: str) -> None:
     """Log where an error came from; its message may hold a value, so only its type is told."""
-    _log.error("%s %s at %s", request_id, type(error).__name__, raised_at(error))
+    _log.error("%s %s at %s", request_id, type(error).__name__, describe_origin(error))
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -131,7 +133,10 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:
         problem = _build_problem(
-            HTTPStatus.BAD_REQUEST, "invalid-parameter", "A parameter is wrong", _describe_parameter_errors(error.errors())
+            HTTPStatus.BAD_REQUEST,
+            "invalid-parameter",
+            "A parameter is wrong",
+            _describe_parameter_errors(error.errors()),
         )
         return _build_response(problem, request.scope[REQUEST_ID])
 

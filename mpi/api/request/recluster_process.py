@@ -3,15 +3,15 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from mpi.domain.viewer import Viewer, operator
+from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.index import Index, Matcher
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.processes.child_process import computed_apart
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.run_state import RunView
-from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
-from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_here
+from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
+from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_in_process
 
 MIN_PROCESS_RECORDS = 5_000
 """From this many records on a process is begun, which takes one to two seconds: of 20,000 a proposal takes
@@ -52,7 +52,7 @@ def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
 def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *arguments: object) -> Result:
     # No process is begun for who may not ask for it.
     require_whole_index(viewer)
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         record_count = unit.keys.greatest(index.config_id(unit))
     if record_count < MIN_PROCESS_RECORDS:
         return job(index, viewer, *arguments)

@@ -68,7 +68,9 @@ def address_from_path(raw_path: bytes) -> RecordAddress:
         raise NotFoundError("no such path")
     if len(segments) > _SEGMENTS:
         raise InputError("a local ID is one segment of the path: write / as %2F")
-    return RecordAddress(_decode_segment(segments[_SOURCE]), local_id_of(_decode_segment(segments[_LOCAL_ID])))
+    return RecordAddress(
+        _decode_segment(segments[_SOURCE]), local_id_of(_decode_segment(segments[_LOCAL_ID]))
+    )
 
 
 def _decode_segment(segment: bytes) -> str:

@@ -53,7 +53,7 @@ class JsonBody:
         """True or false; false where it is left out."""
         return self._of(name, bool, "true or false") or False
 
-    def bits(self, name: str) -> float | None:
+    def optional_bits(self, name: str) -> float | None:
         """A number of bits, if it is there."""
         value = self._sent.get(name)
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
@@ -111,7 +111,7 @@ class JsonBody:
         """A list of verdicts on pairs of records that has to be there."""
         return [self._verdict(name, item) for item in _require_value(name, self._list(name))]
 
-    def part(self, name: str) -> int | RecordRef | None:
+    def optional_group(self, name: str) -> int | RecordRef | None:
         """A place, or a record; None where it is left out."""
         value = self._sent.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):

@@ -3,15 +3,20 @@
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep, WriterDep
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
 from mpi.api.schemas.decisions import UNDO, EffectOut, json_body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.persons.effects import Effect
-from mpi.service.stewardship.owner_consent import ConsentSetting, set_consent_required, give_consent, refuse_consent
+from mpi.service.stewardship.owner_consent import (
+    ConsentSetting,
+    give_consent,
+    refuse_consent,
+    set_consent_required,
+)
 from mpi.service.stewardship.pending_steps import PendingStep, list_pending_steps
 
 router = APIRouter(tags=["decisions"])
@@ -33,7 +38,7 @@ def post_ask_consent(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ConsentSetting:
     """From now on. What waits already goes on waiting for those who were asked."""
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     body = JsonBody(members, "asks", "reason")
     if body.value("asks") not in (True, False):
         raise InputError("asks: give true or false")
@@ -64,7 +69,7 @@ def post_consent(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """For every source that the caller owns. It takes effect once nobody is awaited any more."""
-    permit(viewer, Action.CONSENT)
+    require_permission(viewer, Action.CONSENT)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "consent"
     return give_consent(index, viewer, number, reason, preview=body.flag("preview"))
@@ -82,7 +87,7 @@ def post_refusal(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """The step ends, and nothing of it ever took effect."""
-    permit(viewer, Action.CONSENT)
+    require_permission(viewer, Action.CONSENT)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "refused"
     return refuse_consent(index, viewer, number, reason, preview=body.flag("preview"))

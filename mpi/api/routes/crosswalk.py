@@ -21,7 +21,7 @@ router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 
 
 class _CrosswalkRoute(LookUpRoute):
-    def asks(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
+    def parse_query(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
         """A source and a local ID, once each and nothing else."""
         parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         values = dict(parameters)
@@ -33,7 +33,7 @@ class _CrosswalkRoute(LookUpRoute):
             lambda unit: crosswalk_in(unit, source, local_id),
         )
 
-    def answer(self, result: CrosswalkEntry) -> Response:
+    def render(self, result: CrosswalkEntry) -> Response:
         """As ``CrosswalkOut``."""
         return json_response(result)
 

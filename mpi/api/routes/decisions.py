@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import (
     DECIDE,
     MERGE,
@@ -20,7 +20,7 @@ from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberD
 from mpi.api.schemas.problem import problems
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.persons.effects import Effect
 from mpi.service.stewardship import decisions, merge, undo
 from mpi.service.stewardship.approvals import approve
@@ -44,16 +44,16 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: Js
 
     One that contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
     decision = DecisionRequest(
-        _parse_decision_kind(body.text("kind")),
-        body.groups("groups"),
-        body.text("reason"),
-        body.optional_text("effective_from"),
-        body.optional_text("recheck_on"),
-        body.optional_text("note"),
-        body.numbers("supersedes"),
+        kind=_parse_decision_kind(body.text("kind")),
+        groups=body.groups("groups"),
+        reason=body.text("reason"),
+        effective_from=body.optional_text("effective_from"),
+        recheck_on=body.optional_text("recheck_on"),
+        note=body.optional_text("note"),
+        supersedes=body.numbers("supersedes"),
     )
     return decisions.decide(index, viewer, decision, preview=body.flag("preview"))
 
@@ -65,9 +65,11 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: Js
     responses=problems(404, 413, 422),
     openapi_extra=REPORT,
 )
-def post_link_report(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> dict[str, int]:
+def post_link_report(
+    index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep
+) -> dict[str, int]:
     """It changes nothing by itself: it is a claim, and a task asks a steward about it."""
-    permit(viewer, Action.LINK_REPORT)
+    require_permission(viewer, Action.LINK_REPORT)
     body = JsonBody(members, "kind", "groups", "reason", "note")
     claim = DecisionRequest(
         _parse_decision_kind(body.text("kind")),
@@ -112,7 +114,7 @@ def post_decision_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """The result is what would be without it, with all that came since; `stays` tells what stays as it is."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_decision(index, viewer, number, reason, preview=body.flag("preview"))
@@ -130,7 +132,7 @@ def post_step_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """All decisions that the step made are revoked, in any order with other steps."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return undo.undo_step(index, viewer, number, reason, preview=body.flag("preview"))
@@ -148,7 +150,7 @@ def post_step_approve(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> Effect:
     """It takes effect as it would now. Whoever made the step cannot approve it."""
-    permit(viewer, Action.APPROVE)
+    require_permission(viewer, Action.APPROVE)
     return approve(index, viewer, number, preview=JsonBody(members, "reason", "preview").flag("preview"))
 
 
@@ -160,12 +162,14 @@ def post_step_approve(
     dependencies=[ActionPath],
     openapi_extra=MERGE,
 )
-def post_merge(index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep) -> Effect:
+def post_merge(
+    index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep
+) -> Effect:
     """The survivor keeps its ID; the others are retired and answer with it.
 
     Survivor is the ID with an open enrolment, then of most records, then the oldest, unless `survivor` says.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "eids", "survivor", *_REASON_MEMBERS)
     reason = _build_reason(body, etags)
     return merge.merge(index, viewer, body.texts("eids"), reason, body.optional_text("survivor"))
@@ -188,11 +192,13 @@ def post_split(
     members: JsonBodyDep,
 ) -> Effect:
     """The part that holds most of its records keeps the ID, unless `keep` says."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "groups", "keep", "one_child", *_REASON_MEMBERS)
     reason = _build_reason(body, etags)
     one_child = body.numbers("one_child")
-    return merge.split(index, viewer, eid, body.groups("groups"), reason, body.part("keep"), one_child)
+    return merge.split(
+        index, viewer, eid, body.groups("groups"), reason, body.optional_group("keep"), one_child
+    )
 
 
 @router.post(
@@ -212,7 +218,7 @@ def post_move(
     members: JsonBodyDep,
 ) -> Effect:
     """They are held apart from the one person, and together with the other."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "records", "to", *_REASON_MEMBERS)
     reason = _build_reason(body, etags)
     return merge.move(index, viewer, eid, body.records("records"), body.text("to"), reason)
@@ -220,11 +226,11 @@ def post_move(
 
 def _build_reason(body: JsonBody, etags: tuple[str, ...] | None) -> StepOptions:
     return StepOptions(
-        body.text("reason"),
-        body.optional_text("note"),
-        body.numbers("supersedes"),
-        etags,
-        body.flag("preview"),
+        reason=body.text("reason"),
+        note=body.optional_text("note"),
+        supersedes=body.numbers("supersedes"),
+        expected=etags,
+        preview=body.flag("preview"),
     )
 
 

@@ -4,11 +4,11 @@ from fastapi import APIRouter
 
 from mpi.api.request.access import CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.explanations.person import PersonExplanation, explain_person
 from mpi.service.explanations.person_history import HistoryStep, describe_history
@@ -25,7 +25,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 )
 def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Explanation:
     """One sentence, what each comparison adds, what opposes, and what would change the answer; no values."""
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.RECORD_READ)
     body = JsonBody(members, "left", "right")
     return explain_pair(index, viewer, body.record("left"), body.record("right"))
 

@@ -4,13 +4,18 @@ from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import problems
-from mpi.domain.viewer import Action, permit
-from mpi.service.stewardship.freeze_windows import FreezeWindow, add_freeze_window, lift_freeze_window, list_freeze_windows
+from mpi.domain.viewer import Action, require_permission
+from mpi.service.stewardship.freeze_windows import (
+    FreezeWindow,
+    add_freeze_window,
+    lift_freeze_window,
+    list_freeze_windows,
+)
 
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
 _DATE_SCHEMA = {"type": "string", "format": "date"}
@@ -36,7 +41,7 @@ def post_freeze(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
     """Decisions, merges, splits, moves and approved items of a proposal wait for the first day after it."""
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     body = JsonBody(members, "begins_on", "ends_on", "reason")
     reason = body.optional_text("reason") or "reporting-period"
     return add_freeze_window(index, viewer, source, body.text("begins_on"), body.text("ends_on"), reason)
@@ -65,5 +70,7 @@ def post_lift(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
     """What waits for it alone takes effect at once."""
-    permit(viewer, Action.SOURCE_ADMIN)
-    return lift_freeze_window(index, viewer, number, JsonBody(members, "reason").optional_text("reason") or "lifted")
+    require_permission(viewer, Action.SOURCE_ADMIN)
+    return lift_freeze_window(
+        index, viewer, number, JsonBody(members, "reason").optional_text("reason") or "lifted"
+    )

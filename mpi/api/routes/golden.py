@@ -4,12 +4,12 @@ from fastapi import APIRouter, Response
 
 from mpi.api.request.access import CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import problems
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.golden_record import GoldenRecord, golden
 from mpi.service.stewardship.corrections import correct_value
@@ -56,7 +56,7 @@ def post_correction(
 
     It goes where the record goes that it corrects, and is taken back by undoing its step.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "attribute", "value", "reason", "note", "preview")
     reason = StepOptions(
         body.text("reason"),

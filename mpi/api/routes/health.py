@@ -28,4 +28,4 @@ async def get_metrics(request: Request) -> PlainTextResponse:
     """Calls and latencies."""
     metrics: Metrics = request.app.state.metrics
     counts = request.app.state.index.block_counts
-    return PlainTextResponse(metrics.text() + render_block_counts(counts), media_type=CONTENT_TYPE)
+    return PlainTextResponse(metrics.render() + render_block_counts(counts), media_type=CONTENT_TYPE)

@@ -4,12 +4,12 @@ from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, IndexDep, WriterDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import UNDO
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.loads.load_undo import LoadUndoResult, undo_load
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
@@ -31,7 +31,7 @@ def post_load_undo(
     What came since stays. A record that it sealed stays sealed. It is written step by step, and others write
     in between; interrupted, it goes on when it is asked for again.
     """
-    permit(viewer, Action.LOAD)
+    require_permission(viewer, Action.LOAD)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "bad-load"
     return undo_load(index, viewer, number, reason, preview=body.flag("preview"))

@@ -21,7 +21,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
 class _PersonRoute(LookUpRoute):
-    def asks(self, request: Request, index: Index) -> Ask[PersonView] | None:
+    def parse_query(self, request: Request, index: Index) -> Ask[PersonView] | None:
         """An enterprise ID, now."""
         if request.scope["query_string"]:
             return None
@@ -31,7 +31,7 @@ class _PersonRoute(LookUpRoute):
             lambda unit: persons.person_in(unit, index, eid),
         )
 
-    def answer(self, result: PersonView) -> Response:
+    def render(self, result: PersonView) -> Response:
         """As ``PersonOut``."""
         view = {
             "enterprise_id": result.enterprise_id,

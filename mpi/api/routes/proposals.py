@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from mpi.api.request import recluster_process
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute, cache_model
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.proposals import (
@@ -26,13 +26,13 @@ from mpi.api.schemas.proposals import (
 from mpi.bootstrap import keep_model, load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import InputError, ModelError, NotFoundError
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index, Matcher
 from mpi.service.gates import holds
 from mpi.service.gates.holds import HoldView, require_whole_index
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
-from mpi.service.recluster.threshold_simulation import TrialThresholds, Simulation
+from mpi.service.recluster.threshold_simulation import Simulation, TrialThresholds
 
 router = APIRouter(tags=["recluster"], route_class=ModelReloadRoute)
 _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -87,7 +87,12 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     openapi_extra=APPLY,
 )
 def post_apply(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    request: Request,
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    members: JsonBodyDep,
 ) -> ProposalResult:
     """What is not approved is held, and so is an item that has changed since it was read."""
     require_whole_index(viewer)
@@ -126,7 +131,12 @@ def post_reject(
     openapi_extra=NOTHING,
 )
 def post_rollback(
-    request: Request, index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
+    request: Request,
+    index: IndexDep,
+    viewer: CallerDep,
+    number: NumberDep,
+    _: NoQueryDep,
+    members: JsonBodyDep,
 ) -> ProposalResult:
     """The same step with the earlier configuration; what came since stays, and its holds end."""
     require_whole_index(viewer)
@@ -151,7 +161,9 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: Js
     require_whole_index(viewer)
     body = JsonBody(members, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
-    return recluster_process.simulate(index, viewer, TrialThresholds(*(body.bits(name) for name in names)))
+    return recluster_process.simulate(
+        index, viewer, TrialThresholds(*(body.optional_bits(name) for name in names))
+    )
 
 
 @router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())
@@ -189,7 +201,7 @@ def post_refuse(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, Any]:
     """What it would have changed is a steward's decision from now on."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     require_whole_index(viewer)
     JsonBody(members, "reason")
     return {"hold": number, "status": "refused", "moved": holds.refuse_hold(index, viewer, number)}

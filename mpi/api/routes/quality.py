@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.quality import (
@@ -21,14 +21,14 @@ from mpi.api.schemas.quality import (
     PracticeToldOut,
     QualityOut,
 )
-from mpi.domain.viewer import Action, permit
+from mpi.domain.sampling import MONTHLY_PAIRS
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.gates.holds import require_whole_index
 from mpi.service.quality.dashboard import QualityFigures, measure_quality
 from mpi.service.quality.forecast import Forecast, forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
 from mpi.service.sampling import blind_review, blind_sample, practice
 from mpi.service.sampling.blind_review import BlindResult, BlindView
-from mpi.domain.sampling import MONTHLY_PAIRS
 from mpi.service.sampling.blind_sample import BlindSample
 from mpi.service.sampling.practice import PracticeResult, PracticeView
 
@@ -74,7 +74,9 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBo
     """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
     require_whole_index(viewer)
     body = JsonBody(members, "month", "size")
-    return blind_sample.draw_blind_sample(index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS)
+    return blind_sample.draw_blind_sample(
+        index, viewer, body.optional_text("month"), body.optional_number("size") or MONTHLY_PAIRS
+    )
 
 
 @router.get(
@@ -100,7 +102,7 @@ def post_blind_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> BlindResult:
     """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     return blind_review.answer_blind_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))
 
 
@@ -127,5 +129,5 @@ def post_practice_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PracticeResult:
     """Where the index asks for practice, a steward's account claims no question before it is right enough."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     return practice.answer_practice_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, WriterDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.questions import (
@@ -30,10 +30,10 @@ from mpi.api.schemas.questions import (
     QueuePageOut,
 )
 from mpi.domain.errors import InputError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.review import answer as answer_module
-from mpi.service.review.answer import AnswerResult, ResponseOptions, PairVerdict
+from mpi.service.review.answer import AnswerResult, PairVerdict, ResponseOptions
 from mpi.service.review.owner_questions import (
     OwnerQuestion,
     answer_owner_question,
@@ -89,9 +89,11 @@ def get_question(
     dependencies=[ActionPath],
     openapi_extra=BULK,
 )
-def post_bulk(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
+def post_bulk(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+) -> list[dict[str, object]]:
     """Each for itself; no answer is ever given in bulk."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "keys", "action", "until", "to", "due_on", "note")
     errors_by_key = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
     return [
@@ -128,7 +130,7 @@ def post_claim(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     return answer_module.claim(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
 
@@ -144,7 +146,7 @@ def post_release(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It is free to others."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     return answer_module.release(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
 
@@ -160,7 +162,7 @@ def post_defer(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It sleeps until the day, or until its evidence is another."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "until", "note")
     return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
 
@@ -177,7 +179,7 @@ def post_assign(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """To an account or client that may see all of it, by a day if one is given."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "to", "due_on", "note")
     to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
     return answer_module.assign(index, viewer, question_key, to, day, note)
@@ -195,8 +197,10 @@ def post_escalate(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
     """It is on the list of every approver."""
-    permit(viewer, Action.TASK_WORK)
-    return answer_module.escalate(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
+    require_permission(viewer, Action.TASK_WORK)
+    return answer_module.escalate(
+        index, viewer, question_key, JsonBody(members, "note").optional_text("note")
+    )
 
 
 @router.post(
@@ -211,7 +215,7 @@ def post_ask(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """The owner sees that one record and nothing else; the question waits for the answer until its day."""
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "record", "asks", "due_on", "note")
     day, note = body.optional_text("due_on"), body.optional_text("note")
     numbers = ask_owner(
@@ -229,14 +233,19 @@ def post_ask(
     openapi_extra=ANSWER,
 )
 def post_decide(
-    index: IndexDep, viewer: WriterDep, question_key: KeyDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep
+    index: IndexDep,
+    viewer: WriterDep,
+    question_key: KeyDep,
+    etags: IfMatchDep,
+    _: NoQueryDep,
+    members: JsonBodyDep,
 ) -> AnswerResult:
     """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
 
     Verdicts that contradict each other are refused; one that contradicts decisions in force is answered 409
     with their numbers in `chain`.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(
         members, "verdicts", "response", "decision", "reason", "note", "recheck_on", "supersedes", "preview"
     )
@@ -273,7 +282,7 @@ def post_undo_answer(
     index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> AnswerResult:
     """Whole; the question is asked again, with its history, and is the caller's."""
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "step", "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
     return answer_module.undo_answer(
@@ -306,7 +315,7 @@ def post_owner_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
     """It goes into the history of the steward's question, which is asked again."""
-    permit(viewer, Action.QUESTION_ANSWER)
+    require_permission(viewer, Action.QUESTION_ANSWER)
     body = JsonBody(members, "answer", "note", "alike")
     answer, note = body.text("answer"), body.optional_text("note")
     return {"numbers": answer_owner_question(index, viewer, number, answer, note, alike=body.flag("alike"))}

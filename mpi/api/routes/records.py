@@ -11,7 +11,7 @@ from mpi.api.request.bulk import BulkResponse, answer_lines
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID
 from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.records import (
@@ -25,7 +25,7 @@ from mpi.api.schemas.records import (
     WithdrawnOut,
     record_body,
 )
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.records import upsert
 from mpi.service.records.upsert import UpsertResult, WithdrawalResult
 from mpi.service.stewardship.rekey import RekeyResult, rekey
@@ -56,7 +56,9 @@ def put_record(
     summary="Read a record as its source last stated it",
     responses=problems(404, 422),
 )
-def get_record(index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _: NoQueryDep) -> dict[str, Any]:
+def get_record(
+    index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _: NoQueryDep
+) -> dict[str, Any]:
     """The record with its enterprise ID and quality issues; the SSN is not kept, so never shown."""
     return upsert.read(index, viewer, address.source, address.local_id)
 
@@ -67,7 +69,9 @@ def get_record(index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _:
     summary="Withdraw a record",
     responses=problems(404, 409, 422),
 )
-def delete_record(index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep) -> WithdrawalResult:
+def delete_record(
+    index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep
+) -> WithdrawalResult:
     """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
     return upsert.withdraw(index, viewer, address.source, address.local_id)
 
@@ -86,7 +90,7 @@ def post_rekey(
 
     A new ID that another record bears is never taken for it: it is a claim for a steward, and links nothing.
     """
-    permit(viewer, Action.RECORD_WRITE, address.source)
+    require_permission(viewer, Action.RECORD_WRITE, address.source)
     body = JsonBody(members, "to", "reason")
     reason = body.optional_text("reason") or "rekey"
     return rekey(index, viewer, address.source, {address.local_id: body.text("to")}, reason)
@@ -100,12 +104,16 @@ def post_rekey(
     responses={**problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
-async def post_bulk(request: Request, viewer: CallerDep, sent_credentials: CredentialsDep, _: NoQueryDep) -> BulkResponse:
+async def post_bulk(
+    request: Request, viewer: CallerDep, sent_credentials: CredentialsDep, _: NoQueryDep
+) -> BulkResponse:
     """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
 
     Each line holds a canonical record and its `source`. A line that is refused is answered with a
     `problem` and does not stop the rest; so is each line that comes after the key was revoked.
     For a whole file, `mpi ingest` is faster and reads load guards.
     """
-    permit(viewer, Action.RECORD_WRITE)
-    return BulkResponse(answer_lines(request.app, sent_credentials, request.stream(), request.scope[REQUEST_ID]))
+    require_permission(viewer, Action.RECORD_WRITE)
+    return BulkResponse(
+        answer_lines(request.app, sent_credentials, request.stream(), request.scope[REQUEST_ID])
+    )

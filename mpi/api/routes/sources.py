@@ -4,12 +4,12 @@ from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.sources import PausedOut
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.records.source_pause import PauseResult, pause, resume
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
@@ -28,7 +28,7 @@ def post_pause(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
     """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     return pause(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "pause")
 
 
@@ -44,5 +44,5 @@ def post_resume(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
     """In the order of as-of and receipt, as if it had never been held."""
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     return resume(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "resume")

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
-from mpi.api.request.step_body import JsonBodyDep, JsonBody
+from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
 from mpi.api.schemas.problem import problems
 from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters
-from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
+from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
 
 router = APIRouter(tags=["review"])
 _ANY_STATE = "any"
@@ -36,9 +36,11 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     responses=problems(413),
     openapi_extra=SAVE,
 )
-def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
+def post_view(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+) -> list[dict[str, object]]:
     """In place of one of that name; answers all there are. No local ID is kept in one."""
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     body = JsonBody(members, "name", "kind", "state", "source", "mine", "due", "burst")
     save_view(index, viewer, body.text("name"), _build_filters(body))
     return _list_views(index, viewer)
@@ -52,9 +54,11 @@ def post_view(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBo
     dependencies=[ActionPath],
     openapi_extra=FORGET,
 )
-def post_forget(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> list[dict[str, object]]:
+def post_forget(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
+) -> list[dict[str, object]]:
     """Answers those that are left."""
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     delete_view(index, viewer, JsonBody(members, "name").text("name"))
     return _list_views(index, viewer)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpi.api.schemas.decisions import json_body
 from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
-from mpi.domain.survivorship import ONE, Rule
+from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
 from mpi.storage.repositories.persons.persons import PersonStatus
 
 _LABEL: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
@@ -21,7 +21,7 @@ CORRECT = json_body(
         "note": "Birth certificate shown at the office",
     },
     ("attribute", "value", "reason", "note"),
-    attribute={"enum": list(ONE), "description": "What is corrected."},
+    attribute={"enum": list(SINGLE_VALUE_ATTRIBUTES), "description": "What is corrected."},
     value={"description": "As a record would state it; of `birth_place` an object of its fields."},
     reason={"type": "string", "maxLength": 64, "description": "A code; what tells of a person is a note."},
     note={"type": "string", "description": "What it rests on; can be expunged alone."},
@@ -84,7 +84,7 @@ class GoldenValueOut(BaseModel):
     value: Any = Field(description="Text, yes or no, or an object of canonical fields.")
     record: LabelOut = Field(description="The record that it is of.")
     as_of: str = Field(description="When that record was true at its source.")
-    rule: Rule = Field(description="Why it stands: see docs/reference/golden-record.md.")
+    rule: SelectionReason = Field(description="Why it stands: see docs/reference/golden-record.md.")
     agreeing: list[LabelOut] = Field(description="Other records that state the same.")
     others: list[OtherValueOut] = Field(
         description="Other values, in the order in which they would stand without this one."

@@ -11,13 +11,13 @@ from mpi.api.request.model_reload import cache_model, reload_model
 from mpi.api.request.recluster_process import resume_run
 from mpi.bootstrap import load_matcher
 from mpi.config import Settings
-from mpi.domain.errors import ConflictError, MpiError, raised_at
-from mpi.domain.viewer import operator
+from mpi.domain.errors import ConflictError, MpiError, describe_origin
+from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.engines import DUCKDB
 from mpi.service.core.index import Index
 from mpi.service.indexing.background_compaction import LeftRuns, merge_apart
 from mpi.service.recluster.run_state import get_engine_name, is_alive
-from mpi.storage.repositories.derived.runs import Stage
+from mpi.storage.repositories.derived.runs import RunStage
 
 LOOK_EVERY_S = 60.0
 FIRST_LOOK_WITHIN_S = 5.0
@@ -38,7 +38,7 @@ def _resume(app: FastAPI) -> None:
             resume_interrupted(app)
         except MpiError as error:
             # Another process took it up, or the store is away: it is looked at again.
-            _log.warning("an interrupted re-cluster was not carried on: %s (%s)", error, raised_at(error))
+            _log.warning("an interrupted re-cluster was not carried on: %s (%s)", error, describe_origin(error))
 
 
 def _merge(app: FastAPI) -> None:
@@ -46,8 +46,8 @@ def _merge(app: FastAPI) -> None:
     for _ in _looks():
         index: Index = app.state.index
         try:
-            if left.are_left(index, operator()):
-                merge_apart(index.database, operator())
+            if left.are_left(index, make_operator()):
+                merge_apart(index.database, make_operator())
         except MpiError as error:
             _log.warning("keys that a load left were not merged: %s", error)
 
@@ -71,11 +71,11 @@ def resume_interrupted(app: FastAPI) -> bool:
         ModelError: its model is not here.
     """
     index: Index = app.state.index
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         run = unit.runs.open()
     if run is None or is_alive(run):
         return False
-    if run.stage == Stage.DERIVING and (engine := get_engine_name(run)) != DUCKDB.name:
+    if run.stage == RunStage.DERIVING and (engine := get_engine_name(run)) != DUCKDB.name:
         raise ConflictError(
             f"run {run.id} was begun with {engine}: mpi recluster --resume --engine {engine} carries it on"
         )
@@ -86,6 +86,6 @@ def resume_interrupted(app: FastAPI) -> bool:
         matcher = load_matcher(settings, run.model)
         cache_model(app, matcher)
     _log.info("carrying on re-cluster run %d (%s)", run.id, run.stage)
-    resume_run(index, operator(run.client), matcher, run.id)
+    resume_run(index, make_operator(run.client), matcher, run.id)
     reload_model(app)
     return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mpi.cli.demo.world import Truth
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes
 from training.evaluate.baseline import exact_match, plain_splink
@@ -70,7 +70,7 @@ class Way:
 
 def know(index: Index, truth: Truth) -> Knowledge:
     """Read the index and join it to the truth."""
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         labels = dict(unit.records.every_label())
         features = {
             record: features_from_bytes(payload)

@@ -12,7 +12,7 @@ from mpi.cli.demo.cache import Result, keep, kept
 from mpi.cli.demo.comparison import Way, children_in_care, compare, know
 from mpi.cli.demo.story import Story, tell
 from mpi.cli.demo.world import Making, made, make, opened, settings_in, truth
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.review.queue import Filters, questions
 
@@ -48,7 +48,7 @@ def run(*, serving: bool, records: int, folder: Path) -> None:
 
 def _top_question(index: Index) -> str | None:
     """The key of the question that does most harm undecided; None where nothing waits."""
-    found = questions(index, operator(), Filters(), limit=1).questions
+    found = questions(index, make_operator(), Filters(), limit=1).questions
     return found[0].key if found else None
 
 

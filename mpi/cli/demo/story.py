@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi.cli.demo.comparison import CCWIS, Child, Knowledge, children_in_care
 from mpi.domain.features import Features
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.matching.compiler.online_scorer import Contribution
 from mpi.service.core.index import Index
 from mpi.service.persons.search import search
@@ -112,14 +112,14 @@ def _story(index: Index, known: Knowledge, child: Child) -> Story:
     assert met is not None  # noqa: S101 - the child was chosen for it
     care, school = met
     held = tuple(
-        Held(label.source, label.local_id, read(index, operator(), label.source, label.local_id)["record"])
+        Held(label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"])
         for record in (*child.care, *child.school)
         if known.persons[record] == known.persons[care]
         for label in (known.labels[record],)
     )
     left, right = known.features[care], known.features[school]
     parts = index.matcher.scorer.explain(left, right)
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         eid = unit.persons.get([known.persons[care]])[known.persons[care]].eid
     return Story(
         eid,
@@ -154,7 +154,7 @@ def _milliseconds(index: Index, held: Held) -> float:
     taken = []
     for _ in range(_TIMED_RUNS):
         started = time.perf_counter()
-        search(index, operator(), sent)
+        search(index, make_operator(), sent)
         taken.append((time.perf_counter() - started) * 1000)
     return median(taken)
 
@@ -165,9 +165,9 @@ def _kept_apart(
     twin = _twin(known, child)
     if twin is None:
         return None
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         eid = unit.persons.get([known.persons[twin]])[known.persons[twin]].eid
     label = known.labels[twin]
-    record = read(index, operator(), label.source, label.local_id)["record"]
+    record = read(index, make_operator(), label.source, label.local_id)["record"]
     weight = index.matcher.scorer.weight(mine, known.features[twin])
     return eid, str(record.get("first_name", "")), weight

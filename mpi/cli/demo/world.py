@@ -16,14 +16,14 @@ from mpi.config import Settings
 from mpi.domain.errors import ConflictError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.source_kind import SourceKind
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.intake.reader import open_file
 from mpi.matching.model.model import find_model, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.storage.migrate import newest
+from mpi.storage.migrate import latest_revision
 from training.simulate.files.output import save
 from training.simulate.simulation import simulate
 from training.simulate.sources.rosters import Source
@@ -94,7 +94,7 @@ def _made_anew(folder: Path, records: int, progress: Progress) -> Making:
     try:
         _keep_key(folder, key)
         for source, (name, agency, kind) in SOURCES.items():
-            add_source(index, operator(), NewSource(source, name, agency, kind))
+            add_source(index, make_operator(), NewSource(source, name, agency, kind))
             making.loads.append(_load(index, folder, source, progress))
     finally:
         index.database.dispose()
@@ -136,7 +136,7 @@ def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loa
     rows = open_file(folder / "state" / f"{source}.csv", None, None)
     receipt = load(
         index,
-        operator(),
+        make_operator(),
         source,
         rows,
         LoadOptions(Snapshot.FULL, digest=rows.digest()),
@@ -164,7 +164,7 @@ def made(folder: Path, records: int) -> Making | None:
 
 def _made_with() -> str:
     """The program, its schema and the model: a demo of others is made anew."""
-    return f"{__version__} {newest()} {load_model(find_model()).digest}"
+    return f"{__version__} {latest_revision()} {load_model(find_model()).digest}"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, TEXT_COLUMNS, Features
-from mpi.domain.weight import rounded
+from mpi.domain.weight import round_weight
 from mpi.matching.compiler.conditions import Translator
 from mpi.matching.compiler.runtime_functions import NAMESPACE
 from mpi.matching.compiler.sql_functions import NotCompilableError
@@ -116,7 +116,7 @@ class Scorer:
             opposed=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits == rounded(cap) and self._caution(features[left], features[right]) == 0
+                if bits == round_weight(cap) and self._caution(features[left], features[right]) == 0
             ),
         )
 

@@ -15,7 +15,7 @@ from itertools import chain
 import duckdb
 import pyarrow as pa
 
-from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
+from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.compiler.common_subexpressions import Shared, share
 from mpi.matching.compiler.online_scorer import Scorer, compile_scorer, level_bits, prior_bits
 from mpi.matching.model.cautions import Cautions
@@ -89,10 +89,10 @@ class PairQuery:
             query = self._weighing(query, stage)
             done.update(stage.numbers)
             # Far below what a weight is rounded to, and far above what adding in another order makes.
-            least = floor - stage.to_come - 2 * HALF_A_STEP
+            least = floor - stage.to_come - 2 * HALF_WEIGHT_STEP
             query = f"SELECT * FROM ({query}) WHERE {self._sum(done)} >= {_number(least)}"
         query = f"SELECT *, {self._sum(done)} AS bits FROM ({query})"
-        query = f"SELECT * FROM ({query}) WHERE bits >= {_number(floor - HALF_A_STEP)}"
+        query = f"SELECT * FROM ({query}) WHERE bits >= {_number(floor - HALF_WEIGHT_STEP)}"
         query = f"SELECT *, round(bits, {WEIGHT_DECIMALS}) AS free FROM ({query})"
         return f"SELECT lo, hi, {self._held_down()} AS bits FROM ({query}) ORDER BY lo, hi"
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import Features
-from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
+from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.levels import Levels
 from mpi.matching.model.model import MatchModel
@@ -123,10 +123,10 @@ def _predicted(
     if quick is not None and pairs.num_rows >= SIFTED_FROM:
         first = Engine(quick, model.frequencies, connection)
         # Far below what a weight is rounded to, and far above what adding in another order makes.
-        pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * HALF_A_STEP, told)
+        pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * HALF_WEIGHT_STEP, told)
         told = None
     engine = Engine(model.settings, model.frequencies, connection)
-    scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - HALF_A_STEP, told)
+    scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - HALF_WEIGHT_STEP, told)
     return held_down(connection, scored, model.cautions, columns)
 
 

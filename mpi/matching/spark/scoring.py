@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mpi.domain.weight import HALF_A_STEP, WEIGHT_DECIMALS
+from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import batch_settings
@@ -107,7 +107,7 @@ class SparkScorer:
         registered = self._api.register(blocked, dataset_display_name=f"blocked_{self._run}")
         self._linker.table_management.register_blocked_pairs_for_predict(registered)
         predicted = self._linker.inference.predict(warning_mode="never").as_spark_dataframe()
-        kept = predicted if floor is None else predicted.where(f"match_weight >= {floor - HALF_A_STEP!r}D")
+        kept = predicted if floor is None else predicted.where(f"match_weight >= {floor - HALF_WEIGHT_STEP!r}D")
         bits = f"round(match_weight, {WEIGHT_DECIMALS}) AS bits"
         shown: DataFrame = kept.selectExpr("unique_id_l AS lo", "unique_id_r AS hi", bits, *self._details)
         return shown

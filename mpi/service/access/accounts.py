@@ -12,8 +12,8 @@ from string import ascii_lowercase, digits
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
-from mpi.domain.roles import ACTIONS, Role
-from mpi.domain.viewer import RESERVED, Action, Viewer, permit
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
+from mpi.domain.viewer import RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access import passwords
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
@@ -91,7 +91,7 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
         ConflictError: there is or was an account or a client of that name.
         AccessDenied: the viewer may not keep accounts, or would grant more than it has.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     _check_names(new)
     sources = None if new.sources is None else frozenset(new.sources)
     _require_within(viewer, new.role, sources)
@@ -110,7 +110,7 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
                 role=new.role,
                 sources=sources,
                 password_hash=password_hash,
-                password_set_at=clock.iso(clock.now()),
+                password_set_at=clock.format_timestamp(clock.now()),
                 must_change=True,
                 failed=0,
                 locked_until=None,
@@ -127,12 +127,12 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
     Raises:
         AccessDenied: the viewer may not keep accounts.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
         accounts = unit.accounts.every()
         commits = {commit for one in accounts for commit in (one.created_commit, one.ended_commit) if commit}
         times = unit.commit_info(commits)
-    now = clock.iso(clock.now())
+    now = clock.format_timestamp(clock.now())
     return [
         AccountView(
             name=one.name,
@@ -158,7 +158,7 @@ def change_account(
         NotFoundError: no such account or source, or the account has ended.
         AccessDenied: the viewer may not keep accounts, has less than the account has, or than it would have.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     granted = None if sources is None else frozenset(sources)
     _require_within(viewer, role, granted)
     with index.database.write(viewer, "account-change") as unit:
@@ -182,7 +182,7 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
         AccessDenied: the viewer may not keep accounts, or has less than the account has: whoever knows its
             password is that person.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
         account = _open_account(unit, name)
     _require_within(viewer, Role(account.role), account.sources)
@@ -192,7 +192,7 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
         account = _open_account(unit, name)
         _require_within(viewer, Role(account.role), account.sources)
         unit.note_commit()
-        unit.accounts.set_password(account.id, password_hash, clock.iso(clock.now()), must_change=True)
+        unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True)
         unit.sign_ins.end_all_of(account.id)
     return given
 
@@ -204,7 +204,7 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
         NotFoundError: no such account, or it has ended.
         AccessDenied: the viewer may not keep accounts.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-unlock") as unit:
         account = _open_account(unit, name)
         unit.note_commit()
@@ -218,7 +218,7 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
         NotFoundError: no such account, or it has ended.
         AccessDenied: the viewer may not keep accounts.
     """
-    permit(viewer, Action.ACCOUNT_ADMIN)
+    require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
         account = _open_account(unit, name)
         unit.accounts.end(account.id, unit.commit_no)
@@ -235,7 +235,7 @@ def _check_names(new: NewAccount) -> None:
         raise InputError(
             f"an account's name has 1 to {LONGEST_NAME} lower-case letters, digits, '_', '-' or '.'"
         )
-    if new.name in RESERVED:
+    if new.name in RESERVED_NAMES:
         raise InputError(f"{new.name!r} stands for something else on commits: take another name")
     full = new.full_name.strip()
     controls = any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in full)
@@ -248,7 +248,7 @@ def _require_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) 
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
     beyond = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
-    if ACTIONS[role] - viewer.actions or beyond:
+    if ACTIONS_BY_ROLE[role] - viewer.actions or beyond:
         raise AccessDenied(
             "an account can be given, and its password be set, by somebody who may do all that it may"
         )

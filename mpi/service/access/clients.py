@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
-from mpi.domain.viewer import PURPOSES, RESERVED, Action, Viewer, permit
+from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_permission
 from mpi.service.access.setup import key_hash
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
@@ -93,11 +93,11 @@ def add_client(
         ConflictError: there is or was a client or an account of that name.
         AccessDenied: the viewer may not add clients, or would grant more than it has.
     """
-    permit(viewer, Action.CLIENT_ADMIN)
+    require_permission(viewer, Action.CLIENT_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
     if not name or len(name) > LONGEST_NAME or not allowed:
         raise InputError(f"a client's name has 1 to {LONGEST_NAME} letters, digits, '_', '-' or '.'")
-    if name.casefold() in RESERVED:
+    if name.casefold() in RESERVED_NAMES:
         raise InputError(f"{name!r} stands for something else on commits: take another name")
     granted = _actions(scopes)
     if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
@@ -121,7 +121,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
     Raises:
         AccessDenied: the viewer may not see clients.
     """
-    permit(viewer, Action.CLIENT_ADMIN)
+    require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
         every = unit.clients.every()
         times = unit.commit_info({c for _, *commits in every for c in commits if c is not None})
@@ -144,7 +144,7 @@ def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
         NotFoundError: there is no such client, or its key has ended.
         AccessDenied: the viewer may not revoke clients.
     """
-    permit(viewer, Action.CLIENT_ADMIN)
+    require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.write(viewer, "client-revoke") as unit:
         if not unit.clients.revoke(name, unit.commit_no):
             raise NotFoundError(f"there is no client {name!r} whose key opens the index")

@@ -28,7 +28,7 @@ def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash
         if unit.configs.index() is not None:
             raise ConflictError("there is an index here already")
         info = IndexInfo(
-            secrets.token_hex(8), clock.iso(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
+            secrets.token_hex(8), clock.format_timestamp(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
         )
         unit.configs.create_index(info)
         put_in_force(unit, require_config(unit, matcher))

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.access import passwords
 from mpi.service.access.accounts import can_be_name
@@ -88,7 +88,7 @@ def sign_in(
     if account is None or not right or _is_stale(account):
         _log.info("sign-in refused: %s", _told(account))
         raise NotAuthenticated(REFUSED)
-    purposes = PURPOSES_OF[Role(account.role)]
+    purposes = PURPOSES_BY_ROLE[Role(account.role)]
     fitting = purpose is None or purpose in purposes
     outdated = passwords.is_outdated(account.password_hash)
     password_hash = passwords.hashed(password) if outdated else account.password_hash
@@ -118,9 +118,9 @@ def viewer_of(index: Index, token: str | None) -> Signed:
     now = clock.now()
     if found is None or found.account.ended_commit is not None or _is_over(index, found):
         raise NotAuthenticated(_ENDED)
-    if found.seen_at <= clock.iso(now - SEEN_EVERY):
+    if found.seen_at <= clock.format_timestamp(now - SEEN_EVERY):
         with index.database.write(_NOBODY, "seen", Lock.NONE) as unit:
-            unit.sign_ins.see(hashed, clock.iso(now))
+            unit.sign_ins.see(hashed, clock.format_timestamp(now))
     return _signed(index, found, token)
 
 
@@ -152,9 +152,9 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
         if not unit.accounts.let_in(account, account.password_hash):
             raise NotAuthenticated(_ENDED)
         unit.note_commit()
-        unit.accounts.set_password(account.id, password_hash, clock.iso(clock.now()), must_change=False)
+        unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False)
         unit.sign_ins.end_all_of(account.id)
-        return _begin(index, unit, account, signed.viewer.purpose or PURPOSES_OF[signed.role][0])
+        return _begin(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
 
 
 def csrf_of(index: Index, token: str) -> str:
@@ -171,9 +171,9 @@ def _tried(index: Index, name: str) -> Account | None:
     with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
         # A store may refuse what can be no name, such as one with a NUL.
-        account = unit.accounts.try_password(name if can_be_name(name) else "", clock.iso(now))
+        account = unit.accounts.try_password(name if can_be_name(name) else "", clock.format_timestamp(now))
         if account is not None and account.failed % WRONG_IN_A_ROW == 0:
-            until = _NEVER if account.failed >= MOST_WRONG else clock.iso(now + _lock_after(account.failed))
+            until = _NEVER if account.failed >= MOST_WRONG else clock.format_timestamp(now + _lock_after(account.failed))
             unit.accounts.lock(account.id, until)
     return account
 
@@ -191,26 +191,26 @@ def _lock_after(failed: int) -> timedelta:
 
 
 def _is_stale(account: Account) -> bool:
-    return account.must_change and account.password_set_at < clock.iso(clock.now() - ONE_TIME_LASTS)
+    return account.must_change and account.password_set_at < clock.format_timestamp(clock.now() - ONE_TIME_LASTS)
 
 
 def _begin(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
     token = secrets.token_urlsafe(32)
     now = clock.now()
     limits = index.settings.sign_in_limits
-    unit.sign_ins.drop_over(clock.iso(now - limits.longest), clock.iso(now - limits.idle))
-    unit.sign_ins.add(key_hash(token), account.id, purpose, clock.iso(now))
+    unit.sign_ins.drop_over(clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle))
+    unit.sign_ins.add(key_hash(token), account.id, purpose, clock.format_timestamp(now))
     return token
 
 
 def _is_over(index: Index, found: SignIn) -> bool:
     now, limits = clock.now(), index.settings.sign_in_limits
-    return found.begun_at <= clock.iso(now - limits.longest) or found.seen_at <= clock.iso(now - limits.idle)
+    return found.begun_at <= clock.format_timestamp(now - limits.longest) or found.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
 def _signed(index: Index, found: SignIn, token: str) -> Signed:
     account = found.account
     role = Role(account.role)
-    actions = frozenset() if account.must_change else ACTIONS[role]
+    actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
     viewer = Viewer(account.name, found.purpose, actions, account.sources)
     return Signed(viewer, account.name, account.full_name, role, csrf_of(index, token), account.must_change)

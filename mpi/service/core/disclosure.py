@@ -45,7 +45,7 @@ def line_of(
 ) -> Disclosure:
     """The line of the ledger for what is about to leave, as ``disclose`` writes it."""
     return Disclosure(
-        clock.iso(clock.now()),
+        clock.format_timestamp(clock.now()),
         viewer.client,
         viewer.purpose,
         action,

@@ -15,7 +15,7 @@ from mpi.domain.errors import ConflictError, InputError, ReusedKeyError
 from mpi.domain.viewer import Action
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.storage.repositories.steps.idempotent_answers import KeptAnswer
+from mpi.storage.repositories.steps.idempotent_answers import StoredAnswer
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 KEPT_FOR = timedelta(days=7)
@@ -68,9 +68,9 @@ def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Colle
     if once is None:
         return
     now = clock.now()
-    unit.answers.forget(clock.iso(now - KEPT_FOR))
-    kept = KeptAnswer(_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
-    unit.answers.keep(unit.viewer.client, once.key, clock.iso(now), kept)
+    unit.answers.forget(clock.format_timestamp(now - KEPT_FOR))
+    kept = StoredAnswer(_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
+    unit.answers.keep(unit.viewer.client, once.key, clock.format_timestamp(now), kept)
 
 
 def _digest(unit: WriteUnit, index: Index) -> str:

@@ -11,7 +11,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import Survivorship
+from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import SecondApprover
 from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
 from mpi.matching.model.blocking_keys import BlockingSpec
@@ -97,7 +97,7 @@ class IndexSettings:
     """
 
     is_test: bool
-    survivorship: Survivorship
+    survivorship: SurvivorshipRules
     second_approver: SecondApprover = SecondApprover.NEVER
     quality_rules: QualityRules = field(default_factory=QualityRules)
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)

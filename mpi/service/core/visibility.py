@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import STEWARD
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -80,7 +80,7 @@ def visible(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]
     labels = _of_sources(unit, record_ids)
     if unit.viewer.sources is None:
         return labels
-    stewards = {source.code for source in unit.sources.all() if source.kind == STEWARD}
+    stewards = {source.code for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND}
     aside = {number for number, label in labels.items() if label.source in stewards}
     hidden = aside - {record for one in _bound(unit, aside) for record in one.seen}
     return {number: label for number, label in labels.items() if number not in hidden}

@@ -6,7 +6,7 @@ from typing import Any
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.features import Features
-from mpi.domain.weight import rounded
+from mpi.domain.weight import round_weight
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -35,7 +35,7 @@ def evidence(
     count = _count(kind, [len(group) for group in active])
     if count <= MOST_WEIGHED:
         pairs = _pairs(kind, active)
-        weights = [(rounded(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
+        weights = [(round_weight(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
     else:
         weights = _weighed_before(unit, index, kind, active)
     weighed = sorted(weights, key=lambda each: (-each[0], each[1:]))

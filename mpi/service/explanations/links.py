@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
@@ -35,9 +35,9 @@ def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
         NotFoundError: it was never minted here.
         AccessDenied: the viewer may not read persons.
     """
-    permit(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse(text))
+        found = unit.persons.by_eid(eids.parse_eid(text))
         if found is None:
             raise NotFoundError("this index never gave out that enterprise ID")
         labels = visible(unit, unit.persons.members([found.id])[found.id])

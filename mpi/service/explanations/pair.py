@@ -7,8 +7,8 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.domain.weight import Band, probability, rounded
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import Contribution, level_bits
 from mpi.matching.diagnostics.what_if import WhatIf, what_ifs
 from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
@@ -114,7 +114,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         ConflictError: one of them takes no part now, so nothing of it is compared.
         AccessDenied: the viewer may not read records.
     """
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.RECORD_READ)
     if left == right:
         raise InputError("give two different records")
     with index.database.read(viewer) as unit:
@@ -146,7 +146,7 @@ def explain_features(
     """
     scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
     scored = scorer.score(left, right)
-    weight = rounded(scored.bits)
+    weight = round_weight(scored.bits)
     band = thresholds.band(weight)
     contributions = scorer.explain(left, right)
     parts = tuple(_build_part(index, each) for each in contributions)
@@ -154,7 +154,7 @@ def explain_features(
     return Explanation(
         summarize_pair(contributions, weight, band),
         weight,
-        probability(weight),
+        compute_probability(weight),
         band,
         parts,
         () if scored.caution is None else (wording.format_sentence(wording.describe_caution(scored.caution)),),
@@ -223,8 +223,8 @@ def _build_part(index: Index, each: Contribution) -> WeightPart:
     adjusted = None if found is None else next(x for x in found.levels if x.label == each.level)
     share = 0.0
     if adjusted is not None and adjusted.adjustment is not None:
-        share = rounded(each.bits - level_bits(adjusted))
-    return WeightPart(each.comparison, each.level, rounded(each.bits), _describe_contribution(each), share)
+        share = round_weight(each.bits - level_bits(adjusted))
+    return WeightPart(each.comparison, each.level, round_weight(each.bits), _describe_contribution(each), share)
 
 
 def _find_comparison(index: Index, name: str) -> Comparison | None:
@@ -256,7 +256,7 @@ def _find_changes(index: Index, left: Features, right: Features, weight: float, 
     thresholds = index.matcher.model.thresholds
     least: dict[tuple[str, bool], tuple[float, WhatIf]] = {}
     for each in what_ifs(left, right):
-        other = rounded(index.matcher.scorer.weight(each.left, each.right))
+        other = round_weight(index.matcher.scorer.weight(each.left, each.right))
         if thresholds.band(other) is band:
             continue
         way = (each.subject, other > weight)

@@ -14,8 +14,8 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import NotFoundError
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.domain.weight import Band, Thresholds, rounded
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, Thresholds, round_weight
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -93,10 +93,10 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons and records.
     """
-    permit(viewer, Action.PERSON_READ)
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse(text))
+        found = unit.persons.by_eid(eids.parse_eid(text))
         if found is None or appearance(unit, found) is None:
             raise NotFoundError(NEVER)
         labels = visible(unit, unit.persons.members([found.id])[found.id])
@@ -114,7 +114,7 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
 def _load_weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dict[Pair, float]:
     if len(known) <= MAX_SCORED_RECORDS:
         scorer = index.matcher.scorer
-        return {(a, b): rounded(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
+        return {(a, b): round_weight(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
     floor = index.matcher.model.thresholds.stored_from
     edges = unit.derived.edges_of(index.config_id(unit), list(known), floor)
     return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}

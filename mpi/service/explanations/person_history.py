@@ -46,7 +46,7 @@ def describe_history(index: Index, viewer: Viewer, text: str) -> tuple[HistorySt
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
-    own = eids.parse(text)
+    own = eids.parse_eid(text)
     steps = lineage(index, viewer, text)
     at_once = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
     told: list[HistoryStep] = []

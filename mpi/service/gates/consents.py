@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpi.domain.decision import CORRECTION
-from mpi.domain.viewer import Viewer, owns
+from mpi.domain.viewer import Viewer, is_source_owner
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -60,7 +60,7 @@ class Maker:
 
 def maker_from_viewer(viewer: Viewer) -> Maker:
     """The viewer, as the maker of a step."""
-    return Maker(viewer.sources, frozenset(code for code in viewer.sources or () if owns(viewer, code)))
+    return Maker(viewer.sources, frozenset(code for code in viewer.sources or () if is_source_owner(viewer, code)))
 
 
 def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:

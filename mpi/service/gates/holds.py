@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import AccessDenied, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
@@ -17,7 +17,7 @@ from mpi.service.decisions.decision_log import Statement, revoke, write_down
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES
 from mpi.service.gates.plan_items import PersonGroup, load_groups
 from mpi.service.resolution.resolve import resettle
-from mpi.storage.repositories.derived.proposals import Hold, Item, ProposalStatus
+from mpi.storage.repositories.derived.proposals import Hold, ProposalItem, ProposalStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -49,7 +49,7 @@ def require_whole_index(viewer: Viewer) -> None:
     Raises:
         AccessDenied: the viewer may not.
     """
-    permit(viewer, Action.RECLUSTER)
+    require_permission(viewer, Action.RECLUSTER)
     if viewer.sources is not None:
         raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
 
@@ -99,12 +99,12 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
         DecisionConflict: what is held contradicts what has been decided since.
         AccessDenied: the viewer may not re-cluster and decide, or not all sources.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     return _answer_hold(index, viewer, number, "refused")
 
 
 def add_hold(
-    unit: WriteUnit, number: int | None, item: Item, until: str | None = None, heeded: Collection[int] = ()
+    unit: WriteUnit, number: int | None, item: ProposalItem, until: str | None = None, heeded: Collection[int] = ()
 ) -> None:
     """Keep the records of an item of a proposal as they are published.
 

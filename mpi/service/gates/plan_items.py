@@ -9,7 +9,7 @@ import orjson
 
 from mpi.domain.record_ref import RecordRef
 from mpi.service.resolution.settlement import Settlement
-from mpi.storage.repositories.derived.proposals import Item
+from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
@@ -21,7 +21,7 @@ class PersonGroup:
     records: tuple[RecordRef, ...]
 
 
-def list_items(settlement: Settlement) -> list[Item]:
+def list_items(settlement: Settlement) -> list[ProposalItem]:
     """The changes of a settlement, each of people that no other item is about, in a fixed order."""
     bearers = {frozenset(bearer.records): bearer for bearer in settlement.bearers}
     after_of = {record: group for group in bearers for record in group}
@@ -30,7 +30,7 @@ def list_items(settlement: Settlement) -> list[Item]:
         if record in after_of:
             before_of.setdefault(person, set()).add(record)
     waiting = dict(sorted(before_of.items()))
-    found: list[Item] = []
+    found: list[ProposalItem] = []
     while waiting:
         persons, groups = _collect_connected(next(iter(waiting)), before_of, after_of, settlement.current)
         for person in persons:
@@ -62,11 +62,11 @@ def _collect_connected(
 
 def _build_item(
     no: int, before: Sequence[tuple[int, list[int]]], after: Sequence[tuple[int | None, list[int]]]
-) -> Item:
+) -> ProposalItem:
     detail = {"before": before, "after": after}
     fingerprint = hashlib.sha256(orjson.dumps(detail)).hexdigest()
     kind = "merge" if len(after) == 1 else "split" if len(before) == 1 else "move"
-    return Item(no, fingerprint, kind, "open", detail)
+    return ProposalItem(no, fingerprint, kind, "open", detail)
 
 
 def load_groups(unit: ReadUnit, detail: Mapping[str, Any]) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:

@@ -13,7 +13,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.processes.pacing import Pace, Portions
-from mpi.storage.key_index.key_segments import Waiting
+from mpi.storage.key_index.key_segments import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import WriteUnit
 
@@ -86,7 +86,7 @@ class KeyRuns:
         if is_begun:
             self._progress(MERGING, 1, 1)
 
-    def _merge_some(self) -> Waiting:
+    def _merge_some(self) -> UncompactedKeys:
         """Merge as much as a transaction may; returns what is left."""
         database = self._index.database
         with self._portions.turn(), database.write(self._viewer, "load") as unit:

@@ -17,7 +17,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.pairing import MEMORY, edges_in, pair_up
 from mpi.service.indexing.scalar_scoring import weighed_in_parts
 from mpi.standardize.payload import features_to_bytes
-from mpi.storage.key_index.blocking_keys import OwnKeys
+from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -214,7 +214,7 @@ def write_derived(
     unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
     packed = {r: c.packed_keys(blocking, index.keyed_hash) for r, c in changed.items()}
     if changed:
-        own = {r: OwnKeys(c.group_id, packed[r]) for r, c in changed.items()}
+        own = {r: PackedKeys(c.group_id, packed[r]) for r, c in changed.items()}
         had = own.keys() & stale
         unit.keys.put(config_id, own, unit.commit_no, in_run=paired.in_run, had=had)
     rest = {r: c for r, c in changed.items() if r not in paired.records}

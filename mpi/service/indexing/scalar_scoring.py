@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mpi.domain.features import Features
-from mpi.domain.weight import rounded
+from mpi.domain.weight import round_weight
 from mpi.service.core.index import Matcher
 from mpi.service.core.stored_features import in_parts, load_features
 from mpi.storage.repositories.derived.derived import Edges
@@ -38,7 +38,7 @@ def weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tup
     for record, other in pairs:
         edge = (record, other) if record < other else (other, record)
         if edge not in edges:
-            bits = rounded(matcher.scorer.weight(known[record], known[other]))
+            bits = round_weight(matcher.scorer.weight(known[record], known[other]))
             if bits >= floor:
                 edges[edge] = bits
     return edges

@@ -18,23 +18,23 @@ INDEX_PART = 40
 index are looked for, and most of its pages are read."""
 
 
-def plan_window_sizes(statements: int, most: int) -> Iterator[int]:
+def plan_window_sizes(statements: int, largest: int) -> Iterator[int]:
     """How many statements are looked ahead for at a time: few at first, and few at last.
 
     For the pairs of the first the writing waits, and while the last are written nothing is looked for.
 
     Args:
         statements: how many there are.
-        most: of a window.
+        largest: of a window.
     """
-    some = statements if statements < FIRST_WINDOW + SECOND_WINDOW_FROM else FIRST_WINDOW
+    window = statements if statements < FIRST_WINDOW + SECOND_WINDOW_FROM else FIRST_WINDOW
     size = FIRST_WINDOW
     while statements > 0:
-        yield some
-        statements -= some
-        size = min(2 * size, most)
-        some = max(SMALLEST_WINDOW, min(size, -(-statements // 2)))
-        some = statements if statements - some < SMALLEST_WINDOW // 2 else some
+        yield window
+        statements -= window
+        size = min(2 * size, largest)
+        window = max(SMALLEST_WINDOW, min(size, -(-statements // 2)))
+        window = statements if statements - window < SMALLEST_WINDOW // 2 else window
 
 
 def compute_largest_window(records: int) -> int:
@@ -43,7 +43,7 @@ def compute_largest_window(records: int) -> int:
     Args:
         records: so many the index will hold at most.
     """
-    wanted = records // INDEX_PART
-    if wanted <= LARGEST_WINDOW:
+    proportional = records // INDEX_PART
+    if proportional <= LARGEST_WINDOW:
         return LARGEST_WINDOW
-    return max(LARGEST_WINDOW, min(wanted, LARGEST_WINDOW * of_this_machine().most_kept // MOST_KEPT))
+    return max(LARGEST_WINDOW, min(proportional, LARGEST_WINDOW * of_this_machine().most_kept // MOST_KEPT))

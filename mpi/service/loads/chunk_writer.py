@@ -150,97 +150,103 @@ class ChunkWriter:
 
     def _write_file(self) -> None:
         # Of a large file a search would go through a million names, at the end of each window.
-        with with_all_that_is_there_kept(), StandardizePool(self.file.rows) as meanwhile:
-            windows = self._each_window(meanwhile)
-            said = next(windows, None)
-            left = self._write_windows(said, windows) if said else None
-        if left is None:
-            left = self._withdraw_surplus()
+        with with_all_that_is_there_kept(), StandardizePool(self.file.rows) as pool:
+            windows = self._each_window(pool)
+            statements = next(windows, None)
+            impact = self._write_windows(statements, windows) if statements else None
+        if impact is None:
+            impact = self._withdraw_surplus()
             with self.index.database.write(self.viewer, "load") as unit:
                 self._require_ownership(unit)
-                self._resolve_missing(unit, self._withdraw_missing(unit, left))
-                self._finish_load(unit, left)
+                self._resolve_missing(unit, self._withdraw_missing(unit, impact))
+                self._finish_load(unit, impact)
         self._compaction.merge_at_the_end()
 
-    def _write_windows(self, said: list[Statement], windows: Iterator[list[Statement]]) -> FileImpact | None:
+    def _write_windows(
+        self, statements: list[Statement], windows: Iterator[list[Statement]]
+    ) -> FileImpact | None:
         """Write every window, the pairs of the next being looked for meanwhile."""
         index, viewer, source = self.index, self.viewer, self.file.source
-        left: FileImpact | None = None
-        ahead = self._prefetch(said)
-        with PairWorker(index, viewer) as apart:
-            looking = PairPrefetcher(apart, index, viewer, source)
-            following = next(windows, [])
-            coming = looking.start(looking.prepare(following), ahead) if following else None
-            while said:
-                left = self._write_window(ahead, said, is_last=not following)
+        impact: FileImpact | None = None
+        pairs = self._prefetch(statements)
+        with PairWorker(index, viewer) as worker:
+            prefetcher = PairPrefetcher(worker, index, viewer, source)
+            next_statements = next(windows, [])
+            next_pairs = (
+                prefetcher.start(prefetcher.prepare(next_statements), pairs) if next_statements else None
+            )
+            while statements:
+                impact = self._write_window(pairs, statements, is_last=not next_statements)
                 # What the other process is asked next is made ready while it is at work still.
-                said, following = following, next(windows, [])
-                prepared = looking.prepare(following)
-                if said:
-                    self._compaction.merge_meanwhile(looking.is_running)
-                if coming is not None:
-                    looking.finish(coming, ahead)
-                    ahead = coming
-                elif said:
-                    ahead = self._prefetch(said)
+                statements, next_statements = next_statements, next(windows, [])
+                prepared = prefetcher.prepare(next_statements)
+                if statements:
+                    self._compaction.merge_meanwhile(prefetcher.is_running)
+                if next_pairs is not None:
+                    prefetcher.finish(next_pairs, pairs)
+                    pairs = next_pairs
+                elif statements:
+                    pairs = self._prefetch(statements)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
                 index.database.begin_log_anew()
-                coming = looking.start(prepared, ahead) if following else None
+                next_pairs = prefetcher.start(prepared, pairs) if next_statements else None
                 gc.collect()
-        return left
+        return impact
 
-    def _prefetch(self, said: list[Statement]) -> PrefetchedPairs:
-        look = partial(prefetch_pairs, self.index, self.viewer, self.file.source, said, self.progress)
-        return giving_way(look)
+    def _prefetch(self, statements: list[Statement]) -> PrefetchedPairs:
+        prefetch = partial(
+            prefetch_pairs, self.index, self.viewer, self.file.source, statements, self.progress
+        )
+        return giving_way(prefetch)
 
     def _write_window(
-        self, ahead: PrefetchedPairs, said: list[Statement], *, is_last: bool
+        self, pairs: PrefetchedPairs, statements: list[Statement], *, is_last: bool
     ) -> FileImpact | None:
         """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
-        left: FileImpact | None = None
+        impact: FileImpact | None = None
         first = 0
-        while first < len(said):
-            left = None
-            if is_last and len(said) - first <= self._sizer.most:
-                left = self._withdraw_surplus()
+        while first < len(statements):
+            impact = None
+            if is_last and len(statements) - first <= self._sizer.most:
+                impact = self._withdraw_surplus()
             with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.begun(unit)
                 # Before this transaction has a number of its own, which would look like another's.
-                if ahead.detect_commits(unit) and unit.last_commit() != self._withdrawal_commit:
+                if pairs.detect_commits(unit) and unit.last_commit() != self._withdrawal_commit:
                     self._sizer.others_write()
                     self._compaction.others_write()
                     self.reservation.is_asked()
-                places = range(first, min(first + self._sizer.most, len(said)))
-                if places.stop < len(said):
-                    left = None
+                positions = range(first, min(first + self._sizer.most, len(statements)))
+                if positions.stop < len(statements):
+                    impact = None
                 self._require_ownership(unit)
-                lacking = _NO_MISSING_RECORDS if left is None else self._withdraw_missing(unit, left)
-                self._write_chunk(unit, ahead, said[first : places.stop], places, lacking)
-                self._save_receipt(unit, LOADING) if left is None else self._finish_load(unit, left)
-                ahead.last_commit = unit.commit_no
-            if left is None:
+                missing = _NO_MISSING_RECORDS if impact is None else self._withdraw_missing(unit, impact)
+                self._write_chunk(unit, pairs, statements[first : positions.stop], positions, missing)
+                self._save_receipt(unit, LOADING) if impact is None else self._finish_load(unit, impact)
+                pairs.last_commit = unit.commit_no
+            if impact is None:
                 # There is more to come: it is not too late to stop.
                 self.index.database.commit_begun = False
-            first = places.stop
-        return left
+            first = positions.stop
+        return impact
 
-    def _each_window(self, meanwhile: StandardizePool) -> Iterator[list[Statement]]:
+    def _each_window(self, pool: StandardizePool) -> Iterator[list[Statement]]:
         """The statements that are not yet written, as many at a time as are looked ahead for at once.
 
         Those after them are made comparable meanwhile.
         """
-        waiting = self._each_unwritten()
+        unwritten = self._each_unwritten()
         # What a full snapshot has withdrawn is done as well, and none of its rows.
         statements = max(0, len(self.file.rows.headings) - len(self.recorded))
         sizes = chain(
             plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)),
             repeat(SMALLEST_WINDOW),
         )
-        coming = meanwhile.submit(list(islice(waiting, next(sizes))))
-        while coming.statements:
-            following = meanwhile.submit(list(islice(waiting, next(sizes))))
-            yield meanwhile.collect(coming)
-            coming = following
+        window = pool.submit(list(islice(unwritten, next(sizes))))
+        while window.statements:
+            next_window = pool.submit(list(islice(unwritten, next(sizes))))
+            yield pool.collect(window)
+            window = next_window
 
     def _count_indexed(self) -> int:
         with self.index.database.read(self.viewer) as unit:
@@ -252,49 +258,52 @@ class ChunkWriter:
         if not self.recorded:
             yield from statements
             return
-        while some := list(islice(statements, POSTGRESQL_CHUNK)):
+        while page := list(islice(statements, POSTGRESQL_CHUNK)):
             with self.index.database.read(self.viewer) as unit:
-                known = unit.records.find(self.file.source.id, [one.local_id for one in some])
-            for one in some:
-                if one.local_id in known and known[one.local_id].id in self.recorded:
+                records = unit.records.find(self.file.source.id, [statement.local_id for statement in page])
+            for statement in page:
+                if statement.local_id in records and records[statement.local_id].id in self.recorded:
                     self._written_count += 1
                 else:
-                    yield one
+                    yield statement
 
     def _require_ownership(self, unit: WriteUnit) -> None:
         """Nobody else may have gone on with this load, or have taken it back."""
         if self.receipt.batch is None:
             self.receipt.batch = unit.counters.take("batch")
-        elif (now := unit.batches.get(self.receipt.batch)) is None or (
-            (now.status, now.counts) != (LOADING, self._counts)
+        elif (batch := unit.batches.get(self.receipt.batch)) is None or (
+            (batch.status, batch.counts) != (LOADING, self._counts)
         ):
             raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
 
     def _write_chunk(
         self,
         unit: WriteUnit,
-        ahead: PrefetchedPairs,
-        said: list[Statement],
-        places: range,
-        lacking: _MissingRecords,
+        pairs: PrefetchedPairs,
+        statements: list[Statement],
+        positions: range,
+        missing: _MissingRecords,
     ) -> None:
-        said = [
-            one._replace(made=ahead.packed.get(place, one.made))
-            for place, one in zip(places, said, strict=True)
+        statements = [
+            statement._replace(made=pairs.packed.get(position, statement.made))
+            for position, statement in zip(positions, statements, strict=True)
         ]
         source = self.file.source
-        known = unit.records.find(source.id, [one.local_id for one in said])
-        taken = take(unit, self.index, source, said, known, self.receipt.batch)
-        self._record_ids.extend(taken.record_ids.values())
-        count_verdicts(self.receipt, said, known, taken.verdicts)
-        gone = lacking.withdrawn | (taken.gone & {record.id for record in known.values()})
-        placed = {taken.record_ids[one.local_id]: place for place, one in zip(places, said, strict=True)}
-        ahead.inactive |= gone
-        paired = ahead.update_pairs(unit, self.index, places, taken.changed, placed)
-        paired = replace(paired, in_run=self._compaction.is_worth_one(unit))
-        besides = ResolveInputs(touched=taken.doubted | lacking.overlaid, paired=paired)
-        resolve(unit, self.index, taken.changed, gone, "load", self.progress, besides)
-        self._written_count += len(said)
+        records = unit.records.find(source.id, [statement.local_id for statement in statements])
+        intake = take(unit, self.index, source, statements, records, self.receipt.batch)
+        self._record_ids.extend(intake.record_ids.values())
+        count_verdicts(self.receipt, statements, records, intake.verdicts)
+        inactive = missing.withdrawn | (intake.gone & {record.id for record in records.values()})
+        position_of_record = {
+            intake.record_ids[statement.local_id]: position
+            for position, statement in zip(positions, statements, strict=True)
+        }
+        pairs.inactive |= inactive
+        chunk_pairs = pairs.update_pairs(unit, self.index, positions, intake.changed, position_of_record)
+        chunk_pairs = replace(chunk_pairs, in_run=self._compaction.is_worth_one(unit))
+        inputs = ResolveInputs(touched=intake.doubted | missing.overlaid, paired=chunk_pairs)
+        resolve(unit, self.index, intake.changed, inactive, "load", self.progress, inputs)
+        self._written_count += len(statements)
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
 
     def _withdraw_surplus(self) -> FileImpact:
@@ -305,25 +314,25 @@ class ChunkWriter:
         with self.index.database.read(self.viewer) as unit:
             if self._covers_source(unit):
                 return FileImpact(0)
-            left = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
-        self.receipt.spared = left.spared_count
+            impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
+        self.receipt.spared = impact.spared_count
         while (
-            len(absent := left.select_missing_active(file.as_of)) > self._sizer.most
+            len(absent := impact.select_missing_active(file.as_of)) > self._sizer.most
             and self.receipt.batch is not None
         ):
-            some = absent[: self._sizer.most]
+            batch_records = absent[: self._sizer.most]
             with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.begun(unit)
                 self._require_ownership(unit)
-                gone = self._withdraw_records(unit, some)
-                self._note_absence(unit, some)
-                self._resolve_missing(unit, _MissingRecords(gone, set()))
-                unit.records.seen(dict.fromkeys(gone, file.as_of))
+                withdrawn = self._withdraw_records(unit, batch_records)
+                self._note_absence(unit, batch_records)
+                self._resolve_missing(unit, _MissingRecords(withdrawn, set()))
+                unit.records.seen(dict.fromkeys(withdrawn, file.as_of))
                 self._save_receipt(unit, LOADING)
                 self._withdrawal_commit = unit.commit_no
-            done = {record.id for record in some}
-            left.missing = [record for record in left.missing if record.id not in done]
-        return left
+            withdrawn_ids = {record.id for record in batch_records}
+            impact.missing = [record for record in impact.missing if record.id not in withdrawn_ids]
+        return impact
 
     def _covers_source(self, unit: ReadUnit) -> bool:
         """Whether the source has no record but those that this load was about, and none of them is held.
@@ -333,53 +342,59 @@ class ChunkWriter:
         states = unit.records.states_of(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
-    def _resolve_missing(self, unit: WriteUnit, lacking: _MissingRecords) -> None:
-        besides = ResolveInputs(touched=lacking.overlaid) if lacking.overlaid else NO_FURTHER_INPUTS
-        resolve(unit, self.index, {}, lacking.withdrawn, "load", self.progress, besides)
+    def _resolve_missing(self, unit: WriteUnit, missing: _MissingRecords) -> None:
+        inputs = ResolveInputs(touched=missing.overlaid) if missing.overlaid else NO_FURTHER_INPUTS
+        resolve(unit, self.index, {}, missing.withdrawn, "load", self.progress, inputs)
 
-    def _withdraw_missing(self, unit: WriteUnit, left: FileImpact) -> _MissingRecords:
+    def _withdraw_missing(self, unit: WriteUnit, impact: FileImpact) -> _MissingRecords:
         """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
 
         Noted before they are settled: what waits of a record, and is older than that, waits no more.
         """
-        gone = self._withdraw_records(unit, left.select_missing_active(self.file.as_of))
-        self._note_absence(unit, left.missing)
+        withdrawn = self._withdraw_records(unit, impact.select_missing_active(self.file.as_of))
+        self._note_absence(unit, impact.missing)
         # One that its source has stated since stays active: only what waits of it may be over.
-        return _MissingRecords(gone, {record.id for record in left.missing if record.overlaid} - gone)
+        return _MissingRecords(
+            withdrawn, {record.id for record in impact.missing if record.overlaid} - withdrawn
+        )
 
-    def _withdraw_records(self, unit: WriteUnit, absent: list[StoredRecord]) -> set[int]:
+    def _withdraw_records(self, unit: WriteUnit, records: list[StoredRecord]) -> set[int]:
         """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
-        file, now = self.file, unit.records.get([record.id for record in absent])
-        standing = [
-            one.id for one in now.values() if one.state == RecordState.ACTIVE and one.last_seen <= file.as_of
+        file, current = self.file, unit.records.get([record.id for record in records])
+        unchanged = [
+            one.id
+            for one in current.values()
+            if one.state == RecordState.ACTIVE and one.last_seen <= file.as_of
         ]
-        unit.records.set_state(standing, RecordState.WITHDRAWN)
-        self.receipt.withdrawn += len(standing)
-        self.receipt.received += len(standing)
-        return set(standing)
+        unit.records.set_state(unchanged, RecordState.WITHDRAWN)
+        self.receipt.withdrawn += len(unchanged)
+        self.receipt.received += len(unchanged)
+        return set(unchanged)
 
     def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
         """A statement that each record is gone."""
-        said = (
+        assertions = (
             Sighting(record.id, SightingKind.GONE, self.file.as_of, None, self.receipt.batch)
             for record in records
         )
-        unit.sightings.add(said, unit.commit_no)
+        unit.sightings.add(assertions, unit.commit_no)
 
-    def _finish_load(self, unit: WriteUnit, left: FileImpact) -> None:
+    def _finish_load(self, unit: WriteUnit, impact: FileImpact) -> None:
         """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
         as_of = self.file.as_of
-        gone = left.select_missing_active(as_of) + left.select_missing_withdrawn(as_of)
+        missing = impact.select_missing_active(as_of) + impact.select_missing_withdrawn(as_of)
         # As they stand now: of one that its source has stated since, this file says nothing new.
-        now = unit.records.get([record.id for record in gone]).values()
-        still = [one.id for one in now if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of]
-        unit.records.seen(dict.fromkeys(still, as_of))
-        restate(unit, self.index, left.held_ids)
+        current = unit.records.get([record.id for record in missing]).values()
+        still_withdrawn = [
+            one.id for one in current if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of
+        ]
+        unit.records.seen(dict.fromkeys(still_withdrawn, as_of))
+        restate(unit, self.index, impact.held_ids)
         self._save_receipt(unit, LOADED)
 
     def _save_receipt(self, unit: WriteUnit, status: str) -> None:
         """Write the receipt as it now stands; the rows that were refused with its last form."""
-        receipt, begun = self.receipt, bool(self._counts)
+        receipt, is_stored = self.receipt, bool(self._counts)
         self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:
             receipt.batch = unit.counters.take("batch")
@@ -387,7 +402,7 @@ class ChunkWriter:
         if status == LOADING:
             so_far = {name: getattr(receipt, name) for name in _PARTIAL_COUNTS}
             self._counts |= so_far | {"rejected": 0, "superseded": 0, "received": sum(so_far.values())}
-        if begun:
+        if is_stored:
             unit.batches.go_on(receipt.batch, status, self._counts)
         else:
             unit.batches.add(

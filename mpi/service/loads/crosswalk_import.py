@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import nameable
@@ -24,7 +24,7 @@ from mpi.service.resolution.settlement import Settlement, publish
 from mpi.service.statements.placeholders import empty_places
 from mpi.service.statements.sources import require_stating
 from mpi.standardize.fields.scalars import local_id_of
-from mpi.storage.repositories.derived.proposals import Item
+from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
 from mpi.storage.unit_of_work.unit import WriteUnit
 
@@ -91,75 +91,77 @@ def import_crosswalk(
         ConflictError: the source is that of stewards' corrections.
         AccessDenied: the viewer may not load, or not all sources.
     """
-    permit(viewer, Action.LOAD, source_code)
+    require_permission(viewer, Action.LOAD, source_code)
     require_whole_index(viewer)
     code = reason_code(reason)
-    wanted: dict[str, list[OldCrosswalkLine]] = {}
+    lines_by_old_id: dict[str, list[OldCrosswalkLine]] = {}
     for line in lines:
-        wanted.setdefault(line.old_id, []).append(line)
-    olds = {old: local_id_of(old) for old in wanted}
+        lines_by_old_id.setdefault(line.old_id, []).append(line)
+    local_id_of_old = {old_id: local_id_of(old_id) for old_id in lines_by_old_id}
     with index.database.write(viewer, ORIGIN) as unit:
         source = unit.sources.by_code(source_code)
         require_stating(source)
-        known = {name: record.id for name, record in unit.records.find(source.id, olds.values()).items()}
-        missing = [local_id for local_id in olds.values() if local_id not in known]
-        known |= empty_places(unit, index, (source.id, source.code, source.group_id), missing)
-        progress("old IDs", len(olds), len(olds))
-        members, unknown = _find_linked_records(unit, wanted)
+        old_id_records = {
+            name: record.id for name, record in unit.records.find(source.id, local_id_of_old.values()).items()
+        }
+        new_local_ids = [local_id for local_id in local_id_of_old.values() if local_id not in old_id_records]
+        old_id_records |= empty_places(unit, index, (source.id, source.code, source.group_id), new_local_ids)
+        progress("old IDs", len(local_id_of_old), len(local_id_of_old))
+        members, unknown = _find_linked_records(unit, lines_by_old_id)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
         # A line may link an old ID to the very record that stands for it.
         groups = {
-            old: tuple(dict.fromkeys((known[local_id], *members.get(old, ()))))
-            for old, local_id in olds.items()
+            old_id: tuple(dict.fromkeys((old_id_records[local_id], *members.get(old_id, ()))))
+            for old_id, local_id in local_id_of_old.items()
         }
         for group in groups.values():
             if len(group) > 1:
                 _add_same_decision(unit, index, step_id, group)
         touched = {record for group in groups.values() for record in group}
-        differing = list(_find_differences(plan_settlement(unit, index, touched), groups))
-        for number, item in enumerate(differing, 1):
-            add_hold(unit, None, Item(number, "", "merge", "held", {**item, "step": step_id}))
-        settled, adopted = plan_settlement(unit, index, touched), 0
+        differences = list(_find_differences(plan_settlement(unit, index, touched), groups))
+        for number, item in enumerate(differences, 1):
+            add_hold(unit, None, ProposalItem(number, "", "merge", "held", {**item, "step": step_id}))
+        settlement, adopted = plan_settlement(unit, index, touched), 0
         if adopt_ids:
-            settled, adopted = adopt_old_ids(unit, settled, members, test=index.settings.is_test)
-        publish(unit, settled, ORIGIN, test=index.settings.is_test)
-        after = unit.persons.current(settled.current)
+            settlement, adopted = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
+        publish(unit, settlement, ORIGIN, test=index.settings.is_test)
+        persons_after = unit.persons.current(settlement.current)
         return CrosswalkImportResult(
             step_id,
             len(groups),
             sum(len(group) - 1 for group in groups.values()),
             unknown,
-            len(differing),
-            sum(person != after.get(record) for record, person in settled.current.items()),
+            len(differences),
+            sum(person != persons_after.get(record) for record, person in settlement.current.items()),
             adopted,
         )
 
 
 def _find_linked_records(
-    unit: WriteUnit, wanted: Mapping[str, Sequence[OldCrosswalkLine]]
+    unit: WriteUnit, lines_by_old_id: Mapping[str, Sequence[OldCrosswalkLine]]
 ) -> tuple[dict[str, list[int]], int]:
     local_ids: dict[str, set[str]] = {}
-    for line in (line for links in wanted.values() for line in links):
+    for line in (line for links in lines_by_old_id.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)
     sources = {source.code: source.id for source in unit.sources.all()}
-    found = {
+    record_of_label = {
         (code, local_id): record.id
-        for code, names in local_ids.items()
+        for code, ids in local_ids.items()
         if code in sources
-        for local_id, record in nameable(unit, sources[code], names).items()
+        for local_id, record in nameable(unit, sources[code], ids).items()
     }
     members: dict[str, list[int]] = {}
-    taken: set[int] = set()
-    unknown = 0
-    for old, links in wanted.items():
+    linked: set[int] = set()
+    unknown_count = 0
+    for old_id, links in lines_by_old_id.items():
         for line in links:
-            number = found.get((line.source, line.local_id))
-            if number is None or number in taken:
-                unknown += 1
+            record_id = record_of_label.get((line.source, line.local_id))
+            if record_id is None or record_id in linked:
+                unknown_count += 1
             else:
-                taken.add(number)
-                members.setdefault(old, []).append(number)
-    return members, unknown
+                linked.add(record_id)
+                members.setdefault(old_id, []).append(record_id)
+    return members, unknown_count
 
 
 def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
@@ -185,11 +187,11 @@ def _find_differences(
     settlement: Settlement, groups: Mapping[str, tuple[int, ...]]
 ) -> Iterable[dict[str, Any]]:
     """People of the partition that hold the records of several old IDs."""
-    old_of = {record: old for old, group in groups.items() for record in group}
+    old_id_of = {record: old_id for old_id, group in groups.items() for record in group}
     for bearer in settlement.bearers:
-        cluster = bearer.records
-        olds = sorted({old_of[record] for record in cluster if record in old_of})
-        if len(olds) > 1:
-            parts = [[record for record in cluster if old_of.get(record) == old] for old in olds]
+        records = bearer.records
+        old_ids = sorted({old_id_of[record] for record in records if record in old_id_of})
+        if len(old_ids) > 1:
+            parts = [[record for record in records if old_id_of.get(record) == old_id] for old_id in old_ids]
             before = [(None, part) for part in parts]
-            yield {"before": before, "after": [(bearer.person, list(cluster))]}
+            yield {"before": before, "after": [(bearer.person, list(records))]}

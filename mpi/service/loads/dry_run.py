@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.domain.weight import Band, rounded
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, round_weight
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.comparable_record import Comparable, Packed, unpacked
@@ -79,7 +79,7 @@ def dry_run(
     index: Index,
     viewer: Viewer,
     source_code: str,
-    rows: Iterable[SentRow | RejectedRow],
+    rows: Iterable[CanonicalRow | RejectedRow],
     options: LoadOptions,
     progress: Progress = silent,
 ) -> DryRun:
@@ -97,53 +97,62 @@ def dry_run(
         NotFoundError: no such source.
         AccessDenied: the viewer may not load this source.
     """
-    permit(viewer, Action.LOAD, source_code)
-    moment = options.as_of or clock.now()
+    require_permission(viewer, Action.LOAD, source_code)
+    default_as_of = options.as_of or clock.now()
     with (
-        closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
+        closing(receive_rows(index, viewer, source_code, rows, default_as_of)) as file_rows,
         index.database.read(viewer) as unit,
     ):
         source = unit.sources.by_code(source_code)
-        receipt = receipt_from(source_code, sent)
-        said = {one.local_id: one for one in _standardize_statements(sent)}
+        receipt = receipt_from(source_code, file_rows)
+        statements = {statement.local_id: statement for statement in _standardize_statements(file_rows)}
         existing = unit.records.of_source(source.id)
-        judged = judge_all(unit, index, source, said.values(), existing)
+        judged = judge_all(unit, index, source, statements.values(), existing)
         verdicts = judged.verdicts
-        sealed = _predict_hold(unit, receipt, options, choose_file_as_of(sent, moment, options), source, sent)
+        sealed_count = _predict_hold(
+            unit, receipt, options, choose_file_as_of(file_rows, default_as_of, options), source, file_rows
+        )
         if receipt.held_reason is None:
-            count_verdicts(receipt, said.values(), existing, verdicts)
-        news = [one for one in said.values() if verdicts[one.local_id] in (Verdict.CREATED, Verdict.UPDATED)]
-        file = _NumberedFile(
-            index, index.blocking_of(unit, index.config_id(unit)), news, judged.features, existing
+            count_verdicts(receipt, statements.values(), existing, verdicts)
+        effective = [
+            statement
+            for statement in statements.values()
+            if verdicts[statement.local_id] in (Verdict.CREATED, Verdict.UPDATED)
+        ]
+        numbered = _NumberedFile(
+            index, index.blocking_of(unit, index.config_id(unit)), effective, judged.features, existing
         )
-        best = _find_best_pairs(_score_pairs(unit, index, file, progress), file.features)
+        best_pairs = _find_best_pairs(_score_pairs(unit, index, numbered, progress), numbered.features)
         return DryRun(
-            receipt, sealed, _count_bands(index, file, best), _draw_samples(unit, index, file, best)
+            receipt,
+            sealed_count,
+            _count_bands(index, numbered, best_pairs),
+            _draw_samples(unit, index, numbered, best_pairs),
         )
 
 
-def _standardize_statements(sent: ValidatedFile) -> list[Statement]:
-    with StandardizePool(sent) as meanwhile:
-        return meanwhile.collect(meanwhile.submit(list(sent.read_statements())))
+def _standardize_statements(file: ValidatedFile) -> list[Statement]:
+    with StandardizePool(file) as pool:
+        return pool.collect(pool.submit(list(file.read_statements())))
 
 
 def _predict_hold(
-    unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, sent: ValidatedFile
+    unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, file: ValidatedFile
 ) -> int:
     """Put into the receipt whether the load would be held, and what it would withdraw.
 
     Returns how many active records it would seal or expunge.
     """
-    found = assess_file(unit, source.id, sent, as_of, full=options.snapshot is Snapshot.FULL)
-    receipt.spared = found.spared_count
-    reason = None if options.confirm else find_hold_reason(found.to_effect(as_of))
+    impact = assess_file(unit, source.id, file, as_of, full=options.snapshot is Snapshot.FULL)
+    receipt.spared = impact.spared_count
+    reason = None if options.confirm else find_hold_reason(impact.to_effect(as_of))
     if reason is not None:
-        receipt.status, receipt.held_reason, receipt.held = "held", reason, len(sent.headings)
-        return found.sealed_count
-    absent = len(found.select_missing_active(as_of))
-    receipt.withdrawn = absent
-    receipt.received += absent
-    return found.sealed_count
+        receipt.status, receipt.held_reason, receipt.held = "held", reason, len(file.headings)
+        return impact.sealed_count
+    missing_count = len(impact.select_missing_active(as_of))
+    receipt.withdrawn = missing_count
+    receipt.received += missing_count
+    return impact.sealed_count
 
 
 class _NumberedFile:
@@ -157,18 +166,18 @@ class _NumberedFile:
         self,
         index: Index,
         blocking: BlockingSpec,
-        news: Collection[Statement],
-        made: Mapping[str, Comparable],
+        effective: Collection[Statement],
+        standardized: Mapping[str, Comparable],
         existing: Mapping[str, StoredRecord],
     ) -> None:
         self.statements: dict[int, Statement] = {}
         self.features: dict[int, Features] = {}
         self.keys: dict[int, list[int]] = {}
-        for position, one in enumerate(news, 1):
-            old = existing.get(one.local_id)
-            number = -position if old is None else old.id
-            self.statements[number] = one
-            self.features[number] = unpacked(made[one.local_id])
+        for position, statement in enumerate(effective, 1):
+            stored = existing.get(statement.local_id)
+            number = -position if stored is None else stored.id
+            self.statements[number] = statement
+            self.features[number] = unpacked(standardized[statement.local_id])
             self.keys[number] = keys(self.features[number], blocking, index.keyed_hash)
 
 
@@ -181,67 +190,86 @@ def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Pr
 
 
 def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
-    near = candidates(unit, config_id, file.keys)
+    candidates_of = candidates(unit, config_id, file.keys)
     by_key: dict[int, list[int]] = {}
-    for number, own_keys in file.keys.items():
-        for key in own_keys:
+    for number, record_keys in file.keys.items():
+        for key in record_keys:
             by_key.setdefault(key, []).append(number)
-    stored = load_features(unit, config_id, {n for found in near.values() for n in found})
-    known = stored | file.features
+    stored = load_features(
+        unit, config_id, {candidate for matches in candidates_of.values() for candidate in matches}
+    )
+    features = stored | file.features
     edges: Edges = {}
-    for number, own_keys in file.keys.items():
+    for number, record_keys in file.keys.items():
         # A changed record's stored keys are its old ones: it is found by its new ones only.
-        found = {n for n in near[number] if n not in file.statements}
-        found |= {n for key in own_keys for n in by_key[key]} - {number}
-        for other in found:
-            edge = (number, other) if number < other else (other, number)
+        matches = {candidate for candidate in candidates_of[number] if candidate not in file.statements}
+        matches |= {candidate for key in record_keys for candidate in by_key[key]} - {number}
+        for candidate in matches:
+            edge = (number, candidate) if number < candidate else (candidate, number)
             if edge not in edges:
-                edges[edge] = rounded(index.matcher.scorer.weight(known[number], known[other]))
+                edges[edge] = round_weight(index.matcher.scorer.weight(features[number], features[candidate]))
     return edges
 
 
 def _score_large_file(
     unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress
 ) -> Edges:
-    mine = {
-        number: Packed(features_to_bytes(file.features[number]), array("q", own).tobytes(), "")
-        for number, own in file.keys.items()
+    records = {
+        number: Packed(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
+        for number, record_keys in file.keys.items()
     }
-    told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index.matcher, config_id, mine, told).edges()
+    place = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    return pair_up(unit, index.matcher, config_id, records, place).edges()
 
 
-def _find_best_pairs(edges: Edges, mine: Collection[int]) -> dict[int, tuple[float, int]]:
+def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:
     """Each record's best pair: (bits, the other record)."""
-    best: dict[int, tuple[float, int]] = {}
+    best_pairs: dict[int, tuple[float, int]] = {}
     for (lo, hi), bits in edges.items():
         for number, other in ((lo, hi), (hi, lo)):
-            if number in mine and (number not in best or (bits, other) > best[number]):
-                best[number] = (bits, other)
-    return best
+            if number in numbers and (number not in best_pairs or (bits, other) > best_pairs[number]):
+                best_pairs[number] = (bits, other)
+    return best_pairs
 
 
-def _count_bands(index: Index, file: _NumberedFile, best: Mapping[int, tuple[float, int]]) -> dict[Band, int]:
+def _count_bands(
+    index: Index, file: _NumberedFile, best_pairs: Mapping[int, tuple[float, int]]
+) -> dict[Band, int]:
     counts = dict.fromkeys(Band, 0)
-    for bits, _ in best.values():
+    for bits, _ in best_pairs.values():
         counts[index.matcher.model.thresholds.band(bits)] += 1
-    counts[Band.NON_LINK] += len(file.statements) - len(best)
+    counts[Band.NON_LINK] += len(file.statements) - len(best_pairs)
     return counts
 
 
 def _draw_samples(
-    unit: ReadUnit, index: Index, file: _NumberedFile, best: Mapping[int, tuple[float, int]]
+    unit: ReadUnit, index: Index, file: _NumberedFile, best_pairs: Mapping[int, tuple[float, int]]
 ) -> tuple[DryRunSample, ...]:
     thresholds = index.matcher.model.thresholds
-    nearest = sorted(best, key=lambda n: (abs(best[n][0] - thresholds.link), file.statements[n].local_id))
+    nearest = sorted(
+        best_pairs,
+        key=lambda candidate: (
+            abs(best_pairs[candidate][0] - thresholds.link),
+            file.statements[candidate].local_id,
+        ),
+    )
     chosen = [
         number
         for band in Band
-        for number in [n for n in nearest if thresholds.band(best[n][0]) is band][:SAMPLE_PER_BAND]
+        for number in [
+            candidate for candidate in nearest if thresholds.band(best_pairs[candidate][0]) is band
+        ][:SAMPLE_PER_BAND]
     ]
-    persons = unit.persons.current([best[n][1] for n in chosen if best[n][1] not in file.statements])
-    eids = {number: one.eid for number, one in unit.persons.get(set(persons.values())).items()}
-    return tuple(_sample_from(file, thresholds.band(best[n][0]), n, best[n], persons, eids) for n in chosen)
+    persons = unit.persons.current(
+        [best_pairs[candidate][1] for candidate in chosen if best_pairs[candidate][1] not in file.statements]
+    )
+    eids = {number: person.eid for number, person in unit.persons.get(set(persons.values())).items()}
+    return tuple(
+        _sample_from(
+            file, thresholds.band(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
+        )
+        for candidate in chosen
+    )
 
 
 def _sample_from(
@@ -252,13 +280,13 @@ def _sample_from(
     persons: Mapping[int, int],
     eids: Mapping[int, str],
 ) -> DryRunSample:
-    said, (bits, other) = file.statements[number], match
-    other_said = file.statements.get(other)
+    statement, (bits, best_number) = file.statements[number], match
+    best_statement = file.statements.get(best_number)
     return DryRunSample(
-        said.local_id,
-        said.line,
+        statement.local_id,
+        statement.line,
         band,
         bits,
-        None if other_said is not None else eids.get(persons.get(other, 0)),
-        None if other_said is None else other_said.local_id,
+        None if best_statement is not None else eids.get(persons.get(best_number, 0)),
+        None if best_statement is None else best_statement.local_id,
     )

@@ -56,6 +56,6 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
     return None
 
 
-def _is_loss_suspicious(lost: int, active: int) -> bool:
-    share = lost / active
-    return share >= SMALL_SOURCE_LOST_SHARE or (share > LARGEST_LOST_SHARE and lost >= SMALLEST_COUNT)
+def _is_loss_suspicious(lost_count: int, active_count: int) -> bool:
+    share = lost_count / active_count
+    return share >= SMALL_SOURCE_LOST_SHARE or (share > LARGEST_LOST_SHARE and lost_count >= SMALLEST_COUNT)

@@ -15,15 +15,15 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
     """Those old IDs that are enterprise IDs of such an index, in their one written form."""
-    found = {}
-    for old in old_ids:
+    adoptable = {}
+    for old_id in old_ids:
         try:
-            eid = eids.parse(old)
+            eid = eids.parse_eid(old_id)
         except EidError:
             continue
-        if eids.is_test(eid) == test:
-            found[old] = eid
-    return found
+        if eids.is_test_eid(eid) == test:
+            adoptable[old_id] = eid
+    return adoptable
 
 
 def adopt_old_ids(
@@ -43,36 +43,40 @@ def adopt_old_ids(
     Returns:
         The settlement with the old IDs, and how many were adopted.
     """
-    bearer_of = {record: n for n, bearer in enumerate(settlement.bearers) for record in bearer.records}
-    wanted: dict[int, list[tuple[int, str]]] = {}
-    for old, eid in find_adoptable_ids(members, test=test).items():
-        held: dict[int, int] = {}
-        for record in members[old]:
+    bearer_of = {
+        record: number for number, bearer in enumerate(settlement.bearers) for record in bearer.records
+    }
+    claims_of_bearer: dict[int, list[tuple[int, str]]] = {}
+    for old_id, eid in find_adoptable_ids(members, test=test).items():
+        record_counts: dict[int, int] = {}
+        for record in members[old_id]:
             if record in bearer_of:
-                held[bearer_of[record]] = held.get(bearer_of[record], 0) + 1
-        if held and unit.persons.by_eid(eid) is None:
-            place = max(held, key=lambda n: (held[n], -n))
-            wanted.setdefault(place, []).append((-held[place], eid))
-    chosen = {place: min(claims)[1] for place, claims in wanted.items()}
+                record_counts[bearer_of[record]] = record_counts.get(bearer_of[record], 0) + 1
+        if record_counts and unit.persons.by_eid(eid) is None:
+            bearer_number = max(record_counts, key=lambda number: (record_counts[number], -number))
+            claims_of_bearer.setdefault(bearer_number, []).append((-record_counts[bearer_number], eid))
+    chosen = {bearer_number: min(claims)[1] for bearer_number, claims in claims_of_bearer.items()}
     if not chosen:
         return settlement, 0
-    first = unit.counters.take("person", len(chosen))
-    numbers = {place: first + n for n, place in enumerate(sorted(chosen))}
+    first_id = unit.counters.take("person", len(chosen))
+    person_ids = {bearer_number: first_id + number for number, bearer_number in enumerate(sorted(chosen))}
     unit.persons.mint(
         [
-            {"id": numbers[place], "eid": chosen[place], "minted_commit": unit.commit_no}
-            for place in sorted(chosen)
+            {"id": person_ids[bearer_number], "eid": chosen[bearer_number], "minted_commit": unit.commit_no}
+            for bearer_number in sorted(chosen)
         ]
     )
-    return _assign_ids(settlement, numbers), len(chosen)
+    return _assign_ids(settlement, person_ids), len(chosen)
 
 
-def _assign_ids(settlement: Settlement, numbers: Mapping[int, int]) -> Settlement:
+def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settlement:
     bearers = tuple(
-        ClusterAssignment(bearer.records, numbers[place], revived=False) if place in numbers else bearer
-        for place, bearer in enumerate(settlement.bearers)
+        ClusterAssignment(bearer.records, person_ids[bearer_number], revived=False)
+        if bearer_number in person_ids
+        else bearer
+        for bearer_number, bearer in enumerate(settlement.bearers)
     )
-    replaced = {settlement.bearers[place].person for place in numbers} - {None}
+    replaced = {settlement.bearers[bearer_number].person for bearer_number in person_ids} - {None}
     # One that would have lived again stays as it was.
     retiring = replaced - set(settlement.awakened)
     return replace(

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from mpi.domain import clock
 from mpi.domain.snapshot import Snapshot
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
@@ -46,7 +46,7 @@ def load(
     index: Index,
     viewer: Viewer,
     source_code: str,
-    rows: Iterable[SentRow | RejectedRow],
+    rows: Iterable[CanonicalRow | RejectedRow],
     options: LoadOptions,
     progress: Progress = silent,
 ) -> Receipt:
@@ -68,51 +68,55 @@ def load(
         AccessDenied: the viewer may not load this source.
         ConflictError: somebody else goes on with the same load, or has undone it.
     """
-    permit(viewer, Action.LOAD, source_code)
-    full = options.snapshot is Snapshot.FULL
+    require_permission(viewer, Action.LOAD, source_code)
+    is_full = options.snapshot is Snapshot.FULL
     with index.database.read(viewer) as unit:
         source = unit.sources.by_code(source_code)
-        last = unit.last_moment()
-        unfinished = _find_interrupted_load(unit, source, options)
-        left = set(unit.batches.loading(source.id)) - ({unfinished.id} if unfinished else set())
+        last_moment = unit.last_moment()
+        interrupted = _find_interrupted_load(unit, source, options)
+        open_batches = set(unit.batches.loading(source.id)) - ({interrupted.id} if interrupted else set())
     # A clock set back must not make what is loaded now look older than what was loaded before.
-    moment = options.as_of or max(clock.now(), last)
-    if unfinished is not None and unfinished.as_of is not None:
-        moment = datetime.fromisoformat(unfinished.as_of)
+    moment = options.as_of or max(clock.now(), last_moment)
+    if interrupted is not None and interrupted.as_of is not None:
+        moment = datetime.fromisoformat(interrupted.as_of)
     with (
         seeking_no_cycles(),
-        leaving_room(index.database, viewer) as room,
-        closing(receive_rows(index, viewer, source_code, rows, moment)) as sent,
+        leaving_room(index.database, viewer) as reservation,
+        closing(receive_rows(index, viewer, source_code, rows, moment)) as file_rows,
     ):
-        as_of = clock.iso(moment) if unfinished is not None else choose_file_as_of(sent, moment, options)
-        file = LoadFile(source, sent, as_of, options.digest, options.snapshot.value, full)
-        loading = ChunkWriter(index, viewer, file, receipt_from(source_code, sent), room, progress)
-        loading.receipt.unfinished = tuple(sorted(left))
-        reason = None
-        if unfinished is not None:
-            loading.resume(unfinished)
+        as_of = (
+            clock.format_timestamp(moment)
+            if interrupted is not None
+            else choose_file_as_of(file_rows, moment, options)
+        )
+        file = LoadFile(source, file_rows, as_of, options.digest, options.snapshot.value, is_full)
+        writer = ChunkWriter(index, viewer, file, receipt_from(source_code, file_rows), reservation, progress)
+        writer.receipt.unfinished = tuple(sorted(open_batches))
+        hold_reason = None
+        if interrupted is not None:
+            writer.resume(interrupted)
         elif not options.confirm:
             with index.database.read(viewer) as unit:
-                found = assess_file(unit, source.id, sent, as_of, full=full)
-                reason = find_hold_reason(found.to_effect(as_of))
-        if reason is None:
-            loading.write()
+                impact = assess_file(unit, source.id, file_rows, as_of, full=is_full)
+                hold_reason = find_hold_reason(impact.to_effect(as_of))
+        if hold_reason is None:
+            writer.write()
         else:
-            loading.hold(reason)
-    return loading.receipt
+            writer.hold(hold_reason)
+    return writer.receipt
 
 
 def _find_interrupted_load(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
     """The load of this very file, read in this very way, that stopped, if there is one."""
     if not options.digest:
         return None
-    found = unit.batches.unfinished(source.id, options.digest, options.snapshot.value)
-    if found is None or options.as_of is None or clock.iso(options.as_of) == found.as_of:
-        return found
+    batch = unit.batches.unfinished(source.id, options.digest, options.snapshot.value)
+    if batch is None or options.as_of is None or clock.format_timestamp(options.as_of) == batch.as_of:
+        return batch
     return None
 
 
-def choose_file_as_of(sent: ValidatedFile, moment: datetime, options: LoadOptions) -> str:
+def choose_file_as_of(rows: ValidatedFile, default_as_of: datetime, options: LoadOptions) -> str:
     """When a file was true at its source.
 
     A full file states absences as well, and as of when its rows were true: what it lacks may come back with a
@@ -121,22 +125,22 @@ def choose_file_as_of(sent: ValidatedFile, moment: datetime, options: LoadOption
     not put it ahead as well.
 
     Args:
-        sent: its rows.
-        moment: as-of of rows that state none.
+        rows: its rows.
+        default_as_of: as-of of rows that state none.
         options: how it is loaded.
     """
-    latest = clock.iso(moment)
-    if options.as_of is not None or options.snapshot is not Snapshot.FULL or not sent.latest_as_of:
+    latest = clock.format_timestamp(default_as_of)
+    if options.as_of is not None or options.snapshot is not Snapshot.FULL or not rows.latest_as_of:
         return latest
-    return min(sent.latest_as_of, latest)
+    return min(rows.latest_as_of, latest)
 
 
 def receive_rows(
     index: Index,
     viewer: Viewer,
     source_code: str,
-    rows: Iterable[SentRow | RejectedRow],
-    moment: datetime,
+    rows: Iterable[CanonicalRow | RejectedRow],
+    default_as_of: datetime,
 ) -> ValidatedFile:
     """Let rows in by the door, and make them comparable; nothing is stored.
 
@@ -145,10 +149,10 @@ def receive_rows(
         viewer: who loads.
         source_code: the source that the rows are of.
         rows: as for ``load``.
-        moment: as-of of rows that state none.
+        default_as_of: as-of of rows that state none.
     """
 
-    def known(local_ids: Sequence[str]) -> Mapping[str, str]:
+    def read_hashes(local_ids: Sequence[str]) -> Mapping[str, str]:
         with index.database.read(viewer) as unit:
             return unit.records.hashes(source.id, local_ids)
 
@@ -156,6 +160,8 @@ def receive_rows(
         source = unit.sources.by_code(source_code)
         config_id = index.config_id(unit)
         lists, blocking = index.shared_values_of(unit, config_id), index.blocking_of(unit, config_id)
-    config = index.matcher.digest(lists)
-    door = RowValidator(index.keyed_hash, moment, source_code, config, lists.to_text(), blocking)
-    return validate_rows(door, rows, known, str(index.home))
+    config_digest = index.matcher.digest(lists)
+    validator = RowValidator(
+        index.keyed_hash, default_as_of, source_code, config_digest, lists.to_text(), blocking
+    )
+    return validate_rows(validator, rows, read_hashes, str(index.home))

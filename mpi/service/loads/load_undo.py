@@ -15,7 +15,7 @@ from typing import Any
 from mpi.clustering.component import Sets
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -105,52 +105,52 @@ def undo_load(
         ConflictError: it was held, or undone before.
         AccessDenied: the viewer may not load.
     """
-    permit(viewer, Action.LOAD)
-    code, portions = reason_code(reason), new_transaction_sizer(index)
-    with seeking_no_cycles(), portions.turn(), step(index, viewer, COMMIT_KIND, preview=preview) as unit:
-        portions.begun(unit)
-        if (kept := kept_answer(unit, index)) is not None:
-            return _result_from(kept, viewer)
+    require_permission(viewer, Action.LOAD)
+    code, sizer = reason_code(reason), new_transaction_sizer(index)
+    with seeking_no_cycles(), sizer.turn(), step(index, viewer, COMMIT_KIND, preview=preview) as unit:
+        sizer.begun(unit)
+        if (stored_answer := kept_answer(unit, index)) is not None:
+            return _result_from(stored_answer, viewer)
         if _has_concurrent_writer(unit):
-            portions.others_write()
-        undoing = _begin_or_resume(unit, index, number, code, preview=preview)
+            sizer.others_write()
+        undo = _begin_or_resume(unit, index, number, code, preview=preview)
         # A preview is taken back, and can be so as one transaction only.
-        undoing.undo_chunk(unit, len(undoing.remaining) if preview else portions.most, progress)
-        undone = None
-        if not undoing.remaining:
-            undone = undoing.build_result(unit)
-            undoing.finish(unit, undone)
+        undo.undo_chunk(unit, len(undo.remaining) if preview else sizer.most, progress)
+        result = None
+        if not undo.remaining:
+            result = undo.build_result(unit)
+            undo.finish(unit, result)
     try:
-        undone = undone or _undo_remaining_chunks(undoing, viewer, portions, progress)
+        result = result or _undo_remaining_chunks(undo, viewer, sizer, progress)
     except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
         with suppress(MpiError):  # what went wrong first is what is told
-            undoing.detach(viewer)
+            undo.detach(viewer)
         raise
-    if undoing.receipts.latest:
-        disclose(index, viewer, Action.LOAD, undoing.receipts.records, DISCLOSED_FIELDS)
-    return replace(undone, disclosures=undoing.receipts.latest)
+    if undo.receipts.latest:
+        disclose(index, viewer, Action.LOAD, undo.receipts.records, DISCLOSED_FIELDS)
+    return replace(result, disclosures=undo.receipts.latest)
 
 
 def _undo_remaining_chunks(
-    undoing: "_LoadUndo", viewer: Viewer, portions: Portions, progress: Progress
+    undo: "_LoadUndo", viewer: Viewer, sizer: Portions, progress: Progress
 ) -> LoadUndoResult:
     """Take back what is left after the first chunk."""
-    database = undoing.index.database
-    while undoing.remaining:
+    database = undo.index.database
+    while undo.remaining:
         # There is more to come: it is not too late to stop, and who waits in this process comes in.
         database.commit_begun = False
         time.sleep(LEAST_REST_S)
-        with seeking_no_cycles(), portions.turn(), database.write(viewer, COMMIT_KIND) as unit:
-            portions.begun(unit)
-            if undoing.detect_commits(unit):
-                portions.others_write()
-            undoing.undo_chunk(unit, portions.most, progress)
-    with database.read(viewer) as reading:
-        undone = undoing.build_result(reading)
+        with seeking_no_cycles(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
+            sizer.begun(unit)
+            if undo.detect_commits(unit):
+                sizer.others_write()
+            undo.undo_chunk(unit, sizer.most, progress)
+    with database.read(viewer) as reader:
+        result = undo.build_result(reader)
     with database.write(viewer, COMMIT_KIND) as unit:
-        undoing.require_ownership(unit)
-        undoing.finish(unit, undone)
-    return undone
+        undo.require_ownership(unit)
+        undo.finish(unit, result)
+    return result
 
 
 @dataclass(slots=True)
@@ -196,9 +196,9 @@ class _LoadUndo:
         Raises:
             ConflictError: they went on with this undo.
         """
-        last = unit.last_commit()
+        last_commit = unit.last_commit()
         self.require_ownership(unit)
-        return last != self.commits[-1]
+        return last_commit != self.commits[-1]
 
     def require_ownership(self, unit: ReadUnit) -> None:
         """Nobody else may have gone on with this undo.
@@ -206,58 +206,64 @@ class _LoadUndo:
         Raises:
             ConflictError: somebody has.
         """
-        now = unit.batches.get(self.batch.id)
-        if now is None or (now.status, now.undoing_commit) != (UNDOING, self.commits[-1]):
+        batch = unit.batches.get(self.batch.id)
+        if batch is None or (batch.status, batch.undoing_commit) != (UNDOING, self.commits[-1]):
             raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
 
-    def undo_chunk(self, unit: WriteUnit, most: int, progress: Progress) -> None:
+    def undo_chunk(self, unit: WriteUnit, limit: int, progress: Progress) -> None:
         """Take back what the load said of the next records.
 
         Args:
             unit: the chunk's transaction.
-            most: so many records, but all of one person at least.
+            limit: so many records, but all of one person at least.
             progress: told how many are done.
         """
         restated = Restated()
         touched: set[int] = set()
-        some = self._take_next(most)
-        while some:
-            unit.batches.take_back(self.batch.id, some, unit.commit_no, worker_name())
-            now = restate(unit, self.index, some)
-            unit.records.mark_undone(self.batch.id, some)
-            touched |= reindex(unit, self.index, now.changed, now.gone, progress).touched | now.doubted
-            restated.add(now)
+        chunk_records = self._take_next(limit)
+        while chunk_records:
+            unit.batches.take_back(self.batch.id, chunk_records, unit.commit_no, worker_name())
+            changes = restate(unit, self.index, chunk_records)
+            unit.records.mark_undone(self.batch.id, chunk_records)
+            touched |= (
+                reindex(unit, self.index, changes.changed, changes.gone, progress).touched | changes.doubted
+            )
+            restated.add(changes)
             # What is settled with these has its turn with these: else records that come back would meet
             # others that are to go, and take their IDs.
-            some = self._take_groups_of(find_affected_records(unit, self.index, touched) & self.remaining)
+            chunk_records = self._take_groups_of(
+                find_affected_records(unit, self.index, touched) & self.remaining
+            )
         choice = IdChoice(as_of=self.batch.commit_no - 1)
-        besides = ResolveInputs(choice, followed=restated.told, touched=restated.doubted)
+        inputs = ResolveInputs(choice, followed=restated.told, touched=restated.doubted)
         indexed = Reindexed(touched, Scored({}))
-        settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, besides)
+        settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, inputs)
         self._restored_count += len(restated.changed)
         self._removed_count += len(restated.gone)
         # Who bore a record that was settled in a chunk before is who bore it before that.
-        fresh = settled.current.keys() - self._settled
-        self._previous_persons.update((record, settled.current[record]) for record in fresh)
+        newly_settled = settled.current.keys() - self._settled
+        self._previous_persons.update((record, settled.current[record]) for record in newly_settled)
         self._settled |= settled.records
         self.commits.append(unit.commit_no)
         progress("taking back", self.stated_count - len(self.remaining), self.stated_count)
 
-    def _take_next(self, most: int) -> set[int]:
-        some: set[int] = set()
+    def _take_next(self, limit: int) -> set[int]:
+        chunk_records: set[int] = set()
         while self._next_group < len(self.groups):
-            mine = self.remaining.intersection(self.groups[self._next_group])
-            if some and len(some) + len(mine) > most:
+            group = self.remaining.intersection(self.groups[self._next_group])
+            if chunk_records and len(chunk_records) + len(group) > limit:
                 break
-            some |= mine
+            chunk_records |= group
             self._next_group += 1
-        self.remaining -= some
-        return some
+        self.remaining -= chunk_records
+        return chunk_records
 
     def _take_groups_of(self, records: Collection[int]) -> set[int]:
-        some = {one for record in records for one in self.groups[self.group_numbers[record]]} & self.remaining
-        self.remaining -= some
-        return some
+        members = {
+            member for record in records for member in self.groups[self.group_numbers[record]]
+        } & self.remaining
+        self.remaining -= members
+        return members
 
     def build_result(self, unit: ReadUnit) -> LoadUndoResult:
         """What the undo did, once nothing is left.
@@ -265,7 +271,7 @@ class _LoadUndo:
         Args:
             unit: the transaction of the last chunk, or one after it.
         """
-        persons, moved, told, _ = changes_of(
+        persons, moved, client_names, _ = changes_of(
             unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
         )
         self.receipts = receipts_until(unit, self._previous_persons, self.first_commit)
@@ -279,21 +285,25 @@ class _LoadUndo:
             self._removed_count,
             len(moved),
             _count_changes(persons),
-            told,
+            client_names,
             self.receipts.number,
         )
 
-    def finish(self, unit: WriteUnit, undone: LoadUndoResult) -> None:
+    def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
         """End the undo, and keep what is answered."""
         unit.batches.end_undo(self.batch.id)
-        keep_answer(unit, self.index, undone.as_dict(), ())
+        keep_answer(unit, self.index, result.as_dict(), ())
 
     def detach(self, viewer: Viewer) -> None:
         """Say that this process does not go on with what it has begun, where it has."""
-        with self.index.database.read(viewer) as reading:
-            now = reading.batches.get(self.batch.id)
+        with self.index.database.read(viewer) as reader:
+            batch = reader.batches.get(self.batch.id)
         # The last of the commits may not have been kept.
-        if now is not None and now.undoing_worker == worker_name() and now.undoing_commit in self.commits:
+        if (
+            batch is not None
+            and batch.undoing_worker == worker_name()
+            and batch.undoing_commit in self.commits
+        ):
             with self.index.database.write(viewer, COMMIT_KIND) as unit:
                 unit.batches.leave_undo(self.batch.id)
 
@@ -306,34 +316,44 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
         ConflictError: it was held, or undone before, or is being taken back.
     """
     batch = _require_loaded_batch(unit, number)
-    stated = unit.sightings.of_batch(batch.id)
+    stated_records = unit.sightings.of_batch(batch.id)
     if batch.undone_commit is None:
-        since = unit.commit_no
+        first_commit = unit.commit_no
         step_id = add_step(unit, "undo", reason, {"batch": batch.id})
-        unit.batches.begin_undo(batch.id, since)
+        unit.batches.begin_undo(batch.id, first_commit)
     else:
         _require_interrupted(unit, batch)
-        since = batch.undone_commit
-        [step_id] = [one.id for one in unit.steps.at([since]) if one.detail.get("batch") == batch.id]
-    left = stated - unit.batches.taken_back(batch.id)
-    people = _group_by_person(unit, left, batch.commit_no)
-    place_of = {record: place for place, mine in enumerate(people) for record in mine}
-    return _LoadUndo(index, batch, step_id, since, people, place_of, left, len(stated), preview)
+        first_commit = batch.undone_commit
+        [step_id] = [
+            step_row.id
+            for step_row in unit.steps.at([first_commit])
+            if step_row.detail.get("batch") == batch.id
+        ]
+    remaining = stated_records - unit.batches.taken_back(batch.id)
+    groups = _group_by_person(unit, remaining, batch.commit_no)
+    group_numbers = {
+        record: number_in_order for number_in_order, group in enumerate(groups) for record in group
+    }
+    return _LoadUndo(
+        index, batch, step_id, first_commit, groups, group_numbers, remaining, len(stated_records), preview
+    )
 
 
 def _has_concurrent_writer(unit: ReadUnit) -> bool:
     """Whether somebody wrote but now; a load that has just ended is likely to be the one that is undone."""
-    last = unit.last_commit()
-    if last not in (written := unit.commit_info({last})):
+    last_commit = unit.last_commit()
+    if last_commit not in (commits := unit.commit_info({last_commit})):
         return False
-    at, _, kind = written[last]
-    return kind != "load" and at > clock.iso(clock.now() - timedelta(seconds=BESIDE_S))
+    written_at, _, kind = commits[last_commit]
+    return kind != "load" and written_at > clock.format_timestamp(clock.now() - timedelta(seconds=BESIDE_S))
 
 
 def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
     """No process may be at it still, as when a caller was not answered in time and asks again."""
-    last = batch.undoing_commit
-    if last is not None and is_at_work(batch.undoing_worker or "", unit.commit_info({last})[last][0]):
+    last_commit = batch.undoing_commit
+    if last_commit is not None and is_at_work(
+        batch.undoing_worker or "", unit.commit_info({last_commit})[last_commit][0]
+    ):
         raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")
 
 
@@ -343,24 +363,28 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
     What is one person without the load may be two with it, and the other way round.
     """
     persons_of = {
-        record: [m.person_id for m in history if m.to_commit is None or m.to_commit >= commit_no]
+        record: [
+            membership.person_id
+            for membership in history
+            if membership.to_commit is None or membership.to_commit >= commit_no
+        ]
         for record, history in unit.persons.histories(records).items()
     }
-    joined = Sets()
+    person_sets = Sets()
     for persons in persons_of.values():
         if persons:
-            joined.join(persons)
-    found: dict[tuple[int, int], list[int]] = {}
+            person_sets.join(persons)
+    groups: dict[tuple[int, int], list[int]] = {}
     for record in sorted(records):
         persons = persons_of[record]
-        found.setdefault((joined.find(persons[0]), 0) if persons else (0, record), []).append(record)
-    return list(found.values())
+        groups.setdefault((person_sets.find(persons[0]), 0) if persons else (0, record), []).append(record)
+    return list(groups.values())
 
 
-def _result_from(kept: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
+def _result_from(stored_answer: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
     """What a call was answered before, less what its viewer may no longer know."""
-    number = kept.get("disclosed") if viewer.sources is None else None
-    return LoadUndoResult(**{**kept, "disclosed": number, "disclosures": ()})
+    disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
+    return LoadUndoResult(**{**stored_answer, "disclosed": disclosed, "disclosures": ()})
 
 
 def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
@@ -371,9 +395,9 @@ def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
 
 
 def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
-    found = unit.batches.get(number)
-    if found is None or not unit.viewer.may_see(found.source):
+    batch = unit.batches.get(number)
+    if batch is None or not unit.viewer.may_see(batch.source):
         raise NotFoundError(f"there is no load {number}")
-    if found.status not in (LOADED, LOADING, UNDOING):
-        raise ConflictError(f"load {number} is {found.status}: there is nothing of it to undo")
-    return found
+    if batch.status not in (LOADED, LOADING, UNDOING):
+        raise ConflictError(f"load {number} is {batch.status}: there is nothing of it to undo")
+    return batch

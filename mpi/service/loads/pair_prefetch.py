@@ -79,15 +79,17 @@ class PrefetchedPairs:
     changed_elsewhere: set[int] = field(default_factory=set)
     changed_before: frozenset[int] = frozenset()
 
-    def set_pairs(self, scored: Scored, written_before: int = 0) -> None:
+    def set_pairs(self, pairs: Scored, previous_count: int = 0) -> None:
         """Take in the pairs, of these statements and so many that were written before them."""
-        self.record_ids = np.full(self.statement_count + written_before, NO_RECORD, np.int64)
-        lo, hi = (np.where(e < 0, -1 - e, ALREADY_WRITTEN) for e in (scored.lo, scored.hi))
-        lo, hi = (np.where(place < self.statement_count, place, ALREADY_WRITTEN) for place in (lo, hi))
-        later = np.maximum(lo, hi)
-        order = np.argsort(later, kind="stable")
-        self.write_positions = later[order]
-        self.pairs = Scored(scored.lo[order], scored.hi[order], scored.bits[order])
+        self.record_ids = np.full(self.statement_count + previous_count, NO_RECORD, np.int64)
+        lo, hi = (np.where(ends < 0, -1 - ends, ALREADY_WRITTEN) for ends in (pairs.lo, pairs.hi))
+        lo, hi = (
+            np.where(positions < self.statement_count, positions, ALREADY_WRITTEN) for positions in (lo, hi)
+        )
+        write_positions = np.maximum(lo, hi)
+        order = np.argsort(write_positions, kind="stable")
+        self.write_positions = write_positions[order]
+        self.pairs = Scored(pairs.lo[order], pairs.hi[order], pairs.bits[order])
 
     def detect_commits(self, unit: ReadUnit) -> bool:
         """See, before a chunk is written, whether others have committed since the last."""
@@ -103,62 +105,64 @@ class PrefetchedPairs:
         self,
         unit: WriteUnit,
         index: Index,
-        places: range,
+        positions: range,
         changed: Mapping[int, Changed],
-        placed: Mapping[int, int],
+        position_of_record: Mapping[int, int],
     ) -> Paired:
         """The pairs of a chunk, brought up to the present; none where they have to be looked for.
 
         Args:
             unit: the chunk's transaction, before anything of the chunk is indexed.
             index: the model.
-            places: those of the chunk, all before them written.
+            positions: those of the chunk, all before them written.
             changed: what its statements changed.
-            placed: the place of each of the chunk's records.
+            position_of_record: the place of each of the chunk's records.
         """
         if index.config_id(unit) != self.config_id:
             return NOT_PAIRED
-        mine = {
-            record: place
-            for record, place in placed.items()
-            if record in changed and changed[record].made == self.packed.get(place)
+        as_compared = {
+            record: position
+            for record, position in position_of_record.items()
+            if record in changed and changed[record].made == self.packed.get(position)
         }
         # One that changed otherwise, as where a statement waits no more, was compared with none to come.
-        if len(mine) < len(changed):
+        if len(as_compared) < len(changed):
             self.is_outdated = True
-            self.changed_elsewhere.update(changed.keys() - mine.keys())
-        for record, place in mine.items():
-            self.record_ids[place] = record
+            self.changed_elsewhere.update(changed.keys() - as_compared.keys())
+        for record, position in as_compared.items():
+            self.record_ids[position] = record
             if not changed[record].fresh:
                 self.reindexed.add(record)
-        edges = self._select_edges(places)
+        edges = self._select_edges(positions)
         if self.is_outdated:
-            edges = self._rescore_changed(unit, index, {r: changed[r] for r in mine}, edges, changed.keys())
-        return Paired(frozenset(mine), edges)
+            edges = self._rescore_changed(
+                unit, index, {r: changed[r] for r in as_compared}, edges, changed.keys()
+            )
+        return Paired(frozenset(as_compared), edges)
 
-    def _select_edges(self, places: range) -> Edges:
-        here = slice(*np.searchsorted(self.write_positions, [places.start, places.stop]))
+    def _select_edges(self, positions: range) -> Edges:
+        chunk = slice(*np.searchsorted(self.write_positions, [positions.start, positions.stop]))
         ends = (
-            self._convert_to_record_ids(self.pairs.lo[here]),
-            self._convert_to_record_ids(self.pairs.hi[here]),
+            self._convert_to_record_ids(self.pairs.lo[chunk]),
+            self._convert_to_record_ids(self.pairs.hi[chunk]),
         )
         lo, hi = np.minimum(*ends), np.maximum(*ends)
-        keep = (lo != NO_RECORD) & (lo != hi)
-        return edges_in(lo[keep], hi[keep], self.pairs.bits[here][keep])
+        is_valid = (lo != NO_RECORD) & (lo != hi)
+        return edges_in(lo[is_valid], hi[is_valid], self.pairs.bits[chunk][is_valid])
 
     def _convert_to_record_ids(self, ends: np.ndarray) -> np.ndarray:
         """Record numbers of ends of pairs; NOBODY for a statement without effect, and what was replaced."""
-        found = np.where(ends < 0, self.record_ids[np.where(ends < 0, -1 - ends, 0)], ends)
-        replaced = self.reindexed | self.inactive | self.changed_before
-        stale = np.fromiter(replaced, np.int64, len(replaced))
-        found[(ends >= 0) & np.isin(ends, stale)] = NO_RECORD
-        return found
+        record_ids = np.where(ends < 0, self.record_ids[np.where(ends < 0, -1 - ends, 0)], ends)
+        stale_ids = self.reindexed | self.inactive | self.changed_before
+        stale = np.fromiter(stale_ids, np.int64, len(stale_ids))
+        record_ids[(ends >= 0) & np.isin(ends, stale)] = NO_RECORD
+        return record_ids
 
     def _rescore_changed(
         self,
         unit: ReadUnit,
         index: Index,
-        mine: Mapping[int, Changed],
+        as_compared: Mapping[int, Changed],
         edges: Edges,
         changed: AbstractSet[int],
     ) -> Edges:
@@ -167,32 +171,47 @@ class PrefetchedPairs:
         What the chunk itself changed otherwise is not what is stored of it: it is searched for once it is.
         """
         config_id = index.config_id(unit)
-        others = self.changed_elsewhere - changed - self.inactive
-        ends = {end for edge in edges for end in edge} - changed - others
-        standing = mine.keys() | unit.keys.having(config_id, ends)
-        found = {edge: bits for edge, bits in edges.items() if edge[0] in standing and edge[1] in standing}
-        if others:
-            found |= _score_against_changed(unit, index, config_id, mine, others)
-        return found
+        changed_elsewhere = self.changed_elsewhere - changed - self.inactive
+        ends = {end for edge in edges for end in edge} - changed - changed_elsewhere
+        indexed = as_compared.keys() | unit.keys.having(config_id, ends)
+        current = {edge: bits for edge, bits in edges.items() if edge[0] in indexed and edge[1] in indexed}
+        if changed_elsewhere:
+            current |= _score_against_changed(unit, index, config_id, as_compared, changed_elsewhere)
+        return current
 
 
 def _score_against_changed(
-    unit: ReadUnit, index: Index, config_id: int, mine: Mapping[int, Changed], others: set[int]
+    unit: ReadUnit,
+    index: Index,
+    config_id: int,
+    chunk_records: Mapping[int, Changed],
+    changed_elsewhere: set[int],
 ) -> Edges:
     """Edges between records of a chunk and others that share a key with them."""
     blocking = index.blocking_of(unit, config_id)
-    own_keys = {record: one.keys(blocking, index.keyed_hash) for record, one in mine.items()}
-    near = {record: found & others for record, found in candidates(unit, config_id, own_keys).items()}
-    known = load_features(unit, config_id, {other for found in near.values() for other in found})
-    pairs = [(record, other) for record, found in near.items() for other in found & known.keys()]
-    return weighed(index.matcher, {**known, **{r: one.features for r, one in mine.items()}}, pairs)
+    chunk_keys = {record: change.keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
+    candidates_of = {
+        record: matches & changed_elsewhere
+        for record, matches in candidates(unit, config_id, chunk_keys).items()
+    }
+    stored = load_features(
+        unit, config_id, {candidate for matches in candidates_of.values() for candidate in matches}
+    )
+    pairs = [
+        (record, candidate)
+        for record, matches in candidates_of.items()
+        for candidate in matches & stored.keys()
+    ]
+    return weighed(
+        index.matcher, {**stored, **{r: change.features for r, change in chunk_records.items()}}, pairs
+    )
 
 
 def prefetch_pairs(
     index: Index,
     viewer: Viewer,
     source: Source,
-    said: Sequence[Statement],
+    statements: Sequence[Statement],
     progress: Progress,
 ) -> PrefetchedPairs:
     """Find and score the pairs of statements before they are written.
@@ -201,18 +220,20 @@ def prefetch_pairs(
         index: the open index.
         viewer: who loads.
         source: who says them.
-        said: the statements, in the order in which they will be written.
+        statements: the statements, in the order in which they will be written.
         progress: told of long steps.
     """
     with index.database.read(viewer) as unit:
-        found = _prepare_statements(unit, index, source, said)
-        if found.config_id is not None:
-            told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-            again = partial(index.database.read, viewer)
-            found.set_pairs(
-                pair_up(unit, index.matcher, found.config_id, _number_by_position(found.packed), told, again)
+        pairs = _prepare_statements(unit, index, source, statements)
+        if pairs.config_id is not None:
+            place = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+            open_read = partial(index.database.read, viewer)
+            pairs.set_pairs(
+                pair_up(
+                    unit, index.matcher, pairs.config_id, _number_by_position(pairs.packed), place, open_read
+                )
             )
-    return found
+    return pairs
 
 
 class PairPrefetcher:
@@ -225,99 +246,102 @@ class PairPrefetcher:
         source: who says them.
     """
 
-    def __init__(self, apart: PairWorker, index: Index, viewer: Viewer, source: Source) -> None:
-        self._worker = apart
+    def __init__(self, worker: PairWorker, index: Index, viewer: Viewer, source: Source) -> None:
+        self._worker = worker
         self._index = index
         self._viewer = viewer
         self._source = source
         self._last_requested: PrefetchedPairs | None = None
         self._pending: PrefetchedPairs | None = None
 
-    def prepare(self, said: Sequence[Statement]) -> PrefetchedPairs:
+    def prepare(self, statements: Sequence[Statement]) -> PrefetchedPairs:
         """Make statements comparable as the index stands, which is that after the window before the last.
 
         Args:
-            said: the statements, in the order in which they will be written.
+            statements: the statements, in the order in which they will be written.
         """
         with self._index.database.read(self._viewer) as unit:
-            return _prepare_statements(unit, self._index, self._source, said)
+            return _prepare_statements(unit, self._index, self._source, statements)
 
-    def start(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> PrefetchedPairs | None:
+    def start(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> PrefetchedPairs | None:
         """Begin to look for the pairs of what was prepared; None where that is not worth a process.
 
         Args:
-            found: what was prepared.
-            earlier: the statements before these, of which nothing is written yet.
+            pairs: what was prepared.
+            previous: the statements before these, of which nothing is written yet.
         """
         if (
-            found.config_id is None
-            or found.config_id != earlier.config_id
-            or len(found.packed) < WORKER_FROM_STATEMENTS
+            pairs.config_id is None
+            or pairs.config_id != previous.config_id
+            or len(pairs.packed) < WORKER_FROM_STATEMENTS
         ):
             return None
-        beside = {
-            found.statement_count + place: one
-            for place, one in earlier.packed.items()
-            if place < earlier.statement_count
+        previous_packed = {
+            pairs.statement_count + position: packed
+            for position, packed in previous.packed.items()
+            if position < previous.statement_count
         }
         # The process has those before them already, if it was asked about them.
-        asked = (
-            AskedLast(found.statement_count)
-            if self._last_requested is earlier
-            else _number_by_position(beside)
+        comparison = (
+            AskedLast(pairs.statement_count)
+            if self._last_requested is previous
+            else _number_by_position(previous_packed)
         )
-        self._worker.request(found.config_id, _number_by_position(found.packed), asked)
-        self._last_requested = self._pending = found
+        self._worker.request(pairs.config_id, _number_by_position(pairs.packed), comparison)
+        self._last_requested = self._pending = pairs
         # What others commit between these snapshots is seen before the next chunk is written.
-        found.is_outdated = found.last_commit != earlier.last_commit
-        found.packed |= beside
-        return found
+        pairs.is_outdated = pairs.last_commit != previous.last_commit
+        pairs.packed |= previous_packed
+        return pairs
 
     def is_running(self) -> bool:
         """Whether pairs were asked for, and are not found yet."""
         return self._pending is not None and not self._worker.has_answered()
 
-    def finish(self, found: PrefetchedPairs, earlier: PrefetchedPairs) -> None:
+    def finish(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> None:
         """Take in the pairs that were found, once everything before these statements is written."""
-        found.set_pairs(self._worker.receive_pairs(), earlier.statement_count)
+        pairs.set_pairs(self._worker.receive_pairs(), previous.statement_count)
         self._pending = None
-        found.record_ids[found.statement_count :] = earlier.record_ids[: earlier.statement_count]
-        found.changed_before = frozenset(earlier.reindexed | earlier.inactive)
-        found.is_outdated |= earlier.is_outdated
-        found.changed_elsewhere |= earlier.changed_elsewhere
-        found.last_commit = earlier.last_commit
+        pairs.record_ids[pairs.statement_count :] = previous.record_ids[: previous.statement_count]
+        pairs.changed_before = frozenset(previous.reindexed | previous.inactive)
+        pairs.is_outdated |= previous.is_outdated
+        pairs.changed_elsewhere |= previous.changed_elsewhere
+        pairs.last_commit = previous.last_commit
 
 
 def _prepare_statements(
-    unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]
+    unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> PrefetchedPairs:
     """The statements made comparable, no pairs found yet."""
-    found = PrefetchedPairs(None, unit.last_commit(), len(said))
-    if len(said) >= BATCH_RECORDS:
-        found.config_id = index.config_id(unit)
-        found.packed = _standardize_effective(unit, index, source, said)
-    return found
+    pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
+    if len(statements) >= BATCH_RECORDS:
+        pairs.config_id = index.config_id(unit)
+        pairs.packed = _standardize_effective(unit, index, source, statements)
+    return pairs
 
 
-def _number_by_position(made: Mapping[int, Packed]) -> dict[int, Packed]:
-    return {-1 - place: one for place, one in made.items()}
+def _number_by_position(packed: Mapping[int, Packed]) -> dict[int, Packed]:
+    return {-1 - position: record for position, record in packed.items()}
 
 
 def _standardize_effective(
-    unit: ReadUnit, index: Index, source: Source, said: Sequence[Statement]
+    unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> dict[int, Packed]:
     """By place: the statements that would take effect as the index stands, made comparable."""
-    known = unit.records.find(source.id, [one.local_id for one in said])
+    stored = unit.records.find(source.id, [statement.local_id for statement in statements])
     effective = (Verdict.CREATED, Verdict.UPDATED)
-    places = {
-        one.local_id: place
-        for place, one in enumerate(said)
-        if judge(known.get(one.local_id), one) in effective
+    positions = {
+        statement.local_id: position
+        for position, statement in enumerate(statements)
+        if judge(stored.get(statement.local_id), statement) in effective
     }
-    made = comparable(unit, index, source, [said[place] for place in places.values()])
+    standardized = comparable(unit, index, source, [statements[position] for position in positions.values()])
     config_id = index.config_id(unit)
     blocking, config = (
         index.blocking_of(unit, config_id),
         index.matcher.digest(index.shared_values_of(unit, config_id)),
     )
-    return {place: pack(made[name], blocking, index.keyed_hash, config) for name, place in places.items()}
+    return {
+        position: pack(standardized[local_id], blocking, index.keyed_hash, config)
+        for local_id, position in positions.items()
+    }

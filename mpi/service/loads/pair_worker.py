@@ -87,7 +87,7 @@ class PairWorker:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def request(self, config_id: int, mine: dict[int, Packed], beside: Beside) -> int:
+    def request(self, config_id: int, records: dict[int, Packed], comparison: Beside) -> int:
         """Begin to look for pairs; returns the last commit that is taken into account.
 
         What is committed after this returns is not looked at.
@@ -97,7 +97,7 @@ class PairWorker:
         """
         self._start()
         try:
-            self._connection.send(_PairRequest(config_id, mine, beside))
+            self._connection.send(_PairRequest(config_id, records, comparison))
         except OSError:
             raise _worker_ended_error() from None
         commit = self._receive()
@@ -135,12 +135,12 @@ class PairWorker:
 
     def _receive(self) -> object:
         try:
-            received = self._connection.recv()
+            message = self._connection.recv()
         except (EOFError, OSError):
             raise _worker_ended_error() from None
-        if isinstance(received, str):
-            raise EngineError(received)
-        return received
+        if isinstance(message, str):
+            raise EngineError(message)
+        return message
 
     def _start(self) -> None:
         if self._process is not None:
@@ -148,15 +148,15 @@ class PairWorker:
         # Made by the one that is not ended in the middle of its work, so that nothing of it stays.
         self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
         index, folder = self._index, Path(self._folder.name)
-        work = _WorkerSettings(index.database.url, self._viewer, index.matcher.model, folder)
+        settings = _WorkerSettings(index.database.url, self._viewer, index.matcher.model, folder)
         # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-        spawn = get_context("spawn")
-        self._pipe, theirs = spawn.Pipe()
+        context = get_context("spawn")
+        self._pipe, child_pipe = context.Pipe()
         mappings_can_be_sent()
-        process = spawn.Process(target=_serve_requests, args=(theirs, work), daemon=True)
+        process = context.Process(target=_serve_requests, args=(child_pipe, settings), daemon=True)
         process.start()
         self._process = process
-        theirs.close()
+        child_pipe.close()
 
 
 def _worker_ended_error() -> EngineError:
@@ -165,36 +165,36 @@ def _worker_ended_error() -> EngineError:
     )
 
 
-def _serve_requests(pipe: Connection, work: _WorkerSettings) -> None:
+def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
     """Answer until nobody asks any more: first the last commit, then the pairs; or an error in one line."""
     give_way()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
-    database = Database(work.url)
+    database = Database(settings.url)
     bounds = of_this_machine()
-    place = Place(work.folder, bounds.memory)
+    place = Place(settings.folder, bounds.memory)
     # A server would take a core from whoever writes and those who answer; in a file each works for itself.
-    again = None if database.is_postgresql else partial(database.read, work.viewer)
+    open_read = None if database.is_postgresql else partial(database.read, settings.viewer)
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
-        Pairing(work.model, place, bounds.most_kept, again, SECOND_THREAD_FROM_PAIRS) as pairing,
+        Pairing(settings.model, place, bounds.most_kept, open_read, SECOND_THREAD_FROM_PAIRS) as pairing,
     ):
         while True:
-            _answer_request(pipe, database, work.viewer, pairing, pipe.recv())
+            _answer_request(pipe, database, settings.viewer, pairing, pipe.recv())
             gc.collect()
     # Nothing is left to be put away, and this process is about to end by itself.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _answer_request(
-    pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, wanted: _PairRequest
+    pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, request: _PairRequest
 ) -> None:
     try:
-        with ExitStack() as reading:
-            unit = reading.enter_context(database.read(viewer))
+        with ExitStack() as stack:
+            unit = stack.enter_context(database.read(viewer))
             pipe.send(unit.last_commit())
             # Where a snapshot stands SQLite's log only grows, and all that is written reads through it.
-            scored = pairing.pair_up(unit, *wanted, reading.close)
+            scored = pairing.pair_up(unit, *request, stack.close)
     except MpiError as error:
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):

@@ -52,39 +52,39 @@ class Receipt:
         return self.received == sum(n for name, n in self.counts.items() if name != "received")
 
 
-def receipt_from(source: str, sent: ValidatedFile) -> Receipt:
+def receipt_from(source: str, file: ValidatedFile) -> Receipt:
     """The receipt of a file as far as the door can tell."""
     return Receipt(
         source,
-        received=sent.received_count,
-        superseded=sent.superseded_count,
-        rejected=len(sent.rejects),
-        rejects=list(sent.rejects),
-        issues=dict(sent.issues),
+        received=file.received_count,
+        superseded=file.superseded_count,
+        rejected=len(file.rejects),
+        rejects=list(file.rejects),
+        issues=dict(file.issues),
     )
 
 
 def count_verdicts(
     receipt: Receipt,
-    said: Iterable[Statement],
-    known: Mapping[str, StoredRecord],
+    statements: Iterable[Statement],
+    records: Mapping[str, StoredRecord],
     verdicts: Mapping[str, Verdict],
 ) -> None:
     """Add what became of statements to the receipt.
 
     Args:
         receipt: takes the counts, and a reject for each statement that is refused.
-        said: the statements.
-        known: the records of those local IDs that there were before.
+        statements: the statements.
+        records: the records of those local IDs that there were before.
         verdicts: by local ID.
     """
-    for one in said:
-        match verdicts[one.local_id]:
+    for statement in statements:
+        match verdicts[statement.local_id]:
             case Verdict.CREATED:
                 receipt.created += 1
             case Verdict.UPDATED:
                 receipt.updated += 1
-            case Verdict.SEALED if one.local_id in known:
+            case Verdict.SEALED if statement.local_id in records:
                 receipt.updated += 1
             case Verdict.SEALED:
                 receipt.created += 1
@@ -97,7 +97,10 @@ def count_verdicts(
             case Verdict.REFUSED:
                 receipt.rejects.append(
                     Reject(
-                        one.line, None, "sealed", "the record is sealed or expunged: a person must lift it"
+                        statement.line,
+                        None,
+                        "sealed",
+                        "the record is sealed or expunged: a person must lift it",
                     )
                 )
                 receipt.rejected += 1

@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.service.core.comparable_record import Packed
 from mpi.service.core.identity_key import who
@@ -58,7 +58,7 @@ class RowBlock(NamedTuple):
         is_eager: whether the others are, or are left for later.
     """
 
-    rows: Sequence[tuple[SentRow | RejectedRow, str | None]]
+    rows: Sequence[tuple[CanonicalRow | RejectedRow, str | None]]
     is_eager: bool
 
 
@@ -109,44 +109,55 @@ class RowValidator:
         """The shared values."""
         return SharedValues.from_text(self.lists_text)
 
-    def __call__(self, rows: RowBlock) -> ValidatedBlock:
+    def __call__(self, row_block: RowBlock) -> ValidatedBlock:
         """Let rows in."""
-        block = ValidatedBlock(len(rows.rows), b"", [], [], [], 0, {})
-        made: list[Statement] = []
-        nameless = 0
-        for row, known in rows.rows:
+        block = ValidatedBlock(len(row_block.rows), b"", [], [], [], 0, {})
+        statements: list[Statement] = []
+        nameless_count = 0
+        for row, stored_hash in row_block.rows:
             if isinstance(row, RejectedRow):
                 block.rejects.append(Reject(row.line, row.offset, row.reason, row.detail))
-                nameless += 1
+                nameless_count += 1
                 continue
             try:
-                came = receive(row.fields, self.seal, self.default_as_of)
+                received = receive(row.fields, self.seal, self.default_as_of)
             except RecordError as error:
                 block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
                 if error.field == "local_id":
-                    nameless += 1
+                    nameless_count += 1
                 else:
                     block.refused_ids.append(local_id_of(row.fields.get("local_id")))
                 continue
-            issues = came.issues + row.issues
+            issues = received.issues + row.issues
             for issue in issues:
                 name = f"{issue.field}: {issue.code}"
                 block.issues[name] = block.issues.get(name, 0) + 1
-            one = statement(came.record, issues, row.line)
-            seen = None if known in (None, one.content_hash) else who(came.record)
-            news = known != one.content_hash
+            prepared = statement(received.record, issues, row.line)
+            identity = None if stored_hash in (None, prepared.content_hash) else who(received.record)
+            is_new = stored_hash != prepared.content_hash
             heading = Heading(
-                one.as_of, one.content_hash, one.sealing, seen, len(made), news and not rows.is_eager
+                prepared.as_of,
+                prepared.content_hash,
+                prepared.sealing,
+                identity,
+                len(statements),
+                is_new and not row_block.is_eager,
             )
-            block.headings.append((one.local_id, heading))
-            made.append(one._replace(made=self.pack_record(came.record)) if news and rows.is_eager else one)
-        return block._replace(pickled=pickle.dumps(made, pickle.HIGHEST_PROTOCOL), nameless_count=nameless)
+            block.headings.append((prepared.local_id, heading))
+            statements.append(
+                prepared._replace(made=self.pack_record(received.record))
+                if is_new and row_block.is_eager
+                else prepared
+            )
+        return block._replace(
+            pickled=pickle.dumps(statements, pickle.HIGHEST_PROTOCOL), nameless_count=nameless_count
+        )
 
     def pack_record(self, record: CanonicalRecord) -> Packed:
         """A record made comparable."""
         features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
-        own = array("q", keys(features, self.blocking, self.seal))
-        return Packed(features_to_bytes(features), own.tobytes(), self.config_digest)
+        blocking_keys = array("q", keys(features, self.blocking, self.seal))
+        return Packed(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
 
 
 @dataclass
@@ -192,73 +203,73 @@ class ValidatedFile:
         self.spill.write(block.pickled)
         self.latest_as_of = max([self.latest_as_of, *(heading.as_of for _, heading in block.headings)])
         for local_id, heading in block.headings:
-            old = self.headings.get(local_id)
-            self.superseded_count += old is not None
-            if old is None or _has_precedence(heading, old):
+            earlier = self.headings.get(local_id)
+            self.superseded_count += earlier is not None
+            if earlier is None or _has_precedence(heading, earlier):
                 self.headings[local_id] = heading._replace(place=first + heading.place)
 
     def read_statements(self) -> Iterator[Statement]:
         """The statements that count, in the order of their rows."""
-        for number, (begin, length) in enumerate(self._blocks):
-            self.spill.seek(begin)
+        for block_number, (offset, length) in enumerate(self._blocks):
+            self.spill.seek(offset)
             # Written by this process's own workers, and readable by nobody else.
-            said: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301
-            for place, one in enumerate(said, number * BLOCK_ROWS):
-                if self.headings[one.local_id].place == place:
-                    yield one
+            statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301
+            for position, statement in enumerate(statements, block_number * BLOCK_ROWS):
+                if self.headings[statement.local_id].place == position:
+                    yield statement
 
     def close(self) -> None:
         """Let go of the statements."""
         self.spill.close()
 
 
-def _has_precedence(heading: Heading, old: Heading) -> bool:
+def _has_precedence(heading: Heading, earlier: Heading) -> bool:
     """Whether a row counts in place of an earlier one of the same local ID.
 
     One that seals its record does, and no other in its place: a seal that came in a file of its own would
     hold as well, whatever came before it or after.
     """
-    seals, sealed = ((None, *SEALS).index(one.sealing) for one in (heading, old))
-    return seals > sealed or (seals == sealed and old.as_of <= heading.as_of)
+    severity, earlier_severity = ((None, *SEALS).index(one.sealing) for one in (heading, earlier))
+    return severity > earlier_severity or (severity == earlier_severity and earlier.as_of <= heading.as_of)
 
 
 def validate_rows(
-    door: RowValidator, rows: Iterable[SentRow | RejectedRow], known: HashLookup, folder: str
+    validator: RowValidator, rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, folder: str
 ) -> ValidatedFile:
     """Let rows in by the door; nothing is stored.
 
     Args:
-        door: lets them in.
+        validator: lets them in.
         rows: of a file.
-        known: what stands for records now: what says the same again need not be standardized.
+        read_hashes: what stands for records now: what says the same again need not be standardized.
         folder: where statements go that are too many for memory; readable by this user only.
     """
-    sent = ValidatedFile(door, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
+    file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
     try:
-        for block in spread(door, _split_into_blocks(rows, known)):
-            sent.add(block)
+        for block in spread(validator, _split_into_blocks(rows, read_hashes)):
+            file.add(block)
     except BaseException:  # whatever ended it, an interrupt too: what was let in goes
-        sent.close()
+        file.close()
         raise
-    return sent
+    return file
 
 
-def _split_into_blocks(rows: Iterable[SentRow | RejectedRow], known: HashLookup) -> Iterator[RowBlock]:
-    rest, taken = iter(rows), 0
-    while some := list(islice(rest, BLOCK_ROWS)):
-        yield RowBlock(_attach_hashes(some, known), is_eager=taken < EAGER_ROWS)
-        taken += len(some)
+def _split_into_blocks(rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup) -> Iterator[RowBlock]:
+    remaining, row_count = iter(rows), 0
+    while block := list(islice(remaining, BLOCK_ROWS)):
+        yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < EAGER_ROWS)
+        row_count += len(block)
 
 
 def _attach_hashes(
-    block: Sequence[SentRow | RejectedRow], known: HashLookup
-) -> list[tuple[SentRow | RejectedRow, str | None]]:
-    named = [_read_local_id(row) for row in block]
-    hashes = known([name for name in named if name is not None])
-    return [(row, hashes.get(name or "")) for row, name in zip(block, named, strict=True)]
+    block: Sequence[CanonicalRow | RejectedRow], read_hashes: HashLookup
+) -> list[tuple[CanonicalRow | RejectedRow, str | None]]:
+    local_ids = [_read_local_id(row) for row in block]
+    hashes = read_hashes([local_id for local_id in local_ids if local_id is not None])
+    return [(row, hashes.get(local_id or "")) for row, local_id in zip(block, local_ids, strict=True)]
 
 
-def _read_local_id(row: SentRow | RejectedRow) -> str | None:
+def _read_local_id(row: CanonicalRow | RejectedRow) -> str | None:
     """The local ID as the door will read it; None where it will not."""
     if isinstance(row, RejectedRow):
         return None

@@ -52,7 +52,7 @@ class FileImpact:
         )
 
 
-def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
+def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
     """See what a file means for its source's records; of a delta only those that it names are read.
 
     A record whose row was refused is not lacking. Where a row had no readable local ID it may be any
@@ -61,51 +61,54 @@ def assess_file(unit: ReadUnit, source_id: int, sent: ValidatedFile, as_of: str,
     Args:
         unit: the transaction.
         source_id: the source.
-        sent: the file.
+        file: the file.
         as_of: when the file was true at its source.
         full: whether the file is a full snapshot.
     """
-    found = FileImpact(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
+    impact = FileImpact(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
     updated: list[StoredRecord] = []
-    for record in _each_differing(unit, source_id, sent) if full else _each_named(unit, source_id, sent):
-        heading = sent.headings.get(record.local_id)
+    for record in _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file):
+        heading = file.headings.get(record.local_id)
         if heading is not None:
             verdict = judge(record, heading)
-            found.sealed_count += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
+            impact.sealed_count += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
             if record.state == RecordState.ACTIVE and verdict is Verdict.UPDATED:
                 updated.append(record)
-        elif full and record.local_id not in sent.refused_ids and record.state != RecordState.SEALED:
-            found.missing.append(record)
+        elif full and record.local_id not in file.refused_ids and record.state != RecordState.SEALED:
+            impact.missing.append(record)
         if full and record.state == RecordState.HELD:
-            found.held_ids.append(record.id)
-    found.renamed_count = sum(_count_renamed(unit, sent, some) for some in iter_chunks(updated))
-    if sent.nameless_count:
-        found.spared_count, found.missing = len(found.select_missing_active(as_of)), []
-    return found
+            impact.held_ids.append(record.id)
+    impact.renamed_count = sum(_count_renamed(unit, file, page) for page in iter_chunks(updated))
+    if file.nameless_count:
+        impact.spared_count, impact.missing = len(impact.select_missing_active(as_of)), []
+    return impact
 
 
-def _each_differing(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iterator[StoredRecord]:
+def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
     """The records of which the file does not say again what stands, and those that it seals.
 
     A seal that was to begin later is said in the same words when it has begun.
     """
 
-    def said(local_id: str) -> str | None:
-        heading = sent.headings.get(local_id)
+    def get_hash(local_id: str) -> str | None:
+        heading = file.headings.get(local_id)
         return None if heading is None or heading.sealing else heading.content_hash
 
-    return unit.records.each_but(source_id, said)
+    return unit.records.each_but(source_id, get_hash)
 
 
-def _each_named(unit: ReadUnit, source_id: int, sent: ValidatedFile) -> Iterator[StoredRecord]:
-    for names in iter_chunks(sent.headings):
-        yield from unit.records.find(source_id, names).values()
+def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
+    for local_ids in iter_chunks(file.headings):
+        yield from unit.records.find(source_id, local_ids).values()
 
 
-def _count_renamed(unit: ReadUnit, sent: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
-    now = {record.id: sent.headings[record.local_id].who for record in updated}
-    old = unit.records.payloads(now)
-    return sum(said is not None and who(from_payload(old[number][1])) != said for number, said in now.items())
+def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
+    identity_of = {record.id: file.headings[record.local_id].who for record in updated}
+    payloads = unit.records.payloads(identity_of)
+    return sum(
+        identity is not None and who(from_payload(payloads[record_id][1])) != identity
+        for record_id, identity in identity_of.items()
+    )
 
 
 def _select_not_seen_since(

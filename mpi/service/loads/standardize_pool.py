@@ -53,9 +53,9 @@ class StandardizePool:
         sent: the file.
     """
 
-    def __init__(self, sent: ValidatedFile) -> None:
-        self._file = sent
-        self._standardizer = PayloadStandardizer(sent.validator)
+    def __init__(self, file: ValidatedFile) -> None:
+        self._file = file
+        self._standardizer = PayloadStandardizer(file.validator)
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -67,27 +67,33 @@ class StandardizePool:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def submit(self, said: list[Statement]) -> PendingWindow:
+    def submit(self, statements: list[Statement]) -> PendingWindow:
         """Begin with those of the statements that are not comparable yet."""
         headings = self._file.headings
-        places = [n for n, one in enumerate(said) if headings[one.local_id].unmade]
+        places = [
+            position for position, statement in enumerate(statements) if headings[statement.local_id].unmade
+        ]
         if places and self._pool is None:
             self._pool = workers(processes(), self._standardizer)
-        payloads = [said[place].payload for place in places]
-        some = [payloads[at : at + TASK_STATEMENTS] for at in range(0, len(payloads), TASK_STATEMENTS)]
-        return PendingWindow(said, places, [submit(self._pool, each) for each in some] if self._pool else [])
+        payloads = [statements[position].payload for position in places]
+        tasks = [
+            payloads[start : start + TASK_STATEMENTS] for start in range(0, len(payloads), TASK_STATEMENTS)
+        ]
+        return PendingWindow(
+            statements, places, [submit(self._pool, task) for task in tasks] if self._pool else []
+        )
 
-    def collect(self, coming: PendingWindow) -> list[Statement]:
+    def collect(self, window: PendingWindow) -> list[Statement]:
         """The statements, once they are comparable.
 
         Raises:
             EngineError: a process was ended from outside.
         """
-        said = list(coming.statements)
+        statements = list(window.statements)
         try:
-            made = [one for part in coming.futures for one in part.result()]
+            packed_records = [packed for future in window.futures for packed in future.result()]
         except BrokenProcessPool:
             raise ended_from_outside() from None
-        for place, one in zip(coming.positions, made, strict=True):
-            said[place] = said[place]._replace(made=one)
-        return said
+        for position, packed in zip(window.positions, packed_records, strict=True):
+            statements[position] = statements[position]._replace(made=packed)
+        return statements

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import comb
 
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -58,28 +58,28 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
     Raises:
         AccessDenied: the viewer may not re-cluster.
     """
-    permit(viewer, Action.RECLUSTER)
+    require_permission(viewer, Action.RECLUSTER)
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
         lists = index.shared_values_of(unit, config_id)
         if not limit:
             return StopListPlan(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
         blocks = unit.keys.large(config_id, limit)
-        stopped = lists.stopped | {key for key, _ in blocks}
-        rest = index.matcher.model.blocking.stopping(stopped)
-        pairs = sum(comb(size, 2) for _, size in blocks)
-        looked_at = _SampleSums()
+        stopped_keys = lists.stopped | {key for key, _ in blocks}
+        remaining_blocking = index.matcher.model.blocking.stopping(stopped_keys)
+        pair_count = sum(comb(size, 2) for _, size in blocks)
+        sums = _SampleSums()
         for key, size in blocks[:SAMPLE_BLOCKS]:
-            looked_at.add(comb(size, 2), _measure_block(unit, index, rest, config_id, key))
-    scale = pairs / looked_at.pairs if looked_at.pairs else 0.0
+            sums.add(comb(size, 2), _measure_block(unit, index, remaining_blocking, config_id, key))
+    scale = pair_count / sums.pairs if sums.pairs else 0.0
     return StopListPlan(
-        replace(lists, stopped=stopped),
-        len(stopped),
+        replace(lists, stopped=stopped_keys),
+        len(stopped_keys),
         len(blocks),
         max((size for _, size in blocks), default=0),
-        pairs,
-        round(looked_at.saved * scale),
-        round(looked_at.lost * scale),
+        pair_count,
+        round(sums.saved * scale),
+        round(sums.lost * scale),
     )
 
 
@@ -98,26 +98,32 @@ class _SampleSums:
 
 
 def _measure_block(
-    unit: ReadUnit, index: Index, rest: BlockingSpec, config_id: int, key: int
+    unit: ReadUnit, index: Index, remaining_blocking: BlockingSpec, config_id: int, key: int
 ) -> tuple[float, float]:
     """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
     members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
-    drawn = _draw_pairs(members, key)
-    features = load_features(unit, config_id, {end for pair in drawn for end in pair})
-    own = {record: set(keys(each, rest, index.keyed_hash)) for record, each in features.items()}
+    pairs = _draw_pairs(members, key)
+    features = load_features(unit, config_id, {end for pair in pairs for end in pair})
+    keys_of = {
+        record: set(keys(record_features, remaining_blocking, index.keyed_hash))
+        for record, record_features in features.items()
+    }
     review = index.matcher.model.thresholds.stored_from
-    saved = [(a, b) for a, b in drawn if not own[a] & own[b]]
-    lost = sum(index.matcher.scorer.weight(features[a], features[b]) >= review for a, b in saved)
-    return len(saved) / len(drawn), lost / len(drawn)
+    lost_candidates = [(left, right) for left, right in pairs if not keys_of[left] & keys_of[right]]
+    lost_count = sum(
+        index.matcher.scorer.weight(features[left], features[right]) >= review
+        for left, right in lost_candidates
+    )
+    return len(lost_candidates) / len(pairs), lost_count / len(pairs)
 
 
 def _draw_pairs(members: Sequence[int], key: int) -> list[tuple[int, int]]:
     """Distinct pairs of a block: all of a small one."""
     if comb(len(members), 2) <= SAMPLE_PAIRS:
-        return [(a, b) for place, a in enumerate(members) for b in members[place + 1 :]]
-    chance = random.Random(key)  # noqa: S311 - a sample, not a secret
-    found: set[tuple[int, int]] = set()
-    while len(found) < SAMPLE_PAIRS:
-        a, b = chance.sample(members, 2)
-        found.add((min(a, b), max(a, b)))
-    return sorted(found)
+        return [(left, right) for position, left in enumerate(members) for right in members[position + 1 :]]
+    random_source = random.Random(key)  # noqa: S311 - a sample, not a secret
+    pairs: set[tuple[int, int]] = set()
+    while len(pairs) < SAMPLE_PAIRS:
+        left, right = random_source.sample(members, 2)
+        pairs.add((min(left, right), max(left, right)))
+    return sorted(pairs)

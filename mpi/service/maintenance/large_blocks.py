@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 
 
@@ -38,9 +38,9 @@ def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
     Raises:
         AccessDenied: the viewer may not re-cluster.
     """
-    permit(viewer, Action.RECLUSTER)
+    require_permission(viewer, Action.RECLUSTER)
     with index.database.read(viewer) as unit:
-        found = unit.blocks.queued(index.config_id(unit))
+        blocks_met = unit.blocks.queued(index.config_id(unit))
         pending = unit.blocks.count_waiting()
-    blocks = tuple(LargeBlockView(f"{one.key & (1 << 64) - 1:016x}", one.records) for one in found)
+    blocks = tuple(LargeBlockView(f"{block.key & (1 << 64) - 1:016x}", block.records) for block in blocks_met)
     return LargeBlockReport(blocks, pending)

@@ -41,5 +41,5 @@ def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
     """
     with index.database.read(viewer) as unit:
         records = unit.keys.greatest(index.config_id(unit))
-    found = CapacityExcess(records, index.matcher.model.index_size)
-    return found if records and found.bits >= REPORTED_FROM_BITS else None
+    excess = CapacityExcess(records, index.matcher.model.index_size)
+    return excess if records and excess.bits >= REPORTED_FROM_BITS else None

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from mpi.domain import eid
 from mpi.domain.errors import EidError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.plan import recluster
-from mpi.storage.repositories.derived.runs import Stage
+from mpi.storage.repositories.derived.runs import RunStage
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -45,7 +45,7 @@ def verify(
         progress: told of long steps.
         engine: what scores the pairs of the re-cluster.
     """
-    permit(viewer, Action.REPORT)
+    require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         findings = [
             *_check_ids(unit),
@@ -58,7 +58,7 @@ def verify(
         ]
         run = unit.runs.open()
         pending = unit.blocks.count_waiting()
-    held_by_run = run is not None and run.stage != Stage.DERIVING
+    held_by_run = run is not None and run.stage != RunStage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
     if not plan.is_empty and not held_by_run and not pending:
         findings.append(Finding(1, f"a re-cluster would move {plan.moved} records"))
@@ -67,10 +67,10 @@ def verify(
 
 def _check_stopped_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
-    stopped = index.shared_values_of(unit, config_id).stopped
-    having = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped)}
-    if having:
-        yield Finding(5, f"{len(having)} records have a blocking key that is stopped")
+    stopped_keys = index.shared_values_of(unit, config_id).stopped
+    records = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped_keys)}
+    if records:
+        yield Finding(5, f"{len(records)} records have a blocking key that is stopped")
 
 
 def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
@@ -83,7 +83,7 @@ def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
     current = set(unit.persons.all_current().values())
     for person in unit.persons.every():
         try:
-            if eid.parse(person.eid) != person.eid:
+            if eid.parse_eid(person.eid) != person.eid:
                 yield Finding(2, f"person {person.id} has an ID that is not in its written form")
         except EidError:
             yield Finding(2, f"person {person.id} has an ID that fails its check")
@@ -92,23 +92,23 @@ def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_memberships(unit: ReadUnit) -> Iterator[Finding]:
-    last: dict[int, int | None] = {}
+    last_end: dict[int, int | None] = {}
     for membership in unit.persons.all_memberships():
-        ended = last.get(membership.record_id, 0)
+        ended = last_end.get(membership.record_id, 0)
         if ended is None or membership.from_commit < ended:
             yield Finding(2, f"record {membership.record_id} belongs to two persons at one time")
-        last[membership.record_id] = membership.to_commit
+        last_end[membership.record_id] = membership.to_commit
 
 
 def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
-    waiting = {one.decision_id: one.step_id for one in unit.awaited.all()}
-    for number, decision in sorted(unit.decisions.get(waiting).items()):
-        if decision.step_id != waiting[number]:
+    step_of_decision = {row.decision_id: row.step_id for row in unit.awaited.all()}
+    for number, decision in sorted(unit.decisions.get(step_of_decision).items()):
+        if decision.step_id != step_of_decision[number]:
             continue
         if decision.status is not DecisionStatus.AWAITING:
             yield Finding(3, f"decision {number} waits for others, and is {decision.status}")
     for number in unit.decisions.with_status(DecisionStatus.AWAITING):
-        if number not in waiting:
+        if number not in step_of_decision:
             yield Finding(3, f"decision {number} waits for others, and nobody is awaited")
 
 
@@ -128,6 +128,6 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:
-    lines, last = unit.disclosures.extent()
-    if lines != last:
-        yield Finding(7, f"the ledger has {lines} lines, and its last is number {last}")
+    line_count, last_number = unit.disclosures.extent()
+    if line_count != last_number:
+        yield Finding(7, f"the ledger has {line_count} lines, and its last is number {last_number}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import Said
+from mpi.domain.survivorship import StatedValue
 from mpi.standardize.address.addresses import read_city, read_place
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import is_future, iso_day, read_date
@@ -43,7 +43,7 @@ class Origin:
     kind: str
 
 
-def stated(record: CanonicalRecord, origin: Origin, verifying: Collection[str]) -> Iterator[tuple[str, Said]]:
+def stated(record: CanonicalRecord, origin: Origin, verifying: Collection[str]) -> Iterator[tuple[str, StatedValue]]:
     """Every attribute that the record states, with its value; a list's values one by one.
 
     Args:
@@ -52,7 +52,7 @@ def stated(record: CanonicalRecord, origin: Origin, verifying: Collection[str]) 
         verifying: systems of identifiers that are issued on proof of who a child is.
     """
     documented = any(one.system in verifying for one in record.identifiers)
-    base = Said(
+    base = StatedValue(
         None, "", origin.record, origin.key, origin.source, origin.kind, record.as_of or "",
         verified=int(documented),
     )  # fmt: skip
@@ -162,7 +162,7 @@ _DATES = {"enrollments": ("entry_date", "exit_date")}
 _BEGIN_END = ("begin", "end")
 
 
-def _lists(record: CanonicalRecord, base: Said) -> Iterator[tuple[str, Said]]:
+def _lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[str, StatedValue]]:
     for attribute, same_of in _EVERY.items():
         for place, item in enumerate(getattr(record, attribute)):
             same = same_of(item)

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_sources
@@ -75,7 +75,7 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         ConflictError: the cursor lies ahead of this index.
         AccessDenied: the viewer may not read the crosswalk.
     """
-    permit(viewer, Action.CROSSWALK_READ)
+    require_permission(viewer, Action.CROSSWALK_READ)
     with index.database.read(viewer) as unit:
         info = unit.configs.index()
         if after > unit.last_commit():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 
@@ -27,7 +27,7 @@ def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     Raises:
         AccessDenied: the viewer may not export.
     """
-    permit(viewer, Action.CROSSWALK_EXPORT)
+    require_permission(viewer, Action.CROSSWALK_EXPORT)
     return _rows(index, viewer)
 
 

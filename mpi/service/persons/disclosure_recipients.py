@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, permits
+from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.visibility import visible
 from mpi.service.persons.effects import Effect, Received
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -76,7 +76,7 @@ def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Rec
     losing = {person for record, person in before.items() if after.get(record) != person}
     labels = visible(unit, {record for record, person in before.items() if person in losing})
     found = _received(unit, _apart(unit, before, after, labels, until), labels)
-    if not permits(unit.viewer, Action.DISCLOSURE_READ):
+    if not is_allowed(unit.viewer, Action.DISCLOSURE_READ):
         return Receipts(len(found))
     latest = tuple(found[:MOST_LISTED])
     numbers = {label: number for number, label in labels.items()}

@@ -3,7 +3,7 @@
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, RecordError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, permit
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.disclosure import line_of
 from mpi.service.core.index import Index
 from mpi.service.persons.etags import tag_of
@@ -28,7 +28,7 @@ def crosswalk_at_a_glance(
     if found is None:
         return None
     viewer = who(found.client)
-    permit(viewer, Action.CROSSWALK_READ, source)
+    require_permission(viewer, Action.CROSSWALK_READ, source)
     line = line_of(viewer, Action.CROSSWALK_READ, [found.record_id], ("enterprise_id",))
     return CrosswalkEntry(source, named, found.eid), line
 
@@ -41,7 +41,7 @@ def person_at_a_glance(
     How a person appears to a viewer of some sources is told from its history (``mpi.service.persons.person_status``).
     """
     try:
-        eid = eids.parse(text)
+        eid = eids.parse_eid(text)
     except EidError:
         return None
     found = unit.glances.by_eid(key_hash, eid)
@@ -49,7 +49,7 @@ def person_at_a_glance(
         return None
     client, rows = found
     viewer = who(client)
-    permit(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.PERSON_READ)
     if viewer.sources is not None:
         return None
     shown = {row.record_id: row for row in rows if row.state != RecordState.SEALED}

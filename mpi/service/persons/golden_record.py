@@ -14,8 +14,8 @@ from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import EVERY, ONE, Chosen, Said, choose, every
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES, SurvivingValue, StatedValue, choose_value, choose_all_values
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
@@ -70,7 +70,7 @@ class GoldenValue:
         value: text, yes or no, or an object of canonical fields.
         record: the record that it is of.
         as_of: when that record was true at its source.
-        rule: why it stands: a code of ``mpi.domain.survivorship.Rule``.
+        rule: why it stands: a code of ``mpi.domain.survivorship.SelectionReason``.
         agreeing: other records that state the same.
         others: other values, in the order in which they would stand without this one.
         correction: where it is a steward's, what was said with it.
@@ -121,10 +121,10 @@ def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons and records.
     """
-    permit(viewer, Action.PERSON_READ)
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse(text))
+        found = unit.persons.by_eid(eids.parse_eid(text))
         seen = None if found is None else appearance(unit, found)
         if found is None or seen is None:
             raise NotFoundError(NEVER)
@@ -150,7 +150,7 @@ class Read:
     """
 
     values: tuple[GoldenValue, ...]
-    standing: Mapping[str, Said]
+    standing: Mapping[str, StatedValue]
     corrects: Mapping[int, int]
     records: frozenset[int]
     members: tuple[int, ...]
@@ -169,7 +169,7 @@ def read_golden(unit: ReadUnit, index: Index, person: Person) -> Read:
     values = tuple(_shown(attribute, one, labels, told) for attribute, one in chosen)
     return Read(
         values,
-        {attribute: one.said for attribute, one in chosen if attribute in ONE},
+        {attribute: one.said for attribute, one in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
         {one.record: one.corrects for one in corrected},
         frozenset(payloads),
         tuple(sorted(members)),
@@ -189,14 +189,14 @@ def _payloads(
     return found
 
 
-def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[Said]]:
+def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[StatedValue]]:
     """Everything that the records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
     keys = {number: record.canonical_key for number, record in unit.records.get(list(payloads)).items()}
     records = {number: from_payload(payload) for number, (_, payload) in payloads.items()}
     # What one agency must keep confidential, another agency's record of the child would tell.
     confidential = any(is_confidential(record) for record in records.values())
-    found: dict[str, list[Said]] = {}
+    found: dict[str, list[StatedValue]] = {}
     for number, record in records.items():
         source = sources[payloads[number][0]]
         origin = Origin(number, keys[number], source.code, source.kind)
@@ -206,21 +206,21 @@ def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]
     return found
 
 
-def _chosen(index: Index, said: Mapping[str, list[Said]]) -> list[tuple[str, Chosen]]:
+def _chosen(index: Index, said: Mapping[str, list[StatedValue]]) -> list[tuple[str, SurvivingValue]]:
     rules = index.settings.survivorship.rules
     chosen = []
-    for attribute in ONE:
-        one = choose(said.get(attribute, ()), rules[attribute])
+    for attribute in SINGLE_VALUE_ATTRIBUTES:
+        one = choose_value(said.get(attribute, ()), rules[attribute])
         if one is not None:
             chosen.append((attribute, one))
     day = clock.today()
-    for attribute in EVERY:
-        chosen += [(attribute, each) for each in every(said.get(attribute, ()), rules[attribute], day)]
+    for attribute in MULTI_VALUE_ATTRIBUTES:
+        chosen += [(attribute, each) for each in choose_all_values(said.get(attribute, ()), rules[attribute], day)]
     return chosen
 
 
 def _shown(
-    attribute: str, chosen: Chosen, labels: Mapping[int, RecordRef], told: Mapping[int, CorrectionView]
+    attribute: str, chosen: SurvivingValue, labels: Mapping[int, RecordRef], told: Mapping[int, CorrectionView]
 ) -> GoldenValue:
     said = chosen.said
     return GoldenValue(

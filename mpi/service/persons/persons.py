@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose, line_of
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import known, visible
@@ -108,8 +108,8 @@ def person_in(
     unit: ReadUnit, index: Index, text: str, as_of: str | None = None
 ) -> tuple[PersonView, Disclosure]:
     """What ``person`` answers in a snapshot, and the line of the ledger that must be written before."""
-    permit(unit.viewer, Action.PERSON_READ)
-    at_moment = None if as_of is None else clock.moment(as_of)
+    require_permission(unit.viewer, Action.PERSON_READ)
+    at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     found = _parsed(unit, text)
     at = None if at_moment is None else unit.commit_at(at_moment)
     seen = _appearance(unit, found)
@@ -142,7 +142,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
-    permit(viewer, Action.PERSON_READ)
+    require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         events = unit.persons.events_of([found.id])
@@ -234,9 +234,9 @@ def crosswalk_in(
     unit: ReadUnit, source_code: str, local_id: str, as_of: str | None = None
 ) -> tuple[CrosswalkEntry, Disclosure]:
     """What ``crosswalk`` answers in a snapshot, and the line of the ledger that must be written before."""
-    permit(unit.viewer, Action.CROSSWALK_READ, source_code)
+    require_permission(unit.viewer, Action.CROSSWALK_READ, source_code)
     local_id = local_id_of(local_id)
-    at_moment = None if as_of is None else clock.moment(as_of)
+    at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     source = unit.sources.by_code(source_code)
     record = known(unit, source.id, [local_id]).get(local_id)
     if record is None:
@@ -268,8 +268,8 @@ def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read the crosswalk.
     """
-    permit(viewer, Action.CROSSWALK_READ)
-    at_moment = None if as_of is None else clock.moment(as_of)
+    require_permission(viewer, Action.CROSSWALK_READ)
+    at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     with index.database.read(viewer) as unit:
         found = _find(unit, text)
         members = _members(unit, found, None if at_moment is None else unit.commit_at(at_moment))
@@ -285,7 +285,7 @@ def _find(unit: ReadUnit, text: str) -> Person:
 
 
 def _parsed(unit: ReadUnit, text: str) -> Person:
-    found = unit.persons.by_eid(eids.parse(text))
+    found = unit.persons.by_eid(eids.parse_eid(text))
     if found is None:
         raise NotFoundError(_NEVER)
     return found

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from mpi.domain import clock
 from mpi.domain.errors import RecordError
 from mpi.domain.features import Features
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.domain.weight import Band, probability, rounded
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import Contribution
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.disclosure import disclose
@@ -50,7 +50,7 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         RecordError: a field is wrong, or there is too little to search by.
         AccessDenied: the viewer may not search.
     """
-    permit(viewer, Action.PERSON_SEARCH)
+    require_permission(viewer, Action.PERSON_SEARCH)
     fields = {name: value for name, value in sent.items() if name != "source"}
     came = receive({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
     sent_features = standardize(came.record, SEARCHED_AS, index.keyed_hash)
@@ -89,7 +89,7 @@ def _best(
     """Each person's best record, at or above the review threshold: (bits, record) by person."""
     best: dict[int, tuple[float, int]] = {}
     for record, features in known.items():
-        bits = rounded(index.matcher.scorer.weight(query, features))
+        bits = round_weight(index.matcher.scorer.weight(query, features))
         person = persons.get(record)
         if person is None or bits < index.matcher.model.thresholds.review:
             continue
@@ -102,7 +102,7 @@ def _found(index: Index, query: Features, eid: str, bits: float, features: Featu
     return Found(
         eid,
         bits,
-        probability(bits),
+        compute_probability(bits),
         index.matcher.model.thresholds.band(bits),
         tuple(index.matcher.scorer.explain(query, features)),
     )

@@ -13,7 +13,7 @@ from pickle import PicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from mpi.domain.errors import EngineError, MpiError, raised_at
+from mpi.domain.errors import EngineError, MpiError, describe_origin
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.service.core.index import Index, IndexSettings, Matcher, Store
 from mpi.standardize.process_pool import NICE, give_way
@@ -138,7 +138,7 @@ def _work(pipe: Connection, niceness: int, work: Callable[..., Any], given: tupl
 def _failed(error: Exception) -> _Raised:
     told = f"a process that was begun for it failed ({type(error).__name__}): try again"
     # A note of it is logged with it, and answered to nobody.
-    note = f"there {type(error).__name__} at {raised_at(error)}"
+    note = f"there {type(error).__name__} at {describe_origin(error)}"
     return _Raised(EngineError, (told,), {"__notes__": [note]})
 
 

@@ -26,7 +26,7 @@ def is_at_work(worker: str, beat: str) -> bool:
     """
     if not worker:
         return False
-    silent_since = clock.iso(clock.now() - timedelta(seconds=SILENT_S))
+    silent_since = clock.format_timestamp(clock.now() - timedelta(seconds=SILENT_S))
     host, pid, token = worker.rsplit(":", 2)
     if beat < silent_since:
         return False

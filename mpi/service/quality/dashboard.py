@@ -11,18 +11,22 @@ from datetime import datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.domain.rater_agreement import agreement
-from mpi.domain.sampling import Estimate, share
-from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
-from mpi.domain.viewer import Action, Viewer, permits
+from mpi.domain.rater_agreement import measure_agreement
+from mpi.domain.sampling import Estimate, estimate_share
+from mpi.domain.small_cells import shown, suppress_cells, suppress_cells_in_parts
+from mpi.domain.source_kind import SourceKind
+from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.quality.forecast import permit_figures
-from mpi.service.quality.live_accuracy import MonthlyAccuracy, suppress_month, measure_live_accuracy, suppress_stratum_sizes
-from mpi.service.quality.throughput import Throughput, measure_throughput
-from mpi.service.quality.throughput import suppress_throughputs as less_small_answers
+from mpi.service.quality.live_accuracy import (
+    MonthlyAccuracy,
+    measure_live_accuracy,
+    suppress_month,
+    suppress_stratum_sizes,
+)
+from mpi.service.quality.throughput import Throughput, measure_throughput, suppress_throughputs
 from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.service.sampling.blind_sample import Stratum
-from mpi.domain.source_kind import SourceKind
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 SAMPLE_MONTHS = 12
@@ -182,22 +186,26 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
         AccessDenied: the viewer may not read figures, or not of all sources.
     """
     permit_figures(viewer)
-    suppress = not permits(viewer, Action.RECORD_READ)
+    suppress = not is_allowed(viewer, Action.RECORD_READ)
     now = clock.now()
     with index.database.read(viewer) as unit:
-        months = measure_live_accuracy(unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m"))
-        stewards = measure_throughput(unit, clock.iso(now - timedelta(days=THROUGHPUT_DAYS)))
+        months = measure_live_accuracy(
+            unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m")
+        )
+        stewards = measure_throughput(unit, clock.format_timestamp(now - timedelta(days=THROUGHPUT_DAYS)))
         show_count = shown if suppress else _keep_count
         return QualityFigures(
-            clock.iso(now),
-            suppress,
-            _measure_workload(unit, now, suppress=suppress),
-            _compute_match_rate(_count_in_care(unit, index, now.date().isoformat()), suppress=suppress),
-            tuple(map(suppress_month, months)) if suppress else months,
-            _measure_agreement(unit, suppress=suppress),
-            show_count(unit.blind.seconds_waiting()),
-            _count_links(unit, months, suppress=suppress),
-            less_small_answers(stewards) if suppress else stewards,
+            at=clock.format_timestamp(now),
+            suppressed=suppress,
+            workload=_measure_workload(unit, now, suppress=suppress),
+            match_rate=_compute_match_rate(
+                _count_in_care(unit, index, now.date().isoformat()), suppress=suppress
+            ),
+            live=tuple(map(suppress_month, months)) if suppress else months,
+            agreement=_measure_agreement(unit, suppress=suppress),
+            seconds_waiting=show_count(unit.blind.seconds_waiting()),
+            links=_count_links(unit, months, suppress=suppress),
+            throughput=suppress_throughputs(stewards) if suppress else stewards,
         )
 
 
@@ -207,41 +215,51 @@ def _format_earlier_month(now: datetime, months: int) -> str:
 
 
 def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workload:
-    today, moment = now.date().isoformat(), clock.iso(now)
-    cuts = [unit.commit_at(clock.iso(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS]
-    waiting_counts = count_waiting_questions(unit, now, cuts)
-    newest = AGE_CUTOFF_DAYS.index(NEW_DAYS) + 1
-    kinds = sorted({one.kind for one in waiting_counts})
-    by_kind = {kind: sum(one.questions for one in waiting_counts if one.kind == kind) for kind in kinds}
-    new = {kind: sum(row.questions for row in waiting_counts if row.kind == kind and row.age >= newest) for kind in kinds}
-    ages = {name: sum(one.questions for one in waiting_counts if one.age == age) for age, name in enumerate(AGE_NAMES)}
+    today, moment = now.date().isoformat(), clock.format_timestamp(now)
+    commit_cutoffs = [
+        unit.commit_at(clock.format_timestamp(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS
+    ]
+    waiting_counts = count_waiting_questions(unit, now, commit_cutoffs)
+    new_age = AGE_CUTOFF_DAYS.index(NEW_DAYS) + 1
+    kinds = sorted({row.kind for row in waiting_counts})
+    by_kind = {kind: sum(row.questions for row in waiting_counts if row.kind == kind) for kind in kinds}
+    new_by_kind = {
+        kind: sum(row.questions for row in waiting_counts if row.kind == kind and row.age >= new_age)
+        for kind in kinds
+    }
+    by_age = {
+        name: sum(row.questions for row in waiting_counts if row.age == age)
+        for age, name in enumerate(AGE_NAMES)
+    }
     work_counts = unit.figures.standing(moment)
-    closed_counts = unit.figures.closed(clock.iso(now - timedelta(days=NEW_DAYS)))
-    oldest = unit.figures.oldest(today)
-    one = shown if suppress else _keep_count
-    open_all, new_all = sum(by_kind.values()), sum(new.values())
-    # Of what is new and what is asked in all follows what is older.
-    new_shown = None if one(open_all - new_all) is None else one(new_all)
+    closed_counts = unit.figures.closed(clock.format_timestamp(now - timedelta(days=NEW_DAYS)))
+    oldest_opened_at = unit.figures.oldest(today)
+    show_count = shown if suppress else _keep_count
+    open_total, new_total = sum(by_kind.values()), sum(new_by_kind.values())
+    # The total and the new questions together disclose the number of older ones.
+    new_shown = None if show_count(open_total - new_total) is None else show_count(new_total)
     new_cells: Mapping[str, int | None] = dict.fromkeys(kinds)
-    if None not in (one(by_kind[kind] - new[kind]) for kind in kinds):
-        new_cells = _suppress_cells(new, suppress=suppress)
+    if None not in (show_count(by_kind[kind] - new_by_kind[kind]) for kind in kinds):
+        new_cells = _suppress_cells(new_by_kind, suppress=suppress)
     cells = _suppress_cells(by_kind, suppress=suppress)
-    age_cells = _suppress_cells(ages, suppress=suppress)
+    age_cells = _suppress_cells(by_age, suppress=suppress)
     if suppress and new_shown is not None:
-        age_cells = suppressed_in_parts(
-            [{name: ages[name] for name in names} for names in (AGE_NAMES[:newest], AGE_NAMES[newest:])]
+        age_cells = suppress_cells_in_parts(
+            [{name: by_age[name] for name in names} for names in (AGE_NAMES[:new_age], AGE_NAMES[new_age:])]
         )
     return Workload(
-        one(open_all),
-        new_shown,
-        one(work_counts.get("claimed", 0)),
-        one(work_counts.get("asleep", 0)),
-        one(work_counts.get("waiting", 0)),
-        one(closed_counts.get("answered", 0)),
-        one(closed_counts.get("went", 0)),
-        tuple(KindCount(kind, cells[kind], new_cells[kind]) for kind in kinds),
-        tuple(AgeCount(name, age_cells[name]) for name in AGE_NAMES),
-        None if oldest is None else (now - datetime.fromisoformat(oldest)).days,
+        open=show_count(open_total),
+        new=new_shown,
+        claimed=show_count(work_counts.get("claimed", 0)),
+        asleep=show_count(work_counts.get("asleep", 0)),
+        waiting=show_count(work_counts.get("waiting", 0)),
+        answered=show_count(closed_counts.get("answered", 0)),
+        went=show_count(closed_counts.get("went", 0)),
+        kinds=tuple(KindCount(kind, cells[kind], new_cells[kind]) for kind in kinds),
+        ages=tuple(AgeCount(name, age_cells[name]) for name in AGE_NAMES),
+        oldest_days=None
+        if oldest_opened_at is None
+        else (now - datetime.fromisoformat(oldest_opened_at)).days,
     )
 
 
@@ -250,7 +268,7 @@ def _keep_count(count: int) -> int | None:
 
 
 def _suppress_cells(counts: Mapping[str, int], *, suppress: bool) -> Mapping[str, int | None]:
-    return suppressed(counts) if suppress else counts
+    return suppress_cells(counts) if suppress else counts
 
 
 def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
@@ -261,8 +279,8 @@ def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
     """
     stamp, started = (unit.last_commit(), today), time.monotonic()
     cached = index.caches.figures.get(IN_CARE_FLAG)
-    if isinstance(cached, _CachedCount) and (cached.stamp == stamp or started < cached.good_until):
-        return cached.counted
+    if isinstance(cached, _CachedCount) and (cached.stamp == stamp or started < cached.valid_until):
+        return cached.counts
     counts = unit.figures.in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
     seconds = time.monotonic() - started
     extra_seconds = _CACHE_FACTOR * seconds if seconds > _SLOW_COUNT_S else 0.0
@@ -273,16 +291,16 @@ def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
 @dataclass(frozen=True, slots=True)
 class _CachedCount:
     stamp: tuple[int, str]
-    good_until: float
-    counted: tuple[int, int]
+    valid_until: float
+    counts: tuple[int, int]
 
 
 def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate:
     in_care, found_count = counts
-    rate = share(found_count, in_care) if in_care else None
+    rate = estimate_share(found_count, in_care) if in_care else None
     if not suppress:
         return MatchRate(in_care, found_count, rate)
-    cells = suppressed({"found": found_count, "not": in_care - found_count})
+    cells = suppress_cells({"found": found_count, "not": in_care - found_count})
     is_hidden = None in cells.values()
     return MatchRate(shown(in_care), cells["found"], None if is_hidden else rate)
 
@@ -291,16 +309,24 @@ def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreem
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
     for first, second, first_verdict, second_verdict, count in unit.blind.both_said():
         is_swapped = second < first
-        people, verdicts = ((second, first), (second_verdict, first_verdict)) if is_swapped else ((first, second), (first_verdict, second_verdict))
+        people, verdicts = (
+            ((second, first), (second_verdict, first_verdict))
+            if is_swapped
+            else ((first, second), (first_verdict, second_verdict))
+        )
         pair_counts = counts.setdefault(people, {})
         pair_counts[verdicts] = pair_counts.get(verdicts, 0) + count
     agreements = []
     for (first, second), verdicts_of in sorted(counts.items()):
-        judged = agreement(verdicts_of)
-        cells = _suppress_cells({"agreed": judged.agreed, "not": judged.pairs - judged.agreed}, suppress=suppress)
+        judged = measure_agreement(verdicts_of)
+        cells = _suppress_cells(
+            {"agreed": judged.agreed, "not": judged.pairs - judged.agreed}, suppress=suppress
+        )
         pairs = shown(judged.pairs) if suppress else judged.pairs
         kappa = None if pairs is None else judged.kappa
-        agreements.append(StewardAgreement(first, second, pairs, cells["agreed"], kappa))
+        agreements.append(
+            StewardAgreement(first=first, second=second, pairs=pairs, agreed=cells["agreed"], kappa=kappa)
+        )
     return tuple(agreements)
 
 
@@ -314,12 +340,19 @@ def _count_links(unit: ReadUnit, months: tuple[MonthlyAccuracy, ...], *, suppres
     )
     strata = months[0].strata if months else ()
     show_count = shown if suppress else _keep_count
-    sizes = suppress_stratum_sizes(strata) if suppress else {stratum.stratum: stratum.pairs for stratum in strata}
+    sizes = (
+        suppress_stratum_sizes(strata) if suppress else {stratum.stratum: stratum.pairs for stratum in strata}
+    )
     return LinkCounts(
-        months[0].month if months else None,
-        tuple(StratumLinks(stratum.stratum, stratum.linked, sizes[stratum.stratum], stratum.estimated) for stratum in strata),
-        show_count(sum(stratum.pairs or 0 for stratum in strata if stratum.linked)) if months else None,
-        show_count(steward[DecisionKind.SAME]),
-        show_count(steward[DecisionKind.DIFFERENT]),
-        show_count(asserted),
+        month=months[0].month if months else None,
+        bands=tuple(
+            StratumLinks(stratum.stratum, stratum.linked, sizes[stratum.stratum], stratum.estimated)
+            for stratum in strata
+        ),
+        automatic=show_count(sum(stratum.pairs or 0 for stratum in strata if stratum.linked))
+        if months
+        else None,
+        joined=show_count(steward[DecisionKind.SAME]),
+        parted=show_count(steward[DecisionKind.DIFFERENT]),
+        asserted=show_count(asserted),
     )

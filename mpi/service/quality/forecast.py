@@ -6,11 +6,17 @@ from datetime import date, datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
-from mpi.domain.small_cells import LEAST, shown, suppressed
-from mpi.domain.viewer import Action, Viewer, permit, permits
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, shown, suppress_cells
+from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.quality.throughput import ANSWER_ACTION, Throughput, suppress_throughputs, compute_minutes_per_answer, measure_throughput
+from mpi.service.quality.throughput import (
+    ANSWER_ACTION,
+    Throughput,
+    compute_minutes_per_answer,
+    measure_throughput,
+    suppress_throughputs,
+)
 from mpi.service.recluster.proposals import MINUTES_A_TASK
 from mpi.service.recluster.threshold_simulation import TrialThresholds, simulate_thresholds
 from mpi.service.review.waiting_count import count_waiting_questions
@@ -84,32 +90,42 @@ class Forecast:
     other: ThresholdTrial | None = None
 
 
-def forecast_workload(index: Index, viewer: Viewer, bits: TrialThresholds | None = None, progress: Progress = silent) -> Forecast:
+def forecast_workload(
+    index: Index, viewer: Viewer, thresholds: TrialThresholds | None = None, progress: Progress = silent
+) -> Forecast:
     """What the desk has before it, from what the last four weeks were.
 
     Args:
         index: the open index.
         viewer: who asks.
-        bits: other thresholds to try, which thinks the whole index through; None for those in force.
+        thresholds: other thresholds to try, which thinks the whole index through; None for those in force.
         progress: told of long steps.
 
     Raises:
         InputError: the thresholds do not fit each other, or the model.
-        AccessDenied: the viewer may not read figures, or not of all sources; or, with ``bits``, not
+        AccessDenied: the viewer may not read figures, or not of all sources; or, with ``thresholds``, not
             re-cluster.
     """
     permit_figures(viewer)
-    suppress = not permits(viewer, Action.RECORD_READ)
+    suppress = not is_allowed(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        result = forecast_in_transaction(unit, small=suppress)
+        result = forecast_in_transaction(unit, suppress=suppress)
         tasks = unit.tasks.count()
-    if bits is None:
+    if thresholds is None:
         return result
-    simulation = simulate_thresholds(index, viewer, bits, progress)
+    simulation = simulate_thresholds(index, viewer, thresholds, progress)
     task_ratio = simulation.tasks / tasks if tasks else None
-    hours_a_week = None if result.hours_a_week is None or task_ratio is None else result.hours_a_week * task_ratio
+    hours_a_week = (
+        None if result.hours_a_week is None or task_ratio is None else result.hours_a_week * task_ratio
+    )
     hours = round(simulation.tasks * result.minutes / 60, 1)
-    trial = ThresholdTrial(simulation.link, simulation.review, simulation.tasks, hours, hours_a_week)
+    trial = ThresholdTrial(
+        link=simulation.link,
+        review=simulation.review,
+        questions=simulation.tasks,
+        hours=hours,
+        hours_a_week=hours_a_week,
+    )
     if suppress and None in (shown(simulation.tasks), shown(tasks)):
         trial = replace(trial, questions=shown(simulation.tasks), hours=None, hours_a_week=None)
     return replace(result, other=trial)
@@ -121,12 +137,12 @@ def permit_figures(viewer: Viewer) -> None:
     Raises:
         AccessDenied: the viewer may not.
     """
-    permit(viewer, Action.QUALITY_READ)
+    require_permission(viewer, Action.QUALITY_READ)
     if viewer.sources is not None:
         raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
 
 
-def forecast_in_transaction(unit: ReadUnit, *, small: bool) -> Forecast:
+def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
     """The forecast from one snapshot, of the thresholds in force; without small counts, if that is asked."""
     now = clock.now()
     today = now.date()
@@ -140,14 +156,23 @@ def forecast_in_transaction(unit: ReadUnit, *, small: bool) -> Forecast:
     for day, count in unit.figures.closed_by_day_opened(since).items():
         arrived[day] = arrived.get(day, 0) + count
     answered = unit.figures.answered_by_day(since, ANSWER_ACTION)
-    day_names = [(start + timedelta(days=offset)).isoformat() for offset in range(max((today - start).days, 0) + 1)]
-    days = tuple(DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in day_names if day <= str(today))
+    day_names = [
+        (start + timedelta(days=offset)).isoformat() for offset in range(max((today - start).days, 0) + 1)
+    ]
+    days = tuple(
+        DailyCounts(day, arrived.get(day, 0), answered.get(day, 0)) for day in day_names if day <= str(today)
+    )
     backlog = sum(row.questions for row in count_waiting_questions(unit, now, ()))
-    return _build_forecast(backlog, days, people, today, suppress=small)
+    return _build_forecast(backlog, days, people, today, suppress=suppress)
 
 
 def _build_forecast(
-    backlog: int, days: tuple[DailyCounts, ...], people: tuple[Throughput, ...], today: date, *, suppress: bool
+    backlog: int,
+    days: tuple[DailyCounts, ...],
+    people: tuple[Throughput, ...],
+    today: date,
+    *,
+    suppress: bool,
 ) -> Forecast:
     show_count = shown if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
@@ -155,17 +180,17 @@ def _build_forecast(
     full_days = [day for day in days if day.day < today.isoformat()]
     backlog_shown = show_count(backlog)
     result = Forecast(
-        backlog_shown,
-        minutes,
-        measured is not None,
-        None if backlog_shown is None else round(backlog_shown * minutes / 60, 1),
-        _suppress_days(days, len(full_days)) if suppress else days,
-        None,
-        None,
-        None,
-        None,
-        "",
-        suppress_throughputs(people) if suppress else people,
+        backlog=backlog_shown,
+        minutes=minutes,
+        minutes_measured=measured is not None,
+        hours=None if backlog_shown is None else round(backlog_shown * minutes / 60, 1),
+        days=_suppress_days(days, len(full_days)) if suppress else days,
+        arrive_a_week=None,
+        answered_a_week=None,
+        hours_a_week=None,
+        gone_on=None,
+        says="",
+        people=suppress_throughputs(people) if suppress else people,
     )
     if len(full_days) < MIN_HISTORY_DAYS:
         return replace(result, says=f"{_describe_backlog(result)}. {_describe_short_history(len(full_days))}")
@@ -173,7 +198,9 @@ def _build_forecast(
     answering = _scale_to_week(show_count(sum(day.answered or 0 for day in full_days)), len(full_days))
     gone_on = None
     if backlog_shown and arriving is not None and answering is not None and answering > arriving:
-        gone_on = (today + timedelta(days=round(_DAYS_PER_WEEK * backlog_shown / (answering - arriving)))).isoformat()
+        gone_on = (
+            today + timedelta(days=round(_DAYS_PER_WEEK * backlog_shown / (answering - arriving)))
+        ).isoformat()
     result = replace(
         result,
         arrive_a_week=arriving,
@@ -182,7 +209,8 @@ def _build_forecast(
         gone_on=gone_on,
     )
     return replace(
-        result, says=f"{_describe_backlog(result)}; {_describe_arrivals(result, len(full_days))}. {_describe_outlook(result, len(full_days))}"
+        result,
+        says=f"{_describe_backlog(result)}; {_describe_arrivals(result, len(full_days))}. {_describe_outlook(result, len(full_days))}",
     )
 
 
@@ -203,7 +231,7 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
     """
 
     def column(counts: Sequence[int]) -> list[int | None]:
-        cells = suppressed({str(number): count for number, count in enumerate(counts[:full_days])})
+        cells = suppress_cells({str(number): count for number, count in enumerate(counts[:full_days])})
         return [*cells.values(), *map(shown, counts[full_days:])]
 
     arrived = column([day.arrived or 0 for day in days])
@@ -216,7 +244,7 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
 
 def _describe_backlog(result: Forecast) -> str:
     if result.backlog is None or result.hours is None:
-        return f"Fewer than {LEAST} questions wait"
+        return f"Fewer than {SMALLEST_SHOWN_COUNT} questions wait"
     assumed = "" if result.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
     return f"{result.backlog:,} questions wait, {result.hours:,.1f} hours' work{assumed}"
 
@@ -230,7 +258,7 @@ def _describe_short_history(days: int) -> str:
 
 def _describe_arrivals(result: Forecast, days: int) -> str:
     if result.arrive_a_week is None or result.hours_a_week is None:
-        return f"fewer than {LEAST} arrived in the last {days} days"
+        return f"fewer than {SMALLEST_SHOWN_COUNT} arrived in the last {days} days"
     return f"{result.arrive_a_week:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
 
 

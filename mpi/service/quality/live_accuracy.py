@@ -8,8 +8,8 @@ brings together is in neither, and one that a person decided is in neither.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mpi.domain.sampling import Estimate, Judged, precision, recall
-from mpi.domain.small_cells import LEAST, shown, suppressed
+from mpi.domain.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, shown, suppress_cells
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
@@ -74,13 +74,16 @@ def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[Month
     answers = unit.blind.answers([pair.id for pair in pairs])
     unchanged_ids = find_unchanged_pairs(unit, [pair for pair in pairs if pair.id not in answers])
     months = sorted({pair.month for pair in pairs}, reverse=True)
-    return tuple(_measure_month(month, [p for p in pairs if p.month == month], answers, unchanged_ids) for month in months)
+    return tuple(
+        _measure_month(month, [p for p in pairs if p.month == month], answers, unchanged_ids)
+        for month in months
+    )
 
 
 def _measure_month(
     month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], unchanged_ids: set[int]
 ) -> MonthlyAccuracy:
-    judged: dict[Stratum, Judged] = {}
+    judged: dict[Stratum, JudgedStratum] = {}
     strata: list[StratumResult] = []
     for stratum in (*LINKED, *NOT_LINKED):
         stratum_pairs = [pair for pair in pairs if pair.stratum == stratum]
@@ -89,25 +92,30 @@ def _measure_month(
         verdicts = [answers[pair.id].verdict for pair in stratum_pairs if pair.id in answers]
         same, different = verdicts.count(SAME), verdicts.count(DIFFERENT)
         size, counted = stratum_pairs[0].stratum_pairs, stratum_pairs[0].stratum_seen
-        judged[stratum] = Judged(size, counted, same, different)
+        judged[stratum] = JudgedStratum(size, counted, same, different)
         waiting = sum(pair.id in unchanged_ids for pair in stratum_pairs)
         strata.append(
             StratumResult(
-                stratum,
-                stratum in LINKED,
-                size,
-                counted < size,
-                len(stratum_pairs),
-                same,
-                different,
-                verdicts.count(UNSURE),
-                len(stratum_pairs) - len(verdicts) - waiting,
-                waiting,
+                stratum=stratum,
+                linked=stratum in LINKED,
+                pairs=size,
+                estimated=counted < size,
+                drawn=len(stratum_pairs),
+                same=same,
+                different=different,
+                unsure=verdicts.count(UNSURE),
+                dropped=len(stratum_pairs) - len(verdicts) - waiting,
+                waiting=waiting,
             )
         )
     linked_results = [judged[stratum] for stratum in LINKED if stratum in judged]
     unlinked_results = [judged[stratum] for stratum in NOT_LINKED if stratum in judged]
-    return MonthlyAccuracy(month, precision(linked_results), recall(linked_results, unlinked_results), tuple(strata))
+    return MonthlyAccuracy(
+        month,
+        estimate_precision(linked_results),
+        estimate_recall(linked_results, unlinked_results),
+        tuple(strata),
+    )
 
 
 def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
@@ -117,7 +125,7 @@ def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int
     """
     linked = {result.stratum: result.pairs or 0 for result in strata if result.linked}
     unlinked = {result.stratum: result.pairs or 0 for result in strata if not result.linked}
-    return suppressed(linked) | suppressed(unlinked)
+    return suppress_cells(linked) | suppress_cells(unlinked)
 
 
 def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
@@ -126,8 +134,13 @@ def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
     An estimate stays where ten pairs or more are judged in all.
     """
     judged_results = [result for result in month.strata if result.same or result.different]
-    has_enough_pairs = sum((result.same or 0) + (result.different or 0) for result in judged_results) >= LEAST
-    has_enough_links = sum((result.same or 0) + (result.different or 0) for result in judged_results if result.linked) >= LEAST
+    has_enough_pairs = (
+        sum((result.same or 0) + (result.different or 0) for result in judged_results) >= SMALLEST_SHOWN_COUNT
+    )
+    has_enough_links = (
+        sum((result.same or 0) + (result.different or 0) for result in judged_results if result.linked)
+        >= SMALLEST_SHOWN_COUNT
+    )
     sizes = suppress_stratum_sizes(month.strata)
     return replace(
         month,
@@ -139,9 +152,11 @@ def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
 
 def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult:
     drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
-    cells = suppressed({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
+    cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, and what was drawn would tell how many it held.
-    suppressed_result = replace(result, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"])
+    suppressed_result = replace(
+        result, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"]
+    )
     if pairs is None:
         suppressed_result = replace(suppressed_result, drawn=None, dropped=None, waiting=None)
     return replace(suppressed_result, same=None, different=None, unsure=None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -27,7 +27,7 @@ def make_report(index: Index, viewer: Viewer, name: str) -> Report:
         NotFoundError: there is no such report; the message names those there are.
         AccessDenied: the viewer may not read reports.
     """
-    permit(viewer, Action.REPORT)
+    require_permission(viewer, Action.REPORT)
     if name not in REPORTS:
         raise NotFoundError(f"no report {name!r}; there are: {', '.join(REPORTS)}")
     with index.database.read(viewer) as unit:

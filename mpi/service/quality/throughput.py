@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mpi.domain.small_cells import shown, suppressed
+from mpi.domain.small_cells import shown, suppress_cells
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ANSWER_ACTION = "answer"
@@ -41,7 +41,11 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     return tuple(
         # An answer that nothing came shortly before is not timed: how long it took is not known.
         Throughput(
-            row.actor, row.answers, row.timed, hours, row.timed / hours if row.timed and hours else None
+            actor=row.actor,
+            answers=row.answers,
+            timed=row.timed,
+            hours=hours,
+            an_hour=row.timed / hours if row.timed and hours else None,
         )
         for row in rows
         for hours in (row.seconds / _SECONDS_PER_HOUR,)
@@ -50,7 +54,7 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
 
 def suppress_throughputs(throughputs: Sequence[Throughput]) -> tuple[Throughput, ...]:
     """Without small counts of answers, and what they would follow from."""
-    answers = suppressed({throughput.actor: throughput.answers or 0 for throughput in throughputs})
+    answers = suppress_cells({throughput.actor: throughput.answers or 0 for throughput in throughputs})
     return tuple(_suppress_throughput(throughput, answers[throughput.actor]) for throughput in throughputs)
 
 
@@ -64,4 +68,8 @@ def _suppress_throughput(throughput: Throughput, answers: int | None) -> Through
 def compute_minutes_per_answer(throughputs: Sequence[Throughput]) -> float | None:
     """Minutes that an answer takes, over all people; None where too few were timed."""
     timed = sum(throughput.timed or 0 for throughput in throughputs)
-    return 60 * sum(throughput.hours or 0.0 for throughput in throughputs) / timed if timed >= MIN_TIMED_ANSWERS else None
+    return (
+        60 * sum(throughput.hours or 0.0 for throughput in throughputs) / timed
+        if timed >= MIN_TIMED_ANSWERS
+        else None
+    )

@@ -27,7 +27,7 @@ from mpi.standardize.process_pool import spread
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_value_detection import Borne
 from mpi.standardize.shared_values import SharedValues, without_shared
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -56,14 +56,14 @@ class DerivedData:
     shared: SharedValues
     fresh_shared: SharedValues
 
-    def read_features(self, wanted: Collection[int]) -> Mapping[int, Features]:
+    def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
         """Features of some records."""
-        return {record: features_from_bytes(self.features[record]) for record in wanted}
+        return {record: features_from_bytes(self.features[record]) for record in records}
 
     def read_keys(self, record: int) -> bytes:
         """Blocking keys of a record, as they are stored."""
-        first, last = np.searchsorted(self.keys[:, 0], [record, record + 1])
-        return self.keys[first:last, 1].astype(AS_STORED).tobytes()
+        start, stop = np.searchsorted(self.keys[:, 0], [record, record + 1])
+        return self.keys[start:stop, 1].astype(STORED_DTYPE).tobytes()
 
 
 class RecordPayload(NamedTuple):
@@ -117,20 +117,20 @@ class BlockDeriver:
         """The shared values."""
         return None if self.lists_text is None else SharedValues.from_text(self.lists_text)
 
-    def __call__(self, said: Sequence[RecordPayload]) -> DerivedBlock:
+    def __call__(self, payloads: Sequence[RecordPayload]) -> DerivedBlock:
         """What follows from some records."""
         block = DerivedBlock([], array("q"), array("q"), Borne())
-        for one in said:
+        for payload in payloads:
             if self.is_second_pass:
-                features = features_from_bytes(one.body)
+                features = features_from_bytes(payload.body)
             else:
-                features = standardize(from_payload(one.body), one.source, self.seal)
+                features = standardize(from_payload(payload.body), payload.source, self.seal)
                 block.value_counts.add(features, self.seal)
             if self.shared is not None:
                 features = without_shared(features, self.shared, self.seal)
-                mine = keys(features, self.blocking, self.seal)
-                block.key_counts.append(len(mine))
-                block.keys.extend(mine)
+                record_keys = keys(features, self.blocking, self.seal)
+                block.key_counts.append(len(record_keys))
+                block.keys.extend(record_keys)
             block.features.append(features_to_bytes(features))
         return block
 
@@ -161,35 +161,39 @@ def derive(
     require_standardizer(matcher.model)
     groups = unit.records.active_groups()
     records = sorted(groups)
-    stopped = _find_stopped_keys(unit, index, matcher) if shared is None else shared.stopped
-    blocking = matcher.model.blocking.stopping(stopped)
+    stopped_keys = _find_stopped_keys(unit, index, matcher) if shared is None else shared.stopped
+    blocking = matcher.model.blocking.stopping(stopped_keys)
     deriver = BlockDeriver(index.keyed_hash, blocking, None if shared is None else shared.to_text())
-    made = _DerivedColumns()
-    made.derive_blocks(deriver, _read_payload_blocks(unit, records), records, progress)
-    found = replace(made.value_counts.shared(), stopped=stopped)
-    listed = found if shared is None else shared
+    columns = _DerivedColumns()
+    columns.derive_blocks(deriver, _read_payload_blocks(unit, records), records, progress)
+    fresh_lists = replace(columns.value_counts.shared(), stopped=stopped_keys)
+    used_lists = fresh_lists if shared is None else shared
     if shared is None:
         # Which values are shared is known only when every record was read.
-        again = BlockDeriver(index.keyed_hash, blocking, listed.to_text(), is_second_pass=True)
-        first, made = made, _DerivedColumns()
-        made.derive_blocks(
-            again,
-            _split_into_blocks([RecordPayload(r, "", first.features[r]) for r in records]),
+        second_deriver = BlockDeriver(index.keyed_hash, blocking, used_lists.to_text(), is_second_pass=True)
+        first_columns, columns = columns, _DerivedColumns()
+        columns.derive_blocks(
+            second_deriver,
+            _split_into_blocks([RecordPayload(r, "", first_columns.features[r]) for r in records]),
             records,
             progress,
         )
-    rows = made.build_keys(records)
+    rows = columns.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
-    features = packed(made.features.items())
+    features = packed(columns.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
-    return DerivedData(made.features, groups, rows, edges_of(scored), listed, found)
+    return DerivedData(columns.features, groups, rows, edges_of(scored), used_lists, fresh_lists)
 
 
 def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
     """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
     active = unit.configs.active()
-    same = active is not None and matcher.runs(active)
-    return index.shared_values_of(unit, active.id).stopped if same and active is not None else frozenset()
+    is_same_model = active is not None and matcher.runs(active)
+    return (
+        index.shared_values_of(unit, active.id).stopped
+        if is_same_model and active is not None
+        else frozenset()
+    )
 
 
 class _DerivedColumns:
@@ -204,14 +208,14 @@ class _DerivedColumns:
     def derive_blocks(
         self,
         deriver: BlockDeriver,
-        said: Iterator[list[RecordPayload]],
+        payload_blocks: Iterator[list[RecordPayload]],
         records: Sequence[int],
         progress: Progress,
     ) -> None:
         """Derive from records, in the order of their numbers."""
-        for block in spread(deriver, said):
-            done = len(self.features)
-            self.features.update(zip(records[done:], block.features, strict=False))
+        for block in spread(deriver, payload_blocks):
+            derived_count = len(self.features)
+            self.features.update(zip(records[derived_count:], block.features, strict=False))
             self._key_counts.extend(block.key_counts)
             self._keys.extend(block.keys)
             self.value_counts.extend(block.value_counts)
@@ -236,6 +240,6 @@ def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[lis
         yield [RecordPayload(record, codes[payloads[record][0]], payloads[record][1]) for record in block]
 
 
-def _split_into_blocks(said: Sequence[RecordPayload]) -> Iterator[list[RecordPayload]]:
-    for start in range(0, len(said), BLOCK_RECORDS):
-        yield list(said[start : start + BLOCK_RECORDS])
+def _split_into_blocks(payloads: Sequence[RecordPayload]) -> Iterator[list[RecordPayload]]:
+    for start in range(0, len(payloads), BLOCK_RECORDS):
+        yield list(payloads[start : start + BLOCK_RECORDS])

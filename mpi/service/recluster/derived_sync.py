@@ -16,7 +16,7 @@ from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext
 from mpi.standardize.payload import from_payload
 from mpi.standardize.shared_values import SharedValues
-from mpi.storage.key_index.blocking_keys import OwnKeys
+from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -66,22 +66,22 @@ class DerivedByRecord:
         return self._derived.groups[record]
 
 
-def sync_derived(carrier: RunContext, config_id: int, wanted: DerivedByRecord) -> None:
+def sync_derived(carrier: RunContext, config_id: int, snapshot: DerivedByRecord) -> None:
     """Bring what is stored under a configuration in line with a snapshot, but for what changed since."""
     with carrier.index.database.read(carrier.viewer) as unit:
         stored = unit.derived.record_ids(config_id)
     if stored:
         repair_keys(carrier, config_id)
-    records = sorted(stored | set(wanted.records))
+    records = sorted(stored | set(snapshot.records))
     for start in range(0, len(records), PAGE_RECORDS):
         page = records[start : start + PAGE_RECORDS]
         differing = page
         if stored:
             with carrier.index.database.read(carrier.viewer) as unit:
-                differing = _find_differing(unit, config_id, page, wanted)
+                differing = _find_differing(unit, config_id, page, snapshot)
         for part in carrier.pace.parts(differing):
             with part.turn() as unit:
-                _write_differences(unit, carrier.run.id, config_id, part.items, wanted)
+                _write_differences(unit, carrier.run.id, config_id, part.items, snapshot)
         carrier.keep_alive()
         carrier.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
 
@@ -101,38 +101,44 @@ def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> di
 
 
 def _find_differing(
-    unit: ReadUnit, config_id: int, page: Sequence[int], wanted: DerivedByRecord
+    unit: ReadUnit, config_id: int, page: Sequence[int], snapshot: DerivedByRecord
 ) -> list[int]:
     stored = _read_stored(unit, config_id, page)
-    return [record for record in page if stored[record] != wanted.get_record_data(record)]
+    return [record for record in page if stored[record] != snapshot.get_record_data(record)]
 
 
 def _write_differences(
-    unit: WriteUnit, run: int, config_id: int, records: Collection[int], wanted: DerivedByRecord
+    unit: WriteUnit, run: int, config_id: int, records: Collection[int], snapshot: DerivedByRecord
 ) -> None:
-    own = {record: wanted.get_record_data(record) for record in records}
+    derived = {record: snapshot.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
-    ends = {end for one in (*own.values(), *stored.values()) for edge in one.edges for end in edge}
-    changed = unit.runs.changed_among(run, ends | set(records))
-    anew = [
-        r for r in records if r not in changed and _features_and_keys(own[r]) != _features_and_keys(stored[r])
+    edge_ends = {end for data in (*derived.values(), *stored.values()) for edge in data.edges for end in edge}
+    changed = unit.runs.changed_among(run, edge_ends | set(records))
+    rewritten = [
+        r
+        for r in records
+        if r not in changed and _features_and_keys(derived[r]) != _features_and_keys(stored[r])
     ]
     unit.derived.drop_own(
-        config_id, [r for r in anew if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS]
+        config_id, [r for r in rewritten if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS]
     )
-    unit.derived.put_features(config_id, ((r, f) for r in anew if (f := own[r].features) is not None))
-    found = {r: OwnKeys(wanted.get_group(r), own[r].keys) for r in anew if own[r].keys}
-    if found:
-        unit.keys.put(config_id, found, unit.commit_no)
-    before = {edge: weight for one in stored.values() for edge, weight in one.edges.items()}
-    after = {edge: weight for one in own.values() for edge, weight in one.edges.items()}
-    differ = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
-    unit.derived.drop_edges(config_id, differ & before.keys())
-    unit.derived.put_edges(config_id, {edge: after[edge] / MICROBITS for edge in differ & after.keys()})
+    unit.derived.put_features(
+        config_id, ((r, f) for r in rewritten if (f := derived[r].features) is not None)
+    )
+    own_keys = {r: PackedKeys(snapshot.get_group(r), derived[r].keys) for r in rewritten if derived[r].keys}
+    if own_keys:
+        unit.keys.put(config_id, own_keys, unit.commit_no)
+    before = {edge: weight for data in stored.values() for edge, weight in data.edges.items()}
+    after = {edge: weight for data in derived.values() for edge, weight in data.edges.items()}
+    changed_edges = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
+    unit.derived.drop_edges(config_id, changed_edges & before.keys())
+    unit.derived.put_edges(
+        config_id, {edge: after[edge] / MICROBITS for edge in changed_edges & after.keys()}
+    )
 
 
-def _features_and_keys(own: _RecordData) -> tuple[bytes | None, bytes]:
-    return own.features, own.keys
+def _features_and_keys(data: _RecordData) -> tuple[bytes | None, bytes]:
+    return data.features, data.keys
 
 
 _NO_FEATURES_OR_KEYS: tuple[bytes | None, bytes] = (None, b"")
@@ -142,13 +148,13 @@ def catch_up(carrier: RunContext, config_id: int, shared: SharedValues) -> None:
     """Derive under a configuration not in force what changed since the snapshot, until few are left."""
     for _ in range(CATCH_UP_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
-            rest = unit.runs.changed(carrier.run.id, PAGE_RECORDS)
-        if len(rest) <= ACTIVATION_RECORDS:
+            changed = unit.runs.changed(carrier.run.id, PAGE_RECORDS)
+        if len(changed) <= ACTIVATION_RECORDS:
             return
-        for part in carrier.pace.parts(rest):
+        for part in carrier.pace.parts(changed):
             with part.turn() as unit:
                 _derive_again(unit, carrier, config_id, shared, part.items)
-            carrier.progress(CATCHING_UP, len(part.items), len(rest))
+            carrier.progress(CATCHING_UP, len(part.items), len(changed))
 
 
 def activate_configuration(carrier: RunContext, config_id: int, shared: SharedValues) -> int:
@@ -157,13 +163,13 @@ def activate_configuration(carrier: RunContext, config_id: int, shared: SharedVa
     with carrier.pace.turn() as unit:
         active = unit.configs.active()
         if active is not None and active.id != config_id:
-            while rest := unit.runs.changed(carrier.run.id, PAGE_RECORDS):
-                _derive_again(unit, carrier, config_id, shared, rest)
-        before = carrier.run.model if active is None else active.model
+            while changed := unit.runs.changed(carrier.run.id, PAGE_RECORDS):
+                _derive_again(unit, carrier, config_id, shared, changed)
+        previous_model = carrier.run.model if active is None else active.model
         put_in_force(unit, config_id)
         unit.runs.note(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
         if carrier.run.proposal_id is not None and carrier.run.kind == "proposal":
-            unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, before)
+            unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, previous_model)
         return unit.commit_no
 
 
@@ -174,7 +180,7 @@ def _derive_again(
     # Written with the other end before the record changed, maybe, and without its own features (``_write_differences``).
     unit.derived.drop_edges_of(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
-    groups = {number: one.group_id for number, one in unit.records.get(records).items()}
+    groups = {number: record_row.group_id for number, record_row in unit.records.get(records).items()}
     changed = {
         record: Changed(groups[record], index.features_of(from_payload(payload), codes[source], shared))
         for record, (source, payload) in unit.records.payloads(records).items()
@@ -187,8 +193,8 @@ def drop_inactive(carrier: RunContext) -> None:
     """Drop what is stored under every configuration but the one in force, a little at a time."""
     with carrier.index.database.read(carrier.viewer) as unit:
         active = unit.configs.active()
-        left = unit.derived.configs() - {0 if active is None else active.id}
-        spans = {config: unit.derived.span(config) for config in sorted(left)}
+        inactive = unit.derived.configs() - {0 if active is None else active.id}
+        spans = {config: unit.derived.span(config) for config in sorted(inactive)}
     for config_id, span in spans.items():
         if span is None:
             continue

@@ -9,7 +9,7 @@ import pyarrow as pa
 from mpi.matching.scoring.table_diff import differences
 from mpi.service.indexing.compaction import merge_recent
 from mpi.service.recluster.run_state import RunContext
-from mpi.storage.key_index.segment_arrays import Numbers
+from mpi.storage.key_index.segment_arrays import IntArray
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -26,29 +26,29 @@ def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
     return _compute_digest(unit.keys.pages(config_id)) == _compute_digest(unit.keys.searched(config_id))
 
 
-def _compute_digest(pages: Iterable[Numbers]) -> tuple[int, int]:
+def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
     """How many rows there are, and a number that tells them from others, in whatever order they come."""
-    rows, total = 0, 0
+    row_count, checksum = 0, 0
     for page in pages:
         groups, keys, records = page.astype(np.uint64)
         mixed = (((groups * _MULTIPLIER) ^ keys) * _MULTIPLIER ^ records) * _MULTIPLIER
         mixed = (mixed ^ (mixed >> _FIRST)) * _MULTIPLIER
-        rows += len(keys)
-        total = (total + int((mixed ^ (mixed >> _SECOND)).sum(dtype=np.uint64))) % 2**64
-    return rows, total
+        row_count += len(keys)
+        checksum = (checksum + int((mixed ^ (mixed >> _SECOND)).sum(dtype=np.uint64))) % 2**64
+    return row_count, checksum
 
 
 def repair_keys(carrier: RunContext, config_id: int) -> None:
     """Make the keys by which records are searched those that they have, a few in each transaction."""
     merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
-    wrong = carrier.compute(
+    wrong_rows = carrier.compute(
         lambda unit: (
             []
             if are_keys_consistent(unit, config_id)
             else list(_find_wrong_rows(unit, config_id, carrier.index.home))
         )
     )
-    for part in carrier.pace.parts(wrong):
+    for part in carrier.pace.parts(wrong_rows):
         with part.turn() as unit:
             # Of a record that has changed since as well: what it keeps is left among all as it is there.
             unit.keys.correct(config_id, part.items)
@@ -60,7 +60,7 @@ def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[K
         yield row[0], row[1], row[2]
 
 
-def _read_tables(pages: Iterable[Numbers]) -> Iterator[pa.Table]:
+def _read_tables(pages: Iterable[IntArray]) -> Iterator[pa.Table]:
     yield _ROWS.empty_table()
     for page in pages:
         yield pa.table(list(page), _ROWS)

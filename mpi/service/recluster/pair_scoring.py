@@ -71,14 +71,18 @@ def score_index(
     if shared is not None and active is not None and active.digest == matcher.digest(shared):
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
-            with watching(index.home) as watched:
-                features = watched.passing(packed(stored.read_all_features(progress)))
-                scored = engine.weights(
+            with watching(index.home) as watch:
+                features = watch.passing(packed(stored.read_all_features(progress)))
+                pairs = engine.weights(
                     matcher.model, features, stored.read_all_keys(), floor, index.home, progress
                 )
-                found = replace(listed(watched.shared(), index.keyed_hash), stopped=shared.stopped)
+                fresh_lists = replace(listed(watch.shared(), index.keyed_hash), stopped=shared.stopped)
             return IndexScores(
-                edges_of(scored), stored.read_features, shared, found, is_fresh_complete=not shared.hashes
+                edges_of(pairs),
+                stored.read_features,
+                shared,
+                fresh_lists,
+                is_fresh_complete=not shared.hashes,
             )
     derived = derive(unit, index, matcher, floor, progress, shared, engine)
     return IndexScores(
@@ -107,10 +111,10 @@ class _StoredData:
     def read_all_features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Of every record, as they are stored."""
         total = len(self._records)
-        for done, each in enumerate(self._unit.derived.all_features(self._config_id), 1):
-            if done % ROWS_A_BATCH == 0 or done == total:
-                progress(READING, done, total)
-            yield each
+        for count, record_features in enumerate(self._unit.derived.all_features(self._config_id), 1):
+            if count % ROWS_A_BATCH == 0 or count == total:
+                progress(READING, count, total)
+            yield record_features
 
     def read_all_keys(self) -> pa.Table:
         """Key and record of every key."""
@@ -118,6 +122,6 @@ class _StoredData:
         tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
-    def read_features(self, wanted: Collection[int]) -> Mapping[int, Features]:
+    def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
         """Features of some records."""
-        return load_features(self._unit, self._config_id, wanted)
+        return load_features(self._unit, self._config_id, records)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.configuration import lists_for
 from mpi.service.core.index import Index, Matcher
@@ -121,46 +121,49 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
         ConflictError: the model is the one that this process was opened on, and another is in force by now.
         AccessDenied: the viewer may not re-cluster.
     """
-    permit(viewer, Action.RECLUSTER)
+    require_permission(viewer, Action.RECLUSTER)
     if apply:
-        stated = None if lists is None else lists.to_text()
-        wanted = new_run_request(
-            RunKind.RECLUSTER, get_plan_date(), refresh_lists=refresh_lists, lists=stated
+        lists_text = None if lists is None else lists.to_text()
+        request = new_run_request(
+            RunKind.RECLUSTER, get_plan_date(), refresh_lists=refresh_lists, lists=lists_text
         )
         return _describe_applied(
-            index, viewer, matcher, execute_run(index, viewer, matcher, wanted, progress, engine)
+            index, viewer, matcher, execute_run(index, viewer, matcher, request, progress, engine)
         )
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
-        before, shared = lists_for(unit, index, matcher, refresh=refresh_lists)
-        shared = shared if lists is None else lists
-        weighed = score_index(unit, index, matcher, floor, progress, shared, engine)
-        settlement = _settle(unit, matcher, weighed)
-        return _build_plan(unit, settlement, matcher, _compare_lists(before, weighed), applied=False)
+        previous_lists, plan_lists = lists_for(unit, index, matcher, refresh=refresh_lists)
+        plan_lists = plan_lists if lists is None else lists
+        scores = score_index(unit, index, matcher, floor, progress, plan_lists, engine)
+        settlement = _settle(unit, matcher, scores)
+        return _build_plan(unit, settlement, matcher, _compare_lists(previous_lists, scores), applied=False)
 
 
-def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, done: RunResult) -> ReclusterPlan:
+def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: RunResult) -> ReclusterPlan:
     """What was carried out, as it was planned once the configuration was in force."""
-    found = done.shared if done.fresh_shared is None else done.fresh_shared
+    fresh_lists = result.shared if result.fresh_shared is None else result.fresh_shared
     lists = SharedListComparison(
-        len(done.shared), done.shared == found, found - done.previous_shared, done.previous_shared - found
+        len(result.shared),
+        result.shared == fresh_lists,
+        fresh_lists - result.previous_shared,
+        result.previous_shared - fresh_lists,
     )
     with index.database.read(viewer) as unit:
-        return _build_plan(unit, done.settlement, matcher, lists, applied=True)
+        return _build_plan(unit, result.settlement, matcher, lists, applied=True)
 
 
-def _compare_lists(before: SharedValues, weighed: IndexScores) -> SharedListComparison:
-    found, listed = weighed.fresh_shared, weighed.shared
-    if not weighed.is_fresh_complete:
-        return SharedListComparison(len(listed), not found - listed, found - listed, None)
-    return SharedListComparison(len(listed), listed == found, found - before, before - found)
+def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListComparison:
+    fresh, used = scores.fresh_shared, scores.shared
+    if not scores.is_fresh_complete:
+        return SharedListComparison(len(used), not fresh - used, fresh - used, None)
+    return SharedListComparison(len(used), used == fresh, fresh - previous, previous - fresh)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores) -> Settlement:
+def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement:
     return settle(
         unit,
-        load_whole_index(unit, weighed.edges),
-        weighed.read_features,
+        load_whole_index(unit, scores.edges),
+        scores.read_features,
         matcher.scorer,
         matcher.model.thresholds,
         get_plan_date(),
@@ -171,20 +174,20 @@ def _build_plan(
     unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: SharedListComparison, *, applied: bool
 ) -> ReclusterPlan:
     changes = list(_build_changes(unit, settlement))
-    moved = sum(
+    moved_count = sum(
         settlement.current.get(record) != bearer.person
         for bearer in settlement.bearers
         for record in bearer.records
     )
-    touched = {eid for change in changes for eid in change.eids}
+    changed_eids = {eid for change in changes for eid in change.eids}
     return ReclusterPlan(
         records=sum(len(bearer.records) for bearer in settlement.bearers),
         persons=len(settlement.bearers),
-        keep=len(set(settlement.current.values())) - len(touched),
+        keep=len(set(settlement.current.values())) - len(changed_eids),
         mint=sum(bearer.person is None for bearer in settlement.bearers),
         merge=sum(change.kind == "merge" for change in changes),
         split=sum(change.kind == "split" for change in changes),
-        moved=moved,
+        moved=moved_count,
         tasks=len(settlement.tasks),
         changes=tuple(changes),
         model=matcher.model.ref,
@@ -200,24 +203,29 @@ def _build_changes(unit: ReadUnit, settlement: Settlement) -> list[PlanChange]:
         for bearer in settlement.bearers
         if bearer.revived or any(current.get(record) != bearer.person for record in bearer.records)
     ]
-    numbers = {bearer.person for bearer in changing if bearer.person is not None}
-    numbers |= {current[record] for bearer in changing for record in bearer.records if record in current}
-    eids = {number: person.eid for number, person in unit.persons.get(numbers).items()}
-    losing: dict[int, list[int]] = {}
-    lines: list[PlanChange] = []
+    person_ids = {bearer.person for bearer in changing if bearer.person is not None}
+    person_ids |= {current[record] for bearer in changing for record in bearer.records if record in current}
+    eids = {number: person.eid for number, person in unit.persons.get(person_ids).items()}
+    receivers_of: dict[int, list[int]] = {}
+    changes: list[PlanChange] = []
     for bearer in changing:
-        before = {r: current[r] for r in bearer.records if r in current}
-        movers = sum(person != bearer.person for person in before.values())
-        others = sorted({p for p in before.values() if p != bearer.person and p in settlement.retired})
-        if bearer.person is None and not before:
-            lines.append(PlanChange("mint", (), len(bearer.records)))
+        previous_persons = {r: current[r] for r in bearer.records if r in current}
+        moved_count = sum(person != bearer.person for person in previous_persons.values())
+        merged_persons = sorted(
+            {p for p in previous_persons.values() if p != bearer.person and p in settlement.retired}
+        )
+        if bearer.person is None and not previous_persons:
+            changes.append(PlanChange("mint", (), len(bearer.records)))
         if bearer.revived and bearer.person is not None:
-            lines.append(PlanChange("revive", (eids[bearer.person],), len(bearer.records)))
-        if bearer.person is not None and others:
-            merged = (eids[bearer.person], *(eids[p] for p in others))
-            lines.append(PlanChange("merge", merged, movers))
-        for person in before.values():
+            changes.append(PlanChange("revive", (eids[bearer.person],), len(bearer.records)))
+        if bearer.person is not None and merged_persons:
+            merged_eids = (eids[bearer.person], *(eids[p] for p in merged_persons))
+            changes.append(PlanChange("merge", merged_eids, moved_count))
+        for person in previous_persons.values():
             if person != bearer.person and person not in settlement.retired:
-                losing.setdefault(person, []).append(bearer.person or 0)
-    lines += [PlanChange("split", (eids[person],), len(to)) for person, to in sorted(losing.items())]
-    return lines
+                receivers_of.setdefault(person, []).append(bearer.person or 0)
+    changes += [
+        PlanChange("split", (eids[person],), len(receivers))
+        for person, receivers in sorted(receivers_of.items())
+    ]
+    return changes

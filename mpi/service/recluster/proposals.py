@@ -28,8 +28,8 @@ from mpi.service.recluster.run_executor import execute_run, resume
 from mpi.service.recluster.run_state import RunView, is_alive, new_run_request, view_run
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import Settlement, settle
-from mpi.storage.repositories.derived.proposals import Item, Proposal, ProposalStatus
-from mpi.storage.repositories.derived.runs import Run, RunKind
+from mpi.storage.repositories.derived.proposals import ProposalItem, Proposal, ProposalStatus
+from mpi.storage.repositories.derived.runs import ReclusterRun, RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MINUTES_A_TASK = 3
@@ -137,26 +137,26 @@ def propose(
     """
     require_whole_index(viewer)
     code = reason_code(reason)
-    day = clock.today()
+    on_date = clock.today()
     with index.database.read(viewer) as unit:
-        weighed = _score_index(unit, index, matcher, progress, refresh=refresh_lists)
-        settlement = _settle(unit, matcher, weighed, day)
+        scores = _score_index(unit, index, matcher, progress, refresh=refresh_lists)
+        settlement = _settle(unit, matcher, scores, on_date)
         items = list_items(settlement)
     with index.database.write(viewer, "proposal") as unit:
         number = unit.counters.take("proposal")
-        tasks = len(settlement.tasks)
-        made = Proposal(
+        task_count = len(settlement.tasks)
+        proposal = Proposal(
             number,
             ProposalStatus.OPEN,
             matcher.model.ref,
-            matcher.digest(weighed.shared),
+            matcher.digest(scores.shared),
             index.matcher.model.ref,
-            day,
+            on_date,
             unit.commit_no,
         )
-        unit.proposals.add(made, items)
-        add_step(unit, "proposal", code, {"proposal": number, "tasks": tasks})
-        view = _view_proposal(unit, made, items, tasks)
+        unit.proposals.add(proposal, items)
+        add_step(unit, "proposal", code, {"proposal": number, "tasks": task_count})
+        view = _view_proposal(unit, proposal, items, task_count)
     _disclose_items(index, viewer, items)
     return view
 
@@ -170,9 +170,9 @@ def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        found = _require_proposal(unit, number)
+        proposal = _require_proposal(unit, number)
         items = unit.proposals.items(number)
-        view = _view_proposal(unit, found, items, _read_task_count(unit, found))
+        view = _view_proposal(unit, proposal, items, _read_task_count(unit, proposal))
     _disclose_items(index, viewer, items)
     return view
 
@@ -187,9 +187,13 @@ def list_proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
     with index.database.read(viewer) as unit:
         return [
             _view_proposal(
-                unit, found, unit.proposals.items(found.id), _read_task_count(unit, found), with_items=False
+                unit,
+                proposal,
+                unit.proposals.items(proposal.id),
+                _read_task_count(unit, proposal),
+                with_items=False,
             )
-            for found in unit.proposals.all()
+            for proposal in unit.proposals.all()
         ]
 
 
@@ -221,32 +225,34 @@ def apply_proposal(
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        found = _require_proposal(unit, number)
-        left = _find_interrupted_run(unit, number, RunKind.PROPOSAL)
-        if left is None:
-            _require_open(found)
-        if matcher.model.ref != found.model:
-            raise ConflictError(f"proposal {number} was made with model {found.model}")
-        numbers = {item.no for item in unit.proposals.items(number)}
-    if approved is not None and set(approved) - numbers:
-        raise InputError(f"items: proposal {number} has {len(numbers):,} items, numbered from 1")
-    if left is not None:
-        return _summarize_run(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+        proposal = _require_proposal(unit, number)
+        interrupted_run = _find_interrupted_run(unit, number, RunKind.PROPOSAL)
+        if interrupted_run is None:
+            _require_open(proposal)
+        if matcher.model.ref != proposal.model:
+            raise ConflictError(f"proposal {number} was made with model {proposal.model}")
+        item_numbers = {item.no for item in unit.proposals.items(number)}
+    if approved is not None and set(approved) - item_numbers:
+        raise InputError(f"items: proposal {number} has {len(item_numbers):,} items, numbered from 1")
+    if interrupted_run is not None:
+        return _summarize_run(
+            index, viewer, resume(index, viewer, matcher, interrupted_run.id, progress).run, matcher
+        )
 
-    def begun(unit: WriteUnit) -> dict[str, Any]:
+    def mark_applying(unit: WriteUnit) -> dict[str, Any]:
         _require_open(_require_proposal(unit, number))
         unit.proposals.set_status(number, ProposalStatus.APPLYING)
         return {}
 
-    wanted = new_run_request(
+    request = new_run_request(
         RunKind.PROPOSAL,
-        found.on_date,
+        proposal.on_date,
         number,
         approved=None if approved is None else sorted(set(approved)),
-        digest=found.config_digest,
+        digest=proposal.config_digest,
     )
-    done = execute_run(index, viewer, matcher, wanted, progress, on_begin=begun)
-    return _summarize_run(index, viewer, done.run, matcher)
+    result = execute_run(index, viewer, matcher, request, progress, on_begin=mark_applying)
+    return _summarize_run(index, viewer, result.run, matcher)
 
 
 def resume_run(
@@ -258,22 +264,24 @@ def resume_run(
     engine: BatchEngine = DUCKDB,
 ) -> RunView:
     """Carry on a run that was interrupted; see ``mpi.service.recluster.run_executor.resume``."""
-    done = resume(index, viewer, matcher, number, progress, engine)
+    result = resume(index, viewer, matcher, number, progress, engine)
     with index.database.read(viewer) as unit:
-        return view_run(unit, done.run)
+        return view_run(unit, result.run)
 
 
-def _summarize_run(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> ProposalResult:
+def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Matcher) -> ProposalResult:
     """What a run did, with who received what because of links that it parted."""
     number = run.proposal_id or 0
-    first, last = run.flipped_commit or run.began_commit, run.ended_commit
+    first_commit, last_commit = run.flipped_commit or run.began_commit, run.ended_commit
     cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
     with index.database.read(viewer) as unit:
-        left = unit.persons.changed_by(cause, first, last)
-        held = unit.persons.held_at(set(left.values()), first - 1)
-        before = {record: person for person, records in held.items() for record in records}
+        previous_persons = unit.persons.changed_by(cause, first_commit, last_commit)
+        records_of_person = unit.persons.held_at(set(previous_persons.values()), first_commit - 1)
+        person_of_record = {
+            record: person for person, records in records_of_person.items() for record in records
+        }
         counts = unit.proposals.item_counts(number)
-        done = ProposalResult(
+        result = ProposalResult(
             number,
             _require_proposal(unit, number).status,
             counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
@@ -282,8 +290,8 @@ def _summarize_run(index: Index, viewer: Viewer, run: Run, matcher: Matcher) -> 
             run.moved,
             matcher.model.ref,
         )
-        received = receipts_until(unit, before, first)
-    return _disclose_recipients(index, viewer, done, received)
+        receipts = receipts_until(unit, person_of_record, first_commit)
+    return _disclose_recipients(index, viewer, result, receipts)
 
 
 def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult:
@@ -296,8 +304,8 @@ def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult
     """
     require_whole_index(viewer)
     with index.database.write(viewer, "proposal") as unit:
-        found = _require_proposal(unit, number)
-        _require_open(found)
+        proposal = _require_proposal(unit, number)
+        _require_open(proposal)
         unit.proposals.set_status(number, ProposalStatus.REJECTED, ended=unit.commit_no)
     return ProposalResult(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
 
@@ -322,35 +330,37 @@ def roll_back_proposal(
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        left = _find_interrupted_run(unit, number, RunKind.ROLLBACK)
-    if left is not None:
-        return _summarize_run(index, viewer, resume(index, viewer, matcher, left.id, progress).run, matcher)
+        interrupted_run = _find_interrupted_run(unit, number, RunKind.ROLLBACK)
+    if interrupted_run is not None:
+        return _summarize_run(
+            index, viewer, resume(index, viewer, matcher, interrupted_run.id, progress).run, matcher
+        )
 
-    def begun(unit: WriteUnit) -> dict[str, Any]:
-        found = _require_proposal(unit, number)
-        if found.status != ProposalStatus.APPLIED or found.applied_commit is None:
-            raise ConflictError(f"proposal {number} is {found.status}: there is nothing to roll back")
-        if matcher.model.ref != found.model_before:
-            raise ConflictError(f"before proposal {number} model {found.model_before} was in force")
-        _require_latest(unit, found, found.applied_commit)
-        config = unit.configs.in_force_at(found.applied_commit - 1)
+    def check_and_describe(unit: WriteUnit) -> dict[str, Any]:
+        proposal = _require_proposal(unit, number)
+        if proposal.status != ProposalStatus.APPLIED or proposal.applied_commit is None:
+            raise ConflictError(f"proposal {number} is {proposal.status}: there is nothing to roll back")
+        if matcher.model.ref != proposal.model_before:
+            raise ConflictError(f"before proposal {number} model {proposal.model_before} was in force")
+        _require_latest(unit, proposal, proposal.applied_commit)
+        previous_config_id = unit.configs.in_force_at(proposal.applied_commit - 1)
         return {
-            "digest": None if config is None else unit.configs.digest(config),
-            "from_commit": found.applied_commit,
+            "digest": None if previous_config_id is None else unit.configs.digest(previous_config_id),
+            "from_commit": proposal.applied_commit,
         }
 
-    wanted = new_run_request(RunKind.ROLLBACK, clock.today(), number)
-    done = execute_run(index, viewer, matcher, wanted, progress, on_begin=begun)
-    return _summarize_run(index, viewer, done.run, matcher)
+    request = new_run_request(RunKind.ROLLBACK, clock.today(), number)
+    result = execute_run(index, viewer, matcher, request, progress, on_begin=check_and_describe)
+    return _summarize_run(index, viewer, result.run, matcher)
 
 
 def _disclose_recipients(
-    index: Index, viewer: Viewer, done: ProposalResult, received: Receipts
+    index: Index, viewer: Viewer, result: ProposalResult, receipts: Receipts
 ) -> ProposalResult:
     """What was done, with who received what because of links that it parted, once the ledger says so."""
-    if received.latest:
-        disclose(index, viewer, Action.RECLUSTER, received.records, (*FIELDS, "disclosures"))
-    return replace(done, disclosed=received.number or 0, disclosures=received.latest)
+    if receipts.latest:
+        disclose(index, viewer, Action.RECLUSTER, receipts.records, (*FIELDS, "disclosures"))
+    return replace(result, disclosed=receipts.number or 0, disclosures=receipts.latest)
 
 
 def _score_index(
@@ -361,19 +371,19 @@ def _score_index(
     return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 
-def _settle(unit: ReadUnit, matcher: Matcher, weighed: IndexScores, day: str) -> Settlement:
-    scope = load_whole_index(unit, weighed.edges)
-    return settle(unit, scope, weighed.read_features, matcher.scorer, matcher.model.thresholds, day)
+def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores, on_date: str) -> Settlement:
+    scope = load_whole_index(unit, scores.edges)
+    return settle(unit, scope, scores.read_features, matcher.scorer, matcher.model.thresholds, on_date)
 
 
 def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
-    found = unit.proposals.get(number)
-    if found is None:
+    proposal = unit.proposals.get(number)
+    if proposal is None:
         raise NotFoundError(f"there is no proposal {number}")
-    return found
+    return proposal
 
 
-def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> Run | None:
+def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> ReclusterRun | None:
     """The run that carries a proposal out and that no process carries on."""
     run = unit.runs.open()
     if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
@@ -381,70 +391,79 @@ def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> Run | N
     return run
 
 
-def _require_open(found: Proposal) -> None:
-    if found.status != ProposalStatus.OPEN:
-        raise ConflictError(f"proposal {found.id} is {found.status}: make another one")
+def _require_open(proposal: Proposal) -> None:
+    if proposal.status != ProposalStatus.OPEN:
+        raise ConflictError(f"proposal {proposal.id} is {proposal.status}: make another one")
 
 
-def _require_latest(unit: ReadUnit, found: Proposal, applied: int) -> None:
+def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> None:
     """Nothing may have put another configuration in force that is not rolled back: it would be lost."""
-    later = [
-        (other.applied_commit, other.id)
-        for other in unit.proposals.all()
-        if other.status == ProposalStatus.APPLIED and (other.applied_commit or 0) > applied
+    later_proposals = [
+        (candidate.applied_commit, candidate.id)
+        for candidate in unit.proposals.all()
+        if candidate.status == ProposalStatus.APPLIED and (candidate.applied_commit or 0) > applied_commit
     ]
-    if later:
-        last = max(later)[1]
-        raise ConflictError(f"proposal {last} was applied after proposal {found.id}: roll that back first")
-    active = unit.configs.active()
-    if active is not None and active.id != unit.configs.in_force_at(applied):
-        run = next(run for run in unit.runs.all() if (run.flipped_commit or 0) > applied)
+    if later_proposals:
+        latest_id = max(later_proposals)[1]
         raise ConflictError(
-            f"run {run.id} has put a configuration of model {run.model} in force since proposal {found.id}"
+            f"proposal {latest_id} was applied after proposal {proposal.id}: roll that back first"
+        )
+    active = unit.configs.active()
+    if active is not None and active.id != unit.configs.in_force_at(applied_commit):
+        run = next(run for run in unit.runs.all() if (run.flipped_commit or 0) > applied_commit)
+        raise ConflictError(
+            f"run {run.id} has put a configuration of model {run.model} in force since proposal {proposal.id}"
             " was applied: re-cluster in place of rolling back"
         )
 
 
-def _read_task_count(unit: ReadUnit, found: Proposal) -> int:
-    steps = [step for step in unit.steps.at([found.commit_no]) if step.kind == "proposal"]
-    return int(steps[0].detail["tasks"]) if steps and found.status == ProposalStatus.OPEN else 0
+def _read_task_count(unit: ReadUnit, proposal: Proposal) -> int:
+    steps = [step for step in unit.steps.at([proposal.commit_no]) if step.kind == "proposal"]
+    return int(steps[0].detail["tasks"]) if steps and proposal.status == ProposalStatus.OPEN else 0
 
 
 def _view_proposal(
-    unit: ReadUnit, found: Proposal, items: Sequence[Item], tasks: int, *, with_items: bool = True
+    unit: ReadUnit,
+    proposal: Proposal,
+    items: Sequence[ProposalItem],
+    task_count: int,
+    *,
+    with_items: bool = True,
 ) -> ProposalView:
-    at, by, _ = unit.commit_info({found.commit_no})[found.commit_no]
+    made_at, made_by, _ = unit.commit_info({proposal.commit_no})[proposal.commit_no]
     kinds = [item.kind for item in items]
-    retired = new = moved = 0
+    retired_count = new_count = moved_count = 0
     for item in items:
-        kept = {person for person, _ in item.detail["after"]}
-        held = {record: person for person, records in item.detail["before"] for record in records}
-        retired += sum(person not in kept for person, _ in item.detail["before"])
-        new += sum(person not in held.values() for person in kept)
-        moved += sum(held.get(r) != person for person, records in item.detail["after"] for r in records)
-    shown = (
+        persons_after = {person for person, _ in item.detail["after"]}
+        person_before = {record: person for person, records in item.detail["before"] for record in records}
+        retired_count += sum(person not in persons_after for person, _ in item.detail["before"])
+        new_count += sum(person not in person_before.values() for person in persons_after)
+        moved_count += sum(
+            person_before.get(r) != person for person, records in item.detail["after"] for r in records
+        )
+    item_views = (
         ItemView(item.no, item.kind, item.status, *load_groups(unit, item.detail))
         for item in (items if with_items else ())
     )
     return ProposalView(
-        found.id,
-        found.status,
-        found.model,
-        found.model_before,
-        by,
-        at,
+        proposal.id,
+        proposal.status,
+        proposal.model,
+        proposal.model_before,
+        made_by,
+        made_at,
         kinds.count("merge"),
         kinds.count("split"),
         kinds.count("move"),
-        moved,
-        retired,
-        new,
-        tasks,
-        round(tasks * MINUTES_A_TASK / 60, 1),
-        tuple(shown),
+        moved_count,
+        retired_count,
+        new_count,
+        task_count,
+        round(task_count * MINUTES_A_TASK / 60, 1),
+        tuple(item_views),
     )
 
 
-def _disclose_items(index: Index, viewer: Viewer, items: Iterable[Item]) -> None:
+def _disclose_items(index: Index, viewer: Viewer, items: Iterable[ProposalItem]) -> None:
     records = {record for item in items for _, group in item.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

@@ -7,9 +7,9 @@ another export can be told from them.
 import secrets
 from collections.abc import Iterator
 
-from mpi.clustering.source_pair_priors import LOWEST_BITS, priors_at_hand
+from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, estimate_priors
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, silent
@@ -37,7 +37,7 @@ def export_research_crosswalk(
     Raises:
         AccessDenied: the viewer may not export.
     """
-    permit(viewer, Action.CROSSWALK_EXPORT)
+    require_permission(viewer, Action.CROSSWALK_EXPORT)
     return _each_row(index, viewer, progress)
 
 
@@ -45,19 +45,19 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
         shared = index.shared_values(unit)
-        weighed = score_index(unit, index, index.matcher, LOWEST_BITS, progress, shared)
-        scope = load_whole_index(unit, weighed.edges)
-        source = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
-        priors = priors_at_hand(map_edges_to_keys(scope), source, scorer.levels.prior)
-        found = partition_closure(scope, weighed.read_features, scorer, model.statistical, priors)
-        drawn = KeyedHash(secrets.token_bytes(SECRET_BYTES))
-        research_id = {
-            key: f"R-{drawn.token('research', str(cluster[0]))[:_ID_LENGTH]}"
-            for one in found
-            for cluster in one.clusters
+        scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared)
+        scope = load_whole_index(unit, scores.edges)
+        source_of_key = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
+        priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.levels.prior)
+        parts = partition_closure(scope, scores.read_features, scorer, model.statistical, priors)
+        random_hash = KeyedHash(secrets.token_bytes(SECRET_BYTES))
+        research_ids = {
+            key: f"R-{random_hash.token('research', str(cluster[0]))[:_ID_LENGTH]}"
+            for part in parts
+            for cluster in part.clusters
             for key in cluster
         }
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, f"research@{unit.last_commit()}")
         for record, label in unit.records.every_label():
             if viewer.may_see(label.source):
-                yield CrosswalkRow(label.source, label.local_id, research_id[scope.keys[record]])
+                yield CrosswalkRow(label.source, label.local_id, research_ids[scope.keys[record]])

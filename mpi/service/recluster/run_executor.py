@@ -53,7 +53,7 @@ from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import EMPTY_SETTLEMENT, Settlement
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
 from mpi.storage.repositories.derived.proposals import ProposalStatus
-from mpi.storage.repositories.derived.runs import Run, RunKind, Stage
+from mpi.storage.repositories.derived.runs import ReclusterRun, RunKind, RunStage
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 ACTIVATING = "putting the configuration in force"
@@ -72,7 +72,7 @@ class RunResult:
         previous_shared: the lists that were in force.
     """
 
-    run: Run
+    run: ReclusterRun
     settlement: Settlement
     shared: SharedValues
     fresh_shared: SharedValues | None
@@ -83,7 +83,7 @@ def execute_run(
     index: Index,
     viewer: Viewer,
     matcher: Matcher,
-    request: Run,
+    request: ReclusterRun,
     progress: Progress = silent,
     engine: BatchEngine = DUCKDB,
     on_begin: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
@@ -139,12 +139,12 @@ def resume(
     """
     require_whole_index(viewer)
     with index.database.write(viewer, COMMIT_KIND) as unit:
-        found = require_run(unit, number)
-        if found.ended_commit is not None:
-            raise ConflictError(f"run {number} is {found.stage}: there is nothing to resume")
-        if matcher.model.ref != found.model:
-            raise ConflictError(f"run {number} puts model {found.model} in force")
-        run = take_over_run(unit, found, engine)
+        stored_run = require_run(unit, number)
+        if stored_run.ended_commit is not None:
+            raise ConflictError(f"run {number} is {stored_run.stage}: there is nothing to resume")
+        if matcher.model.ref != stored_run.model:
+            raise ConflictError(f"run {number} puts model {stored_run.model} in force")
+        run = take_over_run(unit, stored_run, engine)
     carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _execute_or_detach(carrier, index)
 
@@ -159,12 +159,12 @@ def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
     """
     require_whole_index(viewer)
     with index.database.write(viewer, COMMIT_KIND) as unit:
-        found = require_run(unit, number)
-        if found.stage != Stage.DERIVING:
+        stored_run = require_run(unit, number)
+        if stored_run.stage != RunStage.DERIVING:
             raise ConflictError(
-                f"run {number} is {found.stage}: resume it, and roll it back if it is not wanted"
+                f"run {number} is {stored_run.stage}: resume it, and roll it back if it is not wanted"
             )
-        run = take_over_run(unit, found)
+        run = take_over_run(unit, stored_run)
     _abandon(RunContext(index, viewer, run, run.worker))
     with index.database.read(viewer) as unit:
         return view_run(unit, require_run(unit, number))
@@ -184,21 +184,23 @@ def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
 def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
     """Carry on, or give up, what a process that is no more has left."""
     with index.database.read(viewer) as unit:
-        left = unit.runs.open()
+        open_run = unit.runs.open()
         active = unit.configs.active()
-    if left is None or is_alive(left):
+    if open_run is None or is_alive(open_run):
         return
-    if left.stage == Stage.DERIVING and left.kind != RunKind.PROPOSAL:
+    if open_run.stage == RunStage.DERIVING and open_run.kind != RunKind.PROPOSAL:
         with index.database.write(viewer, COMMIT_KIND) as unit:
             # Another may have carried it on meanwhile, to its end even.
-            left = require_run(unit, left.id)
-            run = take_over_run(unit, left) if left.stage == Stage.DERIVING else None
+            open_run = require_run(unit, open_run.id)
+            run = take_over_run(unit, open_run) if open_run.stage == RunStage.DERIVING else None
         if run is not None:
             _abandon(RunContext(index, viewer, run, run.worker))
         return
-    fitting = [one for one in (index.matcher, matcher) if active is not None and one.runs(active)]
-    if left.stage != Stage.DERIVING and fitting:
-        resume(index, viewer, fitting[0], left.id, progress)
+    matchers = [
+        candidate for candidate in (index.matcher, matcher) if active is not None and candidate.runs(active)
+    ]
+    if open_run.stage != RunStage.DERIVING and matchers:
+        resume(index, viewer, matchers[0], open_run.id, progress)
 
 
 @seeking_no_cycles()
@@ -213,39 +215,39 @@ def _execute_or_detach(carrier: RunContext, index: Index) -> RunResult:
 
 def _detach_or_abandon(carrier: RunContext, index: Index) -> None:
     with carrier.index.database.read(carrier.viewer) as unit:
-        now = unit.runs.get(carrier.run.id)
-    if now is None or now.worker != carrier.worker:
+        run = unit.runs.get(carrier.run.id)
+    if run is None or run.worker != carrier.worker:
         return
-    if now.stage == Stage.DERIVING:
+    if run.stage == RunStage.DERIVING:
         # With the model that is still in force.
-        _abandon(RunContext(index, carrier.viewer, now, carrier.worker))
+        _abandon(RunContext(index, carrier.viewer, run, carrier.worker))
     else:
         detach_worker(carrier)
 
 
 def _execute_stages(carrier: RunContext) -> RunResult:
     with carrier.index.database.read(carrier.viewer) as unit:
-        before = _read_active_lists(unit, carrier.index)
-    shared, found = before, None
+        previous_lists = _read_active_lists(unit, carrier.index)
+    used_lists, fresh_lists = previous_lists, None
     settlement = EMPTY_SETTLEMENT
-    if carrier.run.stage == Stage.DERIVING:
+    if carrier.run.stage == RunStage.DERIVING:
         derived = carrier.compute(lambda unit: _derive_for_run(unit, carrier))
-        shared, found = derived.shared, derived.fresh_shared
+        used_lists, fresh_lists = derived.shared, derived.fresh_shared
         _write_and_activate(carrier, derived)
-        carrier.run = replace(carrier.run, stage=Stage.RELEASING.value)
+        carrier.run = replace(carrier.run, stage=RunStage.RELEASING.value)
     carrier.pace.may_stop = False
-    if carrier.run.stage == Stage.RELEASING:
+    if carrier.run.stage == RunStage.RELEASING:
         if carrier.run.kind == RunKind.ROLLBACK:
             release_holds(carrier)
         settlement = publish_changes(carrier)
         with carrier.pace.turn() as unit:
-            unit.runs.note(carrier.run.id, stage=Stage.CLEARING.value)
+            unit.runs.note(carrier.run.id, stage=RunStage.CLEARING.value)
     drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
         _mark_done(unit, carrier.run)
         run = require_run(unit, carrier.run.id)
-    return RunResult(run, settlement, shared, found, before)
+    return RunResult(run, settlement, used_lists, fresh_lists, previous_lists)
 
 
 def _read_active_lists(unit: ReadUnit, index: Index) -> SharedValues:
@@ -257,15 +259,15 @@ def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
     """What follows from a snapshot under the run's model and lists."""
     index, matcher = carrier.index, carrier.matcher
     active = unit.configs.active()
-    keeps = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
-    shared = _read_active_lists(unit, index) if keeps else None
+    keeps_lists = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
+    shared = _read_active_lists(unit, index) if keeps_lists else None
     digest = carrier.run.detail.get("digest")
-    known = None if digest is None else unit.configs.by_digest(digest)
-    if known is not None:
-        shared = index.shared_values_of(unit, known)
-    stated = carrier.run.detail.get("lists")
-    if stated is not None:
-        shared = SharedValues.from_text(str(stated))
+    config_id = None if digest is None else unit.configs.by_digest(digest)
+    if config_id is not None:
+        shared = index.shared_values_of(unit, config_id)
+    lists_text = carrier.run.detail.get("lists")
+    if lists_text is not None:
+        shared = SharedValues.from_text(str(lists_text))
     floor = matcher.model.thresholds.stored_from
     return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
 
@@ -274,21 +276,21 @@ def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
     with carrier.pace.turn() as unit:
         config_id = require_config(unit, carrier.matcher, derived.shared)
         active = unit.configs.active()
-        beside = active is None or active.id != config_id
+        is_other_configuration = active is None or active.id != config_id
         unit.runs.note(carrier.run.id, config_id=config_id)
     sync_derived(carrier, config_id, DerivedByRecord(derived))
-    if beside:
+    if is_other_configuration:
         catch_up(carrier, config_id, derived.shared)
     hold_unapproved(carrier, config_id)
-    if beside:
+    if is_other_configuration:
         catch_up(carrier, config_id, derived.shared)
     carrier.progress(ACTIVATING, 0, 1)
     activate_configuration(carrier, config_id, derived.shared)
     carrier.progress(ACTIVATING, 1, 1)
 
 
-def _mark_done(unit: WriteUnit, run: Run) -> None:
-    unit.runs.note(run.id, stage=Stage.DONE.value, ended_commit=unit.commit_no, worker="")
+def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
+    unit.runs.note(run.id, stage=RunStage.DONE.value, ended_commit=unit.commit_no, worker="")
     if run.proposal_id is None:
         return
     if run.kind == RunKind.PROPOSAL:
@@ -303,21 +305,21 @@ def _abandon(carrier: RunContext) -> None:
     """Drop what was derived beside, and end what was held for a proposal that is open again."""
     run, index = carrier.run, carrier.index
     with index.database.read(carrier.viewer) as unit:
-        held = [
-            one
-            for one in unit.proposals.holds()
-            if one.detail.get("proposal") == run.proposal_id and one.commit_no >= run.began_commit
+        holds = [
+            hold
+            for hold in unit.proposals.holds()
+            if hold.detail.get("proposal") == run.proposal_id and hold.commit_no >= run.began_commit
         ]
-    for part in carrier.pace.parts(held if run.kind == RunKind.PROPOSAL else []):
+    for part in carrier.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
         with part.turn() as unit:
-            still = unit.proposals.open_among([one.id for one in part.items])
-            touched = {record for one in still for record in end_hold(unit, one, "released")}
+            open_ids = unit.proposals.open_among([hold.id for hold in part.items])
+            touched = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
             if touched:
                 resettle(unit, index, touched, "hold released")
     drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
-        unit.runs.note(run.id, stage=Stage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
+        unit.runs.note(run.id, stage=RunStage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
         if run.proposal_id is not None:
-            back = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED
-            unit.proposals.set_status(run.proposal_id, back)
+            status = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED
+            unit.proposals.set_status(run.proposal_id, status)

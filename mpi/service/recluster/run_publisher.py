@@ -31,7 +31,7 @@ from mpi.service.resolution.settlement import (
     publish,
     settle,
 )
-from mpi.storage.repositories.derived.proposals import Item
+from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.derived.runs import RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -53,7 +53,7 @@ class ReviewedItems:
         """Whether all that a part changes was read and approved."""
         return all(item.fingerprint in self.approved for item in list_items(part))
 
-    def get_numbers(self, items: Sequence[Item]) -> list[int]:
+    def get_numbers(self, items: Sequence[ProposalItem]) -> list[int]:
         """The proposal's own numbers of those of the items that it has."""
         return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
 
@@ -64,10 +64,12 @@ def settle_index(
     """What settling everything would change, from what is stored under a configuration of this model."""
     scope = load_whole_index(unit, unit.derived.all_edges(config_id))
 
-    def features(wanted: Collection[int]) -> Mapping[int, Features]:
-        return load_features(unit, config_id, wanted)
+    def read_features(records: Collection[int]) -> Mapping[int, Features]:
+        return load_features(unit, config_id, records)
 
-    return settle(unit, scope, features, index.matcher.scorer, index.matcher.model.thresholds, day, choice)
+    return settle(
+        unit, scope, read_features, index.matcher.scorer, index.matcher.model.thresholds, day, choice
+    )
 
 
 def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | None:
@@ -77,24 +79,29 @@ def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | 
         return None
     numbers = unit.proposals.numbers_by_fingerprint(run.proposal_id)
     approved = run.detail["approved"]
-    wanted = None if approved is None else set(approved)
-    return ReviewedItems(numbers, frozenset(f for f, no in numbers.items() if wanted is None or no in wanted))
+    approved_numbers = None if approved is None else set(approved)
+    return ReviewedItems(
+        numbers,
+        frozenset(f for f, no in numbers.items() if approved_numbers is None or no in approved_numbers),
+    )
 
 
 def hold_unapproved(carrier: RunContext, config_id: int) -> None:
     """Hold what is not to happen while the old configuration is in force, where a hold changes nothing."""
     for _ in range(HOLD_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
-            read = read_reviewed_items(unit, carrier)
-        if read is None:
+            reviewed = read_reviewed_items(unit, carrier)
+        if reviewed is None:
             return
         carrier.progress(HOLDING, 0, 1)
-        held = carrier.compute(partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=read))
-        if not held:
+        held_items = carrier.compute(
+            partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=reviewed)
+        )
+        if not held_items:
             return
-        for part in carrier.pace.parts(held):
+        for part in carrier.pace.parts(held_items):
             with part.turn() as unit:
-                _hold_items(unit, carrier, part.items, read)
+                _hold_items(unit, carrier, part.items, reviewed)
 
 
 def _find_items_to_hold(
@@ -102,72 +109,81 @@ def _find_items_to_hold(
 ) -> "list[HeldItem]":
     """What a proposal's run would change, and nobody approved, or a freeze window holds."""
     items = list_items(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
-    unread = [(item, None) for item in items if item.fingerprint not in read.approved]
-    return [*unread, *_find_frozen_items(unit, [item for item in items if item.fingerprint in read.approved])]
+    unapproved = [(item, None) for item in items if item.fingerprint not in read.approved]
+    return [
+        *unapproved,
+        *_find_frozen_items(unit, [item for item in items if item.fingerprint in read.approved]),
+    ]
 
 
-def _find_frozen_items(unit: ReadUnit, items: Sequence[Item]) -> list[tuple[Item, tuple[str, set[int]]]]:
+def _find_frozen_items(
+    unit: ReadUnit, items: Sequence[ProposalItem]
+) -> list[tuple[ProposalItem, tuple[str, set[int]]]]:
     """The items that a freeze window holds: until when, and the sources whose windows they heed."""
     today = clock.today()
     if not unit.freezes.all():
         return []
-    found = []
+    frozen = []
     for item in items:
         sources = {record.source_id for record in unit.records.get(_collect_records(item)).values()}
         until = find_first_free_day(unit, sources, today)
         if until > today:
-            found.append((item, (until, sources)))
-    return found
+            frozen.append((item, (until, sources)))
+    return frozen
 
 
-HeldItem = tuple[Item, tuple[str, set[int]] | None]
+HeldItem = tuple[ProposalItem, tuple[str, set[int]] | None]
 """An item, and the window that holds it; None for one that was not approved."""
 
 
-def _hold_items(unit: WriteUnit, carrier: RunContext, held: Sequence[HeldItem], read: ReviewedItems) -> None:
-    records = {record for item, _ in held for record in _collect_records(item)}
+def _hold_items(
+    unit: WriteUnit, carrier: RunContext, held_items: Sequence[HeldItem], reviewed: ReviewedItems
+) -> None:
+    records = {record for item, _ in held_items for record in _collect_records(item)}
     current = unit.persons.current(records)
-    for item, window in held:
+    for item, window in held_items:
         # What is published of it has changed since it was looked at: it is looked at again.
         if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
             continue
         until, sources = window or (None, set())
         add_hold(unit, carrier.run.proposal_id, item, until, sources)
-        known = item.fingerprint in read.numbers
-        unit.runs.count(carrier.run.id, held=int(known), changed=int(not known))
-        unit.proposals.set_items(carrier.run.proposal_id or 0, read.get_numbers([item]), "held")
+        is_reviewed = item.fingerprint in reviewed.numbers
+        unit.runs.count(carrier.run.id, held=int(is_reviewed), changed=int(not is_reviewed))
+        unit.proposals.set_items(carrier.run.proposal_id or 0, reviewed.get_numbers([item]), "held")
 
 
-def _collect_records(item: Item) -> set[int]:
+def _collect_records(item: ProposalItem) -> set[int]:
     return {record for _, group in item.detail["before"] for record in group}
 
 
 def publish_changes(carrier: RunContext) -> Settlement:
     """Publish, item by item, what the configuration in force changes; returns what that was at first."""
-    first: Settlement | None = None
+    first_settlement: Settlement | None = None
     for _ in range(PUBLISH_ROUNDS):
         forget_changes(carrier)
-        read, settlement = carrier.compute(partial(_find_items_to_publish, carrier=carrier))
-        first = first or settlement
-        work = list(split_settlement(settlement))
+        reviewed, settlement = carrier.compute(partial(_find_items_to_publish, carrier=carrier))
+        first_settlement = first_settlement or settlement
+        parts = list(split_settlement(settlement))
         del settlement
-        if not work:
+        if not parts:
             break
-        unread = [part for part in work if read is not None and not read.covers(part)]
-        known = [part for part in work if read is None or read.covers(part)] if unread else work
-        done = 0
-        for some in carrier.pace.parts(known):
-            with some.turn() as unit:
-                _publish_parts(unit, carrier, some.items, read)
-            done += len(some.items)
-            carrier.progress(RELEASING, done, len(work))
-        for some in carrier.pace.parts(unread):
-            with some.turn() as unit:
-                touched = {record for part in some.items for record in part.records}
-                _settle_and_publish(unit, carrier, touched, read)
-            done += len(some.items)
-            carrier.progress(RELEASING, done, len(work))
-    return first or EMPTY_SETTLEMENT
+        unapproved = [part for part in parts if reviewed is not None and not reviewed.covers(part)]
+        approved = (
+            [part for part in parts if reviewed is None or reviewed.covers(part)] if unapproved else parts
+        )
+        done_count = 0
+        for batch in carrier.pace.parts(approved):
+            with batch.turn() as unit:
+                _publish_parts(unit, carrier, batch.items, reviewed)
+            done_count += len(batch.items)
+            carrier.progress(RELEASING, done_count, len(parts))
+        for batch in carrier.pace.parts(unapproved):
+            with batch.turn() as unit:
+                touched = {record for part in batch.items for record in part.records}
+                _settle_and_publish(unit, carrier, touched, reviewed)
+            done_count += len(batch.items)
+            carrier.progress(RELEASING, done_count, len(parts))
+    return first_settlement or EMPTY_SETTLEMENT
 
 
 def _find_items_to_publish(unit: ReadUnit, carrier: RunContext) -> tuple[ReviewedItems | None, Settlement]:
@@ -181,45 +197,47 @@ def forget_changes(carrier: RunContext) -> None:
     """Forget what changed beside the run: a snapshot that is taken after this has it."""
     while True:
         with carrier.index.database.read(carrier.viewer) as unit:
-            rest = unit.runs.changed(carrier.run.id, FORGET_PAGE)
-        if not rest:
+            changed = unit.runs.changed(carrier.run.id, FORGET_PAGE)
+        if not changed:
             return
         with carrier.pace.turn() as unit:
-            unit.runs.forget(carrier.run.id, rest)
+            unit.runs.forget(carrier.run.id, changed)
 
 
 def _publish_parts(
-    unit: WriteUnit, carrier: RunContext, parts: Sequence[Settlement], read: ReviewedItems | None
+    unit: WriteUnit, carrier: RunContext, parts: Sequence[Settlement], reviewed: ReviewedItems | None
 ) -> None:
     """Publish parts as they were settled, but for those of which anything has changed since."""
     run = carrier.run
     changed = unit.runs.changed_among(run.id, {record for part in parts for record in part.concerned})
-    sound = combine_settlements(part for part in parts if not changed or not part.concerned & changed)
-    if read is not None:
-        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(list_items(sound)), "applied")
-    moved = publish(unit, sound, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True)
-    unit.runs.count(run.id, moved=moved)
+    unchanged = combine_settlements(part for part in parts if not changed or not part.concerned & changed)
+    if reviewed is not None:
+        unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(list_items(unchanged)), "applied")
+    moved_count = publish(
+        unit, unchanged, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True
+    )
+    unit.runs.count(run.id, moved=moved_count)
 
 
 def _settle_and_publish(
-    unit: WriteUnit, carrier: RunContext, touched: Collection[int], read: ReviewedItems | None
+    unit: WriteUnit, carrier: RunContext, touched: Collection[int], reviewed: ReviewedItems | None
 ) -> None:
     run, index, choice = carrier.run, carrier.index, _choose_ids(carrier)
     settlement = plan_settlement(unit, index, touched, choice, run.on_date)
-    if read is not None:
+    if reviewed is not None:
         items = list_items(settlement)
-        unread = [item for item in items if item.fingerprint not in read.approved]
-        for item in unread:
+        unapproved = [item for item in items if item.fingerprint not in reviewed.approved]
+        for item in unapproved:
             add_hold(unit, run.proposal_id, item)
-            known = item.fingerprint in read.numbers
-            unit.runs.count(run.id, held=int(known), changed=int(not known))
-        carried_out = [item for item in items if item.fingerprint in read.approved]
-        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(carried_out), "applied")
-        unit.proposals.set_items(run.proposal_id or 0, read.get_numbers(unread), "held")
-        if unread:
+            is_reviewed = item.fingerprint in reviewed.numbers
+            unit.runs.count(run.id, held=int(is_reviewed), changed=int(not is_reviewed))
+        approved = [item for item in items if item.fingerprint in reviewed.approved]
+        unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(approved), "applied")
+        unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(unapproved), "held")
+        if unapproved:
             settlement = plan_settlement(unit, index, touched, choice, run.on_date)
-    moved = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
-    unit.runs.count(run.id, moved=moved)
+    moved_count = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
+    unit.runs.count(run.id, moved=moved_count)
 
 
 def get_cause(carrier: RunContext) -> str:
@@ -237,10 +255,22 @@ def release_holds(carrier: RunContext) -> None:
     """End what the proposal held that is rolled back; its records are settled at once."""
     run = carrier.run
     with carrier.index.database.read(carrier.viewer) as unit:
-        waiting = [one for one in unit.proposals.holds() if one.detail.get("proposal") == run.proposal_id]
-    for part in carrier.pace.parts(waiting):
+        holds = [
+            hold_row
+            for hold_row in unit.proposals.holds()
+            if hold_row.detail.get("proposal") == run.proposal_id
+        ]
+    for part in carrier.pace.parts(holds):
         with part.turn() as unit:
-            still = {one.id for one in unit.proposals.open_among([one.id for one in part.items])}
-            touched = {r for one in part.items if one.id in still for r in end_hold(unit, one, "released")}
+            open_ids = {
+                hold_row.id
+                for hold_row in unit.proposals.open_among([hold_row.id for hold_row in part.items])
+            }
+            touched = {
+                record
+                for hold_row in part.items
+                if hold_row.id in open_ids
+                for record in end_hold(unit, hold_row, "released")
+            }
             if touched:
                 _settle_and_publish(unit, carrier, touched, None)

@@ -14,7 +14,7 @@ from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import Pace
 from mpi.service.processes.worker_liveness import is_at_work, worker_name
 from mpi.service.processes.yielding import giving_way
-from mpi.storage.repositories.derived.runs import OPEN, Run, Stage
+from mpi.storage.repositories.derived.runs import OPEN_STAGES, ReclusterRun, RunStage
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 COMMIT_KIND = "recluster"
@@ -74,7 +74,7 @@ class RunContext:
 
     index: Index
     viewer: Viewer
-    run: Run
+    run: ReclusterRun
     worker: str
     progress: Progress = silent
     engine: BatchEngine = DUCKDB
@@ -95,7 +95,7 @@ class RunContext:
         Raises:
             ConflictError: another has taken it over.
         """
-        if not unit.runs.beat(self.run.id, self.worker, clock.iso(clock.now())):
+        if not unit.runs.beat(self.run.id, self.worker, clock.format_timestamp(clock.now())):
             raise ConflictError(f"run {self.run.id} is carried out by another process")
         self._last_heartbeat = time.monotonic()
 
@@ -115,47 +115,51 @@ class RunContext:
             ConflictError: another has taken the run over.
         """
 
-        def read() -> Result:
+        def compute_in_snapshot() -> Result:
             with self.index.database.read(self.viewer) as unit:
                 return compute(unit)
 
-        return giving_way(read, self.keep_alive, HEARTBEAT_S)
+        return giving_way(compute_in_snapshot, self.keep_alive, HEARTBEAT_S)
 
 
-def is_alive(run: Run) -> bool:
+def is_alive(run: ReclusterRun) -> bool:
     """Whether a process carries the run out, as far as can be told from here."""
-    return run.stage in OPEN and is_at_work(run.worker, run.beat)
+    return run.stage in OPEN_STAGES and is_at_work(run.worker, run.beat)
 
 
-def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: Run) -> Run:
+def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterRun) -> ReclusterRun:
     """Begin a run in the caller's transaction; ``run`` says what is asked.
 
     Raises:
         ConflictError: another is open.
     """
-    other = unit.runs.open()
-    if other is not None:
-        raise ConflictError(_describe_open_run(other))
-    begun = replace(
+    open_run = unit.runs.open()
+    if open_run is not None:
+        raise ConflictError(_describe_open_run(open_run))
+    started_run = replace(
         run,
         id=unit.counters.take("recluster_run"),
-        stage=Stage.DERIVING.value,
+        stage=RunStage.DERIVING.value,
         model=matcher.model.ref,
         client=viewer.client,
         began_commit=unit.commit_no,
         worker=worker_name(),
-        beat=clock.iso(clock.now()),
+        beat=clock.format_timestamp(clock.now()),
     )
-    unit.runs.add(begun)
-    return begun
+    unit.runs.add(started_run)
+    return started_run
 
 
-def new_run_request(kind: str, on_date: str, proposal_id: int | None = None, **detail: object) -> Run:
+def new_run_request(
+    kind: str, on_date: str, proposal_id: int | None = None, **detail: object
+) -> ReclusterRun:
     """What a run is to carry out; the rest is filled in when it is begun."""
-    return Run(0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail))
+    return ReclusterRun(
+        0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail)
+    )
 
 
-def take_over_run(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) -> Run:
+def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None = None) -> ReclusterRun:
     """Carry on, in this process, what another left.
 
     Args:
@@ -169,11 +173,11 @@ def take_over_run(unit: WriteUnit, run: Run, engine: BatchEngine | None = None) 
     if is_alive(run):
         raise ConflictError(_describe_open_run(run))
     detail = dict(run.detail)
-    if engine is not None and run.stage == Stage.DERIVING:
+    if engine is not None and run.stage == RunStage.DERIVING:
         detail[ENGINE_KEY] = engine.name
-    taken = replace(run, worker=worker_name(), beat=clock.iso(clock.now()), detail=detail)
-    unit.runs.note(run.id, worker=taken.worker, beat=taken.beat, detail=detail)
-    return taken
+    own_run = replace(run, worker=worker_name(), beat=clock.format_timestamp(clock.now()), detail=detail)
+    unit.runs.note(run.id, worker=own_run.worker, beat=own_run.beat, detail=detail)
+    return own_run
 
 
 def detach_worker(carrier: RunContext) -> None:
@@ -183,32 +187,32 @@ def detach_worker(carrier: RunContext) -> None:
             unit.runs.note(carrier.run.id, worker="")
 
 
-def require_run(unit: ReadUnit, number: int) -> Run:
+def require_run(unit: ReadUnit, number: int) -> ReclusterRun:
     """A run by its number.
 
     Raises:
         NotFoundError: there is none.
     """
-    found = unit.runs.get(number)
-    if found is None:
+    run = unit.runs.get(number)
+    if run is None:
         raise NotFoundError(f"there is no run {number}")
-    return found
+    return run
 
 
-def view_run(unit: ReadUnit, run: Run) -> RunView:
+def view_run(unit: ReadUnit, run: ReclusterRun) -> RunView:
     """The run as it is read."""
-    at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
+    began_at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
     return RunView(
-        run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, at, run.moved, run.held,
+        run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, began_at, run.moved, run.held,
         run.changed, is_alive(run), get_engine_name(run),
     )  # fmt: skip
 
 
-def get_engine_name(run: Run) -> str:
+def get_engine_name(run: ReclusterRun) -> str:
     """What finds and scores the pairs of a run, by its name; DuckDB where an older version began it."""
     return str(run.detail.get(ENGINE_KEY, DUCKDB.name))
 
 
-def _describe_open_run(run: Run) -> str:
+def _describe_open_run(run: ReclusterRun) -> str:
     state = "is under way" if is_alive(run) else "was interrupted: resume or abandon it first"
     return f"re-cluster run {run.id} ({run.stage}) {state}"

@@ -53,14 +53,14 @@ class Simulation:
 
 
 def simulate_thresholds(
-    index: Index, viewer: Viewer, bits: TrialThresholds, progress: Progress = silent
+    index: Index, viewer: Viewer, trial: TrialThresholds, progress: Progress = silent
 ) -> Simulation:
     """Think the whole index through with other thresholds of the model in force.
 
     Args:
         index: the open index.
         viewer: who asks.
-        bits: the thresholds to try.
+        trial: the thresholds to try.
         progress: told of long steps.
 
     Raises:
@@ -69,23 +69,23 @@ def simulate_thresholds(
     """
     require_whole_index(viewer)
     model = index.matcher.model
-    given = {name: value for name in bits.__slots__ if (value := getattr(bits, name)) is not None}
+    changed_values = {name: value for name in trial.__slots__ if (value := getattr(trial, name)) is not None}
     try:
-        tried = replace(model.thresholds, **given)
-        matcher = replace(index.matcher, model=replace(model, thresholds=tried))
+        thresholds = replace(model.thresholds, **changed_values)
+        matcher = replace(index.matcher, model=replace(model, thresholds=thresholds))
     except ValueError as error:
         raise InputError(str(error)) from None
-    if not model.cautions.fit(tried):
+    if not model.cautions.fit(thresholds):
         raise InputError(
             f"the model holds pairs in doubt at {model.cautions.bits} bits, which must be for review: "
             "try a review threshold of at most that, and a link threshold above it"
         )
     plan = recluster(index, viewer, matcher, apply=False, progress=progress)
     return Simulation(
-        tried.link,
-        tried.review,
-        tried.margin,
-        tried.cohesion,
+        thresholds.link,
+        thresholds.review,
+        thresholds.margin,
+        thresholds.cohesion,
         plan.persons,
         plan.merge,
         plan.split,

@@ -15,8 +15,8 @@ from mpi.service.indexing.reindex import KNOWN_AT_MOST
 from mpi.service.indexing.scalar_scoring import weighed
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import features_from_bytes
-from mpi.storage.key_index.candidates import Found
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.candidates import CandidateRows
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 LARGEST_AVERAGE_BLOCK = 20
@@ -51,7 +51,7 @@ class CandidateQuery:
     @property
     def limit(self) -> int:
         """Pairs of a key and a record that shares it, beyond which it is searched for once it is written."""
-        return LARGEST_AVERAGE_BLOCK * (len(self.packed.keys) // AS_STORED.itemsize)
+        return LARGEST_AVERAGE_BLOCK * (len(self.packed.keys) // STORED_DTYPE.itemsize)
 
     def is_current(self, unit: ReadUnit, index: Index) -> bool:
         """Whether the configuration and the groups are those in force."""
@@ -70,40 +70,40 @@ class ScoredCandidates(NamedTuple):
     features: dict[int, Features]
 
 
-def build_query(index: Index, source_code: str, said: Statement) -> CandidateQuery | None:
+def build_query(index: Index, source_code: str, prepared: Statement) -> CandidateQuery | None:
     """A record whose pairs are looked for before it is written; None where too little is known for that.
 
     Args:
         index: the open index.
         source_code: the record's source.
-        said: what is said of it, made comparable.
+        prepared: what is said of it, made comparable.
     """
-    source, made = index.caches.sources.get(source_code), said.made
+    source, packed = index.caches.sources.get(source_code), prepared.made
     # Copied at one go: another thread may add to what is known.
     config_id, sources = index.last_config_id, list(index.caches.sources.values())
-    if source is None or made is None or source.paused or not config_id:
+    if source is None or packed is None or source.paused or not config_id:
         return None
-    groups = tuple(sorted({one.group_id for one in sources}))
-    return CandidateQuery(said, made, source.id, config_id, groups)
+    groups = tuple(sorted({known_source.group_id for known_source in sources}))
+    return CandidateQuery(prepared, packed, source.id, config_id, groups)
 
 
-def request_candidates(unit: ReadUnit, wanted: CandidateQuery) -> Callable[[], Found]:
+def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], CandidateRows]:
     """Ask for a record's candidates; what is returned reads the answer, once.
 
     On PostgreSQL it is sent ahead, and answered with whatever is waited for next. Which runs there are is
     asked before what may be merged from them meanwhile, where each statement is of a moment of its own.
     """
-    config_id, groups, keys, most = wanted.config_id, wanted.groups, wanted.keys, wanted.limit
+    config_id, groups, keys, limit = query.config_id, query.groups, query.keys, query.limit
     if not unit.candidates.are_asked_for:
-        return lambda: Found(unit.keys.sharing(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
+        return lambda: CandidateRows(unit.keys.sharing(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
     unit.keys.recent.ask()
-    read = unit.candidates.ask(config_id, groups, keys, most + 1)
+    read_unsearched = unit.candidates.ask(config_id, groups, keys, limit + 1)
 
-    return lambda: read(unit.keys.recent.sharing(config_id, groups, keys))
+    return lambda: read_unsearched(unit.keys.recent.sharing(config_id, groups, keys))
 
 
 def score_candidates(
-    unit: ReadUnit, index: Index, wanted: CandidateQuery, found: Found, mine: int | None
+    unit: ReadUnit, index: Index, query: CandidateQuery, found: CandidateRows, own_id: int | None
 ) -> ScoredCandidates | None:
     """Those of a record's candidates that pair with it; None where they have to be searched for otherwise.
 
@@ -112,32 +112,32 @@ def score_candidates(
     Args:
         unit: any of the index.
         index: the model.
-        wanted: the record.
+        query: the record.
         found: its candidates.
-        mine: the record's number, which is not its candidate; None of one that is new.
+        own_id: the record's number, which is not its candidate; None of one that is new.
     """
-    if len(found.sharing) > wanted.limit or _has_large_block(index, found.sharing):
+    if len(found.sharing) > query.limit or _has_large_block(index, found.sharing):
         return None
-    others = {record for _, record in found.sharing} - {mine}
-    known = _read_features(unit, wanted.config_id, others, found.payloads)
-    return score_records(index, wanted.packed, known)
+    candidates = {record for _, record in found.sharing} - {own_id}
+    features = _read_features(unit, query.config_id, candidates, found.payloads)
+    return score_records(index, query.packed, features)
 
 
-def score_records(index: Index, made: Packed, known: Mapping[int, Features]) -> ScoredCandidates:
+def score_records(index: Index, packed: Packed, features: Mapping[int, Features]) -> ScoredCandidates:
     """Those of some records that pair with one."""
-    if not known:
+    if not features:
         return ScoredCandidates({}, {})
-    pairs = [(_SELF, other) for other in known]
-    edges = weighed(index.matcher, {**known, _SELF: unpacked(made)}, pairs)
-    bits = {other: weight for (_, other), weight in edges.items()}
+    pairs = [(_SELF, candidate) for candidate in features]
+    edges = weighed(index.matcher, {**features, _SELF: unpacked(packed)}, pairs)
+    bits = {candidate: weight for (_, candidate), weight in edges.items()}
     return ScoredCandidates(
-        bits, {other: known[other] for other in bits} if len(bits) <= KNOWN_AT_MOST else {}
+        bits, {candidate: features[candidate] for candidate in bits} if len(bits) <= KNOWN_AT_MOST else {}
     )
 
 
-def keys_from_bytes(keys: bytes) -> list[int]:
+def keys_from_bytes(stored: bytes) -> list[int]:
     """Blocking keys as they are stored, as numbers."""
-    each: list[int] = np.frombuffer(keys, AS_STORED).tolist()
+    each: list[int] = np.frombuffer(stored, STORED_DTYPE).tolist()
     return each
 
 
@@ -145,9 +145,9 @@ def _read_features(
     unit: ReadUnit, config_id: int, records: Collection[int], payloads: Mapping[int, bytes]
 ) -> dict[int, Features]:
     """Features of records, those that are not at hand read from the store."""
-    known = {record: features_from_bytes(payloads[record]) for record in records if record in payloads}
-    rest = [record for record in records if record not in known]
-    return known | load_features(unit, config_id, rest) if rest else known
+    features = {record: features_from_bytes(payloads[record]) for record in records if record in payloads}
+    missing = [record for record in records if record not in features]
+    return features | load_features(unit, config_id, missing) if missing else features
 
 
 def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from mpi.domain.errors import ModelMovedError, MpiError
-from mpi.domain.viewer import Action, Viewer, operator, permit
+from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Changed
 from mpi.service.resolution.resolve import resolve
@@ -39,20 +39,20 @@ def finish_deferred_searches(
     Raises:
         AccessDenied: the viewer may not re-cluster.
     """
-    permit(viewer, Action.RECLUSTER)
-    done = 0
+    require_permission(viewer, Action.RECLUSTER)
+    finished_count = 0
     while True:
         with index.database.read(viewer) as unit:
             waiting = unit.blocks.waiting(PAGE_RECORDS)
         if not waiting:
-            return done
+            return finished_count
         for record in waiting:
             if is_stopping():
-                return done
+                return finished_count
             with index.database.write(viewer, "pending") as unit:
                 if unit.blocks.take(record):
                     _search_and_resolve(unit, index, record)
-                    done += 1
+                    finished_count += 1
 
 
 def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
@@ -61,9 +61,11 @@ def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
         return
     codes = {source.id: source.code for source in unit.sources.all()}
     for source_id, payload in unit.records.payloads([record]).values():
-        said = from_payload(payload)
-        features = index.features_of(said, codes[source_id], index.shared_values(unit))
-        resolve(unit, index, {record: Changed(stored.group_id, features, said.merged_into)}, (), "upsert")
+        canonical = from_payload(payload)
+        features = index.features_of(canonical, codes[source_id], index.shared_values(unit))
+        resolve(
+            unit, index, {record: Changed(stored.group_id, features, canonical.merged_into)}, (), "upsert"
+        )
 
 
 class DeferredSearchWorker:
@@ -90,8 +92,8 @@ class DeferredSearchWorker:
     def _work(self) -> None:
         while not self._stop_requested.wait(POLL_INTERVAL_S):
             try:
-                finish_deferred_searches(self._index(), operator("worker"), self._stop_requested.is_set)
+                finish_deferred_searches(self._index(), make_operator("worker"), self._stop_requested.is_set)
             except ModelMovedError:
                 continue  # whoever answers next follows the index to it
-            except MpiError as fault:
-                _log.warning("a request that waits could not be finished: %s", fault.code)
+            except MpiError as error:
+                _log.warning("a request that waits could not be finished: %s", error.code)

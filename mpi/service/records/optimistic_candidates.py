@@ -24,7 +24,7 @@ from mpi.service.records.candidates import (
 )
 from mpi.service.statements.intake import Verdict, judge
 from mpi.service.statements.statement import Statement
-from mpi.storage.key_index.candidates import Found
+from mpi.storage.key_index.candidates import CandidateRows
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 LARGEST_CHANGE_COUNT = 100
@@ -59,23 +59,30 @@ class OptimisticPairs:
             unit: the record's transaction, before anything is written.
             index: the model.
         """
-        wanted = self.query
-        if not wanted.is_current(unit, index):
+        query = self.query
+        if not query.is_current(unit, index):
             return None
-        since = unit.keys.written_after(wanted.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
-        if len(since) > LARGEST_CHANGE_COUNT:
+        written_since = unit.keys.written_after(query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        if len(written_since) > LARGEST_CHANGE_COUNT:
             return None
-        having = unit.keys.having(wanted.config_id, self.bits)
-        standing = {other: bits for other, bits in self.bits.items() if other in having - since.keys()}
-        mine = set(wanted.keys)
+        indexed = unit.keys.having(query.config_id, self.bits)
+        unchanged_bits = {
+            candidate: bits
+            for candidate, bits in self.bits.items()
+            if candidate in indexed - written_since.keys()
+        }
+        own_keys = set(query.keys)
         sharing = [
-            other
-            for other, own in since.items()
-            if own.group_id in wanted.groups and not mine.isdisjoint(keys_from_bytes(own.keys))
+            candidate
+            for candidate, written_keys in written_since.items()
+            if written_keys.group_id in query.groups
+            and not own_keys.isdisjoint(keys_from_bytes(written_keys.keys))
         ]
-        found = score_records(index, wanted.packed, load_features(unit, wanted.config_id, sharing))
-        features = {other: self.features[other] for other in standing if other in self.features}
-        return replace(self, bits=standing | found.bits, features=features | found.features)
+        rescored = score_records(index, query.packed, load_features(unit, query.config_id, sharing))
+        features = {
+            candidate: self.features[candidate] for candidate in unchanged_bits if candidate in self.features
+        }
+        return replace(self, bits=unchanged_bits | rescored.bits, features=features | rescored.features)
 
     def get_pairs(self, record: int, changed: Mapping[int, Changed]) -> Paired:
         """The pairs of what a statement changed; none where more than the record did, or otherwise.
@@ -90,7 +97,7 @@ class OptimisticPairs:
 
 
 def find_optimistic_pairs(
-    index: Index, viewer: Viewer, source_code: str, said: Statement
+    index: Index, viewer: Viewer, source_code: str, prepared: Statement
 ) -> OptimisticPairs | None:
     """Find and score the pairs of a record before it is written; None where that is of no use.
 
@@ -98,46 +105,48 @@ def find_optimistic_pairs(
         index: the open index.
         viewer: who says it.
         source_code: its source.
-        said: what is said, made comparable.
+        prepared: what is said, made comparable.
     """
     if _is_pointless(index):
         return None
-    looked_for = build_query(index, source_code, said)
-    if looked_for is None:
+    query = build_query(index, source_code, prepared)
+    if query is None:
         return None
     with index.database.peek(viewer) as unit:
-        asked = _send_requests(unit, looked_for)
-        if not (index.database.is_postgresql and unit.keys.recent.runs(looked_for.config_id)):
-            return _score_requested(unit, index, looked_for, asked)
+        requests = _send_requests(unit, query)
+        if not (index.database.is_postgresql and unit.keys.recent.runs(query.config_id)):
+            return _score_requested(unit, index, query, requests)
     # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
     with index.database.read(viewer) as unit:
-        return _score_requested(unit, index, looked_for, _send_requests(unit, looked_for))
+        return _score_requested(unit, index, query, _send_requests(unit, query))
 
 
 class _SearchRequests(NamedTuple):
     """What was asked: each is read once."""
 
     read_last_commit: Callable[[], int]
-    read_candidates: Callable[[], Found]
+    read_candidates: Callable[[], CandidateRows]
 
 
-def _send_requests(unit: ReadUnit, wanted: CandidateQuery) -> _SearchRequests:
+def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
     """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
     read_last_commit = unit.ask_last_commit()
-    unit.records.ask_find(wanted.source_id, [wanted.statement.local_id])
-    return _SearchRequests(read_last_commit, request_candidates(unit, wanted))
+    unit.records.ask_find(query.source_id, [query.statement.local_id])
+    return _SearchRequests(read_last_commit, request_candidates(unit, query))
 
 
 def _score_requested(
-    unit: ReadUnit, index: Index, wanted: CandidateQuery, asked: _SearchRequests
+    unit: ReadUnit, index: Index, query: CandidateQuery, requests: _SearchRequests
 ) -> OptimisticPairs | None:
-    said = wanted.statement
-    existing = unit.records.find(wanted.source_id, [said.local_id]).get(said.local_id)
-    last_commit = asked.read_last_commit()
-    if judge(existing, said) not in (Verdict.CREATED, Verdict.UPDATED):
+    prepared = query.statement
+    existing = unit.records.find(query.source_id, [prepared.local_id]).get(prepared.local_id)
+    last_commit = requests.read_last_commit()
+    if judge(existing, prepared) not in (Verdict.CREATED, Verdict.UPDATED):
         return None
-    found = score_candidates(unit, index, wanted, asked.read_candidates(), existing.id if existing else None)
-    return None if found is None else OptimisticPairs(wanted, last_commit, found.bits, found.features)
+    scored = score_candidates(
+        unit, index, query, requests.read_candidates(), existing.id if existing else None
+    )
+    return None if scored is None else OptimisticPairs(query, last_commit, scored.bits, scored.features)
 
 
 def _is_pointless(index: Index) -> bool:

@@ -11,7 +11,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
 from mpi.service.records.candidates import CandidateQuery, build_query, request_candidates, score_candidates
 from mpi.service.statements.statement import Statement
-from mpi.storage.key_index.candidates import Found
+from mpi.storage.key_index.candidates import CandidateRows
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
@@ -25,7 +25,7 @@ class PipelinedSearch:
     """
 
     query: CandidateQuery
-    read_candidates: Callable[[], Found]
+    read_candidates: Callable[[], CandidateRows]
 
     def get_pairs(self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, Changed]) -> Paired:
         """The pairs of what a statement changed; none where they have to be looked for after all.
@@ -43,12 +43,12 @@ class PipelinedSearch:
             return NOT_PAIRED
         if not self.query.is_current(unit, index):
             return NOT_PAIRED
-        found = score_candidates(unit, index, self.query, self.read_candidates(), record)
-        return NOT_PAIRED if found is None else paired_with(record, found.bits, found.features)
+        scored = score_candidates(unit, index, self.query, self.read_candidates(), record)
+        return NOT_PAIRED if scored is None else paired_with(record, scored.bits, scored.features)
 
 
 def start_pipelined_search(
-    unit: WriteUnit, index: Index, source_code: str, said: Statement
+    unit: WriteUnit, index: Index, source_code: str, prepared: Statement
 ) -> PipelinedSearch | None:
     """Ask for a record's candidates; None where too little is known to ask, or nothing is gained by it.
 
@@ -58,13 +58,13 @@ def start_pipelined_search(
         unit: its transaction, which has written nothing of this record yet.
         index: the open index.
         source_code: its source.
-        said: what is said, made comparable.
+        prepared: what is said, made comparable.
     """
     if not (unit.candidates.are_asked_for and index.store.group_commit.are_alone):
         return None
-    wanted = build_query(index, source_code, said)
+    query = build_query(index, source_code, prepared)
     return (
-        PipelinedSearch(wanted, request_candidates(unit, wanted))
-        if wanted is not None and wanted.packed.keys
+        PipelinedSearch(query, request_candidates(unit, query))
+        if query is not None and query.packed.keys
         else None
     )

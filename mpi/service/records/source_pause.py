@@ -5,7 +5,7 @@ A withdrawal and a seal take effect at once: only what could link is held. What 
 
 from dataclasses import dataclass
 
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import visible
@@ -33,13 +33,13 @@ class PauseResult:
     moved: int = 0
 
 
-def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause") -> PauseResult:
+def pause(index: Index, viewer: Viewer, source_code: str | None, reason: str = "pause") -> PauseResult:
     """Hold what a source says from now on, or what all sources say.
 
     Args:
         index: the open index.
         viewer: who asks.
-        code: the source; None for all.
+        source_code: the source; None for all.
         reason: a code.
 
     Raises:
@@ -47,19 +47,19 @@ def pause(index: Index, viewer: Viewer, code: str | None, reason: str = "pause")
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
-    _require_permission(viewer, code)
-    code_of_reason = reason_code(reason)
+    _require_permission(viewer, source_code)
+    checked_reason = reason_code(reason)
     with index.database.write(viewer, "pause") as unit:
-        sources = _select_sources(unit, code)
+        sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=True)
-        add_step(unit, "pause", code_of_reason, {"sources": [source.id for source in sources]})
+        add_step(unit, "pause", checked_reason, {"sources": [source.id for source in sources]})
     return PauseResult(tuple(source.code for source in sources), paused=True)
 
 
 def resume(
     index: Index,
     viewer: Viewer,
-    code: str | None,
+    source_code: str | None,
     reason: str = "resume",
     progress: Progress = silent,
 ) -> PauseResult:
@@ -68,7 +68,7 @@ def resume(
     Args:
         index: the open index.
         viewer: who asks.
-        code: the source; None for all.
+        source_code: the source; None for all.
         reason: a code.
         progress: told of long steps.
 
@@ -77,36 +77,36 @@ def resume(
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
-    _require_permission(viewer, code)
-    code_of_reason = reason_code(reason)
+    _require_permission(viewer, source_code)
+    checked_reason = reason_code(reason)
     with index.database.write(viewer, "resume") as unit:
-        sources = _select_sources(unit, code)
+        sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
-        held = {record for source in sources for record in unit.records.release(source.id)}
-        restated = restate(unit, index, held)
-        claiming = unit.decisions.claiming([source.id for source in sources])
-        followed = restated.told | claiming
-        besides = (
-            ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
-        )
-        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, besides)
-        moved = 0
+        released = {record for source in sources for record in unit.records.release(source.id)}
+        restated = restate(unit, index, released)
+        claiming_decisions = unit.decisions.claiming([source.id for source in sources])
+        followed = restated.told | claiming_decisions
+        inputs = ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
+        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, inputs)
+        moved_count = 0
         if settled is not None:
             # Of other sources' records that move with them, a viewer may not even know how many.
-            seen = visible(unit, settled.records)
-            after = unit.persons.current(seen)
-            moved = sum(settled.current.get(record) != after.get(record) for record in seen)
-        add_step(unit, "resume", code_of_reason, {"sources": [source.id for source in sources]})
+            visible_records = visible(unit, settled.records)
+            persons_after = unit.persons.current(visible_records)
+            moved_count = sum(
+                settled.current.get(record) != persons_after.get(record) for record in visible_records
+            )
+        add_step(unit, "resume", checked_reason, {"sources": [source.id for source in sources]})
     return PauseResult(
-        tuple(source.code for source in sources), paused=False, resolved=len(held), moved=moved
+        tuple(source.code for source in sources), paused=False, resolved=len(released), moved=moved_count
     )
 
 
-def _require_permission(viewer: Viewer, code: str | None) -> None:
-    permit(viewer, Action.SOURCE_ADMIN, code)
+def _require_permission(viewer: Viewer, source_code: str | None) -> None:
+    require_permission(viewer, Action.SOURCE_ADMIN, source_code)
 
 
-def _select_sources(unit: ReadUnit, code: str | None) -> list[Source]:
-    if code is not None:
-        return [unit.sources.by_code(code)]
+def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
+    if source_code is not None:
+        return [unit.sources.by_code(source_code)]
     return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

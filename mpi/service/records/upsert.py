@@ -11,7 +11,7 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.block_limits import BlockTooLargeError, note_large
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.core.disclosure import disclose
@@ -117,20 +117,28 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
         NotFoundError: no such source.
         AccessDenied: the viewer may not write this source.
     """
-    permit(viewer, Action.RECORD_WRITE, source_code)
-    sent, asserted = extract_assertions(sent)
-    came = receive(sent, index.keyed_hash, clock.now())
-    said = statement(came.record, came.issues, made=made_beforehand(index, came.record, source_code))
-    found = find_optimistic_pairs(index, viewer, source_code, said)
-    step = _PreparedUpsert(
-        index, source_code, came, sent.get("as_of") not in (None, ""), said, asserted, found
+    require_permission(viewer, Action.RECORD_WRITE, source_code)
+    sent, assertions = extract_assertions(sent)
+    received = receive(sent, index.keyed_hash, clock.now())
+    prepared = statement(
+        received.record, received.issues, made=made_beforehand(index, received.record, source_code)
+    )
+    optimistic_pairs = find_optimistic_pairs(index, viewer, source_code, prepared)
+    prepared_upsert = _PreparedUpsert(
+        index,
+        source_code,
+        received,
+        sent.get("as_of") not in (None, ""),
+        prepared,
+        assertions,
+        optimistic_pairs,
     )
     try:
-        return index.store.group_commit.write(index.database, viewer, "upsert", step.execute)
-    except BlockTooLargeError as blocks:
+        return index.store.group_commit.write(index.database, viewer, "upsert", prepared_upsert.execute)
+    except BlockTooLargeError as error:
         # Nothing was kept. Once more, with the search left to the worker.
-        waiting = replace(step, large_blocks=blocks)
-        return index.store.group_commit.write(index.database, viewer, "upsert", waiting.execute)
+        deferred_upsert = replace(prepared_upsert, large_blocks=error)
+        return index.store.group_commit.write(index.database, viewer, "upsert", deferred_upsert.execute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,47 +168,58 @@ class _PreparedUpsert:
     def execute(self, unit: WriteUnit) -> UpsertResult | Later[UpsertResult]:
         """Take it in one transaction, which it may share."""
         index, large, local_id = self.index, self.large_blocks, self.received.record.local_id
-        if (kept := kept_answer(unit, index)) is not None:
-            return _result_from(kept)
-        source, existing, sought = self._read_stored(unit)
-        pairs = None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
-        said = self._date_statement(existing.get(local_id))
-        taken = take(unit, index, source, [said], existing)
-        record_id, verdict = taken.record_ids[local_id], taken.verdicts[local_id]
-        before = unit.persons.current([record_id]).get(record_id) if existing else None
-        changed, touched = taken.changed, set(taken.doubted)
+        if (stored_answer := kept_answer(unit, index)) is not None:
+            return _result_from(stored_answer)
+        source, existing, pipelined_search = self._read_stored(unit)
+        refreshed_pairs = (
+            None if self.optimistic_pairs is None else self.optimistic_pairs.refresh(unit, index)
+        )
+        dated = self._date_statement(existing.get(local_id))
+        intake = take(unit, index, source, [dated], existing)
+        record_id, verdict = intake.record_ids[local_id], intake.verdicts[local_id]
+        previous_person = unit.persons.current([record_id]).get(record_id) if existing else None
+        changed, unsearched = intake.changed, set(intake.doubted)
         if large is not None:
-            touched |= _defer_search(unit, index, changed, large)
+            unsearched |= _defer_search(unit, index, changed, large)
             changed = {}
-        known = NOT_PAIRED if pairs is None else pairs.get_pairs(record_id, changed)
-        if sought is not None:
+        known = NOT_PAIRED if refreshed_pairs is None else refreshed_pairs.get_pairs(record_id, changed)
+        if pipelined_search is not None:
             unit.set_off()
-            known = sought.get_pairs(unit, index, record_id, changed)
-        paired = replace(known, most=index.settings.block_limits.hard)
-        besides = ResolveInputs(touched=touched, paired=paired) if touched or changed else NO_FURTHER_INPUTS
+            known = pipelined_search.get_pairs(unit, index, record_id, changed)
+        limited_pairs = replace(known, most=index.settings.block_limits.hard)
+        inputs = (
+            ResolveInputs(touched=unsearched, paired=limited_pairs)
+            if unsearched or changed
+            else NO_FURTHER_INPUTS
+        )
         if self.assertions != PersonAssertions() and _is_assertion_current(
-            said, verdict, existing.get(local_id)
+            dated, verdict, existing.get(local_id)
         ):
             waits = source.paused or verdict is Verdict.HELD
-            besides = ResolveInputs(
+            inputs = ResolveInputs(
                 said=lambda: record_assertions(unit, index, record_id, self.assertions, waits=waits),
-                touched=touched,
-                paired=paired,
+                touched=unsearched,
+                paired=limited_pairs,
             )
-        resolve(unit, index, changed, taken.gone & _record_ids(existing), "upsert", besides=besides)
-        told = Later(partial(self._read_result, _AnswerRequests(unit, record_id), verdict, before))
+        resolve(unit, index, changed, intake.gone & _record_ids(existing), "upsert", besides=inputs)
+        result = Later(partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person))
         # SQLite answers at once, and an answer that is to be kept is written down by this very step.
-        return told if index.database.is_postgresql and unit.viewer.once is None else told.read()
+        return result if index.database.is_postgresql and unit.viewer.once is None else result.read()
 
-    def _read_result(self, asked: "_AnswerRequests", verdict: Verdict, before: int | None) -> UpsertResult:
+    def _read_result(
+        self, requests: "_AnswerRequests", verdict: Verdict, previous_person: int | None
+    ) -> UpsertResult:
         """The answer, as things stood after the step."""
-        unit, record_id = asked.unit, asked.record_id
+        unit, record_id = requests.unit, requests.record_id
         address = (self.source_code, self.received.record.local_id)
-        answer = _build_result(asked, address, verdict, before, self.received.issues)
-        waits = self.large_blocks is not None
-        if waits or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
+        answer = _build_result(requests, address, verdict, previous_person, self.received.issues)
+        is_deferred = self.large_blocks is not None
+        if is_deferred or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
             answer = replace(
-                answer, outcome=Outcome.REVIEW, pending=True, provisional=before is None or answer.provisional
+                answer,
+                outcome=Outcome.REVIEW,
+                pending=True,
+                provisional=previous_person is None or answer.provisional,
             )
         keep_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
@@ -214,30 +233,30 @@ class _PreparedUpsert:
         unit.ask_ahead()
         if self.source_code in known:
             unit.records.ask_find(known[self.source_code].id, local_ids)
-        sought = None
+        pipelined_search = None
         if self.optimistic_pairs is not None:
             self.optimistic_pairs.prefetch(unit)
         elif self.large_blocks is None:
-            sought = start_pipelined_search(unit, self.index, self.source_code, self.statement)
+            pipelined_search = start_pipelined_search(unit, self.index, self.source_code, self.statement)
         source = unit.sources.by_code(self.source_code)
-        known.update({one.code: one for one in unit.sources.all()})
-        return source, unit.records.find(source.id, local_ids), sought
+        known.update({each_source.code: each_source for each_source in unit.sources.all()})
+        return source, unit.records.find(source.id, local_ids), pipelined_search
 
-    def _date_statement(self, old: StoredRecord | None) -> Statement:
-        record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, old)
+    def _date_statement(self, stored: StoredRecord | None) -> Statement:
+        record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, stored)
         # Another date may mean another record: then what was prepared does not count.
         return self.statement if record is self.received.record else statement(record, self.received.issues)
 
 
-def _is_assertion_current(said: Statement, verdict: Verdict, old: StoredRecord | None) -> bool:
+def _is_assertion_current(prepared: Statement, verdict: Verdict, stored: StoredRecord | None) -> bool:
     """Whether what comes with a statement says anything of now: an older one does not, nor one of a seal."""
-    if verdict is Verdict.UNCHANGED and old is not None:
-        return said.as_of >= old.last_seen
+    if verdict is Verdict.UNCHANGED and stored is not None:
+        return prepared.as_of >= stored.last_seen
     return verdict not in (Verdict.SEALED, Verdict.REFUSED, Verdict.HISTORY)
 
 
 def _defer_search(
-    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], large: BlockTooLargeError
+    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], error: BlockTooLargeError
 ) -> set[int]:
     """Let records wait for the worker: a new one by itself, one that was there as it was compared before.
 
@@ -245,14 +264,14 @@ def _defer_search(
         The records that are to be settled without a search: the new ones.
     """
     config_id = index.config_id(unit)
-    note_large(unit, config_id, large.sizes)
+    note_large(unit, config_id, error.sizes)
     note_changed(unit, changed)
     for record in changed:
         unit.blocks.wait(record, unit.commit_no)
-    known = unit.derived.features(config_id, changed).keys()
-    fresh = {record: change.payload for record, change in changed.items() if record not in known}
-    unit.derived.put_features(config_id, fresh.items())
-    return set(fresh)
+    indexed = unit.derived.features(config_id, changed).keys()
+    new_payloads = {record: change.payload for record, change in changed.items() if record not in indexed}
+    unit.derived.put_features(config_id, new_payloads.items())
+    return set(new_payloads)
 
 
 def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> WithdrawalResult:
@@ -263,32 +282,32 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
         ConflictError: it is a steward's correction, which is taken back by an undo.
         AccessDenied: the viewer may not write this source.
     """
-    permit(viewer, Action.RECORD_WRITE, source_code)
+    require_permission(viewer, Action.RECORD_WRITE, source_code)
     received = Receipts()
     with index.database.write(viewer, "withdraw") as unit:
-        if (kept := kept_answer(unit, index)) is not None:
-            number = kept.get("disclosed") if viewer.sources is None else None
+        if (stored_answer := kept_answer(unit, index)) is not None:
+            disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
             return WithdrawalResult(
-                source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=number
+                source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=disclosed
             )
         record = _require_record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
             raise ConflictError("a correction is taken back by undoing its step")
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
-            as_of = max(record.last_seen, clock.iso(clock.now()))
+            as_of = max(record.last_seen, clock.format_timestamp(clock.now()))
             unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             restated = restate(unit, index, [record.id])
-            besides = ResolveInputs(touched=restated.doubted) if restated.doubted else NO_FURTHER_INPUTS
-            settled = resolve(unit, index, {}, restated.gone, "withdraw", besides=besides)
-            received = Receipts() if settled is None else receipts(unit, settled.current)
-        answer = WithdrawalResult(
+            inputs = ResolveInputs(touched=restated.doubted) if restated.doubted else NO_FURTHER_INPUTS
+            settlement = resolve(unit, index, {}, restated.gone, "withdraw", besides=inputs)
+            received = Receipts() if settlement is None else receipts(unit, settlement.current)
+        result = WithdrawalResult(
             source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=received.number
         )
-        keep_answer(unit, index, answer.as_dict(), [record.id])
+        keep_answer(unit, index, result.as_dict(), [record.id])
     if received.latest:
         fields = ("source", "local_id", "disclosures")
         disclose(index, viewer, Action.RECORD_WRITE, received.records, fields)
-    return replace(answer, disclosures=received.latest)
+    return replace(result, disclosures=received.latest)
 
 
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
@@ -301,20 +320,24 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         NotFoundError: no such source, or no such record that the viewer may know of.
         AccessDenied: the viewer may not read this source's records.
     """
-    permit(viewer, Action.RECORD_READ, source_code)
+    require_permission(viewer, Action.RECORD_READ, source_code)
     with index.database.read(viewer) as unit:
         record = _require_record(unit, source_code, local_id)
         person = unit.persons.current([record.id]).get(record.id)
         version = _choose_version(unit, record)
-        stated = from_payload(version.payload)
-        told = to_sent(stated)
-        withheld = WITHHELD & told.keys() if _is_home_confidential(unit, record, stated) else frozenset()
+        canonical = from_payload(version.payload)
+        visible_values = to_sent(canonical)
+        withheld = (
+            WITHHELD & visible_values.keys()
+            if _is_home_confidential(unit, record, canonical)
+            else frozenset()
+        )
         answer: dict[str, Any] = {
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
             "enterprise_id": None if person is None else unit.persons.get([person])[person].eid,
-            "record": {name: value for name, value in told.items() if name not in withheld},
+            "record": {name: value for name, value in visible_values.items() if name not in withheld},
             "withheld": sorted(withheld),
             "issues": orjson.loads(version.issues),
         }
@@ -322,10 +345,15 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     return answer
 
 
-def _result_from(kept: Mapping[str, Any]) -> UpsertResult:
-    issues = tuple(QualityIssue(**issue) for issue in kept["issues"])
-    plain = {**kept, "outcome": Outcome(kept["outcome"]), "tasks": tuple(kept["tasks"]), "issues": issues}
-    return UpsertResult(**plain)
+def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
+    issues = tuple(QualityIssue(**issue) for issue in stored_answer["issues"])
+    values = {
+        **stored_answer,
+        "outcome": Outcome(stored_answer["outcome"]),
+        "tasks": tuple(stored_answer["tasks"]),
+        "issues": issues,
+    }
+    return UpsertResult(**values)
 
 
 def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
@@ -339,27 +367,27 @@ def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRe
 def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
     """The active version; of a record that has none yet, the one that is held."""
     versions = unit.records.versions(record.id)
-    found = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
-    if not found:
+    shown = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
+    if not shown:
         # Nothing that was said of it counts any more: its load was undone.
         raise NotFoundError("there is no such record")
-    return found[-1]
+    return shown[-1]
 
 
-def _is_home_confidential(unit: ReadUnit, record: StoredRecord, stated: CanonicalRecord) -> bool:
+def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
     """Whether where the child lives is not the reader's to know."""
     if unit.viewer.sources is not None:
         # What may be read at all is of a source that the reader is named for.
         return False
-    about = bound_with(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
-    return is_confidential(stated) or any_confidential(unit, about)
+    described_records = bound_with(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
+    return is_confidential(canonical) or any_confidential(unit, described_records)
 
 
-def _date_by_receipt(record: CanonicalRecord, old: StoredRecord | None) -> CanonicalRecord:
+def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> CanonicalRecord:
     """The record as of its receipt, which is after all that was received before, whatever the clock says."""
-    if old is None or record.as_of is None or old.last_seen <= record.as_of:
+    if stored is None or record.as_of is None or stored.last_seen <= record.as_of:
         return record
-    return record._replace(as_of=old.last_seen)
+    return record._replace(as_of=stored.last_seen)
 
 
 def _record_ids(existing: Mapping[str, StoredRecord]) -> set[int]:
@@ -381,32 +409,34 @@ class _AnswerRequests:
 
 
 def _build_result(
-    asked: _AnswerRequests,
+    requests: _AnswerRequests,
     address: tuple[str, str],
     verdict: Verdict,
-    before: int | None,
+    previous_person: int | None,
     issues: tuple[QualityIssue, ...],
 ) -> UpsertResult:
     source, local_id = address
-    unit, record_id, after = asked.unit, asked.record_id, asked.read_holder()
+    unit, record_id, holder = requests.unit, requests.record_id, requests.read_holder()
     if verdict in (Verdict.SEALED, Verdict.REFUSED):
         return UpsertResult(source, local_id, None, Outcome.REFUSED, "refused")
     if verdict is Verdict.HELD:
-        eid = None if after is None else after.eid
+        eid = None if holder is None else holder.eid
         return UpsertResult(
-            source, local_id, eid, Outcome.HELD, "held", tasks=_visible_task_keys(asked), issues=issues
+            source, local_id, eid, Outcome.HELD, "held", tasks=_visible_task_keys(requests), issues=issues
         )
-    if after is None:
+    if holder is None:
         return UpsertResult(source, local_id, None, Outcome.HISTORY, verdict.value, issues=issues)
-    tasks = _visible_task_keys(asked)
+    tasks = _visible_task_keys(requests)
     # Who else is here counts as far as the viewer may know of them.
-    others = {code for record, code in after.sources.items() if record != record_id}
-    alone = not any(unit.viewer.may_see(code) for code in others)
-    outcome = _choose_outcome(verdict, before, after.person_id, alone=alone, doubted=bool(tasks))
+    other_sources = {code for record, code in holder.sources.items() if record != record_id}
+    is_alone = not any(unit.viewer.may_see(code) for code in other_sources)
+    outcome = _choose_outcome(
+        verdict, previous_person, holder.person_id, is_alone=is_alone, has_tasks=bool(tasks)
+    )
     return UpsertResult(
         source,
         local_id,
-        after.eid,
+        holder.eid,
         outcome,
         verdict.value,
         provisional=outcome is Outcome.REVIEW,
@@ -415,33 +445,34 @@ def _build_result(
     )
 
 
-def _visible_task_keys(asked: _AnswerRequests) -> tuple[str, ...]:
+def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
     """Keys of the tasks whether a record is another's too, of those that the viewer may know of."""
     unit, tasks = (
-        asked.unit,
-        [task for task in asked.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],
+        requests.unit,
+        [task for task in requests.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],
     )
     if not tasks:
         return ()
-    seen = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
+    visible_records = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
     claims = unit.decisions.get({task.decision_id for task in tasks if task.decision_id is not None})
-    told = {number for number, claim in claims.items() if projected(unit, claim) is not None}
+    visible_claims = {number for number, claim in claims.items() if projected(unit, claim) is not None}
     return tuple(
         task.key
         for task in tasks
-        if {task.lo, task.hi} <= seen and (task.decision_id is None or task.decision_id in told)
+        if {task.lo, task.hi} <= visible_records
+        and (task.decision_id is None or task.decision_id in visible_claims)
     )
 
 
 def _choose_outcome(
-    verdict: Verdict, before: int | None, after: int, *, alone: bool, doubted: bool
+    verdict: Verdict, previous_person: int | None, current_person: int, *, is_alone: bool, has_tasks: bool
 ) -> Outcome:
     if verdict is Verdict.HISTORY:
         return Outcome.HISTORY
-    if before == after:
+    if previous_person == current_person:
         return Outcome.UNCHANGED
-    if before is not None:
+    if previous_person is not None:
         return Outcome.MOVED
-    if alone:
-        return Outcome.REVIEW if doubted else Outcome.CREATED
+    if is_alone:
+        return Outcome.REVIEW if has_tasks else Outcome.CREATED
     return Outcome.LINKED

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mpi.domain.decision import Decision
 from mpi.storage.repositories.derived.derived import Edges
-from mpi.storage.repositories.persons.persons import FEW
+from mpi.storage.repositories.persons.persons import MAX_CACHED_RECORDS
 from mpi.storage.repositories.steps.decisions import NamedDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -93,7 +93,7 @@ def load_closure(
         reached: set[int] = set()
         stored = frontier - newcomers.keys.keys()
         _prefetch_neighbors(unit, config_id, stored, stored_from)
-        if len(stored) <= FEW and stored == seen - newcomers.keys.keys():
+        if len(stored) <= MAX_CACHED_RECORDS and stored == seen - newcomers.keys.keys():
             # These are mostly all that there are.
             _prefetch_settlement(unit, stored, stored)
         found = unit.derived.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)

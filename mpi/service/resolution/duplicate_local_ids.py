@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mpi.clustering.component import pair
+from mpi.clustering.component import order_pair
 from mpi.clustering.partition import Partition
-from mpi.clustering.question_groups import key_of
+from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
-from mpi.domain.weight import rounded
+from mpi.domain.weight import round_weight
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.task_facts import PairScoring
 from mpi.storage.repositories.review.tasks import Task
@@ -67,8 +67,8 @@ def _build_task(scope: Closure, weighing: PairScoring, number_of: dict[int, int]
     bits = scope.edges.get((lo, hi))
     if bits is None:
         said = weighing.features((lo, hi))
-        bits = rounded(weighing.scorer.weight(said[lo], said[hi]))
-    one, two = pair(first, other)
+        bits = round_weight(weighing.scorer.weight(said[lo], said[hi]))
+    one, two = order_pair(first, other)
     return Task(
         f"{MULTIPLE}:{one}:{two}",
         MULTIPLE,
@@ -76,6 +76,6 @@ def _build_task(scope: Closure, weighing: PairScoring, number_of: dict[int, int]
         hi,
         bits,
         "one-id-a-child",
-        question=key_of("m", first),
+        question=format_question_key("m", first),
         subject=number_of[first],
     )

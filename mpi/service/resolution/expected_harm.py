@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from mpi.domain.weight import probability
+from mpi.domain.weight import compute_probability
 
 MILLIONTHS = 1_000_000
 IN_CARE_STAKE = 4.0
@@ -90,7 +90,7 @@ def estimate_harm(chance: float, stake: Stake, sources: int) -> Harm:
 
 def estimate_error_chance(kind: str, bits: float) -> float:
     """The chance that what the index says now is wrong: by the weight of a pair, else by the kind of task."""
-    return ERROR_CHANCES[kind] if kind in ERROR_CHANCES else probability(bits)
+    return ERROR_CHANCES[kind] if kind in ERROR_CHANCES else compute_probability(bits)
 
 
 def _weigh_age(age: int | None) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from mpi.clustering.component import Sets
 from mpi.service.resolution.settlement import ClusterAssignment, Settlement
-from mpi.storage.repositories.review.tasks import Task, differs
+from mpi.storage.repositories.review.tasks import Task, tasks_differ
 
 
 def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
@@ -68,7 +68,7 @@ class _SettlementBuilder:
         return (
             any(bearer.person is None for bearer in self.bearers)
             or after != self.current
-            or differs(self.tasks_before, self.tasks)
+            or tasks_differ(self.tasks_before, self.tasks)
         )
 
     def settlement(self, retired: set[int], emptied: set[int], awakened: set[int]) -> Settlement:

@@ -8,9 +8,9 @@ tasks knows what day it is.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mpi.clustering.component import Pair, pair, spanning
-from mpi.clustering.partition import Partition, Reason
-from mpi.clustering.question_groups import key_of
+from mpi.clustering.component import Pair, order_pair, find_spanning_edges
+from mpi.clustering.partition import Partition, ReviewReason
+from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import pattern
@@ -83,7 +83,7 @@ def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
         return
     for number, record in sorted(unit.records.get(waiting).items()):
         if record.state != RecordState.SEALED:
-            key = key_of("o", record.canonical_key)
+            key = format_question_key("o", record.canonical_key)
             yield Task(
                 f"{OVERLAY_TASK}:{record.canonical_key}", OVERLAY_TASK, number, number, 0.0, "another-child",
                 question=key, subject=number,
@@ -168,11 +168,11 @@ def _derive_pair_tasks(scope: Closure, settled: Sequence[Partition], thresholds:
         if place.get(left) == place.get(right):
             continue
         if bits < thresholds.influence_floor:
-            yield Task(format_pair_key(pair(left, right)), PAIR, lo, hi, bits, Reason.BAND)
+            yield Task(format_pair_key(order_pair(left, right)), PAIR, lo, hi, bits, ReviewReason.BAND)
         else:
-            parted[pair(left, right)] = (lo, hi, bits)
-    for edge in spanning({edge: bits for edge, (_, _, bits) in parted.items()}, place):
-        yield Task(format_pair_key(edge), PAIR, *parted[edge], Reason.OVERSIZED)
+            parted[order_pair(left, right)] = (lo, hi, bits)
+    for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in parted.items()}, place):
+        yield Task(format_pair_key(edge), PAIR, *parted[edge], ReviewReason.OVERSIZED)
 
 
 def format_pair_key(keys: Pair) -> str:

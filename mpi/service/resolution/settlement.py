@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from mpi.clustering.assignment import Holder, Plan, Standing, SurvivorKey, assign
-from mpi.clustering.component import Component, Pair, Piece, pair, pieces
-from mpi.clustering.partition import Partition, all_link, partition
-from mpi.clustering.source_pair_priors import AS_FITTED, Priors
+from mpi.clustering.assignment import Holder, AssignmentPlan, HolderStatus, SurvivorKey, assign_persons
+from mpi.clustering.component import Component, Pair, UnscoredComponent, order_pair, find_components
+from mpi.clustering.partition import Partition, is_fully_linked, partition
+from mpi.clustering.source_pair_priors import MODEL_PRIORS, SourcePairPriors
 from mpi.domain import eid
 from mpi.domain.features import Features
-from mpi.domain.weight import Thresholds, rounded
+from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.compiler.online_scorer import Scorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.enrollment import has_open_enrollment
@@ -146,12 +146,12 @@ def settle(
         holder
         for holder in _load_holders(unit, scope, persons)
         # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
-        if not (holder.standing is Standing.RETIRED and _holds_any(holder, kept, number_of))
+        if not (holder.standing is HolderStatus.RETIRED and _holds_any(holder, kept, number_of))
     ]
     choice = _prefer_earlier_ids(unit, choice, standing, number_of)
     holders = [choice.of(holder, scope.keys) for holder in standing]
     survivors = choice.ranked(_load_survivor_keys(unit, changing, holders, number_of, today))
-    plan = assign(changing, holders, survivors)
+    plan = assign_persons(changing, holders, survivors)
     asked = group_tasks(
         unit, scope, found, derive_tasks(unit, scope, found, PairScoring(features, scorer, thresholds))
     )
@@ -203,7 +203,7 @@ def _prefer_earlier_ids(
         holder.person: frozenset(number_of[key] for key in holder.records) & then.get(holder.person, set())
         for holder in holders
     }
-    active = {holder.person for holder in holders if holder.standing is Standing.ACTIVE}
+    active = {holder.person for holder in holders if holder.standing is HolderStatus.ACTIVE}
     keeps = {person: records for person, records in both.items() if records and person in active}
     newer = frozenset(person for person, records in both.items() if not records)
     return replace(choice, keeps={**choice.keeps, **keeps}, newer=newer)
@@ -218,7 +218,7 @@ def partition_closure(
     features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
-    priors: Priors = AS_FITTED,
+    priors: SourcePairPriors = MODEL_PRIORS,
 ) -> list[Partition]:
     """Partition everything in scope, over canonical keys; nobody's ID is looked at.
 
@@ -240,7 +240,7 @@ def partition_closure(
 def map_edges_to_keys(scope: Closure) -> dict[Pair, float]:
     """The edges between active records, by canonical keys."""
     return {
-        pair(scope.keys[lo], scope.keys[hi]): bits
+        order_pair(scope.keys[lo], scope.keys[hi]): bits
         for (lo, hi), bits in scope.edges.items()
         if lo in scope.keys and hi in scope.keys
     }
@@ -253,10 +253,10 @@ def _build_components(
     features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
-    priors: Priors,
+    priors: SourcePairPriors,
 ) -> Iterator[Component]:
-    found = pieces(number_of, edges, scope.decisions, thresholds)
-    cap = rounded(scorer.cautions.bits)
+    found = find_components(number_of, edges, scope.decisions, thresholds)
+    cap = round_weight(scorer.cautions.bits)
     plain = [_build_simple_component(piece, edges, thresholds, cap) for piece in found]
     needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
     known = features(needed)
@@ -272,7 +272,7 @@ def _build_components(
         )
 
 
-def _build_simple_component(piece: Piece, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
+def _build_simple_component(piece: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
     """A component that needs no features: every pair is weighed, nobody decided, and no mark bears on it.
 
     That is a record alone, a pair, or records that all link by more than a cautioned pair weighs.
@@ -286,17 +286,17 @@ def _build_simple_component(piece: Piece, edges: Mapping[Pair, float], threshold
             return None
         weights[each] = bits
     made = Component(piece.records, weights, raised=piece.raised)
-    if len(weights) <= 1 or (min(weights.values()) > cap and all_link(made, thresholds)):
+    if len(weights) <= 1 or (min(weights.values()) > cap and is_fully_linked(made, thresholds)):
         return made
     return None
 
 
 def _complete_weights(
-    piece: Piece,
+    piece: UnscoredComponent,
     edges: Mapping[Pair, float],
     features: Mapping[int, Features],
     scorer: Scorer,
-    priors: Priors,
+    priors: SourcePairPriors,
 ) -> dict[Pair, float]:
     weights: dict[Pair, float] = {}
     for position, left in enumerate(piece.records):
@@ -312,9 +312,9 @@ def _complete_weights(
 
 def _load_holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
     standings = {
-        PersonStatus.ACTIVE: Standing.ACTIVE,
-        PersonStatus.EMPTY: Standing.EMPTY,
-        PersonStatus.RETIRED: Standing.RETIRED,
+        PersonStatus.ACTIVE: HolderStatus.ACTIVE,
+        PersonStatus.EMPTY: HolderStatus.EMPTY,
+        PersonStatus.RETIRED: HolderStatus.RETIRED,
     }
     held = unit.persons.last_held(persons.values())
     outside = {record for records in held.values() for record in records} - scope.seen
@@ -343,7 +343,7 @@ def _load_survivor_keys(
     claims: dict[int, list[Holder]] = {}
     place = {key: n for n, cluster in enumerate(clusters) for key in cluster}
     for holder in holders:
-        if holder.standing is not Standing.RETIRED:
+        if holder.standing is not HolderStatus.RETIRED:
             for cluster in sorted({place[key] for key in holder.records if key in place}):
                 claims.setdefault(cluster, []).append(holder)
     rivals = {holder for meeting in claims.values() if len(meeting) > 1 for holder in meeting}
@@ -367,7 +367,7 @@ def _find_emptied_persons(unit: ReadUnit, scope: Closure, current: Mapping[int, 
     return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
 
 
-def _find_reactivated_persons(plan: Plan, persons: Mapping[int, Person]) -> tuple[int, ...]:
+def _find_reactivated_persons(plan: AssignmentPlan, persons: Mapping[int, Person]) -> tuple[int, ...]:
     bearing = {a.person for a in plan.assignments if a.person is not None}
     return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
 
@@ -394,7 +394,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
         minted = {bearer.records: first + n for n, bearer in enumerate(minting)}
         unit.persons.mint(
             [
-                {"id": number, "eid": eid.mint(test=test), "minted_commit": unit.commit_no}
+                {"id": number, "eid": eid.mint_eid(test=test), "minted_commit": unit.commit_no}
                 for number in minted.values()
             ]
         )

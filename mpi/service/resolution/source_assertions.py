@@ -190,7 +190,7 @@ def _revoke_assertions(unit: WriteUnit, said: Sequence[StoredDecision]) -> Asser
 def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
     """The records of an enterprise ID as its source may see them; none of one that cannot be meant."""
     try:
-        person = unit.persons.by_eid(eids.parse(text))
+        person = unit.persons.by_eid(eids.parse_eid(text))
     except EidError:
         return set()
     if person is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from mpi.clustering.component import Pair
 from mpi.clustering.partition import Partition
-from mpi.clustering.question_groups import Candidates, Doubts, Question, Shape, by_end, regrouped
+from mpi.clustering.question_groups import CandidateReader, ReviewPairGraph, PairQuestion, QuestionShape, group_candidates, regroup_questions
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.review_tasks import PAIR, format_pair_key, parse_pair_key
 from mpi.service.resolution.task_facts import TaskFacts
@@ -48,12 +48,12 @@ def group_tasks(
     stored, derived = _index_by_pair(before), _index_by_pair(tasks)
     naming = _QuestionNamer(unit, scope, settled, stored)
     if scope.whole:
-        named = Doubts.of(derived).questions(derived)
+        named = ReviewPairGraph.of(derived).questions(derived)
         return TaskReplacement(tuple(before), (*others, *naming.named(derived, named)))
-    was = Doubts(naming.candidates)
-    now = Doubts(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
+    was = ReviewPairGraph(naming.candidates)
+    now = ReviewPairGraph(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
     changed = {end for each in stored.keys() ^ derived.keys() for end in each}
-    named = now.questions(derived) | regrouped(was, now, changed)
+    named = now.questions(derived) | regroup_questions(was, now, changed)
     beyond = unit.tasks.get([format_pair_key(each) for each in named.keys() - derived.keys()])
     after = naming.named(derived | _index_by_pair(beyond), named)
     return TaskReplacement((*before, *beyond), (*others, *after))
@@ -77,9 +77,9 @@ def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
     return {parse_pair_key(task.key): task for task in tasks if task.kind == PAIR}
 
 
-def _adjust_candidates(was: Doubts, gone: Collection[Pair], come: Collection[Pair]) -> Candidates:
+def _adjust_candidates(was: ReviewPairGraph, gone: Collection[Pair], come: Collection[Pair]) -> CandidateReader:
     """The candidates of records when some pairs are gone and others have come."""
-    less, more = by_end(gone), by_end(come)
+    less, more = group_candidates(gone), group_candidates(come)
 
     def read(records: Collection[int]) -> Mapping[int, Collection[int]]:
         was.know(records)
@@ -107,7 +107,7 @@ class _QuestionNamer:
         self._unit = unit
         self._scope = scope
         self._settled = settled
-        self._stored = by_end(stored)
+        self._stored = group_candidates(stored)
         self._keys = scope.outside | scope.keys
         self._numbers = {key: number for number, key in self._keys.items()}
         # Some may take no part any more.
@@ -128,7 +128,7 @@ class _QuestionNamer:
             known, unknown = (lo, hi) if lo in beyond else (hi, lo)
             if unknown not in self._keys:
                 self._is(unknown, one if self._keys[known] == other else other)
-        read = by_end(found)
+        read = group_candidates(found)
         # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {
             record: (read if number in beyond else self._stored).get(record, ())
@@ -139,9 +139,9 @@ class _QuestionNamer:
         self._keys[number] = key
         self._numbers[key] = number
 
-    def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, Question]) -> list[Task]:
+    def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]) -> list[Task]:
         """Tasks with the question that each is part of, and the record that it is about."""
-        couples = [each for each in tasks if questions[each].shape is Shape.COUPLE]
+        couples = [each for each in tasks if questions[each].shape is QuestionShape.COUPLE]
         known = TaskFacts(
             self._unit, self._scope, self._settled, {self._numbers[end] for each in couples for end in each}
         )
@@ -150,12 +150,12 @@ class _QuestionNamer:
             for each, task in tasks.items()
         ]
 
-    def _subject(self, each: Pair, question: Question, known: TaskFacts) -> int:
+    def _subject(self, each: Pair, question: PairQuestion, known: TaskFacts) -> int:
         """The record that a question is about; of two alone the newest, 0 where several are alike."""
         match question.shape:
-            case Shape.COUPLE:
+            case QuestionShape.COUPLE:
                 return known.newest([self._numbers[end] for end in each], self._keys)
-            case Shape.STAR:
+            case QuestionShape.STAR:
                 return self._numbers[question.named_by]
-            case Shape.GRID:
+            case QuestionShape.GRID:
                 return 0

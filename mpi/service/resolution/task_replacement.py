@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from mpi.domain import clock
 from mpi.service.resolution.task_visibility import select_known_scope
-from mpi.storage.repositories.review.task_work import Act
+from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import WriteUnit
 
@@ -19,7 +19,7 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
     What was asked of the owners of records about a question that is closed is asked no more.
     """
     was, now = unit.tasks.replace(before, after, unit.commit_no)
-    moment = clock.iso(clock.now())
+    moment = clock.format_timestamp(clock.now())
     # The rows first and their numbers last: who claims a question on PostgreSQL locks in this order too.
     closed = unit.task_work.close_gone(was - now, moment)
     unit.owner_questions.withdraw_of(closed)
@@ -29,4 +29,4 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
         first = unit.counters.take("task_action", len(acts))
         works = unit.task_work.get({key for key, _ in acts})
         for number, (key, action) in enumerate(acts, first):
-            unit.task_work.add(Act(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))
+            unit.task_work.add(QuestionAction(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))

@@ -12,7 +12,7 @@ from mpi.service.core.visibility import visible
 from mpi.service.decisions.contradictions import contradicted
 from mpi.service.decisions.decision_log import as_seen, projected, seen_whole
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK
-from mpi.storage.repositories.review.task_work import Work
+from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ASSIGNED, DATED = "given", "dated"
@@ -50,13 +50,13 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
     return all(_is_decision_task_visible(unit, key, numbers) for key, numbers in what["decisions"].items())
 
 
-def keep_assignment_scopes(work: Work) -> dict[str, Any]:
+def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
     """What is to be kept of who gave a question to somebody, and a day, when others work on it since."""
     stand = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
     return {name: work.about.get(name, select_known_scope(work.about)) for name, value in stand if value is not None}
 
 
-def redact_work(unit: ReadUnit, work: Work) -> Work:
+def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
     """Where a question stands, without a name or day that was given to what the reader may not see.
 
     Who claims a question claims all of it (ADR 0028): that somebody has it is not hidden.

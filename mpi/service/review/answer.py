@@ -1,6 +1,7 @@
-"""Answering a question: verdicts pair by pair become decisions, in one step that can be taken back whole.
+"""Stewards' answers to review questions, stored as decisions in one step.
 
-Claiming and the like are here by name too, so that whoever works a question finds all of it in one place.
+An answer can be undone whole. The acts on a question that are no answer, such as claiming, are re-exported
+here, so that callers find everything about working on a question in one module.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +11,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -21,46 +22,80 @@ from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAY_TASK
 from mpi.service.resolution.settlement import NO_ID_CHOICE
-from mpi.service.review.answer_outcome import mark_closed, find_remaining_questions, close_question, save_outcome
+from mpi.service.review.answer_outcome import (
+    close_question,
+    find_remaining_questions,
+    mark_closed,
+    save_outcome,
+)
 from mpi.service.review.assignments import (
-    record_action,
+    apply_in_bulk,
     assign,
     claim,
-    make_claimed_error,
-    parse_future_day,
+    claim_work,
     defer,
     escalate,
-    claim_work,
-    apply_in_bulk,
+    make_claimed_error,
+    parse_future_day,
     permit_live_work,
+    record_action,
     release,
 )
 from mpi.service.review.open_questions import OpenQuestion, load_questions
 from mpi.service.review.owner_questions import CONFIRM_RECORD, add_owner_question, withdraw_owner_questions
-from mpi.service.review.question import APPROVE, RESPONSES_BY_KIND, REVOKE, require_unchanged, require_question, compute_question_etag
+from mpi.service.review.question import (
+    APPROVE,
+    RESPONSES_BY_KIND,
+    REVOKE,
+    compute_question_etag,
+    require_question,
+    require_unchanged,
+)
 from mpi.service.review.queue_reader import find_next_key
-from mpi.service.review.verdicts import GroupedVerdicts, VerdictKind, check_answer_reason, group_verdicts, parse_verdict_kind
+from mpi.service.review.verdicts import (
+    GroupedVerdicts,
+    VerdictKind,
+    check_answer_reason,
+    group_verdicts,
+    parse_verdict_kind,
+)
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.approvals import approve_step
 from mpi.service.stewardship.decisions import effect_of, well_formed
 from mpi.service.stewardship.overlays import answer_overlay
-from mpi.service.stewardship.undo import undo_decisions, undo_any_step
-from mpi.storage.repositories.review.task_work import OPEN, Act, Work
+from mpi.service.stewardship.undo import undo_any_step, undo_decisions
+from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 __all__ = [
-    "AnswerResult", "PairVerdict", "answer_question", "assign", "claim", "defer", "escalate", "apply_in_bulk", "release", "respond_to_question",
+    "AnswerResult",
+    "PairVerdict",
+    "answer_question",
+    "apply_in_bulk",
+    "assign",
+    "claim",
+    "defer",
+    "escalate",
+    "release",
+    "respond_to_question",
     "undo_answer",
 ]  # fmt: skip
 
 ANSWER_ACTION, UNDO_ACTION = "answer", "undo"
+"""Names in a question's history of an answer and of its undo."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairVerdict:
-    """What is said of one pair: ``same``, ``different``, ``unsure`` or ``ask``."""
+    """A steward's verdict on one pair of records.
+
+    Args:
+        left: the first record.
+        right: the second record.
+        kind: ``same``, ``different``, ``unsure`` or ``ask``.
+    """
 
     left: RecordRef
     right: RecordRef
@@ -69,13 +104,13 @@ class PairVerdict:
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """What an answer did.
+    """Result of answering a review question, or of undoing an answer.
 
     Args:
-        effect: on people, IDs and flags, with who received what because of a link that it parts; of a
-            preview, what it would do.
-        step: the step by which it can be taken back; None of a preview, or where only a source was asked.
-        next_key: the question to go on with; None where nothing waits.
+        effect: changes of persons, IDs and flags, with who received data because of a link that the answer
+            removes; in a preview, the changes that it would make.
+        step: number of the step that undo takes; None in a preview, or if only source owners were asked.
+        next_key: key of the next question to answer; None if no question is open.
     """
 
     effect: Effect
@@ -85,13 +120,13 @@ class AnswerResult:
 
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
-    """How an answer is given.
+    """Options of a response to a question about a decision or version.
 
     Args:
-        reason: a code.
+        reason: a reason code.
         note: free text.
-        if_match: tags of the question as it was read; None for any.
-        preview: change nothing.
+        if_match: ETags of the question that the steward read; None to skip the check.
+        preview: compute the effect without changing anything.
     """
 
     reason: str
@@ -113,29 +148,33 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
     recheck_on: str | None = None,
     supersedes: Collection[int] = (),
 ) -> AnswerResult:
-    """Answer a question pair by pair; pairs that are left out stay asked.
+    """Answer a review question by verdicts on its pairs.
+
+    Pairs without a verdict stay open.
 
     Args:
         index: the open index.
         viewer: the steward.
-        key: the question's, or that of one of its tasks.
-        verdicts: on pairs of its records.
+        key: key of the question or of one of its tasks.
+        verdicts: verdicts on pairs of the question's records.
         reason: a code of ``mpi.service.review.verdicts.ANSWER_REASONS``.
         note: free text.
-        if_match: the question's tag as it was read, or several; None for any.
-        preview: change nothing.
-        recheck_on: of ``unsure``, the day from which it is asked again even if nothing has changed.
-        supersedes: decisions whose place it takes.
+        if_match: ETag or ETags of the question that the steward read; None to skip the check.
+        preview: compute the effect without changing anything.
+        recheck_on: for ``unsure``, the day (``YYYY-MM-DD``) on which the pair is asked again even if its
+            evidence has not changed.
+        supersedes: numbers of the decisions that this answer replaces.
 
     Raises:
-        InputError: verdicts contradict each other or are not of this question, or there is no such reason.
+        InputError: verdicts contradict each other or name a record outside the question, or the reason code
+            does not exist.
         NotFoundError: there is no such open question for this viewer.
-        StaleError: the question has changed since it was read.
-        ClaimedError: somebody else has it.
-        DecisionConflict: it contradicts decisions in force that it does not supersede.
-        AccessDenied: the viewer may not decide, or has to practise first.
+        StaleError: the question has changed since the steward read it.
+        ClaimedError: somebody else has claimed the question.
+        DecisionConflict: the answer contradicts decisions in force that it does not supersede.
+        AccessDenied: the viewer may not decide, or must practice first.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     permit_live_work(index, viewer)
     code, clean_note = check_answer_reason(reason), note_text(note)
     recheck_day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
@@ -148,9 +187,13 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
         claims = _find_answered_claims(question, numbered_verdicts)
         statements = _build_statements(grouped, code, clean_note, recheck_day, supersedes)
         # Before anything is settled: how the index held each pair is kept with it.
-        sample_second_review(unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in numbered_verdicts])
+        sample_second_review(
+            unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in numbered_verdicts]
+        )
         close_question(unit, question)
-        effect, record_ids = _apply_statements(unit, index, question, statements, claims, code, preview=preview)
+        effect, record_ids = _apply_statements(
+            unit, index, question, statements, claims, code, preview=preview
+        )
         remaining = find_remaining_questions(unit, question)
         owner_question_ids = _ask_owners(unit, question, remaining, grouped.ask)
         detail = {
@@ -160,61 +203,86 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
             "asked": owner_question_ids,
             "rest": sorted(set(remaining.values()) - {question.key}),
         }
-        record_action(unit, question.key, ANSWER_ACTION, question.records, question.decisions, effect.step, clean_note, **detail)
+        record_action(
+            unit,
+            question.key,
+            ANSWER_ACTION,
+            question.records,
+            question.decisions,
+            effect.step,
+            clean_note,
+            **detail,
+        )
         save_outcome(unit, question, effect, remaining.values())
     disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
 
 
 def respond_to_question(
-    index: Index, viewer: Viewer, key: str, response: str, how: ResponseOptions, decision: int | None = None
+    index: Index,
+    viewer: Viewer,
+    key: str,
+    response: str,
+    options: ResponseOptions,
+    decision: int | None = None,
 ) -> AnswerResult:
-    """Answer a question that is not about pairs.
+    """Answer a question about a decision or a record version.
 
-    Of a decision, ``confirm`` says that it holds (of a claim: that it is so), ``revoke`` takes it back, and
-    ``approve`` gives the second word on its step. Of an overlay, ``release`` lets the version stand that
-    waits, and ``refuse`` keeps the version before.
+    For a decision, ``confirm`` says that it holds (for a claim, that it is true), ``revoke`` takes it back, and
+    ``approve`` is the second approval of its step. For an overlay, ``release`` activates the waiting version and
+    ``refuse`` keeps the version before.
 
     Args:
         index: the open index.
         viewer: the steward or approver.
-        key: the question's.
-        response: one of those that the question's view names.
-        how: reason, note, tag as read, and whether to change nothing.
-        decision: of a conflict, which decision of the chain to revoke; the one that gave way where none is
-            given.
+        key: key of the question.
+        response: one of the responses that the question's view names.
+        options: reason, note, ETags and preview.
+        decision: for a conflict, number of the decision in the chain to revoke; without one, the suspended
+            decision.
 
     Raises:
-        InputError: that is no response to this kind of question.
+        InputError: the question does not take this response.
         NotFoundError: there is no such open question or decision for this viewer.
-        StaleError: the question has changed since it was read.
-        ClaimedError: somebody else has it.
-        ConflictError: it is another's to take back, or the viewer's own to approve.
-        DecisionConflict: it contradicts what was decided since.
-        AccessDenied: the viewer may not decide, or not approve.
+        StaleError: the question has changed since the steward read it.
+        ClaimedError: somebody else has claimed the question.
+        ConflictError: only another person may take the decision back, or the viewer made the step to approve.
+        DecisionConflict: the response contradicts a later decision.
+        AccessDenied: the viewer may not decide, or may not approve.
     """
-    permit(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
+    require_permission(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
     permit_live_work(index, viewer)
-    code, clean_note = reason_code(how.reason), note_text(how.note)
-    with step(index, viewer, "decision", preview=how.preview) as unit:
+    code, clean_note = reason_code(options.reason), note_text(options.note)
+    with step(index, viewer, "decision", preview=options.preview) as unit:
         if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
-        question = _load_unchanged_question(unit, index, key, how.if_match)
-        if response not in RESPONSES_BY_KIND.get(question.first.kind, ()):
-            allowed = ", ".join(RESPONSES_BY_KIND.get(question.first.kind, ())) or "verdicts on its pairs"
+        question = _load_unchanged_question(unit, index, key, options.if_match)
+        if response not in RESPONSES_BY_KIND.get(question.main_task.kind, ()):
+            allowed = ", ".join(RESPONSES_BY_KIND.get(question.main_task.kind, ())) or "verdicts on its pairs"
             raise InputError(f"response: this question is answered by {allowed}")
         close_question(unit, question)
-        if question.first.kind == OVERLAY_TASK:
-            effect, record_ids = answer_overlay(unit, index, question.first.lo, response, code, preview=how.preview)
+        if question.main_task.kind == OVERLAY_TASK:
+            effect, record_ids = answer_overlay(
+                unit, index, question.main_task.lo, response, code, preview=options.preview
+            )
             keep_answer(unit, index, effect.as_dict(), record_ids)
             detail: dict[str, object] = {"response": response, "reason": code}
         else:
-            target_decision = require_decision(unit, decision or question.first.decision_id or 0)
+            target_decision = require_decision(unit, decision or question.main_task.decision_id or 0)
             effect, record_ids, claims = _apply_response(
-                unit, index, question, target_decision, response, code, clean_note, preview=how.preview
+                unit, index, question, target_decision, response, code, clean_note, preview=options.preview
             )
             detail = {"response": response, "reason": code, "decision": target_decision.id, "claims": claims}
-        record_action(unit, question.key, ANSWER_ACTION, question.records, question.decisions, effect.step, clean_note, **detail)
+        record_action(
+            unit,
+            question.key,
+            ANSWER_ACTION,
+            question.records,
+            question.decisions,
+            effect.step,
+            clean_note,
+            **detail,
+        )
         save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
     disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
@@ -223,30 +291,30 @@ def respond_to_question(
 def undo_answer(
     index: Index, viewer: Viewer, key: str, step_number: int, *, reason: str = "undo", preview: bool = False
 ) -> AnswerResult:
-    """Take an answer back, whole: its question is asked again, with its history.
+    """Undo an answer whole and reopen its question.
 
     Args:
         index: the open index.
         viewer: the steward.
-        key: the question's.
-        step_number: the step of the answer.
-        reason: a code.
-        preview: change nothing.
+        key: key of the question.
+        step_number: number of the answer's step.
+        reason: a reason code.
+        preview: compute the effect without changing anything.
 
     Raises:
-        NotFoundError: there is no such answer that the viewer may know of.
-        ConflictError: it was taken back before, is another's, or took something back itself.
-        ClaimedError: somebody else has the question.
+        NotFoundError: there is no such answer that the viewer may see.
+        ConflictError: the answer was undone before, belongs to somebody else, or is itself an undo.
+        ClaimedError: somebody else has claimed the question.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.DECIDE)
+    require_permission(viewer, Action.TASK_WORK)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
         answer_action = _find_answer(unit, key, step_number)
-        work = unit.task_work.get([key]).get(key) or Work(key, OPEN, answer_action.at)
+        work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, answer_action.at)
         _require_unclaimed(unit, work)
         unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
         withdraw_owner_questions(unit, answer_action.detail.get("asked", ()))
@@ -257,22 +325,33 @@ def undo_answer(
         if claims and not effect.awaiting:
             unit.decisions.set_status(claims, DecisionStatus.REVIEW, None)
             resettle(
-                unit, index, {record for claim in unit.decisions.get(claims).values() for record in claim.seen}, "undo"
+                unit,
+                index,
+                {record for claim in unit.decisions.get(claims).values() for record in claim.seen},
+                "undo",
             )
         answer_detail = answer_action.detail
         record_action(
-            unit, key, UNDO_ACTION, answer_detail.get("records", ()), answer_detail.get("decisions", {}), effect.step, of=step_number
+            unit,
+            key,
+            UNDO_ACTION,
+            answer_detail.get("records", ()),
+            answer_detail.get("decisions", {}),
+            effect.step,
+            of=step_number,
         )
         if load_questions(unit, [key]):
             unit.task_work.put(claim_work(unit.task_work.get([key])[key], viewer))
         else:
-            unit.task_work.close_gone([key], clock.iso(clock.now()))
+            unit.task_work.close_gone([key], clock.format_timestamp(clock.now()))
     disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
     return AnswerResult(effect, effect.step, key)
 
 
-def _load_unchanged_question(unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None) -> OpenQuestion:
-    """The question, if nobody else has it and it is as its reader read it."""
+def _load_unchanged_question(
+    unit: ReadUnit, index: Index, key: str, if_match: str | Collection[str] | None
+) -> OpenQuestion:
+    """Load a question that is unclaimed by others and unchanged since read."""
     question = require_question(unit, key)
     if question.work is not None:
         _require_unclaimed(unit, question.work)
@@ -280,8 +359,9 @@ def _load_unchanged_question(unit: ReadUnit, index: Index, key: str, if_match: s
     return question
 
 
-def _require_unclaimed(unit: ReadUnit, work: Work) -> None:
-    now = clock.iso(clock.now())
+def _require_unclaimed(unit: ReadUnit, work: QuestionWork) -> None:
+    """Refuse a question that somebody else has claimed."""
+    now = clock.format_timestamp(clock.now())
     is_claimed_by_other = work.claimed_by is not None and work.claimed_by != unit.viewer.client
     if is_claimed_by_other and (work.lease_until or "") > now:
         raise make_claimed_error(unit, work)
@@ -290,39 +370,59 @@ def _require_unclaimed(unit: ReadUnit, work: Work) -> None:
 def _resolve_verdicts(
     unit: ReadUnit, question: OpenQuestion, verdicts: Sequence[PairVerdict]
 ) -> list[tuple[int, int, VerdictKind]]:
+    """Replace the record references of verdicts by record numbers."""
     numbers_by_record = {label: record for record, label in visible(unit, question.records).items()}
     numbered_verdicts = []
     for number, verdict in enumerate(verdicts, 1):
         if verdict.left not in numbers_by_record or verdict.right not in numbers_by_record:
             raise InputError(f"verdicts: pair {number} names a record that is not of this question")
-        numbered_verdicts.append((numbers_by_record[verdict.left], numbers_by_record[verdict.right], parse_verdict_kind(verdict.kind)))
+        numbered_verdicts.append(
+            (
+                numbers_by_record[verdict.left],
+                numbers_by_record[verdict.right],
+                parse_verdict_kind(verdict.kind),
+            )
+        )
     return numbered_verdicts
 
 
-def _find_answered_claims(question: OpenQuestion, verdicts: Sequence[tuple[int, int, VerdictKind]]) -> list[int]:
-    """Claims about pairs that are decided: nobody needs to look at them any more."""
+def _find_answered_claims(
+    question: OpenQuestion, verdicts: Sequence[tuple[int, int, VerdictKind]]
+) -> list[int]:
+    """Return the reported problems (claims) that verdicts on their pairs settle."""
     decided_pairs = {
         frozenset((lo, hi)) for lo, hi, kind in verdicts if kind in {VerdictKind.SAME, VerdictKind.DIFFERENT}
     }
     return sorted(
         task.decision_id
-        for task in question.asked
+        for task in question.asked_tasks
         if task.kind == CLAIM and task.decision_id is not None and task.ends in decided_pairs
     )
 
 
 def _build_statements(
-    grouped: GroupedVerdicts, reason: str, note: str | None, recheck_on: str | None, supersedes: Collection[int]
+    grouped: GroupedVerdicts,
+    reason: str,
+    note: str | None,
+    recheck_on: str | None,
+    supersedes: Collection[int],
 ) -> list[Statement]:
+    """Build the decisions that grouped verdicts make."""
     groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in grouped.same]
     groups += [(DecisionKind.DIFFERENT, group_pair) for group_pair in grouped.different]
-    statements = [Statement(kind, well_formed(kind, record_groups), reason, "decision") for kind, record_groups in groups]
+    statements = [
+        Statement(kind, well_formed(kind, record_groups), reason, "decision")
+        for kind, record_groups in groups
+    ]
     statements += [
         Statement(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
         for pair in grouped.unsure
     ]
     # The note belongs to the answer; it is kept once. So is what it supersedes.
-    return [replace(statement, note=note, supersedes=supersedes) if position == 0 else statement for position, statement in enumerate(statements)]
+    return [
+        replace(statement, note=note, supersedes=supersedes) if position == 0 else statement
+        for position, statement in enumerate(statements)
+    ]
 
 
 def _apply_statements(
@@ -335,15 +435,18 @@ def _apply_statements(
     *,
     preview: bool,
 ) -> tuple[Effect, frozenset[int]]:
+    """Store the decisions of an answer, and return effect and record numbers."""
     if not statements:
-        return Effect("ask", preview, None, (), (), (), ()), frozenset(question.records)
+        return Effect(
+            kind="ask", preview=preview, step=None, decisions=(), persons=(), moved=(), told=()
+        ), frozenset(question.records)
     new_step = PlannedStep(
-        "decision",
-        reason,
-        statements,
-        {"groups": [statement.groups for statement in statements], "question": question.key},
-        NO_ID_CHOICE,
-        compute_question_etag(unit, index, question),
+        kind="decision",
+        reason=reason,
+        said=statements,
+        detail={"groups": [statement.groups for statement in statements], "question": question.key},
+        choice=NO_ID_CHOICE,
+        etag=compute_question_etag(unit, index, question),
     )
     revoke(unit, list(unit.decisions.get(claims).values()))
     return apply_step(unit, index, new_step, preview=preview)
@@ -360,12 +463,16 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     *,
     preview: bool,
 ) -> tuple[Effect, frozenset[int], list[int]]:
-    """What a response did, the records that this shows, and the claims that it took back."""
+    """Carry out a response to a decision.
+
+    Returns:
+        The effect, the numbers of the records that it shows, and the numbers of the claims that it settles.
+    """
     decision_step = None if decision.step_id is None else unit.steps.get(decision.step_id)
     awaited_step = next((approval.step_id for approval in unit.awaited.of([decision.id])), None)
     if response == APPROVE and awaited_step is not None:
         return (*approve_step(unit, index, awaited_step, preview=preview), [])
-    if response == REVOKE and question.first.kind == APPROVAL and awaited_step is not None:
+    if response == REVOKE and question.main_task.kind == APPROVAL and awaited_step is not None:
         return (*undo_any_step(unit, index, awaited_step, reason, preview=preview), [])
     if response == REVOKE:
         return (*undo_decisions(unit, index, [decision], decision_step, reason, preview=preview), [])
@@ -378,24 +485,45 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
         note=note,
         supersedes=() if claims else (decision.id,),
     )
-    return (*_apply_statements(unit, index, question, [confirmation], claims, reason, preview=preview), claims)
+    return (
+        *_apply_statements(unit, index, question, [confirmation], claims, reason, preview=preview),
+        claims,
+    )
 
 
 def _ask_owners(
     unit: WriteUnit, question: OpenQuestion, remaining: Mapping[str, str], pairs: Collection[tuple[int, int]]
 ) -> list[int]:
-    """Ask the owners of both records of each pair; returns the numbers of what is asked."""
+    """Ask the source owners about both records of each pair.
+
+    Returns:
+        Numbers of the questions to the owners.
+    """
     owner_question_ids: list[int] = []
     asked_records: set[int] = set()
     for pair in pairs:
-        key = next((remaining[task.key] for task in question.tasks if task.ends == frozenset(pair) and task.key in remaining), question.key)
-        owner_question_ids += [add_owner_question(unit, key, record, CONFIRM_RECORD) for record in pair if record not in asked_records]
+        key = next(
+            (
+                remaining[task.key]
+                for task in question.tasks
+                if task.ends == frozenset(pair) and task.key in remaining
+            ),
+            question.key,
+        )
+        owner_question_ids += [
+            add_owner_question(unit, key, record, CONFIRM_RECORD)
+            for record in pair
+            if record not in asked_records
+        ]
         asked_records |= set(pair)
     return owner_question_ids
 
 
-def _find_answer(unit: ReadUnit, key: str, step_number: int) -> Act:
-    answers = [act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number]
+def _find_answer(unit: ReadUnit, key: str, step_number: int) -> QuestionAction:
+    """Return the history line of an answer by its step."""
+    answers = [
+        act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number
+    ]
     records: set[int] = {record for act in answers for record in act.detail.get("records", ())}
     if not answers or visible(unit, records).keys() != records:
         raise NotFoundError(f"the question was not answered by a step {step_number}")
@@ -403,10 +531,11 @@ def _find_answer(unit: ReadUnit, key: str, step_number: int) -> Act:
 
 
 def _repeat_result(index: Index, viewer: Viewer, effect: Effect, key: str) -> AnswerResult:
-    """What a call that is made again is answered."""
+    """Build the result of an answer that was already applied (idempotency)."""
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, key))
 
 
 def _find_next_key(index: Index, viewer: Viewer, key: str) -> str | None:
+    """Return the key of the next open question."""
     with index.database.read(viewer) as unit:
         return find_next_key(unit, key)

@@ -1,4 +1,4 @@
-"""After an answer: where its question stands, and what is left of it."""
+"""State of a review question after its answer was applied."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -6,39 +6,54 @@ from datetime import timedelta
 
 from mpi.domain import clock
 from mpi.service.persons.effects import Effect
-from mpi.service.review.assignments import record_action, claim_work
+from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
-from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, Work
+from mpi.storage.repositories.review.task_work import ANSWERED, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 APPROVAL_WAIT = timedelta(days=7)
-"""How long a question waits whose answer needs a second approver, before it is asked again."""
+"""Time that a question waits for a second approver before it reopens."""
 
 
 def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
-    """Close the question before its tasks go, so that it is not taken to have closed by itself."""
-    work = question.work or Work(question.key, OPEN, find_opening_time(unit, question))
-    unit.task_work.put(replace(mark_closed(work), about=question.about()))
+    """Close a question as answered, before its tasks are removed.
+
+    A question whose tasks go first would be recorded as closed without an answer.
+    """
+    work = question.work or QuestionWork(question.key, OPEN, find_opening_time(unit, question))
+    unit.task_work.put(replace(mark_closed(work), about=question.to_snapshot()))
 
 
-def mark_closed(work: Work) -> Work:
-    """The work, answered and nobody's."""
-    now = clock.iso(clock.now())
+def mark_closed(work: QuestionWork) -> QuestionWork:
+    """Return the state of a question as answered, unclaimed and closed."""
+    now = clock.format_timestamp(clock.now())
     unclaimed = replace(work, claimed_by=None, lease_until=None, asleep_until=None)
     return replace(unclaimed, state=CLOSED, closed_at=now, closed_because=ANSWERED)
 
 
 def find_remaining_questions(unit: ReadUnit, question: OpenQuestion) -> dict[str, str]:
-    """By task of a question that is still there: the question that it is shown in now.
+    """Return the question that now shows each remaining task of a question.
 
-    What is left of a grid may be a star, and bear the name of another of its records.
+    What remains of a grid may be a star, and then carries the key of another record.
+
+    Returns:
+        Question key by task key; a task that is gone has no entry.
     """
     return unit.queue.questions_of([task.key for task in question.tasks])
 
 
-def save_outcome(unit: WriteUnit, question: OpenQuestion, effect: Effect, remaining_keys: Collection[str]) -> None:
-    """Where the question stands once its answer took effect: closed, unless some of it is still asked."""
+def save_outcome(
+    unit: WriteUnit, question: OpenQuestion, effect: Effect, remaining_keys: Collection[str]
+) -> None:
+    """Store the state of a question and its remains after an answer.
+
+    Args:
+        unit: the transaction.
+        question: the answered question.
+        effect: what the answer did.
+        remaining_keys: keys of the questions that show the remaining tasks.
+    """
     if question.key not in remaining_keys:
         _reopen_if_visible_to_others(unit, question)
     for key, remaining_question in load_questions(unit, set(remaining_keys)).items():
@@ -46,12 +61,22 @@ def save_outcome(unit: WriteUnit, question: OpenQuestion, effect: Effect, remain
             # What is left joined a question that somebody else has.
             continue
         if key != question.key:
-            record_action(unit, key, "claim", remaining_question.records, remaining_question.decisions, rest_of=question.key)
+            record_action(
+                unit,
+                key,
+                "claim",
+                remaining_question.records,
+                remaining_question.decisions,
+                rest_of=question.key,
+            )
         unit.task_work.put(_compute_remaining_work(unit, remaining_question, effect))
 
 
 def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> None:
-    """Of a question of which the reader sees nothing any more: closed, unless others still see some of it."""
+    """Reopen a question that is gone for the steward but not for others.
+
+    If nobody sees any of the question, the questions to its source owners are withdrawn.
+    """
     if not unit.queue.tasks([question.key], None):
         unit.owner_questions.withdraw_of([question.key])
         return
@@ -59,15 +84,23 @@ def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> Non
     unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None))
 
 
-def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: Effect) -> Work:
-    """Where what is left of a question stands: with whoever answered, or until an answer comes."""
-    previous_work = question.work or Work(question.key, OPEN, find_opening_time(unit, question))
+def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: Effect) -> QuestionWork:
+    """Return the state of a question that remains after an answer.
+
+    The question waits for an approver, the end of a freeze or a source owner; otherwise the steward who
+    answered holds the claim.
+    """
+    previous_work = question.work or QuestionWork(question.key, OPEN, find_opening_time(unit, question))
     reopened = replace(previous_work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None)
-    work = replace(reopened, claimed_by=None, lease_until=None, about=question.about())
+    work = replace(reopened, claimed_by=None, lease_until=None, about=question.to_snapshot())
     if effect.awaiting or effect.held_until is not None:
         day = effect.held_until or (clock.now() + APPROVAL_WAIT).date().isoformat()
         return replace(work, state=WAITING, asleep_until=day)
-    due_days = [owner_question.due_on for owner_question in unit.owner_questions.of_questions([question.key]) if owner_question.state == UNANSWERED]
+    due_days = [
+        owner_question.due_on
+        for owner_question in unit.owner_questions.of_questions([question.key])
+        if owner_question.state == UNANSWERED
+    ]
     if due_days:
         return replace(work, state=WAITING, asleep_until=max(due_days))
-    return claim_work(work, unit.viewer) if question.asked else work
+    return claim_work(work, unit.viewer) if question.asked_tasks else work

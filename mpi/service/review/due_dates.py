@@ -1,6 +1,6 @@
-"""Due dates: by when a question is to be answered, from its kind and its expected harm. Pure.
+"""Due dates of review questions, computed from kind and expected harm.
 
-A question that a person gave a date is due on that day instead.
+Pure functions. A due date that a person set takes precedence over the computed one.
 """
 
 from collections.abc import Mapping
@@ -17,24 +17,35 @@ DAYS_BY_KIND: Mapping[str, int] = {
     "approval": 3,
     "overlay": 2,
 }
-"""Days from the day on which it was first asked, by kind."""
+"""Days to answer a task after the task was opened, by task kind."""
 DAYS_BY_HARM = ((3 * MILLIONTHS, 2), (1 * MILLIONTHS, 10))
-"""(expected harm from which on, days at most), the greatest first."""
+"""Limits on the days to answer, by least expected harm in millionths.
+
+Pairs of (least expected harm, most days), greatest harm first.
+"""
 
 
 def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
-    """The day by which a task is to be answered, ``YYYY-MM-DD``.
+    """Return the day by which a task is due, ``YYYY-MM-DD``.
 
     Args:
-        kind: of the task.
-        harm: its expected harm in millionths, as far as the reader may know of it.
-        opened_at: when it was first asked (ISO, UTC).
+        kind: the task kind.
+        harm: expected harm of the task in millionths, as far as the reader may see the reason for it.
+        opened_at: when the task was opened (ISO, UTC).
     """
     return (date.fromisoformat(opened_at[:10]) + timedelta(days=_days_to_answer(kind, harm))).isoformat()
 
 
 def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
-    """What is due by a day: by (the last day on which it was first asked, least harm), the kinds."""
+    """Return the opening day and harm from which tasks are due.
+
+    Args:
+        today: the day, ``YYYY-MM-DD``.
+
+    Returns:
+        Task kinds by (last opening day, least expected harm in millionths). A task of such a kind and at least
+        that harm is due if it was opened on or before that day.
+    """
     day = date.fromisoformat(today)
     cutoffs: dict[tuple[str, int], list[str]] = {}
     for kind in DAYS_BY_KIND:
@@ -45,5 +56,6 @@ def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
 
 
 def _days_to_answer(kind: str, harm: int) -> int:
+    """Return the days to answer a task of a kind and harm."""
     max_days = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
     return min([max_days, *(days for min_harm, days in DAYS_BY_HARM if harm >= min_harm)])

@@ -1,8 +1,8 @@
-"""Households: who lives with a child by its own source's word, as far as blocking finds them.
+"""Household members of a record within its source, found by blocking.
 
-Two records of one source are of one household where they share a household number, or an address and a
-surname or guardian. What many unrelated children share is no household (ADR 0017), and a confidential address
-is none.
+Two records of one source share a household if they share a household number, or an address together with a
+surname or guardian. A value that many unrelated children share makes no household (ADR 0017), nor does a
+confidential address.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -14,16 +14,21 @@ from mpi.storage.repositories.sources.records import StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_CANDIDATES = 200
-"""Records of one child's blocks, the first by number."""
+"""Most candidate records that are compared for the household of one record."""
 
 
-def find_household_members(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
-    """By record: others of its source that live with it, by number; none where the record is not active.
+def find_household_members(
+    unit: ReadUnit, index: Index, record_ids: Collection[int]
+) -> dict[int, tuple[int, ...]]:
+    """Return the household members of each record, from the same source.
 
     Args:
         unit: the transaction.
-        index: for the configuration.
-        record_ids: the records.
+        index: the open index, for its configuration.
+        record_ids: numbers of the records.
+
+    Returns:
+        Numbers of household members by record number, ascending. A record that is not active has no entry.
     """
     config_id = index.config_id(unit)
     stored = unit.records.get(record_ids)
@@ -33,29 +38,42 @@ def find_household_members(unit: ReadUnit, index: Index, record_ids: Collection[
     every_key = {key for record_keys in keys.values() for key in record_keys}
     for key, candidate in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
         records_by_key.setdefault(key, []).append(candidate)
-    candidates = {record: _select_candidates(record, record_keys, records_by_key) for record, record_keys in keys.items()}
-    candidate_records = unit.records.get({candidate for candidate_ids in candidates.values() for candidate in candidate_ids})
+    candidates = {
+        record: _select_candidates(record, record_keys, records_by_key)
+        for record, record_keys in keys.items()
+    }
+    candidate_records = unit.records.get(
+        {candidate for candidate_ids in candidates.values() for candidate in candidate_ids}
+    )
     features = load_features(unit, config_id, {*keys, *candidate_records})
     return {
         record: tuple(
             candidate
             for candidate in candidate_ids
-            if _share_source(stored[record], candidate_records[candidate]) and _share_household(features, record, candidate)
+            if _share_source(stored[record], candidate_records[candidate])
+            and _share_household(features, record, candidate)
         )
         for record, candidate_ids in candidates.items()
     }
 
 
-def _select_candidates(record_id: int, keys: Iterable[int], records_by_key: Mapping[int, Collection[int]]) -> list[int]:
-    candidates = {candidate for key in keys for candidate in records_by_key.get(key, ()) if candidate != record_id}
+def _select_candidates(
+    record_id: int, keys: Iterable[int], records_by_key: Mapping[int, Collection[int]]
+) -> list[int]:
+    """Select the first records that share a blocking key with a record."""
+    candidates = {
+        candidate for key in keys for candidate in records_by_key.get(key, ()) if candidate != record_id
+    }
     return sorted(candidates)[:MAX_CANDIDATES]
 
 
 def _share_source(left: StoredRecord, right: StoredRecord) -> bool:
+    """Return whether two records come from one source."""
     return left.source_id == right.source_id
 
 
 def _share_household(features: Mapping[int, Features], left_id: int, right_id: int) -> bool:
+    """Return whether the features of two records show one household."""
     if left_id not in features or right_id not in features:
         return False
     left, right = features[left_id], features[right_id]

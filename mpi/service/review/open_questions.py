@@ -1,7 +1,7 @@
-"""Open questions: what is asked together, as a reader may see it, and where that stands.
+"""Open review questions as one viewer may see them.
 
-A question of which a reader may see a part is that part: what an index without the rest would ask. So neither
-the rest nor that there is one shows.
+A viewer who may see a part of a question gets that part: the question of an index without the rest. So
+neither the rest nor its existence is disclosed.
 """
 
 import hashlib
@@ -15,44 +15,45 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.core.visibility import visible_sources
 from mpi.service.decisions.decision_log import conflict, projected, seen_whole
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
-from mpi.service.resolution.task_visibility import redact_work, is_visible, keep_assignment_scopes
+from mpi.service.resolution.task_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.repositories.derived.derived import MICROBITS
-from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
+from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 CLAIMED = "claimed"
-"""Somebody has it, until the lease ends."""
+"""State of a question that somebody has claimed, until the lease ends."""
 MIN_BURST_QUESTIONS = 20
-"""Questions of one pattern from one load that are shown as one."""
+"""Least questions of one pattern and load that form a burst."""
 BURST_PREFIX = "burst:"
 _DIGEST_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionSummary:
-    """A question as the queue lists it.
+    """A review question as one row of the queue.
 
     Args:
-        key: names it; the same whenever it is asked again.
-        kind: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, … of its most harmful task.
-        reason: why the index does not answer it by itself.
-        subject: the record that it is about; None where it is about several alike.
-        records: every record that it is about, the subject first.
-        match_weight: of its heaviest pair, in bits.
+        key: stable key of the question.
+        kind: kind of its most urgent task: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, …
+        reason: why the index does not decide the question automatically.
+        subject: the record that the question compares with others; None if it is about several similar records.
+        records: every record of the question, the subject first.
+        match_weight: match weight of its heaviest pair, in bits.
         state: ``open``, ``claimed``, ``asleep``, ``waiting`` or ``closed``.
-        claimed_by: who has it; None also where they claimed it for what the reader may not see.
-        lease_until: when that ends by itself (ISO, UTC).
-        assigned_to: whose it is to do; None also as ``claimed_by`` is.
-        due_on: the day by which it is to be answered: the one that somebody gave it, unless it is as
-            ``claimed_by``, or else the one that follows from its kind.
-        opened_at: when it was first asked (ISO, UTC).
-        burst: how many questions it stands for; 0 for itself alone.
-        asleep_until: the day from which it is asked again; None where only other evidence wakes it.
-        closed_because: ``answered``, or ``went`` where its reason went.
+        claimed_by: who has claimed the question; None also if they claimed it for a part that is hidden from
+            the reader.
+        lease_until: when the claim expires (ISO, UTC).
+        assigned_to: who the question is assigned to; None also if the assignment is hidden like ``claimed_by``.
+        due_on: the day by which an answer is due: the day that a person set, unless hidden like ``claimed_by``,
+            or else the day computed from the kind.
+        opened_at: when the oldest task was opened (ISO, UTC).
+        burst: number of questions that a burst stands for; 0 for a single question.
+        asleep_until: the day on which the question reopens; None if only new evidence reopens it.
+        closed_because: ``answered``, or ``went`` if the reason for asking has gone.
     """
 
     key: str
@@ -74,53 +75,55 @@ class QuestionSummary:
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """What is asked together, as a reader may see it.
+    """The tasks that one viewer sees as one question.
 
     Args:
-        key: the question's.
-        tasks: those that the reader may see, the heaviest first.
-        decisions: by task that is about decisions, their numbers; of a conflict, the chain.
-        work: where it stands; None where nobody ever worked on it.
-        now: the moment (ISO, UTC).
-        flagged: whether the reader may see every flag.
+        key: key of the question.
+        tasks: the tasks that the viewer may see, heaviest first.
+        decisions: decision numbers by key of each task about decisions; for a conflict, the whole chain.
+        work: stored work state (claim, assignment, sleep); None if nobody worked on the question yet.
+        now: the moment of the read (ISO, UTC).
+        sees_flags: whether the viewer may see every flag, and so the expected harm that counts them.
     """
 
     key: str
     tasks: tuple[Task, ...]
     decisions: Mapping[str, tuple[int, ...]]
-    work: Work | None
+    work: QuestionWork | None
     now: str
-    flagged: bool
+    sees_flags: bool
 
     @cached_property
-    def asked(self) -> tuple[Task, ...]:
-        """Those of its tasks that are asked today."""
+    def asked_tasks(self) -> tuple[Task, ...]:
+        """Tasks of the question that are open today."""
         today = self.now[:10]
         return tuple(task for task in self.tasks if task.quiet_until is None or task.quiet_until <= today)
 
     @cached_property
-    def first(self) -> Task:
-        """Its most harmful task."""
-        return max(self.asked or self.tasks, key=lambda task: (self.harm(task), task.bits, task.key))
+    def main_task(self) -> Task:
+        """Most urgent task of the question."""
+        return max(
+            self.asked_tasks or self.tasks, key=lambda task: (self.get_harm(task), task.bits, task.key)
+        )
 
     @cached_property
     def records(self) -> tuple[int, ...]:
-        """Numbers of all its records, its subject first, then by weight."""
+        """Numbers of all records of the question, subject first, then by weight."""
         subject = [task.subject for task in self.tasks if task.subject in {task.lo, task.hi}]
         record_ids = [record_id for task in self.tasks for record_id in (task.lo, task.hi)]
         return tuple(dict.fromkeys([*subject, *record_ids]))
 
     @property
     def subject(self) -> int | None:
-        """The record that it is about, if it is one."""
-        task = self.first
+        """Number of the record that the question is about, if there is one."""
+        task = self.main_task
         if task.subject in {task.lo, task.hi}:
             return task.subject
         return task.lo if task.lo == task.hi else None
 
     @property
     def claimed_by(self) -> str | None:
-        """Who has it now."""
+        """Name of the account or client whose claim on the question is valid."""
         work = self.work
         if work is None or work.claimed_by is None or (work.lease_until or "") <= self.now:
             return None
@@ -128,23 +131,26 @@ class OpenQuestion:
 
     @cached_property
     def state(self) -> str:
-        """Where it stands."""
+        """Current state of the question."""
         work = self.work
-        if not self.asked:
+        if not self.asked_tasks:
             return ASLEEP
-        if work is not None and work.state in {ASLEEP, WAITING} and self._sleeps(work):
+        if work is not None and work.state in {ASLEEP, WAITING} and self._is_asleep(work):
             return work.state
         return OPEN if self.claimed_by is None else CLAIMED
 
-    def harm(self, task: Task) -> int:
-        """The expected harm of a task, as far as the reader may know of it."""
-        return task.harm if self.flagged else task.harm_unflagged
+    def get_harm(self, task: Task) -> int:
+        """Return the expected harm of a task, in millionths.
 
-    def about(self) -> dict[str, Any]:
-        """The question as the reader sees it now, to be kept with what is done to it."""
+        The figure excludes special-population flags for a viewer who may not see them.
+        """
+        return task.harm if self.sees_flags else task.harm_unflagged
+
+    def to_snapshot(self) -> dict[str, Any]:
+        """Return the question as seen now, to be stored with its work state."""
         return {
-            "kind": self.first.kind,
-            "reason": self.first.reason,
+            "kind": self.main_task.kind,
+            "reason": self.main_task.reason,
             "subject": self.subject,
             "records": list(self.records),
             "decisions": self.decisions,
@@ -152,31 +158,48 @@ class OpenQuestion:
             **({} if self.work is None else keep_assignment_scopes(self.work)),
         }
 
-    def _sleeps(self, work: Work) -> bool:
-        """Whether it still is what was put to sleep, and its day has not come."""
+    def _is_asleep(self, work: QuestionWork) -> bool:
+        """Return whether a deferred question is unchanged and its day is ahead."""
         known = work.about.get("tasks", {})
-        unchanged = all(known.get(task.key) == round(task.bits * MICROBITS) for task in self.asked)
+        unchanged = all(known.get(task.key) == round(task.bits * MICROBITS) for task in self.asked_tasks)
         return unchanged and (work.asleep_until is None or work.asleep_until > self.now[:10])
 
 
 def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuestion]:
-    """Questions as the reader may see them; those of which nothing shows are left out."""
+    """Load questions by key, each reduced to what the viewer may see.
+
+    Returns:
+        Questions by key; a question that is hidden whole has no entry.
+    """
     sources = visible_sources(unit)
     tasks_by_question = unit.queue.tasks(keys, sources)
-    decisions_by_task = {task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks}
+    decisions_by_task = {
+        task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks
+    }
     work_by_question = unit.task_work.get(tasks_by_question)
-    now = clock.iso(clock.now())
+    now = clock.format_timestamp(clock.now())
     questions = {}
     for key, tasks in tasks_by_question.items():
         visible_tasks = tuple(task for task in tasks if decisions_by_task[task.key] is not None)
         decisions = {task.key: numbers for task in visible_tasks if (numbers := decisions_by_task[task.key])}
         if visible_tasks:
-            questions[key] = OpenQuestion(key, visible_tasks, decisions, work_by_question.get(key), now, sources is None)
+            questions[key] = OpenQuestion(
+                key=key,
+                tasks=visible_tasks,
+                decisions=decisions,
+                work=work_by_question.get(key),
+                now=now,
+                sees_flags=sources is None,
+            )
     return questions
 
 
 def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
-    """The decisions that a task is about; None where the reader may not know of what it asks."""
+    """Return the decisions that a task is about.
+
+    Returns:
+        Decision numbers, empty for a task about a pair; None if the task is hidden from the viewer.
+    """
     if task.decision_id is None:
         return ()
     decision = unit.decisions.get([task.decision_id]).get(task.decision_id)
@@ -192,85 +215,114 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
 
 
 def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Whether the reader sees all that it is about: else that it waits would tell of another agency."""
+    """Return whether the viewer sees every step that awaits approval.
+
+    Otherwise the wait would disclose another agency's record.
+    """
     return all(seen_whole(unit, decision, approval.step_id) for approval in unit.awaited.of([decision.id]))
 
 
 def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
-    """Questions as the queue lists them."""
+    """Return a summary of each question, as the queue lists it."""
     question_list = list(questions)
     labels = unit.records.labels({record for question in question_list for record in question.records})
     times = unit.commit_info({task.opened_commit for question in question_list for task in question.tasks})
-    work_by_key = {question.key: redact_work(unit, question.work) for question in question_list if question.work is not None}
-    return [_summarize_question(question, work_by_key.get(question.key), labels, times) for question in question_list]
+    work_by_key = {
+        question.key: redact_work(unit, question.work)
+        for question in question_list
+        if question.work is not None
+    }
+    return [
+        _summarize_question(question, work_by_key.get(question.key), labels, times)
+        for question in question_list
+    ]
 
 
 def find_opening_time(unit: ReadUnit, question: OpenQuestion) -> str:
-    """When the oldest of a question's tasks was opened (ISO, UTC)."""
-    first_commit = min(task.opened_commit for task in question.asked or question.tasks)
+    """Return when the oldest task of a question was opened (ISO, UTC)."""
+    first_commit = min(task.opened_commit for task in question.asked_tasks or question.tasks)
     return unit.commit_info({first_commit}).get(first_commit, (question.now, "", ""))[0]
 
 
 def _summarize_question(
     question: OpenQuestion,
-    work: Work | None,
+    work: QuestionWork | None,
     labels: Mapping[int, RecordRef],
     times: Mapping[int, tuple[str, str, str]],
 ) -> QuestionSummary:
-    tasks = question.asked or question.tasks
+    """Build the summary of one question from loaded rows."""
+    tasks = question.asked_tasks or question.tasks
     opened_at = {task.key: times[task.opened_commit][0] for task in tasks if task.opened_commit in times}
-    due_days = [compute_due_date(task.kind, question.harm(task), opened_at[task.key]) for task in tasks if task.key in opened_at]
+    due_days = [
+        compute_due_date(task.kind, question.get_harm(task), opened_at[task.key])
+        for task in tasks
+        if task.key in opened_at
+    ]
     pair_weights = [task.bits for task in question.tasks if task.kind == PAIR]
     is_claimed = question.claimed_by is not None and work is not None
     subject = question.subject
     is_asleep = question.state in {ASLEEP, WAITING}
     return QuestionSummary(
-        question.key,
-        question.first.kind,
-        question.first.reason,
-        None if subject is None else labels.get(subject),
-        tuple(labels[record] for record in question.records if record in labels),
-        max(pair_weights, default=question.first.bits),
-        question.state,
-        work.claimed_by if is_claimed and work is not None else None,
-        work.lease_until if is_claimed and work is not None else None,
-        None if work is None else work.assigned_to,
-        (None if work is None else work.due_on) or min(due_days, default=None),
-        min(opened_at.values(), default=question.now),
-        0,
-        _find_wake_day(question) if is_asleep else None,
+        key=question.key,
+        kind=question.main_task.kind,
+        reason=question.main_task.reason,
+        subject=None if subject is None else labels.get(subject),
+        records=tuple(labels[record] for record in question.records if record in labels),
+        match_weight=max(pair_weights, default=question.main_task.bits),
+        state=question.state,
+        claimed_by=work.claimed_by if is_claimed and work is not None else None,
+        lease_until=work.lease_until if is_claimed and work is not None else None,
+        assigned_to=None if work is None else work.assigned_to,
+        due_on=(None if work is None else work.due_on) or min(due_days, default=None),
+        opened_at=min(opened_at.values(), default=question.now),
+        burst=0,
+        asleep_until=_find_wake_day(question) if is_asleep else None,
     )
 
 
 def _find_wake_day(question: OpenQuestion) -> str | None:
-    if question.asked and question.work is not None:
+    """Return the day on which a sleeping question reopens."""
+    if question.asked_tasks and question.work is not None:
         return question.work.asleep_until
     days = (task.quiet_until for task in question.tasks if task.quiet_until not in {None, NEVER})
     return min((day for day in days if day is not None), default=None)
 
 
 def make_burst_key(batch_id: int, pattern: str) -> str:
-    """Names a burst; a pattern is words of a model, which do not go into a path."""
+    """Return the key of a burst from its load and error pattern.
+
+    The pattern is hashed, because words of a model do not go into a URL path.
+    """
     digest = hashlib.blake2b(pattern.encode(), digest_size=_DIGEST_BYTES).hexdigest()
     return f"{BURST_PREFIX}{batch_id}:{digest}"
 
 
 def is_burst_key(key: str) -> bool:
-    """Whether a key names a burst."""
+    """Return whether a question key names a burst."""
     return key.startswith(BURST_PREFIX)
 
 
 def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
-    """The load and pattern that a key names; None where there are none such."""
+    """Return the load number and error pattern of a burst key.
+
+    Returns:
+        None if there is no such burst.
+    """
     batch = key.removeprefix(BURST_PREFIX).partition(":")[0]
     if not is_burst_key(key) or not batch.isdecimal() or int(batch) > MAX_BIGINT:
         return None
     patterns = unit.queue.patterns(int(batch))
-    return next(((int(batch), pattern) for pattern in patterns if make_burst_key(int(batch), pattern) == key), None)
+    return next(
+        ((int(batch), pattern) for pattern in patterns if make_burst_key(int(batch), pattern) == key), None
+    )
 
 
-def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | None:
-    """A closed question as the queue lists it; None where the reader may not see all of it."""
+def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSummary | None:
+    """Return the summary of a closed question.
+
+    Returns:
+        None if the viewer may not see every record and decision of the question.
+    """
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
         # It names the ends of its decision only, and that something waited would tell of the rest.
         return None
@@ -282,19 +334,19 @@ def summarize_closed_question(unit: ReadUnit, work: Work) -> QuestionSummary | N
     subject = work.about.get("subject")
     weights = work.about.get("tasks", {}).values()
     return QuestionSummary(
-        work.question,
-        work.about.get("kind", ""),
-        work.about.get("reason", ""),
-        None if subject is None else labels[subject],
-        tuple(labels[record] for record in records),
-        max(weights, default=0) / MICROBITS,
-        CLOSED,
-        None,
-        None,
-        visible_work.assigned_to,
-        visible_work.due_on,
-        work.opened_at,
-        0,
-        None,
-        work.closed_because,
+        key=work.question,
+        kind=work.about.get("kind", ""),
+        reason=work.about.get("reason", ""),
+        subject=None if subject is None else labels[subject],
+        records=tuple(labels[record] for record in records),
+        match_weight=max(weights, default=0) / MICROBITS,
+        state=CLOSED,
+        claimed_by=None,
+        lease_until=None,
+        assigned_to=visible_work.assigned_to,
+        due_on=visible_work.due_on,
+        opened_at=work.opened_at,
+        burst=0,
+        asleep_until=None,
+        closed_because=work.closed_because,
     )

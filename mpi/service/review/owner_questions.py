@@ -1,7 +1,7 @@
-"""Asking the source: what only the owner of a record can tell, asked with a clock.
+"""Questions to the owner of a source about one of its records.
 
-The owner sees that one record and a question from a list; never another record, another source, who asks, or
-what the steward wrote. The answer goes into the history of the steward's question, which is asked again.
+The owner sees that one record and a question from a fixed list; never another record, another source, who
+asks, or the steward's note. The answer goes into the history of the steward's question, which reopens.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,21 +11,22 @@ from datetime import timedelta
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text
 from mpi.service.core.visibility import numbers_of
-from mpi.service.review.assignments import record_action, parse_future_day, save_work, load_target
+from mpi.service.review.assignments import load_target, parse_future_day, record_action, save_work
 from mpi.service.review.open_questions import is_burst_key
 from mpi.service.review.queue_reader import Filters, list_single_questions
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
-from mpi.storage.repositories.review.task_work import WAITING, Work
+from mpi.storage.repositories.review.task_work import WAITING, QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 CONFIRM_RECORD = "confirm-record"
+"""Code of the request to confirm the identifying fields of a record."""
 FIELDS_BY_REQUEST: Mapping[str, tuple[str, ...]] = {
     CONFIRM_RECORD: ("first_name", "middle_name", "last_name", "birth_date", "sex"),
     "confirm-birth-date": ("first_name", "last_name", "birth_date", "birth_date_quality"),
@@ -38,29 +39,33 @@ FIELDS_BY_REQUEST: Mapping[str, tuple[str, ...]] = {
 }
 """What can be asked, and which fields of the record its owner is shown with it."""
 OWNER_ANSWERS = ("right", "wrong", "two-children", "cannot-say")
-"""The record is right; it is wrong and will be corrected; it holds two children; the owner cannot say."""
+"""Codes of the owner's answers.
+
+The record is right; it is wrong and will be corrected; it holds two children; the owner cannot say.
+"""
 DAYS_TO_ANSWER = 14
+"""Days that an owner has to answer if no due date is given."""
 MAX_BURST_RECORDS = 200
-"""Records about which one question is asked."""
+"""Most questions of a burst whose records one request covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuestion:
-    """What the owner of a record is asked.
+    """A question to the owner of a record, as the owner sees it.
 
     Args:
-        number: its number.
+        number: number of the question.
         record: the record.
-        asks: what is asked, a key of ``FIELDS_BY_REQUEST``.
-        values: what the record states of that now; empty where it is withdrawn.
-        asked_at: when (ISO, UTC).
-        due_on: the day by which an answer is wanted.
+        asks: code of the request, a key of ``FIELDS_BY_REQUEST_KIND``.
+        values: current values of the record's fields for this request; empty for a withdrawn record.
+        asked_at: when the question was asked (ISO, UTC).
+        due_on: the day by which an answer is due.
         overdue: whether that day has passed.
         state: ``open`` or ``answered``.
-        answers: what can be answered.
-        answer: what was answered.
+        answers: codes of the possible answers.
+        answer: code of the answer that was given.
         note: the owner's own note.
-        alike: how many open questions of the same kind were asked of this source at once, this one included.
+        alike: number of open questions of this kind that were asked of the source at once, this one included.
     """
 
     number: int
@@ -86,29 +91,31 @@ def ask_owner(
     due_on: str | None = None,
     note: str | None = None,
 ) -> tuple[int, ...]:
-    """Ask the owner of a record; the steward's question waits for the answer, at most until its day.
+    """Ask the owner of a record, and suspend the steward's question.
+
+    The steward's question waits until all owners have answered, at most until the due date.
 
     Args:
         index: the open index.
         viewer: the steward.
-        key: the question's, or a burst's.
-        record: one of its records; None for each of them, each asked of its own owner, who learns nothing of
-            the others; of a burst, for each record of the feed that brought it.
-        asks: what is asked, a key of ``FIELDS_BY_REQUEST``.
-        due_on: the day by which an answer is wanted; a fortnight from now where none is given.
-        note: free text for the question's history; the owner does not see it.
+        key: key of the question or burst.
+        record: one record of the question. None to ask about each record, each of its own owner, who learns
+            nothing of the others; for a burst, about each record that the load brought.
+        asks: code of the request, a key of ``FIELDS_BY_REQUEST_KIND``.
+        due_on: the day by which an answer is due; ``DAYS_TO_ANSWER`` days from now if None.
+        note: free text for the question's history, hidden from the owner.
 
     Returns:
-        Numbers of the questions to the owner.
+        Numbers of the questions to the owners.
 
     Raises:
-        InputError: there is no such thing to ask, or no such day, or the record is not of the question.
+        InputError: the request code does not exist, the day is invalid, or the record is not in the question.
         NotFoundError: there is no such open question or record for this viewer.
-        ConflictError: that is asked already.
-        ClaimedError: somebody else has the question.
+        ConflictError: the same was asked already.
+        ClaimedError: somebody else has claimed the question.
         AccessDenied: the viewer may not work on questions.
     """
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     if asks not in FIELDS_BY_REQUEST:
         raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST)}")
     due_day = _choose_due_date(due_on)
@@ -122,27 +129,33 @@ def ask_owner(
         else:
             records = [_find_record_number(unit, target.records, record)]
         waiting_work = replace(target.work, state=WAITING, asleep_until=due_day, claimed_by=None, lease_until=None,
-                          about=target.about, closed_at=None, closed_because=None)  # fmt: skip
+                          about=target.snapshot, closed_at=None, closed_because=None)  # fmt: skip
         detail = {"asks": asks, "due_on": due_day} | ({} if record is None else {"record": records[0]})
-        save_work(unit, waiting_work, act="ask", records=target.records, note=clean_note, **detail)
-        now = clock.iso(clock.now())
-        numbers = tuple(add_owner_question(unit, target.key, record_id, asks, due_day, now) for record_id in records)
+        save_work(unit, waiting_work, action="ask", records=target.records, note=clean_note, **detail)
+        now = clock.format_timestamp(clock.now())
+        numbers = tuple(
+            add_owner_question(unit, target.key, record_id, asks, due_day, now) for record_id in records
+        )
     disclose(index, viewer, Action.TASK_WORK, records, ("source", "local_id"))
     return numbers
 
 
-def list_owner_questions(index: Index, viewer: Viewer, *, answered: bool = False) -> tuple[OwnerQuestion, ...]:
-    """What the owner of the viewer's sources is asked, the first due first.
+def list_owner_questions(
+    index: Index, viewer: Viewer, *, answered: bool = False
+) -> tuple[OwnerQuestion, ...]:
+    """List the questions to the owner of the viewer's sources.
+
+    Ordered by due date.
 
     Args:
         index: the open index.
         viewer: the owner.
-        answered: those that were answered, in place of the open ones.
+        answered: list the answered questions instead of the open ones.
 
     Raises:
         AccessDenied: the viewer may not answer for a source.
     """
-    permit(viewer, Action.QUESTION_ANSWER)
+    require_permission(viewer, Action.QUESTION_ANSWER)
     with index.database.read(viewer) as unit:
         sources = [source.id for source in unit.sources.all() if viewer.may_see(source.code)]
         stored_questions = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
@@ -156,26 +169,26 @@ def list_owner_questions(index: Index, viewer: Viewer, *, answered: bool = False
 def answer_owner_question(
     index: Index, viewer: Viewer, number: int, answer: str, note: str | None = None, *, alike: bool = False
 ) -> tuple[int, ...]:
-    """Answer for a source.
+    """Store the owner's answer, and reopen the steward's question.
 
     Args:
         index: the open index.
         viewer: the owner.
-        number: of the question.
+        number: number of the question to the owner.
         answer: one of ``OWNER_ANSWERS``.
-        note: free text, for whoever asked.
-        alike: answer the same to all that was asked with it at once, of one burst.
+        note: free text for the steward who asked.
+        alike: give the same answer to all questions of the burst that were asked at once.
 
     Returns:
         Numbers of the questions that were answered.
 
     Raises:
-        InputError: there is no such answer.
+        InputError: the answer code does not exist.
         NotFoundError: there is no such question about a record of the viewer's sources.
-        ConflictError: it was answered, or is no longer asked.
+        ConflictError: the question was answered before, or is withdrawn.
         AccessDenied: the viewer may not answer for a source.
     """
-    permit(viewer, Action.QUESTION_ANSWER)
+    require_permission(viewer, Action.QUESTION_ANSWER)
     if answer not in OWNER_ANSWERS:
         raise InputError(f"answer: one of {', '.join(OWNER_ANSWERS)}")
     clean_note = note_text(note)
@@ -186,7 +199,7 @@ def answer_owner_question(
         if question.state != OPEN:
             raise ConflictError(f"question {number} was answered, or is no longer asked")
         answered_questions = [question, *(_find_similar_questions(unit, question) if alike else ())]
-        now = clock.iso(clock.now())
+        now = clock.format_timestamp(clock.now())
         for each_question in answered_questions:
             unit.owner_questions.answer(each_question.id, answer, viewer.client, now, clean_note)
         records = [each_question.record_id for each_question in answered_questions]
@@ -200,25 +213,48 @@ def answer_owner_question(
 def add_owner_question(
     unit: WriteUnit, key: str, record_id: int, asks: str, due_on: str | None = None, at: str | None = None
 ) -> int:
-    """Ask the owner of a record, as of a moment or now; returns the question's number.
+    """Store a question to the owner of a record.
+
+    Args:
+        unit: the transaction.
+        key: key of the steward's question.
+        record_id: number of the record.
+        asks: code of the request.
+        due_on: the day by which an answer is due; ``DAYS_TO_ANSWER`` days from now if None.
+        at: when the question was asked (ISO, UTC); now if None.
+
+    Returns:
+        Number of the question to the owner.
 
     Raises:
-        ConflictError: that is asked already.
+        ConflictError: the same was asked already.
     """
     existing_questions = unit.owner_questions.of_questions([key])
-    if any(question.state == OPEN and (question.record_id, question.asks) == (record_id, asks) for question in existing_questions):
+    if any(
+        question.state == OPEN and (question.record_id, question.asks) == (record_id, asks)
+        for question in existing_questions
+    ):
         raise ConflictError("the source of that record is asked already: wait for its answer")
     number = unit.counters.take("owner_question")
     source_id = unit.records.get([record_id])[record_id].source_id
-    day, moment = due_on or _choose_due_date(None), at or clock.iso(clock.now())
+    day, moment = due_on or _choose_due_date(None), at or clock.format_timestamp(clock.now())
     unit.owner_questions.add(
-        StoredOwnerQuestion(number, key, record_id, source_id, asks, unit.viewer.client, moment, day)
+        StoredOwnerQuestion(
+            id=number,
+            question=key,
+            record_id=record_id,
+            source_id=source_id,
+            asks=asks,
+            asked_by=unit.viewer.client,
+            asked_at=moment,
+            due_on=day,
+        )
     )
     return number
 
 
 def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
-    """Ask no more what is not answered yet."""
+    """Withdraw questions to owners that are still unanswered."""
     for number in numbers:
         question = unit.owner_questions.get(number)
         if question is not None and question.state == OPEN:
@@ -226,6 +262,7 @@ def withdraw_owner_questions(unit: WriteUnit, numbers: Collection[int]) -> None:
 
 
 def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[OwnerQuestion, ...]:
+    """Build the owner's view of each question."""
     labels = unit.records.labels({question.record_id for question in questions})
     payloads = unit.records.payloads(labels)
     today = clock.today()
@@ -234,36 +271,46 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
         label = labels.get(question.record_id)
         if label is None or not unit.viewer.may_see(label.source):
             continue
-        field_values = to_sent(from_payload(payloads[question.record_id][1])) if question.record_id in payloads else {}
+        field_values = (
+            to_sent(from_payload(payloads[question.record_id][1])) if question.record_id in payloads else {}
+        )
         similar = [candidate for candidate in questions if _is_same_request(candidate, question)]
         views.append(
             OwnerQuestion(
-                question.id,
-                label,
-                question.asks,
-                {name: field_values[name] for name in FIELDS_BY_REQUEST.get(question.asks, ()) if name in field_values},
-                question.asked_at,
-                question.due_on,
-                question.due_on < today,
-                question.state,
-                OWNER_ANSWERS,
-                question.answer,
-                question.note,
-                len(similar),
+                number=question.id,
+                record=label,
+                asks=question.asks,
+                values={
+                    name: field_values[name]
+                    for name in FIELDS_BY_REQUEST.get(question.asks, ())
+                    if name in field_values
+                },
+                asked_at=question.asked_at,
+                due_on=question.due_on,
+                overdue=question.due_on < today,
+                state=question.state,
+                answers=OWNER_ANSWERS,
+                answer=question.answer,
+                note=question.note,
+                alike=len(similar),
             )
         )
     return tuple(views)
 
 
 def _is_same_request(left: StoredOwnerQuestion, right: StoredOwnerQuestion) -> bool:
-    """Whether two were asked at once, of one source, of one burst."""
+    """Return whether two owner questions came from one request on a burst."""
     if left.id == right.id:
         return True
-    left_request, right_request = ((question.question, question.source_id, question.asks, question.asked_at) for question in (left, right))
+    left_request, right_request = (
+        (question.question, question.source_id, question.asks, question.asked_at)
+        for question in (left, right)
+    )
     return is_burst_key(left.question) and left_request == right_request
 
 
 def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> list[StoredOwnerQuestion]:
+    """Return the other open questions of the same request."""
     return [
         candidate
         for candidate in unit.owner_questions.of_questions([question.question])
@@ -272,13 +319,20 @@ def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> li
 
 
 def _can_viewer_answer(unit: ReadUnit, question: StoredOwnerQuestion) -> bool:
+    """Return whether the question is about a record of the viewer's sources."""
     label = unit.records.labels([question.record_id]).get(question.record_id)
     return label is not None and unit.viewer.may_see(label.source)
 
 
 def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], asks: str) -> list[int]:
-    """Both halves of a question, or however many it has, but for those that are asked about already."""
-    open_questions = (question for question in unit.owner_questions.of_questions([key]) if question.state == OPEN)
+    """Return the records about which the same was not yet asked.
+
+    Raises:
+        ConflictError: the same was asked about every record.
+    """
+    open_questions = (
+        question for question in unit.owner_questions.of_questions([key]) if question.state == OPEN
+    )
     asked_records = {question.record_id for question in open_questions if question.asks == asks}
     unasked_records = [record for record in records if record not in asked_records]
     if not unasked_records:
@@ -287,6 +341,11 @@ def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], 
 
 
 def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: RecordRef) -> int:
+    """Return the number of a record that belongs to the question.
+
+    Raises:
+        InputError: the record is not in the question.
+    """
     [[number]] = numbers_of(unit, [[record]])
     if number not in records:
         raise InputError("record: it is not of this question")
@@ -294,9 +353,9 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
 
 
 def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
-    """The records of a burst that its load brought, the most harmful question first."""
+    """Return the records of a burst that its load brought, most urgent first."""
     questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
-    source = unit.queue.source_of_batch(questions[0].first.batch_id or 0) if questions else None
+    source = unit.queue.source_of_batch(questions[0].main_task.batch_id or 0) if questions else None
     stored = unit.records.get({record for question in questions for record in question.records})
     return [
         record
@@ -306,16 +365,19 @@ def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
 
 
 def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
-    """Ask the steward's question again once nothing is waited for, for whoever asked."""
+    """Reopen a waiting question for its steward once all owners have answered."""
     work = unit.task_work.get([key]).get(key)
     is_waiting = any(question.state == OPEN for question in unit.owner_questions.of_questions([key]))
     if work is None or work.state != WAITING or is_waiting:
         return
-    reopened: Work = replace(work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker)
+    reopened: QuestionWork = replace(
+        work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker
+    )
     unit.task_work.put(reopened)
 
 
 def _choose_due_date(due_on: str | None) -> str:
+    """Return the given due date, or the default one."""
     if due_on is not None:
         return parse_future_day(due_on, "due_on")
     return (clock.now() + timedelta(days=DAYS_TO_ANSWER)).date().isoformat()

@@ -1,4 +1,4 @@
-"""One question: its records side by side, its pairs, what was done with it, and a tag of what was read."""
+"""Full view of one review question: records, pairs, history and ETag."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import orjson
 from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -21,18 +21,18 @@ from mpi.service.review.households import find_household_members
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
-    summarize_closed_question,
     is_burst_key,
     load_questions,
+    summarize_closed_question,
     summarize_questions,
 )
-from mpi.service.review.queue_reader import Filters, find_burst, summarize_burst, list_single_questions
+from mpi.service.review.queue_reader import Filters, find_burst, list_single_questions, summarize_burst
 from mpi.service.statements.overlay_detection import awaited
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
 from mpi.standardize.address.addresses import is_confidential
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.review.task_queue import Burst
-from mpi.storage.repositories.review.task_work import Act
+from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -45,23 +45,27 @@ RESPONSES_BY_KIND: Mapping[str, tuple[str, ...]] = {
     APPROVAL: (APPROVE, REVOKE),
     OVERLAY_TASK: (RELEASE, REFUSE),
 }
-"""How a question that is not about pairs is answered, by kind."""
+"""Possible responses to a question that is not about pairs, by kind."""
 MAX_BURST_CARDS = 10
+"""Most questions of a burst whose records are shown."""
 _HIDDEN_FIELDS = frozenset({"flags", "restrictions", "local_id", "as_of"})
-"""Flags are no evidence (law 8), and who decides need not know them."""
+"""Record fields that are not shown on a question.
+
+Flags are not evidence (law 8), and a steward does not need them to decide.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCard:
-    """One record of a question.
+    """One record of a question, with its values and household.
 
     Args:
-        label: its source and local ID.
-        as_of: when it was true at its source.
-        values: what it states, by canonical field; empty of a record that is withdrawn.
-        enterprise_id: the person that it is held to be; None while it has none.
-        household: records of its source that live with it.
-        withheld: fields that it states and that are not shown, as an address is confidential.
+        label: source and local ID of the record.
+        as_of: when the record was true at its source.
+        values: values by canonical field name; empty for a withdrawn record.
+        enterprise_id: enterprise ID of the person that holds the record; None if it has none.
+        household: records of the same source that share its household.
+        withheld: names of fields that have a value but are hidden, because an address is confidential.
     """
 
     label: RecordRef
@@ -74,7 +78,14 @@ class RecordCard:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """A pair of a question; ``verdict`` is what was said of it and left it open: ``unsure`` or ``ask``."""
+    """One candidate pair of a question.
+
+    Args:
+        left: the first record.
+        right: the second record.
+        match_weight: match weight of the pair, in bits.
+        verdict: the last verdict, if it left the pair open: ``unsure`` or ``ask``.
+    """
 
     left: RecordRef
     right: RecordRef
@@ -84,16 +95,16 @@ class PairView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """One thing that somebody did with a question, or that became of it by itself.
+    """One line of a question's history.
 
     Args:
         at: when (ISO, UTC).
-        actor: who.
+        actor: account or client that acted.
         action: ``claim``, ``release``, ``defer``, ``assign``, ``escalate``, ``answer``, ``undo``, ``ask``,
-            ``answered`` (by the owner of a record), ``closed`` or ``reopened``.
+            ``answered`` (by a source owner), ``closed`` or ``reopened``.
         detail: codes and days.
-        note: free text; only one's own for a reader of certain sources.
-        step: the step that it made, by which it can be taken back.
+        note: free text; a viewer of some sources sees only their own notes.
+        step: number of the step that the act made, which undo takes.
     """
 
     at: str
@@ -106,20 +117,20 @@ class ActionView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """A question as it is worked on.
+    """A review question as a steward works on it.
 
     Args:
-        summary: as the queue lists it.
-        shape: ``star`` (one record with its candidates), ``grid`` (several alike on both sides), ``decision``
-            (it asks whether a decision holds, or a version is to stand) or ``burst`` (it stands for others).
-        cards: its records, the subject first; of a burst the first few; of an overlay the version that
-            stands and then the one that waits.
-        pairs: that are asked, the heaviest first.
-        history: what was done with it, oldest first.
-        etag: names what was read, for ``If-Match``.
-        responses: how it is answered where it is not about pairs: ``confirm``, ``revoke``, ``approve``,
-            ``release`` or ``refuse``; empty where it is answered pair by pair.
-        decisions: the decisions that it is about; of a conflict, the chain.
+        summary: the question as the queue lists it.
+        shape: ``star`` (one record with its candidates), ``grid`` (several similar records), ``decision`` (does a
+            decision hold, or may a version become active) or ``burst`` (stands for many questions).
+        cards: its records, the subject first; for a burst the first few; for an overlay the active version and
+            then the waiting one.
+        pairs: candidate pairs, heaviest first.
+        history: acts on the question, oldest first.
+        etag: ETag of what was read, for ``If-Match``.
+        responses: possible responses: ``confirm``, ``revoke``, ``approve``, ``release`` or ``refuse``; empty for
+            a question that is answered pair by pair.
+        decisions: numbers of the decisions in question; for a conflict, the whole chain.
     """
 
     summary: QuestionSummary
@@ -133,19 +144,19 @@ class QuestionView:
 
 
 def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
-    """One question, as far as the viewer may see it.
+    """Load one question, as far as the viewer may see it.
 
     Args:
         index: the open index.
         viewer: who asks.
-        key: the question's, or that of one of its tasks.
+        key: key of the question or of one of its tasks.
 
     Raises:
         NotFoundError: there is no such question for this viewer.
-        AccessDenied: the viewer may not read tasks, or not records.
+        AccessDenied: the viewer may not read tasks, or may not read records.
     """
-    permit(viewer, Action.TASK_READ)
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         view = _build_view(unit, index, key)
         record_ids = numbers_shown(unit, _list_view_records(view))
@@ -154,10 +165,10 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
 
 
 def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
-    """A question with a task, by its own key or that of one of its tasks.
+    """Load an open question by its key or by a task's key.
 
     Raises:
-        NotFoundError: there is none that the reader may know of.
+        NotFoundError: there is no such open question that the viewer may see.
     """
     question = load_questions(unit, [key]).get(key)
     if question is None and (question_key := unit.queue.question_of(key)) is not None:
@@ -170,38 +181,47 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
     return question
 
 
-def compute_question_etag(unit: ReadUnit, index: Index, one: OpenQuestion) -> str:
-    """Names a question as the reader sees it: another as soon as its evidence, records or persons are."""
-    persons = unit.persons.get(unit.persons.current(one.records).values())
-    stored = unit.records.get(one.records)
+def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) -> str:
+    """Return the ETag of a question as the viewer sees it.
+
+    The ETag changes with the question's evidence, records, persons and owner answers.
+    """
+    persons = unit.persons.get(unit.persons.current(question.records).values())
+    stored = unit.records.get(question.records)
     answers = [
         [owner_question.id, owner_question.answer]
-        for owner_question in unit.owner_questions.of_questions([one.key])
+        for owner_question in unit.owner_questions.of_questions([question.key])
         if owner_question.record_id in stored and owner_question.answer is not None
     ]
     question_state = [
-        sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in one.tasks),
+        sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in question.tasks),
         sorted([record.id, record.state] for record in stored.values()),
         etag(unit, index, persons.values()),
         answers,
-        sorted([record, sorted(versions)] for record, versions in awaited(unit, one.records).items()),
+        sorted([record, sorted(versions)] for record, versions in awaited(unit, question.records).items()),
     ]
-    return index.keyed_hash.token("question", orjson.dumps([one.key, *question_state]).decode())
+    return index.keyed_hash.token("question", orjson.dumps([question.key, *question_state]).decode())
 
 
-def require_unchanged(unit: ReadUnit, index: Index, one: OpenQuestion, expected: Collection[str] | None) -> None:
-    """Let an act pass if its maker read the question as it is.
+def require_unchanged(
+    unit: ReadUnit, index: Index, question: OpenQuestion, expected_etags: Collection[str] | None
+) -> None:
+    """Refuse an act on a question that changed since it was read.
 
     Raises:
-        StaleError: it has changed since.
+        StaleError: the question's ETag is not among the expected ones.
     """
-    if expected is not None and "*" not in expected and compute_question_etag(unit, index, one) not in expected:
+    if (
+        expected_etags is not None
+        and "*" not in expected_etags
+        and compute_question_etag(unit, index, question) not in expected_etags
+    ):
         raise StaleError("the question has changed since you read it: look again, then answer")
 
 
 def choose_layout(question: OpenQuestion) -> str:
-    """How a question is laid out."""
-    if question.first.kind in RESPONSES_BY_KIND:
+    """Return the layout of a question: star, grid or decision."""
+    if question.main_task.kind in RESPONSES_BY_KIND:
         return DECISION
     if question.subject is not None or len(question.tasks) == 1:
         return STAR
@@ -209,7 +229,13 @@ def choose_layout(question: OpenQuestion) -> str:
 
 
 def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tuple[RecordCard, ...]:
-    """Records that the reader may see, side by side, in the order given."""
+    """Build the cards of the records that the viewer may see.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        record_ids: numbers of the records, in the order of the cards.
+    """
     labels = visible(unit, record_ids)
     stored = unit.records.get(labels)
     payloads = unit.records.payloads(labels)
@@ -223,30 +249,42 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
     for record_id in record_ids:
         if record_id in labels:
             canonical_record = canonical_by_id.get(record_id)
-            values, withheld = ({}, ()) if canonical_record is None else _split_values(canonical_record, confidential=confidential)
+            values, withheld = (
+                ({}, ())
+                if canonical_record is None
+                else _split_values(canonical_record, confidential=confidential)
+            )
             built_cards.append(
                 RecordCard(
-                    labels[record_id],
-                    stored[record_id].last_seen if canonical_record is None else (canonical_record.as_of or ""),
-                    values,
-                    persons[person_by_id[record_id]].eid if record_id in person_by_id else None,
-                    tuple(household_refs[member] for member in household_by_id.get(record_id, ()) if member in household_refs),
-                    withheld,
+                    label=labels[record_id],
+                    as_of=stored[record_id].last_seen
+                    if canonical_record is None
+                    else (canonical_record.as_of or ""),
+                    values=values,
+                    enterprise_id=persons[person_by_id[record_id]].eid if record_id in person_by_id else None,
+                    household=tuple(
+                        household_refs[member]
+                        for member in household_by_id.get(record_id, ())
+                        if member in household_refs
+                    ),
+                    withheld=withheld,
                 )
             )
     return tuple(built_cards)
 
 
-def _split_values(record: CanonicalRecord, *, confidential: bool) -> tuple[dict[str, object], tuple[str, ...]]:
-    """What a record states, as far as it is shown; and the names of the fields that are withheld."""
+def _split_values(
+    record: CanonicalRecord, *, confidential: bool
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the visible values of a record, and the withheld field names."""
     values = {name: value for name, value in to_sent(record).items() if name not in _HIDDEN_FIELDS}
     withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
 
 def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[RecordCard, ...]:
-    """Versions that wait for a person, of which the record would become another child."""
-    if question.first.kind != OVERLAY_TASK:
+    """Build the cards of versions that wait as a possible overlay."""
+    if question.main_task.kind != OVERLAY_TASK:
         return ()
     labels = visible(unit, question.records)
     pending_cards = []
@@ -256,21 +294,32 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
         pending_record = from_payload(latest.payload)
         active_versions = [version for version in versions.values() if version.state == "active"]
         compared_records = [pending_record, *(from_payload(version.payload) for version in active_versions)]
-        confidential = any(is_confidential(compared) for compared in compared_records) or any_confidential(unit, labels)
+        confidential = any(is_confidential(compared) for compared in compared_records) or any_confidential(
+            unit, labels
+        )
         values, withheld = _split_values(pending_record, confidential=confidential)
-        pending_cards.append(RecordCard(labels[record_id], latest.as_of, values, None, (), withheld))
+        pending_cards.append(
+            RecordCard(
+                label=labels[record_id],
+                as_of=latest.as_of,
+                values=values,
+                enterprise_id=None,
+                household=(),
+                withheld=withheld,
+            )
+        )
     return tuple(pending_cards)
 
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
-    """What was done with a question, as far as the reader may know of what it is about."""
+    """Load the history of a question, as far as the viewer may see it."""
     acts = unit.task_work.acts(key)
     labels = visible(unit, {record for act in acts for record in _list_action_records(act)})
     return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
 def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
-    """The label of every record that a view names, each once."""
+    """Return every record that a question view names, each once."""
     records = [*view.summary.records, *(card.label for card in view.cards)]
     records += [member for card in view.cards for member in card.household]
     records += [record for pair in view.pairs for record in (pair.left, pair.right)]
@@ -279,6 +328,7 @@ def _list_view_records(view: QuestionView) -> tuple[RecordRef, ...]:
 
 
 def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
+    """Yield the records that a line of history names."""
     for verdict in act.detail.get("verdicts", ()):
         yield from (verdict["left"], verdict["right"])
     if "record" in act.detail:
@@ -286,7 +336,7 @@ def _iterate_action_records(act: ActionView) -> Iterator[RecordRef]:
 
 
 def _list_field_names(view: QuestionView) -> tuple[str, ...]:
-    """Names of the fields that a view shows."""
+    """Return the names of the fields that a question view discloses."""
     stated = {name for card in view.cards for name in card.values}
     persons = ("enterprise_id",) if any(card.enterprise_id for card in view.cards) else ()
     homes = ("household",) if any(card.household for card in view.cards) else ()
@@ -294,6 +344,7 @@ def _list_field_names(view: QuestionView) -> tuple[str, ...]:
 
 
 def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+    """Build the view of a question, burst or closed question."""
     if is_burst_key(key):
         return _build_burst_view(unit, index, key)
     try:
@@ -303,29 +354,39 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     [summary] = summarize_questions(unit, [question])
     labels = visible(unit, question.records)
     asked_records = {
-        owner_question.record_id for owner_question in unit.owner_questions.of_questions([question.key]) if owner_question.state == "open"
+        owner_question.record_id
+        for owner_question in unit.owner_questions.of_questions([question.key])
+        if owner_question.state == "open"
     }
-    decisions = {number for task in question.asked for number in question.decisions.get(task.key, ())}
+    decisions = {number for task in question.asked_tasks for number in question.decisions.get(task.key, ())}
     return QuestionView(
-        summary,
-        choose_layout(question),
-        build_cards(unit, index, question.records) + _build_pending_cards(unit, question),
-        tuple(_build_pair(task, question, labels, asked_records) for task in question.tasks if task.kind not in RESPONSES_BY_KIND),
-        load_history(unit, question.key),
-        compute_question_etag(unit, index, question),
-        RESPONSES_BY_KIND.get(question.first.kind, ()),
-        tuple(sorted(decisions)),
+        summary=summary,
+        shape=choose_layout(question),
+        cards=build_cards(unit, index, question.records) + _build_pending_cards(unit, question),
+        pairs=tuple(
+            _build_pair(task, question, labels, asked_records)
+            for task in question.tasks
+            if task.kind not in RESPONSES_BY_KIND
+        ),
+        history=load_history(unit, question.key),
+        etag=compute_question_etag(unit, index, question),
+        responses=RESPONSES_BY_KIND.get(question.main_task.kind, ()),
+        decisions=tuple(sorted(decisions)),
     )
 
 
-def _build_pair(task: Task, question: OpenQuestion, labels: Mapping[int, RecordRef], asked_records: Collection[int]) -> PairView:
-    verdict = None if task in question.asked else "unsure"
+def _build_pair(
+    task: Task, question: OpenQuestion, labels: Mapping[int, RecordRef], asked_records: Collection[int]
+) -> PairView:
+    """Build the view of one candidate pair."""
+    verdict = None if task in question.asked_tasks else "unsure"
     if verdict is None and {task.lo, task.hi} & set(asked_records):
         verdict = "ask"
     return PairView(labels[task.lo], labels[task.hi], task.bits, verdict)
 
 
 def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+    """Build the view of a burst with its first questions."""
     burst = find_burst(unit, key)
     if burst is None:
         raise NotFoundError("there is no such question, or it is closed")
@@ -333,18 +394,28 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     records = list(dict.fromkeys(record for question in questions for record in question.records))
     labels = visible(unit, records)
     summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
-    pairs = tuple(_build_pair(task, question, labels, ()) for question in questions for task in question.asked)
+    pairs = tuple(
+        _build_pair(task, question, labels, ()) for question in questions for task in question.asked_tasks
+    )
     return QuestionView(
-        summary, BURST, build_cards(unit, index, records), pairs, load_history(unit, key), compute_burst_etag(index, burst)
+        summary=summary,
+        shape=BURST,
+        cards=build_cards(unit, index, records),
+        pairs=pairs,
+        history=load_history(unit, key),
+        etag=compute_burst_etag(index, burst),
     )
 
 
 def compute_burst_etag(index: Index, burst: Burst) -> str:
-    """Names a burst as it is: another as soon as it stands for more or fewer questions."""
-    return index.keyed_hash.token("burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}")
+    """Return the ETag of a burst, which changes with its number of questions."""
+    return index.keyed_hash.token(
+        "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
+    )
 
 
 def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
+    """Build the view of a closed question."""
     work = unit.task_work.get([key]).get(key)
     summary = None if work is None or work.state != "closed" else summarize_closed_question(unit, work)
     if work is None or summary is None:
@@ -352,31 +423,56 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
     record_cards = build_cards(unit, index, records)
     closed_etag = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
-    return QuestionView(summary, STAR, record_cards, (), load_history(unit, key), closed_etag)
+    return QuestionView(
+        summary=summary,
+        shape=STAR,
+        cards=record_cards,
+        pairs=(),
+        history=load_history(unit, key),
+        etag=closed_etag,
+    )
 
 
-def _is_visible_action(unit: ReadUnit, act: Act) -> bool:
-    """Whether the reader may see all that an act was about, or did it without its being noted."""
+def _is_visible_action(unit: ReadUnit, act: QuestionAction) -> bool:
+    """Return whether the viewer may see a line of history.
+
+    A viewer sees a line if every record and decision of the act is visible, or if the line is the viewer's own
+    and names no records.
+    """
     is_own = act.actor == unit.viewer.client and not act.detail.get("records")
     return is_own or is_visible(unit, act.detail)
 
 
-def _list_action_records(act: Act) -> list[int]:
+def _list_action_records(act: QuestionAction) -> list[int]:
+    """Return the record numbers that a stored act names."""
     record_ids = act.detail.get("records", [])
     return [record for record in record_ids if isinstance(record, int)]
 
 
-def _build_action(unit: ReadUnit, act: Act, labels: Mapping[int, RecordRef]) -> ActionView:
+def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, RecordRef]) -> ActionView:
+    """Build the view of one line of history."""
     # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
-    is_note_visible = unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
-    detail: dict[str, object] = {name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS}
+    is_note_visible = (
+        unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
+    )
+    detail: dict[str, object] = {
+        name: value for name, value in act.detail.items() if name not in _INTERNAL_KEYS
+    }
     if "verdicts" in act.detail:
         detail["verdicts"] = [
             {"left": labels[lo], "right": labels[hi], "kind": kind} for lo, hi, kind in act.detail["verdicts"]
         ]
     if "record" in act.detail:
         detail["record"] = labels[act.detail["record"]]
-    return ActionView(act.at, act.actor, act.action, detail, act.note if is_note_visible else None, act.step)
+    return ActionView(
+        at=act.at,
+        actor=act.actor,
+        action=act.action,
+        detail=detail,
+        note=act.note if is_note_visible else None,
+        step=act.step,
+    )
 
 
 _INTERNAL_KEYS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})
+"""Keys of an act's detail that hold record or decision numbers and are not shown."""

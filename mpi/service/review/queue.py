@@ -1,7 +1,7 @@
-"""The queue: what waits for a steward, the most harmful first, a page at a time.
+"""Pages of the review queue and the steward's start page.
 
-A page is read by an index in the order of expected harm, so it costs what it shows. A burst of one pattern
-from one load is one question there, and those that it stands for are listed when it is opened.
+An index of the store orders questions by expected harm, so the cost of a page depends on what it shows. A
+burst (many questions of one pattern from one load) is one row; its questions are listed when it is opened.
 """
 
 import base64
@@ -15,52 +15,61 @@ import orjson
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import APPROVERS
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.roles import APPROVER_ASSIGNEE
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import numbers_shown
-from mpi.service.review.open_questions import OpenQuestion, QuestionSummary, summarize_closed_question, summarize_questions
+from mpi.service.review.open_questions import (
+    OpenQuestion,
+    QuestionSummary,
+    summarize_closed_question,
+    summarize_questions,
+)
 from mpi.service.review.queue_reader import (
     MAX_COUNTED,
     STATES,
     Filters,
     QueueItem,
-    summarize_burst,
+    build_search,
     check_filters,
+    count_items,
+    get_item_key,
     iterate_queue,
     merge_bursts,
-    get_item_key,
     separate_bursts,
-    count_items,
-    build_search,
+    summarize_burst,
 )
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
-from mpi.storage.repositories.review.task_queue import Burst, Place
-from mpi.storage.repositories.review.task_work import CLOSED, WENT, Work
+from mpi.storage.repositories.review.task_queue import Burst, QueuePosition
+from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 __all__ = [
-    "APPROVERS", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "OverdueOwnerQuestion", "QuestionSummary",
+    "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "OverdueOwnerQuestion", "QuestionSummary",
     "QueuePage", "load_landing", "questions",
 ]  # fmt: skip
 
 FIELDS = ("source", "local_id", "match_weight", "reason")
+"""Names of the fields that a queue page discloses, for the ledger."""
 MAX_QUESTIONS = 200
-"""On one page."""
+"""Most questions on one page of the queue."""
 MAX_LANDING_QUESTIONS = 20
+"""Most questions in each list of the start page."""
 CLOSED_PERIOD = timedelta(days=14)
+"""Time for which closed questions are listed."""
 NEW_PERIOD = timedelta(days=1)
+"""Age up to which a question counts as new."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """A page of the queue.
+    """One page of the review queue.
 
     Args:
-        questions: the most harmful first.
-        total: how many there are; ``MAX_COUNTED`` + 1 for any more than that.
-        after: what to go on with; None at the end.
+        questions: summaries, most urgent first.
+        total: number of matching questions; ``MAX_COUNTED`` + 1 stands for any greater number.
+        after: cursor of the next page; None on the last page.
     """
 
     questions: tuple[QuestionSummary, ...]
@@ -89,7 +98,7 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class OverdueOwnerQuestion:
-    """A question to the owner of a record that nobody answered in time."""
+    """A question to a source owner that is past its due date."""
 
     number: int
     question: str
@@ -115,7 +124,7 @@ def questions(
         NotFoundError: there is no such source for this viewer.
         AccessDenied: the viewer may not read tasks.
     """
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     check_filters(filters)
     wanted = max(1, min(limit, MAX_QUESTIONS))
     with index.database.read(viewer) as unit:
@@ -126,28 +135,37 @@ def questions(
 
 
 def load_landing(index: Index, viewer: Viewer) -> Landing:
-    """What the viewer is to see first, each list in the queue's order and at most ``MAX_LANDING_QUESTIONS``.
+    """Load the lists of the viewer's start page.
+
+    Each list is in the queue's order and has at most ``MAX_LANDING_QUESTIONS`` questions.
 
     Raises:
         AccessDenied: the viewer may not read tasks.
     """
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
         moment = clock.now()
         landing = Landing(
-            _list_first(unit, Filters(state=None, mine=True)),
-            _list_first(unit, Filters(due=True)),
-            _list_first(unit, Filters(), since=unit.commit_at(clock.iso(moment - NEW_PERIOD))),
-            _list_closed_automatically(unit, clock.iso(moment - CLOSED_PERIOD)),
-            _list_overdue(unit, moment.date().isoformat()),
+            mine=_list_first(unit, Filters(state=None, mine=True)),
+            due_today=_list_first(unit, Filters(due=True)),
+            new=_list_first(
+                unit, Filters(), since=unit.commit_at(clock.format_timestamp(moment - NEW_PERIOD))
+            ),
+            closed_by_themselves=_list_closed_automatically(
+                unit, clock.format_timestamp(moment - CLOSED_PERIOD)
+            ),
+            overdue=_list_overdue(unit, moment.date().isoformat()),
         )
         summaries = (*landing.mine, *landing.due_today, *landing.new, *landing.closed_by_themselves)
-        record_ids = _find_record_numbers(unit, summaries, *(owner_question.record for owner_question in landing.overdue))
+        record_ids = _find_record_numbers(
+            unit, summaries, *(owner_question.record for owner_question in landing.overdue)
+        )
     disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
     return landing
 
 
 def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) -> QueuePage:
+    """Load one page of open or closed questions."""
     if filters.state == CLOSED and not filters.mine:
         return _load_closed_page(unit, limit, after)
     search = build_search(unit, filters)
@@ -160,28 +178,44 @@ def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) 
     items = items[:limit]
     total = count_items(unit, search, filters, len(bursts))
     return QueuePage(
-        tuple(_summarize_items(unit, items)), max(total, len(items)), _encode_cursor(items[-1][0]) if has_more else None
+        tuple(_summarize_items(unit, items)),
+        max(total, len(items)),
+        _encode_cursor(items[-1][0]) if has_more else None,
     )
 
 
 def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[QuestionSummary]:
-    summaries_by_key = {summary.key: summary for summary in summarize_questions(unit, (q for _, q in items if isinstance(q, OpenQuestion)))}
+    """Return the summaries of questions and bursts, in their order."""
+    summaries_by_key = {
+        summary.key: summary
+        for summary in summarize_questions(unit, (q for _, q in items if isinstance(q, OpenQuestion)))
+    }
     work_by_key = unit.task_work.get([get_item_key(b) for _, b in items if isinstance(b, Burst)])
     return [
-        summarize_burst(unit, item, work_by_key.get(get_item_key(item))) if isinstance(item, Burst) else summaries_by_key[item.key]
+        summarize_burst(unit, item, work_by_key.get(get_item_key(item)))
+        if isinstance(item, Burst)
+        else summaries_by_key[item.key]
         for _, item in items
     ]
 
 
 def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
+    """Return the most urgent questions that match filters."""
     search = build_search(unit, filters, since)
     if search is None:
         return ()
-    return tuple(_summarize_items(unit, list(islice(iterate_queue(unit, search, filters, None), MAX_LANDING_QUESTIONS))))
+    return tuple(
+        _summarize_items(
+            unit, list(islice(iterate_queue(unit, search, filters, None), MAX_LANDING_QUESTIONS))
+        )
+    )
 
 
 def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
-    closed_works = [work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == WENT]
+    """Return the viewer's questions that closed without an answer."""
+    closed_works = [
+        work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == TASKS_GONE
+    ]
     own_keys = unit.task_work.acted_on(unit.viewer.client, [work.question for work in closed_works])
     summaries = (summarize_closed_question(unit, work) for work in closed_works if work.question in own_keys)
     visible_summaries = [summary for summary in summaries if summary is not None]
@@ -189,6 +223,7 @@ def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSumm
 
 
 def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...]:
+    """Return the viewer's overdue questions to source owners."""
     sources = [source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)]
     overdue_questions = [
         question
@@ -197,55 +232,71 @@ def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...
     ]
     labels = unit.records.labels({question.record_id for question in overdue_questions})
     return tuple(
-        OverdueOwnerQuestion(question.id, question.question, labels[question.record_id], question.asks, question.due_on)
+        OverdueOwnerQuestion(
+            number=question.id,
+            question=question.question,
+            record=labels[question.record_id],
+            asks=question.asks,
+            due_on=question.due_on,
+        )
         for question in overdue_questions
         if question.record_id in labels
     )
 
 
 def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePage:
-    """What was closed lately, latest first."""
-    since = clock.iso(clock.now() - CLOSED_PERIOD)
+    """Load a page of recently closed questions, latest first."""
+    since = clock.format_timestamp(clock.now() - CLOSED_PERIOD)
     position = None if after is None else _decode_closed_position(after)
     summaries: list[QuestionSummary] = []
-    last_work: Work | None = None
+    last_work: QuestionWork | None = None
     while works := unit.task_work.closed(since, limit + 1, position):
         for work in works:
             position = (work.closed_at or "", work.question)
             summary = summarize_closed_question(unit, work)
             if summary is not None and len(summaries) == limit:
-                return QueuePage(tuple(summaries), limit + 1, None if last_work is None else _encode_cursor(_closed_position(last_work)))
+                return QueuePage(
+                    tuple(summaries),
+                    limit + 1,
+                    None if last_work is None else _encode_cursor(_closed_position(last_work)),
+                )
             if summary is not None:
                 summaries.append(summary)
                 last_work = work
     return QueuePage(tuple(summaries), len(summaries), None)
 
 
-def _closed_position(work: Work) -> tuple[str, str]:
+def _closed_position(work: QuestionWork) -> tuple[str, str]:
+    """Return the position of a closed question: closing time and key."""
     return work.closed_at or "", work.question
 
 
-def _find_record_numbers(unit: ReadUnit, summaries: Sequence[QuestionSummary], *other_records: RecordRef) -> set[int]:
-    """Record numbers of what is shown, for the ledger."""
+def _find_record_numbers(
+    unit: ReadUnit, summaries: Sequence[QuestionSummary], *other_records: RecordRef
+) -> set[int]:
+    """Return the numbers of the records that are shown, for the ledger."""
     labels = {*other_records, *(label for summary in summaries for label in summary.records)}
     return numbers_shown(unit, labels)
 
 
 def _encode_cursor(position: tuple[int, str] | tuple[str, str]) -> str:
+    """Encode a position in the queue as an opaque cursor."""
     return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
 
 
 def _decode_cursor(after: str) -> list[object]:
+    """Decode a cursor into the two parts of a position."""
     try:
         position = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except ValueError:
         position = None
-    if not isinstance(position, list) or len(position) != len(("harm", "key")):
+    if not isinstance(position, list) or len(position) != _CURSOR_PARTS:
         raise InputError("after: what the page before gave to go on with")
     return position
 
 
-def _decode_position(after: str) -> Place:
+def _decode_position(after: str) -> QueuePosition:
+    """Decode a cursor into expected harm and question key."""
     harm, key = _decode_cursor(after)
     if not isinstance(harm, int) or not isinstance(key, str):
         raise InputError("after: what the page before gave to go on with")
@@ -253,6 +304,7 @@ def _decode_position(after: str) -> Place:
 
 
 def _decode_closed_position(after: str) -> tuple[str, str]:
+    """Decode a cursor into closing time and question key."""
     closed_at, key = _decode_cursor(after)
     if not isinstance(closed_at, str) or not isinstance(key, str):
         raise InputError("after: what the page before gave to go on with")

@@ -1,6 +1,6 @@
-"""Reading the queue: questions and bursts that a filter wants, one after the other in the order of harm.
+"""Search of the review queue: filtered questions and bursts, most urgent first.
 
-What a page, the landing page, a burst that is opened and the program's list of tasks have in common.
+Used by a page of the queue, the start page, an opened burst and the list of tasks for programs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,47 +8,48 @@ from dataclasses import dataclass, replace
 
 from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
-from mpi.domain.roles import APPROVERS
-from mpi.domain.viewer import Action, Viewer, permits
+from mpi.domain.roles import APPROVER_ASSIGNEE
+from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.visibility import known, visible_sources
 from mpi.service.resolution.task_visibility import redact_work
-from mpi.service.review.due_dates import compute_due_date, compute_due_cutoffs
+from mpi.service.review.due_dates import compute_due_cutoffs, compute_due_date
 from mpi.service.review.open_questions import (
     CLAIMED,
     MIN_BURST_QUESTIONS,
     OpenQuestion,
     QuestionSummary,
     find_task_decisions,
-    make_burst_key,
-    parse_burst_key,
     is_burst_key,
     load_questions,
+    make_burst_key,
+    parse_burst_key,
 )
 from mpi.storage.repositories.derived.derived import MICROBITS
-from mpi.storage.repositories.review.task_queue import Burst, Due, Place, Wanted
-from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, Work
+from mpi.storage.repositories.review.task_queue import Burst, DueFilter, QueuePosition, TaskFilter
+from mpi.storage.repositories.review.task_work import ASLEEP, CLOSED, OPEN, WAITING, QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 STATES = (OPEN, CLAIMED, ASLEEP, WAITING, CLOSED)
+"""States that a queue filter can ask for."""
 MAX_COUNTED = 1000
-"""Counting stops there: ``total`` of one more means "more than"."""
+"""Most questions that are counted; a total of one more means "more"."""
 _BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which questions are wanted.
+    """Filter of the review queue.
 
     Args:
-        kind: only of this kind.
-        state: ``open`` is what the reader may take up now: not asleep, waiting or another's claim; its own
-            claims are among it. ``claimed``, ``asleep``, ``waiting``, ``closed``; None for all that is asked
-            today, whoever has it.
-        source: only where a record is of the source of this code.
-        mine: only what the reader has claimed or is to do, whatever its state.
-        text: only about a record of exactly this local ID.
-        due: only what is due today or was due before.
-        burst: only those that the burst of this key stands for.
+        kind: only questions of this kind.
+        state: ``open`` means free for the reader to take up: neither asleep, waiting nor claimed by somebody
+            else; the reader's own claims are included. Else ``claimed``, ``asleep``, ``waiting`` or ``closed``;
+            None for every question that is open today, whoever has claimed it.
+        source: only questions with a record of the source of this code.
+        mine: only questions that the reader has claimed or is assigned, in any state.
+        text: only questions about a record of exactly this local ID.
+        due: only questions that are due today or overdue.
+        burst: only the questions that the burst of this key stands for.
     """
 
     kind: str | None = None
@@ -60,23 +61,36 @@ class Filters:
     burst: str | None = None
 
 
-QueueItem = tuple[Place, OpenQuestion | Burst]
+QueueItem = tuple[QueuePosition, OpenQuestion | Burst]
+"""A question or burst with its position in the queue."""
 
 
-def iterate_queue(unit: ReadUnit, search: Wanted, filters: Filters, after: Place | None) -> Iterator[QueueItem]:
-    """Questions and bursts that are wanted, in the queue's order."""
+def iterate_queue(
+    unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
+) -> Iterator[QueueItem]:
+    """Yield questions and bursts that match a search, most urgent first."""
     return merge_bursts(unit, *separate_bursts(unit, search, filters), filters, after)
 
 
-def separate_bursts(unit: ReadUnit, search: Wanted, filters: Filters) -> tuple[Wanted, list[tuple[Place, Burst]]]:
-    """What is wanted besides bursts, and the bursts, in the queue's order."""
+def separate_bursts(
+    unit: ReadUnit, search: TaskFilter, filters: Filters
+) -> tuple[TaskFilter, list[tuple[QueuePosition, Burst]]]:
+    """Split a search into one for single questions, and the matching bursts.
+
+    Returns:
+        The search without the questions of bursts, and the bursts that match the filters with their positions,
+        most urgent first.
+    """
     bursts = _list_bursts(unit, search, filters)
     work_by_key = unit.task_work.get([key for (_, key), _ in bursts])
     matching_bursts = [
         (position, burst)
         for position, burst in bursts
         if _matches_state(
-            determine_burst_state(burst, work_by_key.get(position[1]), search.now), work_by_key.get(position[1]), filters, unit.viewer
+            determine_burst_state(burst, work_by_key.get(position[1]), search.now),
+            work_by_key.get(position[1]),
+            filters,
+            unit.viewer,
         )
     ]
     return replace(search, without=[(b.batch_id, b.pattern) for _, b in bursts]), matching_bursts
@@ -84,12 +98,20 @@ def separate_bursts(unit: ReadUnit, search: Wanted, filters: Filters) -> tuple[W
 
 def merge_bursts(
     unit: ReadUnit,
-    search: Wanted,
-    bursts: Sequence[tuple[Place, Burst]],
+    search: TaskFilter,
+    bursts: Sequence[tuple[QueuePosition, Burst]],
     filters: Filters,
-    after: Place | None,
+    after: QueuePosition | None,
 ) -> Iterator[QueueItem]:
-    """Questions that are wanted, and bursts between them, in the queue's order."""
+    """Yield single questions with bursts merged in, most urgent first.
+
+    Args:
+        unit: the transaction.
+        search: the search for single questions, from ``separate_bursts``.
+        bursts: the matching bursts, from ``separate_bursts``.
+        filters: the filters.
+        after: the position of the last item of the page before; None to begin at the top.
+    """
     remaining_bursts = [(position, burst) for position, burst in bursts if after is None or position < after]
     for position, question in _iterate_questions(unit, search, filters, after):
         while remaining_bursts and remaining_bursts[0][0] > position:
@@ -98,18 +120,21 @@ def merge_bursts(
     yield from remaining_bursts
 
 
-def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> Wanted | None:
-    """What a filter makes the reader look for; None where there is nothing to find.
+def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> TaskFilter | None:
+    """Translate queue filters into a search of the task table.
 
     Args:
         unit: the transaction.
-        filters: which questions are wanted.
-        since: only what was first asked after this commit.
+        filters: the filters.
+        since: only tasks that were opened after this commit.
+
+    Returns:
+        None if nothing can match.
 
     Raises:
         NotFoundError: there is no such source for this viewer.
     """
-    now = clock.iso(clock.now())
+    now = clock.format_timestamp(clock.now())
     sources = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
     if filters.source is not None and filters.source not in sources:
         raise NotFoundError(f"there is no source {filters.source!r}")
@@ -134,7 +159,7 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
     burst = None if filters.burst is None else parse_burst_key(unit, filters.burst)
     if records == [] or keys == set() or (filters.burst is not None and burst is None):
         return None
-    return Wanted(
+    return TaskFilter(
         visible_sources(unit),
         unit.viewer.client,
         now,
@@ -150,14 +175,14 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
     )
 
 
-def count_items(unit: ReadUnit, search: Wanted, filters: Filters, burst_count: int) -> int:
-    """How many questions there are besides bursts, and those, up to one more than ``MAX_COUNTED``.
+def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_count: int) -> int:
+    """Count matching questions plus bursts, up to one more than ``MAX_COUNTED``.
 
     Args:
         unit: the transaction.
-        search: what is looked for, without bursts.
-        filters: what was asked for.
-        burst_count: how many bursts there are.
+        search: the search for single questions, without bursts.
+        filters: the filters.
+        burst_count: number of matching bursts.
     """
     awake_only = filters.state == OPEN and not filters.mine
     max_count = MAX_COUNTED + 1
@@ -165,15 +190,22 @@ def count_items(unit: ReadUnit, search: Wanted, filters: Filters, burst_count: i
         return min(unit.queue.count(search, max_count, awake=awake_only) + burst_count, max_count)
     # Of questions about decisions a number alone would tell what the reader may not see.
     decision_tasks = unit.queue.about_decisions(search, max_count)
-    visible_questions = {task.question for task in decision_tasks if find_task_decisions(unit, task) is not None}
-    return min(unit.queue.count(search, max_count, awake=awake_only, decided=False) + len(visible_questions) + burst_count, max_count)
+    visible_questions = {
+        task.question for task in decision_tasks if find_task_decisions(unit, task) is not None
+    }
+    return min(
+        unit.queue.count(search, max_count, awake=awake_only, decided=False)
+        + len(visible_questions)
+        + burst_count,
+        max_count,
+    )
 
 
 def check_filters(filters: Filters) -> None:
-    """Pass filters that can be looked for.
+    """Refuse filters with an unknown state or an invalid burst key.
 
     Raises:
-        InputError: there is no such state, or no burst of that key.
+        InputError: the state does not exist, or the burst key does not name a burst.
     """
     if filters.state is not None and filters.state not in STATES:
         raise InputError(f"state: one of {', '.join(STATES)}")
@@ -182,30 +214,40 @@ def check_filters(filters: Filters) -> None:
 
 
 def list_assignee_names(viewer: Viewer) -> tuple[str, ...]:
-    """Under which names something is the viewer's to do: its own, and of whoever may approve the role's."""
-    return (viewer.client, APPROVERS) if permits(viewer, Action.APPROVE) else (viewer.client,)
+    """Return the assignee names that stand for a viewer.
+
+    The viewer's own name, and for an approver also the shared name of all approvers.
+    """
+    return (viewer.client, APPROVER_ASSIGNEE) if is_allowed(viewer, Action.APPROVE) else (viewer.client,)
 
 
-def find_next_key(unit: ReadUnit, but: str) -> str | None:
-    """The first question that the reader may take up, other than the one given."""
+def find_next_key(unit: ReadUnit, excluded_key: str) -> str | None:
+    """Return the key of the most urgent free question, except one."""
     search = build_search(unit, Filters())
     if search is None:
         return None
-    keys = (key for key in (get_item_key(item) for _, item in iterate_queue(unit, search, Filters(), None)) if key != but)
+    keys = (
+        key
+        for key in (get_item_key(item) for _, item in iterate_queue(unit, search, Filters(), None))
+        if key != excluded_key
+    )
     return next(keys, None)
 
 
 def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
-    """All that is asked today, question by question, whatever its state and whichever burst it is in."""
+    """Yield every question that is open today, most urgent first.
+
+    Questions of a burst are yielded one by one, and claimed or waiting questions are included.
+    """
     search = build_search(unit, Filters(state=None))
-    last_position: Place | None = None
+    last_position: QueuePosition | None = None
     while search is not None and (positions := unit.queue.walk(search, last_position, _BATCH_SIZE)):
         yield from _load_at_positions(unit, search, positions)
         last_position = positions[-1]
 
 
 def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[OpenQuestion]:
-    """The first questions of those that a filter wants, bursts left out."""
+    """Return the first questions that match filters, without bursts."""
     search = build_search(unit, filters)
     questions: list[OpenQuestion] = []
     for _, item in iterate_queue(unit, search, filters, None) if search is not None else ():
@@ -217,7 +259,11 @@ def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[
 
 
 def find_burst(unit: ReadUnit, key: str) -> Burst | None:
-    """The burst that a key names, as the reader may see it; None where there is none now."""
+    """Return the burst of a key, as the viewer may see it.
+
+    Returns:
+        None if there is no such burst now.
+    """
     batch_and_pattern = parse_burst_key(unit, key)
     search = build_search(unit, Filters(state=None))
     if batch_and_pattern is None or search is None:
@@ -226,34 +272,38 @@ def find_burst(unit: ReadUnit, key: str) -> Burst | None:
     return next((burst for burst in bursts if (burst.batch_id, burst.pattern) == batch_and_pattern), None)
 
 
-def summarize_burst(unit: ReadUnit, burst: Burst, work: Work | None) -> QuestionSummary:
-    """A burst as the queue lists it."""
-    now = clock.iso(clock.now())
+def summarize_burst(unit: ReadUnit, burst: Burst, work: QuestionWork | None) -> QuestionSummary:
+    """Return the summary of a burst, as the queue lists it."""
+    now = clock.format_timestamp(clock.now())
     opened_at = unit.commit_info({burst.opened_commit}).get(burst.opened_commit, (now, "", ""))[0]
     state = determine_burst_state(burst, work, now)
     is_claimed = state == CLAIMED and work is not None
     is_asleep = state in {ASLEEP, WAITING} and work is not None
     visible_work = None if work is None else redact_work(unit, work)
     return QuestionSummary(
-        get_item_key(burst),
-        burst.kind,
-        burst.pattern,
-        None,
-        (),
-        burst.weight / MICROBITS,
-        state,
-        visible_work.claimed_by if is_claimed and visible_work is not None else None,
-        visible_work.lease_until if is_claimed and visible_work is not None else None,
-        None if visible_work is None else visible_work.assigned_to,
-        (None if visible_work is None else visible_work.due_on) or compute_due_date(burst.kind, burst.harm, opened_at),
-        opened_at,
-        burst.questions,
-        work.asleep_until if is_asleep and work is not None else None,
+        key=get_item_key(burst),
+        kind=burst.kind,
+        reason=burst.pattern,
+        subject=None,
+        records=(),
+        match_weight=burst.weight / MICROBITS,
+        state=state,
+        claimed_by=visible_work.claimed_by if is_claimed and visible_work is not None else None,
+        lease_until=visible_work.lease_until if is_claimed and visible_work is not None else None,
+        assigned_to=None if visible_work is None else visible_work.assigned_to,
+        due_on=(None if visible_work is None else visible_work.due_on)
+        or compute_due_date(burst.kind, burst.harm, opened_at),
+        opened_at=opened_at,
+        burst=burst.questions,
+        asleep_until=work.asleep_until if is_asleep and work is not None else None,
     )
 
 
-def determine_burst_state(burst: Burst, work: Work | None, now: str) -> str:
-    """Where a burst stands: it sleeps until its day, or until there is more of it."""
+def determine_burst_state(burst: Burst, work: QuestionWork | None, now: str) -> str:
+    """Return the state of a burst.
+
+    A deferred burst reopens on its day, or as soon as it stands for more questions.
+    """
     if work is None:
         return OPEN
     if work.state in {ASLEEP, WAITING} and (work.asleep_until or "9") > now[:10]:
@@ -263,13 +313,14 @@ def determine_burst_state(burst: Burst, work: Work | None, now: str) -> str:
 
 
 def get_item_key(item: OpenQuestion | Burst) -> str:
-    """The key of a question or burst."""
+    """Return the key of a question or burst."""
     return make_burst_key(item.batch_id, item.pattern) if isinstance(item, Burst) else item.key
 
 
 def _iterate_questions(
-    unit: ReadUnit, search: Wanted, filters: Filters, after: Place | None
-) -> Iterator[tuple[Place, OpenQuestion]]:
+    unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
+) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
+    """Yield matching questions with their positions, read in batches."""
     while positions := unit.queue.walk(search, after, _BATCH_SIZE):
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
@@ -277,15 +328,21 @@ def _iterate_questions(
         after = positions[-1]
 
 
-def _load_at_positions(unit: ReadUnit, search: Wanted, positions: Sequence[Place]) -> Iterator[OpenQuestion]:
-    """The questions that stand at places: where a task of less harm is, its question stood before."""
+def _load_at_positions(
+    unit: ReadUnit, search: TaskFilter, positions: Sequence[QueuePosition]
+) -> Iterator[OpenQuestion]:
+    """Yield the questions whose most urgent task is at one of the positions.
+
+    A task of less harm is skipped, because its question was yielded at an earlier position.
+    """
     harm_by_key = unit.queue.places(search, {key for _, key in positions})
     keys = list(dict.fromkeys(key for harm, key in positions if harm_by_key.get(key) == harm))
     questions = load_questions(unit, keys)
     yield from (questions[key] for key in keys if key in questions)
 
 
-def _matches_state(state: str, work: Work | None, filters: Filters, viewer: Viewer) -> bool:
+def _matches_state(state: str, work: QuestionWork | None, filters: Filters, viewer: Viewer) -> bool:
+    """Return whether a state matches the state that filters ask for."""
     if filters.state is None or filters.mine:
         return True
     if filters.state == OPEN:
@@ -294,19 +351,25 @@ def _matches_state(state: str, work: Work | None, filters: Filters, viewer: View
     return state == filters.state
 
 
-def _list_bursts(unit: ReadUnit, search: Wanted, filters: Filters) -> list[tuple[Place, Burst]]:
-    """Bursts that are wanted, in the queue's order; none where single questions were asked for."""
+def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[tuple[QueuePosition, Burst]]:
+    """Return the bursts of a search with their positions, most urgent first.
+
+    Empty if the filters ask for single questions.
+    """
     if filters.text is not None or filters.burst is not None or filters.mine or search.asleep:
         return []
     if search.questions is not None and not any(is_burst_key(key) for key in search.questions):
         return []
     unrestricted_search = replace(search, questions=None, due=None, since=None, free_only=False)
-    bursts = [((burst.harm, get_item_key(burst)), burst) for burst in unit.queue.bursts(unrestricted_search, MIN_BURST_QUESTIONS)]
+    bursts = [
+        ((burst.harm, get_item_key(burst)), burst)
+        for burst in unit.queue.bursts(unrestricted_search, MIN_BURST_QUESTIONS)
+    ]
     return sorted(bursts, key=lambda burst: burst[0], reverse=True)
 
 
 def _find_own_keys(unit: ReadUnit) -> set[str]:
-    """Questions that the reader has claimed or is to do."""
+    """Return the keys of questions that the viewer has claimed or is assigned."""
     names = list_assignee_names(unit.viewer)
     keys = unit.task_work.of(names)
     if unit.viewer.sources is None:
@@ -316,7 +379,11 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
-    """By question: the day that somebody gave it, where the reader may know of it."""
+    """Return the due dates that people set, where the viewer may see them.
+
+    Returns:
+        Due date by question key.
+    """
     dated_keys = unit.task_work.dated()
     if unit.viewer.sources is None:
         return dated_keys
@@ -324,11 +391,12 @@ def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
     return {work.question: work.due_on for work in visible_works if work.due_on is not None}
 
 
-def _build_due_filter(unit: ReadUnit, today: str) -> Due:
+def _build_due_filter(unit: ReadUnit, today: str) -> DueFilter:
+    """Build the search condition for tasks that are due today."""
     cutoffs = compute_due_cutoffs(today)
     commits = {day: unit.commit_at(f"{day}T23:59:59.999999Z") for day, _ in cutoffs}
     due_dates = _load_given_due_dates(unit)
-    return Due(
+    return DueFilter(
         [(kinds, min_harm, commits[day]) for (day, min_harm), kinds in cutoffs.items() if commits[day]],
         {key for key, day in due_dates.items() if day <= today},
         {key for key, day in due_dates.items() if day > today},

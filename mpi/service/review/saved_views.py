@@ -1,42 +1,49 @@
-"""Saved views: filters of the queue that somebody gave a name. Everybody has their own."""
+"""Saved filters of the review queue, kept per account or client."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from mpi.domain.errors import InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.review.queue_reader import Filters, check_filters
 from mpi.storage.unit_of_work.database import Lock
 
 MAX_NAME_LENGTH = 64
+"""Most characters in the name of a saved view."""
 MAX_VIEWS = 50
+"""Most saved views of one account or client."""
 
 
 def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
-    """The viewer's filters, by name.
+    """Return the viewer's saved queue filters by name.
 
     Raises:
         AccessDenied: the viewer may not read tasks.
     """
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
         filters_by_name = unit.saved_views.of(viewer.client)
     field_names = {field.name for field in fields(Filters)}
     return {
-        name: Filters(**{field_name: value for field_name, value in filters.items() if field_name in field_names})
+        name: Filters(
+            **{field_name: value for field_name, value in filters.items() if field_name in field_names}
+        )
         for name, filters in filters_by_name.items()
     }
 
 
 def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None:
-    """Keep a filter under a name, in place of what was there. A local ID is not kept.
+    """Store a queue filter under a name, replacing one of that name.
+
+    A local ID in the filter is not stored.
 
     Raises:
-        InputError: the name is empty, too long or not one line, there are too many, or the filter is wrong.
+        InputError: the name is empty, too long or not one line; the viewer has ``MAX_VIEWS`` views already; or
+            the filter is invalid.
         AccessDenied: the viewer may not read tasks.
     """
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     check_filters(filters)
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise InputError(f"name: 1 to {MAX_NAME_LENGTH} characters on one line")
@@ -49,13 +56,13 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
 
 
 def delete_view(index: Index, viewer: Viewer, name: str) -> None:
-    """Drop a filter.
+    """Delete a saved queue filter by name.
 
     Raises:
-        NotFoundError: the viewer has none of that name.
+        NotFoundError: the viewer has no saved view of that name.
         AccessDenied: the viewer may not read tasks.
     """
-    permit(viewer, Action.TASK_READ)
+    require_permission(viewer, Action.TASK_READ)
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
         if not unit.saved_views.drop(viewer.client, name):
             raise NotFoundError("there is no saved view of that name")

@@ -1,7 +1,7 @@
-"""Verdicts: what a steward says pair by pair, read as groups that can be decided. Pure.
+"""Steward verdicts on pairs, grouped into consistent decisions.
 
-``same`` chains: who says that A is B and B is C has said that A is C. So a pair within such a group that is
-called different, or that cannot be told, contradicts the rest, and nothing of the answer is taken.
+Pure functions. ``same`` is transitive: if A is B and B is C, then A is C. A pair inside such a group with
+the verdict ``different`` or ``unsure`` contradicts the group, and the whole answer is refused.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from mpi.domain.errors import InputError
 
 
 class VerdictKind(StrEnum):
-    """What a steward says of a pair."""
+    """Verdict of a steward on one pair of records."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -39,21 +39,23 @@ ANSWER_REASONS: Mapping[str, str] = {
     "not-enough": "the records do not say enough",
     "other": "another reason: the note says which",
 }
-"""Codes of reasons for an answer, and what each means."""
+"""Reason codes of a steward's answer, with the meaning of each."""
 
 RecordGroup = tuple[int, ...]
+"""Numbers of records that belong to one child, ascending."""
 RecordPair = tuple[int, int]
+"""Numbers of two records, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedVerdicts:
-    """Verdicts as decisions can say them, over record numbers.
+    """Verdicts on pairs, grouped into decisions on groups of records.
 
     Args:
-        same: groups that are one child each, of two records or more.
-        different: pairs of groups that are two children; a group of one where nothing was said to be it.
-        unsure: pairs of which nothing can be told.
-        ask: pairs about which the sources are to be asked.
+        same: groups of two or more records, each group one child.
+        different: pairs of groups that are two children; a record without a ``same`` verdict is a group of one.
+        unsure: pairs that cannot be told.
+        ask: pairs whose source owners are asked.
     """
 
     same: tuple[RecordGroup, ...]
@@ -62,18 +64,21 @@ class GroupedVerdicts:
     ask: tuple[RecordPair, ...]
 
     @property
-    def decided(self) -> set[int]:
-        """Records of which something was decided."""
+    def decided_records(self) -> set[int]:
+        """Numbers of the records with a ``same`` or ``different`` verdict."""
         groups = [*self.same, *(group for pair in self.different for group in pair)]
         return {record for group in groups for record in group}
 
 
 def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedVerdicts:
-    """Read verdicts over pairs of record numbers.
+    """Group verdicts on pairs of records, and refuse contradictions.
+
+    Args:
+        verdicts: (record number, record number, verdict) of each pair.
 
     Raises:
-        InputError: there are none, a pair is of one record or is named twice, or verdicts contradict each
-            other.
+        InputError: there is no verdict, a pair names one record twice, a pair is answered twice, or verdicts
+            contradict each other.
     """
     if not verdicts:
         raise InputError("verdicts: answer at least one pair")
@@ -84,7 +89,9 @@ def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedV
         if pair in pairs[: number - 1]:
             raise InputError(f"verdicts: pair {number} was answered before")
     kinds = [kind for _, _, kind in verdicts]
-    group_of = _group_records(pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME)
+    group_of = _group_records(
+        pair for pair, kind in zip(pairs, kinds, strict=True) if kind is VerdictKind.SAME
+    )
     different_pairs: dict[frozenset[RecordGroup], tuple[RecordGroup, RecordGroup]] = {}
     for number, ((lo, hi), kind) in enumerate(zip(pairs, kinds, strict=True), 1):
         left_group, right_group = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
@@ -109,7 +116,7 @@ def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedV
 
 
 def parse_verdict_kind(text: str) -> VerdictKind:
-    """A verdict as given.
+    """Parse the text of a verdict.
 
     Raises:
         InputError: there is no such verdict.
@@ -121,10 +128,10 @@ def parse_verdict_kind(text: str) -> VerdictKind:
 
 
 def check_answer_reason(text: str) -> str:
-    """The code of a reason for an answer.
+    """Return a reason code of an answer if the code exists.
 
     Raises:
-        InputError: there is no such reason.
+        InputError: the code is not in ``ANSWER_REASONS``.
     """
     if text not in ANSWER_REASONS:
         raise InputError(f"reason: one of {', '.join(ANSWER_REASONS)}")
@@ -132,6 +139,7 @@ def check_answer_reason(text: str) -> str:
 
 
 def _group_records(same_pairs: Iterable[RecordPair]) -> dict[int, RecordGroup]:
+    """Return the transitive group of each record in pairs called the same."""
     groups: dict[int, set[int]] = {}
     for lo, hi in same_pairs:
         merged_group = groups.get(lo, {lo}) | groups.get(hi, {hi})

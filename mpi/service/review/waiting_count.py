@@ -1,29 +1,36 @@
-"""Questions that wait, counted as the queue lists them: a burst from one load is one question."""
+"""Counts of open review questions by kind and age.
+
+A burst counts as one question, as in the queue.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from mpi.domain import clock
 from mpi.service.review.open_questions import MIN_BURST_QUESTIONS
-from mpi.storage.repositories.review.figures import Waiting
-from mpi.storage.repositories.review.task_queue import Wanted
+from mpi.storage.repositories.review.figures import WaitingCount
+from mpi.storage.repositories.review.task_queue import TaskFilter
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
-def count_waiting_questions(unit: ReadUnit, now: datetime, cuts: Sequence[int]) -> list[Waiting]:
-    """Questions that are asked at a moment, by kind and age.
+def count_waiting_questions(
+    unit: ReadUnit, now: datetime, commit_cutoffs: Sequence[int]
+) -> list[WaitingCount]:
+    """Count the open questions at a moment, by kind and age.
 
     Args:
         unit: the transaction of a viewer who sees every source.
-        now: the moment.
-        cuts: commit numbers, ascending; a question opened after the first n of them has age n.
+        now: the moment to count at.
+        commit_cutoffs: commit numbers, ascending. A question that was opened after the first n of them has
+            age n, so 0 is the oldest.
     """
     counts = {
-        (row.kind, row.age): row.questions for row in unit.figures.waiting(now.date().isoformat(), cuts)
+        (row.kind, row.age): row.questions
+        for row in unit.figures.waiting(now.date().isoformat(), commit_cutoffs)
     }
-    search = Wanted(None, unit.viewer.client, clock.iso(now))
+    search = TaskFilter(None, unit.viewer.client, clock.format_timestamp(now))
     for burst in unit.queue.bursts(search, MIN_BURST_QUESTIONS):
-        group = burst.kind, sum(burst.opened_commit > commit for commit in cuts)
+        group = burst.kind, sum(burst.opened_commit > commit for commit in commit_cutoffs)
         # One load brought them, so that they are of one age, but for those that changed since.
         counts[group] = max(counts.get(group, 0) - burst.questions, 0) + 1
-    return [Waiting(kind, age, questions) for (kind, age), questions in sorted(counts.items())]
+    return [WaitingCount(kind, age, questions) for (kind, age), questions in sorted(counts.items())]

@@ -12,9 +12,9 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import APPROVERS
-from mpi.domain.viewer import Action, Viewer, permit
-from mpi.domain.weight import Band, rounded
+from mpi.domain.roles import APPROVER_ASSIGNEE
+from mpi.domain.viewer import Action, Viewer, require_permission
+from mpi.domain.weight import Band, round_weight
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -28,7 +28,7 @@ from mpi.service.resolution.task_visibility import ASSIGNED
 from mpi.service.sampling.blind_sample import Stratum
 from mpi.standardize.payload import from_payload, to_sent
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
-from mpi.storage.repositories.review.task_work import OPEN, Act, Work
+from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -107,7 +107,7 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
     Raises:
         AccessDenied: the viewer may not work on tasks.
     """
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
         waiting = _select_answerable(unit, unit.blind.waiting(viewer.client))
         if not waiting:
@@ -136,7 +136,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -
         ConflictError: it was judged already, or a record of it says something else since.
         AccessDenied: the viewer may not work on tasks.
     """
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     if verdict not in VERDICTS:
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
     with index.database.write(viewer, "blind-answer") as unit:
@@ -147,7 +147,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -
             raise ConflictError("this pair was judged already: take the next")
         if not _select_answerable(unit, [pair]):
             raise ConflictError("a record of this pair says something else since it was drawn: take the next")
-        unit.blind.answer(BlindAnswer(number, viewer.client, verdict, clock.iso(clock.now())))
+        unit.blind.answer(BlindAnswer(number, viewer.client, verdict, clock.format_timestamp(clock.now())))
         claim = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
@@ -171,7 +171,7 @@ def sample_second_review(
     Returns:
         How many were taken.
     """
-    now = clock.iso(clock.now())
+    now = clock.format_timestamp(clock.now())
     share = round(index.settings.quality_rules.second_share * _SHARE_SCALE)
     taken = [
         (min(left, right), max(left, right), verdict)
@@ -206,7 +206,7 @@ def sample_second_review(
                 hi,
                 records[lo].version_id or 0,
                 records[hi].version_id or 0,
-                rounded(index.matcher.scorer.weight(features[lo], features[hi])),
+                round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
                 person_of.get(lo) is not None and person_of.get(lo) == person_of.get(hi),
                 actor,
                 verdict,
@@ -290,10 +290,10 @@ def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     key = unit.queue.question_of(task)
     if key is None:
         return
-    at = clock.iso(clock.now())
+    at = clock.format_timestamp(clock.now())
     about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
-    work = unit.task_work.get([key]).get(key) or Work(key, OPEN, at, about=about)
-    unit.task_work.put(replace(work, assigned_to=APPROVERS, about={**work.about, ASSIGNED: about}))
+    work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, at, about=about)
+    unit.task_work.put(replace(work, assigned_to=APPROVER_ASSIGNEE, about={**work.about, ASSIGNED: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
-    unit.task_work.add(Act(number, key, at, unit.viewer.client, ESCALATE, detail))
+    unit.task_work.add(QuestionAction(number, key, at, unit.viewer.client, ESCALATE, detail))

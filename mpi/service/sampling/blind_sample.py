@@ -14,9 +14,9 @@ from random import Random
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
-from mpi.domain.sampling import MONTHLY_PAIRS, allocate, numbers_drawn
+from mpi.domain.sampling import MONTHLY_PAIRS, allocate_sample, draw_numbers
 from mpi.domain.viewer import Viewer
-from mpi.domain.weight import Thresholds, rounded
+from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -136,7 +136,7 @@ def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, si
             return _build_sample(wanted, before, new=False)
         if chosen:
             first = unit.counters.take("blind_pair", len(chosen))
-            at = clock.iso(clock.now())
+            at = clock.format_timestamp(clock.now())
             made = [
                 replace(pair, id=first + place, month=wanted, drawn_at=at)
                 for place, pair in enumerate(chosen)
@@ -160,8 +160,8 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, new: bool) -> Blind
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     """Every pair, by stratum, whose lower record is one of those drawn."""
     highest = unit.blind.highest_record()
-    records = numbers_drawn(seed, highest, MAX_COUNTED_RECORDS)
-    few = numbers_drawn(seed, len(records), MAX_SEARCHED_RECORDS)
+    records = draw_numbers(seed, highest, MAX_COUNTED_RECORDS)
+    few = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
     searched = [records[place - 1] for place in few]
     found = _StratumPairs()
     found.part = dict.fromkeys(_STRATA, len(records) / highest if highest else 1.0)
@@ -218,7 +218,7 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
     known = load_features(unit, config_id, {other for near in found.values() for other in near}) | own
     weigh = index.matcher.scorer.weight
     return {
-        (record, other): rounded(weigh(known[record], known[other]))
+        (record, other): round_weight(weigh(known[record], known[other]))
         for record, near in found.items()
         for other in near
         if other > record and other in known
@@ -268,7 +268,7 @@ class _DecidedPairs:
 def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, size: int) -> list[BlindPair]:
     """The pairs to be judged, in an order that tells nothing; without number, month and moment."""
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
-    parts = allocate(size, [len(found.pairs[stratum]) for stratum in _STRATA])
+    parts = allocate_sample(size, [len(found.pairs[stratum]) for stratum in _STRATA])
     taken: list[tuple[Stratum, Pair]] = []
     for stratum, count in zip(_STRATA, parts, strict=True):
         taken += [(stratum, pair) for pair in random.sample(sorted(found.pairs[stratum]), count)]
@@ -316,5 +316,5 @@ def _load_weights(
     features = load_features(unit, index.config_id(unit), {end for pair in missing for end in pair})
     for lo, hi in missing:
         if lo in features and hi in features:
-            known[lo, hi] = rounded(index.matcher.scorer.weight(features[lo], features[hi]))
+            known[lo, hi] = round_weight(index.matcher.scorer.weight(features[lo], features[hi]))
     return known

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
@@ -72,7 +72,7 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
     Raises:
         AccessDenied: the viewer may not export.
     """
-    permit(viewer, Action.CROSSWALK_EXPORT)
+    require_permission(viewer, Action.CROSSWALK_EXPORT)
     with index.database.read(viewer) as unit:
         said: dict[Pair, _PairLabel] = {}
         for one, day in _iterate_steward_decisions(unit):

@@ -17,7 +17,7 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.compiler.online_scorer import Contribution
 from mpi.service.core.index import Index
 from mpi.service.sampling.blind_review import VERDICTS
@@ -128,7 +128,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
     Raises:
         AccessDenied: the viewer may not work on tasks.
     """
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
         answers = unit.practice.of(viewer.client)
         standing = _measure_progress(answers, index.settings.quality_rules)
@@ -152,7 +152,7 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
         NotFoundError: no such pair.
         AccessDenied: the viewer may not work on tasks.
     """
-    permit(viewer, Action.TASK_WORK)
+    require_permission(viewer, Action.TASK_WORK)
     if verdict not in VERDICTS:
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
     pair = load_practice_pairs().get(item)
@@ -160,7 +160,7 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
         raise NotFoundError("there is no such practice pair")
     right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
-        at = clock.iso(clock.now())
+        at = clock.format_timestamp(clock.now())
         unit.practice.put(PracticeAnswer(viewer.client, item, verdict, right, at))
         standing = _measure_progress(unit.practice.of(viewer.client), index.settings.quality_rules)
         parts = _explain_pair(unit, index, pair)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from mpi.domain.decision import CORRECTION
-from mpi.domain.survivorship import STEWARD
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.service.core.visibility import visible
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -33,7 +33,7 @@ class Correction:
 
 def steward_source(unit: ReadUnit) -> Source | None:
     """The source of stewards' corrections; None before the first."""
-    return next((source for source in unit.sources.all() if source.kind == STEWARD), None)
+    return next((source for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND), None)
 
 
 def corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:

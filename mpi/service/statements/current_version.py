@@ -12,7 +12,7 @@ from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Changed
 from mpi.service.statements.overlay_detection import judged_again
 from mpi.standardize.payload import from_payload
-from mpi.storage.repositories.sources.record_assertions import Heard
+from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import WriteUnit
 
@@ -58,7 +58,7 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
     heard = judged_again(unit, index, unit.sightings.heard(records))
     stands = {number: _standing(said) for number, said in heard.items()}
     found = Restated(told=set(records), doubted=set(overlaid))
-    activated: dict[int, Heard] = {}
+    activated: dict[int, RecordAssertion] = {}
     for number, record in records.items():
         standing = stands[number]
         if standing is not None and standing.version_id is not None:
@@ -74,14 +74,14 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
     return found
 
 
-def _standing(said: Collection[Heard]) -> Heard | None:
+def _standing(said: Collection[RecordAssertion]) -> RecordAssertion | None:
     return max((one for one in said if not one.held), key=lambda one: one.place, default=None)
 
 
 def _activate(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
-    activated: Mapping[int, Heard],
+    activated: Mapping[int, RecordAssertion],
     doubted: Collection[int | None],
 ) -> None:
     stood = {records[number].version_id for number in activated} - {None} - set(doubted)
@@ -97,7 +97,7 @@ def _activate(
 
 
 def _features(
-    unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, Heard]
+    unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, RecordAssertion]
 ) -> dict[int, Changed]:
     codes = {source.id: source.code for source in unit.sources.all()}
     payloads = unit.records.payloads(activated)
@@ -115,9 +115,9 @@ def _features(
 def _set_others(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
-    heard: Mapping[int, Collection[Heard]],
-    stands: Mapping[int, Heard | None],
-    activated: Mapping[int, Heard],
+    heard: Mapping[int, Collection[RecordAssertion]],
+    stands: Mapping[int, RecordAssertion | None],
+    activated: Mapping[int, RecordAssertion],
 ) -> None:
     """Set the state of records that take no part: held where something newer waits, withdrawn otherwise."""
     held, withdrawn, untold = [], [], []

@@ -12,7 +12,7 @@ from mpi.matching.diagnostics.overlay import another_child
 from mpi.service.core.comparable_record import Comparable, Packed, unpacked
 from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes, from_payload, have_one_given
-from mpi.storage.repositories.sources.record_assertions import Heard
+from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -53,7 +53,7 @@ def _has_the_name(said: Comparable, payload: bytes) -> bool:
     return isinstance(said, Packed) and have_one_given(said.features, payload)
 
 
-def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[Heard]]) -> dict[int, list[Heard]]:
+def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
     """What was said about records, without the doubt where its reason is gone.
 
     Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
@@ -108,7 +108,7 @@ def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set
     return found
 
 
-def _cleared(index: Index, said: Collection[Heard], features: Mapping[int, Features]) -> Iterator[int]:
+def _cleared(index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]) -> Iterator[int]:
     before: Features | None = None
     for one in sorted(said, key=lambda one: one.place):
         if one.version_id is None or not _counts(one):
@@ -121,7 +121,7 @@ def _cleared(index: Index, said: Collection[Heard], features: Mapping[int, Featu
         before = mine
 
 
-def _counts(one: Heard) -> bool:
+def _counts(one: RecordAssertion) -> bool:
     return one.doubted or not one.held
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from mpi.domain.errors import ConflictError, InputError
 from mpi.domain.source_kind import SourceKind
-from mpi.domain.survivorship import STEWARD
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -35,12 +35,12 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
         ConflictError: there is one of that code, or one of kind ``steward``, of which there is one only.
         AccessDenied: the viewer may not administer sources.
     """
-    permit(viewer, Action.SOURCE_ADMIN)
+    require_permission(viewer, Action.SOURCE_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new.code)
     if not new.code or len(new.code) > _MOST_CHARACTERS or not allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
     with index.database.write(viewer, "source-add") as unit:
-        if new.kind == STEWARD and any(source.kind == STEWARD for source in unit.sources.all()):
+        if new.kind == STEWARD_SOURCE_KIND and any(source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()):
             raise ConflictError("stewards' corrections have a source already")
         number = unit.counters.take("source")
         source = Source(
@@ -63,7 +63,7 @@ def require_stating(source: Source) -> None:
     Raises:
         ConflictError: it is the stewards' own.
     """
-    if source.kind == STEWARD:
+    if source.kind == STEWARD_SOURCE_KIND:
         raise ConflictError("this source takes stewards' corrections and nothing else")
 
 
@@ -75,20 +75,20 @@ def require_asking(unit: ReadUnit, code: str) -> Source:
         ConflictError: it is the stewards' own.
     """
     found = unit.sources.by_code(code)
-    if found.kind == STEWARD:
+    if found.kind == STEWARD_SOURCE_KIND:
         raise ConflictError(f"source {code!r} holds the stewards' corrections: nobody else owns it")
     return found
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
     """Every source, by code."""
-    permit(viewer, Action.REPORT)
+    require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         return unit.sources.all()
 
 
 def known_sources(index: Index, viewer: Viewer) -> list[Source]:
     """The sources whose records the viewer may see, by code: what a page calls them."""
-    permit(viewer, Action.RECORD_READ)
+    require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         return [source for source in unit.sources.all() if viewer.may_see(source.code)]

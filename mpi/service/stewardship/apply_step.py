@@ -11,7 +11,7 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
-from mpi.domain.survivorship import STEWARD
+from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import keep_answer
 from mpi.service.core.index import Index
@@ -132,7 +132,7 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
             return True
         case SecondApprover.CROSS_AGENCY:
             # A correction joins no two agencies: it is a record of the stewards' own.
-            agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD}
+            agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD_SOURCE_KIND}
             named = {label.source for label in visible(unit, record_ids).values()}
             return len({agency_of[source] for source in named & agency_of.keys()}) > 1
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -43,7 +43,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
         DecisionConflict: it contradicts what has been decided since.
         AccessDenied: the viewer may not approve.
     """
-    permit(viewer, Action.APPROVE)
+    require_permission(viewer, Action.APPROVE)
     with step(index, viewer, "approve", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
             return effect_of(kept, viewer)

@@ -13,8 +13,8 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import CORRECTION, DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
-from mpi.domain.survivorship import ONE, STEWARD
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import kept_answer
 from mpi.service.core.index import Index, canonical_key
@@ -48,7 +48,7 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         index: the open index.
         viewer: the steward; one of certain sources must have the steward source among them.
         text: the person's enterprise ID.
-        attribute: one of ``mpi.domain.survivorship.ONE``.
+        attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; of ``birth_place`` an object of its fields.
         why: a reason, and as the note what the correction rests on.
 
@@ -61,7 +61,7 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         StaleError: its golden record is not what the viewer read.
         AccessDenied: the viewer may not decide, or may not see corrections.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     reason, evidence = reason_code(why.reason), note_text(why.note)
     if evidence is None:
         raise InputError("note: say what the correction rests on")
@@ -88,8 +88,8 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
 
 def _build_fields(attribute: str, value: object) -> dict[str, object]:
     """The attribute as a canonical record states it."""
-    if attribute not in ONE:
-        raise InputError(f"attribute: give one of {', '.join(ONE)}")
+    if attribute not in SINGLE_VALUE_ATTRIBUTES:
+        raise InputError(f"attribute: give one of {', '.join(SINGLE_VALUE_ATTRIBUTES)}")
     parts = _COMPOSITE_ATTRIBUTES.get(attribute)
     if parts is None:
         return {attribute: value}
@@ -104,15 +104,15 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
     if found is not None:
         return found
     if any(source.code == STEWARD_SOURCE_CODE for source in unit.sources.all()):
-        raise ConflictError(f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD!r}")
+        raise ConflictError(f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD_SOURCE_KIND!r}")
     number = unit.counters.take("source")
-    made = Source(number, STEWARD_SOURCE_CODE, "Stewards' corrections", STEWARD_SOURCE_CODE, STEWARD, group_id=1, paused=False)
+    made = Source(number, STEWARD_SOURCE_CODE, "Stewards' corrections", STEWARD_SOURCE_CODE, STEWARD_SOURCE_KIND, group_id=1, paused=False)
     unit.sources.add(number, number, made, unit.commit_no)
     return made
 
 
 def _require_active_person(unit: WriteUnit, text: str) -> Person:
-    person = unit.persons.by_eid(eids.parse(text))
+    person = unit.persons.by_eid(eids.parse_eid(text))
     seen = None if person is None else appearance(unit, person)
     if person is None or seen is None:
         raise NotFoundError(NEVER)

@@ -8,7 +8,7 @@ from typing import Any
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit, permits
+from mpi.domain.viewer import Action, Viewer, require_permission, is_allowed
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -128,7 +128,7 @@ def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: boo
         DecisionConflict: it contradicts decisions in force that it does not supersede.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     reason, note = reason_code(asked.reason), note_text(asked.note)
     days = [_parse_day(asked.effective_from, "effective_from"), _parse_day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
@@ -168,7 +168,7 @@ def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
         NotFoundError: it names a record that the viewer may not know of.
         AccessDenied: the viewer may not report links.
     """
-    permit(viewer, Action.LINK_REPORT)
+    require_permission(viewer, Action.LINK_REPORT)
     reason, note = reason_code(asked.reason), note_text(asked.note)
     if asked.kind is DecisionKind.UNSURE:
         raise InputError("kind: a report says SAME or DIFFERENT")
@@ -193,7 +193,7 @@ def get_decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
         NotFoundError: there is none that the viewer may know of.
         AccessDenied: the viewer may not read decisions.
     """
-    permit(viewer, Action.DECISION_READ)
+    require_permission(viewer, Action.DECISION_READ)
     with index.database.read(viewer) as unit:
         found = require_decision(unit, number)
         [view] = build_decision_views(unit, [found])
@@ -216,7 +216,7 @@ def list_decisions(
     Raises:
         AccessDenied: the viewer may not read decisions.
     """
-    permit(viewer, Action.DECISION_READ)
+    require_permission(viewer, Action.DECISION_READ)
     wanted = min(limit, MAX_LISTED)
     with index.database.read(viewer) as unit:
         found: list[DecisionView] = []
@@ -304,7 +304,7 @@ def require_well_formed(kind: DecisionKind, groups: Groups) -> Groups:
 
 def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
     """An effect from its plain values, less what the viewer may no longer read."""
-    if permits(viewer, Action.DISCLOSURE_READ):
+    if is_allowed(viewer, Action.DISCLOSURE_READ):
         return Effect(**kept)
     number = kept.get("disclosed") if viewer.sources is None else None
     return Effect(**{**kept, "disclosed": number, "disclosures": ()})

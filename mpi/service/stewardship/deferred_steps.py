@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mpi.domain import clock
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.decisions.decision_log import take_places, touched_by
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
@@ -27,7 +27,7 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
     Raises:
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     with index.database.write(viewer, "decision") as unit:
         return release_due(unit, index)
 

@@ -10,11 +10,11 @@ from datetime import date
 
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.stewardship.deferred_steps import release_due, recompute_effective_days
-from mpi.storage.repositories.steps.freezes import StoredWindow
+from mpi.storage.repositories.steps.freezes import StoredFreezeWindow
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_DAYS = 366
@@ -63,7 +63,7 @@ def add_freeze_window(
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     code = reason_code(reason)
     first, after = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
     if not 0 < (after - first).days <= MAX_DAYS:
@@ -71,7 +71,7 @@ def add_freeze_window(
     if after.isoformat() <= clock.today():
         raise InputError("ends_on: that window is over already")
     with index.database.write(viewer, "freeze") as unit:
-        window = StoredWindow(
+        window = StoredFreezeWindow(
             unit.counters.take("freeze_window"),
             unit.sources.by_code(source).id,
             first.isoformat(),
@@ -90,7 +90,7 @@ def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
     Raises:
         AccessDenied: the viewer may not administer sources.
     """
-    permit(viewer, Action.SOURCE_ADMIN)
+    require_permission(viewer, Action.SOURCE_ADMIN)
     with index.database.read(viewer) as unit:
         return _build_views(unit, unit.freezes.all())
 
@@ -104,7 +104,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = 
         ConflictError: it is over, or was lifted before.
         AccessDenied: the viewer may not administer the source.
     """
-    permit(viewer, Action.SOURCE_ADMIN)
+    require_permission(viewer, Action.SOURCE_ADMIN)
     code = reason_code(reason)
     with index.database.write(viewer, "lift freeze") as unit:
         found = unit.freezes.get(number)
@@ -120,7 +120,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = 
         return next(view for view in _build_views(unit, unit.freezes.all()) if view.id == number)
 
 
-def _build_views(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow]:
+def _build_views(unit: ReadUnit, found: list[StoredFreezeWindow]) -> list[FreezeWindow]:
     codes = {source.id: source.code for source in unit.sources.all()}
     times = unit.commit_info({window.created_commit for window in found})
     return [
@@ -139,7 +139,7 @@ def _build_views(unit: ReadUnit, found: list[StoredWindow]) -> list[FreezeWindow
     ]
 
 
-def _compute_state(window: StoredWindow) -> str:
+def _compute_state(window: StoredFreezeWindow) -> str:
     today = clock.today()
     if window.ended_commit is not None:
         return "lifted"

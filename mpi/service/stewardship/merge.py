@@ -11,7 +11,7 @@ from mpi.domain import eid as eids
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import kept_answer
 from mpi.service.core.index import Index
@@ -69,14 +69,14 @@ def merge(
         DecisionConflict: decisions in force keep them apart.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "merge", why) as made:
         if made.kept is None:
-            if survivor is not None and eids.parse(survivor) not in [eids.parse(text) for text in texts]:
+            if survivor is not None and eids.parse_eid(survivor) not in [eids.parse_eid(text) for text in texts]:
                 raise InputError("survivor: give one of the enterprise IDs that are merged")
             persons = made.persons(texts)
             chosen = frozenset(
-                p.id for p in persons if survivor is not None and p.eid == eids.parse(survivor)
+                p.id for p in persons if survivor is not None and p.eid == eids.parse_eid(survivor)
             )
             made.read(persons)
             parts = tuple(made.held[person.id] for person in persons)
@@ -120,7 +120,7 @@ def split(
         DecisionConflict: decisions in force keep the parts together.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "split", why) as made:
         if made.kept is None:
             [person] = made.persons([text])
@@ -157,7 +157,7 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
         DecisionConflict: decisions in force say otherwise.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "move", why) as made:
         if made.kept is None:
             leaving, joining = made.persons([text, to])
@@ -212,7 +212,7 @@ class _StewardStep:
 
     def persons(self, texts: Sequence[str]) -> list[Person]:
         """The persons that the step is about, as the viewer may know of them."""
-        wanted = [eids.parse(text) for text in texts]
+        wanted = [eids.parse_eid(text) for text in texts]
         if len(set(wanted)) != len(wanted) or (self._kind == "merge" and len(wanted) < len(("one", "other"))):
             raise InputError("give the enterprise IDs of two or more persons")
         found = []

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -150,7 +150,7 @@ def _choose_ids_after_release(unit: WriteUnit, index: Index, number: int, touche
 
 
 def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
-    permit(viewer, Action.DECIDE, record.source)
+    require_permission(viewer, Action.DECIDE, record.source)
     verdict, code = answer[0], reason_code(answer[1])
     with step(index, viewer, OVERLAY, preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:

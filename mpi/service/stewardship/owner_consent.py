@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.errors import ConflictError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, owns, permit
+from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -50,7 +50,7 @@ def set_consent_required(
         ConflictError: it is the stewards' own source, which nobody else owns.
         AccessDenied: the viewer may not administer the source.
     """
-    permit(viewer, Action.SOURCE_ADMIN, source)
+    require_permission(viewer, Action.SOURCE_ADMIN, source)
     code = reason_code(reason)
     with index.database.write(viewer, "ask consent") as unit:
         found = require_asking(unit, source)
@@ -99,7 +99,7 @@ def refuse_consent(
 def _answer_consent(
     index: Index, viewer: Viewer, number: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> Effect:
-    permit(viewer, Action.CONSENT)
+    require_permission(viewer, Action.CONSENT)
     code = reason_code(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
     with step(index, viewer, kind, preview=preview) as unit:
@@ -127,7 +127,7 @@ def _require_open_request(unit: ReadUnit, number: int) -> tuple[Step, list[int]]
     of = unit.steps.get(number)
     codes = {source.id: source.code for source in unit.sources.all()}
     asked = unit.consents.of([number]).get(number, ()) if of is not None else ()
-    mine = [one for one in asked if owns(unit.viewer, codes[one.source_id])]
+    mine = [one for one in asked if is_source_owner(unit.viewer, codes[one.source_id])]
     if of is None or not mine:
         raise NotFoundError(f"you were asked about no step {number}")
     if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:

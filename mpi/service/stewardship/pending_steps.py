@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, owns, permit, permits
+from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission, is_allowed
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible
@@ -72,9 +72,9 @@ def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
     Raises:
         AccessDenied: the viewer may neither read decisions nor consent.
     """
-    reads = permits(viewer, Action.DECISION_READ)
+    reads = is_allowed(viewer, Action.DECISION_READ)
     if not reads:
-        permit(viewer, Action.CONSENT)
+        require_permission(viewer, Action.CONSENT)
     with index.database.read(viewer) as unit:
         second: dict[int, bool] = {}
         for one in unit.awaited.all():
@@ -104,7 +104,7 @@ def _build_view(
     of = unit.steps.get(number)
     made = drop_revoked(load_step_decisions(unit, of))
     codes = {source.id: source.code for source in unit.sources.all()}
-    owned = {one.source_id for one in asked if owns(unit.viewer, codes[one.source_id])}
+    owned = {one.source_id for one in asked if is_source_owner(unit.viewer, codes[one.source_id])}
     whole = all(seen_whole(unit, one, number) for one in made)
     if of is None or not made or not (owned or (whole and reads)):
         return None, set()
@@ -116,11 +116,11 @@ def _build_view(
     consents = build_consent_views(unit, asked)
     labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
     if not whole:
-        mine = tuple(one for one in consents if owns(unit.viewer, one.source))
+        mine = tuple(one for one in consents if is_source_owner(unit.viewer, one.source))
         since = min(one.asked_at for one in mine)
         partly = PendingStep(number, REDACTED_KIND, since, None, None, (), False, mine, labels, False, may_consent)
         return partly, set(records)
-    may_approve = wants_approval and not own and permits(unit.viewer, Action.APPROVE)
+    may_approve = wants_approval and not own and is_allowed(unit.viewer, Action.APPROVE)
     decisions = tuple(
         PendingDecision(one.id, one.kind, tuple(tuple(records[r] for r in group) for group in one.groups))
         for one in made

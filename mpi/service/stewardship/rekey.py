@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.steps import add_step, reason_code
@@ -63,7 +63,7 @@ def rekey(
         NotFoundError: no such source, or a single old ID that no record bears.
         AccessDenied: the viewer may not write this source.
     """
-    permit(viewer, Action.RECORD_WRITE, source_code)
+    require_permission(viewer, Action.RECORD_WRITE, source_code)
     code = reason_code(reason)
     wanted = {local_id_of(old): local_id_of(new) for old, new in new_of.items()}
     if len(set(wanted.values())) != len(wanted):
@@ -114,7 +114,7 @@ def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
     if not all(unit.viewer.may_see(source) for _, source in sources) or not sources:
         raise NotFoundError(f"there is no step {of.id}")
     [(number, source)] = sources
-    permit(unit.viewer, Action.RECORD_WRITE, source)
+    require_permission(unit.viewer, Action.RECORD_WRITE, source)
     if of.undone_commit is not None:
         raise ConflictError(f"step {of.id} was undone before")
     names = _compute_ids_without(unit, of, records)

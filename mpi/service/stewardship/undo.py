@@ -12,7 +12,7 @@ from typing import Any
 from mpi.domain.decision import CORRECTION, Decision, DecisionKind
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permit
+from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import keep_answer, kept_answer
 from mpi.service.core.index import Index
@@ -69,7 +69,7 @@ def undo_decision(
         ConflictError: it was taken back before, or is another's.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
@@ -98,7 +98,7 @@ def undo_step(
         ConflictError: it was taken back before, is another's, or is undone in another way.
         AccessDenied: the viewer may not decide.
     """
-    permit(viewer, Action.DECIDE)
+    require_permission(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:

@@ -13,21 +13,21 @@ from pathlib import Path
 
 from mpi.storage.backends.checkpoint_process import Copier, copying_apart
 
-EVERY_COMMITS = 20
+COMMITS_PER_CHECKPOINT = 20
 """Some 2 MB of log at 30 pages an upsert. The disk is asked to keep what was copied, and a commit that comes
 meanwhile waits for that as well: 20 to 50 ms with 100 commits, and one in a thousand some hundred."""
-EVERY_S = 0.5
+CHECKPOINT_INTERVAL_S = 0.5
 """As long works do, of which each commit is large."""
-LONG_LOG_PAGES = 5_000
+LARGE_LOG_PAGES = 5_000
 """Of 20 MB of log what was committed meanwhile is copied at once: where that is all of it, and nobody reads
 from it, the next writer begins it anew. A file that grows is slower to sync."""
-LONGEST_LOG_PAGES = 250_000
+AUTOCHECKPOINT_PAGES = 250_000
 """Where the thread cannot keep up, SQLite itself makes a checkpoint, within a commit: 1 GB of log."""
-_PATIENCE_S = 0.2
+_BUSY_TIMEOUT_S = 0.2
 """For whoever reads from the log, while others wait to write."""
 
 
-class Checkpoints:
+class Checkpointer:
     """Makes a checkpoint after every few commits, while others read and write.
 
     Args:
@@ -60,7 +60,7 @@ class Checkpoints:
     def committed(self) -> None:
         """Count a commit; called by one writer at a time."""
         self._commits += 1
-        if self._commits >= EVERY_COMMITS or time.monotonic() - self._last > EVERY_S:
+        if self._commits >= COMMITS_PER_CHECKPOINT or time.monotonic() - self._last > CHECKPOINT_INTERVAL_S:
             self._commits, self._last = 0, time.monotonic()
             if self._copier is not None and self._copier.copy():
                 return
@@ -101,11 +101,11 @@ class Checkpoints:
                 try:
                     # Passive: it waits for nobody and copies what no reader still needs as it was.
                     _busy, pages, _copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                    if pages > LONG_LOG_PAGES:
+                    if pages > LARGE_LOG_PAGES:
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 except sqlite3.Error:
                     # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
                     continue
 
     def _connected(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None)
+        return sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)

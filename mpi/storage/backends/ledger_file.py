@@ -20,28 +20,28 @@ _disclosure: Table = DisclosureRow.__table__  # type: ignore[attr-defined]
 _disclosed: Table = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
 _counter: Table = CounterRow.__table__  # type: ignore[attr-defined]
 
-KEPT_HERE = (_disclosure, _disclosed)
+LEDGER_TABLES = (_disclosure, _disclosed)
 """What is kept in the ledger's file and not in the database's; the file has a counter of its own besides."""
-_PAGE = 5_000
-_ANOTHERS = "holds lines that are not of this index: move it away, or restore the database that it belongs to"
+_ROWS_PER_PAGE = 5_000
+_FOREIGN_ROWS = "holds lines that are not of this index: move it away, or restore the database that it belongs to"
 
 
-def beside(database: Path) -> Path:
+def ledger_path_of(database: Path) -> Path:
     """The ledger's file of a database's: ``mpi-ledger.db`` of ``mpi.db``."""
     return database.with_name(f"{database.stem}-ledger{database.suffix}")
 
 
-def attach(driver: sqlite3.Connection, ledger: Path) -> None:
+def attach_ledger(driver: sqlite3.Connection, ledger: Path) -> None:
     """Let a connection to the database read the ledger, not write it: each writer would then lock both."""
     attached = {row[1] for row in driver.execute("PRAGMA database_list")}
     if "ledger" not in attached and ledger.exists():
         driver.execute("ATTACH ? AS ledger", (f"{ledger.absolute().as_uri()}?mode=ro",))
 
 
-def create(ledger: Engine) -> None:
+def create_tables(ledger: Engine) -> None:
     """Make the ledger's tables where there are none."""
     with ledger.begin() as connection:
-        SQLModel.metadata.create_all(connection, [*KEPT_HERE, _counter])
+        SQLModel.metadata.create_all(connection, [*LEDGER_TABLES, _counter])
 
 
 def require_empty(ledger: Engine, path: Path) -> None:
@@ -52,10 +52,10 @@ def require_empty(ledger: Engine, path: Path) -> None:
     """
     with ledger.connect() as connection:
         if connection.execute(select(_disclosure.c.id).limit(1)).first() is not None:
-            raise StoreError(f"{path} {_ANOTHERS}")
+            raise StoreError(f"{path} {_FOREIGN_ROWS}")
 
 
-def take_over(database: Connection, ledger: Engine) -> None:
+def copy_ledger(database: Connection, ledger: Engine) -> None:
     """Copy every line that the database itself has; it is durable in the ledger's file when this returns.
 
     Done again after a crash, it changes nothing: a line keeps its number.
@@ -68,8 +68,8 @@ def take_over(database: Connection, ledger: Engine) -> None:
         StoreError: the file has another line of the same number.
     """
     with ledger.begin() as connection:
-        for table in KEPT_HERE:
-            _copy(database, connection, table)
+        for table in LEDGER_TABLES:
+            _copy_table(database, connection, table)
         following = database.execute(select(_counter.c.next).where(_counter.c.name == "disclosure")).scalar()
         if following is not None:
             connection.execute(
@@ -78,18 +78,18 @@ def take_over(database: Connection, ledger: Engine) -> None:
             )
 
 
-def _copy(database: Connection, ledger: Connection, table: Table) -> None:
+def _copy_table(database: Connection, ledger: Connection, table: Table) -> None:
     key = list(table.primary_key)
     names = [column.name for column in table.c]
     after: tuple[Any, ...] = (-1,) * len(key)
     while True:
-        page = select(table).where(tuple_(*key) > after).order_by(*key).limit(_PAGE)
+        page = select(table).where(tuple_(*key) > after).order_by(*key).limit(_ROWS_PER_PAGE)
         rows: Sequence[Any] = database.execute(page).all()
         if not rows:
             return
         last = tuple(rows[-1]._mapping[column] for column in key)  # noqa: SLF001 - SQLAlchemy's own name for it
         kept = set(map(tuple, ledger.execute(page.where(tuple_(*key) <= last)).all()))
         if kept - set(map(tuple, rows)):
-            raise StoreError(f"the ledger's file {_ANOTHERS}")
+            raise StoreError(f"the ledger's file {_FOREIGN_ROWS}")
         insert_rows(ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept])
         after = last

@@ -25,44 +25,44 @@ INDEX_LOCK = 0x6D70695F696E6478
 """Advisory lock of the whole index, "mpi_indx" in ASCII."""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
-_PLAN_ONCE = "set_config('plan_cache_mode', 'force_generic_plan', true)"
-_LOCK_OF_FEW = text(f"SELECT {_PLAN_ONCE}, pg_advisory_xact_lock(:key)")
-_LOCK_OF_FEW_WAITED_FOR = text(
-    f"SELECT {_PLAN_ONCE}, set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
+_USE_GENERIC_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
+_LOCK_FOR_SMALL_STEP = text(f"SELECT {_USE_GENERIC_PLANS}, pg_advisory_xact_lock(:key)")
+_LOCK_WITH_LATE_SYNC = text(
+    f"SELECT {_USE_GENERIC_PLANS}, set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
 )
 
 _BEGIN_WRITING = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-_AT_WORK_FOR = text(
+_SERVER_PROCESSES = text(
     "SELECT pid, usename, datname, client_port FROM pg_stat_activity "
     "WHERE application_name = ANY(:names) AND client_addr IS NOT DISTINCT FROM inet_client_addr() "
     "AND usename IS NOT NULL AND datname IS NOT NULL AND client_port IS NOT NULL"  # not one that is ending
 )
 
-_NO_LIMIT = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
+_DISABLED_TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
 _VERSION_17 = 170_000
 
 _CONNECT_TIMEOUT_S = 10
-_IS_ASKED_AFTER_S, _AGAIN_AFTER_S, _TIMES = 30, 10, 3
+_KEEPALIVE_IDLE_S, _KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 30, 10, 3
 """When either end, hearing nothing, asks whether the other is there; by default TCP does after two hours.
 
 A machine that loses its power says nothing: the server would keep the lock that it held, and whoever waits
 for a server that is gone would wait as long. Who is there answers, however long a statement takes.
 """
-_GONE_AFTER_MS = 1000 * (_IS_ASKED_AFTER_S + _AGAIN_AFTER_S * _TIMES)
+_DEAD_PEER_TIMEOUT_MS = 1000 * (_KEEPALIVE_IDLE_S + _KEEPALIVE_INTERVAL_S * _KEEPALIVE_COUNT)
 _KEEPALIVE = {
-    "keepalives_idle": _IS_ASKED_AFTER_S,
-    "keepalives_interval": _AGAIN_AFTER_S,
-    "keepalives_count": _TIMES,
+    "keepalives_idle": _KEEPALIVE_IDLE_S,
+    "keepalives_interval": _KEEPALIVE_INTERVAL_S,
+    "keepalives_count": _KEEPALIVE_COUNT,
 }
-_TIMEOUT = {"tcp_user_timeout": _GONE_AFTER_MS}
-MOST, KEPT = 30, 10
+_USER_TIMEOUT = {"tcp_user_timeout": _DEAD_PEER_TIMEOUT_MS}
+MAX_CONNECTIONS, POOL_SIZE = 30, 10
 """Connections at a time, and those that are kept open."""
-_REST_S = 2.0
+_IDLE_CHECK_S = 2.0
 _CONNECTION_CLASS = "08"
 
-_REFUSALS = {
+_MESSAGES_BY_SQLSTATE = {
     "53100": "the database server's disk is full: nothing of this step was kept; free space and run it again",
     "53300": "the database server takes no more connections: try again, or raise its max_connections",
     "55P03": BUSY,
@@ -84,7 +84,7 @@ _REFUSALS = {
 }
 """One line by SQLSTATE."""
 
-_BEFORE_ANY_SESSION = (
+_CONNECT_ERRORS = (
     ("password authentication failed", "28P01"),
     ("no password supplied", "28P01"),
     ("pg_hba.conf", "28000"),
@@ -99,7 +99,7 @@ _BEFORE_ANY_SESSION = (
 
 
 @contextmanager
-def begun(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
+def transaction(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
     """One transaction, begun by the first statement; taken back unless it was committed inside.
 
     Saves the round trips of statements that have no answer: nearly half of those of a resolve. One that the
@@ -114,7 +114,7 @@ def begun(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
 
 
 @contextmanager
-def each_alone(pipeline: Pipeline) -> Iterator[None]:
+def autocommit(pipeline: Pipeline) -> Iterator[None]:
     """Each statement is a transaction of its own, kept as soon as it is answered: one round trip in all."""
     pipeline.begin(None)
     try:
@@ -127,15 +127,15 @@ def each_alone(pipeline: Pipeline) -> Iterator[None]:
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     """An engine whose every connection is durable, and waits no longer for a lock than it should."""
-    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _named(os.getpid())}
-    defaults = named | _KEEPALIVE | _TIMEOUT
+    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
+    defaults = named | _KEEPALIVE | _USER_TIMEOUT
     # psycopg's own log of errors would hold values.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={name: value for name, value in defaults.items() if name not in url.query},
-        pool_size=KEPT,
-        max_overflow=MOST - KEPT,
+        pool_size=POOL_SIZE,
+        max_overflow=MAX_CONNECTIONS - POOL_SIZE,
         pool_timeout=busy_timeout_ms / 1000,
         pool_use_lifo=True,
         hide_parameters=True,
@@ -143,14 +143,14 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
     @event.listens_for(engine, "connect", insert=True)
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        _prepare(connection, busy_timeout_ms)
+        _configure_connection(connection, busy_timeout_ms)
 
     return engine
 
 
-def wakes(session: Any) -> bool:  # noqa: ANN401 - a session
+def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
     """Whether a connection that was idle still lives; asking each time would cost a round trip."""
-    if time.monotonic() - session.rests_since < _REST_S:
+    if time.monotonic() - session.rests_since < _IDLE_CHECK_S:
         return True
     try:
         session.dialect.do_ping(session.driver)
@@ -159,12 +159,12 @@ def wakes(session: Any) -> bool:  # noqa: ANN401 - a session
     return True
 
 
-def ended(session: Any) -> bool:  # noqa: ANN401 - a session
+def reset_session(session: Any) -> bool:  # noqa: ANN401 - a session
     """Whether the connection lives, and is in the middle of nothing."""
     return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
 
 
-def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
+def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
     """Assert what the laws rest on, as the server or the role may be set otherwise."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
@@ -175,10 +175,10 @@ def _prepare(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - p
     wanted = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
     # The server's end of the same; where it is reached by a socket of its own machine this says nothing.
     wanted |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
-    wanted |= {name: str(value) for name, value in _TIMEOUT.items()}
+    wanted |= {name: str(value) for name, value in _USER_TIMEOUT.items()}
     # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
     wanted |= dict.fromkeys(
-        _NO_LIMIT if connection.info.server_version >= _VERSION_17 else _NO_LIMIT[:2], "0"
+        _DISABLED_TIMEOUTS if connection.info.server_version >= _VERSION_17 else _DISABLED_TIMEOUTS[:2], "0"
     )
     connection.execute("; ".join(f"SET {name} = {value}" for name, value in wanted.items()))
     connection.autocommit = False
@@ -195,26 +195,26 @@ def lock_index(connection: Connection, *, small: bool = False, durable_after: bo
         durable_after: of a small one, whether the next writer need not wait for the disk: what is written is
             made durable after the commit, by ``Pipeline.commit``, and before anybody is answered.
     """
-    of_few = _LOCK_OF_FEW_WAITED_FOR if durable_after else _LOCK_OF_FEW
+    of_few = _LOCK_WITH_LATE_SYNC if durable_after else _LOCK_FOR_SMALL_STEP
     connection.execute(of_few if small else _LOCK, {"key": INDEX_LOCK})
 
 
-def at_work_for(connection: Connection, processes: Collection[int]) -> list[int]:
+def server_processes_of(connection: Connection, processes: Collection[int]) -> list[int]:
     """Processes of the server that work for some of this machine, where they are on this machine as well.
 
     Args:
         connection: any.
         processes: of this machine.
     """
-    rows = connection.execute(_AT_WORK_FOR, {"names": [_named(process) for process in processes]})
-    return [row[0] for row in rows if _is_here(*row)]
+    rows = connection.execute(_SERVER_PROCESSES, {"names": [_application_name(process) for process in processes]})
+    return [row[0] for row in rows if _is_local_server_process(*row)]
 
 
-def _named(process: int) -> str:
+def _application_name(process: int) -> str:
     return f"mpi {process}"
 
 
-def _is_here(process: int, user: str, database: str, port: int) -> bool:
+def _is_local_server_process(process: int, user: str, database: str, port: int) -> bool:
     """Whether a process of that number here is the server's: where the server is elsewhere it is another."""
     try:
         title = Path(f"/proc/{process}/cmdline").read_bytes()
@@ -225,7 +225,7 @@ def _is_here(process: int, user: str, database: str, port: int) -> bool:
     return title.startswith(b"postgres: ") and of_the_server in title and begun_from.encode() in title
 
 
-def compare_as_bytes(connection: Connection) -> None:
+def use_byte_collation(connection: Connection) -> None:
     """Give every text column the collation "C": order must not depend on a server's locale.
 
     Done after each upgrade and not in a migration, so that no migration can forget a column.
@@ -244,7 +244,7 @@ def compare_as_bytes(connection: Connection) -> None:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(alterations)}')
 
 
-def explain(error: BaseException, *, lost: bool) -> str:
+def explain_error(error: BaseException, *, lost: bool) -> str:
     """One line for people, without the statement or its parameters, which hold personal values.
 
     Args:
@@ -253,18 +253,18 @@ def explain(error: BaseException, *, lost: bool) -> str:
     """
     state = getattr(error, "sqlstate", None)
     if state is None and not lost:
-        return _explain_connection(str(error))
+        return _explain_connection_error(str(error))
     if state is None or state.startswith(_CONNECTION_CLASS):
         return "the connection to the database server was lost; nothing of this step was kept: try again"
-    return _REFUSALS.get(
+    return _MESSAGES_BY_SQLSTATE.get(
         state, f"the database refused the step ({type(error).__name__}, {state}); nothing of it was kept"
     )
 
 
-def _explain_connection(said: str) -> str:
-    for words, state in _BEFORE_ANY_SESSION:
+def _explain_connection_error(said: str) -> str:
+    for words, state in _CONNECT_ERRORS:
         if words in said:
-            return _REFUSALS[state]
+            return _MESSAGES_BY_SQLSTATE[state]
     if "connection" in said or "server" in said or "host" in said:
         return "the database server of MPI_DATABASE_URL cannot be reached: is it up, and the address right?"
     return "the database driver refused the step; nothing of it was kept"

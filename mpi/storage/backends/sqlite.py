@@ -14,17 +14,17 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from mpi.domain.errors import StoreError
-from mpi.storage.backends.checkpoint_thread import LONGEST_LOG_PAGES
+from mpi.storage.backends.checkpoint_thread import AUTOCHECKPOINT_PAGES
 
-MOST, KEPT = 15, 15
+MAX_CONNECTIONS, POOL_SIZE = 15, 15
 """Connections at a time, and those that are kept open."""
-_COMPILED = 512
+_CACHED_STATEMENTS = 512
 """Statements that each connection keeps compiled."""
 BUSY = "the database is busy with another writer: try again"
 
-_LOOK_AGAIN_S = 0.0002
+_POLL_S = 0.0002
 """For upserts of another process: while every millisecond was looked, half a one was lost at each change."""
-_LONG_S, _LOOK_SELDOM_S = 0.05, 0.001
+_SLOW_POLL_AFTER_S, _SLOW_POLL_S = 0.05, 0.001
 """Whoever has held the writer's place for so long does something larger."""
 
 
@@ -43,29 +43,29 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         connect_args={
             "timeout": busy_timeout_ms / 1000,
             "check_same_thread": False,
-            "cached_statements": _COMPILED,
+            "cached_statements": _CACHED_STATEMENTS,
             "uri": True,
         },
-        pool_size=KEPT,
-        max_overflow=MOST - KEPT,
+        pool_size=POOL_SIZE,
+        max_overflow=MAX_CONNECTIONS - POOL_SIZE,
         hide_parameters=True,
     )
     engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        _prepare(connection)
+        _configure_connection(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A unit of work has begun on the driver.
         if not connection.get_execution_options().get("mpi_unit", False):
-            _begin_writing(connection.connection.driver_connection, busy_timeout_ms)
+            _begin_immediate(connection.connection.driver_connection, busy_timeout_ms)
 
     return engine
 
 
-def _begin_writing(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 - what SQLAlchemy calls it
+def _begin_immediate(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 - what SQLAlchemy calls it
     """Become the one writer.
 
     SQLite's own wait looks again after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms, and so misses the gaps
@@ -75,14 +75,14 @@ def _begin_writing(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 -
     deadline = since + patience_ms / 1000
     connection.execute("PRAGMA busy_timeout=0")
     try:
-        while not _begun(connection, last=time.monotonic() > deadline):
-            is_long = time.monotonic() - since > _LONG_S
-            time.sleep(_LOOK_SELDOM_S if is_long else _LOOK_AGAIN_S)
+        while not _try_begin_immediate(connection, last=time.monotonic() > deadline):
+            is_long = time.monotonic() - since > _SLOW_POLL_AFTER_S
+            time.sleep(_SLOW_POLL_S if is_long else _POLL_S)
     finally:
         connection.execute(f"PRAGMA busy_timeout={patience_ms}")
 
 
-def _begun(connection: Any, *, last: bool) -> bool:  # noqa: ANN401
+def _try_begin_immediate(connection: Any, *, last: bool) -> bool:  # noqa: ANN401
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -92,7 +92,7 @@ def _begun(connection: Any, *, last: bool) -> bool:  # noqa: ANN401
     return True
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _configure_connection(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma, value, expected in (
@@ -108,17 +108,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
             raise StoreError(
                 f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
             )
-    cursor.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
 
 @contextmanager
-def begun(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Iterator[None]:
+def transaction(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Iterator[None]:
     """One transaction: the one writer's, or a snapshot; taken back unless it was committed inside."""
     if writing:
-        _begin_writing(driver, patience_ms)
+        _begin_immediate(driver, patience_ms)
     else:
         driver.execute("BEGIN")
     try:
@@ -127,17 +127,17 @@ def begun(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Ite
         driver.rollback()
 
 
-def wakes(_session: object) -> bool:
+def is_alive(_session: object) -> bool:
     """A connection to a file does not get lost."""
     return True
 
 
-def ended(_session: object) -> bool:
+def reset_session(_session: object) -> bool:
     """Nor is it ever left in the middle of a transaction."""
     return True
 
 
-def explain(error: sqlite3.Error) -> str:
+def explain_error(error: sqlite3.Error) -> str:
     """One line for people, without the statement or its parameters, which hold personal values."""
     text = str(error)
     if "disk is full" in text or "disk I/O" in text:

@@ -45,7 +45,7 @@ def insert_columns(
         driver: Any = connection.connection.driver_connection
         driver.executemany(_insert_each_sql(table, names, if_new), zip(*columns.values(), strict=True))
         return
-    _run_on_arrays(connection, _many(table, names, if_new), columns)
+    _run_on_arrays(connection, _insert_arrays(table, names, if_new), columns)
 
 
 def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -53,9 +53,9 @@ def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
         driver: Any = connection.connection.driver_connection
-        driver.executemany(_drop_each(table, names), zip(*columns.values(), strict=True))
+        driver.executemany(_delete_each_sql(table, names), zip(*columns.values(), strict=True))
         return
-    _run_on_arrays(connection, _drop_many(table, names), columns)
+    _run_on_arrays(connection, _delete_arrays(table, names), columns)
 
 
 def _run_on_arrays(
@@ -81,25 +81,25 @@ def _insert_each_sql(table: Table, names: tuple[str, ...], if_new: bool) -> str:
 
 
 @cache
-def _many(table: Table, names: tuple[str, ...], if_new: bool) -> TextClause:
+def _insert_arrays(table: Table, names: tuple[str, ...], if_new: bool) -> TextClause:
     statement = 'INSERT INTO "{table}" ({columns}) SELECT * FROM unnest({values})'
-    return _taking_arrays(table, names, f"{statement}{_SKIP_EXISTING}" if if_new else statement)
+    return _bind_arrays(table, names, f"{statement}{_SKIP_EXISTING}" if if_new else statement)
 
 
 @cache
-def _drop_each(table: Table, names: tuple[str, ...]) -> str:
+def _delete_each_sql(table: Table, names: tuple[str, ...]) -> str:
     wanted = " AND ".join(f'"{name}" = ?' for name in names)
     return f'DELETE FROM "{table.name}" WHERE {wanted}'
 
 
 @cache
-def _drop_many(table: Table, names: tuple[str, ...]) -> TextClause:
-    return _taking_arrays(
+def _delete_arrays(table: Table, names: tuple[str, ...]) -> TextClause:
+    return _bind_arrays(
         table, names, 'DELETE FROM "{table}" WHERE ({columns}) IN (SELECT * FROM unnest({values}))'
     )
 
 
-def _taking_arrays(table: Table, names: tuple[str, ...], statement: str) -> TextClause:
+def _bind_arrays(table: Table, names: tuple[str, ...], statement: str) -> TextClause:
     columns = ", ".join(f'"{name}"' for name in names)
     values = ", ".join(f":{name}" for name in names)
     composed = text(statement.format(table=table.name, columns=columns, values=values))

@@ -18,64 +18,64 @@ from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.key_index.key_segments import RecentKeys, key_columns
+from mpi.storage.key_index.key_segments import KeySegments, base_table_columns
 from mpi.storage.key_index.segment_arrays import (
-    AS_STORED,
-    NO_ROWS,
-    Numbers,
-    in_order,
-    rows_apart,
-    rows_without,
+    STORED_DTYPE,
+    EMPTY_ROWS,
+    IntArray,
+    sort_rows,
+    split_unshared_rows,
+    subtract_rows,
 )
 from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
-_own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+_record_keys = RecordKeysRow.__table__  # type: ignore[attr-defined]
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_SHARING = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
+_ROWS_OF_KEYS_IN_GROUPS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.group_id, "groups"), is_in(_key.c.key, "keys")
 )
-_SHARING_SOME = _SHARING.limit(bindparam("most"))
-_SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
-_LARGE = _SIZES.having(func.count() > bindparam("over"))
-_SIZES_OF = _SIZES.where(is_in(_key.c.key, "keys"))
-_HAVING_ANY = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
+_LIMITED_ROWS_OF_KEYS_IN_GROUPS = _ROWS_OF_KEYS_IN_GROUPS.limit(bindparam("most"))
+_KEY_SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
+_LARGE_KEY_SIZES = _KEY_SIZES.having(func.count() > bindparam("over"))
+_SIZES_OF_KEYS = _KEY_SIZES.where(is_in(_key.c.key, "keys"))
+_ROWS_OF_KEYS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.key, "keys")
 )
-_OWN = select(_own.c.record_id, _own.c.group_id, _own.c.packed, _own.c.commit_no).where(
-    _own.c.config_id == bindparam("config")
+_FORWARD_ROWS = select(_record_keys.c.record_id, _record_keys.c.group_id, _record_keys.c.packed, _record_keys.c.commit_no).where(
+    _record_keys.c.config_id == bindparam("config")
 )
-_OF = _OWN.where(is_in(_own.c.record_id, "ids"))
-_SINCE = select(_own.c.record_id).where(
-    _own.c.config_id == bindparam("config"), _own.c.commit_no > bindparam("since")
+_FORWARD_ROWS_OF_RECORDS = _FORWARD_ROWS.where(is_in(_record_keys.c.record_id, "ids"))
+_RECORDS_WRITTEN_SINCE = select(_record_keys.c.record_id).where(
+    _record_keys.c.config_id == bindparam("config"), _record_keys.c.commit_no > bindparam("since")
 )
-_OWN_SINCE = _OWN.where(_own.c.commit_no > bindparam("since")).limit(bindparam("most"))
-_HAVING = select(_own.c.record_id).where(
-    _own.c.config_id == bindparam("config"), is_in(_own.c.record_id, "ids")
+_FORWARD_ROWS_WRITTEN_SINCE = _FORWARD_ROWS.where(_record_keys.c.commit_no > bindparam("since")).limit(bindparam("most"))
+_RECORDS_WITH_KEYS = select(_record_keys.c.record_id).where(
+    _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
 )
-_BETWEEN = _OWN.where(_own.c.record_id.between(bindparam("first"), bindparam("last")))
-_AFTER = _OWN.where(_own.c.record_id > bindparam("after")).order_by(_own.c.record_id).limit(bindparam("most"))
-_GREATEST = select(func.max(_own.c.record_id)).where(_own.c.config_id == bindparam("config"))
-_DROP = delete(_own).where(_own.c.config_id == bindparam("config"), is_in(_own.c.record_id, "ids"))
-_PLACE = (_key.c.group_id, _key.c.key, _key.c.record_id)
-_SEARCHED_AFTER = (
-    select(*_PLACE)
+_FORWARD_ROWS_OF_RANGE = _FORWARD_ROWS.where(_record_keys.c.record_id.between(bindparam("first"), bindparam("last")))
+_FORWARD_PAGE = _FORWARD_ROWS.where(_record_keys.c.record_id > bindparam("after")).order_by(_record_keys.c.record_id).limit(bindparam("most"))
+_MAX_RECORD_ID = select(func.max(_record_keys.c.record_id)).where(_record_keys.c.config_id == bindparam("config"))
+_DELETE_FORWARD_ROWS = delete(_record_keys).where(_record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids"))
+_POSITION_COLUMNS = (_key.c.group_id, _key.c.key, _key.c.record_id)
+_BASE_TABLE_PAGE = (
+    select(*_POSITION_COLUMNS)
     .where(
         _key.c.config_id == bindparam("config"),
-        tuple_(*_PLACE) > tuple_(bindparam("group"), bindparam("key"), bindparam("record")),
+        tuple_(*_POSITION_COLUMNS) > tuple_(bindparam("group"), bindparam("key"), bindparam("record")),
     )
-    .order_by(*_PLACE)
+    .order_by(*_POSITION_COLUMNS)
     .limit(bindparam("most"))
 )
 
-PAGE = 10_000
+RECORDS_PER_PAGE = 10_000
 """Records, with some 26 keys each."""
-SEARCHED_PAGE = 200_000
-_LEAST = -(2**63)
+BASE_ROWS_PER_PAGE = 200_000
+_MIN_BIGINT = -(2**63)
 
 
-class OwnKeys(NamedTuple):
+class PackedKeys(NamedTuple):
     """The blocking keys of one record.
 
     Args:
@@ -92,13 +92,13 @@ class BlockingKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.recent = RecentKeys(connection)
+        self.recent = KeySegments(connection)
         self._are_in_a_file = connection.dialect.name == "sqlite"
 
     def put(
         self,
         config_id: int,
-        own: Mapping[int, OwnKeys],
+        own: Mapping[int, PackedKeys],
         commit_no: int,
         *,
         in_run: bool = False,
@@ -115,11 +115,11 @@ class BlockingKeys:
                 none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
         """
         some = {record: one for record, one in own.items() if one.keys}
-        rows, lost = _rows(some), NO_ROWS
+        rows, lost = _rows_from_packed_keys(some), EMPTY_ROWS
         if had and in_run:
             rows, lost = self._exchanged(config_id, rows, had)
         elif had:
-            rows = rows_without(rows, self._drop_but_for(config_id, rows, had))
+            rows = subtract_rows(rows, self._drop_but_for(config_id, rows, had))
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
@@ -127,26 +127,26 @@ class BlockingKeys:
             "packed": [one.keys for one in some.values()],
             "commit_no": [commit_no] * len(some),
         }
-        insert_columns(self._connection, _own, columns)
+        insert_columns(self._connection, _record_keys, columns)
         if len(some) > 1:
             # Those of one record are in order as they are stored.
-            rows = in_order(rows)
+            rows = sort_rows(rows)
         if in_run:
-            self.recent.put(config_id, rows, commit_no, in_order(lost))
+            self.recent.put(config_id, rows, commit_no, sort_rows(lost))
         else:
             self._put_among_all(config_id, rows, commit_no)
 
-    def _put_among_all(self, config_id: int, rows: Numbers, commit_no: float) -> None:
+    def _put_among_all(self, config_id: int, rows: IntArray, commit_no: float) -> None:
         hidden = self.recent.hidden(config_id, rows)
         if hidden.size:
             # What runs say is lost would not be found there, and may be there still.
             self.recent.put(config_id, hidden, int(commit_no))
-            rows = rows_without(rows, hidden)
-        insert_columns(self._connection, _key, key_columns(config_id, rows))
+            rows = subtract_rows(rows, hidden)
+        insert_columns(self._connection, _key, base_table_columns(config_id, rows))
 
     def _exchanged(
-        self, config_id: int, rows: Numbers, record_ids: Collection[int]
-    ) -> tuple[Numbers, Numbers]:
+        self, config_id: int, rows: IntArray, record_ids: Collection[int]
+    ) -> tuple[IntArray, IntArray]:
         """Have records give up their keys, none of which is gone to.
 
         Args:
@@ -157,21 +157,21 @@ class BlockingKeys:
         Returns:
             the rows that are to be put into a run, and those that are lost among all.
         """
-        among_all, anywhere = [NO_ROWS], [NO_ROWS]
+        among_all, anywhere = [EMPTY_ROWS], [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
-            in_runs = _by_record(row for row in found if row[3] >= oldest)
+            in_runs = _keys_by_record(row for row in found if row[3] >= oldest)
             self.recent.drop(config_id, in_runs)
             # Of those any key may be among all as well.
-            anywhere.append(_rows(in_runs))
-            among_all.append(_rows(_by_record(row for row in found if row[3] < oldest)))
+            anywhere.append(_rows_from_packed_keys(in_runs))
+            among_all.append(_rows_from_packed_keys(_keys_by_record(row for row in found if row[3] < oldest)))
             if found:
-                self._connection.execute(_DROP, {"config": config_id, "ids": [row[0] for row in found]})
-        has, lost = rows_apart(rows, np.concatenate(among_all, axis=1))
+                self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in found]})
+        has, lost = split_unshared_rows(rows, np.concatenate(among_all, axis=1))
         return has, np.concatenate([lost, *anywhere], axis=1)
 
-    def _drop_but_for(self, config_id: int, rows: Numbers, record_ids: Collection[int]) -> Numbers:
+    def _drop_but_for(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
         """Remove the keys of records, but leave those among all that are in some rows too.
 
         Args:
@@ -182,19 +182,19 @@ class BlockingKeys:
         Returns:
             the rows that the records had among all.
         """
-        among_all = [NO_ROWS]
+        among_all = [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(_OF, {"config": config_id, "ids": chunk}).all()
+            found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
             in_runs = [row for row in found if row[3] >= oldest]
             self._drop(config_id, in_runs)
-            there = _by_record(row for row in found if row[3] < oldest)
+            there = _keys_by_record(row for row in found if row[3] < oldest)
             if there:
-                before = _rows(there)
-                over = in_order(rows_without(before, rows))
-                delete_by_columns(self._connection, _key, key_columns(config_id, over))
+                before = _rows_from_packed_keys(there)
+                over = sort_rows(subtract_rows(before, rows))
+                delete_by_columns(self._connection, _key, base_table_columns(config_id, over))
                 among_all.append(before)
-                self._connection.execute(_DROP, {"config": config_id, "ids": list(there)})
+                self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(there)})
         return np.concatenate(among_all, axis=1)
 
     def _oldest_run(self, config_id: int) -> float:
@@ -203,26 +203,26 @@ class BlockingKeys:
 
     def greatest(self, config_id: int) -> int:
         """The greatest record that has keys; 0 where none has."""
-        return int(self._connection.execute(_GREATEST, {"config": config_id}).scalar() or 0)
+        return int(self._connection.execute(_MAX_RECORD_ID, {"config": config_id}).scalar() or 0)
 
     def drop(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove the keys of records."""
         for chunk in iter_chunks(record_ids):
             asked = {"config": config_id, "ids": chunk}
-            self._drop(config_id, self._connection.execute(_OF, asked).all())
+            self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
 
     def drop_range(self, config_id: int, first: int, last: int) -> None:
         """Remove the keys of the records with numbers of a range, both ends in it."""
         asked = {"config": config_id, "first": first, "last": last}
-        self._drop(config_id, self._connection.execute(_BETWEEN, asked).all())
+        self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
 
     def _drop(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
-            own = _by_record(rows)
-            delete_by_columns(self._connection, _key, key_columns(config_id, in_order(_rows(own))))
+            own = _keys_by_record(rows)
+            delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own))))
             oldest = self._oldest_run(config_id)
             self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
-            self._connection.execute(_DROP, {"config": config_id, "ids": list(own)})
+            self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(own)})
 
     def correct(self, config_id: int, wrong: Collection[tuple[int, int, int]]) -> None:
         """Have records searched by their own keys.
@@ -235,82 +235,82 @@ class BlockingKeys:
         records = {row[2] for row in wrong}
         # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
         self.recent.drop(config_id, records)
-        own = in_order(_rows(self.own(config_id, records)))
-        there = columns_of(list(wrong))
-        for rows in (in_order(there), own):
-            delete_by_columns(self._connection, _key, key_columns(config_id, rows))
+        own = sort_rows(_rows_from_packed_keys(self.own(config_id, records)))
+        there = columns_from_rows(list(wrong))
+        for rows in (sort_rows(there), own):
+            delete_by_columns(self._connection, _key, base_table_columns(config_id, rows))
         self._put_among_all(config_id, own, self._oldest_run(config_id))
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
-        for table in (_own, _key):
+        for table in (_record_keys, _key):
             statement = delete(table)
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
         self.recent.drop_all(config_id)
 
-    def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, OwnKeys]:
+    def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
         """The keys of records, as they are stored; nothing of one that has none."""
-        found: dict[int, OwnKeys] = {}
+        found: dict[int, PackedKeys] = {}
         for chunk in iter_chunks(record_ids):
-            found.update(_by_record(self._connection.execute(_OF, {"config": config_id, "ids": chunk})))
+            found.update(_keys_by_record(self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})))
         return found
 
     def written_since(self, config_id: int, commit_no: int) -> list[int]:
         """The records whose keys a later transaction wrote, with their features; not those that went."""
-        rows = self._connection.execute(_SINCE, {"config": config_id, "since": commit_no})
+        rows = self._connection.execute(_RECORDS_WRITTEN_SINCE, {"config": config_id, "since": commit_no})
         return [row[0] for row in rows]
 
-    def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, OwnKeys]:
+    def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, PackedKeys]:
         """The same records with their keys, so many at most."""
-        return _by_record(self._connection.execute(_OWN_SINCE, _since(config_id, commit_no, most)))
+        return _keys_by_record(self._connection.execute(_FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, most)))
 
     def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
         """Send ahead what ``written_after`` will ask."""
-        prefetch(self._connection, _OWN_SINCE, _since(config_id, commit_no, most))
+        prefetch(self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, most))
 
     def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that have keys."""
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_HAVING, {"config": config_id, "ids": chunk})
+            rows = self._connection.execute(_RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
             found.update(row[0] for row in rows)
         return found
 
     def ask_having(self, config_id: int, record_ids: Collection[int]) -> None:
         """Send ahead what ``having`` will ask."""
         for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _HAVING, {"config": config_id, "ids": chunk})
+            prefetch(self._connection, _RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
 
     def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """The keys of records, ascending; nothing of one that has none."""
         own = self.own(config_id, record_ids)
-        return {record: np.frombuffer(one.keys, AS_STORED).tolist() for record, one in own.items()}
+        return {record: np.frombuffer(one.keys, STORED_DTYPE).tolist() for record, one in own.items()}
 
-    def pages(self, config_id: int) -> Iterator[Numbers]:
+    def pages(self, config_id: int) -> Iterator[IntArray]:
         """Every record's own keys: three columns, visibility group, key and record, a page at a time."""
-        after, found = -1, PAGE
-        while found == PAGE:
-            asked = {"config": config_id, "after": after, "most": PAGE}
-            rows = self._connection.execute(_AFTER, asked).all()
+        after, found = -1, RECORDS_PER_PAGE
+        while found == RECORDS_PER_PAGE:
+            asked = {"config": config_id, "after": after, "most": RECORDS_PER_PAGE}
+            rows = self._connection.execute(_FORWARD_PAGE, asked).all()
             if (found := len(rows)) > 0:
                 after = rows[-1][0]
-                yield _rows(_by_record(rows))
+                yield _rows_from_packed_keys(_keys_by_record(rows))
 
-    def searched(self, config_id: int) -> Iterator[Numbers]:
+    def searched(self, config_id: int) -> Iterator[IntArray]:
         """The same columns as they are searched by key, which must be the same keys; runs come last."""
         lost = self.recent.lost(config_id)
-        after, found = (_LEAST, _LEAST, _LEAST), SEARCHED_PAGE
-        while found == SEARCHED_PAGE:
+        after, found = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
+        while found == BASE_ROWS_PER_PAGE:
             asked = dict(zip(("group", "key", "record"), after, strict=True))
             rows = self._connection.execute(
-                _SEARCHED_AFTER, {"config": config_id, "most": SEARCHED_PAGE, **asked}
+                _BASE_TABLE_PAGE, {"config": config_id, "most": BASE_ROWS_PER_PAGE, **asked}
             ).all()
             if (found := len(rows)) > 0:
                 after = (rows[-1][0], rows[-1][1], rows[-1][2])
-                page = columns_of(rows)
-                yield rows_without(page, _near(page, lost))
+                page = columns_from_rows(rows)
+                yield subtract_rows(page, _select_near_page(page, lost))
         yield from self.recent.searched(config_id)
 
     def sharing(
@@ -326,11 +326,11 @@ class BlockingKeys:
         for chunk in iter_chunks(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
             if most is None:
-                among_all = self._read(_SHARING, asked)
+                among_all = self._read(_ROWS_OF_KEYS_IN_GROUPS, asked)
             else:
                 # One too many is left when all that was lost is taken out.
                 enough = most * len(chunk) + 1 + in_runs.lost.shape[1]
-                among_all = self._read(_SHARING_SOME, asked | {"most": enough})
+                among_all = self._read(_LIMITED_ROWS_OF_KEYS_IN_GROUPS, asked | {"most": enough})
             found += in_runs.left_of_few(among_all)
         return found
 
@@ -342,10 +342,10 @@ class BlockingKeys:
         keys, counts = self.recent.sizes(config_id)
         # What more than so many have either more than half as many have in runs, or so they do among all.
         least = over // 2 if keys.size else over
-        rows = self._connection.execute(_LARGE, {"config": config_id, "over": least})
+        rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "over": least})
         sizes = Counter({row[0]: row[1] for row in rows})
         for chunk in iter_chunks(keys[counts > least].tolist()):
-            rows = self._connection.execute(_SIZES_OF, {"config": config_id, "keys": chunk})
+            rows = self._connection.execute(_SIZES_OF_KEYS, {"config": config_id, "keys": chunk})
             sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
         self._leave_out_lost(config_id, sizes)
         both, _, places = np.intersect1d(
@@ -358,15 +358,15 @@ class BlockingKeys:
     def _leave_out_lost(self, config_id: int, sizes: Counter[int]) -> None:
         """Count those records only that have a key still."""
         lost = self.recent.lost(config_id)
-        for some in _in_portions(
+        for some in _chunk_keys_by_size(
             {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
         ):
-            there = columns_of(self._read(_HAVING_ANY, {"config": config_id, "keys": some}))
-            keys, counts = np.unique(rows_without(there, lost)[1], return_counts=True)
+            there = columns_from_rows(self._read(_ROWS_OF_KEYS, {"config": config_id, "keys": some}))
+            keys, counts = np.unique(subtract_rows(there, lost)[1], return_counts=True)
             standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
             sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
 
-    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[Numbers]:
+    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[IntArray]:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
         in_runs = self.recent.sharing(config_id, groups, keys)
         yield from in_runs.has
@@ -374,7 +374,7 @@ class BlockingKeys:
 
     def found_among_all(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
-    ) -> Iterator[Numbers]:
+    ) -> Iterator[IntArray]:
         """The same for each of some parts of the keys, whatever runs have and have lost.
 
         The visibility group is told as well: three columns.
@@ -382,7 +382,7 @@ class BlockingKeys:
         if not self._are_in_a_file:
             for part in parts:
                 asked = {"config": config_id, "groups": groups, "keys": part}
-                yield columns_of(self._read(_SHARING, asked))
+                yield columns_from_rows(self._read(_ROWS_OF_KEYS_IN_GROUPS, asked))
             return
         # A row handed over by itself costs more than it takes to find it.
         statement = (
@@ -401,30 +401,30 @@ class BlockingKeys:
                 yield rows
 
 
-def _since(config_id: int, commit_no: int, most: int) -> dict[str, int]:
+def _since_parameters(config_id: int, commit_no: int, most: int) -> dict[str, int]:
     return {"config": config_id, "since": commit_no, "most": most}
 
 
-def columns_of(rows: Sequence[Any]) -> Numbers:
+def columns_from_rows(rows: Sequence[Any]) -> IntArray:
     """Rows of three values as three columns."""
     return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
 
 
-def _in_portions(sizes: Mapping[int, int]) -> Iterator[list[int]]:
-    """Keys, so many at a time that not many more than ``SEARCHED_PAGE`` records have them."""
+def _chunk_keys_by_size(sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Keys, so many at a time that not many more than ``BASE_ROWS_PER_PAGE`` records have them."""
     some: list[int] = []
     records = 0
     for key, size in sizes.items():
         some.append(key)
         records += size
-        if records >= SEARCHED_PAGE or len(some) == CHUNK_SIZE:
+        if records >= BASE_ROWS_PER_PAGE or len(some) == CHUNK_SIZE:
             yield some
             some, records = [], 0
     if some:
         yield some
 
 
-def _near(page: Numbers, rows: Numbers) -> Numbers:
+def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
     """Those of some rows that may be among a page in the order of the table."""
     first, last = page[:2, 0], page[:2, -1]
     if first[0] != last[0]:
@@ -433,14 +433,14 @@ def _near(page: Numbers, rows: Numbers) -> Numbers:
     return rows[:, (groups == first[0]) & (keys >= first[1]) & (keys <= last[1])]
 
 
-def _by_record(rows: Iterable[Any]) -> dict[int, OwnKeys]:
-    return {row[0]: OwnKeys(row[1], row[2]) for row in rows}
+def _keys_by_record(rows: Iterable[Any]) -> dict[int, PackedKeys]:
+    return {row[0]: PackedKeys(row[1], row[2]) for row in rows}
 
 
-def _rows(own: Mapping[int, OwnKeys]) -> Numbers:
+def _rows_from_packed_keys(own: Mapping[int, PackedKeys]) -> IntArray:
     """Three columns, visibility group, key and record, of every key, by record as given."""
-    keys = np.frombuffer(b"".join(one.keys for one in own.values()), AS_STORED)
-    counts = [len(one.keys) // AS_STORED.itemsize for one in own.values()]
+    keys = np.frombuffer(b"".join(one.keys for one in own.values()), STORED_DTYPE)
+    counts = [len(one.keys) // STORED_DTYPE.itemsize for one in own.values()]
     rows = np.empty((3, len(keys)), np.int64)
     rows[0] = np.repeat(np.array([one.group_id for one in own.values()], np.int64), counts)
     rows[1] = keys

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.key_index.key_segments import NONE_SHARING, Sharing
+from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
 
 # As one array the records are looked up by their index, whatever the planner takes their number for.
 _SEARCH = text(
@@ -24,12 +24,12 @@ _SEARCH = text(
     bindparam("keys", type_=ARRAY(BigInteger())),
     bindparam("most", type_=BigInteger()),
 )
-_FOUND = _SEARCH.columns(
+_TYPED_SEARCH = _SEARCH.columns(
     group_id=BigInteger(), key=BigInteger(), record_id=BigInteger(), payload=LargeBinary()
 )
 
 
-class Found(NamedTuple):
+class CandidateRows(NamedTuple):
     """What shares a key with a record.
 
     Args:
@@ -41,7 +41,7 @@ class Found(NamedTuple):
     payloads: dict[int, bytes]
 
 
-class Candidates:
+class CandidateQuery:
     """Asks for candidates.
 
     Attributes:
@@ -54,7 +54,7 @@ class Candidates:
 
     def ask(
         self, config_id: int, groups: Collection[int], keys: Collection[int], most: int
-    ) -> Callable[[Sharing], Found]:
+    ) -> Callable[[SegmentMatches], CandidateRows]:
         """Ask for those among all; what is returned reads the answer, once, and adds what runs have of it.
 
         Args:
@@ -64,9 +64,9 @@ class Candidates:
             most: pairs of a key and a record that are found at most.
         """
         asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": most}
-        rows = self._connection.execute(_FOUND, asked)
+        rows = self._connection.execute(_TYPED_SEARCH, asked)
 
-        def read(in_runs: Sharing) -> Found:
+        def read(in_runs: SegmentMatches) -> CandidateRows:
             sharing: list[tuple[int, int, int]] = []
             payloads: dict[int, bytes] = {}
             for group, key, record, payload in rows:
@@ -75,7 +75,7 @@ class Candidates:
                 else:
                     payloads[record] = payload
             # Without what was lost it would no longer be seen that they are too many.
-            left = (in_runs if len(sharing) < most else NONE_SHARING).left_of_few(sharing)
-            return Found(in_runs.pairs(most) + left, payloads)
+            left = (in_runs if len(sharing) < most else NO_MATCHES).left_of_few(sharing)
+            return CandidateRows(in_runs.pairs(most) + left, payloads)
 
         return read

@@ -23,78 +23,78 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.segment_arrays import (
-    AS_STORED,
-    NO_ROWS,
-    Content,
-    Merge,
-    Numbers,
-    Part,
-    Run,
-    in_order,
-    rows_of,
-    rows_without,
-    together,
+    STORED_DTYPE,
+    EMPTY_ROWS,
+    SegmentContent,
+    CompactionCursor,
+    IntArray,
+    SegmentRows,
+    Segment,
+    sort_rows,
+    concatenate_rows,
+    subtract_rows,
+    merge_sorted_rows,
 )
 from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow
 
 _key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
-_run = KeyRunRow.__table__  # type: ignore[attr-defined]
-_gone = GoneFromRunsRow.__table__  # type: ignore[attr-defined]
-_merge = KeyMergeRow.__table__  # type: ignore[attr-defined]
+_segment = KeyRunRow.__table__  # type: ignore[attr-defined]
+_tombstone = GoneFromRunsRow.__table__  # type: ignore[attr-defined]
+_cursor = KeyMergeRow.__table__  # type: ignore[attr-defined]
 
-RUN_KEYS = 60_000
+MAX_JOINED_KEYS = 60_000
 """That small transactions' runs, which come one after the other, are put together up to."""
-_DROPPED = 40
+_DELETES_PER_COMPACTED_ROW = 40
 """Rows of merged runs that are dropped in the time in which one is merged."""
-_ASKED = 5_000
+_MAX_LOOKED_UP_RECORDS = 5_000
 """Records of which it is asked by number whether they are gone; beyond that all that are gone are read."""
 
-_RUNS = select(
-    _run.c.number,
-    _run.c.config_id,
-    _run.c.mark,
-    _run.c.group_id,
-    _run.c.records,
-    _run.c.size,
-    _run.c.commit_no,
-    func.length(_run.c.lost_keys, type_=BigInteger()) // AS_STORED.itemsize,
-).order_by(_run.c.number)
-_COLUMNS = ("keys", "record_ids", "lost_keys", "lost_ids")
-_STORED = select(*(_run.c[name] for name in _COLUMNS)).where(_run.c.number == bindparam("number"))
-_PUT = insert(_run).values(
-    number=select(func.coalesce(func.max(_run.c.number), 0) + 1).scalar_subquery(),
-    **{column.name: bindparam(column.name) for column in _run.c if column.name != "number"},
+_SEGMENTS = select(
+    _segment.c.number,
+    _segment.c.config_id,
+    _segment.c.mark,
+    _segment.c.group_id,
+    _segment.c.records,
+    _segment.c.size,
+    _segment.c.commit_no,
+    func.length(_segment.c.lost_keys, type_=BigInteger()) // STORED_DTYPE.itemsize,
+).order_by(_segment.c.number)
+_ARRAY_COLUMNS = ("keys", "record_ids", "lost_keys", "lost_ids")
+_ARRAYS_OF_SEGMENT = select(*(_segment.c[name] for name in _ARRAY_COLUMNS)).where(_segment.c.number == bindparam("number"))
+_INSERT_SEGMENT = insert(_segment).values(
+    number=select(func.coalesce(func.max(_segment.c.number), 0) + 1).scalar_subquery(),
+    **{column.name: bindparam(column.name) for column in _segment.c if column.name != "number"},
 )
-_REWRITE = (
-    update(_run)
-    .where(_run.c.number == bindparam("of"))
-    .values({name: bindparam(name) for name in ("mark", "records", "size", *_COLUMNS)})
+_REWRITE_SEGMENT = (
+    update(_segment)
+    .where(_segment.c.number == bindparam("of"))
+    .values({name: bindparam(name) for name in ("mark", "records", "size", *_ARRAY_COLUMNS)})
 )
-_DROP = delete(_run).where(is_in(_run.c.number, "numbers"))
-_MERGES = select(_merge.c.config_id, _merge.c.upto, _merge.c.group_id, _merge.c.key, _merge.c.record_id)
+_DELETE_SEGMENTS = delete(_segment).where(is_in(_segment.c.number, "numbers"))
+_CURSORS = select(_cursor.c.config_id, _cursor.c.upto, _cursor.c.group_id, _cursor.c.key, _cursor.c.record_id)
 
 
-def _integers(*names: str) -> list[Any]:
+def _bigint_parameters(*names: str) -> list[Any]:
     return [bindparam(name, type_=BigInteger()) for name in names]
 
 
-_MERGED = text(
+_UPSERT_CURSOR = text(
     "INSERT INTO key_merge (config_id, upto, group_id, key, record_id) "
     "VALUES (:config, :upto, :group, :key, :record) ON CONFLICT (config_id) "
     "DO UPDATE SET upto = excluded.upto, group_id = excluded.group_id, key = excluded.key, "
     "record_id = excluded.record_id"
-).bindparams(*_integers("config", "upto", "group", "key", "record"))
-_MERGE_IS_OVER = delete(_merge).where(_merge.c.config_id == bindparam("config"))
-_NOTE_GONE = text(
+).bindparams(*_bigint_parameters("config", "upto", "group", "key", "record"))
+_DELETE_CURSOR = delete(_cursor).where(_cursor.c.config_id == bindparam("config"))
+_UPSERT_TOMBSTONE = text(
     "INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (:config, :record, :run) "
     "ON CONFLICT (config_id, record_id) DO UPDATE SET run = excluded.run"
-).bindparams(*_integers("config", "record", "run"))
-_GONE = select(_gone.c.record_id, _gone.c.run).where(_gone.c.config_id == bindparam("config"))
-_GONE_AMONG = _GONE.where(is_in(_gone.c.record_id, "ids"))
-_FORGET_GONE = delete(_gone).where(_gone.c.config_id == bindparam("config"), _gone.c.run <= bindparam("upto"))
+).bindparams(*_bigint_parameters("config", "record", "run"))
+_TOMBSTONES = select(_tombstone.c.record_id, _tombstone.c.run).where(_tombstone.c.config_id == bindparam("config"))
+_TOMBSTONES_OF_RECORDS = _TOMBSTONES.where(is_in(_tombstone.c.record_id, "ids"))
+_DELETE_TOMBSTONES = delete(_tombstone).where(_tombstone.c.config_id == bindparam("config"), _tombstone.c.run <= bindparam("upto"))
 
 
-class Waiting(NamedTuple):
+class UncompactedKeys(NamedTuple):
     """What waits to be merged.
 
     Args:
@@ -106,7 +106,7 @@ class Waiting(NamedTuple):
     is_begun: bool
 
 
-class Sharing(NamedTuple):
+class SegmentMatches(NamedTuple):
     """What runs have of some keys.
 
     Args:
@@ -114,12 +114,12 @@ class Sharing(NamedTuple):
         lost: who is found among all by one of them, and has it no more: visibility group, key and record.
     """
 
-    has: list[Numbers]
-    lost: Numbers
+    has: list[IntArray]
+    lost: IntArray
 
-    def left_of(self, found: Numbers) -> Numbers:
+    def left_of(self, found: IntArray) -> IntArray:
         """Key and record of what was found among all, without what was lost; given with the group."""
-        return rows_without(found, self.lost)[1:]
+        return subtract_rows(found, self.lost)[1:]
 
     def left_of_few(self, found: Collection[tuple[int, int, int]]) -> list[tuple[int, int]]:
         """The same, by row."""
@@ -131,16 +131,16 @@ class Sharing(NamedTuple):
         return [(key, record) for part in self.has for key, record in part.T[:most].tolist()][:most]
 
 
-NONE_SHARING = Sharing([], NO_ROWS)
+NO_MATCHES = SegmentMatches([], EMPTY_ROWS)
 
 
-class RecentKeys:
+class KeySegments:
     """The runs of every configuration, as one unit of work finds and leaves them."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._asked: Any = None
-        self._known: list[Run] | None = None
+        self._known: list[Segment] | None = None
 
     def ask(self) -> None:
         """Send ahead the question which runs there are; of what is asked later none is missed.
@@ -148,23 +148,23 @@ class RecentKeys:
         Where each statement is of a moment of its own a key that is merged between the two is found twice.
         """
         if self._connection.dialect.name == "postgresql" and self._known is None and self._asked is None:
-            self._asked = self._connection.execute(_RUNS)
+            self._asked = self._connection.execute(_SEGMENTS)
 
-    def runs(self, config_id: int) -> list[Run]:
+    def runs(self, config_id: int) -> list[Segment]:
         """The runs of a configuration, oldest first."""
         return [run for run in self._all() if run.config_id == config_id]
 
-    def _all(self) -> list[Run]:
+    def _all(self) -> list[Segment]:
         if self._known is None:
             asked, self._asked = self._asked, None
-            rows: Any = self._connection.execute(_RUNS) if asked is None else asked
-            self._known = [Run(*row) for row in rows]
+            rows: Any = self._connection.execute(_SEGMENTS) if asked is None else asked
+            self._known = [Segment(*row) for row in rows]
         return self._known
 
     def _changed(self) -> None:
         self._known = self._asked = None
 
-    def put(self, config_id: int, rows: Numbers, commit_no: int, lost: Numbers = NO_ROWS) -> None:
+    def put(self, config_id: int, rows: IntArray, commit_no: int, lost: IntArray = EMPTY_ROWS) -> None:
         """Add keys.
 
         Args:
@@ -178,21 +178,21 @@ class RecentKeys:
             earlier = self._small(config_id, group, has.shape[1] + gone.shape[1])
             contents = [self._whole(run) for run in earlier]
             standing = self._standing(config_id, [content.has for content in contents])
-            has = together([has, *(part.pairs for part in standing)])
-            gone = together([gone, *(content.lost.pairs for content in contents)])
+            has = merge_sorted_rows([has, *(part.pairs for part in standing)])
+            gone = merge_sorted_rows([gone, *(content.lost.pairs for content in contents)])
             self._connection.execute(
-                _PUT,
+                _INSERT_SEGMENT,
                 {
                     "config_id": config_id,
                     "group_id": group,
                     "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
-                    **_content(has, gone),
+                    **_segment_values(has, gone),
                 },
             )
             # After that which takes their place: its number is to be greater.
             self._drop_runs([run.number for run in earlier])
 
-    def _small(self, config_id: int, group: int, size: int) -> list[Run]:
+    def _small(self, config_id: int, group: int, size: int) -> list[Segment]:
         """The last runs that are to be put together with so many keys; a merge has moved none of theirs."""
         merge = self._merge(config_id)
         mine = [
@@ -201,7 +201,7 @@ class RecentKeys:
             if run.group_id == group and (merge is None or run.number > merge.upto)
         ]
         small = []
-        while mine and mine[-1].size <= size and mine[-1].size + size <= RUN_KEYS:
+        while mine and mine[-1].size <= size and mine[-1].size + size <= MAX_JOINED_KEYS:
             small.append(mine.pop())
             size += small[-1].size
         return small
@@ -212,7 +212,7 @@ class RecentKeys:
         if runs and record_ids:
             last = runs[-1].number
             gone = [{"config": config_id, "record": record, "run": last} for record in record_ids]
-            self._connection.execute(_NOTE_GONE, gone)
+            self._connection.execute(_UPSERT_TOMBSTONE, gone)
 
     def erase(self, records: Collection[int]) -> None:
         """Destroy what any run has of some records: a note that they are gone would leave it there.
@@ -226,58 +226,58 @@ class RecentKeys:
             content = self._stored(run)
             left = content.without(wanted)
             if left.size < content.size:
-                self._drop_from_all(run.config_id, rows_without(content.lost.rows, left.lost.rows))
+                self._drop_from_all(run.config_id, subtract_rows(content.lost.rows, left.lost.rows))
                 self._connection.execute(
-                    _REWRITE, {"of": run.number, **_content(left.has.pairs, left.lost.pairs)}
+                    _REWRITE_SEGMENT, {"of": run.number, **_segment_values(left.has.pairs, left.lost.pairs)}
                 )
         self._changed()
 
     def drop_all(self, config_id: int | None) -> None:
         """Remove the runs of a configuration, or of all."""
-        for table in (_run, _gone, _merge):
+        for table in (_segment, _tombstone, _cursor):
             statement = delete(table)
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
         self._changed()
 
-    def sharing(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Sharing:
+    def sharing(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> SegmentMatches:
         """Every record in those visibility groups that has one of the keys, or has lost it."""
         contents = [content for content in self._contents(config_id) if content.run.group_id in groups]
         if not contents:
-            return NONE_SHARING
+            return NO_MATCHES
         wanted = np.fromiter(keys, np.int64, len(keys))
         wanted.sort()
         has = [part for content in contents if len((part := content.has.with_keys(wanted)).keys)]
         lost = [content.lost.with_keys(wanted) for content in contents if content.run.lost]
-        return Sharing([part.pairs for part in self._standing(config_id, has)], rows_of(lost))
+        return SegmentMatches([part.pairs for part in self._standing(config_id, has)], concatenate_rows(lost))
 
-    def searched(self, config_id: int) -> Iterator[Numbers]:
+    def searched(self, config_id: int) -> Iterator[IntArray]:
         """Visibility group, key and record of every row that records have, as stored; a run at a time."""
         for content in self._as_stored(config_id):
             yield from (standing.rows for standing in self._standing(config_id, [content.has]))
 
-    def lost(self, config_id: int) -> Numbers:
+    def lost(self, config_id: int) -> IntArray:
         """The same of those that records have lost, all at once."""
-        return rows_of([content.lost for content in self._as_stored(config_id)])
+        return concatenate_rows([content.lost for content in self._as_stored(config_id)])
 
-    def hidden(self, config_id: int, rows: Numbers) -> Numbers:
+    def hidden(self, config_id: int, rows: IntArray) -> IntArray:
         """Those of some rows that would not be found among all: there they were lost, and are so still."""
         if not any(run.lost for run in self.runs(config_id)):
-            return NO_ROWS
+            return EMPTY_ROWS
         wanted = np.unique(rows[1])
-        lost = rows_of([content.lost.with_keys(wanted) for content in self._contents(config_id)])
-        return rows_without(rows, rows_without(rows, lost))
+        lost = concatenate_rows([content.lost.with_keys(wanted) for content in self._contents(config_id)])
+        return subtract_rows(rows, subtract_rows(rows, lost))
 
-    def sizes(self, config_id: int) -> tuple[Numbers, Numbers]:
+    def sizes(self, config_id: int) -> tuple[IntArray, IntArray]:
         """Every key that a run has, ascending, and how many records have it there."""
         own = [rows[1] for rows in self.searched(config_id)]
         return np.unique(np.concatenate([np.empty(0, np.int64), *own]), return_counts=True)
 
-    def waiting(self, config_id: int) -> Waiting:
+    def waiting(self, config_id: int) -> UncompactedKeys:
         """What waits of a configuration."""
         records = sum(run.records for run in self.runs(config_id))
-        return Waiting(records, is_begun=self._merge(config_id) is not None)
+        return UncompactedKeys(records, is_begun=self._merge(config_id) is not None)
 
     def rows_waiting(self) -> int:
         """How many keys wait at most, of all configurations; 0 only where none does."""
@@ -290,7 +290,7 @@ class RecentKeys:
 
     def merged(self) -> frozenset[tuple[int, ...]]:
         """How far the merges that are under way have come: another where anybody goes on with one."""
-        return frozenset(tuple(row) for row in self._connection.execute(_MERGES))
+        return frozenset(tuple(row) for row in self._connection.execute(_CURSORS))
 
     def merge(self, most: int) -> int:
         """Move the next keys of the last configuration that has some among all, least first.
@@ -312,7 +312,7 @@ class RecentKeys:
         contents = [content for content in self._contents(config_id) if content.run.number <= upto]
         left = [part for content in contents for part in content.parts]
         if not left:
-            return self._drop_merged(config_id, [content.run for content in contents], upto, most * _DROPPED)
+            return self._drop_merged(config_id, [content.run for content in contents], upto, most * _DELETES_PER_COMPACTED_ROW)
         share = max(1, most // len(left))
         # None of the runs has more than its share up to there.
         ends = [part.place(share - 1) for part in left if len(part.keys) > share]
@@ -321,20 +321,20 @@ class RecentKeys:
         self._move(config_id, moved)
         group, key, record = last
         came_to = {"config": config_id, "upto": upto, "group": group, "key": key, "record": record}
-        self._connection.execute(_MERGED, came_to)
+        self._connection.execute(_UPSERT_CURSOR, came_to)
         return sum(content.size for content in moved)
 
-    def _move(self, config_id: int, contents: Sequence[Content]) -> None:
-        has = rows_of(self._standing(config_id, [content.has for content in contents]))
+    def _move(self, config_id: int, contents: Sequence[SegmentContent]) -> None:
+        has = concatenate_rows(self._standing(config_id, [content.has for content in contents]))
         # What was lost and is had again is left where it is.
-        self._drop_from_all(config_id, rows_without(rows_of([content.lost for content in contents]), has))
+        self._drop_from_all(config_id, subtract_rows(concatenate_rows([content.lost for content in contents]), has))
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        insert_columns(self._connection, _key, key_columns(config_id, in_order(has)), if_new=True)
+        insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(has)), if_new=True)
 
-    def _drop_from_all(self, config_id: int, rows: Numbers) -> None:
-        delete_by_columns(self._connection, _key, key_columns(config_id, in_order(rows)))
+    def _drop_from_all(self, config_id: int, rows: IntArray) -> None:
+        delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(rows)))
 
-    def _drop_merged(self, config_id: int, runs: Sequence[Run], upto: int, most: int) -> int:
+    def _drop_merged(self, config_id: int, runs: Sequence[Segment], upto: int, most: int) -> int:
         """Drop runs of which all is among all; with the last of them the merge is over."""
         dropped: list[int] = []
         size = 0
@@ -345,24 +345,24 @@ class RecentKeys:
             size += run.size
         self._drop_runs(dropped)
         if len(dropped) == len(runs):
-            self._connection.execute(_MERGE_IS_OVER, {"config": config_id})
-            self._connection.execute(_FORGET_GONE, {"config": config_id, "upto": upto})
+            self._connection.execute(_DELETE_CURSOR, {"config": config_id})
+            self._connection.execute(_DELETE_TOMBSTONES, {"config": config_id, "upto": upto})
         return max(size, 1)
 
     def _drop_runs(self, numbers: Sequence[int]) -> None:
         if numbers:
-            self._connection.execute(_DROP, {"numbers": numbers})
+            self._connection.execute(_DELETE_SEGMENTS, {"numbers": numbers})
         self._changed()
 
-    def _merge(self, config_id: int) -> Merge | None:
+    def _merge(self, config_id: int) -> CompactionCursor | None:
         if not self._all():
             return None
-        for config, upto, group, key, record in self._connection.execute(_MERGES):
+        for config, upto, group, key, record in self._connection.execute(_CURSORS):
             if config == config_id:
-                return Merge(upto, (group, key, record))
+                return CompactionCursor(upto, (group, key, record))
         return None
 
-    def _contents(self, config_id: int) -> list[Content]:
+    def _contents(self, config_id: int) -> list[SegmentContent]:
         """What each run has left, what is gone among it."""
         self._forget_others()
         runs = self.runs(config_id)
@@ -371,25 +371,25 @@ class RecentKeys:
         merge = self._merge(config_id)
         return [self._whole(run).not_merged(merge) for run in runs]
 
-    def _as_stored(self, config_id: int) -> Iterator[Content]:
+    def _as_stored(self, config_id: int) -> Iterator[SegmentContent]:
         """The same, read anew."""
         merge = self._merge(config_id)
         return (self._stored(run).not_merged(merge) for run in self.runs(config_id))
 
-    def _whole(self, run: Run) -> Content:
+    def _whole(self, run: Segment) -> SegmentContent:
         kept = self._kept
         if (content := kept.get(run.mark)) is None:
             content = kept[run.mark] = self._stored(run)
         return content
 
-    def _stored(self, run: Run) -> Content:
-        row = self._connection.execute(_STORED, {"number": run.number}).one()
-        keys, records, lost_keys, lost_ids = (np.frombuffer(column, AS_STORED) for column in row)
-        return Content(Part(run, keys, records), Part(run, lost_keys, lost_ids))
+    def _stored(self, run: Segment) -> SegmentContent:
+        row = self._connection.execute(_ARRAYS_OF_SEGMENT, {"number": run.number}).one()
+        keys, records, lost_keys, lost_ids = (np.frombuffer(column, STORED_DTYPE) for column in row)
+        return SegmentContent(SegmentRows(run, keys, records), SegmentRows(run, lost_keys, lost_ids))
 
     @property
-    def _kept(self) -> dict[int, Content]:
-        kept: dict[int, Content] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
+    def _kept(self) -> dict[int, SegmentContent]:
+        kept: dict[int, SegmentContent] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
         return kept
 
     def _forget_others(self) -> None:
@@ -405,31 +405,31 @@ class RecentKeys:
             if mark not in marks and (last is None or content.run.commit_no <= last):
                 kept.pop(mark, None)
 
-    def _standing(self, config_id: int, parts: Sequence[Part]) -> list[Part]:
+    def _standing(self, config_id: int, parts: Sequence[SegmentRows]) -> list[SegmentRows]:
         """The parts without the keys of records that are gone from their runs."""
         if not parts:
             return []
-        if sum(len(part.records) for part in parts) <= _ASKED:
+        if sum(len(part.records) for part in parts) <= _MAX_LOOKED_UP_RECORDS:
             records = sorted({record for part in parts for record in part.records.tolist()})
-            rows = self._connection.execute(_GONE_AMONG, {"config": config_id, "ids": records})
+            rows = self._connection.execute(_TOMBSTONES_OF_RECORDS, {"config": config_id, "ids": records})
         else:
-            rows = self._connection.execute(_GONE, {"config": config_id})
+            rows = self._connection.execute(_TOMBSTONES, {"config": config_id})
         gone = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2).T
         return [part.without(gone[0][gone[1] >= part.run.number]) for part in parts]
 
 
-def key_columns(config_id: int, rows: Numbers) -> dict[str, list[int]]:
+def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
     """Rows of three columns, visibility group, key and record, as the table of all has them."""
     groups, keys, records = (column.tolist() for column in rows)
     return {"config_id": [config_id] * len(keys), "group_id": groups, "key": keys, "record_id": records}
 
 
-def _content(has: Numbers, lost: Numbers) -> dict[str, Any]:
+def _segment_values(has: IntArray, lost: IntArray) -> dict[str, Any]:
     """What a run holds as it is stored, under a mark of its own: keys and records, had and lost."""
-    columns = (column.astype(AS_STORED).tobytes() for column in (*has, *lost))
+    columns = (column.astype(STORED_DTYPE).tobytes() for column in (*has, *lost))
     return {
         "mark": secrets.randbits(63),
         "records": len(np.unique(np.concatenate([has[1], lost[1]]))),
         "size": has.shape[1] + lost.shape[1],
-        **dict(zip(_COLUMNS, columns, strict=True)),
+        **dict(zip(_ARRAY_COLUMNS, columns, strict=True)),
     }

@@ -27,7 +27,7 @@ class LargeBlock:
     first_commit: int
 
 
-class Blocks:
+class LargeBlockRepository:
     """What is too large to be searched without a word."""
 
     def __init__(self, connection: Connection) -> None:

@@ -6,17 +6,17 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.int64]
-AS_STORED = np.dtype("<i8")
+IntArray = npt.NDArray[np.int64]
+STORED_DTYPE = np.dtype("<i8")
 """Keys and numbers of records, as they are stored."""
 
-NO_ROWS: Numbers = np.empty((3, 0), np.int64)
+EMPTY_ROWS: IntArray = np.empty((3, 0), np.int64)
 
-Place = tuple[int, int, int]
+RowPosition = tuple[int, int, int]
 """Where a row is among all: visibility group, key and record."""
 
 
-class Run(NamedTuple):
+class Segment(NamedTuple):
     """A run as it is known without its keys.
 
     Args:
@@ -40,7 +40,7 @@ class Run(NamedTuple):
     lost: int
 
 
-class Merge(NamedTuple):
+class CompactionCursor(NamedTuple):
     """How far a merge has come.
 
     Args:
@@ -49,10 +49,10 @@ class Merge(NamedTuple):
     """
 
     upto: int
-    place: Place
+    place: RowPosition
 
 
-class Part(NamedTuple):
+class SegmentRows(NamedTuple):
     """Some rows of a run, ascending by key and then by record.
 
     Args:
@@ -61,49 +61,49 @@ class Part(NamedTuple):
         records: of each row.
     """
 
-    run: Run
-    keys: Numbers
-    records: Numbers
+    run: Segment
+    keys: IntArray
+    records: IntArray
 
     @property
-    def pairs(self) -> Numbers:
+    def pairs(self) -> IntArray:
         """Two columns, key and record."""
         return np.stack([self.keys, self.records])
 
     @property
-    def rows(self) -> Numbers:
+    def rows(self) -> IntArray:
         """Three columns, visibility group, key and record."""
         return np.stack([np.full(len(self.keys), self.run.group_id, np.int64), self.keys, self.records])
 
-    def place(self, row: int) -> Place:
+    def place(self, row: int) -> RowPosition:
         """Where one of the rows is among all."""
         return self.run.group_id, int(self.keys[row]), int(self.records[row])
 
-    def upto(self, place: Place) -> Self:
+    def upto(self, place: RowPosition) -> Self:
         """The rows that are not after a place."""
         return self._some(slice(self._number_upto(place)))
 
-    def not_merged(self, merge: Merge | None) -> Self:
+    def not_merged(self, merge: CompactionCursor | None) -> Self:
         """What a merge has not moved."""
         if merge is None or self.run.number > merge.upto:
             return self
         return self._some(slice(self._number_upto(merge.place), None))
 
-    def without(self, gone: Numbers) -> Self:
+    def without(self, gone: IntArray) -> Self:
         """The rows of other records than these."""
         return self._some(~np.isin(self.records, gone)) if gone.size else self
 
-    def with_keys(self, wanted: Numbers) -> Self:
+    def with_keys(self, wanted: IntArray) -> Self:
         """The rows that have one of some distinct keys, which ascend."""
         if len(wanted) > len(self.keys):
-            return self._some(_are_among(wanted, self.keys))
-        shared = wanted[_are_among(self.keys, wanted)]
+            return self._some(_mask_members(wanted, self.keys))
+        shared = wanted[_mask_members(self.keys, wanted)]
         if not shared.size:
             return self._some(slice(0))
         ends = (self.keys.searchsorted(shared, side).tolist() for side in ("left", "right"))
         return self._some(np.concatenate([np.arange(*end) for end in zip(*ends, strict=True)]))
 
-    def _number_upto(self, place: Place) -> int:
+    def _number_upto(self, place: RowPosition) -> int:
         group, key, record = place
         if self.run.group_id != group:
             return len(self.keys) if self.run.group_id < group else 0
@@ -114,7 +114,7 @@ class Part(NamedTuple):
         return self._replace(keys=self.keys[rows], records=self.records[rows])
 
 
-class Content(NamedTuple):
+class SegmentContent(NamedTuple):
     """What a run holds, or some of it.
 
     Args:
@@ -123,11 +123,11 @@ class Content(NamedTuple):
             record was dropped since.
     """
 
-    has: Part
-    lost: Part
+    has: SegmentRows
+    lost: SegmentRows
 
     @property
-    def run(self) -> Run:
+    def run(self) -> Segment:
         """The run."""
         return self.has.run
 
@@ -137,35 +137,35 @@ class Content(NamedTuple):
         return len(self.has.keys) + len(self.lost.keys)
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[SegmentRows]:
         """Both, but for one that is empty."""
         return [part for part in self if len(part.keys)]
 
-    def upto(self, place: Place) -> Self:
+    def upto(self, place: RowPosition) -> Self:
         """The rows that are not after a place."""
         return self._replace(has=self.has.upto(place), lost=self.lost.upto(place))
 
-    def not_merged(self, merge: Merge | None) -> Self:
+    def not_merged(self, merge: CompactionCursor | None) -> Self:
         """What a merge has not moved."""
         return self._replace(has=self.has.not_merged(merge), lost=self.lost.not_merged(merge))
 
-    def without(self, gone: Numbers) -> Self:
+    def without(self, gone: IntArray) -> Self:
         """The rows of other records than these."""
         return self._replace(has=self.has.without(gone), lost=self.lost.without(gone))
 
 
-def rows_of(parts: Sequence[Part]) -> Numbers:
+def concatenate_rows(parts: Sequence[SegmentRows]) -> IntArray:
     """Three columns, visibility group, key and record, of several parts, one after the other."""
-    return np.concatenate([NO_ROWS, *(part.rows for part in parts)], axis=1)
+    return np.concatenate([EMPTY_ROWS, *(part.rows for part in parts)], axis=1)
 
 
-def in_order(rows: Numbers) -> Numbers:
+def sort_rows(rows: IntArray) -> IntArray:
     """Rows of three columns in the order of the table: each of its pages is then gone to once."""
     groups, keys, records = rows
     return rows[:, np.lexsort((records, keys, groups))]
 
 
-def rows_without(rows: Numbers, others: Numbers) -> Numbers:
+def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
     """The rows that are not among others, of as many columns; the last is the record's."""
     if not others.size:
         return rows
@@ -175,22 +175,22 @@ def rows_without(rows: Numbers, others: Numbers) -> Numbers:
         return rows
     some = rows[:, doubtful]
     left = ~doubtful
-    left[doubtful] = ~_are_in_both(some, others[:, np.isin(others[-1], some[-1])])[: some.shape[1]]
+    left[doubtful] = ~_mask_shared_rows(some, others[:, np.isin(others[-1], some[-1])])[: some.shape[1]]
     return rows[:, left]
 
 
-def rows_apart(rows: Numbers, others: Numbers) -> tuple[Numbers, Numbers]:
+def split_unshared_rows(rows: IntArray, others: IntArray) -> tuple[IntArray, IntArray]:
     """The rows that are not among others, and the others that are not among them."""
-    left = ~_are_in_both(rows, others)
+    left = ~_mask_shared_rows(rows, others)
     return rows[:, left[: rows.shape[1]]], others[:, left[rows.shape[1] :]]
 
 
-def _are_in_both(rows: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
+def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]:
     """Of the rows, then of the others, which are among both; either may have some of its own twice."""
     both = np.concatenate([rows, others], axis=1)
     order = np.lexsort(both)
     number = np.empty(len(order), np.int64)
-    number[order] = np.cumsum(_are_new(both[:, order]))
+    number[order] = np.cumsum(_mask_first_of_equal(both[:, order]))
     here, there = np.zeros((2, len(order) + 1), bool)
     here[number[: rows.shape[1]]] = True
     there[number[rows.shape[1] :]] = True
@@ -198,25 +198,25 @@ def _are_in_both(rows: Numbers, others: Numbers) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _are_new(ascending: Numbers) -> npt.NDArray[np.bool_]:
+def _mask_first_of_equal(ascending: IntArray) -> npt.NDArray[np.bool_]:
     """Which rows are not as the one before."""
     found = np.ones(ascending.shape[1], bool)
     found[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
     return found
 
 
-def together(pairs: Sequence[Numbers]) -> Numbers:
+def merge_sorted_rows(pairs: Sequence[IntArray]) -> IntArray:
     """Keys and records of several parts in the order of one, each once."""
     some = [each for each in pairs if each.size]
     if len(some) < 2:  # noqa: PLR2004
-        return some[0] if some else NO_ROWS[1:]
+        return some[0] if some else EMPTY_ROWS[1:]
     keys, records = np.concatenate(some, axis=1)
     order = np.lexsort((records, keys))
     ascending = np.stack([keys[order], records[order]])
-    return ascending[:, _are_new(ascending)]
+    return ascending[:, _mask_first_of_equal(ascending)]
 
 
-def _are_among(all_of: Numbers, looked_for: Numbers) -> npt.NDArray[np.bool_]:
+def _mask_members(all_of: IntArray, looked_for: IntArray) -> npt.NDArray[np.bool_]:
     """Which numbers are among others; both ascend."""
     if not len(all_of):
         return np.zeros(len(looked_for), bool)

@@ -9,7 +9,7 @@ class RunRow(SQLModel, table=True):
     """One carrying out of a re-cluster, so that it can be seen, resumed or abandoned.
 
     ``kind`` is ``recluster``, ``proposal`` or ``rollback``; ``stage`` says how far it has come (see
-    ``mpi.storage.repositories.derived.runs.Stage``). ``config_id`` is the configuration that it puts in force, once
+    ``mpi.storage.repositories.derived.runs.RunStage``). ``config_id`` is the configuration that it puts in force, once
     that is known. ``worker`` and ``beat`` say who carries it out, and when that was last seen alive.
     """
 

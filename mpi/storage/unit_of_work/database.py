@@ -15,19 +15,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from mpi.domain.errors import InputError, StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage.backends import ledger_file, postgresql, sqlite
-from mpi.storage.backends.checkpoint_thread import Checkpoints
+from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.driver.pipeline import NotDurableError
-from mpi.storage.unit_of_work.session import Session, Sessions
+from mpi.storage.unit_of_work.session import DatabaseSession, SessionPool
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit, WriteUnits
 
 BUSY_TIMEOUT_MS = 30_000
-_LOST = (
+_CONNECTION_LOST = (
     "the connection to the database was lost at the commit: the step was kept whole or not at all; "
     "look, or send it again"
 )
-_REFUSED = (DBAPIError, sqlite3.Error, psycopg.Error)
+_DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
 """What a driver raises, through SQLAlchemy or not."""
-_NOT_TOLD = "the step was kept, but its answer could not be read from the database: send it again"
+_ANSWER_UNREADABLE = "the step was kept, but its answer could not be read from the database: send it again"
 _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
 
@@ -62,17 +62,17 @@ class Database:
 
     def __init__(self, url: str, *, is_ledger: bool = False) -> None:
         self.url = url
-        parsed = _parsed(url)
+        parsed = _parse_url(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
-        self.engine = _engine(parsed)
+        self.engine = _open_engine(parsed)
         self.commit_begun = False
         self.kept = 0
         self._turn = threading.Lock()
         path = sqlite_path(url)
-        self.ledger_path = None if path is None or is_ledger else ledger_file.beside(path)
-        self.ledger = self if self.ledger_path is None else _ledger_at(self.ledger_path)
-        self._sessions = _sessions(self.engine, self.ledger_path)
-        self._checkpoints = None if path is None else Checkpoints(path)
+        self.ledger_path = None if path is None or is_ledger else ledger_file.ledger_path_of(path)
+        self.ledger = self if self.ledger_path is None else _open_ledger(self.ledger_path)
+        self._sessions = _open_session_pool(self.engine, self.ledger_path)
+        self._checkpoints = None if path is None else Checkpointer(path)
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
@@ -86,7 +86,7 @@ class Database:
     def glance(self, viewer: Viewer) -> Iterator[ReadUnit]:
         """For what one statement does: each is its own snapshot, and kept once it is answered."""
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
-        with plainly(), lent as session, self._each_alone(session):
+        with translate_errors(), lent as session, self._each_alone(session):
             yield ReadUnit(session, viewer)
 
     def peek(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
@@ -96,8 +96,8 @@ class Database:
         """
         return self.glance(viewer) if self.is_postgresql else self.read(viewer)
 
-    def _each_alone(self, session: Session) -> AbstractContextManager[None]:
-        return nullcontext() if session.pipeline is None else postgresql.each_alone(session.pipeline)
+    def _each_alone(self, session: DatabaseSession) -> AbstractContextManager[None]:
+        return nullcontext() if session.pipeline is None else postgresql.autocommit(session.pipeline)
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
@@ -139,12 +139,12 @@ class Database:
             if units.is_read_from:
                 self._tell(session, units)
 
-    def _tell(self, session: Session, units: WriteUnits) -> None:
+    def _tell(self, session: DatabaseSession, units: WriteUnits) -> None:
         try:
             with self._each_alone(session):
                 units.tell()
-        except _REFUSED as error:
-            raise StoreError(_NOT_TOLD) from error
+        except _DRIVER_ERRORS as error:
+            raise StoreError(_ANSWER_UNREADABLE) from error
 
     @contextmanager
     def _in_turn(self, lock: Lock) -> Iterator[None]:
@@ -164,22 +164,22 @@ class Database:
             self._turn.release()
 
     @contextmanager
-    def _begun(self, *, writing: bool) -> Iterator[Session]:
+    def _begun(self, *, writing: bool) -> Iterator[DatabaseSession]:
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
-        with plainly(), lent as session, self._transaction(session, writing=writing):
+        with translate_errors(), lent as session, self._transaction(session, writing=writing):
             yield session
 
-    def _transaction(self, session: Session, *, writing: bool) -> AbstractContextManager[None]:
+    def _transaction(self, session: DatabaseSession, *, writing: bool) -> AbstractContextManager[None]:
         if session.pipeline is not None:
-            return postgresql.begun(session.pipeline, writing=writing)
-        return sqlite.begun(session.driver, BUSY_TIMEOUT_MS, writing=writing)
+            return postgresql.transaction(session.pipeline, writing=writing)
+        return sqlite.transaction(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
     def servers_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
         """Processes of the database server that work for some of this machine, where they are on it too."""
         if not self.is_postgresql:
             return []
         with self.glance(viewer) as unit:
-            return postgresql.at_work_for(unit.connection, processes)
+            return postgresql.server_processes_of(unit.connection, processes)
 
     def checkpoints_apart(self) -> AbstractContextManager[None]:
         """For a long work: what SQLite's log is copied by then spares the disk; PostgreSQL's own does."""
@@ -201,7 +201,7 @@ class Database:
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what a driver raises into one line for people.
 
     Raises:
@@ -211,75 +211,75 @@ def plainly() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise StoreError(sqlite.BUSY) from error
-    except _REFUSED as error:
-        raise StoreError(_explain(error)) from error
+    except _DRIVER_ERRORS as error:
+        raise StoreError(_explain_driver_error(error)) from error
 
 
 def sqlite_path(url: str) -> Path | None:
     """The file behind an SQLite URL; None for another store."""
-    parsed = _parsed(url)
+    parsed = _parse_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     return Path(parsed.database)
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     # Neither the URL nor what SQLAlchemy says of it is told: it may hold a password.
     try:
-        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if _old_name(url) else url)
+        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if _uses_postgres_scheme(url) else url)
     except (ArgumentError, ValueError):
-        raise InputError(_URLS) from None
+        raise InputError(_INVALID_URL) from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InputError(_URLS)
+        raise InputError(_INVALID_URL)
     return parsed
 
 
-_URLS = "MPI_DATABASE_URL: not sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
+_INVALID_URL = "MPI_DATABASE_URL: not sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
 
 
-def _old_name(url: str) -> bool:
+def _uses_postgres_scheme(url: str) -> bool:
     return url.startswith("postgres://")
 
 
-def _engine(url: URL) -> Engine:
+def _open_engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return postgresql.open_engine(url, BUSY_TIMEOUT_MS)
     return sqlite.open_engine(url, BUSY_TIMEOUT_MS)
 
 
-def _ledger_at(path: Path) -> Database:
+def _open_ledger(path: Path) -> Database:
     return Database(URL.create("sqlite", database=str(path)).render_as_string(), is_ledger=True)
 
 
-def _sessions(engine: Engine, ledger: Path | None) -> Sessions:
+def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
     store = postgresql if engine.dialect.name == "postgresql" else sqlite
 
-    def opened(session: Session) -> None:
+    def opened(session: DatabaseSession) -> None:
         if ledger is not None:
-            ledger_file.attach(session.driver, ledger)
+            ledger_file.attach_ledger(session.driver, ledger)
 
-    return Sessions(engine, store.MOST, store.KEPT, opened, store.wakes, store.ended)
+    return SessionPool(engine, store.MOST, store.KEPT, opened, store.wakes, store.ended)
 
 
-def _commit(session: Session, *, durable_after: bool) -> None:
+def _commit(session: DatabaseSession, *, durable_after: bool) -> None:
     try:
         session.commit(durable_after=durable_after)
     except NotDurableError as error:
         raise StoreError(_NOT_DURABLE) from error
     except psycopg.Error as error:
         if session.driver.closed:
-            raise StoreError(_LOST) from error
+            raise StoreError(_CONNECTION_LOST) from error
         raise
 
 
-def _explain(error: DBAPIError | sqlite3.Error | psycopg.Error) -> str:
+def _explain_driver_error(error: DBAPIError | sqlite3.Error | psycopg.Error) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        return sqlite.explain(cause)
+        return sqlite.explain_error(cause)
     # What the driver raises itself is of a connection that there was.
     lost = (
         error.connection_invalidated
         if isinstance(error, DBAPIError)
         else isinstance(error, psycopg.OperationalError)
     )
-    return postgresql.explain(cause if cause is not None else error, lost=lost)
+    return postgresql.explain_error(cause if cause is not None else error, lost=lost)

@@ -14,7 +14,7 @@ from mpi.storage.driver.compiled_statements import Rows, Statements
 from mpi.storage.driver.pipeline import Pipeline
 
 
-class Session(Connection):
+class DatabaseSession(Connection):
     """SQLAlchemy's connection, with a short way to the driver for statements composed once.
 
     Its one transaction is the unit's: begun and ended on the driver, whatever SQLAlchemy knows of it.
@@ -111,7 +111,7 @@ class Session(Connection):
             self.pipeline.take_back()
 
 
-class Sessions:
+class SessionPool:
     """Lends sessions, a unit of work each, and keeps some open: opening one costs more than most units.
 
     Args:
@@ -128,9 +128,9 @@ class Sessions:
         engine: Engine,
         most: int,
         kept: int,
-        opened: Callable[[Session], None],
-        wakes: Callable[[Session], bool],
-        ended: Callable[[Session], bool],
+        opened: Callable[[DatabaseSession], None],
+        wakes: Callable[[DatabaseSession], bool],
+        ended: Callable[[DatabaseSession], bool],
     ) -> None:
         self._engine = engine
         self._statements = Statements(engine.dialect)
@@ -138,11 +138,11 @@ class Sessions:
         self._turns = threading.BoundedSemaphore(most)
         self._kept = kept
         self._opened, self._wakes, self._ended = opened, wakes, ended
-        self._idle: list[Session] = []
+        self._idle: list[DatabaseSession] = []
         self._generation = 0
 
     @contextmanager
-    def lend(self, wait_s: float) -> Iterator[Session]:
+    def lend(self, wait_s: float) -> Iterator[DatabaseSession]:
         """A session for one unit of work.
 
         Args:
@@ -164,7 +164,7 @@ class Sessions:
         finally:
             self._turns.release()
 
-    def _open(self) -> Session:
+    def _open(self) -> DatabaseSession:
         while self._idle:
             try:
                 session = self._idle.pop()
@@ -173,11 +173,11 @@ class Sessions:
             if self._wakes(session):
                 return session
             _discard(session)
-        session = Session(self._engine, self._statements, self._unchanging)
+        session = DatabaseSession(self._engine, self._statements, self._unchanging)
         self._opened(session)
         return session
 
-    def _take_back(self, session: Session, generation: int) -> None:
+    def _take_back(self, session: DatabaseSession, generation: int) -> None:
         if not self._ended(session):
             _discard(session)
         elif generation != self._generation or len(self._idle) >= self._kept:
@@ -193,7 +193,7 @@ class Sessions:
             self._idle.pop().close()
 
 
-def _discard(session: Session) -> None:
+def _discard(session: DatabaseSession) -> None:
     if not session.invalidated:
         session.invalidate()
     session.close()

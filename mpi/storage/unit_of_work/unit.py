@@ -11,55 +11,55 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.blocking_keys import BlockingKeys
-from mpi.storage.key_index.candidates import Candidates
-from mpi.storage.key_index.large_blocks import Blocks
+from mpi.storage.key_index.candidates import CandidateQuery
+from mpi.storage.key_index.large_blocks import LargeBlockRepository
 from mpi.storage.repositories.access.accounts import Accounts
 from mpi.storage.repositories.access.clients import Clients
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.repositories.access.sign_ins import SignIns
 from mpi.storage.repositories.derived.configs import Configs
-from mpi.storage.repositories.derived.derived import Derived
+from mpi.storage.repositories.derived.derived import DerivedRepository
 from mpi.storage.repositories.derived.proposals import Proposals
-from mpi.storage.repositories.derived.runs import Runs
-from mpi.storage.repositories.persons.fast_look_up import Glances
+from mpi.storage.repositories.derived.runs import ReclusterRuns
+from mpi.storage.repositories.persons.fast_look_up import FastLookUps
 from mpi.storage.repositories.persons.persons import Persons
-from mpi.storage.repositories.review.blind_pairs import Blind
-from mpi.storage.repositories.review.figures import Figures
+from mpi.storage.repositories.review.blind_pairs import BlindPairs
+from mpi.storage.repositories.review.figures import DeskFigures
 from mpi.storage.repositories.review.owner_questions import OwnerQuestions
-from mpi.storage.repositories.review.practice import Practice
+from mpi.storage.repositories.review.practice import PracticeAnswers
 from mpi.storage.repositories.review.saved_views import SavedViews
 from mpi.storage.repositories.review.task_queue import TaskQueue
 from mpi.storage.repositories.review.task_work import TaskWork
 from mpi.storage.repositories.review.tasks import Tasks
 from mpi.storage.repositories.sources.batches import Batches
-from mpi.storage.repositories.sources.record_assertions import Sightings
+from mpi.storage.repositories.sources.record_assertions import RecordAssertions
 from mpi.storage.repositories.sources.records import Records
 from mpi.storage.repositories.sources.renames import Renames
 from mpi.storage.repositories.sources.sources import Sources
 from mpi.storage.repositories.steps.consents import Consents
 from mpi.storage.repositories.steps.counters import Counters
 from mpi.storage.repositories.steps.decisions import Decisions
-from mpi.storage.repositories.steps.freezes import Freezes
-from mpi.storage.repositories.steps.idempotent_answers import Answers
-from mpi.storage.repositories.steps.pending_approvals import Awaited
+from mpi.storage.repositories.steps.freezes import FreezeWindows
+from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
+from mpi.storage.repositories.steps.pending_approvals import PendingApprovals
 from mpi.storage.repositories.steps.steps import Steps
 from mpi.storage.tables import CommitRow
-from mpi.storage.unit_of_work.session import Session
+from mpi.storage.unit_of_work.session import DatabaseSession
 
 _commit = CommitRow.__table__  # type: ignore[attr-defined]
-_last = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
+_previous_time = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
 _now = bindparam("now", type_=Text())
 # A clock set back must not make a later commit look earlier: as-of relies on the order.
 _COMMIT = insert(_commit).values(
     no=bindparam("no"),
-    at=case((_last > _now, _last), else_=_now),
+    at=case((_previous_time > _now, _previous_time), else_=_now),
     actor=bindparam("client"),
     client=bindparam("client"),
     purpose=bindparam("purpose"),
     kind=bindparam("kind"),
 )
 _LAST_COMMIT = select(func.max(_commit.c.no))
-_INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
+_COMMIT_INFO = select(_commit.c.no, _commit.c.at, _commit.c.client, _commit.c.kind).where(
     is_in(_commit.c.no, "numbers")
 )
 
@@ -99,8 +99,8 @@ class ReadUnit:
     sources = _Repository(Sources)
     records = _Repository(Records)
     keys = _Repository(BlockingKeys)
-    candidates = _Repository(Candidates)
-    derived = _Repository(Derived, "keys")
+    candidates = _Repository(CandidateQuery)
+    derived = _Repository(DerivedRepository, "keys")
     persons = _Repository(Persons)
     decisions = _Repository(Decisions)
     configs = _Repository(Configs)
@@ -110,22 +110,22 @@ class ReadUnit:
     task_work = _Repository(TaskWork)
     owner_questions = _Repository(OwnerQuestions)
     saved_views = _Repository(SavedViews)
-    blocks = _Repository(Blocks)
+    blocks = _Repository(LargeBlockRepository)
     clients = _Repository(Clients)
-    glances = _Repository(Glances)
+    glances = _Repository(FastLookUps)
     disclosures = _Repository(Disclosures)
     proposals = _Repository(Proposals)
-    runs = _Repository(Runs)
-    freezes = _Repository(Freezes)
-    sightings = _Repository(Sightings)
+    runs = _Repository(ReclusterRuns)
+    freezes = _Repository(FreezeWindows)
+    sightings = _Repository(RecordAssertions)
     steps = _Repository(Steps)
-    answers = _Repository(Answers)
-    blind = _Repository(Blind)
-    practice = _Repository(Practice)
-    figures = _Repository(Figures)
+    answers = _Repository(IdempotentAnswers)
+    blind = _Repository(BlindPairs)
+    practice = _Repository(PracticeAnswers)
+    figures = _Repository(DeskFigures)
     accounts = _Repository(Accounts)
     sign_ins = _Repository(SignIns)
-    awaited = _Repository(Awaited)
+    awaited = _Repository(PendingApprovals)
     consents = _Repository(Consents)
     renames = _Repository(Renames)
 
@@ -163,7 +163,7 @@ class ReadUnit:
         return {
             row.no: (row.at, row.client, row.kind)
             for chunk in iter_chunks(sorted(numbers))
-            for row in self.connection.execute(_INFO, {"numbers": chunk})
+            for row in self.connection.execute(_COMMIT_INFO, {"numbers": chunk})
         }
 
 
@@ -203,7 +203,7 @@ class WriteUnit(ReadUnit):
                 _COMMIT,
                 {
                     "no": self._commit_no,
-                    "now": clock.iso(clock.now()),
+                    "now": clock.format_timestamp(clock.now()),
                     "client": self.viewer.client,
                     "purpose": self.viewer.purpose,
                     "kind": self._kind,
@@ -229,12 +229,12 @@ class WriteUnit(ReadUnit):
 
     def await_store(self) -> None:
         """Wait until the store has done what it was told so far: statements go ahead of their answers."""
-        if isinstance(self.connection, Session):
+        if isinstance(self.connection, DatabaseSession):
             self.connection.await_answers()
 
     def set_off(self) -> None:
         """Let the store begin with what it was told so far, while something else is computed."""
-        if isinstance(self.connection, Session):
+        if isinstance(self.connection, DatabaseSession):
             self.connection.set_off()
 
     def flush(self) -> None:

@@ -9,7 +9,7 @@ import httpx
 import uvicorn
 
 from mpi.api.server.serve import listen
-from mpi.domain.viewer import Action, operator
+from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.setup import key_hash
 from mpi.storage.repositories.access.clients import Client
 
@@ -19,7 +19,7 @@ PATIENCE_S = 10
 def a_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
     """Add a client and return its key."""
     key = f"mpi_test_{name}"
-    with index.database.write(operator(), "client-add") as unit:
+    with index.database.write(make_operator(), "client-add") as unit:
         client = Client(name, frozenset(actions), None if sources is None else frozenset(sources))
         unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
     return key

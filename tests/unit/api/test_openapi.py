@@ -56,7 +56,7 @@ def test_every_enterprise_id_in_an_example_is_a_valid_test_id(document):
     shown.discard("7K3M-92QX-0HTV")
     assert shown
     for each in shown:
-        assert eid.is_test(eid.parse(each))
+        assert eid.is_test_eid(eid.parse_eid(each))
 
 
 def test_it_is_served_without_a_key_and_without_a_page_that_loads_scripts(call):

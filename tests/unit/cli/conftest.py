@@ -13,7 +13,7 @@ import pytest
 from mpi.bootstrap import init_index
 from mpi.cli.main import run
 from mpi.config import Settings
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.statements.sources import NewSource, add_source
 from tests.models import tiny_model
 
@@ -44,7 +44,7 @@ def template(tmp_path_factory) -> Path:
     )
     index, _key = init_index(settings, is_test=True)
     for code in ("sis", "ccwis"):
-        add_source(index, operator(), NewSource(code))
+        add_source(index, make_operator(), NewSource(code))
     index.database.dispose()
     return folder
 

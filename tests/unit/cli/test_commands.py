@@ -45,14 +45,14 @@ def test_a_second_init_is_refused(mpi, home):
 
 def test_init_beside_an_index_of_an_older_version_is_refused_and_leaves_it_as_it_is(mpi, home):
     database = Database(f"sqlite:///{home / 'mpi.db'}")
-    config = migrate._config()
+    config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "-1")
     again = mpi("init")
     assert again.code == 10
     assert "mpi db upgrade" in again.err
-    assert migrate.state(database) is migrate.SchemaState.BEHIND
+    assert migrate.schema_state(database) is migrate.SchemaState.BEHIND
     database.dispose()
 
 

@@ -3,23 +3,23 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.clustering.assignment import Holder, Standing, SurvivorKey, assign
+from mpi.clustering.assignment import Holder, HolderStatus, SurvivorKey, assign_persons
 
 
 def active(person, *records):
-    return Holder(person, Standing.ACTIVE, frozenset(records))
+    return Holder(person, HolderStatus.ACTIVE, frozenset(records))
 
 
 def retired(person, *records):
-    return Holder(person, Standing.RETIRED, frozenset(records))
+    return Holder(person, HolderStatus.RETIRED, frozenset(records))
 
 
 def empty(person, *records):
-    return Holder(person, Standing.EMPTY, frozenset(records))
+    return Holder(person, HolderStatus.EMPTY, frozenset(records))
 
 
 def bearers(clusters, history, survivor=None):
-    plan = assign(clusters, history, survivor or {})
+    plan = assign_persons(clusters, history, survivor or {})
     return {a.cluster: a.person for a in plan.assignments}, plan.retired
 
 
@@ -71,7 +71,7 @@ def test_parting_a_merge_gives_both_ids_back_whichever_part_is_larger():
 
 def test_a_retired_id_stays_retired_while_its_records_are_apart():
     history = [active(7, 1, 2, 3, 4), retired(9, 3, 4)]
-    plan = assign([(1, 2), (3,), (4,)], history, {})
+    plan = assign_persons([(1, 2), (3,), (4,)], history, {})
     assert {a.cluster: a.person for a in plan.assignments} == {(1, 2): 7, (3,): None, (4,): None}
 
 
@@ -104,16 +104,16 @@ def histories(draw):
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_plan_does_not_depend_on_the_order_of_its_inputs(drawn, random):
     clusters, history, survivor = drawn
-    expected = assign(clusters, history, survivor)
+    expected = assign_persons(clusters, history, survivor)
     random.shuffle(clusters)
     random.shuffle(history)
-    assert assign(clusters, history, survivor) == expected
+    assert assign_persons(clusters, history, survivor) == expected
 
 
 @given(histories())
 def test_no_id_is_borne_twice_and_applying_a_plan_again_changes_nothing(drawn):
     clusters, history, survivor = drawn
-    plan = assign(clusters, history, survivor)
+    plan = assign_persons(clusters, history, survivor)
     borne = [a.person for a in plan.assignments if a.person is not None]
     assert len(borne) == len(set(borne))
     assert not set(borne) & set(plan.retired)
@@ -122,7 +122,7 @@ def test_no_id_is_borne_twice_and_applying_a_plan_again_changes_nothing(drawn):
     for a in plan.assignments:
         minted += 1
         after.append(active(a.person if a.person is not None else minted, *a.cluster))
-    again = assign(clusters, after, survivor)
+    again = assign_persons(clusters, after, survivor)
     assert {a.cluster: a.person for a in again.assignments} == {
         tuple(sorted(h.records)): h.person for h in after
     }
@@ -132,7 +132,7 @@ def test_no_id_is_borne_twice_and_applying_a_plan_again_changes_nothing(drawn):
 @given(histories())
 def test_an_id_is_retired_only_where_no_part_of_it_is_left_without_one(drawn):
     clusters, history, survivor = drawn
-    plan = assign(clusters, history, survivor)
+    plan = assign_persons(clusters, history, survivor)
     minted = {a.cluster for a in plan.assignments if a.person is None}
     held = {holder.person: holder.records for holder in history}
     for person in plan.retired:

@@ -5,8 +5,8 @@ from itertools import combinations, permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.clustering.component import Component, pair, pieces
-from mpi.clustering.partition import Reason, all_link, partition
+from mpi.clustering.component import Component, order_pair, find_components
+from mpi.clustering.partition import ReviewReason, is_fully_linked, partition
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 
@@ -16,8 +16,8 @@ APART = -12.0
 
 def component(weights, decisions=(), records=None):
     records = sorted(records or {record for edge in weights for record in edge})
-    full = {pair(a, b): APART for a, b in combinations(records, 2)}
-    full.update({pair(*edge): bits for edge, bits in weights.items()})
+    full = {order_pair(a, b): APART for a, b in combinations(records, 2)}
+    full.update({order_pair(*edge): bits for edge, bits in weights.items()})
     return Component(tuple(records), full, tuple(decisions))
 
 
@@ -37,7 +37,7 @@ def test_a_pair_at_the_link_threshold_is_one_person_and_one_below_is_doubted():
     assert clusters({(1, 2): 14.0}) == ((1, 2),)
     found = partition(component({(1, 2): 13.999999}), THRESHOLDS)
     assert found.clusters == ((1,), (2,))
-    assert [(doubt.pair, doubt.reason) for doubt in found.doubts] == [((1, 2), Reason.BAND)]
+    assert [(doubt.pair, doubt.reason) for doubt in found.doubts] == [((1, 2), ReviewReason.BAND)]
 
 
 def test_the_three_record_case_of_law_1_gives_one_answer_in_all_six_orders():
@@ -53,7 +53,7 @@ def test_the_three_record_case_of_law_1_gives_one_answer_in_all_six_orders():
         )
     [(persons, doubts)] = answers
     assert persons == {frozenset("A"), frozenset("B"), frozenset("C")}
-    assert doubts == {(frozenset("AB"), Reason.AMBIGUOUS), (frozenset("AC"), Reason.AMBIGUOUS)}
+    assert doubts == {(frozenset("AB"), ReviewReason.AMBIGUOUS), (frozenset("AC"), ReviewReason.AMBIGUOUS)}
 
 
 def test_two_candidates_that_are_each_other_are_no_ambiguity():
@@ -61,7 +61,7 @@ def test_two_candidates_that_are_each_other_are_no_ambiguity():
 
 
 def test_several_records_of_one_child_vouch_for_a_poor_one_among_them():
-    good = {pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
+    good = {order_pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
     poor = {(1, 4): 20.0, (2, 4): 20.0, (3, 4): 20.0}
     strained = {**good, **poor, (5, 1): 20.0, (5, 2): 20.0, (5, 3): 20.0, (4, 5): -1.0}
     assert clusters(strained) == ((1, 2, 3, 4, 5),)
@@ -73,7 +73,7 @@ def test_one_best_record_does_not_vouch_for_a_stranger_to_the_other():
 
 def strangers(weights, *, uncorroborated=(), opposed=()):
     made = component(weights)
-    bare, against = (frozenset(pair(*edge) for edge in edges) for edges in (uncorroborated, opposed))
+    bare, against = (frozenset(order_pair(*edge) for edge in edges) for edges in (uncorroborated, opposed))
     return partition(Component(made.records, made.weights, (), 0.0, bare, against), THRESHOLDS)
 
 
@@ -86,9 +86,9 @@ def test_two_strangers_of_one_name_and_birthday_make_each_other_doubtful():
     )
     assert found.clusters == ((1,), (2,), (3,))
     assert {(doubt.pair, doubt.reason) for doubt in found.doubts} == {
-        ((1, 2), Reason.AMBIGUOUS),
-        ((1, 3), Reason.AMBIGUOUS),
-        ((2, 3), Reason.BAND),
+        ((1, 2), ReviewReason.AMBIGUOUS),
+        ((1, 3), ReviewReason.AMBIGUOUS),
+        ((2, 3), ReviewReason.BAND),
     }
 
 
@@ -98,7 +98,7 @@ def test_an_opposed_pair_bears_on_no_link_that_more_than_name_and_birth_date_spe
 
 
 def test_several_records_do_not_vouch_for_a_stranger_of_one_name_and_birthday():
-    own = {pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
+    own = {order_pair(a, b): 25.0 for a, b in combinations((1, 2, 3), 2)}
     bare = [(1, 4), (2, 4)]
     found = strangers(
         {**own, **dict.fromkeys(bare, 20.0), (3, 4): 11.0}, uncorroborated=bare, opposed=[(3, 4)]
@@ -116,7 +116,7 @@ def test_a_margin_of_0_leaves_all_to_cohesion():
 def test_a_second_best_beyond_the_margin_leaves_the_best_link_alone():
     found = partition(component({(1, 2): 25.0, (1, 3): 15.0}), THRESHOLDS)
     assert found.clusters == ((1, 2), (3,))
-    assert [doubt.reason for doubt in found.doubts] == [Reason.SECOND_BEST]
+    assert [doubt.reason for doubt in found.doubts] == [ReviewReason.SECOND_BEST]
 
 
 def test_look_alike_twins_in_two_sources_pair_off_without_crossing():
@@ -187,7 +187,7 @@ bits = st.one_of(
 @st.composite
 def weighted(draw, most=7):
     records = draw(st.lists(st.integers(-50, 50), min_size=1, max_size=most, unique=True))
-    return {pair(a, b): draw(bits) for a, b in combinations(records, 2)}, records
+    return {order_pair(a, b): draw(bits) for a, b in combinations(records, 2)}, records
 
 
 @st.composite
@@ -238,12 +238,12 @@ def test_the_partition_of_the_whole_is_the_union_of_the_partitions_of_its_pieces
     shift = 1000
     weights, records, made = one
     more, others, _ = other
-    weights = weights | {pair(a + shift, b + shift): value for (a, b), value in more.items()}
+    weights = weights | {order_pair(a + shift, b + shift): value for (a, b), value in more.items()}
     records = [*records, *(record + shift for record in others)]
-    across = {pair(a, b): APART for a, b in combinations(records, 2)} | weights
+    across = {order_pair(a, b): APART for a, b in combinations(records, 2)} | weights
     whole = partition(Component(tuple(sorted(records)), across, tuple(made)), THRESHOLDS)
     parts = []
-    for piece in pieces(records, across, made, THRESHOLDS):
+    for piece in find_components(records, across, made, THRESHOLDS):
         inside = {edge: value for edge, value in across.items() if set(edge) <= set(piece.records)}
         parts += partition(Component(piece.records, inside, piece.decisions), THRESHOLDS).clusters
     assert sorted(parts) == sorted(whole.clusters)
@@ -256,14 +256,14 @@ def test_an_edge_below_the_influence_floor_changes_nothing(drawn, data):
     if not low:
         return
     edge = data.draw(st.sampled_from(low))
-    before = [p.records for p in pieces(records, weights, (), THRESHOLDS)]
-    after = [p.records for p in pieces(records, {**weights, edge: APART}, (), THRESHOLDS)]
+    before = [p.records for p in find_components(records, weights, (), THRESHOLDS)]
+    after = [p.records for p in find_components(records, {**weights, edge: APART}, (), THRESHOLDS)]
     assert before == after
 
 
 def test_an_oversized_component_is_parted_at_its_weakest_edges_and_says_so():
     chain = {(n, n + 1): 30.0 if n % 10 else 12.0 for n in range(60)}
-    found = pieces(range(61), chain, (), THRESHOLDS)
+    found = find_components(range(61), chain, (), THRESHOLDS)
     assert max(len(piece.records) for piece in found) <= 50
     assert any(piece.raised for piece in found)
     assert sorted(record for piece in found for record in piece.records) == list(range(61))
@@ -271,7 +271,7 @@ def test_an_oversized_component_is_parted_at_its_weakest_edges_and_says_so():
 
 def test_records_that_nothing_can_part_stay_together_however_many():
     decision = same(*range(60))
-    [piece] = pieces(range(60), {}, [decision], THRESHOLDS)
+    [piece] = find_components(range(60), {}, [decision], THRESHOLDS)
     assert len(piece.records) == 60
 
 
@@ -294,10 +294,10 @@ def test_a_pair_alone_is_parted_by_the_same_rules_as_any_component(bits, cohesio
     st.sets(st.integers(0, 90)),
 )
 def test_pieces_are_what_edges_and_decisions_join_and_the_large_ones_are_raised(weights, named, withdrawn):
-    edges = {pair(*edge): bits for edge, bits in weights.items() if edge[0] != edge[1]}
+    edges = {order_pair(*edge): bits for edge, bits in weights.items() if edge[0] != edge[1]}
     decisions = [same(*records, number=number) for number, records in enumerate(named, 1)]
     active = set(range(100)) - withdrawn
-    found = pieces(active, edges, decisions, THRESHOLDS)
+    found = find_components(active, edges, decisions, THRESHOLDS)
     assert sorted(record for piece in found for record in piece.records) == sorted(active)
     place = {record: number for number, piece in enumerate(found) for record in piece.records}
     for (left, right), bits in edges.items():
@@ -323,5 +323,5 @@ def test_records_that_all_link_are_one_person_by_the_rules_for_any_component(bit
     # A decision that constrains nothing sends them through the general rules.
     by_rule = partition(Component((1, 2, 3, 4), weights, (unsure,), raised), thresholds)
     assert (alone.clusters, alone.doubts) == (by_rule.clusters, by_rule.doubts)
-    if all_link(Component((1, 2, 3, 4), weights, (), raised), thresholds):
+    if is_fully_linked(Component((1, 2, 3, 4), weights, (), raised), thresholds):
         assert alone.clusters == ((1, 2, 3, 4),)

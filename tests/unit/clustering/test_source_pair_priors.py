@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from mpi.clustering.source_pair_priors import AS_FITTED, priors_at_hand
+from mpi.clustering.source_pair_priors import MODEL_PRIORS, estimate_priors
 
 PRIOR = 2.0**-16
 FITTED = math.log2(PRIOR / (1 - PRIOR))
@@ -32,14 +32,14 @@ def share(found, left, right):
 
 def test_files_that_list_a_person_once_overlap_with_each_other_and_not_with_themselves():
     edges, source = two_censuses()
-    found = priors_at_hand(edges, source, PRIOR)
+    found = estimate_priors(edges, source, PRIOR)
     assert share(found, 0, 400) == pytest.approx(1 / 400, rel=0.15)
     assert share(found, 0, 1) < share(found, 0, 400) / 50
     assert found.weight(0, 400, 1.0) > found.weight(0, 1, 1.0) + 5
 
 
 def test_a_file_of_many_duplicates_keeps_its_pairs():
-    once, often = (priors_at_hand(*two_censuses(twice=twice), PRIOR) for twice in (0, 200))
+    once, often = (estimate_priors(*two_censuses(twice=twice), PRIOR) for twice in (0, 200))
     assert often.shift(0, 1) > once.shift(0, 1) + 5
     assert share(often, 0, 1) == pytest.approx(200 / math.comb(600, 2), rel=0.15)
     assert often.shift(400, 401) == pytest.approx(once.shift(400, 401), abs=0.5), (
@@ -49,7 +49,7 @@ def test_a_file_of_many_duplicates_keeps_its_pairs():
 
 def test_two_sources_of_too_few_records_to_tell_keep_the_share_of_all():
     edges, source = two_censuses()
-    found = priors_at_hand(edges, source | {9_001: "tiny", 9_002: "tiny"}, PRIOR)
+    found = estimate_priors(edges, source | {9_001: "tiny", 9_002: "tiny"}, PRIOR)
     of_all = 400 / math.comb(802, 2)
     assert share(found, 9_001, 9_002) == pytest.approx(of_all, rel=0.3)
 
@@ -58,7 +58,7 @@ def test_where_the_weights_expect_as_many_matches_as_the_prior_nothing_moves():
     records = 2_000
     matches = round(PRIOR * math.comb(records, 2))
     edges = {(2 * n, 2 * n + 1): 30.0 for n in range(matches)}
-    found = priors_at_hand(edges, dict.fromkeys(range(records), "one"), PRIOR)
+    found = estimate_priors(edges, dict.fromkeys(range(records), "one"), PRIOR)
     assert abs(found.shift(0, 1)) < 0.1
 
 
@@ -70,7 +70,7 @@ def test_weights_that_mean_what_they_say_under_another_prior_give_back_the_share
     mean = spread * spread * math.log(2) / 2
     pairs = [(left, right) for right in range(records) for left in range(right)]
     edges = {each: FITTED + draw.gauss(mean if draw.random() < true else -mean, spread) for each in pairs}
-    found = priors_at_hand(edges, dict.fromkeys(range(records), "one"), PRIOR)
+    found = estimate_priors(edges, dict.fromkeys(range(records), "one"), PRIOR)
     assert share(found, 0, 1) == pytest.approx(true, rel=0.25)
 
 
@@ -80,10 +80,10 @@ def test_nothing_depends_on_the_order_or_the_numbers_of_the_records():
     random.Random(1).shuffle(named)
     other = dict(zip(source, named, strict=True))
     turned = {tuple(sorted((other[a], other[b]))): bits for (a, b), bits in reversed(edges.items())}
-    again = priors_at_hand(turned, {other[record]: code for record, code in source.items()}, PRIOR)
-    assert again.shifts == priors_at_hand(edges, source, PRIOR).shifts
+    again = estimate_priors(turned, {other[record]: code for record, code in source.items()}, PRIOR)
+    assert again.shifts == estimate_priors(edges, source, PRIOR).shifts
 
 
 def test_an_index_without_records_has_the_models_prior():
-    assert priors_at_hand({}, {}, PRIOR) is AS_FITTED
-    assert AS_FITTED.weight(1, 2, 3.0) == 3.0
+    assert estimate_priors({}, {}, PRIOR) is MODEL_PRIORS
+    assert MODEL_PRIORS.weight(1, 2, 3.0) == 3.0

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.domain.eid import ALPHABET, is_test, mint, parse
+from mpi.domain.eid import ALPHABET, is_test_eid, mint_eid, parse_eid
 from mpi.domain.errors import EidError
 
 SEEDS = st.integers(0, 2**32)
 
 
 def minted(seed: int, *, test: bool = False) -> str:
-    return mint(test=test, randbelow=random.Random(seed).randrange)
+    return mint_eid(test=test, randbelow=random.Random(seed).randrange)
 
 
 def flat(eid: str) -> str:
@@ -20,7 +20,7 @@ def flat(eid: str) -> str:
 
 def is_refused(symbols: str) -> bool:
     try:
-        parse(symbols)
+        parse_eid(symbols)
     except EidError:
         return True
     return False
@@ -29,7 +29,7 @@ def is_refused(symbols: str) -> bool:
 @given(SEEDS, st.booleans())
 def test_a_minted_id_reads_as_itself(seed, test):
     eid = minted(seed, test=test)
-    assert parse(eid) == eid
+    assert parse_eid(eid) == eid
     assert [len(group) for group in eid.split("-")] == [4, 4, 4]
 
 
@@ -53,8 +53,8 @@ def test_every_swap_of_neighbours_is_caught(seed):
 
 @given(SEEDS)
 def test_the_id_of_a_test_index_is_marked_and_that_of_a_live_one_never(seed):
-    assert is_test(minted(seed, test=True))
-    assert not is_test(minted(seed))
+    assert is_test_eid(minted(seed, test=True))
+    assert not is_test_eid(minted(seed))
 
 
 def test_ids_are_spread_over_the_alphabet():
@@ -65,9 +65,9 @@ def test_ids_are_spread_over_the_alphabet():
 @given(SEEDS)
 def test_it_is_read_as_people_type_it(seed):
     eid = minted(seed)
-    assert parse(eid.lower()) == eid
-    assert parse(f" {flat(eid)} ") == eid
-    assert parse(eid.replace("-", " ")) == eid
+    assert parse_eid(eid.lower()) == eid
+    assert parse_eid(f" {flat(eid)} ") == eid
+    assert parse_eid(eid.replace("-", " ")) == eid
 
 
 @given(SEEDS)
@@ -75,7 +75,7 @@ def test_letters_that_look_like_digits_are_read_as_digits(seed):
     eid = minted(seed)
     for digit, letters in (("0", "Oo"), ("1", "IiLl")):
         for letter in letters:
-            assert parse(eid.replace(digit, letter)) == eid
+            assert parse_eid(eid.replace(digit, letter)) == eid
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_letters_that_look_like_digits_are_read_as_digits(seed):
 )
 def test_what_is_no_id_is_refused_with_the_rule_that_it_breaks(text, reason):
     with pytest.raises(EidError, match=reason):
-        parse(text)
+        parse_eid(text)
 
 
 def test_a_wrong_symbol_is_refused_as_such():
     symbols = flat(minted(7))
     with pytest.raises(EidError, match="a letter or digit is wrong, or two are swapped"):
-        parse(symbols[:-1] + ("0" if symbols[-1] != "0" else "2"))
+        parse_eid(symbols[:-1] + ("0" if symbols[-1] != "0" else "2"))
 
 
 def test_the_systems_own_randomness_is_the_default():
-    assert len({mint(test=False) for _ in range(50)}) == 50
+    assert len({mint_eid(test=False) for _ in range(50)}) == 50

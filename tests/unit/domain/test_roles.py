@@ -3,8 +3,8 @@
 import pytest
 
 from mpi.domain.errors import AccessDenied
-from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
-from mpi.domain.viewer import PURPOSES, Action, Viewer, permit
+from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
+from mpi.domain.viewer import PURPOSES, Action, Viewer, require_permission
 
 STEWARD = {"record.read", "person.read", "person.search", "crosswalk.read", "task.read", "task.work",
            "decision.read", "decide", "link.report", "quality.read", "disclosure.read"}  # fmt: skip
@@ -23,36 +23,36 @@ SHOWS_RECORDS = {"record.read", "person.read", "person.search", "crosswalk.read"
 @pytest.mark.parametrize("action", list(Action))
 @pytest.mark.parametrize("role", list(Role))
 def test_a_role_may_do_what_is_listed_and_is_refused_the_rest(role, action):
-    person = Viewer("ana", PURPOSES_OF[role][0], ACTIONS[role], None)
+    person = Viewer("ana", PURPOSES_BY_ROLE[role][0], ACTIONS_BY_ROLE[role], None)
     if action.value in EXPECTED[role]:
-        permit(person, action)
+        require_permission(person, action)
     else:
         with pytest.raises(AccessDenied):
-            permit(person, action)
+            require_permission(person, action)
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_person_of_one_source_sees_no_other_and_no_ledger_of_all(role):
-    person = Viewer("ana", None, ACTIONS[role], frozenset({"sis"}))
+    person = Viewer("ana", None, ACTIONS_BY_ROLE[role], frozenset({"sis"}))
     assert not person.may_see("ccwis")
-    for action in ACTIONS[role] - {Action.DISCLOSURE_READ}:
-        permit(person, action, "sis")
+    for action in ACTIONS_BY_ROLE[role] - {Action.DISCLOSURE_READ}:
+        require_permission(person, action, "sis")
         with pytest.raises(AccessDenied):
-            permit(person, action, "ccwis")
+            require_permission(person, action, "ccwis")
     with pytest.raises(AccessDenied):
-        permit(person, Action.DISCLOSURE_READ)
+        require_permission(person, Action.DISCLOSURE_READ)
 
 
 def test_an_operator_has_no_action_that_shows_a_record():
-    assert not {action.value for action in ACTIONS[Role.OPERATOR]} & SHOWS_RECORDS
+    assert not {action.value for action in ACTIONS_BY_ROLE[Role.OPERATOR]} & SHOWS_RECORDS
 
 
 def test_the_second_word_is_the_approvers_alone():
-    assert [role for role in Role if Action.APPROVE in ACTIONS[role]] == [Role.APPROVER]
+    assert [role for role in Role if Action.APPROVE in ACTIONS_BY_ROLE[role]] == [Role.APPROVER]
 
 
 def test_every_role_has_purposes_that_there_are():
-    assert set(PURPOSES_OF) == set(Role)
-    for purposes in PURPOSES_OF.values():
+    assert set(PURPOSES_BY_ROLE) == set(Role)
+    for purposes in PURPOSES_BY_ROLE.values():
         assert purposes
         assert set(purposes) <= set(PURPOSES)

@@ -1,25 +1,25 @@
 """Small counts are not shown, and neither is what they would follow from."""
 
-from mpi.domain.small_cells import shown, suppressed, suppressed_in_parts
+from mpi.domain.small_cells import shown, suppress_cells, suppress_cells_in_parts
 
 
 def test_a_small_count_takes_the_next_smallest_with_it():
-    assert suppressed({"a": 3, "b": 40, "c": 200}) == {"a": None, "b": None, "c": 200}
+    assert suppress_cells({"a": 3, "b": 40, "c": 200}) == {"a": None, "b": None, "c": 200}
 
 
 def test_two_small_counts_hide_each_other_and_large_ones_stay():
-    assert suppressed({"a": 3, "b": 9, "c": 10}) == {"a": None, "b": None, "c": 10}
-    assert suppressed({"c": 10, "d": 11}) == {"c": 10, "d": 11}
+    assert suppress_cells({"a": 3, "b": 9, "c": 10}) == {"a": None, "b": None, "c": 10}
+    assert suppress_cells({"c": 10, "d": 11}) == {"c": 10, "d": 11}
 
 
 def test_nought_tells_of_nobody_and_hides_nothing():
-    assert suppressed({"a": 0, "b": 5}) == {"a": 0, "b": None}
-    assert suppressed({"a": 0, "b": 50}) == {"a": 0, "b": 50}
+    assert suppress_cells({"a": 0, "b": 5}) == {"a": 0, "b": None}
+    assert suppress_cells({"a": 0, "b": 50}) == {"a": 0, "b": 50}
     assert (shown(0), shown(1), shown(9), shown(10)) == (0, None, None, 10)
 
 
 def test_a_small_count_follows_from_no_total_of_its_part():
-    assert suppressed({"a": 5, "b": 40, "c": 12, "d": 15}) == {"a": None, "b": 40, "c": None, "d": 15}
-    told = suppressed_in_parts([{"a": 5, "b": 40}, {"c": 12, "d": 15}])
+    assert suppress_cells({"a": 5, "b": 40, "c": 12, "d": 15}) == {"a": None, "b": 40, "c": None, "d": 15}
+    told = suppress_cells_in_parts([{"a": 5, "b": 40}, {"c": 12, "d": 15}])
     assert told == {"a": None, "b": None, "c": None, "d": 15}
-    assert suppressed_in_parts([{"a": 10, "b": 0}, {"c": 12}]) == {"a": 10, "b": 0, "c": 12}
+    assert suppress_cells_in_parts([{"a": 10, "b": 0}, {"c": 12}]) == {"a": 10, "b": 0, "c": 12}

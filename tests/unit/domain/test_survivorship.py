@@ -11,30 +11,30 @@ from hypothesis import strategies as st
 import mpi
 from mpi.domain.errors import SurvivorshipError
 from mpi.domain.survivorship import (
-    EVERY,
-    ONE,
-    STEWARD,
+    MULTI_VALUE_ATTRIBUTES,
+    SINGLE_VALUE_ATTRIBUTES,
+    STEWARD_SOURCE_KIND,
     AttributeRule,
     Criterion,
-    Rule,
-    Said,
-    Survivorship,
-    Trust,
-    choose,
-    every,
+    SelectionReason,
+    StatedValue,
+    SurvivorshipRules,
+    SourceTrust,
+    choose_value,
+    choose_all_values,
 )
 
 SHIPPED = (Path(mpi.__file__).with_name("survivorship.toml")).read_text(encoding="utf-8")
 DAY = "2026-11-24"
-TRUST = Trust({"state_id": 40, "ccwis": 30, "sis": 20}, {"D02": 35})
+TRUST = SourceTrust({"state_id": 40, "ccwis": 30, "sis": 20}, {"D02": 35})
 RULE = AttributeRule(
     (Criterion.VERIFICATION, Criterion.COMPLETENESS, Criterion.TRUST, Criterion.RECENCY), TRUST
 )
 
 
-def said(value: str, record: int = 1, **besides) -> Said:
+def said(value: str, record: int = 1, **besides) -> StatedValue:
     stated = {"source": "D01", "kind": "sis", "as_of": "2026-01-01T00:00:00Z", **besides}
-    return Said(value, value.casefold(), record, 1000 - record, **stated)
+    return StatedValue(value, value.casefold(), record, 1000 - record, **stated)
 
 
 _DAYS = st.sampled_from([None, "2025-08-01", "2026-08-01", "2027-08-01"])
@@ -44,7 +44,7 @@ _VALUES = st.lists(
         st.sampled_from(["Ana", "ANA", "Anna", "A"]),
         st.integers(1, 8),
         source=st.sampled_from(["D01", "D02"]),
-        kind=st.sampled_from(["sis", "ccwis", "state_id", STEWARD]),
+        kind=st.sampled_from(["sis", "ccwis", "state_id", STEWARD_SOURCE_KIND]),
         as_of=st.sampled_from(["2024", "2025", "2026"]),
         verified=st.integers(0, 2),
         complete=st.integers(0, 2),
@@ -63,77 +63,77 @@ _RULES = st.builds(
 @given(_VALUES, _RULES, st.randoms(use_true_random=False))
 def test_the_order_in_which_records_are_read_changes_nothing(values, rule, random):
     shuffled = random.sample(values, len(values))
-    assert choose(shuffled, rule) == choose(values, rule)
-    assert every(shuffled, rule, DAY) == every(values, rule, DAY)
+    assert choose_value(shuffled, rule) == choose_value(values, rule)
+    assert choose_all_values(shuffled, rule, DAY) == choose_all_values(values, rule, DAY)
 
 
 @given(_VALUES, _RULES)
 def test_what_stands_was_stated_and_nothing_stated_is_lost(values, rule):
-    chosen = choose(values, rule)
+    chosen = choose_value(values, rule)
     assert {chosen.said, *chosen.agreeing, *chosen.others} == set(values)
-    stood = every(values, rule, DAY)
+    stood = choose_all_values(values, rule, DAY)
     assert {each for one in stood for each in (one.said, *one.agreeing)} == set(values)
     assert len({one.said.same for one in stood}) == len(stood)
 
 
 @given(_VALUES, _RULES)
 def test_a_record_whose_value_does_not_stand_can_go_without_changing_what_does(values, rule):
-    stands, listed = choose(values, rule).said, [one.said for one in every(values, rule, DAY)]
+    stands, listed = choose_value(values, rule).said, [one.said for one in choose_all_values(values, rule, DAY)]
     for gone in values:
         left = [each for each in values if each is not gone]
         if gone != stands:
-            assert choose(left, rule).said == stands
+            assert choose_value(left, rule).said == stands
         if gone not in listed:
-            assert [one.said for one in every(left, rule, DAY)] == listed
+            assert [one.said for one in choose_all_values(left, rule, DAY)] == listed
 
 
 @given(_VALUES, _RULES)
 def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rule):
-    chosen = choose(values, rule)
+    chosen = choose_value(values, rule)
     differ = {each.same for each in values}
-    if chosen.said.kind == STEWARD:
-        assert chosen.rule is Rule.CORRECTION
+    if chosen.said.kind == STEWARD_SOURCE_KIND:
+        assert chosen.rule is SelectionReason.CORRECTION
     elif len(differ) == 1:
-        assert chosen.rule is (Rule.ONLY if len(values) == 1 else Rule.AGREED)
-    elif chosen.rule is not Rule.KEY:
+        assert chosen.rule is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
+    elif chosen.rule is not SelectionReason.KEY:
         criterion = Criterion(chosen.rule.value)
         ranks = [rule.rank(criterion, other) < rule.rank(criterion, chosen.said) for other in chosen.others]
         assert any(ranks)
 
 
 def test_a_stewards_correction_stands_before_all_else_and_the_later_of_two():
-    first = said("Anna", 2, source="STEWARD", kind=STEWARD, as_of="2024")
-    second = said("Hanna", 3, source="STEWARD", kind=STEWARD, as_of="2025")
+    first = said("Anna", 2, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2024")
+    second = said("Hanna", 3, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2025")
     verified = said("Ana", 1, verified=9, as_of="2026")
-    assert choose([verified, first, second], RULE).said == second
-    assert choose([verified, first], RULE).said == first
-    assert choose([verified, first], RULE).rule is Rule.CORRECTION
+    assert choose_value([verified, first, second], RULE).said == second
+    assert choose_value([verified, first], RULE).said == first
+    assert choose_value([verified, first], RULE).rule is SelectionReason.CORRECTION
 
 
 @pytest.mark.parametrize(
     ("better", "rule"),
     [
-        ({"verified": 1}, Rule.VERIFICATION),
-        ({"complete": 1}, Rule.COMPLETENESS),
-        ({"kind": "ccwis"}, Rule.TRUST),
-        ({"source": "D02"}, Rule.TRUST),
-        ({"as_of": "2026-02-01T00:00:00Z"}, Rule.RECENCY),
+        ({"verified": 1}, SelectionReason.VERIFICATION),
+        ({"complete": 1}, SelectionReason.COMPLETENESS),
+        ({"kind": "ccwis"}, SelectionReason.TRUST),
+        ({"source": "D02"}, SelectionReason.TRUST),
+        ({"as_of": "2026-02-01T00:00:00Z"}, SelectionReason.RECENCY),
     ],
 )
 def test_each_criterion_decides_where_those_before_it_do_not(better, rule):
     plain = said("Ana", 1)
-    chosen = choose([plain, replace(said("Anna", 2), **better)], RULE)
+    chosen = choose_value([plain, replace(said("Anna", 2), **better)], RULE)
     assert (chosen.said.value, chosen.rule, chosen.others) == ("Anna", rule, (plain,))
 
 
 def test_what_nothing_tells_apart_is_settled_by_the_canonical_key():
-    chosen = choose([said("Ana", 1), said("Anna", 2)], RULE)
-    assert (chosen.said.value, chosen.rule) == ("Anna", Rule.KEY)
+    chosen = choose_value([said("Ana", 1), said("Anna", 2)], RULE)
+    assert (chosen.said.value, chosen.rule) == ("Anna", SelectionReason.KEY)
 
 
 def test_a_value_in_two_spellings_is_one_value():
-    chosen = choose([said("Ana", 1), said("ANA", 2)], RULE)
-    assert (chosen.rule, chosen.others) == (Rule.AGREED, ())
+    chosen = choose_value([said("Ana", 1), said("ANA", 2)], RULE)
+    assert (chosen.rule, chosen.others) == (SelectionReason.AGREED, ())
     assert [each.record for each in chosen.agreeing] == [1]
 
 
@@ -144,12 +144,12 @@ def test_of_a_list_every_value_stands_those_of_the_day_first_and_the_latest_befo
         said("newer", 3, begin="2026-01-01"),
         said("to come", 4, begin="2027-01-01"),
     ]
-    assert [one.said.value for one in every(homes, RULE, DAY)] == ["newer", "now", "to come", "old"]
+    assert [one.said.value for one in choose_all_values(homes, RULE, DAY)] == ["newer", "now", "to come", "old"]
 
 
 def test_the_shipped_rules_have_one_for_every_attribute():
-    rules = Survivorship.parse(SHIPPED).rules
-    assert set(rules) == {*ONE, *EVERY}
+    rules = SurvivorshipRules.parse(SHIPPED).rules
+    assert set(rules) == {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES}
     assert rules["birth_date"].by[0] is Criterion.VERIFICATION
     assert rules["ethnicity"].trust.kinds["sis"] > rules["last_name"].trust.kinds["state_id"]
 
@@ -157,7 +157,7 @@ def test_the_shipped_rules_have_one_for_every_attribute():
 def test_an_attributes_own_trust_takes_the_place_of_the_shared_one():
     text = SHIPPED + 'phone2 = ["trust"]\n'.replace("phone2", "race")
     text = text.replace("sources = {}", 'sources = { "D01.SIS" = 99 }')
-    rules = Survivorship.parse(text).rules
+    rules = SurvivorshipRules.parse(text).rules
     assert rules["race"].trust.of(said("x", source="D01.SIS")) == 99
     assert rules["race"].trust.of(said("x", source="D09")) == 20
 
@@ -190,4 +190,4 @@ def test_an_attributes_own_trust_takes_the_place_of_the_shared_one():
 )
 def test_a_file_that_says_what_cannot_be_is_refused_with_its_line_and_key(text, said_of_it):
     with pytest.raises(SurvivorshipError, match=re.compile(said_of_it, re.DOTALL)):
-        Survivorship.parse(text, "rules.toml")
+        SurvivorshipRules.parse(text, "rules.toml")

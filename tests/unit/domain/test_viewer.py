@@ -1,12 +1,12 @@
 import pytest
 
 from mpi.domain.errors import AccessDenied
-from mpi.domain.viewer import PURPOSES, Action, Viewer, operator, permit
+from mpi.domain.viewer import PURPOSES, Action, Viewer, make_operator, require_permission
 
 
 def is_permitted(viewer: Viewer, action: Action, source: str | None = None) -> bool:
     try:
-        permit(viewer, action, source)
+        require_permission(viewer, action, source)
     except AccessDenied:
         return False
     return True
@@ -33,7 +33,7 @@ def test_a_viewer_reaches_the_sources_that_it_was_granted_and_no_other():
 def test_a_source_exists_only_for_the_viewers_that_it_was_granted_to():
     viewer = Viewer("sis", sources=frozenset({"d01"}))
     assert (viewer.may_see("d01"), viewer.may_see("ccwis")) == (True, False)
-    assert operator().may_see("ccwis")
+    assert make_operator().may_see("ccwis")
 
 
 def test_a_viewer_without_named_sources_reaches_none():
@@ -41,7 +41,7 @@ def test_a_viewer_without_named_sources_reaches_none():
 
 
 def test_the_operator_may_do_everything_on_every_source():
-    viewer = operator("night shift")
+    viewer = make_operator("night shift")
     assert viewer.client == "night shift"
     assert viewer.purpose in PURPOSES
     assert all(is_permitted(viewer, action, source) for action in Action for source in (None, "any"))
@@ -49,10 +49,10 @@ def test_the_operator_may_do_everything_on_every_source():
 
 def test_a_refusal_names_the_client_and_the_action_and_not_the_source():
     with pytest.raises(AccessDenied, match=r"'sis' may not do 'record.read'"):
-        permit(Viewer("sis"), Action.RECORD_READ)
+        require_permission(Viewer("sis"), Action.RECORD_READ)
     viewer = Viewer("sis", actions=frozenset(Action))
     with pytest.raises(AccessDenied) as caught:
-        permit(viewer, Action.RECORD_READ, "ccwis")
+        require_permission(viewer, Action.RECORD_READ, "ccwis")
     assert "ccwis" not in str(caught.value)
 
 

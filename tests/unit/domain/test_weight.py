@@ -4,35 +4,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.domain.weight import Band, Thresholds, probability, rounded
+from mpi.domain.weight import Band, Thresholds, compute_probability, round_weight
 
 BITS = st.floats(-40, 40)
 
 
 @given(BITS)
 def test_weight_and_probability_say_the_same(bits):
-    chance = probability(bits)
+    chance = compute_probability(bits)
     assert math.isclose(math.log2(chance / (1 - chance)), bits, abs_tol=1e-3)
 
 
 @given(BITS, BITS)
 def test_more_bits_never_mean_less_probability(one, other):
     low, high = sorted((one, other))
-    assert probability(low) <= probability(high)
+    assert compute_probability(low) <= compute_probability(high)
 
 
 @pytest.mark.parametrize("bits", [-math.inf, -5000.0, 0.0, 5000.0, math.inf])
 def test_probability_is_defined_at_every_weight(bits):
-    assert 0 <= probability(bits) <= 1
+    assert 0 <= compute_probability(bits) <= 1
 
 
 def test_no_evidence_is_an_even_chance():
-    assert probability(0) == 0.5
+    assert compute_probability(0) == 0.5
 
 
 @given(BITS)
 def test_opposite_weights_have_opposite_chances(bits):
-    assert math.isclose(probability(bits) + probability(-bits), 1)
+    assert math.isclose(compute_probability(bits) + compute_probability(-bits), 1)
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_a_threshold_that_is_no_number_is_refused(bad):
 
 
 def test_weights_that_engines_agree_on_compare_equal():
-    assert rounded(11.0000001) == rounded(11.0000004)
-    assert rounded(11.000001) != rounded(11.000002)
+    assert round_weight(11.0000001) == round_weight(11.0000004)
+    assert round_weight(11.000001) != round_weight(11.000002)

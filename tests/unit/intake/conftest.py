@@ -10,7 +10,7 @@ import pytest
 
 from mpi.intake.mapping_reader import FileMapping, load_mapping
 from mpi.intake.reader import FileRows, open_file
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def opened(tmp_path: Path) -> Callable[..., FileRows]:
 
 
 @pytest.fixture
-def read(opened: Callable[..., FileRows]) -> Callable[..., list[SentRow | RejectedRow]]:
+def read(opened: Callable[..., FileRows]) -> Callable[..., list[CanonicalRow | RejectedRow]]:
     return lambda *args, **kwargs: list(opened(*args, **kwargs))
 
 

@@ -9,7 +9,7 @@ from mpi.domain.errors import FileError
 from mpi.intake.csv_file import CsvTable
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RawRow, RejectedRow, SentRow
+from mpi.intake.rows import RawRow, RejectedRow, CanonicalRow
 
 HEADER = "local_id,first_name,last_name\n"
 
@@ -19,15 +19,15 @@ def reasons(rows):
 
 
 def ids(rows):
-    return [row.fields["local_id"] for row in rows if isinstance(row, SentRow)]
+    return [row.fields["local_id"] for row in rows if isinstance(row, CanonicalRow)]
 
 
 def test_rows_carry_their_line_and_byte_and_leave_empty_cells_out(read):
     rows = read(HEADER + "1,Ana,\n2, Bo ,Díaz\n3,Cy,Ek\n")
     assert rows == [
-        SentRow(2, 30, {"local_id": "1", "first_name": "Ana"}),
-        SentRow(3, 37, {"local_id": "2", "first_name": "Bo", "last_name": "Díaz"}),
-        SentRow(4, 50, {"local_id": "3", "first_name": "Cy", "last_name": "Ek"}),
+        CanonicalRow(2, 30, {"local_id": "1", "first_name": "Ana"}),
+        CanonicalRow(3, 37, {"local_id": "2", "first_name": "Bo", "last_name": "Díaz"}),
+        CanonicalRow(4, 50, {"local_id": "3", "first_name": "Cy", "last_name": "Ek"}),
     ]
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.intake.encoding import BOM
-from mpi.intake.mapping_reader import canonical_mapping
+from mpi.intake.mapping_reader import make_canonical_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 
 NAMESPACE = 'xmlns="http://ed-fi.org/5.2.0"'
 D = "uri://ed-fi.org/"
@@ -50,7 +50,7 @@ def test_a_student_becomes_a_canonical_row_with_its_line(folder):
         <PreferredLastSurname>Oak</PreferredLastSurname>"""
     content = interchange("Student", "", student(more=more, name=name))
     assert folder(students=content) == [
-        SentRow(4, content.index("<Student>"), {
+        CanonicalRow(4, content.index("<Student>"), {
             "local_id": "1", "first_name": "Ana", "middle_name": "B", "last_name": "Ek",
             "suffix": "Jr", "preferred_name": "Annie",
             "other_names": [
@@ -205,7 +205,7 @@ def test_files_without_students_and_mappings_are_refused(folder, tmp_path):
     path = Path(tmp_path / "s.xml")
     path.write_text(interchange("Student", student()), encoding="utf-8")
     with pytest.raises(MappingError, match="take no mapping"):
-        open_file(path, canonical_mapping(), None)
+        open_file(path, make_canonical_mapping(), None)
     path.write_bytes(b"")
     with pytest.raises(FileError, match="no XML element"):
         open_file(path, None, None)

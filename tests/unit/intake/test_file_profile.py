@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.intake.file_profile import profile
+from mpi.intake.file_profile import profile_file
 
 SEAL = KeyedHash(b"k" * 32)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -15,14 +15,14 @@ def body(rows):
 
 def test_every_row_is_accepted_or_rejected_with_its_reason(opened):
     rows = [("1", "Ana", "2010-01-02"), ("", "Bo", "2010-01-03"), ("3", "Cy")]
-    found = profile(opened(body(rows)), SEAL, NOW)
+    found = profile_file(opened(body(rows)), SEAL, NOW)
     assert (found.rows, found.accepted, found.rejected) == (3, 1, 2)
     assert found.rejects == (("local_id: missing", 1), ("wrong-field-count", 1))
 
 
 def test_fields_are_counted_and_shown_by_shape_never_by_value(opened):
     rows = [("1", "Ana", "2010-01-02"), ("2", "Åsa-Li", ""), ("22", "Bo", "2010-01-02")]
-    found = profile(opened(body(rows)), SEAL, NOW)
+    found = profile_file(opened(body(rows)), SEAL, NOW)
     assert [(f.name, f.filled, f.distinct, f.shapes) for f in found.fields] == [
         ("local_id", 3, 3, (("9", 2), ("99", 1))),
         ("first_name", 3, 3, (("a", 2), ("a-a", 1))),
@@ -33,14 +33,14 @@ def test_fields_are_counted_and_shown_by_shape_never_by_value(opened):
 
 def test_distinct_values_are_estimated_within_a_tenth(opened):
     rows = [(str(n), f"N{n % 5000}", "") for n in range(10_000)]
-    fields = {f.name: f for f in profile(opened(body(rows)), SEAL, NOW).fields}
+    fields = {f.name: f for f in profile_file(opened(body(rows)), SEAL, NOW).fields}
     assert fields["local_id"].distinct == pytest.approx(10_000, rel=0.1)
     assert fields["first_name"].distinct == pytest.approx(5_000, rel=0.1)
 
 
 def test_repeated_local_ids_and_a_spike_of_birth_dates_stand_out(opened):
     rows = [("1", "A", "2010-01-02"), ("2", "B", "1999-07-15"), ("2", "C", "1999-07-15")]
-    found = profile(opened(body([*rows, ("2", "D", "1999-07-15")])), SEAL, NOW)
+    found = profile_file(opened(body([*rows, ("2", "D", "1999-07-15")])), SEAL, NOW)
     assert found.repeated_local_ids == 2
     assert (found.commonest_birth_date, found.commonest_birth_date_line) == (3, 3)
 
@@ -51,7 +51,7 @@ def test_issues_of_the_mapping_and_of_the_door_are_counted_once_a_row(opened, ma
         'sex = {column = "s", codes = {"1" = "M"}}\n'
     )
     file = opened("id,b,s\n1,02/31/2010,1\n2,nonsense,7\n3,01/02/2090,\n", mapping=mapping)
-    assert profile(file, SEAL, NOW).issues == (
+    assert profile_file(file, SEAL, NOW).issues == (
         ("birth_date", "future-date", 1),
         ("birth_date", "impossible-date", 1),
         ("birth_date", "unreadable-date", 1),
@@ -61,10 +61,10 @@ def test_issues_of_the_mapping_and_of_the_door_are_counted_once_a_row(opened, ma
 
 def test_rows_passed_over_are_told_apart(opened, mapped):
     mapping = mapped('local_id = "id"\nwhere = {s = "a"}\n')
-    found = profile(opened("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)
+    found = profile_file(opened("id,s\n1,a\n2,b\n", mapping=mapping), SEAL, NOW)
     assert (found.rows, found.passed_over) == (1, 1)
 
 
 def test_an_empty_table_has_an_empty_profile(opened):
-    found = profile(opened(body([])), SEAL, NOW)
+    found = profile_file(opened(body([])), SEAL, NOW)
     assert (found.rows, found.fields, found.commonest_birth_date_line) == (0, (), None)

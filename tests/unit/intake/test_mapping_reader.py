@@ -6,22 +6,22 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import MappingError
 from mpi.domain.record import QualityIssue
-from mpi.intake.cell_conversion import DateFormat, iso_date, text
-from mpi.intake.mapping_reader import load_mapping, shipped_mappings
-from mpi.intake.rows import SentRow
+from mpi.intake.cell_conversion import DateFormat, to_iso_date, to_text
+from mpi.intake.mapping_reader import load_mapping, list_shipped_mappings
+from mpi.intake.rows import CanonicalRow
 
 ID = 'local_id = "id"\n'
 
 
 def sent(read, mapped, layout, content):
-    return [row.fields for row in read(content, mapping=mapped(layout)) if isinstance(row, SentRow)]
+    return [row.fields for row in read(content, mapping=mapped(layout)) if isinstance(row, CanonicalRow)]
 
 
 def test_all_shipped_mappings_load():
-    assert shipped_mappings() == [
+    assert list_shipped_mappings() == [
         "edfi_students_flat", "mavis_class", "mavis_cohort", "pp_children_multi", "pp_link_census",
     ]  # fmt: skip
-    assert all(load_mapping(name).fields for name in shipped_mappings())
+    assert all(load_mapping(name).fields for name in list_shipped_mappings())
     assert load_mapping("pp_children_multi").local_id_from_row
 
 
@@ -141,7 +141,7 @@ def test_dates_are_read_by_their_formats_and_never_guessed(read, mapped):
     ],
 )
 def test_date_formats(value, formats, expected):
-    assert iso_date(value, [DateFormat.parse(form) for form in formats]) == expected
+    assert to_iso_date(value, [DateFormat.parse(form) for form in formats]) == expected
 
 
 @given(
@@ -153,18 +153,18 @@ def test_digits_of_which_one_was_lost_are_no_date(day, form, data):
     """As of a date that began with a zero, once a spreadsheet had it."""
     written = day.strftime(form)
     at = data.draw(st.integers(0, len(written) - 1).filter(lambda place: written[place] != "-"))
-    assert iso_date(written[:at] + written[at + 1 :], [DateFormat.parse(form)]) is None
+    assert to_iso_date(written[:at] + written[at + 1 :], [DateFormat.parse(form)]) is None
 
 
 @given(st.dates(), st.sampled_from(["%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y"]))
 def test_every_date_written_in_a_format_is_read_back(day, form):
     written = day.strftime(form.replace("%Y", f"{day.year:04}"))
-    assert iso_date(written, [DateFormat.parse(form)]) == day.isoformat()
+    assert to_iso_date(written, [DateFormat.parse(form)]) == day.isoformat()
 
 
 def test_cells_become_text_without_inventing_digits():
     cells = [" a ", "", None, 7, 7.0, 7.5, float("nan"), True, [], b"x"]
-    assert [text(cell) for cell in cells] == [
+    assert [to_text(cell) for cell in cells] == [
         "a", None, None, "7", "7", "7.5", None, "true", None, None,
     ]  # fmt: skip
 

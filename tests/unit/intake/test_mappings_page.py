@@ -35,9 +35,9 @@ def test_its_mapping_reads_a_file_of_its_columns(read, mapped):
 @pytest.mark.parametrize(
     "words",
     [
-        mapping_reader.shipped_mappings(),
+        mapping_reader.list_shipped_mappings(),
         mapping_reader._VALUE_KEYS,
-        [word for words in mapping_reader._WORDS.values() for word in words],
+        [word for words in mapping_reader._CONSTANT_KEYS.values() for word in words],
         [f"[[{name}]]" for name in LIST_OBJECTS],
         [*csv_file._DETAILS, *ndjson_file._DETAILS, "wrong-field-count"],
         mapping_reader.MAPPED_FORMATS,

@@ -1,7 +1,7 @@
 import pytest
 
 from mpi.domain.errors import FileError, MappingError, RecordError
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.standardize.fields.scalars import local_id_of
 
 
@@ -20,15 +20,15 @@ def test_objects_keep_their_lists_numbers_and_true_values(read):
         '{"local_id": "2", "flags": [{"population": "homeless", "value": "Y"}]}',
     )
     assert rows == [
-        SentRow(1, 0, {"local_id": "1", "multiple_birth": True, "postal_code": 2134}),
-        SentRow(2, 76, {"local_id": "2", "flags": [{"population": "homeless", "value": "Y"}]}),
+        CanonicalRow(1, 0, {"local_id": "1", "multiple_birth": True, "postal_code": 2134}),
+        CanonicalRow(2, 76, {"local_id": "2", "flags": [{"population": "homeless", "value": "Y"}]}),
     ]
 
 
 def test_each_bad_line_costs_only_itself(read):
     rows = read_lines(read, '{"local_id": "1"}', '{"local_id": "2"', "[1]", "7", "", '{"local_id": "3"}')
     assert reasons(rows) == [(2, "malformed-json"), (3, "not-an-object"), (4, "not-an-object")]
-    assert [row.line for row in rows if isinstance(row, SentRow)] == [1, 6]
+    assert [row.line for row in rows if isinstance(row, CanonicalRow)] == [1, 6]
 
 
 def test_invalid_utf8_and_long_lines_cost_only_themselves(read):
@@ -36,7 +36,7 @@ def test_invalid_utf8_and_long_lines_cost_only_themselves(read):
     long = b'{"local_id": "' + b"x" * 2_000_000 + b'"}\n'
     rows = read(good + bad + long + good, name="f.jsonl")
     assert reasons(rows) == [(2, "invalid-utf8"), (3, "field-too-large")]
-    assert [row.line for row in rows if isinstance(row, SentRow)] == [1, 4]
+    assert [row.line for row in rows if isinstance(row, CanonicalRow)] == [1, 4]
 
 
 def test_a_file_in_another_encoding_is_refused_whole(read):

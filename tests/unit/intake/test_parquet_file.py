@@ -8,9 +8,9 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.intake.mapping_reader import canonical_mapping
+from mpi.intake.mapping_reader import make_canonical_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.standardize.record_validation import receive
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_values_become_what_the_door_takes(tmp_path):
         },
     )
     assert list(open_file(path, None, None)) == [
-        SentRow(1, None, {
+        CanonicalRow(1, None, {
             "local_id": 1,
             "birth_date": "2010-01-02",
             "postal_code": 2134,
@@ -45,7 +45,7 @@ def test_values_become_what_the_door_takes(tmp_path):
             "death_date": "2020-05-06",
             "as_of": "2026-01-02T03:00:00Z",
         }),
-        SentRow(2, None, {"local_id": 2, "as_of": "2026-01-02T03:00:00Z"}),
+        CanonicalRow(2, None, {"local_id": 2, "as_of": "2026-01-02T03:00:00Z"}),
     ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_a_whole_number_says_what_its_text_says_whatever_its_column_is(tmp_path,
     numbers = pa.array([int(text), None]).cast(kind)
     columns = {"local_id": ["1", "2"]} | {field: numbers}
     row = next(iter(open_file(written(tmp_path, columns), None, None)))
-    assert isinstance(row, SentRow)
+    assert isinstance(row, CanonicalRow)
     sealed = KeyedHash(bytes(32))
     assert receive(row.fields, sealed, NOW) == receive({"local_id": "1"} | {field: text}, sealed, NOW)
 
@@ -161,4 +161,4 @@ def test_rows_are_numbered_in_the_file_whatever_the_filter_passes_over(tmp_path,
 def test_the_filter_names_a_column_of_the_file(tmp_path):
     path = written(tmp_path, {"local_id": ["1"]})
     with pytest.raises(MappingError, match="'sourc', which the file does not have"):
-        open_file(path, canonical_mapping().with_where("sourc", "a"), None)
+        open_file(path, make_canonical_mapping().with_where("sourc", "a"), None)

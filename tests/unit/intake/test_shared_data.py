@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.intake.file_profile import profile
+from mpi.intake.file_profile import profile_file
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 
 pytestmark = pytest.mark.data
 
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 def rows_of(file, mapping):
     rows = list(open_file(DATA / file, mapping, None))
     return (
-        [row for row in rows if isinstance(row, SentRow)],
+        [row for row in rows if isinstance(row, CanonicalRow)],
         [row for row in rows if isinstance(row, RejectedRow)],
     )
 
@@ -55,7 +55,7 @@ def test_edfi_students_flat_is_read_whole():
 def test_mavis_files_are_read_with_both_date_formats(file, accepted, rejects):
     mapping = load_mapping(f"mavis_{file.partition('_')[0]}")
     path = DATA / "mavis" / f"{file}.csv"
-    found = profile(open_file(path, mapping, None), SEAL, NOW)
+    found = profile_file(open_file(path, mapping, None), SEAL, NOW)
     assert (found.accepted, found.rejects) == (accepted, rejects)
     assert not [issue for issue in found.issues if issue[0] == "birth_date"]
     with path.open(encoding="utf-8", newline="") as source:
@@ -94,7 +94,7 @@ def test_edfi_interchange_files_give_each_student_with_guardians_and_flags():
         "neglected_or_delinquent": 8, "section_504": 3,
     }  # fmt: skip
     assert sum(len(row.fields["guardians"]) for row in sent) == 1_872
-    assert profile(open_file(DATA / "edfi/sample_xml", None, None), SEAL, NOW).rejects == ()
+    assert profile_file(open_file(DATA / "edfi/sample_xml", None, None), SEAL, NOW).rejects == ()
 
 
 def test_the_afcars_example_is_one_child_in_care():

@@ -14,8 +14,8 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import SENT_FIELDS
 from mpi.matching.scoring.batch import feature_table
 from training import column_standardizer
-from training.column_standardizer import features_by_column
-from training.current_records import read_standing
+from training.column_standardizer import standardize_table
+from training.current_records import read_current_records
 from training.raw_table import read_sent
 from training.records import features_of, read_rows, reclustered
 from training.shared_value_removal import without_shared_homes
@@ -99,7 +99,7 @@ def state(tmp_path_factory):
 
 def test_the_records_of_a_state_get_the_features_that_the_index_gives_them(state):
     theirs = feature_table(by_row(state), FEATURE_COLUMNS)
-    ours = features_by_column(read_sent(state), 1)
+    ours = standardize_table(read_sent(state), 1)
     assert len(ours) > 2_900
     assert ordered(ours).equals(ordered(theirs))
 
@@ -110,24 +110,24 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
     path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
     theirs = by_row([path])
     assert 300 < len(theirs) < len(mixed)
-    assert ordered(features_by_column(read_sent([path]), 1)).equals(
+    assert ordered(standardize_table(read_sent([path]), 1)).equals(
         ordered(feature_table(theirs, FEATURE_COLUMNS))
     )
 
 
 def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
     empty = written(tmp_path / "empty.csv", [])
-    assert len(read_standing([empty]).features) == len(read_standing([empty]).names) == 0
+    assert len(read_current_records([empty]).features) == len(read_current_records([empty]).names) == 0
     odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
-    assert read_standing([odd]).features["given_forms"].to_pylist() == [["TY"]]
+    assert read_current_records([odd]).features["given_forms"].to_pylist() == [["TY"]]
 
 
 def test_several_processes_make_what_one_makes(state, monkeypatch):
     sent = read_sent(state).slice(0, 600)
-    alone = features_by_column(sent, 1)
-    monkeypatch.setattr(column_standardizer, "_VALUES_ALONE", 0)
-    monkeypatch.setattr(column_standardizer, "_VALUES_A_TASK", 200)
-    assert ordered(features_by_column(sent, 2)).equals(ordered(alone))
+    alone = standardize_table(sent, 1)
+    monkeypatch.setattr(column_standardizer, "PARALLEL_FROM_ROWS", 0)
+    monkeypatch.setattr(column_standardizer, "VALUES_PER_TASK", 200)
+    assert ordered(standardize_table(sent, 2)).equals(ordered(alone))
 
 
 def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
@@ -145,7 +145,7 @@ def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
         )  # fmt: skip
     path = written(tmp_path / "homes.csv", rows)
     theirs = feature_table(reclustered(by_row([path])), FEATURE_COLUMNS)
-    ours = without_shared_homes(features_by_column(read_sent([path]), 1))
+    ours = without_shared_homes(standardize_table(read_sent([path]), 1))
     assert theirs["shared_homes"].null_count < 300
     assert ordered(ours).equals(ordered(theirs))
 
@@ -158,25 +158,25 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     lists = tmp_path / "lists.parquet"
     pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
     plain = written(tmp_path / "all.csv", rows)
-    assert ordered(read_standing([plain]).features).equals(ordered(read_standing([parquet]).features))
+    assert ordered(read_current_records([plain]).features).equals(ordered(read_current_records([parquet]).features))
     assert read_sent([lists]) is None, "a list column is read row by row"
-    assert ordered(read_standing([lists]).features).equals(ordered(read_standing([plain]).features))
-    assert read_standing([lists]).names.equals(read_standing([plain]).names)
+    assert ordered(read_current_records([lists]).features).equals(ordered(read_current_records([plain]).features))
+    assert read_current_records([lists]).names.equals(read_current_records([plain]).names)
 
 
 def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp_path):
     path = tmp_path / "uneven.csv"
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
-    assert ordered(read_standing([path]).features)["given"].to_pylist() == ["ANA", "JO"]
+    assert ordered(read_current_records([path]).features)["given"].to_pylist() == ["ANA", "JO"]
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,NA,\n", encoding="utf-8")
     read = read_sent([path])
     assert read["last_name"].to_pylist() == ["Null", None]
     assert read["source"].to_pylist() == ["uneven", "uneven"]
-    assert ordered(read_standing([path]).features)["surname"].to_pylist() == ["NULL", None]
+    assert ordered(read_current_records([path]).features)["surname"].to_pylist() == ["NULL", None]
 
 
 def test_a_column_that_is_not_canonical_is_named(tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("local_id,firstname\n1,Ana\n", encoding="utf-8")
     with pytest.raises(FileError, match="'firstname' is not a canonical column"):
-        read_standing([path])
+        read_current_records([path])

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from mpi.domain.errors import InputError, MappingError
 from tests.unit.intake.test_edfi_file import interchange, student
-from training.__main__ import build
-from training.current_records import read_standing
+from training.__main__ import build_app
+from training.current_records import read_current_records
 from training.file_layouts import read_layouts
 from training.fit.errors import TrainingError
 
@@ -57,8 +57,8 @@ def written(path: Path, header: str, *rows) -> Path:
 
 
 def test_a_mapped_file_teaches_what_the_same_records_with_canonical_columns_do(canonical, as_sent, mapping):
-    plain = read_standing([canonical])
-    mapped = read_standing([as_sent], read_layouts([as_sent], [f"sis={mapping}"], []))
+    plain = read_current_records([canonical])
+    mapped = read_current_records([as_sent], read_layouts([as_sent], [f"sis={mapping}"], []))
     assert mapped.features.to_pylist() == plain.features.to_pylist()
     assert mapped.names.to_pylist() == plain.names.to_pylist()
     assert len(plain.features) == len(CHILDREN)
@@ -68,7 +68,7 @@ def test_files_of_several_forms_are_read_together(canonical, mapping, tmp_path):
     interchanged = tmp_path / "state.xml"
     interchanged.write_text(interchange("Student", student("9")), encoding="utf-8")
     paths = [canonical, interchanged]
-    standing = read_standing(paths, read_layouts(paths, [], ["state=edfi"]))
+    standing = read_current_records(paths, read_layouts(paths, [], ["state=edfi"]))
     assert [tuple(row.values())[1:] for row in standing.names.to_pylist()] == [
         ("sis", "1"),
         ("sis", "2"),
@@ -93,15 +93,15 @@ def test_what_cannot_be_meant_is_refused(canonical, mappings, formats, told):
 
 def test_a_mapping_that_does_not_account_for_the_columns_is_refused(canonical, mapping):
     with pytest.raises(MappingError):
-        read_standing([canonical], read_layouts([canonical], [f"sis={mapping}"], []))
+        read_current_records([canonical], read_layouts([canonical], [f"sis={mapping}"], []))
 
 
 @pytest.mark.parametrize("command", [["fit"], ["wrap", "saved.json", "--link", "5", "--review", "0"]])
 def test_the_commands_take_what_ingest_takes(as_sent, mapping, tmp_path, command):
     asked = [*command, "--data", str(as_sent), "--out", str(tmp_path / "model")]
-    refused = CliRunner().invoke(build(asked), asked)
+    refused = CliRunner().invoke(build_app(asked), asked)
     assert "STU_ID" in str(refused.exception), "no canonical column"
     asked += ["--mapping", f"sis={mapping}", "--format", "sis=csv"]
-    read = CliRunner().invoke(build(asked), asked)
+    read = CliRunner().invoke(build_app(asked), asked)
     # Two records teach nothing, and there are no settings to wrap: the file was read.
     assert isinstance(read.exception, TrainingError)

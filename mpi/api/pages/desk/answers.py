@@ -34,10 +34,10 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
             visit.viewer,
             key,
             _verdicts(form),
-            form.optional("reason") or _reason(form),
-            form.optional("note"),
+            form.optional_text("reason") or _reason(form),
+            form.optional_text("note"),
             form.text("etag"),
-            preview=form.checked("preview"),
+            preview=form.is_checked("preview"),
             supersedes=numbers_of(form),
         )
 
@@ -49,16 +49,16 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
     """Take the word on a decision, and go on to the next question; or show what it would do."""
 
     def say() -> AnswerResult:
-        response = form.optional("response")
+        response = form.optional_text("response")
         if response is None:
             raise InputError(f"response: {words().question.nothing_chosen}")
         how = ResponseOptions(
-            form.optional("reason") or "other",
-            form.optional("note"),
+            form.optional_text("reason") or "other",
+            form.optional_text("note"),
             (form.text("etag"),),
-            form.checked("preview"),
+            form.is_checked("preview"),
         )
-        which = form.whole("decision")
+        which = form.raw_text("decision")
         return respond_to_question(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
 
     return _answered(index, visit, key, form, say)
@@ -78,8 +78,8 @@ def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Resp
 def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Ask the owner of one record, and go on to the next question."""
     try:
-        record = label_of(form.whole("record")) if form.whole("record") else None
-        ask_owner(index, visit.viewer, key, record, form.whole("asks"), note=form.optional("note"))
+        record = label_of(form.raw_text("record")) if form.raw_text("record") else None
+        ask_owner(index, visit.viewer, key, record, form.raw_text("asks"), note=form.optional_text("note"))
     except (InputError, ConflictError) as error:
         return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
     return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)

@@ -14,8 +14,8 @@ from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
-from mpi.domain.survivorship import ONE
-from mpi.domain.viewer import Action, permit
+from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES
+from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.golden_record import golden
 from mpi.service.stewardship.corrections import correct_value
@@ -23,7 +23,7 @@ from mpi.service.stewardship.merge import StepOptions
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-ATTRIBUTES = tuple(name for name in ONE if name not in ("birth_place", "multiple_birth"))
+ATTRIBUTES = tuple(name for name in SINGLE_VALUE_ATTRIBUTES if name not in ("birth_place", "multiple_birth"))
 """What can be corrected here: what is one text."""
 REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 
@@ -31,16 +31,16 @@ REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 @router.get("/people/{eid}/correct")
 def ask(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
     """Ask what is true."""
-    permit(visit.viewer, Action.DECIDE)
+    require_permission(visit.viewer, Action.DECIDE)
     return _page(index, visit, eid, Form({"attribute": [attribute]}))
 
 
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Take the correction."""
-    why = StepOptions(form.text("reason"), form.optional("note"), expected=(form.text("etag"),))
+    why = StepOptions(form.text("reason"), form.optional_text("note"), expected=(form.text("etag"),))
     try:
-        effect = correct_value(index, visit.viewer, eid, form.whole("attribute"), form.optional("value"), why)
+        effect = correct_value(index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), why)
     except (InputError, RecordError, StaleError) as error:
         return _page(index, visit, eid, form, error)
     return RedirectResponse(f"/people/{eid}?{said_of(effect, 'corrected')}", HTTPStatus.SEE_OTHER)
@@ -60,12 +60,12 @@ def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | No
         eid=read.enterprise_id,
         etag=read.etag,
         attributes=ATTRIBUTES,
-        attribute=form.whole("attribute"),
-        value=form.whole("value"),
+        attribute=form.raw_text("attribute"),
+        value=form.raw_text("value"),
         stands=stands,
         reasons=REASONS,
-        reason=form.whole("reason"),
-        note=form.whole("note"),
+        reason=form.raw_text("reason"),
+        note=form.raw_text("note"),
         problems=[] if error is None else [(_field_of(error), str(error))],
     )
 

@@ -11,7 +11,7 @@ from mpi.api.pages.rendering.render import page
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain import clock
-from mpi.domain.viewer import Action, permits
+from mpi.domain.viewer import Action, is_allowed
 from mpi.service.review.queue import load_landing
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/")
 def home(index: IndexDep, visit: VisitDep) -> Response:
     """What waits for whoever looks."""
-    if permits(visit.viewer, Action.TASK_READ):
+    if is_allowed(visit.viewer, Action.TASK_READ):
         return page(
             "home.html",
             visit=visit,

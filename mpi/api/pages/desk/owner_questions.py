@@ -41,8 +41,8 @@ def post_answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) ->
         index,
         visit.viewer,
         number,
-        form.whole("answer"),
-        form.optional("note"),
-        alike=form.checked("alike"),
+        form.raw_text("answer"),
+        form.optional_text("note"),
+        alike=form.is_checked("alike"),
     )
     return RedirectResponse("/asked?done=told", HTTPStatus.SEE_OTHER)

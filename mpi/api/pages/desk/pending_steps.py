@@ -47,7 +47,7 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         case "consent":
             effect = give_consent(index, visit.viewer, number)
         case "refuse":
-            effect = refuse_consent(index, visit.viewer, number, form.optional("reason") or "refused")
+            effect = refuse_consent(index, visit.viewer, number, form.optional_text("reason") or "refused")
         case _:
             raise InputError("word: one of approve, consent, refuse")
     done = "awaiting" if effect.awaiting else "said_so"

@@ -28,7 +28,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, permit, permits
+from mpi.domain.viewer import Action, require_permission, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.persons import PersonView, person
@@ -56,7 +56,7 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
         "person.html",
         visit=visit,
         card=card,
-        may_decide=permits(visit.viewer, Action.DECIDE),
+        may_decide=is_allowed(visit.viewer, Action.DECIDE),
         links_to=_links_to,
     )
 
@@ -64,14 +64,14 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
 @router.get("/people/{eid}/unlink")
 def ask_unlink(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     """Ask which records are another child's."""
-    permit(visit.viewer, Action.DECIDE)
+    require_permission(visit.viewer, Action.DECIDE)
     return _unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
 def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Show what unlinking would change; once that is confirmed, do it."""
-    permit(visit.viewer, Action.DECIDE)
+    require_permission(visit.viewer, Action.DECIDE)
     view = person(index, visit.viewer, eid)
     if form.text("etag") != view.etag:
         return _unlink_page(index, visit, view, form, StaleError(words().unlink.changed))
@@ -80,13 +80,13 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
         return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))
     why = StepOptions(
         form.text("reason"),
-        form.optional("note"),
-        _numbers(form.whole("supersedes")),
+        form.optional_text("note"),
+        _numbers(form.raw_text("supersedes")),
         (form.text("etag"),),
-        preview=not form.checked("confirm"),
+        preview=not form.is_checked("confirm"),
     )
     try:
-        rest_is_one = (_REST,) if form.checked("rest") else ()
+        rest_is_one = (_REST,) if form.is_checked("rest") else ()
         effect = split(
             index, visit.viewer, eid, [[_label(key) for key in marked]], why, one_child=rest_is_one
         )
@@ -102,22 +102,22 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
 @router.post("/why")
 def why(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Why two records are taken for one child's, or not. They come in the body: their keys are local IDs."""
-    pair = pair_of(form.whole("pair"))
+    pair = pair_of(form.raw_text("pair"))
     if pair is None:
         raise InputError("pair: not one of this page")
     told = why_of(index, visit.viewer, *pair)
     if told is None:
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
-    eid = form.optional("eid")
+    eid = form.optional_text("eid")
     return page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
 
 
 @router.post("/steps/{step}/undo")
 def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response:
     """Show what undoing would change; once that is confirmed, do it."""
-    confirmed = form.checked("confirm")
+    confirmed = form.is_checked("confirm")
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
-    eid = form.optional("eid")
+    eid = form.optional_text("eid")
     if not confirmed:
         return page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
     back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
@@ -147,11 +147,11 @@ def _unlink_page(
         cards=cards,
         marked=set(form.texts("record")),
         reasons=UNLINK_REASONS,
-        reason=form.whole("reason"),
-        note=form.whole("note"),
-        supersedes=form.whole("supersedes"),
+        reason=form.raw_text("reason"),
+        note=form.raw_text("note"),
+        supersedes=form.raw_text("supersedes"),
         # Marked on a page that was just opened: whoever unlinks one record seldom means to part the others.
-        rest=form.checked("rest") or not form.names(),
+        rest=form.is_checked("rest") or not form.names(),
         chain=chain,
         problems=[] if error is None else [("first-record", str(error))],
         effect=effect,
@@ -178,7 +178,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _is_eid(text: str) -> bool:
     try:
-        eids.parse(text)
+        eids.parse_eid(text)
     except EidError:
         return False
     return True

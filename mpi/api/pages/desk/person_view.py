@@ -8,7 +8,7 @@ from mpi.api.pages.rendering.record_links import record_link
 from mpi.api.pages.rendering.record_values import is_confidential, rows_of, value_text
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permits
+from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.links import Link, list_links
 from mpi.service.explanations.person_history import HistoryStep, describe_history
@@ -85,11 +85,11 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
 
 
 def _built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
-    return describe_history(index, viewer, text) if permits(viewer, Action.RECORD_READ) else ()
+    return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
 def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
-    if not permits(viewer, Action.RECORD_READ):
+    if not is_allowed(viewer, Action.RECORD_READ):
         return ()
     return tuple(
         GoldenRow(
@@ -137,7 +137,7 @@ def named(index: Index, viewer: Viewer) -> list[Source]:
 
 def _undoable(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
     """Steps that were not undone since, which whoever may decide can take back."""
-    if not permits(viewer, Action.DECIDE):
+    if not is_allowed(viewer, Action.DECIDE):
         return frozenset()
     undone = {step.step for step in steps if step.cause.startswith("undo ")}
     return frozenset(step.step for step in steps if step.step is not None and step.step not in undone)

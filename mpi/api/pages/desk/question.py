@@ -27,7 +27,7 @@ from mpi.domain.errors import (
     NotFoundError,
     StaleError,
 )
-from mpi.domain.viewer import Action, permits
+from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
@@ -88,7 +88,7 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 @router.post("/queue/{key}/escalate")
 def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Give it to an approver."""
-    note = form.optional("note")
+    note = form.optional_text("note")
     return _worked(index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note))
 
 
@@ -133,7 +133,7 @@ def render(
     """The page of a question, with what was typed so far and what is wrong with it."""
     shown = question_page(index, visit.viewer, view, chosen_in(form))
     one = view.summary
-    may_work = permits(visit.viewer, Action.TASK_WORK)
+    may_work = is_allowed(visit.viewer, Action.TASK_WORK)
     mine = one.claimed_by == visit.viewer.client
     today = date.fromisoformat(clock.today())
     stale = isinstance(error, StaleError)
@@ -147,17 +147,17 @@ def render(
         mine=mine,
         may_work=may_work,
         may_answer=may_work and mine and one.state != "closed",
-        may_see_person=permits(visit.viewer, Action.PERSON_READ),
+        may_see_person=is_allowed(visit.viewer, Action.PERSON_READ),
         options=OPTIONS,
         reasons=tuple(ANSWER_REASONS),
-        reason=form.whole("reason"),
-        note=form.whole("note"),
+        reason=form.raw_text("reason"),
+        note=form.raw_text("note"),
         effect=effect,
         problems=[] if error is None else [(_field_of(error), str(error))],
         problem_title=_title_of(error),
-        said=form.whole("response"),
+        said=form.raw_text("response"),
         chain=error.chain if isinstance(error, DecisionConflict) else (),
-        supersedes=form.whole("supersedes"),
+        supersedes=form.raw_text("supersedes"),
         asks=tuple(FIELDS_BY_REQUEST),
         undoable=_undoable(view) if may_work else frozenset(),
         changes=changes_since(view, form.texts("seen")) if stale else [],
@@ -169,7 +169,7 @@ def render(
 def chosen_in(form: Form) -> Mapping[str, str]:
     """The verdicts that a form holds, by pair."""
     pairs = form.texts("pair")
-    said = {pair: form.whole(f"verdict-{no}") for no, pair in enumerate(pairs)}
+    said = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
     return {pair: verdict for pair, verdict in said.items() if verdict}
 
 

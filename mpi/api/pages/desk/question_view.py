@@ -10,7 +10,7 @@ from mpi.api.pages.rendering.record_values import rows_of
 from mpi.api.pages.rendering.words import put, words
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, permits
+from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.review.question import BURST, PairView, QuestionView, RecordCard
@@ -142,7 +142,7 @@ def question_page(
 
 def _decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
     """The decisions that the question is about, as far as the viewer may read them."""
-    if not permits(viewer, Action.DECISION_READ):
+    if not is_allowed(viewer, Action.DECISION_READ):
         return ()
     return tuple(get_decision(index, viewer, number) for number in view.decisions)
 

@@ -20,7 +20,7 @@ from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError
-from mpi.domain.viewer import Action, permits
+from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.review.answer import assign, defer, apply_in_bulk
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, questions
@@ -69,7 +69,7 @@ def _page(
 ) -> Response:
     filters = filters_of(asked)
     found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
-    sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
     views = [View(name, query_of(kept)) for name, kept in list_saved_views(index, visit.viewer).items()]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return page(
@@ -90,14 +90,14 @@ def _page(
         most=MAX_COUNTED,
         views=views,
         saved=next((view.name for view in views if view.query == query_of(filters)), None),
-        can_save=permits(visit.viewer, Action.TASK_WORK),
+        can_save=is_allowed(visit.viewer, Action.TASK_WORK),
     )
 
 
 @router.post("/queue/bulk")
 def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Put off, or give to somebody, all that is marked; none is answered so."""
-    asked = dict(parse_qsl(form.whole("query").removeprefix("?")))
+    asked = dict(parse_qsl(form.raw_text("query").removeprefix("?")))
     keys = form.texts("key")
     if not keys:
         return _page(index, visit, asked, [words().queue.nothing_marked])
@@ -118,7 +118,7 @@ def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 
 def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
-    until, to = form.whole("until"), form.whole("to")
+    until, to = form.raw_text("until"), form.raw_text("to")
     match form.text("do"):
         case "defer":
             return apply_in_bulk(keys, lambda key: defer(index, visit.viewer, key, until))
@@ -131,16 +131,16 @@ def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Map
 @router.post("/views")
 def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Keep a view of the queue under a name, or forget one."""
-    gone = form.optional("forget")
+    gone = form.optional_text("forget")
     if gone is not None:
         delete_view(index, visit.viewer, gone)
         return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
     filters = Filters(
-        kind=form.optional("kind"),
-        state=form.optional("state") or "open",
-        source=form.optional("source"),
-        mine=form.checked("mine"),
-        due=form.checked("due"),
+        kind=form.optional_text("kind"),
+        state=form.optional_text("state") or "open",
+        source=form.optional_text("source"),
+        mine=form.is_checked("mine"),
+        due=form.is_checked("due"),
     )
     save_view(index, visit.viewer, form.text("name"), filters)
     return RedirectResponse(f"/queue{query_of(filters)}", HTTPStatus.SEE_OTHER)

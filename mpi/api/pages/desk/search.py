@@ -16,7 +16,7 @@ from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
-from mpi.domain.viewer import Action, permit, permits
+from mpi.domain.viewer import Action, require_permission, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import crosswalk
 from mpi.service.persons.search import Found, search
@@ -34,7 +34,7 @@ FIELDS = (
 @router.get("/find")
 def find_page(index: IndexDep, visit: VisitDep) -> Response:
     """The three ways to find a child."""
-    permit(visit.viewer, Action.PERSON_READ)
+    require_permission(visit.viewer, Action.PERSON_READ)
     return _page(index, visit, {})
 
 
@@ -42,7 +42,7 @@ def find_page(index: IndexDep, visit: VisitDep) -> Response:
 def by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
     """Go to the person of the ID that was typed, or say what is wrong with it."""
     try:
-        return RedirectResponse(f"/people/{eids.parse(eid)}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"/people/{eids.parse_eid(eid)}", HTTPStatus.SEE_OTHER)
     except EidError as error:
         return not_found(index, visit, eid, error)
 
@@ -50,7 +50,7 @@ def by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
 @router.post("/find/key")
 def by_key(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Go to the person of a system's own ID. It comes in the body: a local ID belongs in no address."""
-    asked = {name: form.whole(name) for name in ("source", "local_id")}
+    asked = {name: form.raw_text(name) for name in ("source", "local_id")}
     try:
         eid = _eid_of(index, visit, form)
     except (NotFoundError, RecordError) as error:
@@ -61,7 +61,7 @@ def by_key(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 @router.post("/find")
 def by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Who it might be, best first; nothing of what was typed is kept."""
-    asked = {name: form.whole(name) for name in FIELDS}
+    asked = {name: form.raw_text(name) for name in FIELDS}
     try:
         found = search(index, visit.viewer, _sent(form))
     except RecordError as error:
@@ -90,7 +90,7 @@ def _page(
     results: Sequence[Found] | None = None,
 ) -> Response:
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
-    sources = known_sources(index, visit.viewer) if permits(visit.viewer, Action.RECORD_READ) else []
+    sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
     return page(
         "find.html",
         status,
@@ -105,4 +105,4 @@ def _page(
 
 
 def _sent(form: Form) -> dict[str, object]:
-    return {name: value for name in FIELDS if (value := form.optional(name)) is not None}
+    return {name: value for name in FIELDS if (value := form.optional_text(name)) is not None}

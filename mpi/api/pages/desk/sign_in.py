@@ -37,7 +37,7 @@ from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
-from mpi.domain.roles import PURPOSES_OF
+from mpi.domain.roles import PURPOSES_BY_ROLE
 from mpi.service.access.passwords import SHORTEST
 from mpi.service.access.sign_in import Signed, change_password, csrf_of, sign_in, sign_out, viewer_of
 from mpi.service.core.index import Index
@@ -51,7 +51,7 @@ TRIED_AT_ONCE = 2
 MOST_WAITING = 20
 """For their turn; more are told to come back, so that nobody can fill the memory."""
 
-_PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_OF.values() for purpose in purposes))
+_PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values() for purpose in purposes))
 
 
 def install(app: FastAPI) -> None:
@@ -74,13 +74,13 @@ def sign_in_page(request: Request, index: IndexDep, why: str = "", next: str = "
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Sign in, and go on to the page that was asked for."""
-    asked = _Asked(local_path(form.whole("next")), form.whole("name"))
+    asked = _Asked(local_path(form.raw_text("next")), form.raw_text("name"))
     trying = partial(
         sign_in,
         index,
         asked.name,
-        form.whole("password"),
-        form.optional("purpose"),
+        form.raw_text("password"),
+        form.optional_text("purpose"),
         instead_of=sign_in_token(request),
     )
     try:
@@ -116,9 +116,9 @@ async def post_change_password(
     request: Request, index: IndexDep, signed: SignedDep, form: FormDep
 ) -> Response:
     """Set a password of one's own; every other sign-in ends."""
-    old, new = form.whole("old"), form.whole("new")
+    old, new = form.raw_text("old"), form.raw_text("new")
     changing = partial(change_password, index, sign_in_token(request) or "", old, new)
-    if new != form.whole("again"):
+    if new != form.raw_text("again"):
         return _change_page(request, index, signed, InputError(words().password.not_the_same))
     try:
         token = await _in_turn(request, changing)

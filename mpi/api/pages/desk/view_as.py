@@ -24,6 +24,6 @@ def post_view_as(request: Request, form: FormDep) -> Response:
     role = form.text("role")
     if role not in set(Role):
         raise InputError(f"no such role; it is one of {', '.join(Role)}")
-    answer = RedirectResponse(local_path(form.whole("next")), HTTPStatus.SEE_OTHER)
+    answer = RedirectResponse(local_path(form.raw_text("next")), HTTPStatus.SEE_OTHER)
     keep_acting_as(request, answer, role)
     return answer

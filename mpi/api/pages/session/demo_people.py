@@ -1,6 +1,6 @@
 """The made-up people of open pages, on a test index: one of each role, for whoever sits at this machine."""
 
-from mpi.domain.roles import ACTIONS, PURPOSES_OF, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.access.sign_in import Signed
 from mpi.service.core.index import Index
@@ -23,7 +23,7 @@ def made_up(index: Index, role: str | None) -> Signed:
     sources = None
     if acting is Role.SOURCE_OWNER:
         sources = _first_school(index)
-    viewer = Viewer(name, PURPOSES_OF[acting][0], ACTIONS[acting], sources)
+    viewer = Viewer(name, PURPOSES_BY_ROLE[acting][0], ACTIONS_BY_ROLE[acting], sources)
     return Signed(viewer, name, full_name, acting, index.keyed_hash.token("csrf", "open pages"))
 
 

@@ -87,7 +87,7 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
     """
     if not _is_of_this_site(request):
         raise ForeignFormError("another site sent this form: nothing was done")
-    sent = form.whole(TOKEN_FIELD)
+    sent = form.raw_text(TOKEN_FIELD)
     if not secrets.compare_digest(sent.encode(), csrf.encode()):
         raise ForeignFormError(
             "this page is from before you signed in: nothing was done; open the page again and repeat it"

@@ -11,7 +11,7 @@ from mpi.api.pages.rendering.words import put, words
 from mpi.api.pages.session.session import SignedDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.roles import Role
-from mpi.domain.viewer import Action, Viewer, permits
+from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.access.sign_in import Signed
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
@@ -83,12 +83,12 @@ class Visit:
         return tuple(
             Item(name, href)
             for name, href, actions in _MENU
-            if any(permits(self.viewer, action) for action in actions)
+            if any(is_allowed(self.viewer, action) for action in actions)
         )
 
     def may(self, action: str) -> bool:
         """Whether the policy lets them do it: for what a page leaves out."""
-        return permits(self.viewer, Action(action))
+        return is_allowed(self.viewer, Action(action))
 
 
 def visit_of(request: Request, index: Index, signed: Signed | None) -> Visit:

@@ -82,7 +82,7 @@ def run(  # noqa: PLR0913 - a command's options
                 session.index, session.viewer, source, watched(rows, report), options, report
             )
             again = reader.open_file(file, layout, file_format)
-            look = file_profile.profile(again, session.index.keyed_hash, clock.now())
+            look = file_profile.profile_file(again, session.index.keyed_hash, clock.now())
             if rejects is not None:
                 write_csv(rejects, REJECT_HEADER, reject_rows(found.receipt.rejects))
             show_dry_run(look, found, as_json=as_json)
@@ -105,7 +105,7 @@ def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMa
         column, equals, value = condition.partition("=")
         if not equals or not column:
             raise InputError("--where: give COLUMN=VALUE")
-        layout = (layout or mapping_reader.canonical_mapping()).with_where(column, value)
+        layout = (layout or mapping_reader.make_canonical_mapping()).with_where(column, value)
     return layout
 
 

@@ -124,7 +124,7 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
         index, viewer = session.index, session.viewer
         listed = run_executor.list_runs(index, viewer)
         if resume or give_up:
-            left = [run for run in listed if run.stage in runs.OPEN]
+            left = [run for run in listed if run.stage in runs.OPEN_STAGES]
             if not left:
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
@@ -150,7 +150,7 @@ def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
     """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
     from mpi.storage.repositories.derived import runs
 
-    if run.stage == runs.Stage.DERIVING and run.engine != engine.name:
+    if run.stage == runs.RunStage.DERIVING and run.engine != engine.name:
         raise InputError(
             f"run {run.id} was begun with {run.engine}: add --engine {run.engine}, or --engine {engine.name} "
             "to score its pairs on this machine"

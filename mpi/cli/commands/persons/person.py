@@ -29,7 +29,7 @@ def run(
     from mpi.service.persons import persons
 
     moment = read_moment(as_of)
-    known_at = None if moment is None else clock.iso(moment)
+    known_at = None if moment is None else clock.format_timestamp(moment)
     with opened() as session:
         found = persons.person(session.index, session.viewer, eid, known_at)
     if as_json:

@@ -59,7 +59,7 @@ class Accounts:
                 name=account.name,
                 full_name=account.full_name,
                 role=account.role,
-                sources=_as_text(account.sources),
+                sources=_sources_json(account.sources),
                 password_hash=account.password_hash,
                 password_set_at=account.password_set_at,
                 must_change=account.must_change,
@@ -146,7 +146,7 @@ class Accounts:
     def set_rights(self, number: int, role: str, sources: frozenset[str] | None) -> None:
         """Give an account another role, or other sources."""
         self._connection.execute(
-            update(_account).where(_account.c.id == number).values(role=role, sources=_as_text(sources))
+            update(_account).where(_account.c.id == number).values(role=role, sources=_sources_json(sources))
         )
 
     def end(self, number: int, commit_no: int) -> None:
@@ -156,7 +156,7 @@ class Accounts:
         )
 
 
-def _as_text(sources: frozenset[str] | None) -> str | None:
+def _sources_json(sources: frozenset[str] | None) -> str | None:
     return None if sources is None else orjson.dumps(sorted(sources)).decode()
 
 

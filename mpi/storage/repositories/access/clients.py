@@ -76,11 +76,11 @@ class Clients:
 
 def client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
     """The client of a row that has its ``name``, ``actions`` and ``sources``."""
-    return _granted(row.name, row.actions, row.sources)
+    return _parse_client(row.name, row.actions, row.sources)
 
 
 @lru_cache(1_000)
-def _granted(name: str, actions: str, sources: str | None) -> Client:
+def _parse_client(name: str, actions: str, sources: str | None) -> Client:
     """A client as its row says; what the row says is read anew on each call, only not taken apart again."""
     return Client(
         name,

@@ -15,7 +15,7 @@ from mpi.storage.tables import DisclosedRecordRow, DisclosureRow
 
 _disclosure = DisclosureRow.__table__  # type: ignore[attr-defined]
 _disclosed = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
-_BY_HANDLE = 0
+_HANDLE_RECORD_ID = 0
 """No record's number: stands for the records that a handle stands for."""
 
 
@@ -42,23 +42,23 @@ class Disclosure:
     handle: str | None = None
 
 
-_OWN = ("at", "client", "purpose", "action", "handle")
-_LISTED = (*_OWN, "record_ids", "fields")
-_AT_ONCE = text(
+_SCALAR_COLUMNS = ("at", "client", "purpose", "action", "handle")
+_ARRAY_COLUMNS = (*_SCALAR_COLUMNS, "record_ids", "fields")
+_NUMBER_AND_INSERT = text(
     "WITH taken AS ("
     "INSERT INTO counter (name, next) VALUES ('disclosure', 1 + :count) "
     "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next - :count AS first"
     "), line AS ("
-    f"INSERT INTO disclosure (id, {', '.join(_LISTED)}) "
-    f"SELECT taken.first + one.n - 1, {', '.join(f'one.{name}' for name in _LISTED)} "
-    f"FROM taken, unnest({', '.join(f':{name}' for name in _LISTED)}) "
-    f"WITH ORDINALITY AS one({', '.join(_LISTED)}, n)"
+    f"INSERT INTO disclosure (id, {', '.join(_ARRAY_COLUMNS)}) "
+    f"SELECT taken.first + one.n - 1, {', '.join(f'one.{name}' for name in _ARRAY_COLUMNS)} "
+    f"FROM taken, unnest({', '.join(f':{name}' for name in _ARRAY_COLUMNS)}) "
+    f"WITH ORDINALITY AS one({', '.join(_ARRAY_COLUMNS)}, n)"
     ") INSERT INTO disclosed_record (record_id, disclosure_id) "
     "SELECT about.record, taken.first + about.place "
     "FROM taken, unnest(:named, :places) AS about(record, place)"
 ).bindparams(
     bindparam("count", type_=BigInteger()),
-    *(bindparam(name, type_=ARRAY(Text())) for name in _LISTED),
+    *(bindparam(name, type_=ARRAY(Text())) for name in _ARRAY_COLUMNS),
     *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("named", "places")),
 )
 """The counter as ``Counters.take`` has it."""
@@ -101,20 +101,20 @@ class Disclosures:
             [
                 {"record_id": record, "disclosure_id": number}
                 for number, one in numbered
-                for record in _named(one)
+                for record in _indexed_record_ids(one)
             ],
         )
 
     def add_at_once(self, disclosures: Sequence[Disclosure]) -> None:
         """Number disclosures and write them to the ledger in one statement, which PostgreSQL alone can."""
-        own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _OWN}
+        own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _SCALAR_COLUMNS}
         listed = {
             "record_ids": [orjson.dumps(one.record_ids).decode() for one in disclosures],
             "fields": [orjson.dumps(one.fields).decode() for one in disclosures],
         }
-        named = [(record, place) for place, one in enumerate(disclosures) for record in _named(one)]
+        named = [(record, place) for place, one in enumerate(disclosures) for record in _indexed_record_ids(one)]
         about = {"named": [record for record, _ in named], "places": [place for _, place in named]}
-        self._connection.execute(_AT_ONCE, {"count": len(disclosures), **own, **listed, **about})
+        self._connection.execute(_NUMBER_AND_INSERT, {"count": len(disclosures), **own, **listed, **about})
 
     def all(self) -> list[Disclosure]:
         """Every disclosure, oldest first."""
@@ -137,7 +137,7 @@ class Disclosures:
     def since(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Disclosures from a moment on of any of the records, or of what a handle stands for."""
         found: dict[int, Disclosure] = {}
-        for chunk in iter_chunks([_BY_HANDLE, *record_ids]):
+        for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):
             rows = self._connection.execute(
                 select(_disclosure)
                 .join(_disclosed, _disclosed.c.disclosure_id == _disclosure.c.id)
@@ -147,9 +147,9 @@ class Disclosures:
         return [found[number] for number in sorted(found)]
 
 
-def _named(one: Disclosure) -> list[int]:
+def _indexed_record_ids(one: Disclosure) -> list[int]:
     """The records under which a line is found."""
-    return sorted({*one.record_ids, *([_BY_HANDLE] if one.handle is not None else [])})
+    return sorted({*one.record_ids, *([_HANDLE_RECORD_ID] if one.handle is not None else [])})
 
 
 def _disclosure_of(row: Row[Any]) -> Disclosure:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.repositories.derived.runs import DERIVES, RELEASES
+from mpi.storage.repositories.derived.runs import DERIVING_RUN, RELEASING_RUN
 from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
 
 _config = ConfigRow.__table__  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ class ActiveConfig:
         return f"{self.model_name}/{self.model_version}"
 
 
-_ACTIVE = (
+_ACTIVE_CONFIG = (
     select(
         _config.c.id,
         _config.c.digest,
@@ -51,8 +51,8 @@ _ACTIVE = (
         _config.c.model_version,
         _config.c.model_digest,
         _config.c.standardizer,
-        DERIVES,
-        RELEASES,
+        DERIVING_RUN,
+        RELEASING_RUN,
     )
     .join(_epoch, _epoch.c.config_id == _config.c.id)
     .where(_epoch.c.to_commit.is_(None))
@@ -92,14 +92,14 @@ class Configs:
     def active(self) -> ActiveConfig | None:
         """The configuration of the open epoch; read once a transaction."""
         if self._active is None:
-            row = self._connection.execute(_ACTIVE).first()
+            row = self._connection.execute(_ACTIVE_CONFIG).first()
             self._active = None if row is None else ActiveConfig(*row)
         return self._active
 
     def ask_ahead(self) -> None:
         """Send ahead what ``active`` will ask."""
         if self._active is None:
-            prefetch(self._connection, _ACTIVE)
+            prefetch(self._connection, _ACTIVE_CONFIG)
 
     def in_force_at(self, commit_no: int) -> int | None:
         """The configuration that was in force once a commit was made."""

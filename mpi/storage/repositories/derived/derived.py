@@ -26,13 +26,13 @@ from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow
 
 _feature = FeatureRow.__table__  # type: ignore[attr-defined]
-_own = RecordKeysRow.__table__  # type: ignore[attr-defined]
+_record_keys = RecordKeysRow.__table__  # type: ignore[attr-defined]
 _edge = EdgeRow.__table__  # type: ignore[attr-defined]
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 # SQLite has no statistics, and would rather read every edge by the key than those of one end by its index.
 _ENDS = ((_edge.c.lo, ""), (_edge.c.hi, "INDEXED BY ix_edge_hi"))
-_EDGES_OF = union_all(
+_EDGES_OF_RECORDS = union_all(
     *(
         select(_edge.c.lo, _edge.c.hi, _edge.c.weight)
         .where(
@@ -45,43 +45,43 @@ _EDGES_OF = union_all(
 _FEATURES = select(_feature.c.record_id, _feature.c.payload).where(
     _feature.c.config_id == bindparam("config"), is_in(_feature.c.record_id, "ids")
 )
-_FEATURES_AFTER = (
+_FEATURE_PAGE = (
     select(_feature.c.record_id, _feature.c.payload)
     .where(_feature.c.config_id == bindparam("config"), _feature.c.record_id > bindparam("after"))
     .order_by(_feature.c.record_id)
     .limit(CHUNK_SIZE)
 )
-_DROP_FEATURES = (
+_DELETE_FEATURES = (
     delete(_feature)
     .where(_feature.c.config_id == bindparam("config"), is_in(_feature.c.record_id, "ids"))
     .returning(_feature.c.record_id)
 )
-_DROP_EDGES = tuple(
+_DELETE_EDGES_OF_RECORDS = tuple(
     delete(_edge)
     .where(_edge.c.config_id == bindparam("config"), is_in(end, "ids"))
     .with_hint(hint, dialect_name="sqlite")
     for end, hint in _ENDS
 )
 
-_EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+_EDGES_BY_LOWER_RECORD = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
     _edge.c.config_id == bindparam("config"), is_in(_edge.c.lo, "ids")
 )
-_DROP_EDGE = delete(_edge).where(
+_DELETE_EDGE = delete(_edge).where(
     _edge.c.config_id == bindparam("config"), _edge.c.lo == bindparam("low"), _edge.c.hi == bindparam("high")
 )
-_RECORDS = (_feature.c.record_id, _own.c.record_id, _edge.c.lo)
+_RECORD_COLUMNS = (_feature.c.record_id, _record_keys.c.record_id, _edge.c.lo)
 """The records of each table; an edge is its lower end's."""
 
 MICROBITS = 1_000_000
 """Edges keep weights as whole millionths of a bit."""
 
 # A row handed over by itself costs more than it takes to find it.
-_JOINED_IN_A_FILE = (
+_JOINED_PAYLOADS_SQLITE = (
     "SELECT json_group_array(f.record_id), json_group_array(length(f.payload)), "
     "CAST(group_concat(f.payload, '') AS BLOB) FROM json_each(?) AS wanted "
     "CROSS JOIN feature AS f WHERE f.config_id = ? AND f.record_id = wanted.value"
 )
-_JOINED = text(
+_JOINED_PAYLOADS = text(
     "SELECT array_agg(record_id) AS records, array_agg(length(payload)) AS lengths, "
     "string_agg(payload, ''::bytea) AS joined FROM feature "
     "WHERE config_id = :config AND record_id = ANY (:ids)"
@@ -94,11 +94,11 @@ Edges = dict[tuple[int, int], float]
 """Bits by (lower record number, higher record number)."""
 
 
-def _least(column: ColumnElement[int], after: int) -> Select[Any]:
+def _select_min_after(column: ColumnElement[int], after: int) -> Select[Any]:
     return select(func.min(column)).where(column > after)
 
 
-class Payloads(NamedTuple):
+class FeaturePayloads(NamedTuple):
     """Features of some records as they are stored.
 
     Args:
@@ -112,7 +112,7 @@ class Payloads(NamedTuple):
     joined: bytes
 
 
-class Derived:
+class DerivedRepository:
     """What can be computed again from records and configuration."""
 
     def __init__(self, connection: Connection, keys: BlockingKeys) -> None:
@@ -158,10 +158,10 @@ class Derived:
                 some, in the same transaction.
         """
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_DROP_FEATURES, {"config": config_id, "ids": chunk})
+            rows = self._connection.execute(_DELETE_FEATURES, {"config": config_id, "ids": chunk})
             known = [row.record_id for row in rows]
             self._keys.drop(config_id, [record for record in known if record not in but_keys_of])
-            for statement in _DROP_EDGES if known else ():
+            for statement in _DELETE_EDGES_OF_RECORDS if known else ():
                 self._connection.execute(statement, {"config": config_id, "ids": known})
 
     def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
@@ -186,12 +186,12 @@ class Derived:
         """Remove edges by their ends."""
         rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
         if rows:
-            self._connection.execute(_DROP_EDGE, rows)
+            self._connection.execute(_DELETE_EDGE, rows)
 
     def drop_edges_of(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove edges with either end among the records, whether these have features or not."""
         for chunk in iter_chunks(record_ids):
-            for statement in _DROP_EDGES:
+            for statement in _DELETE_EDGES_OF_RECORDS:
                 self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
     def drop_range(self, config_id: int, first: int, last: int) -> None:
@@ -206,11 +206,11 @@ class Derived:
     def configs(self) -> set[int]:
         """Configurations of which anything is stored."""
         found: set[int] = set()
-        for column in _RECORDS:
+        for column in _RECORD_COLUMNS:
             own = column.table.c.config_id
             # Each number is looked up after the last: to read them all would be to read the table.
             after = -1
-            while (number := self._connection.execute(_least(own, after)).scalar()) is not None:
+            while (number := self._connection.execute(_select_min_after(own, after)).scalar()) is not None:
                 found.add(number)
                 after = number
         return found
@@ -218,7 +218,7 @@ class Derived:
     def span(self, config_id: int) -> tuple[int, int] | None:
         """The least and the greatest record of which a configuration stores anything."""
         ends = []
-        for column in _RECORDS:
+        for column in _RECORD_COLUMNS:
             for end in (func.min(column), func.max(column)):
                 found = self._connection.execute(
                     select(end).where(column.table.c.config_id == config_id)
@@ -229,7 +229,7 @@ class Derived:
     def record_ids(self, config_id: int) -> set[int]:
         """Every record of which a configuration stores anything."""
         found: set[int] = set()
-        for column in _RECORDS:
+        for column in _RECORD_COLUMNS:
             rows = self._connection.execute(
                 select(column).where(column.table.c.config_id == config_id).distinct()
             )
@@ -245,7 +245,7 @@ class Derived:
         """Edges whose lower end is among the records, in millionths of a bit."""
         found: dict[tuple[int, int], int] = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
+            rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
             found.update({(row[0], row[1]): row[2] for row in rows})
         return found
 
@@ -261,30 +261,30 @@ class Derived:
         """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
         after, page = -1, CHUNK_SIZE
         while page == CHUNK_SIZE:
-            rows = self._connection.execute(_FEATURES_AFTER, {"config": config_id, "after": after}).all()
+            rows = self._connection.execute(_FEATURE_PAGE, {"config": config_id, "after": after}).all()
             page = len(rows)
             for record, payload in rows:
                 after = record
                 yield record, payload
 
-    def features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[Payloads]:
+    def features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[FeaturePayloads]:
         """Feature payloads of the records that have them, a part at a time; soonest of ascending ones."""
         for chunk in iter_chunks(record_ids):
             if self._connection.dialect.name == "postgresql":
                 asked = {"config": config_id, "ids": list(chunk)}
-                records, lengths, joined = self._connection.execute(_JOINED, asked).one()
-                yield Payloads(records or [], lengths or [], bytes(joined or b""))
+                records, lengths, joined = self._connection.execute(_JOINED_PAYLOADS, asked).one()
+                yield FeaturePayloads(records or [], lengths or [], bytes(joined or b""))
                 continue
             driver: Any = self._connection.connection.driver_connection
-            row = driver.execute(_JOINED_IN_A_FILE, (orjson.dumps(chunk).decode(), config_id)).fetchone()
-            yield Payloads(orjson.loads(row[0]), orjson.loads(row[1]), row[2] or b"")
+            row = driver.execute(_JOINED_PAYLOADS_SQLITE, (orjson.dumps(chunk).decode(), config_id)).fetchone()
+            yield FeaturePayloads(orjson.loads(row[0]), orjson.loads(row[1]), row[2] or b"")
 
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
         """Edges with either end among the records, from ``floor`` bits up."""
         found: Edges = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
-                _EDGES_OF, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+                _EDGES_OF_RECORDS, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
             )
             found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
@@ -293,7 +293,7 @@ class Derived:
         """Send ahead what ``edges_of`` will ask."""
         for chunk in iter_chunks(record_ids):
             given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
-            prefetch(self._connection, _EDGES_OF, given)
+            prefetch(self._connection, _EDGES_OF_RECORDS, given)
 
     def all_edges(self, config_id: int) -> Edges:
         """Every edge."""

@@ -55,7 +55,7 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ProposalItem:
     """One change of a proposal.
 
     Args:
@@ -114,7 +114,7 @@ class Proposals:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, proposal: Proposal, items: Iterable[Item]) -> None:
+    def add(self, proposal: Proposal, items: Iterable[ProposalItem]) -> None:
         """Add a proposal with its items."""
         self._connection.execute(
             insert(_proposal).values(
@@ -153,12 +153,12 @@ class Proposals:
         rows = self._connection.execute(select(_proposal).order_by(_proposal.c.id.desc()))
         return [Proposal(*row) for row in rows]
 
-    def items(self, number: int) -> list[Item]:
+    def items(self, number: int) -> list[ProposalItem]:
         """The items of a proposal."""
         rows = self._connection.execute(
             select(_item).where(_item.c.proposal_id == number).order_by(_item.c.no)
         )
-        return [Item(row.no, row.fingerprint, row.kind, row.status, orjson.loads(row.detail)) for row in rows]
+        return [ProposalItem(row.no, row.fingerprint, row.kind, row.status, orjson.loads(row.detail)) for row in rows]
 
     def set_status(
         self, number: int, status: ProposalStatus, *, applied: int | None = None, ended: int | None = None

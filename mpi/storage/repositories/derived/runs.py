@@ -16,7 +16,7 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _change = RunChangeRow.__table__  # type: ignore[attr-defined]
 
 
-class Stage(StrEnum):
+class RunStage(StrEnum):
     """How far a run has come."""
 
     DERIVING = "deriving"
@@ -29,7 +29,7 @@ class Stage(StrEnum):
     ABANDONED = "abandoned"
 
 
-OPEN = (Stage.DERIVING, Stage.RELEASING, Stage.CLEARING)
+OPEN_STAGES = (RunStage.DERIVING, RunStage.RELEASING, RunStage.CLEARING)
 """Stages of a run that is under way, or was when it was interrupted."""
 
 
@@ -42,7 +42,7 @@ class RunKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReclusterRun:
     """One carrying out of a re-cluster.
 
     Args:
@@ -85,50 +85,50 @@ class Run:
 
 
 # Composed once, as every writer asks whether a run derives.
-_NOTE = text(
+_ADD_CHANGED_RECORD = text(
     "INSERT INTO recluster_change (run_id, record_id) VALUES (:run, :record) "
     "ON CONFLICT (run_id, record_id) DO NOTHING"
 )
-DERIVES, RELEASES = (
+DERIVING_RUN, RELEASING_RUN = (
     select(func.max(_run.c.id)).where(_run.c.stage == stage.value).scalar_subquery().label(stage.value)
-    for stage in (Stage.DERIVING, Stage.RELEASING)
+    for stage in (RunStage.DERIVING, RunStage.RELEASING)
 )
 """The run that derives now, or releases, for a statement that reads something else anyway."""
 
 
-def _of(row: Any) -> Run:  # noqa: ANN401 - a row of the table
+def _run_from_row(row: Any) -> ReclusterRun:  # noqa: ANN401 - a row of the table
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return Run(**values | {"detail": orjson.loads(row.detail)})
+    return ReclusterRun(**values | {"detail": orjson.loads(row.detail)})
 
 
-class Runs:
+class ReclusterRuns:
     """What is being carried out."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, run: Run) -> None:
+    def add(self, run: ReclusterRun) -> None:
         """Begin a run."""
         values = {name: getattr(run, name) for name in run.__slots__}
         self._connection.execute(
             insert(_run).values(**values | {"detail": orjson.dumps(run.detail).decode()})
         )
 
-    def get(self, number: int) -> Run | None:
+    def get(self, number: int) -> ReclusterRun | None:
         """A run by its number."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_run).where(_run.c.id == number)).first()
-        return None if row is None else _of(row)
+        return None if row is None else _run_from_row(row)
 
-    def open(self) -> Run | None:
+    def open(self) -> ReclusterRun | None:
         """The run that is under way, or was when it was interrupted; there is one at most."""
-        row = self._connection.execute(select(_run).where(_run.c.stage.in_(OPEN))).first()
-        return None if row is None else _of(row)
+        row = self._connection.execute(select(_run).where(_run.c.stage.in_(OPEN_STAGES))).first()
+        return None if row is None else _run_from_row(row)
 
-    def all(self) -> list[Run]:
+    def all(self) -> list[ReclusterRun]:
         """Every run, newest first."""
-        return [_of(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))]
+        return [_run_from_row(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))]
 
     def note(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
         """Note how far a run has come."""
@@ -154,7 +154,7 @@ class Runs:
         """Note records that change beside a run."""
         rows = [{"run": number, "record": record} for record in sorted(record_ids)]
         if rows:
-            self._connection.execute(_NOTE, rows)
+            self._connection.execute(_ADD_CHANGED_RECORD, rows)
 
     def changed(self, number: int, limit: int) -> list[int]:
         """Records that changed beside a run, and that it has not looked at since."""

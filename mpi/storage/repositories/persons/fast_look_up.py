@@ -32,10 +32,10 @@ _record = RecordRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 
-_WHOSE = (_client.c.name, _client.c.actions, _client.c.sources)
-_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
+_CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources)
+_IS_CLIENTS_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
 _BY_LOCAL_ID = (
-    select(*_WHOSE, _record.c.id, _person.c.eid)
+    select(*_CLIENT_COLUMNS, _record.c.id, _person.c.eid)
     .select_from(_client)
     .join(_source, _source.c.code == bindparam("source"))
     .join(_record, and_(_record.c.source_id == _source.c.id, _record.c.local_id == bindparam("local_id")))
@@ -44,11 +44,11 @@ _BY_LOCAL_ID = (
         and_(_member.c.scope == SCOPE, _member.c.record_id == _record.c.id, _member.c.to_commit.is_(None)),
     )
     .join(_person, _person.c.id == _member.c.person_id)
-    .where(_KEY, _record.c.state != RecordState.SEALED.value)
+    .where(_IS_CLIENTS_KEY, _record.c.state != RecordState.SEALED.value)
 )
 _BY_EID = (
     select(
-        *_WHOSE,
+        *_CLIENT_COLUMNS,
         _commit.c.at.label("since"),
         _record.c.id.label("record_id"),
         _record.c.state,
@@ -70,12 +70,12 @@ _BY_EID = (
         and_(_version.c.id == _record.c.version_id, _record.c.state == RecordState.ACTIVE.value),
     )
     .outerjoin(_flag, _flag.c.version_id == _version.c.id)
-    .where(_KEY, _person.c.status == PersonStatus.ACTIVE.value)
+    .where(_IS_CLIENTS_KEY, _person.c.status == PersonStatus.ACTIVE.value)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LookUpResult:
     """A record's person, and who asks.
 
     Args:
@@ -89,17 +89,17 @@ class Found:
     eid: str
 
 
-class Glances:
+class FastLookUps:
     """What one statement answers, and whom."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def by_local_id(self, key_hash: str, source: str, local_id: str) -> Found | None:
+    def by_local_id(self, key_hash: str, source: str, local_id: str) -> LookUpResult | None:
         """A record's person now; None where the key opens nothing, or there is no such record or person."""
         asked = {"key_hash": key_hash, "source": source, "local_id": local_id}
         row = self._connection.execute(_BY_LOCAL_ID, asked).first()
-        return None if row is None else Found(client_of(row), row.id, row.eid)
+        return None if row is None else LookUpResult(client_of(row), row.id, row.eid)
 
     def by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:
         """An active person's records, a row for each and each of its flags; None where it holds none.

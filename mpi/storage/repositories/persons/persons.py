@@ -54,7 +54,7 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class RecordHolder:
     """Whom a record belongs to now.
 
     Args:
@@ -83,61 +83,61 @@ class IdentityEvent:
 _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
-FEW = 1_000
+MAX_CACHED_RECORDS = 1_000
 """Up to so many records, what was read of them is kept to the end of the transaction."""
 
 SCOPE = "all"
 """The one scope of enterprise IDs today; first in the memberships' key, so a query by record names it."""
 
-_COLUMNS = (
+_MEMBERSHIP_COLUMNS = (
     _member.c.record_id,
     _member.c.person_id,
     _member.c.from_commit,
     _member.c.to_commit,
     _member.c.cause,
 )
-_MEMBERSHIP = select(*_COLUMNS).where(_member.c.scope == SCOPE)
+_MEMBERSHIP = select(*_MEMBERSHIP_COLUMNS).where(_member.c.scope == SCOPE)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _PERSONS = _PERSON.where(is_in(_person.c.id, "ids"))
 _BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
-_IS_NOW = _member.c.to_commit.is_(None)
-_WAS_AT = and_(
+_IS_CURRENT = _member.c.to_commit.is_(None)
+_IS_IN_FORCE_AT = and_(
     _member.c.from_commit <= bindparam("at"),
     or_(_member.c.to_commit.is_(None), _member.c.to_commit > bindparam("at")),
 )
-_EVERYBODY_NOW = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_NOW)
-_OF_RECORDS = is_in(_member.c.record_id, "ids")
-_EVER_OF_RECORDS = _MEMBERSHIP.where(_OF_RECORDS)
-_NOW_OF_RECORDS, _AT_OF_RECORDS = _EVER_OF_RECORDS.where(_IS_NOW), _EVER_OF_RECORDS.where(_WAS_AT)
+_ALL_CURRENT = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_CURRENT)
+_IS_OF_RECORDS = is_in(_member.c.record_id, "ids")
+_MEMBERSHIPS_OF_RECORDS = _MEMBERSHIP.where(_IS_OF_RECORDS)
+_CURRENT_OF_RECORDS, _AT_OF_RECORDS = _MEMBERSHIPS_OF_RECORDS.where(_IS_CURRENT), _MEMBERSHIPS_OF_RECORDS.where(_IS_IN_FORCE_AT)
 # A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
-_EVER_OF_PERSONS = select(*_COLUMNS).where(is_in(_member.c.person_id, "ids"))
-_NOW_OF_PERSONS, _AT_OF_PERSONS = _EVER_OF_PERSONS.where(_IS_NOW), _EVER_OF_PERSONS.where(_WAS_AT)
+_MEMBERSHIPS_OF_PERSONS = select(*_MEMBERSHIP_COLUMNS).where(is_in(_member.c.person_id, "ids"))
+_CURRENT_OF_PERSONS, _AT_OF_PERSONS = _MEMBERSHIPS_OF_PERSONS.where(_IS_CURRENT), _MEMBERSHIPS_OF_PERSONS.where(_IS_IN_FORCE_AT)
 _HISTORY = (
     select(
-        *_COLUMNS,
+        *_MEMBERSHIP_COLUMNS,
         *(column.label(f"person_{column.name}") for column in _PERSON.selected_columns),
     )
     .join(_person, _person.c.id == _member.c.person_id)
     .where(
         _member.c.person_id.in_(
-            select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).correlate(None)
+            select(_member.c.person_id).where(_member.c.scope == SCOPE, _IS_OF_RECORDS).correlate(None)
         )
     )
 )
 """Every membership that there ever was of everybody who ever held one of the records."""
-_EVERYONE_OF = select(_member.c.person_id).where(_member.c.scope == SCOPE, _OF_RECORDS).distinct()
-_mine, _theirs = _member.alias("mine"), _member.alias("theirs")
+_PERSONS_OF_RECORDS = select(_member.c.person_id).where(_member.c.scope == SCOPE, _IS_OF_RECORDS).distinct()
+_record_membership, _person_membership = _member.alias("mine"), _member.alias("theirs")
 _HOLDER = (
-    select(_person.c.id, _person.c.eid, _theirs.c.record_id, _source.c.code, _record.c.state)
-    .select_from(_mine)
-    .join(_person, _person.c.id == _mine.c.person_id)
-    .join(_theirs, and_(_theirs.c.person_id == _mine.c.person_id, _theirs.c.to_commit.is_(None)))
-    .join(_record, _record.c.id == _theirs.c.record_id)
+    select(_person.c.id, _person.c.eid, _person_membership.c.record_id, _source.c.code, _record.c.state)
+    .select_from(_record_membership)
+    .join(_person, _person.c.id == _record_membership.c.person_id)
+    .join(_person_membership, and_(_person_membership.c.person_id == _record_membership.c.person_id, _person_membership.c.to_commit.is_(None)))
+    .join(_record, _record.c.id == _person_membership.c.record_id)
     .join(_source, _source.c.id == _record.c.source_id)
-    .where(_mine.c.scope == SCOPE, _mine.c.record_id == bindparam("record"), _mine.c.to_commit.is_(None))
+    .where(_record_membership.c.scope == SCOPE, _record_membership.c.record_id == bindparam("record"), _record_membership.c.to_commit.is_(None))
 )
-_LEAVE = (
+_END_MEMBERSHIP = (
     update(_member)
     .where(
         _member.c.scope == SCOPE, _member.c.record_id == bindparam("record"), _member.c.to_commit.is_(None)
@@ -146,7 +146,7 @@ _LEAVE = (
 )
 
 
-def _held(person: Person, memberships: Iterable[Membership]) -> set[int]:
+def _held_records(person: Person, memberships: Iterable[Membership]) -> set[int]:
     """What the person holds, or held at the moment it was retired."""
     ended = person.retired_commit if person.status == PersonStatus.RETIRED else None
     return {m.record_id for m in memberships if m.to_commit == ended}
@@ -180,7 +180,7 @@ class Persons:
             return
         mine: dict[int, list[Membership]] = {record: [] for record in missing}
         lives: dict[int, list[Membership]] = {}
-        width = len(_COLUMNS)
+        width = len(_MEMBERSHIP_COLUMNS)
         for row in self._connection.execute(_HISTORY, {"ids": missing}):
             membership = Membership(*row[:width])
             lives.setdefault(membership.person_id, []).append(membership)
@@ -191,7 +191,7 @@ class Persons:
         self._histories |= mine
 
     def _unknown(self, record_ids: Collection[int]) -> list[int]:
-        return [] if len(record_ids) > FEW else [r for r in record_ids if r not in self._histories]
+        return [] if len(record_ids) > MAX_CACHED_RECORDS else [r for r in record_ids if r not in self._histories]
 
     def _forget(self) -> None:
         for known in (self._histories, self._lives, self._people):
@@ -223,23 +223,23 @@ class Persons:
 
     def current(self, record_ids: Collection[int]) -> dict[int, int]:
         """The person of each record that has one now."""
-        if len(record_ids) > FEW:
-            return {m.record_id: m.person_id for m in self._memberships(_NOW_OF_RECORDS, record_ids)}
+        if len(record_ids) > MAX_CACHED_RECORDS:
+            return {m.record_id: m.person_id for m in self._memberships(_CURRENT_OF_RECORDS, record_ids)}
         return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
 
-    def ask_holder(self, record_id: int) -> Callable[[], Holder | None]:
+    def ask_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
         """Ask whom a record belongs to now, with all that they hold: what an upsert is answered from.
 
         What is returned reads the answer, once: on PostgreSQL what is done meanwhile need not wait for it.
         """
         asked = self._connection.execute(_HOLDER, {"record": record_id})
 
-        def read() -> Holder | None:
+        def read() -> RecordHolder | None:
             rows = asked.all()
             if not rows:
                 return None
             sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
-            return Holder(rows[0].id, rows[0].eid, sources)
+            return RecordHolder(rows[0].id, rows[0].eid, sources)
 
         return read
 
@@ -249,7 +249,7 @@ class Persons:
         if all(person in self._lives for person in held):
             now = [m for person in held for m in self._lives[person] if m.to_commit is None]
         else:
-            now = self._memberships(_NOW_OF_PERSONS, person_ids)
+            now = self._memberships(_CURRENT_OF_PERSONS, person_ids)
         for membership in now:
             held[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in held.items()}
@@ -273,17 +273,17 @@ class Persons:
 
     def everyone_of(self, record_ids: Collection[int]) -> set[int]:
         """Every person that ever held one of the records."""
-        if len(record_ids) <= FEW:
+        if len(record_ids) <= MAX_CACHED_RECORDS:
             return {m.person_id for m in self._history(record_ids)}
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
-            found.update(row[0] for row in self._connection.execute(_EVERYONE_OF, {"ids": chunk}))
+            found.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
         return found
 
     def histories(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Every membership there ever was of each record."""
         found: dict[int, list[Membership]] = {record: [] for record in record_ids}
-        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             found[membership.record_id].append(membership)
         return found
 
@@ -291,7 +291,7 @@ class Persons:
         """Every membership of a few records, read once a transaction: a resolve asks four times."""
         missing = [record for record in record_ids if record not in self._histories]
         self._histories.update({record: [] for record in missing})
-        for membership in self._memberships(_EVER_OF_RECORDS, missing):
+        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, missing):
             self._histories[membership.record_id].append(membership)
         return [m for record in record_ids for m in self._histories[record]]
 
@@ -305,9 +305,9 @@ class Persons:
         mine: dict[int, list[Membership]] = {number: [] for number in by_id}
         known = [number for number in by_id if number in self._lives]
         mine.update({number: self._lives[number] for number in known})
-        for membership in self._memberships(_EVER_OF_PERSONS, [n for n in by_id if n not in self._lives]):
+        for membership in self._memberships(_MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._lives]):
             mine[membership.person_id].append(membership)
-        held = {n: _held(person, mine[n]) for n, person in by_id.items()}
+        held = {n: _held_records(person, mine[n]) for n, person in by_id.items()}
         claiming = {
             n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
         }
@@ -320,7 +320,7 @@ class Persons:
     ) -> Iterator[tuple[int, int]]:
         """(person, record) of each record whose latest membership, before it was retired, was in it."""
         history: dict[int, list[Membership]] = {}
-        for membership in self._memberships(_EVER_OF_RECORDS, record_ids):
+        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             history.setdefault(membership.record_id, []).append(membership)
         for record, memberships in history.items():
             for number in {m.person_id for m in memberships} & persons.keys():
@@ -340,7 +340,7 @@ class Persons:
 
     def all_current(self) -> dict[int, int]:
         """The person of every record that has one now."""
-        return {row[0]: row[1] for row in fetch_all(self._connection, _EVERYBODY_NOW)}
+        return {row[0]: row[1] for row in fetch_all(self._connection, _ALL_CURRENT)}
 
     def all_memberships(self) -> list[Membership]:
         """Every membership there ever was, by record and time."""
@@ -370,7 +370,7 @@ class Persons:
         self._forget()
         leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
-            self._connection.execute(_LEAVE, leaving)
+            self._connection.execute(_END_MEMBERSHIP, leaving)
         joining = [
             {"scope": SCOPE, "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
             for r, _, after in changes
@@ -455,7 +455,7 @@ class Persons:
                 _event.c.after,
                 _event.c.cause,
             )
-            .where(_may_show(sources))
+            .where(_is_visible_event(sources))
             .order_by(_event.c.commit_no, _event.c.seq)
         )
         later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
@@ -466,7 +466,7 @@ class Persons:
         return found
 
 
-def _may_show(sources: Collection[int] | None) -> ColumnElement[bool]:
+def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:
     """Whether an event is of a record that is not sealed, of one of the sources.
 
     Asked of each event in its place: in the order of the feed, and no further than a page.

@@ -17,10 +17,10 @@ _answer = BlindAnswerRow.__table__  # type: ignore[attr-defined]
 _edge = EdgeRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
 
-_EDGES_FROM = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
+_EDGES_BY_LOWER_RECORD = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
     _edge.c.config_id == bindparam("config"), is_in(_edge.c.lo, "ids")
 )
-_ANSWERED = exists().where(_answer.c.blind_pair_id == _pair.c.id)
+_HAS_ANSWER = exists().where(_answer.c.blind_pair_id == _pair.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _pair_of(row: Row[*tuple[Any, ...]]) -> BlindPair:
     return BlindPair(**values, bits=weight / MICROBITS)
 
 
-class Blind:
+class BlindPairs:
     """Blind pairs and answers."""
 
     def __init__(self, connection: Connection) -> None:
@@ -92,7 +92,7 @@ class Blind:
         """Edges whose lower record is one of these: each edge is one record's."""
         found: Edges = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_EDGES_FROM, {"config": config_id, "ids": chunk})
+            rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
             found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
 
@@ -122,7 +122,7 @@ class Blind:
         """Pairs that nobody has answered, of which the actor did not give the first answer."""
         return self._pairs(
             select(_pair)
-            .where(~_ANSWERED, _pair.c.first_by.is_(None) | (_pair.c.first_by != actor))
+            .where(~_HAS_ANSWER, _pair.c.first_by.is_(None) | (_pair.c.first_by != actor))
             .order_by(_pair.c.id)
         )
 
@@ -146,7 +146,7 @@ class Blind:
 
     def labelled(self) -> list[tuple[BlindPair, BlindAnswer]]:
         """Every pair with its answer, oldest first."""
-        pairs = self._pairs(select(_pair).where(_ANSWERED).order_by(_pair.c.id))
+        pairs = self._pairs(select(_pair).where(_HAS_ANSWER).order_by(_pair.c.id))
         said = self.answers([pair.id for pair in pairs])
         return [(pair, said[pair.id]) for pair in pairs]
 
@@ -162,7 +162,7 @@ class Blind:
 
     def seconds_waiting(self) -> int:
         """Second reviews that nobody has answered."""
-        counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_ANSWERED)
+        counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_HAS_ANSWER)
         return int(self._connection.execute(counted).scalar_one())
 
     def _pairs(self, statement: Select[Any]) -> list[BlindPair]:

@@ -43,11 +43,11 @@ _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
 _source = SourceRow.__table__  # type: ignore[attr-defined]
 _member = MembershipRow.__table__  # type: ignore[attr-defined]
-_A_DAY = 86_400.0
+_SECONDS_PER_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingCount:
     """Questions that wait, of one kind and one age.
 
     Args:
@@ -62,7 +62,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class StewardAnswers:
     """What one person answered.
 
     Args:
@@ -78,13 +78,13 @@ class Answers:
     seconds: float
 
 
-class Figures:
+class DeskFigures:
     """What is counted."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def waiting(self, today: str, since: Sequence[int]) -> list[Waiting]:
+    def waiting(self, today: str, since: Sequence[int]) -> list[WaitingCount]:
         """Questions asked on a day, by kind and age.
 
         Args:
@@ -101,7 +101,7 @@ class Figures:
         passed = [case((questions.c.opened > commit, 1), else_=0) for commit in since]
         age = sum(passed[1:], start=passed[0]) if passed else literal(0)
         counted = select(questions.c.kind, age.label("age"), func.count()).group_by(questions.c.kind, "age")
-        return [Waiting(*row) for row in self._connection.execute(counted)]
+        return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
     def oldest(self, today: str) -> str | None:
         """When the oldest question that is asked on a day was opened."""
@@ -160,7 +160,7 @@ class Figures:
         )
         return {row[0]: row[1] for row in rows}
 
-    def answers(self, since: str, action: str, away: float) -> list[Answers]:
+    def answers(self, since: str, action: str, away: float) -> list[StewardAnswers]:
         """What each person answered from a moment on, by name; who answered nothing is left out.
 
         Args:
@@ -188,7 +188,7 @@ class Figures:
             .having(answers > 0)
             .order_by(acts.c.actor)
         )
-        return [Answers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
+        return [StewardAnswers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
 
     def answered_by_day(self, since: str, action: str) -> dict[str, int]:
         """How many answers were given from a moment on, by day."""
@@ -201,7 +201,7 @@ class Figures:
     def _seconds(self, moment: ColumnElement[str]) -> ColumnElement[float]:
         if self._connection.dialect.name == "postgresql":
             return cast(extract("epoch", cast(moment, TIMESTAMP(timezone=True))), Double)
-        return func.julianday(moment) * _A_DAY
+        return func.julianday(moment) * _SECONDS_PER_DAY
 
     def first_commit(self) -> str | None:
         """When the index's first commit was."""

@@ -10,7 +10,7 @@ from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import OwnerQuestionRow
 
-_asked = OwnerQuestionRow.__table__  # type: ignore[attr-defined]
+_owner_question = OwnerQuestionRow.__table__  # type: ignore[attr-defined]
 
 OPEN, ANSWERED, WITHDRAWN = "open", "answered", "withdrawn"
 
@@ -58,23 +58,23 @@ class OwnerQuestions:
 
     def add(self, asked: StoredOwnerQuestion) -> None:
         """Add one."""
-        self._connection.execute(insert(_asked).values(**asdict(asked)))
+        self._connection.execute(insert(_owner_question).values(**asdict(asked)))
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
         """One by its number."""
         if abs(number) > MAX_BIGINT:
             return None
-        row = self._connection.execute(select(_asked).where(_asked.c.id == number)).first()
-        return None if row is None else _read(row)
+        row = self._connection.execute(select(_owner_question).where(_owner_question.c.id == number)).first()
+        return None if row is None else _question_from_row(row)
 
     def of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
         """Those about questions of stewards, oldest first."""
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
-                select(_asked).where(is_in(_asked.c.question, chunk)).order_by(_asked.c.id)
+                select(_owner_question).where(is_in(_owner_question.c.question, chunk)).order_by(_owner_question.c.id)
             )
-            found += map(_read, rows)
+            found += map(_question_from_row, rows)
         return found
 
     def of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
@@ -82,9 +82,9 @@ class OwnerQuestions:
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(source_ids):
             rows = self._connection.execute(
-                select(_asked).where(is_in(_asked.c.source_id, chunk), _asked.c.state.in_(states))
+                select(_owner_question).where(is_in(_owner_question.c.source_id, chunk), _owner_question.c.state.in_(states))
             )
-            found += map(_read, rows)
+            found += map(_question_from_row, rows)
         return sorted(found, key=lambda one: (one.due_on, one.id))
 
     def answer(self, number: int, answer: str, by: str, at: str, note: str | None) -> None:
@@ -98,17 +98,17 @@ class OwnerQuestions:
     def withdraw_of(self, questions: Collection[str]) -> None:
         """Note that no answer is wanted any more to what was asked about questions of stewards."""
         for chunk in iter_chunks(questions):
-            unanswered = (is_in(_asked.c.question, chunk), _asked.c.state == OPEN)
-            self._connection.execute(update(_asked).where(*unanswered).values(state=WITHDRAWN))
+            unanswered = (is_in(_owner_question.c.question, chunk), _owner_question.c.state == OPEN)
+            self._connection.execute(update(_owner_question).where(*unanswered).values(state=WITHDRAWN))
 
     def erase_notes(self, record_id: int) -> None:
         """Destroy the free text of answers about a record."""
-        mine = _asked.c.record_id == record_id
-        self._connection.execute(update(_asked).where(mine).values(note=None))
+        mine = _owner_question.c.record_id == record_id
+        self._connection.execute(update(_owner_question).where(mine).values(note=None))
 
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
-        self._connection.execute(update(_asked).where(_asked.c.id == number).values(**values))
+        self._connection.execute(update(_owner_question).where(_owner_question.c.id == number).values(**values))
 
 
-def _read(row: Any) -> StoredOwnerQuestion:  # noqa: ANN401 - a row of the table
+def _question_from_row(row: Any) -> StoredOwnerQuestion:  # noqa: ANN401 - a row of the table
     return StoredOwnerQuestion(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it

@@ -20,7 +20,7 @@ class PracticeAnswer:
     at: str
 
 
-class Practice:
+class PracticeAnswers:
     """Practice answers."""
 
     def __init__(self, connection: Connection) -> None:

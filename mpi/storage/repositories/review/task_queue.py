@@ -13,17 +13,17 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.review.task_work import ASLEEP
-from mpi.storage.repositories.review.tasks import Task, task_of
+from mpi.storage.repositories.review.tasks import Task, task_from_row
 from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow
 
 _task = TaskRow.__table__  # type: ignore[attr-defined]
 _work = TaskWorkRow.__table__  # type: ignore[attr-defined]
-_ALL = 2**31
+_UNLIMITED = 2**31
 _batch = BatchRow.__table__  # type: ignore[attr-defined]
-_lo = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
-_hi = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
+_lower_record = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
+_higher_record = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
 
-Place = tuple[int, str]
+QueuePosition = tuple[int, str]
 """Where a question stands: its harm in millionths, and its key."""
 
 
@@ -51,7 +51,7 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueFilter:
     """What is due.
 
     Args:
@@ -66,7 +66,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TaskFilter:
     """Which tasks are looked for, by whom and when.
 
     Args:
@@ -95,7 +95,7 @@ class Wanted:
     records: Collection[int] | None = None
     questions: Collection[str] | None = None
     since: int | None = None
-    due: Due | None = None
+    due: DueFilter | None = None
     burst: tuple[int, str] | None = None
     without: Sequence[tuple[int, str]] = ()
 
@@ -111,9 +111,9 @@ class TaskQueue:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def walk(self, wanted: Wanted, after: Place | None, limit: int) -> list[Place]:
+    def walk(self, wanted: TaskFilter, after: QueuePosition | None, limit: int) -> list[QueuePosition]:
         """Places of tasks in the queue's order, a question as often as it has tasks of another harm."""
-        harm = _harm(wanted)
+        harm = _harm_column(wanted)
         statement = self._looked_for(select(harm, _task.c.question), wanted)
         if after is not None:
             statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*after))
@@ -124,11 +124,11 @@ class TaskQueue:
             statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
-    def places(self, wanted: Wanted, questions: Collection[str]) -> dict[str, int]:
+    def places(self, wanted: TaskFilter, questions: Collection[str]) -> dict[str, int]:
         """By question: the harm of its most harmful task of those looked for."""
         found: dict[str, int] = {}
         for chunk in iter_chunks(questions):
-            statement = self._looked_for(select(_task.c.question, func.max(_harm(wanted))), wanted)
+            statement = self._looked_for(select(_task.c.question, func.max(_harm_column(wanted))), wanted)
             statement = statement.where(is_in(_task.c.question, chunk)).group_by(_task.c.question)
             found.update({row[0]: row[1] for row in self._connection.execute(statement)})
         return found
@@ -137,10 +137,10 @@ class TaskQueue:
         """By question: its tasks that the reader may see, the heaviest first."""
         found: dict[str, list[Task]] = {}
         for chunk in iter_chunks(questions):
-            statement = _visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
+            statement = _restrict_to_visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
             rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
             for row in rows:
-                found.setdefault(row.question, []).append(task_of(row))
+                found.setdefault(row.question, []).append(task_from_row(row))
         return found
 
     def questions_of(self, keys: Collection[str]) -> dict[str, str]:
@@ -172,7 +172,7 @@ class TaskQueue:
         found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
         return None if found is None else int(found)
 
-    def count(self, wanted: Wanted, most: int, *, awake: bool, decided: bool = True) -> int:
+    def count(self, wanted: TaskFilter, most: int, *, awake: bool, decided: bool = True) -> int:
         """How many questions have a task that is looked for, up to ``most``.
 
         Args:
@@ -183,12 +183,12 @@ class TaskQueue:
         """
         statement = self._looked_for(select(_task.c.question), wanted)
         if awake:
-            statement = statement.where(_awake(wanted))
+            statement = statement.where(_is_awake(wanted))
         if not decided:
             statement = statement.where(_task.c.decision_id.is_(None))
         questions = 0
         # Questions have few tasks: as many as are mostly enough are looked at first.
-        for reach in (4 * most, 40 * most, _ALL):
+        for reach in (4 * most, 40 * most, _UNLIMITED):
             some = statement.limit(reach).subquery()
             counted = select(func.count(some.c.question.distinct()), func.count()).select_from(some)
             questions, tasks = self._connection.execute(counted).one()
@@ -196,13 +196,13 @@ class TaskQueue:
                 break
         return min(int(questions), most)
 
-    def about_decisions(self, wanted: Wanted, most: int) -> list[Task]:
+    def about_decisions(self, wanted: TaskFilter, most: int) -> list[Task]:
         """Tasks that are looked for and are about a decision."""
         statement = self._looked_for(select(_task), wanted).where(_task.c.decision_id.is_not(None))
-        rows = self._connection.execute(statement.where(_awake(wanted)).limit(most))
-        return [task_of(row) for row in rows]
+        rows = self._connection.execute(statement.where(_is_awake(wanted)).limit(most))
+        return [task_from_row(row) for row in rows]
 
-    def bursts(self, wanted: Wanted, least: int) -> list[Burst]:
+    def bursts(self, wanted: TaskFilter, least: int) -> list[Burst]:
         """Loads and patterns of which at least so many questions are asked, the most harmful first."""
         group = (_task.c.batch_id, _task.c.pattern)
         many = self._connection.execute(
@@ -213,7 +213,7 @@ class TaskQueue:
         ).all()
         if not many:
             return []
-        harm = _harm(wanted)
+        harm = _harm_column(wanted)
         columns = (
             *group,
             func.min(_task.c.kind),
@@ -229,27 +229,27 @@ class TaskQueue:
             found += [Burst(*row) for row in self._connection.execute(statement)]
         return sorted((each for each in found if each.questions >= least), key=lambda each: -each.harm)
 
-    def _looked_for(self, statement: Select[Any], wanted: Wanted, *, worked: bool = True) -> Select[Any]:
+    def _looked_for(self, statement: Select[Any], wanted: TaskFilter, *, worked: bool = True) -> Select[Any]:
         """The statement, for the tasks that are looked for; ``worked``: whether who works on them counts."""
-        found = _visible(statement, wanted.sources, always=wanted.source is not None)
+        found = _restrict_to_visible(statement, wanted.sources, always=wanted.source is not None)
         found = found.outerjoin(_work, _work.c.question == _task.c.question)
-        for condition in _conditions(wanted, worked=worked):
+        for condition in _filter_conditions(wanted, worked=worked):
             found = found.where(condition)
         return found
 
 
-def _harm(wanted: Wanted) -> ColumnElement[int]:
+def _harm_column(wanted: TaskFilter) -> ColumnElement[int]:
     """What orders the queue: without any flag for whoever may not see every flag."""
     harm: ColumnElement[int] = _task.c.harm if wanted.sources is None else _task.c.harm_unflagged
     return harm
 
 
-def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True) -> Select[Any]:
+def _restrict_to_visible(statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True) -> Select[Any]:
     """The statement, for tasks of which both records show to a reader of the sources."""
     if sources is None and not always:
         return statement
-    found = statement.join(_lo, _lo.c.id == _task.c.lo).join(_hi, _hi.c.id == _task.c.hi)
-    for end, source in ((_lo, _task.c.lo_source), (_hi, _task.c.hi_source)):
+    found = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(_higher_record, _higher_record.c.id == _task.c.hi)
+    for end, source in ((_lower_record, _task.c.lo_source), (_higher_record, _task.c.hi_source)):
         # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
         found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
         if sources is not None:
@@ -257,12 +257,12 @@ def _visible(statement: Select[Any], sources: frozenset[int] | None, *, always: 
     return found
 
 
-def _awake(wanted: Wanted) -> ColumnElement[bool]:
+def _is_awake(wanted: TaskFilter) -> ColumnElement[bool]:
     return or_(_work.c.asleep_until.is_(None), _work.c.asleep_until <= wanted.today)
 
 
-def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
-    found = [_asleep(wanted) if wanted.asleep else _asked(wanted), *_narrowing(wanted)]
+def _filter_conditions(wanted: TaskFilter, *, worked: bool) -> list[ColumnElement[bool]]:
+    found = [_is_asleep(wanted) if wanted.asleep else _is_asked(wanted), *_narrowing_conditions(wanted)]
     if wanted.free_only and worked:
         free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == wanted.actor)
         found.append(or_(*free, _work.c.lease_until <= wanted.now))
@@ -270,20 +270,20 @@ def _conditions(wanted: Wanted, *, worked: bool) -> list[ColumnElement[bool]]:
         other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
         found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
     if wanted.due is not None:
-        found.append(_due(wanted, wanted.due))
+        found.append(_is_due(wanted, wanted.due))
     return found
 
 
-def _asked(wanted: Wanted) -> ColumnElement[bool]:
+def _is_asked(wanted: TaskFilter) -> ColumnElement[bool]:
     return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today)
 
 
-def _asleep(wanted: Wanted) -> ColumnElement[bool]:
+def _is_asleep(wanted: TaskFilter) -> ColumnElement[bool]:
     put_to_sleep = and_(_work.c.state == ASLEEP, _work.c.asleep_until > wanted.today)
     return or_(_task.c.quiet_until > wanted.today, put_to_sleep)
 
 
-def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _narrowing_conditions(wanted: TaskFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.kind is not None:
         found.append(_task.c.kind == wanted.kind)
@@ -300,9 +300,9 @@ def _narrowing(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _due(wanted: Wanted, due: Due) -> ColumnElement[bool]:
+def _is_due(wanted: TaskFilter, due: DueFilter) -> ColumnElement[bool]:
     by_age = [
-        and_(_task.c.opened_commit <= commit, _harm(wanted) >= least, _task.c.kind.in_(kinds))
+        and_(_task.c.opened_commit <= commit, _harm_column(wanted) >= least, _task.c.kind.in_(kinds))
         for kinds, least, commit in due.by_age
     ]
     return or_(is_in(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))

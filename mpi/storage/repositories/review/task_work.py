@@ -18,12 +18,12 @@ _task = TaskRow.__table__  # type: ignore[attr-defined]
 
 OPEN, ASLEEP, WAITING, CLOSED = "open", "asleep", "waiting", "closed"
 """Where a question stands: to be answered; not before a day; not before somebody else's answer; done with."""
-ANSWERED, WENT = "answered", "went"
+ANSWERED, TASKS_GONE = "answered", "went"
 """Why a question is closed: a person answered it, or its reason went."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class QuestionWork:
     """Where one question stands.
 
     Args:
@@ -54,7 +54,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class QuestionAction:
     """One thing that somebody did with a question, or that became of it by itself.
 
     Args:
@@ -79,13 +79,13 @@ class Act:
 
 
 _STANDING = (_work.c.state != CLOSED) & ~exists(select(1).where(_task.c.question == _work.c.question))
-_CLOSE_GONE = (
+_CLOSE_WITHOUT_TASKS = (
     update(_work)
     .where(is_in(_work.c.question, "keys"), _STANDING)
     .values(
         state=CLOSED,
         closed_at=bindparam("at"),
-        closed_because=WENT,
+        closed_because=TASKS_GONE,
         claimed_by=None,
         lease_until=None,
         asleep_until=None,
@@ -106,15 +106,15 @@ class TaskWork:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, questions: Collection[str]) -> dict[str, Work]:
+    def get(self, questions: Collection[str]) -> dict[str, QuestionWork]:
         """Where questions stand; those that nobody ever worked on are left out."""
         found = {}
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(select(_work).where(is_in(_work.c.question, chunk)))
-            found.update({row.question: _read(row) for row in rows})
+            found.update({row.question: _work_from_row(row) for row in rows})
         return found
 
-    def put(self, work: Work, actor: str | None = None, now: str = "") -> bool:
+    def put(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
         """Put where a question stands, unless another's claim still holds.
 
         Two at once are told apart by the row itself, on both stores.
@@ -128,7 +128,7 @@ class TaskWork:
             Whether it was put.
         """
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        values = _row(work)
+        values = _row_values(work)
         kept = {name: value for name, value in values.items() if name not in {"question", "opened_at"}}
         free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == actor, _work.c.lease_until <= now)
         statement = insertion(_work).values(values)
@@ -137,7 +137,7 @@ class TaskWork:
         )
         return self._connection.execute(written.returning(_work.c.question)).first() is not None
 
-    def add(self, act: Act) -> None:
+    def add(self, act: QuestionAction) -> None:
         """Note what somebody did."""
         self._connection.execute(
             insert(_action).values(
@@ -152,18 +152,18 @@ class TaskWork:
             )
         )
 
-    def acts(self, question: str) -> list[Act]:
+    def acts(self, question: str) -> list[QuestionAction]:
         """Everything that was done with a question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
         )
-        return [_act(row) for row in rows]
+        return [_action_from_row(row) for row in rows]
 
     def close_gone(self, questions: Collection[str], at: str) -> list[str]:
         """Close those of the questions that have no task any more; returns which."""
         found: list[str] = []
         for chunk in iter_chunks(questions):
-            found += self._connection.execute(_CLOSE_GONE, {"keys": chunk, "at": at}).scalars()
+            found += self._connection.execute(_CLOSE_WITHOUT_TASKS, {"keys": chunk, "at": at}).scalars()
         return sorted(found)
 
     def reopen(self, questions: Collection[str]) -> list[str]:
@@ -198,7 +198,7 @@ class TaskWork:
         )
         return {row.question: row.due_on for row in rows}
 
-    def closed(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[Work]:
+    def closed(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[QuestionWork]:
         """What was closed from a moment on, latest first; ``before``: closing and key to go on below."""
         statement = select(_work).where(_work.c.state == CLOSED, _work.c.closed_at >= since)
         if before is not None:
@@ -208,7 +208,7 @@ class TaskWork:
         rows = self._connection.execute(
             statement.order_by(_work.c.closed_at.desc(), _work.c.question.desc()).limit(limit)
         )
-        return [_read(row) for row in rows]
+        return [_work_from_row(row) for row in rows]
 
     def acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
         """Those of the questions that somebody ever did something with."""
@@ -233,15 +233,15 @@ class TaskWork:
         return int(self._connection.execute(counted).scalar_one())
 
 
-def _row(work: Work) -> dict[str, Any]:
+def _row_values(work: QuestionWork) -> dict[str, Any]:
     return {**asdict(work), "about": orjson.dumps(work.about).decode()}
 
 
-def _read(row: Any) -> Work:  # noqa: ANN401 - a row of the work table
-    return Work(**{**row._mapping, "about": orjson.loads(row.about)})  # noqa: SLF001 - SQLAlchemy's own name for it
+def _work_from_row(row: Any) -> QuestionWork:  # noqa: ANN401 - a row of the work table
+    return QuestionWork(**{**row._mapping, "about": orjson.loads(row.about)})  # noqa: SLF001 - SQLAlchemy's own name for it
 
 
-def _act(row: Any) -> Act:  # noqa: ANN401 - a row of the action table
-    return Act(
+def _action_from_row(row: Any) -> QuestionAction:  # noqa: ANN401 - a row of the action table
+    return QuestionAction(
         row.id, row.question, row.at, row.actor, row.action, orjson.loads(row.detail), row.step_id, row.note
     )

@@ -65,18 +65,18 @@ NEVER = "9999-12-31"
 """``quiet_until`` of a question that only other evidence can bring up again."""
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
-_TOUCHING = or_(is_in(_task.c.lo, "ids"), is_in(_task.c.hi, "ids"))
-_TAKE_OUT = delete(_task).where(is_in(_task.c.key, "keys"))
-_TOUCHED = select(_task).where(_TOUCHING)
-_ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
-_SOURCES = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
-_BESIDE = select(_task.c.kind, _task.c.lo, _task.c.hi, _task.c.key).where(_TOUCHING)
+_IS_ABOUT_RECORDS = or_(is_in(_task.c.lo, "ids"), is_in(_task.c.hi, "ids"))
+_DELETE_TASKS = delete(_task).where(is_in(_task.c.key, "keys"))
+_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS)
+_IS_ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
+_SOURCE_IDS = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
+_ENDS_ABOUT_RECORDS = select(_task.c.kind, _task.c.lo, _task.c.hi, _task.c.key).where(_IS_ABOUT_RECORDS)
 """The kind is told and not asked for: SQLite would go through all tasks of it."""
-_NAMED = select(_task).where(is_in(_task.c.key, "keys"))
-_OF = select(_task).where(_TOUCHING, _ASKED)
+_TASKS_BY_KEY = select(_task).where(is_in(_task.c.key, "keys"))
+_ASKED_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS, _IS_ASKED)
 
 
-def task_of(row: Row[*tuple[Any, ...]]) -> Task:
+def task_from_row(row: Row[*tuple[Any, ...]]) -> Task:
     """A task from a row of its table."""
     return Task(
         row.key,
@@ -97,16 +97,16 @@ def task_of(row: Row[*tuple[Any, ...]]) -> Task:
     )
 
 
-_PLAIN = tuple(field.name for field in fields(Task) if field.name != "bits")
+_UNCONVERTED_FIELDS = tuple(field.name for field in fields(Task) if field.name != "bits")
 
 
-def _row(task: Task, sources: Mapping[int, int]) -> dict[str, Any]:
-    row = {name: getattr(task, name) for name in _PLAIN}
+def _row_values(task: Task, sources: Mapping[int, int]) -> dict[str, Any]:
+    row = {name: getattr(task, name) for name in _UNCONVERTED_FIELDS}
     row["weight"] = round(task.bits * MICROBITS)
     return row | {"lo_source": sources[task.lo], "hi_source": sources[task.hi]}
 
 
-def _as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int) -> dict[str, Task]:
+def _tasks_as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int) -> dict[str, Task]:
     return {
         task.key: replace(
             task,
@@ -118,10 +118,10 @@ def _as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int)
     }
 
 
-def differs(before: Collection[Task], after: Collection[Task]) -> bool:
+def tasks_differ(before: Collection[Task], after: Collection[Task]) -> bool:
     """Whether any task would go, come or change if some took the place of others."""
     known = {task.key: task for task in before}
-    return _as_stored(known, after, 0) != known
+    return _tasks_as_stored(known, after, 0) != known
 
 
 class Tasks:
@@ -134,29 +134,29 @@ class Tasks:
         """Every task about any of the records, also one that is not asked yet."""
         found: dict[str, Task] = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_TOUCHED, {"ids": chunk})
-            found.update({row.key: task_of(row) for row in rows})
+            rows = self._connection.execute(_TASKS_ABOUT_RECORDS, {"ids": chunk})
+            found.update({row.key: task_from_row(row) for row in rows})
         return list(found.values())
 
     def beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
         """The two records and the key of every task of a kind about any of the records."""
         for chunk in iter_chunks(record_ids):
-            for of_kind, lo, hi, key in self._connection.execute(_BESIDE, {"ids": chunk}):
+            for of_kind, lo, hi, key in self._connection.execute(_ENDS_ABOUT_RECORDS, {"ids": chunk}):
                 if of_kind == kind:
                     yield lo, hi, key
 
     def get(self, keys: Collection[str]) -> list[Task]:
         """Those of the tasks that there are."""
         return [
-            task_of(row)
+            task_from_row(row)
             for chunk in iter_chunks(keys)
-            for row in self._connection.execute(_NAMED, {"keys": chunk})
+            for row in self._connection.execute(_TASKS_BY_KEY, {"keys": chunk})
         ]
 
     def ask_touching(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``touching`` will ask."""
         for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _TOUCHED, {"ids": chunk})
+            prefetch(self._connection, _TASKS_ABOUT_RECORDS, {"ids": chunk})
 
     def replace(
         self, before: Collection[Task], after: Collection[Task], commit_no: int
@@ -172,18 +172,18 @@ class Tasks:
             The questions that they were shown in before, and are shown in now.
         """
         known = {task.key: task for task in before}
-        wanted = _as_stored(known, after, commit_no)
+        wanted = _tasks_as_stored(known, after, commit_no)
         for chunk in iter_chunks([key for key, task in known.items() if wanted.get(key) != task]):
-            self._connection.execute(_TAKE_OUT, {"keys": chunk})
+            self._connection.execute(_DELETE_TASKS, {"keys": chunk})
         added = [task for key, task in wanted.items() if known.get(key) != task]
         sources = self._sources({end for task in added for end in task.ends})
-        insert_rows(self._connection, _task, [_row(task, sources) for task in added])
+        insert_rows(self._connection, _task, [_row_values(task, sources) for task in added])
         return {task.question for task in known.values()}, {task.question for task in wanted.values()}
 
     def _sources(self, record_ids: Collection[int]) -> dict[int, int]:
         found: dict[int, int] = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_SOURCES, {"ids": chunk})
+            rows = self._connection.execute(_SOURCE_IDS, {"ids": chunk})
             found.update({row.id: row.source_id for row in rows})
         return found
 
@@ -192,23 +192,23 @@ class Tasks:
 
         They come heaviest first.
         """
-        asked = self._connection.execute(_OF, {"ids": [record_id], "today": today})
-        return lambda: sorted(map(task_of, asked), key=lambda task: (-task.bits, task.key))
+        asked = self._connection.execute(_ASKED_TASKS_ABOUT_RECORDS, {"ids": [record_id], "today": today})
+        return lambda: sorted(map(task_from_row, asked), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
         """Every task, heaviest first; with a day, those that are asked on it."""
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
         if today is None:
-            return [task_of(row) for row in self._connection.execute(statement)]
-        rows = self._connection.execute(statement.where(_ASKED), {"today": today})
-        return [task_of(row) for row in rows]
+            return [task_from_row(row) for row in self._connection.execute(statement)]
+        rows = self._connection.execute(statement.where(_IS_ASKED), {"today": today})
+        return [task_from_row(row) for row in rows]
 
     def count(self, today: str | None = None) -> int:
         """How many tasks there are; with a day, how many are asked on it."""
         counted = select(func.count()).select_from(_task)
         if today is None:
             return int(self._connection.execute(counted).scalar_one())
-        return int(self._connection.execute(counted.where(_ASKED), {"today": today}).scalar_one())
+        return int(self._connection.execute(counted.where(_IS_ASKED), {"today": today}).scalar_one())
 
     def about(self, decision_ids: Collection[int], kind: str) -> set[int]:
         """Those of the decisions that a task of a kind is about."""

@@ -23,11 +23,11 @@ UNDONE = "undone"
 """Status of a load that was taken back."""
 
 # Composed once: a load asks for its own with each of its chunks.
-_EACH = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
-_ALL = _EACH.order_by(_batch.c.id)
-_ONE = _EACH.where(_batch.c.id == bindparam("number"))
-_NOT_DONE = select(_batch.c.id).where(_batch.c.status == LOADING).limit(1)
-_GO_ON = (
+_BATCHES = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
+_ALL_BATCHES = _BATCHES.order_by(_batch.c.id)
+_BATCH = _BATCHES.where(_batch.c.id == bindparam("number"))
+_UNFINISHED_LOAD = select(_batch.c.id).where(_batch.c.status == LOADING).limit(1)
+_UPDATE_PROGRESS = (
     update(_batch)
     .where(_batch.c.id == bindparam("number"))
     .values(status=bindparam("now"), counts=bindparam("so_far"))
@@ -68,7 +68,7 @@ class Batches:
     def go_on(self, number: int, status: str, counts: dict[str, int]) -> None:
         """Note how far a load has come."""
         given = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
-        self._connection.execute(_GO_ON, given)
+        self._connection.execute(_UPDATE_PROGRESS, given)
 
     def unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
         """The latest load of a file that is not done, by the digest of its content and of how it is read."""
@@ -89,7 +89,7 @@ class Batches:
 
     def are_all_done(self) -> bool:
         """Whether no load is under way, and none was interrupted."""
-        return self._connection.execute(_NOT_DONE).first() is None
+        return self._connection.execute(_UNFINISHED_LOAD).first() is None
 
     def reject(self, rows: list[dict[str, Any]]) -> None:
         """Add refused rows."""
@@ -98,8 +98,8 @@ class Batches:
 
     def get(self, number: int) -> Batch | None:
         """A receipt by its number."""
-        row = self._connection.execute(_ONE, {"number": number}).first()
-        return None if row is None else _batch_of(row)
+        row = self._connection.execute(_BATCH, {"number": number}).first()
+        return None if row is None else _batch_from_row(row)
 
     def begin_undo(self, number: int, commit_no: int) -> None:
         """Note that a load is being taken back from now on."""
@@ -131,10 +131,10 @@ class Batches:
 
     def all(self) -> list[Batch]:
         """Every receipt, oldest first."""
-        return [_batch_of(row) for row in self._connection.execute(_ALL)]
+        return [_batch_from_row(row) for row in self._connection.execute(_ALL_BATCHES)]
 
 
-def _batch_of(row: Any) -> Batch:  # noqa: ANN401 - a row
+def _batch_from_row(row: Any) -> Batch:  # noqa: ANN401 - a row
     return Batch(
         row.id,
         row.code,

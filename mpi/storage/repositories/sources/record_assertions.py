@@ -43,7 +43,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Heard:
+class RecordAssertion:
     """One statement that counts, in the order in which the latest stands: as-of, then receipt.
 
     Args:
@@ -82,7 +82,7 @@ def _is_undone(said: FromClause) -> ColumnElement[bool]:
     )
 
 
-class Sightings:
+class RecordAssertions:
     """What was said, and what of it still counts."""
 
     def __init__(self, connection: Connection) -> None:
@@ -104,12 +104,12 @@ class Sightings:
         if rows:
             self._connection.execute(insert(_sighting), rows)
 
-    def heard(self, record_ids: Collection[int]) -> dict[int, list[Heard]]:
+    def heard(self, record_ids: Collection[int]) -> dict[int, list[RecordAssertion]]:
         """Every statement about the records but those of loads that were undone, or that a person refused.
 
         Of a load that is being taken back those about records whose turn is yet to come count still.
         """
-        found: dict[int, list[Heard]] = {record: [] for record in record_ids}
+        found: dict[int, list[RecordAssertion]] = {record: [] for record in record_ids}
         for chunk in iter_chunks(record_ids):
             versions = self._connection.execute(
                 select(
@@ -127,7 +127,7 @@ class Sightings:
             )
             for row in versions:
                 found[row.record_id].append(
-                    Heard(
+                    RecordAssertion(
                         row.as_of,
                         row.received_commit,
                         row.id,
@@ -147,7 +147,7 @@ class Sightings:
             )
             for row in sightings:
                 found[row.record_id].append(
-                    Heard(
+                    RecordAssertion(
                         row.as_of,
                         row.commit_no,
                         None if row.kind == SightingKind.GONE else row.version_id,

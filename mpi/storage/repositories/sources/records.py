@@ -95,11 +95,11 @@ class ActiveVersion:
 
 
 # Spelled out, not bound: so that both stores see that the partial index holds just these.
-_DOUBTED = _version.alias("doubted")
-_OVERLAID = exists(
-    select(1).where(_DOUBTED.c.record_id == _record.c.id, _DOUBTED.c.state == literal_column("'overlay'"))
+_open_overlay = _version.alias("doubted")
+_HAS_OPEN_OVERLAY = exists(
+    select(1).where(_open_overlay.c.record_id == _record.c.id, _open_overlay.c.state == literal_column("'overlay'"))
 )
-_COLUMNS = (
+_RECORD_COLUMNS = (
     _record.c.id,
     _record.c.source_id,
     _record.c.local_id,
@@ -109,34 +109,34 @@ _COLUMNS = (
     _record.c.version_id,
     _record.c.last_seen,
     _version.c.content_hash,
-    _OVERLAID.label("overlaid"),
+    _HAS_OPEN_OVERLAY.label("overlaid"),
 )
-_EVERY_OVERLAY = select(_version.c.record_id, _version.c.id).where(
+_ALL_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
     _version.c.state == literal_column("'overlay'")
 )
-_OVERLAYS = _EVERY_OVERLAY.where(is_in(_version.c.record_id, "ids"))
-_WITH_HASH = select(*_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
+_OVERLAYS = _ALL_OVERLAYS.where(is_in(_version.c.record_id, "ids"))
+_RECORDS_WITH_HASH = select(*_RECORD_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 # A sealed record stays known by the local IDs that it had, so that it never comes back under one of them.
-_BY_OLD_NAME = (
-    select(_alias.c.local_id.label("known_as"), *_COLUMNS)
+_SEALED_BY_FORMER_LOCAL_ID = (
+    select(_alias.c.local_id.label("known_as"), *_RECORD_COLUMNS)
     .join(_record, _record.c.id == _alias.c.record_id)
     .outerjoin(_version, _version.c.id == _record.c.version_id)
     .where(_alias.c.source_id == bindparam("source"), _record.c.state == RecordState.SEALED.value)
 )
-_BY_EVERY_NAME = union_all(
-    select(_record.c.local_id.label("known_as"), *_COLUMNS)
+_BY_ANY_LOCAL_ID = union_all(
+    select(_record.c.local_id.label("known_as"), *_RECORD_COLUMNS)
     .outerjoin(_version, _version.c.id == _record.c.version_id)
     .where(_record.c.source_id == bindparam("source"), is_in(_record.c.local_id, "local_ids")),
-    _BY_OLD_NAME.where(is_in(_alias.c.local_id, "local_ids")),
+    _SEALED_BY_FORMER_LOCAL_ID.where(is_in(_alias.c.local_id, "local_ids")),
 )
 _HASHES = (
     select(_record.c.local_id, _version.c.content_hash)
     .join(_version, _version.c.id == _record.c.version_id)
     .where(_record.c.source_id == bindparam("source"), is_in(_record.c.local_id, "local_ids"))
 )
-_PAGE = (
+_SOURCE_PAGE = (
     select(_record.c.id, _record.c.local_id, _record.c.state, _version.c.content_hash)
     .outerjoin(_version, _version.c.id == _record.c.version_id)
     .where(_record.c.source_id == bindparam("source"), _record.c.local_id > bindparam("after"))
@@ -149,11 +149,11 @@ _STATES = (
     .where(_record.c.source_id == bindparam("source"))
     .group_by(_record.c.state)
 )
-_GET = _WITH_HASH.where(is_in(_record.c.id, "ids"))
-_KEYS = select(_record.c.id, _record.c.canonical_key).where(
+_RECORDS_BY_ID = _RECORDS_WITH_HASH.where(is_in(_record.c.id, "ids"))
+_CANONICAL_KEYS = select(_record.c.id, _record.c.canonical_key).where(
     is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE
 )
-_SOURCES = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
+_SOURCE_IDS = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
 _LABELS = (
     select(_record.c.id, _source.c.code, _record.c.local_id)
     .join(_source, _source.c.id == _record.c.source_id)
@@ -176,14 +176,14 @@ _ACTIVE_VERSIONS = (
     .join(_version, _version.c.id == _record.c.version_id)
     .where(is_in(_record.c.id, "ids"), _record.c.state == RecordState.ACTIVE)
 )
-_ACTIVATE = (
+_SET_ACTIVE_VERSION = (
     update(_record)
     .where(_record.c.id == bindparam("record_id"))
     .values(version_id=bindparam("new_version"), last_seen=bindparam("as_of"), state=RecordState.ACTIVE.value)
 )
-_SEEN = update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
+_UPDATE_LAST_SEEN = update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
 _SET_STATE = update(_record).where(_record.c.id == bindparam("record")).values(state=bindparam("new_state"))
-_END = (
+_SUPERSEDE_VERSION = (
     update(_version)
     .where(_version.c.id == bindparam("version"))
     .values(state="superseded", ended_commit=bindparam("ended"))
@@ -197,7 +197,7 @@ _FLAGS = (
 )
 
 
-def _stored(row: Iterable[Any]) -> StoredRecord:
+def _record_from_row(row: Iterable[Any]) -> StoredRecord:
     return StoredRecord(*row)
 
 
@@ -214,16 +214,16 @@ class Records:
         """
         found: dict[str, StoredRecord] = {}
         for chunk in iter_chunks(local_ids):
-            rows = self._connection.execute(_BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
+            rows = self._connection.execute(_BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
             # A name that a record bears now goes before one that another had: no two bear it now.
             for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
-                found[row.known_as] = _stored(row[1:])
+                found[row.known_as] = _record_from_row(row[1:])
         return found
 
     def ask_find(self, source_id: int, local_ids: Collection[str]) -> None:
         """Send ahead what ``find`` will ask."""
         for chunk in iter_chunks(local_ids):
-            prefetch(self._connection, _BY_EVERY_NAME, {"source": source_id, "local_ids": chunk})
+            prefetch(self._connection, _BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
         """The hash of the version that stands, or last stood, for each local ID of a source that has one."""
@@ -235,10 +235,10 @@ class Records:
 
     def of_source(self, source_id: int) -> dict[str, StoredRecord]:
         """Every record of one source, by local ID, a sealed one by those that it had as well."""
-        sealed = self._connection.execute(_BY_OLD_NAME, {"source": source_id})
-        rows = self._connection.execute(_WITH_HASH.where(_record.c.source_id == source_id))
-        by_old_name = {row.known_as: _stored(row[1:]) for row in sealed}
-        return by_old_name | {row.local_id: _stored(row) for row in rows}
+        sealed = self._connection.execute(_SEALED_BY_FORMER_LOCAL_ID, {"source": source_id})
+        rows = self._connection.execute(_RECORDS_WITH_HASH.where(_record.c.source_id == source_id))
+        by_old_name = {row.known_as: _record_from_row(row[1:]) for row in sealed}
+        return by_old_name | {row.local_id: _record_from_row(row) for row in rows}
 
     def each_but(self, source_id: int, said: Callable[[str], str | None]) -> Iterator[StoredRecord]:
         """Every record of one source, but those active ones of which the same is said again; none is kept.
@@ -248,7 +248,7 @@ class Records:
             said: the hash of what is said of a local ID, where something is.
         """
         after = ""
-        while page := self._connection.execute(_PAGE, {"source": source_id, "after": after}).all():
+        while page := self._connection.execute(_SOURCE_PAGE, {"source": source_id, "after": after}).all():
             yield from self.get(
                 [
                     number
@@ -267,15 +267,15 @@ class Records:
         """Records by their number."""
         found = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_GET, {"ids": chunk})
-            found.update({row.id: _stored(row) for row in rows})
+            rows = self._connection.execute(_RECORDS_BY_ID, {"ids": chunk})
+            found.update({row.id: _record_from_row(row) for row in rows})
         return found
 
     def source_of(self, record_ids: Collection[int]) -> dict[int, int]:
         """The number of each record's source."""
         found = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_SOURCES, {"ids": chunk}).all()
+            rows = self._connection.execute(_SOURCE_IDS, {"ids": chunk}).all()
             found.update({row[0]: row[1] for row in rows})
         return found
 
@@ -295,14 +295,14 @@ class Records:
         """Canonical keys of the active ones among the given records."""
         found = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_KEYS, {"ids": chunk})
+            rows = self._connection.execute(_CANONICAL_KEYS, {"ids": chunk})
             found.update({row.id: row.canonical_key for row in rows})
         return found
 
     def ask_keys(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``keys`` will ask."""
         for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _KEYS, {"ids": chunk})
+            prefetch(self._connection, _CANONICAL_KEYS, {"ids": chunk})
 
     def labels(self, record_ids: Collection[int]) -> dict[int, RecordRef]:
         """Source code and local ID of records that may show; a sealed record has no label."""
@@ -398,7 +398,7 @@ class Records:
         """
         found: dict[int, set[int]] = {}
         if record_ids is None:
-            for row in self._connection.execute(_EVERY_OVERLAY):
+            for row in self._connection.execute(_ALL_OVERLAYS):
                 found.setdefault(row.record_id, set()).add(row.id)
             return found
         for chunk in iter_chunks(record_ids):
@@ -461,7 +461,7 @@ class Records:
     def activate(self, rows: list[dict[str, Any]]) -> None:
         """Give records a new active version: rows of record_id, version_id, as_of."""
         self._many(
-            _ACTIVATE,
+            _SET_ACTIVE_VERSION,
             [
                 {"record_id": r["record_id"], "new_version": r["version_id"], "as_of": r["as_of"]}
                 for r in rows
@@ -537,11 +537,11 @@ class Records:
 
     def end_versions(self, version_ids: Collection[int], commit_no: int) -> None:
         """Mark versions as superseded."""
-        self._many(_END, [{"version": version, "ended": commit_no} for version in version_ids])
+        self._many(_SUPERSEDE_VERSION, [{"version": version, "ended": commit_no} for version in version_ids])
 
     def seen(self, as_of_by_record: Mapping[int, str]) -> None:
         """Note that the source still stands by the active version."""
-        self._many(_SEEN, [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()])
+        self._many(_UPDATE_LAST_SEEN, [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()])
 
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
         """Change the state of records."""

@@ -5,19 +5,19 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.driver.prefetch import prefetch
 
-_TAKE = text(
+_TAKE_NUMBERS = text(
     "INSERT INTO counter (name, next) VALUES (:name, 1 + :count) "
     "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next"
 )
 """One step on both stores: the row is locked from here to the end of the transaction."""
-_ALL = text("SELECT name, next FROM counter")
-_LAST = " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
-_PUT = text(f"INSERT INTO counter (name, next) VALUES (:name, :next){_LAST}")
-_PUT_ALL = text(f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_LAST}").bindparams(
+_ALL_COUNTERS = text("SELECT name, next FROM counter")
+_OVERWRITE = " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+_WRITE_COUNTER = text(f"INSERT INTO counter (name, next) VALUES (:name, :next){_OVERWRITE}")
+_WRITE_COUNTERS = text(f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_OVERWRITE}").bindparams(
     bindparam("names", type_=ARRAY(Text())), bindparam("nexts", type_=ARRAY(BigInteger()))
 )
 
-BESIDE = frozenset(("disclosure", "task_action"))
+CONCURRENT_COUNTERS = frozenset(("disclosure", "task_action"))
 """Counters that are taken from beside a writer of the index: of the ledger, and of the work on questions."""
 
 
@@ -40,11 +40,11 @@ class Counters:
 
     def take(self, name: str, count: int = 1) -> int:
         """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
-        if name in BESIDE or not self._alone:
-            following = self._connection.execute(_TAKE, {"name": name, "count": count}).scalar_one()
+        if name in CONCURRENT_COUNTERS or not self._alone:
+            following = self._connection.execute(_TAKE_NUMBERS, {"name": name, "count": count}).scalar_one()
             return int(following) - count
         if self._next is None:
-            self._next = {row.name: row.next for row in self._connection.execute(_ALL)}
+            self._next = {row.name: row.next for row in self._connection.execute(_ALL_COUNTERS)}
         first = self._next.get(name, 1)
         self._next[name] = first + count
         self._taken.add(name)
@@ -53,7 +53,7 @@ class Counters:
     def ask_ahead(self) -> None:
         """Send ahead what the first ``take`` will ask."""
         if self._alone and self._next is None:
-            prefetch(self._connection, _ALL)
+            prefetch(self._connection, _ALL_COUNTERS)
 
     def pass_over(self, name: str, number: int) -> None:
         """Never give a number, nor any below it."""
@@ -66,8 +66,8 @@ class Counters:
             names = sorted(self._taken)
             nexts = [self._next[name] for name in names]
             if self._connection.dialect.name == "postgresql":
-                self._connection.execute(_PUT_ALL, {"names": names, "nexts": nexts})
+                self._connection.execute(_WRITE_COUNTERS, {"names": names, "nexts": nexts})
             else:
                 rows = [{"name": name, "next": number} for name, number in zip(names, nexts, strict=True)]
-                self._connection.execute(_PUT, rows)
+                self._connection.execute(_WRITE_COUNTER, rows)
             self._taken.clear()

@@ -15,7 +15,7 @@ from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
 
-_awaited = AwaitedRow.__table__  # type: ignore[attr-defined]
+_pending_approval = AwaitedRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
 _record = RecordRow.__table__  # type: ignore[attr-defined]
@@ -33,7 +33,7 @@ class DecisionStatus(StrEnum):
     AWAITING = "awaiting"
 
 
-def _heads_and_members(numbers: Select[int]) -> Select[Any]:
+def _select_with_members(numbers: Select[int]) -> Select[Any]:
     return (
         select(
             _decision.c.id,
@@ -52,29 +52,29 @@ def _heads_and_members(numbers: Select[int]) -> Select[Any]:
 
 
 # Composed once: every upsert asks these, and composing a statement costs more than SQLite takes to run it.
-_IN_FORCE = _heads_and_members(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
-_NAMING = _heads_and_members(
+_IN_FORCE = _select_with_members(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
+_IN_FORCE_ABOUT_RECORDS = _select_with_members(
     select(_decision.c.id)
     .join(_member, _member.c.decision_id == _decision.c.id)
     .where(_decision.c.status == DecisionStatus.IN_FORCE, is_in(_member.c.record_id, "ids"))
 )
-_ASSERTING = select(_decision.c.asserting_record, _decision.c.origin).where(
+_ORIGINS_BY_RECORD = select(_decision.c.asserting_record, _decision.c.origin).where(
     is_in(_decision.c.asserting_record, "ids")
 )
-_WAITS = or_(_decision.c.status == DecisionStatus.REVIEW.value, _awaited.c.second)
+_IS_WAITING = or_(_decision.c.status == DecisionStatus.REVIEW.value, _pending_approval.c.second)
 _WITH_STATUS = (
-    select(_member.c.decision_id, _member.c.record_id, _decision.c.status, _awaited.c.step_id)
+    select(_member.c.decision_id, _member.c.record_id, _decision.c.status, _pending_approval.c.step_id)
     .join(_decision, _decision.c.id == _member.c.decision_id)
-    .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
+    .outerjoin(_pending_approval, _pending_approval.c.decision_id == _decision.c.id)
     .order_by(_member.c.decision_id, _member.c.record_id)
 )
-_EVERY_WAITING = _WITH_STATUS.where(_WAITS)
-_WAITING = _WITH_STATUS.where(
+_ALL_WAITING = _WITH_STATUS.where(_IS_WAITING)
+_WAITING_ABOUT_RECORDS = _WITH_STATUS.where(
     _member.c.decision_id.in_(
         select(_member.c.decision_id)
         .join(_decision, _decision.c.id == _member.c.decision_id)
-        .outerjoin(_awaited, _awaited.c.decision_id == _decision.c.id)
-        .where(_WAITS, is_in(_member.c.record_id, "ids"))
+        .outerjoin(_pending_approval, _pending_approval.c.decision_id == _decision.c.id)
+        .where(_IS_WAITING, is_in(_member.c.record_id, "ids"))
     )
 )
 
@@ -208,19 +208,19 @@ class Decisions:
         """Decisions in force that name any of the records."""
         found: dict[int, NamedDecision] = {}
         for chunk in iter_chunks(record_ids):
-            rows = self._connection.execute(_NAMING, {"ids": chunk}).all()
+            rows = self._connection.execute(_IN_FORCE_ABOUT_RECORDS, {"ids": chunk}).all()
             found.update({named.decision.id: named for named in self._named(rows)})
         return [found[number] for number in sorted(found)]
 
     def ask_naming(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``naming`` will ask."""
         for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _NAMING, {"ids": chunk})
+            prefetch(self._connection, _IN_FORCE_ABOUT_RECORDS, {"ids": chunk})
 
     def ask_waiting(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``waiting`` will ask."""
         for chunk in iter_chunks(record_ids):
-            prefetch(self._connection, _WAITING, {"ids": chunk})
+            prefetch(self._connection, _WAITING_ABOUT_RECORDS, {"ids": chunk})
 
     def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Decisions by number, whatever their status."""
@@ -264,7 +264,7 @@ class Decisions:
         """Those of the records with which a source said something, by the kind of what it said."""
         found: dict[str, set[int]] = {}
         for chunk in iter_chunks(record_ids):
-            for row in self._connection.execute(_ASSERTING, {"ids": chunk}):
+            for row in self._connection.execute(_ORIGINS_BY_RECORD, {"ids": chunk}):
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
@@ -285,9 +285,9 @@ class Decisions:
         """Claims, and what waits for a second approver, about any of the records; None asks of all."""
         found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
         asked = (
-            [(_EVERY_WAITING, {})]
+            [(_ALL_WAITING, {})]
             if record_ids is None
-            else [(_WAITING, {"ids": chunk}) for chunk in iter_chunks(record_ids)]
+            else [(_WAITING_ABOUT_RECORDS, {"ids": chunk}) for chunk in iter_chunks(record_ids)]
         )
         for statement, parameters in asked:
             for row in self._connection.execute(statement, parameters):

@@ -11,7 +11,7 @@ _window = FreezeWindowRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredWindow:
+class StoredFreezeWindow:
     """Days on which a source's enterprise IDs stay as they are.
 
     Args:
@@ -33,22 +33,22 @@ class StoredWindow:
     ended_commit: int | None = None
 
 
-class Freezes:
+class FreezeWindows:
     """The freeze windows of all sources."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def all(self) -> list[StoredWindow]:
+    def all(self) -> list[StoredFreezeWindow]:
         """Every window, by its first day."""
         rows = self._connection.execute(select(_window).order_by(_window.c.begins_on, _window.c.id))
-        return [StoredWindow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+        return [StoredFreezeWindow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
-    def get(self, number: int) -> StoredWindow | None:
+    def get(self, number: int) -> StoredFreezeWindow | None:
         """One window."""
         return next((window for window in self.all() if window.id == number), None)
 
-    def of(self, source_ids: Collection[int], day: str) -> list[StoredWindow]:
+    def of(self, source_ids: Collection[int], day: str) -> list[StoredFreezeWindow]:
         """The windows of sources that are not over on a day and were not lifted, by their first day."""
         return [
             window
@@ -56,7 +56,7 @@ class Freezes:
             if window.source_id in source_ids and window.ends_on > day and window.ended_commit is None
         ]
 
-    def add(self, window: StoredWindow) -> None:
+    def add(self, window: StoredFreezeWindow) -> None:
         """Add a window."""
         self._connection.execute(insert(_window).values(**asdict(window)))
 

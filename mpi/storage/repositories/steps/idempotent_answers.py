@@ -7,11 +7,11 @@ from sqlalchemy import Connection, delete, insert, select
 
 from mpi.storage.tables import KeptAnswerRow
 
-_kept = KeptAnswerRow.__table__  # type: ignore[attr-defined]
+_answer = KeptAnswerRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class StoredAnswer:
     """What a call was answered.
 
     Args:
@@ -25,25 +25,25 @@ class KeptAnswer:
     answer: bytes
 
 
-class Answers:
+class IdempotentAnswers:
     """What calls were answered."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, client: str, key: str) -> KeptAnswer | None:
+    def get(self, client: str, key: str) -> StoredAnswer | None:
         """The answer kept under a client's key."""
         row = self._connection.execute(
-            select(_kept).where(_kept.c.client == client, _kept.c.key == key)
+            select(_answer).where(_answer.c.client == client, _answer.c.key == key)
         ).first()
         if row is None:
             return None
-        return KeptAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
+        return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
 
-    def keep(self, client: str, key: str, at: str, answer: KeptAnswer) -> None:
+    def keep(self, client: str, key: str, at: str, answer: StoredAnswer) -> None:
         """Keep an answer."""
         self._connection.execute(
-            insert(_kept).values(
+            insert(_answer).values(
                 client=client,
                 key=key,
                 digest=answer.digest,
@@ -55,13 +55,13 @@ class Answers:
 
     def forget(self, before: str) -> None:
         """Drop answers older than a moment."""
-        self._connection.execute(delete(_kept).where(_kept.c.at < before))
+        self._connection.execute(delete(_answer).where(_answer.c.at < before))
 
     def erase(self, record_id: int) -> None:
         """Drop every answer that shows a record."""
-        rows = self._connection.execute(select(_kept.c.client, _kept.c.key, _kept.c.record_ids))
+        rows = self._connection.execute(select(_answer.c.client, _answer.c.key, _answer.c.record_ids))
         for row in rows.all():
             if record_id in orjson.loads(row.record_ids):
                 self._connection.execute(
-                    delete(_kept).where(_kept.c.client == row.client, _kept.c.key == row.key)
+                    delete(_answer).where(_answer.c.client == row.client, _answer.c.key == row.key)
                 )

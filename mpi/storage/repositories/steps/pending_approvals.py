@@ -9,11 +9,11 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.tables import AwaitedRow
 
-_awaited = AwaitedRow.__table__  # type: ignore[attr-defined]
+_pending_approval = AwaitedRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAwaited:
+class PendingApproval:
     """A decision that a step waits to make, or to take back.
 
     Args:
@@ -27,7 +27,7 @@ class StoredAwaited:
     second: bool
 
 
-class Awaited:
+class PendingApprovals:
     """What waits for others than its maker."""
 
     def __init__(self, connection: Connection) -> None:
@@ -37,39 +37,39 @@ class Awaited:
         """Let decisions wait with a step."""
         rows = [{"decision_id": n, "step_id": step_id, "second": second} for n in sorted(decision_ids)]
         if rows:
-            self._connection.execute(insert(_awaited), rows)
+            self._connection.execute(insert(_pending_approval), rows)
 
-    def all(self) -> list[StoredAwaited]:
+    def all(self) -> list[PendingApproval]:
         """Everything that waits, by step."""
-        rows = self._connection.execute(select(_awaited).order_by(_awaited.c.step_id, _awaited.c.decision_id))
-        return [StoredAwaited(row.decision_id, row.step_id, row.second) for row in rows]
+        rows = self._connection.execute(select(_pending_approval).order_by(_pending_approval.c.step_id, _pending_approval.c.decision_id))
+        return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
-    def of(self, decision_ids: Collection[int]) -> list[StoredAwaited]:
+    def of(self, decision_ids: Collection[int]) -> list[PendingApproval]:
         """What waits of some decisions."""
-        found: list[StoredAwaited] = []
+        found: list[PendingApproval] = []
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
-                select(_awaited).where(is_in(_awaited.c.decision_id, chunk)).order_by(_awaited.c.decision_id)
+                select(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk)).order_by(_pending_approval.c.decision_id)
             )
-            found += [StoredAwaited(row.decision_id, row.step_id, row.second) for row in rows]
+            found += [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
         return found
 
-    def of_step(self, step_id: int) -> list[StoredAwaited]:
+    def of_step(self, step_id: int) -> list[PendingApproval]:
         """What waits with a step; nothing where it does not wait."""
         rows = self._connection.execute(
-            select(_awaited).where(_awaited.c.step_id == step_id).order_by(_awaited.c.decision_id)
+            select(_pending_approval).where(_pending_approval.c.step_id == step_id).order_by(_pending_approval.c.decision_id)
         )
-        return [StoredAwaited(row.decision_id, row.step_id, row.second) for row in rows]
+        return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
     def approved(self, step_id: int) -> None:
         """No second approver is awaited any more."""
-        self._connection.execute(update(_awaited).where(_awaited.c.step_id == step_id).values(second=False))
+        self._connection.execute(update(_pending_approval).where(_pending_approval.c.step_id == step_id).values(second=False))
 
     def end_step(self, step_id: int) -> None:
         """The step waits for nobody any more."""
-        self._connection.execute(delete(_awaited).where(_awaited.c.step_id == step_id))
+        self._connection.execute(delete(_pending_approval).where(_pending_approval.c.step_id == step_id))
 
     def end(self, decision_ids: Collection[int]) -> None:
         """Decisions are waited with no more, whatever step did."""
         for chunk in iter_chunks(decision_ids):
-            self._connection.execute(delete(_awaited).where(is_in(_awaited.c.decision_id, chunk)))
+            self._connection.execute(delete(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk)))

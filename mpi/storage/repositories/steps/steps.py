@@ -62,7 +62,7 @@ class Steps:
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
-        return None if row is None else _read(row)
+        return None if row is None else _step_from_row(row)
 
     def at(self, commits: Collection[int]) -> list[Step]:
         """Steps that were done or undone in any of the commits."""
@@ -71,13 +71,13 @@ class Steps:
             rows = self._connection.execute(
                 select(_step).where(or_(is_in(_step.c.commit_no, chunk), is_in(_step.c.undone_commit, chunk)))
             )
-            found.update({row.id: _read(row) for row in rows})
+            found.update({row.id: _step_from_row(row) for row in rows})
         return [found[number] for number in sorted(found)]
 
     def latest(self, limit: int) -> list[Step]:
         """Steps, newest first."""
         rows = self._connection.execute(select(_step).order_by(_step.c.id.desc()).limit(limit))
-        return [_read(row) for row in rows]
+        return [_step_from_row(row) for row in rows]
 
     def set_detail(self, number: int, detail: dict[str, Any]) -> None:
         """Note what became of a step that waited."""
@@ -107,7 +107,7 @@ class Steps:
         """Steps of a kind that were done after another one and are not undone."""
         wanted = (_step.c.kind == kind, _step.c.id > after, _step.c.undone_commit.is_(None))
         rows = self._connection.execute(select(_step).where(*wanted).order_by(_step.c.id))
-        return [_read(row) for row in rows]
+        return [_step_from_row(row) for row in rows]
 
     def erase_notes(self, record_id: int) -> None:
         """Destroy the free text of every decision about a record; the decisions stay, which hold numbers."""
@@ -126,5 +126,5 @@ class Steps:
         return found
 
 
-def _read(row: Any) -> Step:  # noqa: ANN401 - a row of the step table
+def _step_from_row(row: Any) -> Step:  # noqa: ANN401 - a row of the step table
     return Step(row.id, row.kind, row.commit_no, row.undone_commit, row.reason, orjson.loads(row.detail))

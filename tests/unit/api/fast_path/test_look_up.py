@@ -7,7 +7,7 @@ import pytest
 
 from mpi.api.fast_path.look_up import LookUpRoute
 from mpi.api.routes import crosswalk, persons
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
 from tests.index import a_child
 from tests.unit.api.live import problem
@@ -95,16 +95,16 @@ def test_a_purpose_that_there_is_not_is_refused(call, path):
 
 def test_a_key_that_is_revoked_opens_nothing_from_then_on(call, index, path):
     name = f"short-lived-{'persons' in path}"
-    key = add_client(index, operator(), name, ["person.read", "crosswalk.read"], None)
+    key = add_client(index, make_operator(), name, ["person.read", "crosswalk.read"], None)
     mine = {"Authorization": f"Bearer {key}"}
     assert call.get(path, headers=mine).status_code == 200
-    revoke_client(index, operator(), name)
+    revoke_client(index, make_operator(), name)
     problem(call.get(path, headers=mine), 401, "not-authenticated")
 
 
 def test_calls_of_one_moment_each_have_their_line_when_they_are_answered(call, index, path):
     def lines():
-        with index.database.read(operator()) as unit:
+        with index.database.read(make_operator()) as unit:
             return len(unit.disclosures.all())
 
     before = lines()

@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.api.fast_path import upsert
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.access.clients import add_client, revoke_client
 from tests.index import a_child
 from tests.unit.api.live import problem
@@ -88,11 +88,11 @@ def test_a_call_with_a_key_of_its_own_is_done_once_whichever_way_it_comes(call, 
 
 
 def test_a_client_sends_to_its_own_sources_until_its_key_is_revoked(call, index):
-    key = add_client(index, operator(), "sends", ["record.write"], ["D01"])
+    key = add_client(index, make_operator(), "sends", ["record.write"], ["D01"])
     mine = {"json": a_child("mine", **CHILD), "headers": {"Authorization": f"Bearer {key}"}}
     assert put(call, "mine", **mine).status_code == 200
     problem(call.put("/v1/sources/none/records/mine", **mine), 403, "access-denied")
-    revoke_client(index, operator(), "sends")
+    revoke_client(index, make_operator(), "sends")
     problem(put(call, "mine", **mine), 401, "not-authenticated")
 
 

@@ -13,7 +13,7 @@ from mpi.domain.errors import NotFoundError
 
 
 class _Route(FastPathRoute):
-    async def short(self, request: Request) -> Response | None:
+    async def try_fast_path(self, request: Request) -> Response | None:
         match request.path_params["name"]:
             case "left":
                 return None
@@ -59,7 +59,7 @@ def answered(method: str, path: str) -> tuple[int, str, str]:
         "root_path": "", "headers": [(b"host", b"localhost")],
     }  # fmt: skip
     asyncio.run(shell(scope, receive, send))
-    [measured] = [line for line in metrics.text().splitlines() if line.startswith("mpi_http_requests_total{")]
+    [measured] = [line for line in metrics.render().splitlines() if line.startswith("mpi_http_requests_total{")]
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], body.decode(), measured.split('route="')[1].split('"')[0]
 

@@ -11,12 +11,12 @@ from mpi.api.pages.desk.person_view import person_page
 from mpi.api.pages.rendering.render import page
 from mpi.api.pages.session.visit import Visit
 from mpi.domain import clock
-from mpi.domain.roles import ACTIONS, Role
-from mpi.domain.viewer import Viewer, operator
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
+from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.block_limits import note_large
 from mpi.service.review.queue import Filters, questions
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
-from mpi.storage.repositories.review.task_work import Work
+from mpi.storage.repositories.review.task_work import QuestionWork
 from tests.index import a_child
 from tests.unit.api.pages.desk.test_sign_in import SAME
 
@@ -52,7 +52,7 @@ def in_doubt(index, call, name, birth_date="2011-03-04"):
     child = {"last_name": name, "birth_date": birth_date}
     put(call, "D01", f"{name}-1", first_name="Philippa", **child)
     put(call, "CCWIS", f"{name}-2", first_name="Philippe", **{**child, "last_name": f"{name}e"})
-    [one] = questions(index, operator(), Filters(text=f"{name}-1")).questions
+    [one] = questions(index, make_operator(), Filters(text=f"{name}-1")).questions
     return one.key
 
 
@@ -163,7 +163,7 @@ def test_an_answer_is_previewed_kept_and_taken_back(index, call, acting):
 def test_an_answer_in_a_freeze_window_says_from_which_day_it_takes_effect(index, call, acting):
     key = in_doubt(index, call, "Frozenley", "2011-04-04")
     after = (clock.now() + timedelta(days=3)).date().isoformat()
-    window = add_freeze_window(index, operator(), "D01", clock.today(), after, "count-day")
+    window = add_freeze_window(index, make_operator(), "D01", clock.today(), after, "count-day")
     try:
         with acting("steward") as client:
             send(client, f"/queue/{key}/claim")
@@ -182,7 +182,7 @@ def test_an_answer_in_a_freeze_window_says_from_which_day_it_takes_effect(index,
             step = re.search(r"step=(\d+)", done)[1]
             assert send(client, f"/queue/{key}/undo", step=step).status_code == 303
     finally:
-        lift_freeze_window(index, operator(), window.id, "count-over")
+        lift_freeze_window(index, make_operator(), window.id, "count-over")
 
 
 def test_an_answer_without_a_verdict_is_asked_for_again(index, call, acting):
@@ -249,7 +249,7 @@ def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call
     groups = [[{"source": "D01", "local_id": "report-1"}], [{"source": "CCWIS", "local_id": "report-2"}]]
     told = {"kind": "DIFFERENT", "groups": groups, "reason": "wrong-link", "note": "two of one name"}
     assert call.post("/v1/link-reports", json=told).status_code == 200
-    [one] = questions(index, operator(), Filters(kind="claim", text="report-1")).questions
+    [one] = questions(index, make_operator(), Filters(kind="claim", text="report-1")).questions
     with acting("steward") as client:
         send(client, f"/queue/{one.key}/claim")
         page = client.get(f"/queue/{one.key}").text
@@ -289,7 +289,7 @@ def test_a_steward_of_certain_sources_meets_no_trace_of_the_others(index, call):
     child = {"first_name": "Narrowa", "last_name": "Sightline", "birth_date": "2009-08-07"}
     eid = put(call, "D01", "narrow-1", **child)
     assert put(call, "CCWIS", "narrow-2", **child, phone="614-555-0123") == eid
-    viewer = Viewer("narrow", "data_quality", ACTIONS[Role.STEWARD], frozenset({"D01"}))
+    viewer = Viewer("narrow", "data_quality", ACTIONS_BY_ROLE[Role.STEWARD], frozenset({"D01"}))
     card = person_page(index, viewer, eid)
     assert [one.label.local_id for one in card.cards] == ["narrow-1"]
     assert card.links == ()
@@ -320,7 +320,7 @@ def test_a_run_is_made_read_and_rejected_by_an_approver(acting):
 
 
 def test_keys_that_many_records_share_are_shown_to_who_may_re_cluster(index, acting):
-    with index.database.write(operator(), "probe") as unit:
+    with index.database.write(make_operator(), "probe") as unit:
         note_large(unit, index.config_id(unit), {-5: 4_321})
     with acting("approver") as client:
         page = client.get("/runs").text
@@ -368,10 +368,10 @@ def test_why_two_records_are_one_child_is_told_without_their_keys_in_an_address(
 
 def test_pages_say_that_somebody_has_a_question_where_who_it_is_is_not_to_be_told(acting, call, index):
     key = in_doubt(index, call, "Withsomebody")
-    with index.database.write(operator(), "test") as unit:
-        until = clock.iso(clock.now() + timedelta(minutes=20))
+    with index.database.write(make_operator(), "test") as unit:
+        until = clock.format_timestamp(clock.now() + timedelta(minutes=20))
         what = {"records": [2**40], "decisions": {}}
-        unit.task_work.put(Work(key, "open", until, claimed_by="secret-name", lease_until=until, about=what))
+        unit.task_work.put(QuestionWork(key, "open", until, claimed_by="secret-name", lease_until=until, about=what))
     with acting("steward") as client:
         for path in (f"/queue/{key}", "/queue?state=claimed"):
             page = client.get(path)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mpi.api.app import create_app
 from mpi.api.request import body, bulk
-from mpi.domain.viewer import Action, operator
+from mpi.domain.viewer import Action, make_operator
 from mpi.service.access.clients import revoke_client
 from tests.index import a_child, crosswalk
 from tests.unit.api.live import a_key, calling, problem
@@ -114,7 +114,7 @@ def test_a_key_that_is_revoked_between_two_lines_takes_no_further_line(index):
     def sending():
         yield f"{line('in-time', first_name='Intima')}\n".encode()
         until(lambda: is_there("in-time"))
-        revoke_client(index, operator(), "bulk-revoked")
+        revoke_client(index, make_operator(), "bulk-revoked")
         yield f"{line('too-late', first_name='Latetia')}\n{{broken\n".encode()
 
     with calling(create_app(index), key) as client:

@@ -20,7 +20,7 @@ OTHER = Headers({"x-api-key": "other"})
 
 
 async def held(fairness, headers, until, entered):
-    async with fairness.turn("/v1/events", headers):
+    async with fairness.acquire_slot("/v1/events", headers):
         entered.append(1)
         await until.wait()
 
@@ -43,9 +43,9 @@ def test_another_client_does_not_wait_for_them_and_neither_does_whoever_watches(
         fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
         calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
-        async with asyncio.timeout(1), fairness.turn("/v1/events", OTHER):
+        async with asyncio.timeout(1), fairness.acquire_slot("/v1/events", OTHER):
             pass
-        async with asyncio.timeout(1), fairness.turn("/healthz", ONE):
+        async with asyncio.timeout(1), fairness.acquire_slot("/healthz", ONE):
             pass
         until.set()
         await asyncio.gather(*calls)
@@ -59,11 +59,11 @@ def test_past_its_queue_a_client_is_told_to_come_back_and_may_when_its_calls_are
         calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
         with pytest.raises(TooManyCallsError, match="make fewer at once"):
-            async with fairness.turn("/v1/events", ONE):
+            async with fairness.acquire_slot("/v1/events", ONE):
                 pass
         until.set()
         await asyncio.gather(*calls)
-        async with fairness.turn("/v1/events", ONE):
+        async with fairness.acquire_slot("/v1/events", ONE):
             pass
 
     asyncio.run(scene())

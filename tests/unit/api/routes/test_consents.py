@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mpi.api.app import create_app
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
 from tests.index import a_child, an_index
 from tests.unit.api.live import a_key, calling
@@ -32,7 +32,7 @@ def steward(fresh):
 
 @pytest.fixture
 def owner(fresh):
-    key = a_key(fresh, "owner", ACTIONS[Role.SOURCE_OWNER], {"CCWIS"})
+    key = a_key(fresh, "owner", ACTIONS_BY_ROLE[Role.SOURCE_OWNER], {"CCWIS"})
     with calling(create_app(fresh), key) as client:
         yield client
 

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain import clock
-from mpi.domain.viewer import Action, operator
+from mpi.domain.viewer import Action, make_operator
 from tests.index import a_child, an_index
 from tests.unit.api.live import a_key, calling, problem
 
@@ -277,7 +277,7 @@ def test_an_answer_that_is_given_again_is_on_the_ledger_again(steward, fresh):
         first = steward.post(path, json=body, headers=headers)
         again = steward.post(path, json=body, headers=headers | {"Purpose-Of-Use": "court_report"})
         assert again.json() == first.json()
-        with fresh.database.read(operator()) as unit:
+        with fresh.database.read(make_operator()) as unit:
             before, last = unit.disclosures.all()[-2:]
         assert (last.purpose, last.action, last.record_ids) == ("court_report", "decide", before.record_ids)
         assert last.record_ids

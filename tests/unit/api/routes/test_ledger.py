@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.persons.persons import person
 from mpi.storage.repositories.access.disclosures import Disclosures
@@ -64,8 +64,8 @@ def test_lists_are_on_the_ledger_too(call, index, eid, path):
 
 def test_a_read_from_the_command_line_is_on_the_ledger(index, eid):
     before = len(ledger(index))
-    person(index, operator(), eid)
-    list(export_crosswalk(index, operator()))
+    person(index, make_operator(), eid)
+    list(export_crosswalk(index, make_operator()))
     read, export = ledger(index)[before:]
     assert (read.client, export.client) == ("operator", "operator")
     assert export.handle.startswith("all@")

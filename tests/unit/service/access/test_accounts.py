@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.accounts import (
     AccountState,
@@ -60,7 +60,7 @@ def test_a_new_account_opens_once_to_set_a_password_of_its_own(either):
     assert last_commit(either) == ("ana", "account-password")
     with pytest.raises(NotAuthenticated):
         viewer_of(either, token)
-    assert viewer_of(either, fresh).viewer.actions == ACTIONS[Role.STEWARD]
+    assert viewer_of(either, fresh).viewer.actions == ACTIONS_BY_ROLE[Role.STEWARD]
     with pytest.raises(NotAuthenticated):
         sign_in(either, "ana", given)
 
@@ -114,7 +114,7 @@ def test_no_account_and_no_client_ever_share_a_name(index):
 
 
 def test_nobody_gives_more_than_they_have(index):
-    keeper = Viewer("ona", "system_admin", ACTIONS[Role.OPERATOR], frozenset({"sis"}))
+    keeper = Viewer("ona", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], frozenset({"sis"}))
     for role, sources in (
         (Role.STEWARD, ["sis"]),
         (Role.APPROVER, ["sis"]),
@@ -130,7 +130,7 @@ def test_nobody_gives_more_than_they_have(index):
 
 def test_nobody_takes_over_or_widens_an_account_that_may_do_more(index):
     a_person(index, "ana")
-    keeper = Viewer("ona", "system_admin", ACTIONS[Role.OPERATOR], None)
+    keeper = Viewer("ona", "system_admin", ACTIONS_BY_ROLE[Role.OPERATOR], None)
     with pytest.raises(AccessDenied):
         set_password(index, keeper, "ana")
     with pytest.raises(AccessDenied):
@@ -156,7 +156,7 @@ def test_a_source_owner_owns_sources_that_are_named_and_there(index):
 
 def test_only_an_operator_keeps_accounts(index):
     for role in set(Role) - {Role.OPERATOR}:
-        person = Viewer("ana", None, ACTIONS[role], None)
+        person = Viewer("ana", None, ACTIONS_BY_ROLE[role], None)
         for doing in (
             lambda by: added(index, "ben", viewer=by),
             lambda by: list_accounts(index, by),

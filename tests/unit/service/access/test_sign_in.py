@@ -9,7 +9,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.profiles import CHEAPEST
 
 from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.service.access import passwords
 from mpi.service.access.accounts import NewAccount, add_account, end_account, unlock_account
 from mpi.service.access.sign_in import REFUSED, change_password, sign_in, sign_out, viewer_of
@@ -79,7 +79,7 @@ def test_whoever_signs_in_is_the_viewer_that_the_role_says(index):
     signed = viewer_of(index, sign_in(index, " Olu ", PASSWORD))
     viewer = signed.viewer
     assert (viewer.client, viewer.purpose, viewer.sources) == ("olu", "data_quality", frozenset({"sis"}))
-    assert viewer.actions == ACTIONS[Role.SOURCE_OWNER]
+    assert viewer.actions == ACTIONS_BY_ROLE[Role.SOURCE_OWNER]
     assert (signed.name, signed.full_name, signed.role) == ("olu", "Olu Owner", Role.SOURCE_OWNER)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.domain.viewer import Action, operator
+from mpi.domain.viewer import Action, make_operator
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.disclosure_ledger import at_once
 from mpi.storage.repositories.access.disclosures import Disclosure
@@ -26,7 +26,7 @@ def index(tmp_path):
 
 
 def lines(index):
-    with index.database.read(operator()) as unit:
+    with index.database.read(make_operator()) as unit:
         return unit.disclosures.all()
 
 
@@ -53,7 +53,7 @@ def test_calls_of_one_moment_share_a_transaction_and_each_has_its_line(index, mo
 
     def call(number):
         go.wait()
-        disclose(index, operator(), Action.PERSON_READ, [number], ("now",))
+        disclose(index, make_operator(), Action.PERSON_READ, [number], ("now",))
         return {number} <= {record for line in lines(index) for record in line.record_ids}
 
     with ThreadPoolExecutor(CALLS) as pool:
@@ -65,9 +65,9 @@ def test_calls_of_one_moment_share_a_transaction_and_each_has_its_line(index, mo
 def test_calls_that_come_while_another_process_writes_share_the_next_transaction(index, monkeypatch):
     transactions = counting(monkeypatch)
     with ThreadPoolExecutor(CALLS) as pool:
-        with index.database.ledger.write(operator(), "another's", Lock.NONE):
+        with index.database.ledger.write(make_operator(), "another's", Lock.NONE):
             told = [
-                pool.submit(disclose, index, operator(), Action.PERSON_READ, [number], ("now",))
+                pool.submit(disclose, index, make_operator(), Action.PERSON_READ, [number], ("now",))
                 for number in range(1, CALLS + 1)
             ]
             until = time.monotonic() + 10
@@ -86,7 +86,7 @@ def test_when_the_ledger_cannot_be_written_none_of_the_calls_that_waited_is_answ
     def call(number):
         go.wait()
         with pytest.raises(StoreError):
-            disclose(index, operator(), Action.PERSON_READ, [number], ("now",))
+            disclose(index, make_operator(), Action.PERSON_READ, [number], ("now",))
 
     with ThreadPoolExecutor(CALLS) as pool:
         list(pool.map(call, range(1, CALLS + 1)))
@@ -97,8 +97,8 @@ def test_a_ledger_that_failed_once_is_written_again(index, monkeypatch):
     with monkeypatch.context() as failing:
         counting(failing, at_commit=lambda: (_ for _ in ()).throw(StoreError("the disk is full")))
         with pytest.raises(StoreError, match="disk is full"):
-            disclose(index, operator(), Action.PERSON_READ, [1], ("now",))
-    disclose(index, operator(), Action.PERSON_READ, [2], ("now",))
+            disclose(index, make_operator(), Action.PERSON_READ, [1], ("now",))
+    disclose(index, make_operator(), Action.PERSON_READ, [2], ("now",))
     assert [line.record_ids for line in lines(index)] == [(2,)]
 
 
@@ -132,7 +132,7 @@ def test_lines_handed_in_one_after_the_other_are_written_once_all_are_there(inde
 
 def hand_in(index, record, told, soon=at_once):
     line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
-    index.store.ledger.have_made(index.database, operator(), lambda: line, told, soon)
+    index.store.ledger.have_made(index.database, make_operator(), lambda: line, told, soon)
 
 
 def handed_over(index, record):

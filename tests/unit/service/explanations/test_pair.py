@@ -10,7 +10,7 @@ from mpi.config import Settings
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
-from mpi.domain.weight import Band, probability, rounded
+from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.service.explanations.pair import explain_features, explain_pair
 from mpi.service.persons.golden_record import golden
 from mpi.service.records.upsert import upsert, withdraw
@@ -49,7 +49,7 @@ def test_a_pair_is_told_in_one_sentence_with_its_weight_and_band(made):
     assert found.sentence.startswith(said)
     assert found.sentence.endswith(" bits, enough to link.")
     assert found.band is Band.LINK
-    assert found.probability == probability(found.match_weight)
+    assert found.probability == compute_probability(found.match_weight)
     assert found.opposes == ("Different addresses.",)
 
 
@@ -103,7 +103,7 @@ def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_thre
     for left, right in pairwise(near):
         found = explain_features(made, left, right)
         bands.add(found.band)
-        assert found.match_weight == rounded(made.matcher.scorer.weight(left, right))
+        assert found.match_weight == round_weight(made.matcher.scorer.weight(left, right))
         assert sum(part.bits for part in found.parts) == pytest.approx(found.match_weight, abs=1e-4)
         assert found.band is thresholds.band(found.match_weight)
         assert all(change.band is not found.band for change in found.changes)

@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.decision import Authority
-from mpi.domain.survivorship import Rule
+from mpi.domain.survivorship import SelectionReason
 from mpi.domain.weight import Band
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.what_if import COLUMNS
@@ -23,7 +23,7 @@ def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words()
 
 def test_every_rule_band_authority_and_thing_that_could_be_otherwise_has_its_words():
     words = wording.load_words()
-    assert {rule.value for rule in Rule} == set(words["rules"])
+    assert {rule.value for rule in SelectionReason} == set(words["rules"])
     assert {band.value for band in Band} == set(words["bands"]) == set(words["would_be"])
     # A hold is nobody's word, and has a sentence of its own.
     assert {authority.name for authority in Authority} - {"HOLD"} == set(words["authorities"])

@@ -9,7 +9,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.service.indexing import background_compaction, compaction
 from mpi.service.processes import pacing
-from mpi.storage.key_index.key_segments import RecentKeys
+from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows
 from tests.loads import children, sound, stopped_after, waiting
 
@@ -60,14 +60,14 @@ def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_r
 
 
 def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, monkeypatch):
-    merge, sizes = RecentKeys.merge, {}
+    merge, sizes = KeySegments.merge, {}
 
     def a_little(self, most):
         name = threading.current_thread().name
         sizes[name] = sizes.get(name, 0) + 1
         return merge(self, min(most, 40))
 
-    monkeypatch.setattr(RecentKeys, "merge", a_little)
+    monkeypatch.setattr(KeySegments, "merge", a_little)
     both = [
         threading.Thread(target=background_compaction.merge_left, args=(left.database, OPERATOR), name=name)
         for name in ("first", "second")
@@ -82,14 +82,14 @@ def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, mo
 
 
 def test_it_rests_long_only_beside_others_who_write(left, monkeypatch):
-    merge, rests = RecentKeys.merge, []
+    merge, rests = KeySegments.merge, []
 
     def rested(seconds):
         rests.append(seconds)
         if len(rests) == 3:
             load_rows(left, "sis", {"local_id": "another", "first_name": "Zo", "last_name": "Quist"})
 
-    monkeypatch.setattr(RecentKeys, "merge", lambda self, most: merge(self, min(most, 40)))
+    monkeypatch.setattr(KeySegments, "merge", lambda self, most: merge(self, min(most, 40)))
     monkeypatch.setattr(background_compaction, "RESTS", 1_000_000.0)
     clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=rested)
     monkeypatch.setattr(pacing, "time", clock)

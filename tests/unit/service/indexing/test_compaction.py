@@ -7,7 +7,7 @@ from mpi.service.indexing import compaction
 from mpi.service.indexing.reindex import silent
 from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
-from mpi.storage.key_index.key_segments import RecentKeys
+from mpi.storage.key_index.key_segments import KeySegments
 from tests.index import OPERATOR, load_rows, many_children
 from tests.loads import children, sound, stopped_after, waiting
 
@@ -51,14 +51,14 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     looks, places = iter([True, True, False, True, False] + [False] * 20), []
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: next(looks))
-    merge = RecentKeys.merge
+    merge = KeySegments.merge
 
     def noted(self, most):
         moved = merge(self, most)
         places.append(self._merge(self._all()[-1].config_id).place)
         return moved
 
-    monkeypatch.setattr(RecentKeys, "merge", noted)
+    monkeypatch.setattr(KeySegments, "merge", noted)
     load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
     assert len(places) == 3
     assert places == sorted(set(places))
@@ -100,8 +100,8 @@ def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, 
 def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
     monkeypatch.setattr(compaction, "FEW_STATEMENTS", 31)
     ran = []
-    put = RecentKeys.put
-    monkeypatch.setattr(RecentKeys, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
+    put = KeySegments.put
+    monkeypatch.setattr(KeySegments, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
     load_rows(with_runs, "sis", *many_children(30))
     assert ran == []
     monkeypatch.setattr(compaction, "LARGE_RECORDS", 10_000)
@@ -120,7 +120,7 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
     monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
     # At the end of the file alone.
     monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
-    monkeypatch.setattr(RecentKeys, "merge", stop)
+    monkeypatch.setattr(KeySegments, "merge", stop)
     assert load_rows(with_runs, "sis", *children()).status == chunk_writer.LOADED
     assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
     assert waiting(with_runs) > 0
@@ -132,7 +132,7 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
 
 def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatch):
     sizes = []
-    merge = RecentKeys.merge
+    merge = KeySegments.merge
 
     def noted(self, most):
         sizes.append(most)
@@ -141,7 +141,7 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
     monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
     # At the end of a file alone.
     monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
-    monkeypatch.setattr(RecentKeys, "merge", noted)
+    monkeypatch.setattr(KeySegments, "merge", noted)
     load_rows(with_runs, "sis", *children())
     assert set(sizes) == {compaction._ROWS}
     sizes.clear()

@@ -13,8 +13,8 @@ from mpi.service.indexing import key_lookup
 from mpi.service.indexing.key_lookup import found_by
 from mpi.service.indexing.pairing import Pairing, pair_up
 from mpi.service.records.upsert import upsert
-from mpi.storage.key_index.key_segments import RecentKeys
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.key_segments import KeySegments
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.loads import in_small_chunks
 from tests.unit.service.indexing.test_pairing import as_stored
@@ -78,8 +78,8 @@ def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
         keys = keys_of_all(unit, config)
         before = rows(found_by(unit, config, keys))
         own = unit.keys.own(config, range(2, CHILDREN + 1, 3))
-        width = AS_STORED.itemsize
-        lost = {(int(np.frombuffer(one.keys, AS_STORED)[0]), record) for record, one in own.items()}
+        width = STORED_DTYPE.itemsize
+        lost = {(int(np.frombuffer(one.keys, STORED_DTYPE)[0]), record) for record, one in own.items()}
         fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}
         unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=own)
     with index.database.read(OPERATOR) as unit:
@@ -102,7 +102,7 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
 def all_by_the_second(monkeypatch):
     """What lies among all is read by the second thread alone."""
     is_read = threading.Event()
-    another, recent = key_lookup._found_by_another, RecentKeys.sharing
+    another, recent = key_lookup._found_by_another, KeySegments.sharing
 
     def by_another(*asked):
         try:
@@ -117,7 +117,7 @@ def all_by_the_second(monkeypatch):
         return recent(self, *asked)
 
     monkeypatch.setattr(key_lookup, "_found_by_another", by_another)
-    return lambda: monkeypatch.setattr(RecentKeys, "sharing", by_the_first)
+    return lambda: monkeypatch.setattr(KeySegments, "sharing", by_the_first)
 
 
 def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index, all_by_the_second):

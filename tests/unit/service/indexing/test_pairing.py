@@ -11,7 +11,7 @@ from mpi.service.core.comparable_record import Packed
 from mpi.service.indexing.pairing import AskedLast, Bounds, Pairing, of_this_machine, pair_up
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.storage.repositories.derived.derived import Derived
+from mpi.storage.repositories.derived.derived import DerivedRepository
 from tests.index import OPERATOR, an_index, load_rows, many_children
 from tests.models import tiny_model
 
@@ -33,13 +33,13 @@ def pairs(index):
 @pytest.fixture
 def read(monkeypatch):
     """The records whose features were read, time after time."""
-    parts, asked = Derived.features_in_parts, []
+    parts, asked = DerivedRepository.features_in_parts, []
 
     def noted(self, config_id, record_ids):
         asked.append(sorted(record_ids))
         return parts(self, config_id, record_ids)
 
-    monkeypatch.setattr(Derived, "features_in_parts", noted)
+    monkeypatch.setattr(DerivedRepository, "features_in_parts", noted)
     return asked
 
 
@@ -230,7 +230,7 @@ def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeyp
         raise MpiError("the disk is full")
 
     with monkeypatch.context() as patched, pytest.raises(MpiError):
-        patched.setattr(Derived, "features_in_parts", fails)
+        patched.setattr(DerivedRepository, "features_in_parts", fails)
         looked_for(index, pairs, 1)
     assert set(looked_for(index, pairs, 1)) == {(-1, 1)}
 

@@ -19,7 +19,7 @@ from mpi.service.processes.pacing import Portions
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.payload import from_payload
 from mpi.storage.backends import checkpoint_process, checkpoint_thread
-from mpi.storage.backends.checkpoint_thread import Checkpoints
+from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of, rows
 from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after
@@ -323,16 +323,16 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
     if index.database.is_postgresql:
         pytest.skip("PostgreSQL recycles its log itself")
     # On a busy machine the features of the next may be read still.
-    monkeypatch.setattr(checkpoint_thread, "_PATIENCE_S", 10)
+    monkeypatch.setattr(checkpoint_thread, "_BUSY_TIMEOUT_S", 10)
     log = index.home / "mpi.db-wal"
-    begin_anew, lengths = Checkpoints.begin_log_anew, []
+    begin_anew, lengths = Checkpointer.begin_log_anew, []
 
     def measured(self):
         before = log.stat().st_size
         begin_anew(self)
         lengths.append((before, log.stat().st_size))
 
-    monkeypatch.setattr(Checkpoints, "begin_log_anew", measured)
+    monkeypatch.setattr(Checkpointer, "begin_log_anew", measured)
     load_rows(index, "sis", *children())
     assert apart[0] is not None
     assert len(lengths) == 2

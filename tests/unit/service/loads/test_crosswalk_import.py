@@ -96,7 +96,7 @@ def test_a_line_that_links_an_old_id_to_itself_says_nothing(cut_over):
 
 def valid(start: int) -> str:
     """An enterprise ID of some other test index."""
-    return eids.mint(test=True, randbelow=lambda most: start % most)
+    return eids.mint_eid(test=True, randbelow=lambda most: start % most)
 
 
 def adopted(index, *lines: str):
@@ -121,7 +121,7 @@ def test_an_enterprise_id_of_an_earlier_index_is_borne_on_and_the_newer_one_says
 
 
 def test_what_is_no_such_id_or_of_a_production_index_stays_an_alias(cut_over):
-    real = eids.mint(test=False, randbelow=lambda most: 5 % most)
+    real = eids.mint_eid(test=False, randbelow=lambda most: 5 % most)
     done = adopted(cut_over, "sis,1,S-1", f"sis,2,{real}")
     assert (done.old_ids, done.adopted, done.moved) == (2, 0, 0)
     assert look_up(cut_over, OPERATOR, "old", real).enterprise_id == crosswalk(cut_over)["sis", "2"]

@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, FileError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, SentRow
+from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.service.loads.dry_run import dry_run
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
@@ -143,7 +143,7 @@ def _afcars(period, names):
 def test_a_full_file_was_true_when_the_latest_of_its_rows_was_if_all_say_it(index, stated, options, as_of):
     load_rows(index, "sis", *many_children(6), as_of=datetime(2026, 9, 1, tzinfo=UTC))
     said = [child | {"as_of": day} for child, day in zip(many_children(5), (stated * 5)[:5], strict=False)]
-    before = clock.iso(clock.now())
+    before = clock.format_timestamp(clock.now())
     assert load_rows(index, "sis", *said, snapshot=Snapshot.FULL, **options).withdrawn == 6 - len(said)
     with index.database.read(OPERATOR) as unit:
         last_seen = unit.records.find(unit.sources.by_code("sis").id, ["c5"])["c5"].last_seen
@@ -178,10 +178,10 @@ def test_refused_rows_are_counted_with_line_and_reason_and_never_their_text(inde
         OPERATOR,
         "sis",
         [
-            SentRow(2, 10, a_child("s1")),
-            SentRow(3, 20, a_child(None)),
+            CanonicalRow(2, 10, a_child("s1")),
+            CanonicalRow(3, 20, a_child(None)),
             RejectedRow(4, 30, "wrong-field-count", "the row has 3 fields, the header 5"),
-            SentRow(5, 40, a_child("s2", shoe_size="Amara-secret")),
+            CanonicalRow(5, 40, a_child("s2", shoe_size="Amara-secret")),
         ],
         LoadOptions(),
     )

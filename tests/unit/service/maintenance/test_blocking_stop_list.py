@@ -15,8 +15,8 @@ from mpi.service.persons.search import search
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert
 from mpi.standardize.payload import features_from_bytes
-from mpi.storage.key_index.blocking_keys import OwnKeys
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.blocking_keys import PackedKeys
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of, rows
 
 NAMESAKES = 12
@@ -131,8 +131,8 @@ def test_verify_finds_a_record_that_has_a_stopped_key(index):
         [group] = {each.group_id for each in unit.records.get([record]).values()}
         [own] = unit.keys.own(config_id, [record]).values()
         unit.keys.drop(config_id, [record])
-        more = np.append(np.frombuffer(own.keys, AS_STORED), min(stopped))
-        unit.keys.put(config_id, {record: OwnKeys(group, np.sort(more).tobytes())}, unit.commit_no)
+        more = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
+        unit.keys.put(config_id, {record: PackedKeys(group, np.sort(more).tobytes())}, unit.commit_no)
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
 
 

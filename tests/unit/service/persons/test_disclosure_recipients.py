@@ -6,7 +6,7 @@ import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.decision import DecisionKind
-from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.access.clients import add_client
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons import disclosure_recipients
@@ -160,7 +160,7 @@ def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
 
 def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
     person(one, SCHOOL, links(one)["sis:1"])
-    eid, once = links(one)["sis:1"], OnceOnly("key", b"split")
+    eid, once = links(one)["sis:1"], IdempotentCall("key", b"split")
     first = split(one, replace(OFFICER, once=once), eid, [labels("ccwis:1")], WHY)
     assert first.disclosures
     again = replace(OFFICER, actions=frozenset({Action.DECIDE}), once=once)
@@ -222,7 +222,7 @@ def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
     put(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
     person(index, SCHOOL, links(index)["sis:1"])
-    caller = replace(LOADER, once=OnceOnly("key", b"undo"))
+    caller = replace(LOADER, once=IdempotentCall("key", b"undo"))
     assert undo_load(index, caller, bad.batch).disclosures
     again = undo_load(index, caller, bad.batch)
     assert (again.disclosed, again.disclosures) == (1, ())
@@ -263,7 +263,7 @@ def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
         None,
         frozenset({Action.RECORD_WRITE, Action.DISCLOSURE_READ}),
         None,
-        OnceOnly("k", b""),
+        IdempotentCall("k", b""),
     )
     told = withdraw(one, caller, "ccwis", "1")
     assert [line.client for line in told.disclosures] == ["school"]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import pytest
 
-from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError, raised_at
+from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError, describe_origin
 from mpi.service.processes.child_process import computed_apart, in_own_process
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
@@ -74,7 +74,7 @@ def test_what_is_refused_is_refused_here(work, kind):
 def test_of_what_fails_the_words_do_not_come_back_but_the_place_does():
     with pytest.raises(EngineError, match=r"failed \(ValueError\): try again") as failed:
         in_own_process(fails)
-    told_of = f"{failed.value} {raised_at(failed.value)}"
+    told_of = f"{failed.value} {describe_origin(failed.value)}"
     assert SECRET not in told_of
     assert "there ValueError at _work:" in told_of
     assert "> fails:" in told_of

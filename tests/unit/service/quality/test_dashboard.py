@@ -22,8 +22,8 @@ from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.storage.repositories.review.figures import Figures
-from mpi.storage.repositories.review.task_work import Act, Work
+from mpi.storage.repositories.review.figures import DeskFigures
+from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import doubtful
 from tests.index import OPERATOR, a_child, an_index, load_rows, many_children
 from tests.unit.service.sampling.test_blind_review import a_state, restate, seconds, steward
@@ -82,18 +82,18 @@ def test_what_people_do_with_questions_is_counted(index):
     now = datetime.now(UTC)
     with index.database.write(OPERATOR, "test") as unit:
         keys = sorted({task.question for task in unit.tasks.all()} | {"gone:1", "gone:2"})
-        later = clock.iso(now + timedelta(hours=1))
+        later = clock.format_timestamp(now + timedelta(hours=1))
         unit.task_work.put(
-            Work(keys[0], "closed", clock.iso(now), closed_at=clock.iso(now), closed_because="answered")
+            QuestionWork(keys[0], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="answered")
         )
         unit.task_work.put(
-            Work(keys[1], "closed", clock.iso(now), closed_at=clock.iso(now), closed_because="went")
+            QuestionWork(keys[1], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="went")
         )
-        unit.task_work.put(Work(keys[2], "open", clock.iso(now), claimed_by="ana", lease_until=later))
+        unit.task_work.put(QuestionWork(keys[2], "open", clock.format_timestamp(now), claimed_by="ana", lease_until=later))
         unit.task_work.put(
-            Work(keys[3], "open", clock.iso(now), claimed_by="ben", lease_until=clock.iso(now))
+            QuestionWork(keys[3], "open", clock.format_timestamp(now), claimed_by="ben", lease_until=clock.format_timestamp(now))
         )
-        unit.task_work.put(Work(keys[4], "asleep", clock.iso(now), asleep_until="2999-01-01"))
+        unit.task_work.put(QuestionWork(keys[4], "asleep", clock.format_timestamp(now), asleep_until="2999-01-01"))
     found = measure_quality(index, OPERATOR).workload
     assert (found.claimed, found.asleep, found.answered, found.went) == (1, 1, 1, 1)
 
@@ -117,7 +117,7 @@ def test_match_rate_is_of_the_children_whom_child_welfare_says_to_be_in_care_tod
 
 def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is_not(index, monkeypatch):
     counted = iter([(3, 1), (4, 2), (5, 3), (6, 4)])
-    monkeypatch.setattr(Figures, "in_care", lambda *_: next(counted))
+    monkeypatch.setattr(DeskFigures, "in_care", lambda *_: next(counted))
     moments = iter([0.0, 0.01, 0.02, 0.04, 1.0, 2.0, 20.0, 22.5, 22.6])
     monkeypatch.setattr(
         "mpi.service.quality.dashboard.time", SimpleNamespace(monotonic=lambda: next(moments))
@@ -205,9 +205,9 @@ def test_throughput_times_answers_between_acts_and_leaves_breaks_out(index):
     with index.database.write(OPERATOR, "test") as unit:
         for number, (action, minute) in enumerate(minutes, 1):
             unit.task_work.add(
-                Act(number, f"q{number}", clock.iso(start + timedelta(minutes=minute)), "ana", action)
+                QuestionAction(number, f"q{number}", clock.format_timestamp(start + timedelta(minutes=minute)), "ana", action)
             )
-        unit.task_work.add(Act(99, "q", clock.iso(start), "ben", "claim"))
+        unit.task_work.add(QuestionAction(99, "q", clock.format_timestamp(start), "ben", "claim"))
     [ana] = measure_quality(index, OPERATOR).throughput
     assert (ana.actor, ana.answers, ana.timed) == ("ana", 3, 2)
     assert ana.hours == pytest.approx(7 / 60)
@@ -256,9 +256,9 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
     late = datetime.now(UTC) + timedelta(days=20)
     with index.database.write(OPERATOR, "test") as unit:
         for number, days_ago in enumerate((12, 5, 5), 1):
-            moment = clock.iso(late - timedelta(days=days_ago))
-            unit.task_work.add(Act(900 + number, f"q{number}", moment, "ana", "answer"))
-            unit.task_work.put(Work(f"q{number}", "closed", moment, closed_at=moment))
+            moment = clock.format_timestamp(late - timedelta(days=days_ago))
+            unit.task_work.add(QuestionAction(900 + number, f"q{number}", moment, "ana", "answer"))
+            unit.task_work.put(QuestionWork(f"q{number}", "closed", moment, closed_at=moment))
     monkeypatch.setattr(clock, "now", lambda: late)
     told = {
         "quality": asdict(measure_quality(index, OUTSIDER)),

@@ -10,7 +10,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.recluster.threshold_simulation import TrialThresholds
-from mpi.storage.repositories.review.task_work import Act, Work
+from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.index import OPERATOR, a_child, an_index, load_rows
 from tests.unit.service.sampling.test_blind_review import a_state
 
@@ -54,12 +54,12 @@ def answered(index, days_ago, count, minutes=2.0, actor="ana"):
     with index.database.write(OPERATOR, "test") as unit:
         start = TODAY - timedelta(days=days_ago)
         for n in range(count + 1):
-            moment = clock.iso(start + timedelta(minutes=minutes * n))
+            moment = clock.format_timestamp(start + timedelta(minutes=minutes * n))
             action = "answer" if n else "claim"
             key = f"done:{actor}:{days_ago}:{n}"
-            unit.task_work.add(Act(unit.counters.take("task_action"), key, moment, actor, action))
+            unit.task_work.add(QuestionAction(unit.counters.take("task_action"), key, moment, actor, action))
             if n:
-                work = Work(key, "closed", moment, closed_at=moment, closed_because="answered")
+                work = QuestionWork(key, "closed", moment, closed_at=moment, closed_because="answered")
                 unit.task_work.put(work)
 
 
@@ -97,8 +97,8 @@ def test_what_arrives_is_carried_on_and_the_day_that_filled_the_index_is_left_ou
 def test_a_backlog_that_shrinks_has_a_day_on_which_it_is_gone(index):
     with index.database.write(OPERATOR, "test") as unit:
         for n in range(28):
-            moment = clock.iso(TODAY - timedelta(days=1, minutes=n))
-            unit.task_work.add(Act(unit.counters.take("task_action"), "old", moment, "ana", "answer"))
+            moment = clock.format_timestamp(TODAY - timedelta(days=1, minutes=n))
+            unit.task_work.add(QuestionAction(unit.counters.take("task_action"), "old", moment, "ana", "answer"))
     found = forecast_workload(index, OPERATOR)
     assert found.answered_a_week == pytest.approx(7.0)
     assert found.gone_on == (date(2026, 11, 24) + timedelta(days=6)).isoformat()

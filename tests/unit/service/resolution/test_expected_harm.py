@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.domain.weight import probability
+from mpi.domain.weight import compute_probability
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution.expected_harm import Stake, estimate_error_chance, estimate_harm
 from tests.index import OPERATOR, a_child, an_index, crosswalk
@@ -43,8 +43,8 @@ def tasks(index):
 def test_the_harm_of_a_pair_is_its_probability_times_what_is_at_stake(index):
     task = a_pair_in_doubt(index)
     # 1, a child of ten, and a second source.
-    assert task.harm == round(probability(task.bits) * 2.5 * 1e6)
-    assert task.harm_unflagged == round(probability(task.bits) * 2 * 1e6)
+    assert task.harm == round(compute_probability(task.bits) * 2.5 * 1e6)
+    assert task.harm_unflagged == round(compute_probability(task.bits) * 2 * 1e6)
 
 
 @pytest.mark.parametrize(
@@ -64,15 +64,15 @@ def test_the_harm_of_a_pair_is_its_probability_times_what_is_at_stake(index):
 )
 def test_a_child_in_care_or_without_a_home_comes_first_and_only_where_a_flag_may_tell(index, said, more):
     task = a_pair_in_doubt(index, other=said)
-    assert task.harm == round(probability(task.bits) * (2.5 + more) * 1e6)
-    assert task.harm_unflagged == round(probability(task.bits) * 2 * 1e6)
+    assert task.harm == round(compute_probability(task.bits) * (2.5 + more) * 1e6)
+    assert task.harm_unflagged == round(compute_probability(task.bits) * 2 * 1e6)
 
 
 def test_each_further_source_that_holds_the_persons_adds_up_to_a_bound(index):
     before = a_pair_in_doubt(index)
     put(index, "ssid", first_name="Jaydon")
     after = next(task for task in tasks(index) if task.key == before.key)
-    assert after.harm - before.harm == round(probability(after.bits) * 0.5 * 1e6)
+    assert after.harm - before.harm == round(compute_probability(after.bits) * 0.5 * 1e6)
     assert after.harm_unflagged == before.harm_unflagged
     assert estimate_harm(1, Stake(), 5) == estimate_harm(1, Stake(), 50)
 

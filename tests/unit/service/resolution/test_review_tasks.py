@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mpi.clustering.question_groups import Doubts
+from mpi.clustering.question_groups import ReviewPairGraph
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.records.upsert import upsert, withdraw
@@ -103,7 +103,7 @@ def test_a_question_that_reaches_beyond_what_changed_is_named_anew_as_a_whole(in
 def as_cut_at_once(index):
     """By pair of canonical keys: the question that all stored pairs, put together at once, give it."""
     pairs = {parse_pair_key(task.key) for task, _, _ in asked(index)}
-    return {format_pair_key(each): one.key for each, one in Doubts.of(pairs).questions(pairs).items()}
+    return {format_pair_key(each): one.key for each, one in ReviewPairGraph.of(pairs).questions(pairs).items()}
 
 
 def as_stored(index):

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
@@ -294,8 +294,8 @@ def undone(index):
 
 def undone_with_an_owners_consent(index):
     set_consent_required(index, OPERATOR, "ccwis", asks=True)
-    steward = Viewer("steward", None, ACTIONS[Role.STEWARD], None)
-    owner = Viewer("owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+    steward = Viewer("steward", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
+    owner = Viewer("owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"ccwis"}))
     give_consent(index, owner, undo_decision(index, steward, list_decisions(index, steward)[0].id).step)
 
 

@@ -8,14 +8,14 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ClaimedError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import ACTIONS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question
 from mpi.service.review.assignments import assign, claim, escalate, release
 from mpi.service.review.question import load_question_view
 from mpi.service.stewardship.decisions import DecisionRequest, decide, report_link
-from mpi.storage.repositories.review.task_work import Act, Work
+from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from tests.desk import ANN, CCWIS_OWNER, SIS_STEWARD, almost, keys, the_question
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
@@ -23,7 +23,7 @@ OF_BOTH = Viewer("of-both", None, ANN.actions, frozenset({"sis", "ccwis"}))
 SIS_COLLEAGUE = replace(SIS_STEWARD, client="sis-colleague")
 CCWIS_STEWARD = replace(SIS_STEWARD, client="ccwis-steward", sources=frozenset({"ccwis"}))
 SIS_APPROVER = replace(
-    SIS_STEWARD, client="sis-approver", actions=ACTIONS[Role.APPROVER] | ACTIONS[Role.STEWARD]
+    SIS_STEWARD, client="sis-approver", actions=ACTIONS_BY_ROLE[Role.APPROVER] | ACTIONS_BY_ROLE[Role.STEWARD]
 )
 FIRST, SECOND, HIDDEN = RecordRef("sis", "c0"), RecordRef("sis", "c1"), RecordRef("ccwis", "c50")
 
@@ -115,7 +115,7 @@ def test_that_a_hidden_question_was_closed_and_opened_again_is_in_no_history_of_
     with three.database.write(CCWIS_OWNER, "test") as unit:
         [hidden] = unit.records.find(unit.sources.by_code("ccwis").id, ["c50"]).values()
         about = {"kind": "pair", "records": [hidden.id], "decisions": {}, "tasks": {}}
-        unit.task_work.put(Work(key, "open", clock.iso(clock.now()), about=about))
+        unit.task_work.put(QuestionWork(key, "open", clock.format_timestamp(clock.now()), about=about))
     withdraw(three, OPERATOR, "sis", "like")
     assert keys(three, SIS_STEWARD, state="closed") == []
     upsert(three, OPERATOR, "sis", almost(many_children(1)[0]) | {"local_id": "like"})
@@ -128,7 +128,7 @@ def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_so
     key = the_question(three, SIS_STEWARD).key
     with three.database.write(ANN, "test") as unit:
         for number, detail in enumerate(({}, {"records": [], "decision": 1}), 1):
-            unit.task_work.add(Act(number, key, clock.iso(clock.now()), "ben", "closed", detail))
+            unit.task_work.add(QuestionAction(number, key, clock.format_timestamp(clock.now()), "ben", "closed", detail))
     assert load_question_view(three, SIS_STEWARD, key).history == ()
     assert len(load_question_view(three, ANN, key).history) == 2
 

@@ -19,8 +19,8 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import ACTIONS, Role
-from mpi.domain.viewer import OnceOnly, SecondApprover, Viewer
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
+from mpi.domain.viewer import IdempotentCall, SecondApprover, Viewer
 from mpi.service.access.clients import add_client
 from mpi.service.core.index import canonical_key
 from mpi.service.maintenance.verify import verify
@@ -45,7 +45,7 @@ from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decis
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
 
-CLEO = Viewer("cleo", None, ACTIONS[Role.APPROVER], None)
+CLEO = Viewer("cleo", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -374,7 +374,7 @@ def test_an_answer_against_a_decision_in_force_is_refused_with_the_chain_and_may
 def test_one_call_under_one_key_answers_once(index):
     one_pair(index)
     key = the_question(index).key
-    once = replace(ANN, once=OnceOnly("k", b"call"))
+    once = replace(ANN, once=IdempotentCall("k", b"call"))
     said = verdicts(index, "same")
     first, again = (answer_question(index, once, key, said, "typo") for _ in range(2))
     assert first.step == again.step

@@ -13,7 +13,7 @@ from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, questions
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
-from mpi.storage.repositories.review.task_work import Act, Work
+from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
 from mpi.storage.repositories.review.tasks import Task
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, doubtful, keys, later, one_pair, the_question
 from tests.index import OPERATOR, a_child, load_rows, many_children
@@ -232,7 +232,7 @@ def test_a_question_asleep_wakes_on_its_day_or_when_a_weight_or_a_pair_is_anothe
 
     def put_to_sleep(known) -> None:
         with many.database.write(OPERATOR, "test") as unit:
-            unit.task_work.put(Work("q", "asleep", clock.iso(clock.now()), asleep_until=FAR, about=known))
+            unit.task_work.put(QuestionWork("q", "asleep", clock.format_timestamp(clock.now()), asleep_until=FAR, about=known))
 
     put_to_sleep(known)
     assert keys(many) == []
@@ -253,7 +253,7 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
     key = the_question(index).key
     with index.database.write(ANN, "test") as unit:
         about = {"kind": "pair", "reason": "band", "subject": None, "records": numbers(index), "tasks": {}}
-        unit.task_work.put(Work(key, "open", clock.iso(clock.now()), assigned_to="ann", about=about))
+        unit.task_work.put(QuestionWork(key, "open", clock.format_timestamp(clock.now()), assigned_to="ann", about=about))
         unit.task_work.add(act(unit, key))
     assert [one.key for one in load_landing(index, ANN).mine] == [key]
     withdraw(index, OPERATOR, "ccwis", "2")
@@ -274,4 +274,4 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
 
 
 def act(unit, key):
-    return Act(unit.counters.take("task_action"), key, clock.iso(clock.now()), "ann", "claim")
+    return QuestionAction(unit.counters.take("task_action"), key, clock.format_timestamp(clock.now()), "ann", "claim")

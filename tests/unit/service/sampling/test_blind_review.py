@@ -9,7 +9,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.roles import ACTIONS, APPROVERS, Role
+from mpi.domain.roles import ACTIONS_BY_ROLE, APPROVER_ASSIGNEE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
 from mpi.service.records.upsert import upsert, withdraw
@@ -300,7 +300,7 @@ def test_two_stewards_who_contradict_each_other_raise_a_claim_and_doubt_raises_n
         assert (judge(index, steward("ben"), second).claim is not None) is raised
     [key] = [task.key for task in list_review_tasks(index, OPERATOR) if task.kind == "claim"]
     with index.database.read(OPERATOR) as unit:
-        assert unit.task_work.get([key])[key].assigned_to == APPROVERS
+        assert unit.task_work.get([key])[key].assigned_to == APPROVER_ASSIGNEE
         [act] = unit.task_work.acts(key)
         assert (act.action, act.actor) == ("escalate", "ben")
         claim = int(key.removeprefix("claim:"))
@@ -319,7 +319,7 @@ def test_the_share_of_second_reviews_is_as_set(index):
 def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(index):
     a_state(index, 2)
     watched = with_settings(index, quality_rules=QualityRules(second_share=1.0))
-    ana = Viewer("ana", "data_quality", ACTIONS[Role.STEWARD], None)
+    ana = Viewer("ana", "data_quality", ACTIONS_BY_ROLE[Role.STEWARD], None)
     for one in questions(watched, ana, Filters()).questions:
         answer_question(watched, ana, one.key, [PairVerdict(*one.records, "different")], "sibling")
     assert questions(watched, ana, Filters()).total == 0
@@ -330,7 +330,7 @@ def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(inde
     told = answer_blind_pair(watched, ben, shown.id, "same")
     assert (told.first_verdict, told.linked, told.band) == ("different", False, Band.REVIEW)
     [raised] = questions(watched, ben, Filters(state=None)).questions
-    assert (raised.kind, raised.assigned_to) == ("claim", APPROVERS)
+    assert (raised.kind, raised.assigned_to) == ("claim", APPROVER_ASSIGNEE)
 
 
 def test_a_pair_of_which_a_record_was_sealed_never_shows_again(index):

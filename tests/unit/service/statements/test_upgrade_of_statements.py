@@ -3,7 +3,7 @@
 from alembic import command
 from sqlalchemy import text
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
@@ -25,15 +25,15 @@ INSERT INTO record_version (id, record_id, as_of, received_commit, state, conten
 
 def test_what_was_said_before_is_what_stands_after(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = migrate._config()
+    config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for statement in OLD.split(";"):
             connection.execute(text(statement))
     assert migrate.upgrade(database) is migrate.SchemaState.BEHIND
-    assert migrate.drift(database) == []
-    with database.read(operator()) as unit:
+    assert migrate.schema_drift(database) == []
+    with database.read(make_operator()) as unit:
         heard = unit.sightings.heard([1, 2, 3])
     latest = {record: max(said) for record, said in heard.items()}
     assert {record: one.version_id for record, one in latest.items()} == {1: 1, 2: 2, 3: None}

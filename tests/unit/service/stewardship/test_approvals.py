@@ -6,8 +6,8 @@ import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, NotFoundError
-from mpi.domain.roles import ACTIONS, Role
-from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
+from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
@@ -59,10 +59,10 @@ def test_a_step_across_agencies_waits_until_somebody_else_approves_it(careful):
 
 def test_the_second_word_is_a_right_of_its_own(careful):
     made = merge(careful, FIRST, both(careful), StepOptions("x"))
-    for actions in (frozenset({Action.DECIDE}), frozenset(Action) - {Action.APPROVE}, ACTIONS[Role.STEWARD]):
+    for actions in (frozenset({Action.DECIDE}), frozenset(Action) - {Action.APPROVE}, ACTIONS_BY_ROLE[Role.STEWARD]):
         with pytest.raises(AccessDenied):
             approve(careful, Viewer("second", None, actions, None), made.step)
-    approve(careful, Viewer("second", None, ACTIONS[Role.APPROVER], None), made.step)
+    approve(careful, Viewer("second", None, ACTIONS_BY_ROLE[Role.APPROVER], None), made.step)
     assert len(set(both(careful))) == 1
 
 
@@ -159,7 +159,7 @@ def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees
 def test_an_undo_that_waits_is_asked_for_once_under_one_key(careful):
     made = merge(careful, FIRST, both(careful), StepOptions("x"))
     approve(careful, SECOND, made.step)
-    once = replace(FIRST, once=OnceOnly("k", b"call"))
+    once = replace(FIRST, once=IdempotentCall("k", b"call"))
     asked = [undo_step(careful, once, made.step) for _ in range(2)]
     assert asked[0].awaiting
     assert asked[0].step == asked[1].step

@@ -17,7 +17,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.core.visibility import visible
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
@@ -150,7 +150,7 @@ def test_a_second_steward_is_refused_who_read_the_value_before_the_first_correct
 
 
 def test_the_same_call_again_under_its_key_corrects_once(index, eid):
-    viewer = replace(OPERATOR, once=OnceOnly("k", b"call"))
+    viewer = replace(OPERATOR, once=IdempotentCall("k", b"call"))
     first = correct_value(index, viewer, eid, "middle_name", "Louise", WHY)
     assert correct_value(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
     assert len(list_decisions(index, OPERATOR)) == 1
@@ -228,7 +228,7 @@ def calls_that_take(label: RecordRef, eid: str) -> dict:
         "move": lambda *who: move(*who, eid, [label], other_of(who[0], eid), why),
         "refuse": lambda *who: refuse_overlay(*who, label),
         "crosswalk": lambda *who: crosswalk_of(*who, label.source, label.local_id),
-        "past": lambda *who: crosswalk_of(*who, label.source, label.local_id, clock.iso(clock.now())),
+        "past": lambda *who: crosswalk_of(*who, label.source, label.local_id, clock.format_timestamp(clock.now())),
         "read": lambda *who: read(*who, label.source, label.local_id),
         "withdraw": lambda *who: withdraw(*who, label.source, label.local_id),
         "send": lambda *who: upsert(*who, label.source, a_child(label.local_id)),

@@ -10,7 +10,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, DecisionConflict, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, OnceOnly, Viewer
+from mpi.domain.viewer import Action, IdempotentCall, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
@@ -341,7 +341,7 @@ def test_a_sealed_record_shows_in_no_decision(strangers):
 
 def test_what_was_written_about_an_expunged_record_is_destroyed_with_it(strangers):
     """Notes tell of a person, and kept answers name local IDs."""
-    once = replace(OPERATOR, once=OnceOnly("k", b"call"))
+    once = replace(OPERATOR, once=IdempotentCall("k", b"call"))
     said(strangers, "SAME", ["sis:1", "ccwis:1"], viewer=once, note="Xanthippe's cousin")
     kept = said(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"], note="about another")
     upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "expunged"}]))

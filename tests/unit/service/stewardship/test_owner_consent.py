@@ -7,8 +7,8 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
-from mpi.domain.roles import ACTIONS, Role
-from mpi.domain.viewer import Action, OnceOnly, SecondApprover, Viewer
+from mpi.domain.roles import ACTIONS_BY_ROLE, Role
+from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import lineage
 from mpi.service.records.upsert import upsert, withdraw
@@ -26,9 +26,9 @@ from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, with_settings
 from tests.unit.service.stewardship.test_decisions import labels, put, together
 
-STEWARD = Viewer("steward", None, ACTIONS[Role.APPROVER], None)
+STEWARD = Viewer("steward", None, ACTIONS_BY_ROLE[Role.APPROVER], None)
 OTHER = Viewer("other", None, frozenset(Action), None)
-OWNER = Viewer("owner", None, ACTIONS[Role.SOURCE_OWNER], frozenset({"ccwis"}))
+OWNER = Viewer("owner", None, ACTIONS_BY_ROLE[Role.SOURCE_OWNER], frozenset({"ccwis"}))
 SCHOOL = Viewer("school", None, frozenset(Action) - {Action.CONSENT}, frozenset({"sis"}))
 BOTH = Viewer("both", None, frozenset(Action), frozenset({"sis", "ccwis"}))
 BO = {"first_name": "Bo", "last_name": "Zwart", "birth_date": "2009-01-02", "postal_code": "44444"}
@@ -152,7 +152,7 @@ def test_consent_is_the_owners_alone(asking):
         for number in (made.step, 99, 2**70):
             with pytest.raises(NotFoundError):
                 give_consent(asking, stranger, number)
-    for denied in (SCHOOL, replace(OWNER, actions=ACTIONS[Role.STEWARD])):
+    for denied in (SCHOOL, replace(OWNER, actions=ACTIONS_BY_ROLE[Role.STEWARD])):
         with pytest.raises(AccessDenied):
             give_consent(asking, denied, made.step)
     assert list_pending_steps(asking, replace(OWNER, sources=frozenset({"sis"}))) == []
@@ -296,7 +296,7 @@ def test_consent_holds_through_a_new_local_id_a_withdrawal_and_a_move(asking):
     assert one(asking, OWNER).records == labels("ccwis:9")
     withdraw(asking, OPERATOR, "ccwis", "9")
     give_consent(asking, OWNER, made.step)
-    upsert(asking, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.iso(clock.now())))
+    upsert(asking, OPERATOR, "ccwis", a_child("9", **BO, as_of=clock.format_timestamp(clock.now())))
     assert together(asking, "sis:1", "ccwis:9")
     assert verify(asking, OPERATOR) == []
 
@@ -344,7 +344,7 @@ def test_a_freeze_window_holds_what_an_owner_consented_to(asking):
 
 def test_consent_under_one_key_is_given_once_and_answered_alike(asking):
     made = merged(asking)
-    once = replace(OWNER, once=OnceOnly("k", b"call"))
+    once = replace(OWNER, once=IdempotentCall("k", b"call"))
     given = [give_consent(asking, once, made.step) for _ in range(2)]
     assert [len(told.moved) for told in given] == [1, 1]
     assert len(set(both(asking))) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from mpi.storage.backends import checkpoint_process as copier_module
 from mpi.storage.backends.checkpoint_process import copying_apart
-from mpi.storage.backends.checkpoint_thread import EVERY_COMMITS, Checkpoints
+from mpi.storage.backends.checkpoint_thread import COMMITS_PER_CHECKPOINT, Checkpointer
 from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
 
 paced_file = pytest.importorskip("mpi.storage.backends.throttled_file", reason="APSW is for Linux")
@@ -82,14 +82,14 @@ def test_the_process_ends_with_the_work(tmp_path):
 
 def test_where_the_process_was_ended_from_outside_the_threads_go_on(tmp_path):
     path = tmp_path / "log.db"
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpointer(path)
     with closing(opened(path)) as connection, checkpoints.apart():
         (process,) = active_children()
         process.kill()
         process.join()
         write(connection)
         assert within_seconds(
-            20, lambda: [checkpoints.committed() for _ in range(EVERY_COMMITS)] and rows_in_file(path) == 300
+            20, lambda: [checkpoints.committed() for _ in range(COMMITS_PER_CHECKPOINT)] and rows_in_file(path) == 300
         )
         # The thread may be at the last of those checkpoints still.
         assert within_seconds(10, lambda: checkpoints.begin_log_anew() or log_bytes(path) == 0)
@@ -99,11 +99,11 @@ def test_where_the_process_was_ended_from_outside_the_threads_go_on(tmp_path):
 def test_where_it_cannot_be_had_the_thread_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(copier_module.importlib.util, "find_spec", lambda _name: None)
     path = tmp_path / "log.db"
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpointer(path)
     with closing(opened(path)) as connection, checkpoints.apart():
         assert not active_children()
         write(connection)
-        for _ in range(EVERY_COMMITS):
+        for _ in range(COMMITS_PER_CHECKPOINT):
             checkpoints.committed()
         assert within_seconds(10, lambda: rows_in_file(path) == 300)
     checkpoints.stop()

@@ -4,9 +4,9 @@ import sqlite3
 import time
 from contextlib import closing
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage.backends import checkpoint_thread as checkpoints_module
-from mpi.storage.backends.checkpoint_thread import EVERY_COMMITS, Checkpoints
+from mpi.storage.backends.checkpoint_thread import COMMITS_PER_CHECKPOINT, Checkpointer
 from tests.index import an_index
 from tests.sqlite_log import log_bytes, opened, rows_in_file, within_seconds
 
@@ -17,12 +17,12 @@ def write(connection, times):
 
 
 def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints_module, "EVERY_S", 3_600)
+    monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 3_600)
     path = tmp_path / "log.db"
     connection = opened(path)
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpointer(path)
     write(connection, 3)
-    for _ in range(EVERY_COMMITS - 1):
+    for _ in range(COMMITS_PER_CHECKPOINT - 1):
         checkpoints.committed()
     assert not rows_in_file(path)
     checkpoints.committed()
@@ -32,10 +32,10 @@ def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_ope
 
 
 def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints_module, "EVERY_S", 0)
+    monkeypatch.setattr(checkpoints_module, "CHECKPOINT_INTERVAL_S", 0)
     path = tmp_path / "log.db"
     connection = opened(path)
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpointer(path)
     write(connection, 3)
     checkpoints.committed()
     assert within_seconds(10, lambda: rows_in_file(path))
@@ -46,13 +46,13 @@ def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monke
 def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is_used_again(tmp_path):
     path = tmp_path / "log.db"
     connection = opened(path)
-    checkpoints = Checkpoints(path)
+    checkpoints = Checkpointer(path)
     for _ in range(2):
-        for _ in range(EVERY_COMMITS):
+        for _ in range(COMMITS_PER_CHECKPOINT):
             checkpoints.committed()
         checkpoints.stop()
     write(connection, 1)
-    for _ in range(EVERY_COMMITS):
+    for _ in range(COMMITS_PER_CHECKPOINT):
         checkpoints.committed()
     assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
@@ -61,8 +61,8 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
 
 def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
     counted = []
-    monkeypatch.setattr(Checkpoints, "committed", lambda *_: counted.append(1))
-    with an_index(tmp_path) as index, index.database.write(operator(), "test") as unit:
+    monkeypatch.setattr(Checkpointer, "committed", lambda *_: counted.append(1))
+    with an_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
         before = len(counted)
         unit.note_commit()
     assert len(counted) == before + 1
@@ -73,7 +73,7 @@ def test_the_log_begins_anew_when_that_is_asked_for(tmp_path):
     with closing(opened(path)) as connection:
         write(connection, 3)
         assert log_bytes(path)
-        Checkpoints(path).begin_log_anew()
+        Checkpointer(path).begin_log_anew()
         assert not log_bytes(path)
         assert rows_in_file(path)
 
@@ -85,7 +85,7 @@ def test_the_log_stays_where_somebody_reads_what_was_before_and_nobody_waits_lon
         reader.execute("SELECT count(*) FROM t").fetchone()
         write(connection, 3)
         began = time.monotonic()
-        Checkpoints(path).begin_log_anew()
+        Checkpointer(path).begin_log_anew()
         assert time.monotonic() - began < 5
         assert log_bytes(path)
         assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)

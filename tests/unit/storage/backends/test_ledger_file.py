@@ -38,7 +38,7 @@ def of_before(tmp_path):
     """A database of the version before, with two lines of the ledger in it."""
     database = Database(f"sqlite:///{tmp_path / 'mpi.db'}")
     migrate.upgrade(database)
-    config = migrate._config()
+    config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0009")
@@ -77,7 +77,7 @@ def test_a_line_is_in_the_ledgers_file_when_the_answer_leaves(tmp_path):
 
 def test_the_lines_of_an_older_database_move_once_and_keep_their_numbers(of_before):
     assert migrate.upgrade(of_before) is migrate.SchemaState.BEHIND
-    assert migrate.drift(of_before) == []
+    assert migrate.schema_drift(of_before) == []
     assert [(line.client, line.record_ids) for line in lines(of_before)] == [("a", (3, 14)), ("b", ())]
     with of_before.read(OPERATOR) as unit:
         assert [line.client for line in unit.disclosures.since("2026-01-01", [14])] == ["a", "b"]
@@ -105,7 +105,7 @@ migrate.upgrade(Database(sys.argv[1]))
 def test_a_move_that_was_killed_half_way_is_finished_by_the_next(of_before):
     done = subprocess.run([sys.executable, "-c", DYING, of_before.url], env=dict(os.environ), check=False)
     assert done.returncode == 9
-    assert migrate.state(of_before) is migrate.SchemaState.BEHIND
+    assert migrate.schema_state(of_before) is migrate.SchemaState.BEHIND
     migrate.upgrade(of_before)
     assert [line.client for line in lines(of_before)] == ["a", "b"]
 

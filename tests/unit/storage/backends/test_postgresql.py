@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.backends import postgresql
 from mpi.storage.driver import pipeline
@@ -37,7 +37,7 @@ def database(postgres_url):
 
 def refusal(url) -> str:
     """What a user is told of a database that cannot be used."""
-    with opened(url) as database, pytest.raises(StoreError) as caught, database.read(operator()):
+    with opened(url) as database, pytest.raises(StoreError) as caught, database.read(make_operator()):
         pass
     told = str(caught.value)
     assert "\n" not in told
@@ -55,7 +55,7 @@ def test_a_server_that_is_not_there_is_one_line(postgres):
 def test_a_wrong_password_is_one_line_without_it(postgres):
     assert "refused the password" in refusal(postgres.url("postgres", LOCKED, "hunter2"))
     assert "refused the password" in refusal(postgres.url("postgres", LOCKED))
-    with opened(postgres.url("postgres", LOCKED, PASSWORD)) as database, database.read(operator()):
+    with opened(postgres.url("postgres", LOCKED, PASSWORD)) as database, database.read(make_operator()):
         pass
 
 
@@ -93,7 +93,7 @@ def test_a_user_without_privileges_is_told_where_they_are_listed(postgres):
     ],
 )
 def test_what_the_server_says_is_one_line_without_the_values_of_the_step(database, state, words):
-    with pytest.raises(StoreError, match=words) as caught, database.write(operator(), "test") as unit:
+    with pytest.raises(StoreError, match=words) as caught, database.write(make_operator(), "test") as unit:
         unit.connection.execute(
             text(f"DO $$ BEGIN RAISE EXCEPTION 'Zebulonia' USING ERRCODE = '{state}'; END $$")
         )
@@ -101,20 +101,20 @@ def test_what_the_server_says_is_one_line_without_the_values_of_the_step(databas
 
 
 def test_a_value_that_postgresql_cannot_keep_is_one_line_without_it(database):
-    with pytest.raises(StoreError) as caught, database.write(operator(), "test") as unit:
+    with pytest.raises(StoreError) as caught, database.write(make_operator(), "test") as unit:
         unit.counters.take("Zebulonia\0")
     assert "Zebulonia" not in str(caught.value)
 
 
 def test_a_deadlock_costs_one_of_two_its_step_and_says_to_try_again(database):
-    with database.write(operator(), "test") as unit:
+    with database.write(make_operator(), "test") as unit:
         unit.counters.take("a")
         unit.counters.take("b")
     told, both = [], threading.Barrier(2)
 
     def work(first, second):
         try:
-            with database.write(operator(), "test", Lock.NONE) as unit:
+            with database.write(make_operator(), "test", Lock.NONE) as unit:
                 unit.counters.take(first)
                 both.wait(10)
                 unit.counters.take(second)
@@ -127,31 +127,31 @@ def test_a_deadlock_costs_one_of_two_its_step_and_says_to_try_again(database):
     for thread in threads:
         thread.join(30)
     assert told == ["the database is busy with another writer: try again"]
-    with database.write(operator(), "test") as unit:
+    with database.write(make_operator(), "test") as unit:
         assert (unit.counters.take("a"), unit.counters.take("b")) == (3, 3)
 
 
 def test_a_writer_waits_for_one_of_another_process_no_longer_than_it_should(postgres_url, monkeypatch):
-    with opened(postgres_url) as holder, holder.write(operator(), "test"):
+    with opened(postgres_url) as holder, holder.write(make_operator(), "test"):
         monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
         with opened(postgres_url) as database:
             with pytest.raises(StoreError, match="busy with another writer"):
-                with database.write(operator(), "test"):
+                with database.write(make_operator(), "test"):
                     pass
-            with database.write(operator(), "disclose", Lock.NONE) as unit:
+            with database.write(make_operator(), "disclose", Lock.NONE) as unit:
                 assert unit.counters.take("disclosure") == 1
 
 
 def test_readers_that_take_every_connection_are_told_to_try_again(postgres_url, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
-    monkeypatch.setattr(postgresql, "MOST", 1)
-    with opened(postgres_url) as database, database.read(operator()):
-        with pytest.raises(StoreError, match="try again"), database.read(operator()):
+    monkeypatch.setattr(postgresql, "MAX_CONNECTIONS", 1)
+    with opened(postgres_url) as database, database.read(make_operator()):
+        with pytest.raises(StoreError, match="try again"), database.read(make_operator()):
             pass
 
 
 def test_a_reading_unit_cannot_write(database):
-    with pytest.raises(StoreError, match="read-only"), database.read(operator()) as unit:
+    with pytest.raises(StoreError, match="read-only"), database.read(make_operator()) as unit:
         unit.connection.execute(text("DELETE FROM counter"))
 
 
@@ -163,7 +163,7 @@ def test_what_a_connection_is_told_stays_though_the_role_says_otherwise(postgres
         with opened(postgres_url) as database:
             levels = []
             for begin in (database.read, lambda who: database.write(who, "test")):
-                with begin(operator()) as unit:
+                with begin(make_operator()) as unit:
                     levels += unit.connection.execute(
                         text("SELECT current_setting('synchronous_commit'), "
                              "current_setting('transaction_isolation')")
@@ -195,7 +195,7 @@ def test_over_a_network_either_end_notices_within_a_minute_that_the_other_is_gon
 
 
 def test_text_sorts_as_bytes_whatever_the_locale_of_the_server(database):
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         others = unit.connection.execute(
             text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = "
                  "'public' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'")
@@ -205,7 +205,7 @@ def test_text_sorts_as_bytes_whatever_the_locale_of_the_server(database):
 
 def test_a_connection_lost_at_the_commit_is_not_called_undone(postgres, database):
     with pytest.raises(StoreError, match="kept whole or not at all"):
-        with database.write(operator(), "test") as unit:
+        with database.write(make_operator(), "test") as unit:
             assert unit.commit_no == 1
             unit.flush()
             me = unit.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
@@ -217,16 +217,16 @@ def test_a_server_that_dies_and_returns_is_used_again_by_the_same_process():
     with a_server() as server:
         name = server.new_schema()
         with opened(server.url(name)) as database:
-            with database.write(operator(), "test") as unit:
+            with database.write(make_operator(), "test") as unit:
                 assert unit.commit_no == 1
-            with pytest.raises(StoreError, match=r"lost|stop"), database.write(operator(), "test") as unit:
+            with pytest.raises(StoreError, match=r"lost|stop"), database.write(make_operator(), "test") as unit:
                 assert unit.commit_no == 2
                 server.stop(signal.SIGKILL)
                 unit.counters.take("a")
-            with pytest.raises(StoreError, match="cannot be reached"), database.read(operator()):
+            with pytest.raises(StoreError, match="cannot be reached"), database.read(make_operator()):
                 pass
             server.again()
-            with database.write(operator(), "test") as unit:
+            with database.write(make_operator(), "test") as unit:
                 assert unit.commit_no == 2
 
 
@@ -240,12 +240,12 @@ def test_what_few_records_were_written_of_is_durable_though_its_commit_did_not_w
         with opened(url) as database:
             for expected in (1, 2, 3):
                 with database.write_several(small=True, is_waited_for=True) as begin:
-                    unit = begin(operator(), "test")
+                    unit = begin(make_operator(), "test")
                     assert unit.connection.execute(_WAITS).scalar_one() == "off"
                     assert unit.commit_no == expected
             server.stop(signal.SIGKILL)
         server.again()
-        with opened(url) as database, database.write(operator(), "test") as unit:
+        with opened(url) as database, database.write(make_operator(), "test") as unit:
             assert unit.connection.execute(_WAITS).scalar_one() == "on"
             assert unit.commit_no == 4
 
@@ -260,13 +260,13 @@ def test_others_have_their_turn_while_what_few_records_were_written_of_becomes_d
 
         def written():
             with database.write_several(small=True, is_waited_for=True) as begin:
-                assert begin(operator(), "test").commit_no == 1
+                assert begin(make_operator(), "test").commit_no == 1
 
         first = pool.submit(written)
         until = time.monotonic() + PATIENCE_S
         number = 0
         while number < 2 and time.monotonic() < until:
-            with other.write(operator(), "test") as unit:
+            with other.write(make_operator(), "test") as unit:
                 number = unit.last_commit() + 1
                 if number == 2:
                     assert unit.commit_no == 2
@@ -279,22 +279,22 @@ def test_a_step_that_was_kept_and_is_not_known_to_be_durable_is_not_called_undon
     with monkeypatch.context() as patched, pytest.raises(StoreError, match="was kept, but not on the disk"):
         patched.setattr(pipeline, "_WRITES_NOTHING", b"SELECT 1/0")
         with database.write_several(small=True, is_waited_for=True) as begin:
-            assert begin(operator(), "test").commit_no == 1
+            assert begin(make_operator(), "test").commit_no == 1
     with database.write_several(small=True, is_waited_for=True) as begin:
-        assert begin(operator(), "test").commit_no == 2
+        assert begin(make_operator(), "test").commit_no == 2
 
 
 def test_a_step_of_which_it_is_told_at_its_commit_that_it_failed_is_not_called_kept(database):
     adds = text("INSERT INTO counter (name, next) VALUES (:name, 1)")
-    with database.write(operator(), "test") as unit:
+    with database.write(make_operator(), "test") as unit:
         unit.connection.execute(adds, {"name": "one"})
     with pytest.raises(StoreError, match="nothing of it was kept"):
         with database.write_several(small=True, is_waited_for=True) as begin:
-            unit = begin(operator(), "test")
+            unit = begin(make_operator(), "test")
             for name in ("two", "one"):
                 # It is sent ahead, and answered at the commit.
                 unit.connection.execute(adds, {"name": name})
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         names = unit.connection.execute(text("SELECT name FROM counter WHERE name IN ('one', 'two')")).all()
     assert [name for (name,) in names] == ["one"]
 

@@ -6,7 +6,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from mpi.storage import migrate
-from mpi.storage.key_index.segment_arrays import AS_STORED
+from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.database import Database
 
 KEYS = {(1, 1, 3): [-9, 4], (1, 2, 5_000): [4], (1, 1, 5_001): [-(2**63), 2**63 - 1], (2, 1, 3): [7]}
@@ -16,7 +16,7 @@ KEYS = {(1, 1, 3): [-9, 4], (1, 2, 5_000): [4], (1, 1, 5_001): [-(2**63), 2**63 
 @pytest.fixture
 def older(tmp_path, database_url):
     database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
-    config = migrate._config()
+    config = migrate._alembic_config()
     config.attributes["take_over"] = lambda _: None
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
@@ -40,7 +40,7 @@ def test_every_record_keeps_its_keys(older):
             )
     command.upgrade(config, "0012")
     rows = connection.execute(text("SELECT config_id, group_id, record_id, packed FROM record_keys")).all()
-    assert {tuple(row[:3]): np.frombuffer(row[3], AS_STORED).tolist() for row in rows} == KEYS
+    assert {tuple(row[:3]): np.frombuffer(row[3], STORED_DTYPE).tolist() for row in rows} == KEYS
     assert inspect(connection).get_indexes("blocking_key") == []
     command.downgrade(config, "0011")
     assert connection.execute(text("SELECT count(*) FROM blocking_key")).scalar() == 6
@@ -87,7 +87,7 @@ def test_a_downgrade_merges_the_keys_that_are_packed_but_for_those_that_are_gone
     command.upgrade(config, "0014")
     insert = text("INSERT INTO key_run VALUES (:number, :config, 7, 1, 2, :size, 1, :keys, :records)")
     for number, of_config, rows in ((1, 1, [(-9, 3), (4, 8)]), (2, 1, [(4, 8), (5, 3)]), (3, 2, [(5, 8)])):
-        keys, records = (np.array(column, AS_STORED).tobytes() for column in zip(*rows, strict=True))
+        keys, records = (np.array(column, STORED_DTYPE).tobytes() for column in zip(*rows, strict=True))
         values = {"number": number, "config": of_config, "size": len(rows), "keys": keys, "records": records}
         connection.execute(insert, values)
     # In the first run record 8 is gone; and a merge has moved the first key.
@@ -106,20 +106,20 @@ def test_a_downgrade_takes_out_from_among_all_what_records_have_lost(older):
     command.upgrade(config, "0015")
     connection.execute(
         text("INSERT INTO key_run VALUES (1, 1, 7, 1, 1, 1, 1, :keys, :records)"),
-        {name: np.array([n], AS_STORED).tobytes() for name, n in (("keys", 3), ("records", 8))},
+        {name: np.array([n], STORED_DTYPE).tobytes() for name, n in (("keys", 3), ("records", 8))},
     )
     command.upgrade(config, "0016")
     [[keys, records]] = connection.execute(text("SELECT lost_keys, lost_ids FROM key_run")).all()
     assert (bytes(keys), bytes(records)) == (b"", b"")
     lost = {
-        name: np.array(rows, AS_STORED).tobytes() for name, rows in (("keys", [-9, 4]), ("records", [3, 8]))
+        name: np.array(rows, STORED_DTYPE).tobytes() for name, rows in (("keys", [-9, 4]), ("records", [3, 8]))
     }
     connection.execute(text("UPDATE key_run SET lost_keys = :keys, lost_ids = :records"), lost)
     # A merge took out the first, and it is back; a run that is no part of that merge lost the fifth.
     connection.execute(text("INSERT INTO key_merge VALUES (1, 1, 1, -9, 3)"))
     connection.execute(
         text("INSERT INTO key_run VALUES (2, 1, 8, 1, 1, 1, 1, :none, :none, :keys, :records)"),
-        {"none": b"", **{n: np.array([-10], AS_STORED).tobytes() for n in ("keys", "records")}},
+        {"none": b"", **{n: np.array([-10], STORED_DTYPE).tobytes() for n in ("keys", "records")}},
     )
     rows = "(1, 1, -9, 3), (1, 1, 4, 8), (1, 1, 4, 9), (2, 1, 4, 8), (1, 1, -10, -10)"
     connection.execute(text(f"INSERT INTO blocking_key VALUES {rows}"))

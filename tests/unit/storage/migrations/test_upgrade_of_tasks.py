@@ -27,7 +27,7 @@ NEEDED = (
 
 def test_a_task_knows_the_source_of_each_of_its_records(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = migrate._config()
+    config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0007")

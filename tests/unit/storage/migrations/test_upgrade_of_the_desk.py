@@ -18,7 +18,7 @@ BEFORE = {
 
 def test_clients_that_decide_keep_approving(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = migrate._config()
+    config = migrate._alembic_config()
 
     def granted(connection) -> dict[str, list[str]]:
         return {

@@ -3,7 +3,7 @@
 from alembic import command
 from sqlalchemy import text
 
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
@@ -19,14 +19,14 @@ INSERT INTO disclosure (id, at, client, action, record_ids, fields, handle) VALU
 def test_every_line_of_an_old_ledger_is_found_by_its_records_and_from_its_moment_on(tmp_path, database_url):
     database = Database(database_url or f"sqlite:///{tmp_path / 'old.db'}")
     migrate.upgrade(database)
-    config = migrate._config()
+    config = migrate._alembic_config()
     with database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0002")
         connection.execute(text(OLD))
     assert migrate.upgrade(database) is migrate.SchemaState.BEHIND
-    assert migrate.drift(database) == []
-    with database.read(operator()) as unit:
+    assert migrate.schema_drift(database) == []
+    with database.read(make_operator()) as unit:
         clients = {
             record: [line.client for line in unit.disclosures.since("2026-01-01", [record])]
             for record in (1, 3, 14, 31)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.domain.errors import StoreError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 from tests.index import an_index, load_rows, many_children
@@ -21,7 +21,7 @@ def database(tmp_path):
 
 
 def test_commits_are_durable_and_keys_are_enforced(database):
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         pragmas = {
             name: unit.connection.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
@@ -53,7 +53,7 @@ def test_what_is_deleted_is_overwritten_in_both_files_whatever_the_build_does_by
         with one.engine.begin() as connection:
             connection.execute(text("DELETE FROM counter WHERE name = 'Xanthippe'"))
         assert b"Xanthippe" not in all_of(one, path)
-    with database.read(operator()) as unit:
+    with database.read(make_operator()) as unit:
         for name in ("main", "ledger"):
             assert unit.connection.execute(text(f"PRAGMA {name}.secure_delete")).scalar() == 1
     database.dispose()
@@ -79,7 +79,7 @@ def test_an_expunged_name_leaves_the_file_whatever_the_build_does_by_default(tmp
 
 def test_a_full_disk_is_one_line_without_the_statement_and_leaves_nothing(database, tmp_path):
     with pytest.raises(StoreError, match="disk is full") as caught:
-        with database.write(operator(), "test") as unit:
+        with database.write(make_operator(), "test") as unit:
             pages = unit.connection.execute(text("PRAGMA page_count")).scalar()
             unit.connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
             for number in range(2000):

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.storage.unit_of_work import database
 from tests.index import OPERATOR, an_index
 
@@ -13,7 +13,7 @@ def test_writers_of_one_process_wait_for_each_other_in_turn(tmp_path):
     with an_index(tmp_path) as index:
 
         def second() -> None:
-            with index.database.write(operator("second"), "test"):
+            with index.database.write(make_operator("second"), "test"):
                 order.append("second")
 
         waiting = threading.Thread(target=second)

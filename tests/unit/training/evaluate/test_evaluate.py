@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from mpi.domain.features import Features
 from mpi.matching.model.model import load_model
 from tests.models import tiny_model
-from training.__main__ import build
+from training.__main__ import build_app
 from training.evaluate.acceptance import promises
 from training.evaluate.datasets.dataset import Care, Dataset
 from training.evaluate.datasets.simulated_state import name_book
@@ -226,7 +226,7 @@ def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     folder = tiny_model(tmp_path / "model")
     asked = ["evaluate", "--data", str(file), "--model", str(folder), "--json"]
-    result = CliRunner().invoke(build(asked), asked)
+    result = CliRunner().invoke(build_app(asked), asked)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["sets"]["records"]["lines"][-1]["way"] == "operational"
@@ -235,5 +235,5 @@ def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):
 
 def test_a_set_that_the_suite_lacks_is_named():
     asked = ["evaluate", "--data", "x", "--suite", "dev", "--only", "nonsense"]
-    result = CliRunner().invoke(build(asked), asked)
+    result = CliRunner().invoke(build_app(asked), asked)
     assert "no set 'nonsense'" in str(result.exception)

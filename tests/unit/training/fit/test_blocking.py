@@ -9,7 +9,7 @@ from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import candidate_pairs, connect, feature_table
 from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
-from training.blocking import blocking_keys, candidates_of, pairs_by_rule, pairs_of_rule
+from training.blocking import compute_blocking_keys, find_candidate_pairs, join_candidate_pairs, count_rule_pairs
 from training.fit.blocking import (
     BLOCKING,
     LOOSER,
@@ -60,17 +60,17 @@ def standing(tmp_path):
 def test_looser_rules_compare_the_pairs_that_the_service_compares(standing):
     made, connection = standing
     spec = BlockingSpec.parse(RULES)
-    ours = pairs_by_rule(connection, spec).select(["lo", "hi"])
-    theirs = candidate_pairs(blocking_keys(made, spec)).sort_by([("lo", "ascending"), ("hi", "ascending")])
+    ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
+    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by([("lo", "ascending"), ("hi", "ascending")])
     assert ours.equals(theirs)
 
 
 def test_what_a_rule_costs_is_counted_without_making_its_pairs(standing):
     made, connection = standing
     rule = BlockingRule.parse("birth-root", ["birth_dates", "given_roots"])
-    keys = blocking_keys(made, BlockingSpec((rule,)))["key"].to_pylist()
+    keys = compute_blocking_keys(made, BlockingSpec((rule,)))["key"].to_pylist()
     sizes = {key: keys.count(key) for key in keys}
-    assert pairs_of_rule(connection, rule) == sum(n * (n - 1) // 2 for n in sizes.values())
+    assert count_rule_pairs(connection, rule) == sum(n * (n - 1) // 2 for n in sizes.values())
 
 
 def test_rules_are_tried_only_as_far_as_the_budget_and_the_size_allow(standing):
@@ -88,7 +88,7 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
         tight, wide = (
             {
                 (lo.as_py(), hi.as_py())
-                for lo, hi in zip(*candidates_of(made, BlockingSpec.parse(rules)).columns[:2], strict=True)
+                for lo, hi in zip(*find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True)
             }
             for rules in ({name: tighter.parts}, {tighter.instead_of: BLOCKING[tighter.instead_of]})
         )
@@ -144,7 +144,7 @@ def test_the_card_says_which_rules_are_tighter(tmp_path):
     assert all(f"{name} for {TIGHTER[name].instead_of}" in card for name in tighter)
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
-    assert candidates_of(population(600)[0], model.blocking).num_rows == fitted.candidates
+    assert find_candidate_pairs(population(600)[0], model.blocking).num_rows == fitted.candidates
 
 
 def test_a_looser_rule_is_taken_for_the_matches_that_only_it_finds():
@@ -191,7 +191,7 @@ def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_pa
     write_model(tmp_path, Identity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
-    pairs = candidates_of(made, model.blocking)
+    pairs = find_candidate_pairs(made, model.blocking)
     assert fitted.blocking.rules.keys() > BLOCKING.keys()
     assert pairs.num_rows == fitted.candidates <= PAIRS_A_RECORD * len(made)
     assert f"{len(fitted.blocking.rules)} rules" in (tmp_path / "card.md").read_text()

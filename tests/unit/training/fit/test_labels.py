@@ -17,7 +17,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import PAIRS, feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, population
-from training.__main__ import build
+from training.__main__ import build_app
 from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import fit_table
@@ -204,7 +204,7 @@ def data(tmp_path_factory):
 
 def fitted_by_command(data, out, *more):
     arguments = ["fit", "--data", str(data), "--out", str(out), *more]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     return result.stderr
 

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from mpi.clustering.component import Component, pair
+from mpi.clustering.component import Component, order_pair
 from mpi.domain.weight import Thresholds
 from training.partitions.rules import RULES
 
@@ -13,8 +13,8 @@ THRESHOLDS = Thresholds(link=10, review=10, margin=3, cohesion=0)
 
 def component(weights, records=None):
     named = sorted(records or {record for edge in weights for record in edge})
-    full = {pair(a, b): -15.0 for a, b in combinations(named, 2)}
-    full.update({pair(*edge): bits for edge, bits in weights.items()})
+    full = {order_pair(a, b): -15.0 for a, b in combinations(named, 2)}
+    full.update({order_pair(*edge): bits for edge, bits in weights.items()})
     return Component(tuple(named), full)
 
 

@@ -10,15 +10,15 @@ from typer.testing import CliRunner
 from mpi.matching.model.model import FILES, find_model, load_model
 from tests.models import tiny_model
 from tests.unit.training.publish.test_publish import evaluation_of, figure
-from training.__main__ import build
-from training.blocking import by_what_they_add
+from training.__main__ import build_app
+from training.blocking import rank_rules_by_contribution
 from training.fit.comparisons import stated_levels
 from training.fit.model_writer import checksums_toml
 from training.plots import canvas
 from training.plots.figures import draw_evaluation, draw_model
 from training.publish.checks import publish
 
-RULES = tuple(by_what_they_add(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0}))
+RULES = tuple(rank_rules_by_contribution(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0}))
 
 
 def measured(folder):
@@ -94,7 +94,7 @@ def test_pictures_are_no_part_of_a_model(tmp_path):
     folder = tiny_model(tmp_path / "tiny")
     before = load_model(folder).digest
     arguments = ["plots", str(folder)]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     assert (folder / "plots" / "match-weights.svg").exists()
     assert load_model(folder).digest == before

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
-from training.__main__ import COMMANDS, build
+from training.__main__ import COMMANDS, build_app
 from training.simulate.files.output import describe, save
 from training.simulate.people.flags import FOSTER_CARE, POPULATIONS
 from training.simulate.people.population import State
@@ -348,7 +348,7 @@ def test_confidential_families_show_only_the_substitute_address(rows, tags) -> N
 
 def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path / "state"), "--records", "400", "--seed", "9"]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     assert "state_ssid.csv" in result.output
     assert json.loads((tmp_path / "state" / "manifest.json").read_text())["seed"] == 9
@@ -361,5 +361,5 @@ def test_a_folder_that_cannot_be_made_is_one_line(population: Population, tmp_pa
 
 
 def test_only_the_command_asked_for_is_imported() -> None:
-    assert len(build(["simulate"]).registered_commands) == 1
-    assert len(build(["--help"]).registered_commands) == len(COMMANDS)
+    assert len(build_app(["simulate"]).registered_commands) == 1
+    assert len(build_app(["--help"]).registered_commands) == len(COMMANDS)

@@ -23,8 +23,8 @@ from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import candidate_pairs
 from mpi.service.recluster.plan import recluster
 from tests.index import OPERATOR, an_index, load_rows
-from training.__main__ import build
-from training.current_records import read_standing
+from training.__main__ import build_app
+from training.current_records import read_current_records
 from training.fit.errors import TrainingError
 from training.fit.model_writer import Identity
 from training.wrap.blocking import blocking_rules
@@ -69,7 +69,7 @@ def data(tmp_path_factory):
 def trained(data):
     """A linker that a notebook would train over the index's features, and what it saved."""
     connection = duckdb.connect()
-    connection.register("features", read_standing([data]).features)
+    connection.register("features", read_current_records([data]).features)
     connection.execute("CREATE TABLE children AS FROM features")
     settings = SettingsCreator(
         link_type="dedupe_only",
@@ -108,7 +108,7 @@ def folder(data, trained, tmp_path_factory):
     place = tmp_path_factory.mktemp("model")
     (place / "saved.json").write_text(json.dumps(trained[1]))
     arguments = ["wrap", str(place / "saved.json"), "--data", str(data), "--out", str(place / "model")]
-    made = CliRunner().invoke(build(arguments), [*arguments, "--link", "5", "--review", "0"])
+    made = CliRunner().invoke(build_app(arguments), [*arguments, "--link", "5", "--review", "0"])
     assert made.exit_code == 0, made.output
     return place / "model"
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_scored_exactly_is_refused_by_name_when_it_is_wrapped(dat
         "blocking_rules_to_generate_predictions": ["l.surname = r.surname"],
     }
     (tmp_path / "saved.json").write_text(json.dumps(saved))
-    records = read_standing([data]).features
+    records = read_current_records([data]).features
     thresholds = Thresholds(link=5, review=0, margin=2)
     with pytest.raises(ModelError, match="lat_long"):
         wrap(tmp_path / "saved.json", records, tmp_path / "out", Identity("km", "1"), thresholds)
@@ -214,7 +214,7 @@ def test_a_file_that_is_not_splinks_settings_is_refused(data, tmp_path, text):
     with pytest.raises(TrainingError, match=r"saved\.json"):
         wrap(
             tmp_path / "saved.json",
-            read_standing([data]).features,
+            read_current_records([data]).features,
             tmp_path / "out",
             Identity("no", "1"),
             Thresholds(link=5, review=0, margin=2),

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.bootstrap import keep_model, open_index, open_matcher
 from mpi.config import Settings
-from mpi.domain.viewer import operator
+from mpi.domain.viewer import make_operator
 from mpi.service.recluster.derived_sync import WRITING
 from mpi.service.records.upsert import upsert
 from tests.index import a_child
@@ -17,7 +17,7 @@ def interrupted(home, monkeypatch):
     """A run that was begun on a cluster, whose process is no more, and whose pairs are to be scored anew."""
     index = open_index(Settings())
     for number in (1, 2):
-        upsert(index, operator(), "sis", a_child(str(number)))
+        upsert(index, make_operator(), "sis", a_child(str(number)))
     interrupt(monkeypatch, index, open_matcher(str(Settings().model)), WRITING, Elsewhere())
     index.database.dispose()
     forget_who_began(monkeypatch)
@@ -44,7 +44,7 @@ def of_an_earlier_version(home, tmp_path, monkeypatch, mpi):
         earlier = tiny_model(tmp_path / "earlier", name="earlier", standardizer="0")
         assert mpi("recluster", "--model", str(earlier), "--apply").code == 0
         index = open_index(Settings())
-        eids = [upsert(index, operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
+        eids = [upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
         index.database.dispose()
     return eids
 
@@ -73,7 +73,7 @@ def test_an_index_is_moved_from_a_model_of_an_earlier_standardizer_and_ids_stay(
     assert mpi("recluster", "--model", newer, "--apply", "--json").json["applied"]
     assert mpi("verify").code == 0
     index = open_index(Settings())
-    again = [upsert(index, operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
+    again = [upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
     index.database.dispose()
     assert again == of_an_earlier_version
 

@@ -63,7 +63,7 @@ def test_all_that_init_writes_is_its_owners_only(blank):
 def test_a_demo_of_an_earlier_schema_is_made_anew(tmp_path, monkeypatch):
     make(tmp_path / "demo", 1_000, quiet)
     assert made(tmp_path / "demo", 1_000) is not None
-    monkeypatch.setattr("mpi.cli.demo.world.newest", lambda: "a later one")
+    monkeypatch.setattr("mpi.cli.demo.world.latest_revision", lambda: "a later one")
     assert made(tmp_path / "demo", 1_000) is None
 
 

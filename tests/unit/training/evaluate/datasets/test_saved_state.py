@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.models import tiny_model
-from training.__main__ import build
+from training.__main__ import build_app
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.datasets.saved_state import is_saved_state, saved_state
 from training.evaluate.datasets.simulated_state import as_dataset
@@ -102,7 +102,7 @@ def test_a_state_that_lacks_a_file_or_truth_is_refused_in_one_line(folder: Path,
 def test_the_command_evaluates_a_saved_state(folder: Path, tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny")
     arguments = ["evaluate", "--data", str(folder), "--model", str(model), "--json"]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     found = json.loads(result.stdout)["sets"]["state"]
     assert found["records"] > 0.9 * RECORDS
     assert [line["schools"] is not None for line in found["lines"]] == [True] * len(found["lines"])

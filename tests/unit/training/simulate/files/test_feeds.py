@@ -17,7 +17,7 @@ from mpi.service.loads.guards import LoadEffect, find_hold_reason
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from tests.index import OPERATOR, an_index
-from training.__main__ import build
+from training.__main__ import build_app
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
 from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, cast_size, children_for
 from training.simulate.people import blocks
@@ -308,8 +308,8 @@ def test_a_folder_that_holds_feeds_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_the_command_writes_weekly_feeds(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path / "out"), "--records", "300", "--weeks", "2"]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["weeks"] == 2
-    refused = CliRunner().invoke(build(arguments), [*arguments, "--format", "parquet"])
+    refused = CliRunner().invoke(build_app(arguments), [*arguments, "--format", "parquet"])
     assert "weekly feeds are CSV" in str(refused.exception)

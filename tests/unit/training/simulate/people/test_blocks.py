@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mpi.domain.record import SENT_FIELDS
-from training.__main__ import build
+from training.__main__ import build_app
 from training.simulate.files.output import save, save_all
 from training.simulate.files.tables import Format
 from training.simulate.people import blocks
@@ -104,6 +104,6 @@ def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
 
 def test_the_command_writes_parquet(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path), "--records", "400", "--format", "parquet"]
-    result = CliRunner().invoke(build(arguments), arguments)
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     assert pq.read_table(tmp_path / "ccwis.parquet").num_rows > 20
