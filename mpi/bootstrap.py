@@ -43,17 +43,17 @@ def open_index(settings: Settings, *, to_move: bool = False) -> Index:
         ModelError: its model cannot be found or compiled.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
-    database = _existing(settings)
-    with _disposed_on_failure(database):
-        return _open(settings, database, to_move=to_move)
+    database = _open_database(settings)
+    with _dispose_on_failure(database):
+        return _open_checked(settings, database, to_move=to_move)
 
 
-def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
+def _open_checked(settings: Settings, database: Database, *, to_move: bool) -> Index:
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
     with database.read(make_operator()) as unit:
         info = require_secret(unit, keyed_hash)
-        active = unit.configs.active()
+        active = unit.configs.active_config()
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
@@ -62,10 +62,10 @@ def _open(settings: Settings, database: Database, *, to_move: bool) -> Index:
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
         )
-    return _index(settings, database, matcher, keyed_hash, is_test=info.is_test)
+    return _create_index(settings, database, matcher, keyed_hash, is_test=info.is_test)
 
 
-def _index(
+def _create_index(
     settings: Settings, database: Database, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
 ) -> Index:
     return Index(
@@ -108,13 +108,13 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
     except OSError as error:
         raise StoreError(f"cannot write {home}: {error.strerror}") from error
     database = Database(settings.url)
-    with _disposed_on_failure(database):
+    with _dispose_on_failure(database):
         if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
             # To bring an index that there is to this version is for who has backed it up.
             migrate.require_current(database)
         migrate.upgrade(database)
         with database.read(make_operator()) as unit:
-            if unit.configs.index() is not None:
+            if unit.configs.index_info() is not None:
                 place = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
                 raise ConflictError(f"there is an index already {place} to make another")
         # The index keeps its model, so that an upgrade of the program never takes it away.
@@ -122,11 +122,11 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
         key = create(database, make_operator(), matcher, keyed_hash, is_test=is_test)
-        return _index(settings, database, matcher, keyed_hash, is_test=is_test), key
+        return _create_index(settings, database, matcher, keyed_hash, is_test=is_test), key
 
 
 @contextmanager
-def _disposed_on_failure(database: Database) -> Iterator[None]:
+def _dispose_on_failure(database: Database) -> Iterator[None]:
     try:
         yield
     except BaseException:  # whatever ended it, an interrupt too: no connection may be left open
@@ -207,7 +207,7 @@ def open_matcher(ref: str) -> Matcher:
     return compile_matcher(load_model(find_model(ref)))
 
 
-def batch_engine(
+def create_batch_engine(
     settings: Settings, master: str | None, *, spark: bool, memory: str | None = None
 ) -> BatchEngine:
     """The engine that scores a whole index.
@@ -240,7 +240,7 @@ def upgrade_database(settings: Settings) -> migrate.SchemaState:
     Raises:
         StoreError: there is no index, or it is from a newer version of the program.
     """
-    database = _existing(settings)
+    database = _open_database(settings)
     try:
         if migrate.schema_state(database) is migrate.SchemaState.MISSING:
             migrate.require_current(database)
@@ -255,7 +255,7 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
     Raises:
         StoreError: there is no database.
     """
-    database = _existing(settings)
+    database = _open_database(settings)
     try:
         state = migrate.schema_state(database)
         return state, migrate.schema_drift(database) if state is migrate.SchemaState.CURRENT else []
@@ -269,7 +269,7 @@ def note_restore(settings: Settings) -> str:
     Raises:
         StoreError: there is no index, it is of another version, or was made with another secret.
     """
-    database = _existing(settings)
+    database = _open_database(settings)
     try:
         migrate.require_current(database)
         with database.read(make_operator()) as unit:
@@ -279,7 +279,7 @@ def note_restore(settings: Settings) -> str:
         database.dispose()
 
 
-def _existing(settings: Settings) -> Database:
+def _open_database(settings: Settings) -> Database:
     _require_file(settings)
     return Database(settings.url)
 

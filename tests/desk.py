@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.records.upsert import upsert
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from tests.index import OPERATOR, a_child, load_rows, many_children
 
 ANN = Viewer("ann", None, ACTIONS_BY_ROLE[Role.STEWARD], None)
@@ -51,12 +51,12 @@ def several(index) -> None:
 
 def keys(index, viewer=ANN, **filters) -> list[str]:
     """Keys of the questions that a page of the queue shows."""
-    return [one.key for one in questions(index, viewer, Filters(**filters)).questions]
+    return [one.key for one in load_queue_page(index, viewer, Filters(**filters)).questions]
 
 
 def the_question(index, viewer=ANN, **filters):
     """The one question that there is."""
-    [one] = questions(index, viewer, Filters(**filters)).questions
+    [one] = load_queue_page(index, viewer, Filters(**filters)).questions
     return one
 
 

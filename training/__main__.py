@@ -23,25 +23,25 @@ A module is imported only when its command is asked for: some load Splink, which
 """
 
 
-def build(arguments: Sequence[str]) -> typer.Typer:
+def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The application, with the command that was asked for, or with all of them."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     # A callback keeps the name of a lone command on the command line.
-    app.callback()(_group)
+    app.callback()(_describe_commands)
     asked = [name for name in COMMANDS if name in arguments[:1]]
     for name in asked or COMMANDS:
         app.command(name)(import_module(COMMANDS[name]).run)
     return app
 
 
-def _group() -> None:
+def _describe_commands() -> None:
     """Make, train, judge and publish models."""
 
 
 def main() -> None:
     """Run the command; one line on error, and exit code 1."""
     try:
-        build(sys.argv[1:])()
+        build_app(sys.argv[1:])()
     except MpiError as fault:
         sys.stderr.write(f"error: {fault}\n")
         sys.exit(1)

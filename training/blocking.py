@@ -11,35 +11,35 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, keys
 from mpi.matching.scoring.batch import PAIRS, connect
-from training.record_table import Records, as_table
-from training.records import SEAL
+from training.record_table import Records, to_feature_table
+from training.records import KEYED_HASH
 
 
-def blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
+def compute_blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
     """The keys of all records: ``key``, ``record_id``, each row once."""
     found: list[int] = []
     owners: list[int] = []
     for number, features in records:
-        mine = keys(features, blocking, SEAL)
+        mine = keys(features, blocking, KEYED_HASH)
         found.extend(mine)
         owners.extend([number] * len(mine))
     return pa.table({"key": pa.array(found, pa.int64()), "record_id": pa.array(owners, pa.int64())})
 
 
-def candidates_of(records: Records, blocking: BlockingSpec) -> pa.Table:
-    """The candidate pairs of records that are not in DuckDB yet, as ``pairs_by_rule`` has them."""
+def find_candidate_pairs(records: Records, blocking: BlockingSpec) -> pa.Table:
+    """The candidate pairs of records that are not in DuckDB yet, as ``join_candidate_pairs`` has them."""
     columns = {column for rule in blocking.rules for part in rule.parts for column in part.columns}
     asked = tuple(column for column in FEATURE_COLUMNS if column in columns)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
-            connection.register("feature_table", as_table(records, asked))
-            return pairs_by_rule(connection, blocking)
+            connection.register("feature_table", to_feature_table(records, asked))
+            return join_candidate_pairs(connection, blocking)
         finally:
             connection.close()
 
 
-def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec) -> pa.Table:
+def join_candidate_pairs(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec) -> pa.Table:
     """The candidate pairs of the index, found without its secret.
 
     An index joins on keyed hashes, so that its keys say nothing about a person. Training keeps no key, so
@@ -72,7 +72,7 @@ def pairs_by_rule(connection: duckdb.DuckDBPyConnection, blocking: BlockingSpec)
     return found.cast(pa.schema([*PAIRS, ("rules", pa.int64())]))
 
 
-def pairs_of_rule(connection: duckdb.DuckDBPyConnection, rule: BlockingRule) -> int:
+def count_rule_pairs(connection: duckdb.DuckDBPyConnection, rule: BlockingRule) -> int:
     """How many pairs a rule makes, a pair counted once for each key that it shares: counted, not made."""
     counted = connection.sql(
         "SELECT coalesce(sum(size * (size - 1) // 2), 0) FROM "
@@ -82,7 +82,7 @@ def pairs_of_rule(connection: duckdb.DuckDBPyConnection, rule: BlockingRule) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class RuleContribution:
     """What one blocking rule adds to those before it; matches may be expected ones.
 
     Args:
@@ -100,9 +100,9 @@ class Added:
     matches_so_far: float
 
 
-def by_what_they_add(
+def rank_rules_by_contribution(
     names: Sequence[str], pairs: Mapping[int, int], matches: Mapping[int, float]
-) -> Iterator[Added]:
+) -> Iterator[RuleContribution]:
     """Rules in the order of what each adds: the first finds most matches, the next most of the rest.
 
     Args:
@@ -113,19 +113,19 @@ def by_what_they_add(
     left, so_far = list(range(len(names))), 0
     while left:
         # The first of equals, so that the model's own order decides.
-        best = max(left, key=lambda at: (_held(matches, 1 << at, so_far), -at))
+        best = max(left, key=lambda at: (_count_pairs(matches, 1 << at, so_far), -at))
         left.remove(best)
         so_far |= 1 << best
-        yield Added(
+        yield RuleContribution(
             names[best],
-            int(_held(pairs, 1 << best)),
+            int(_count_pairs(pairs, 1 << best)),
             matches.get(1 << best, 0),
-            int(_held(pairs, so_far)),
-            _held(matches, so_far),
+            int(_count_pairs(pairs, so_far)),
+            _count_pairs(matches, so_far),
         )
 
 
-def _held(counts: Mapping[int, float], wanted: int, but_not: int = 0) -> float:
+def _count_pairs(counts: Mapping[int, float], wanted: int, but_not: int = 0) -> float:
     """Pairs that one of the wanted rules brings, and none of certain others."""
     return sum(count for rules, count in counts.items() if rules & wanted and not rules & but_not)
 

@@ -27,26 +27,26 @@ from mpi.standardize.process_pool import workers as processes
 from training.field_groups import (
     FIRST_GROUPS,
     OTHER_GROUPS,
-    REFUSED,
-    WHOLE_FIELDS,
+    REFUSED_COLUMN,
+    RARE_FIELDS,
     FieldGroup,
     Values,
-    group_named,
+    find_group,
 )
-from training.records import SOURCE_COLUMN, Sent, standardized
+from training.records import SOURCE_COLUMN, RawRow, standardize_rows
 
 _SCHEMA = feature_schema(FEATURE_COLUMNS)
-_VALUES_A_TASK = 10_000
-_ROWS_A_TASK = 2_500
-_VALUES_ALONE = 40_000  # fewer are done before a second process has started
-_CODES = 2**62  # combinations that one integer can number
+VALUES_PER_TASK = 10_000
+_ROWS_PER_TASK = 2_500
+PARALLEL_FROM_ROWS = 40_000  # fewer are done before a second process has started
+_MAX_COMBINATIONS = 2**62  # combinations that one integer can number
 _NUL = "\0"
 
 Indices = npt.NDArray[np.int64]
 _Task = tuple[str, datetime, pa.Table]
 
 
-def features_by_column(sent: pa.Table, workers: int | None = None) -> pa.Table:
+def standardize_table(sent: pa.Table, workers: int | None = None) -> pa.Table:
     """Standardize the rows of a table of canonical fields.
 
     Args:
@@ -57,20 +57,20 @@ def features_by_column(sent: pa.Table, workers: int | None = None) -> pa.Table:
         ``unique_id``, the row's place, and all feature columns, as ``feature_table`` has them; in no
         particular order. A row that the door refuses is left out.
     """
-    ordinary, whole = _apart(sent)
+    ordinary, whole = _split_ordinary_rows(sent)
     received = clock.now()
     count = workers or os.cpu_count() or 1
-    if count == 1 or len(sent) < _VALUES_ALONE:
-        return _made(sent, ordinary, whole, received, None)
+    if count == 1 or len(sent) < PARALLEL_FROM_ROWS:
+        return _standardize(sent, ordinary, whole, received, None)
     with processes(count) as pool:
-        return _made(sent, ordinary, whole, received, pool)
+        return _standardize(sent, ordinary, whole, received, pool)
 
 
-def _apart(sent: pa.Table) -> tuple[Indices, Indices]:
+def _split_ordinary_rows(sent: pa.Table) -> tuple[Indices, Indices]:
     """Places of the rows that are standardized by column, and of those that are out of the ordinary."""
     odd = np.zeros(len(sent), dtype=np.bool_)
     for name in sent.column_names:
-        if name in WHOLE_FIELDS:
+        if name in RARE_FIELDS:
             odd |= sent[name].is_valid().to_numpy()
         else:
             long = pc.greater(pc.utf8_length(sent[name]), LONGEST_VALUE)
@@ -79,19 +79,19 @@ def _apart(sent: pa.Table) -> tuple[Indices, Indices]:
     return np.flatnonzero(~odd), np.flatnonzero(odd)
 
 
-def _made(
+def _standardize(
     sent: pa.Table, ordinary: Indices, whole: Indices, received: datetime, pool: Executor | None
 ) -> pa.Table:
     placed = sent.append_column("place", pa.array(np.arange(len(sent))))
-    parts = (placed.take(whole[at : at + _ROWS_A_TASK]) for at in range(0, len(whole), _ROWS_A_TASK))
-    rest = _started((("", received, part) for part in parts), pool)
-    usual = _Columns(sent.take(ordinary), received)
+    parts = (placed.take(whole[at : at + _ROWS_PER_TASK]) for at in range(0, len(whole), _ROWS_PER_TASK))
+    rest = _start_tasks((("", received, part) for part in parts), pool)
+    usual = _ColumnBuilder(sent.take(ordinary), received)
     usual.add(FIRST_GROUPS, pool)
     usual.add(OTHER_GROUPS, pool)
     return pa.concat_tables([usual.features(ordinary), *(done() for done in rest)])
 
 
-class _Columns:
+class _ColumnBuilder:
     """The columns of a table as they are made, group by group."""
 
     def __init__(self, sent: pa.Table, received: datetime) -> None:
@@ -107,8 +107,8 @@ class _Columns:
         begun = []
         for group in groups:
             first, place = self._distinct(group)
-            parts = (first[at : at + _VALUES_A_TASK] for at in range(0, len(first), _VALUES_A_TASK))
-            begun.append((place, _started((self._task(group, part) for part in parts), pool)))
+            parts = (first[at : at + VALUES_PER_TASK] for at in range(0, len(first), VALUES_PER_TASK))
+            begun.append((place, _start_tasks((self._task(group, part) for part in parts), pool)))
         for place, tasks in begun:
             if tasks:
                 self._keep(pa.concat_tables([done() for done in tasks]), place)
@@ -118,7 +118,7 @@ class _Columns:
         if not self._length:
             return _SCHEMA.empty_table()
         kept = pa.array(~self._refused)
-        columns = {"unique_id": pa.array(ids, pa.int64()), **_composed(self._made)}
+        columns = {"unique_id": pa.array(ids, pa.int64()), **_combine_columns(self._made)}
         arrays = [columns.get(name, pa.nulls(self._length, self._type(name))) for name in _SCHEMA.names]
         return pa.table(arrays, schema=_SCHEMA).filter(kept)
 
@@ -131,9 +131,9 @@ class _Columns:
 
     def _keep(self, made: pa.Table, place: Indices) -> None:
         at = pa.array(place)
-        self._refused |= made[REFUSED].combine_chunks().take(at).to_numpy(zero_copy_only=False)
+        self._refused |= made[REFUSED_COLUMN].combine_chunks().take(at).to_numpy(zero_copy_only=False)
         for name in made.column_names:
-            if name != REFUSED:
+            if name != REFUSED_COLUMN:
                 self._made[name] = made[name].combine_chunks().take(at)
 
     def _column(self, name: str, group: FieldGroup) -> pa.Array:
@@ -154,7 +154,7 @@ class _Columns:
         codes, kinds = np.zeros(self._length, dtype=np.int64), 1
         for name in group.fields:
             more, width = self._coded(name, group)
-            if kinds * width >= _CODES:
+            if kinds * width >= _MAX_COMBINATIONS:
                 unique, codes = np.unique(codes, return_inverse=True)
                 kinds = len(unique)
             codes, kinds = codes * width + more, kinds * width
@@ -170,7 +170,7 @@ class _Columns:
         return self._codes[key]
 
 
-def _composed(made: dict[str, pa.Array]) -> dict[str, pa.Array]:
+def _combine_columns(made: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """The columns to which several groups add."""
     says = made["says_multiple_birth"]
     return {
@@ -180,44 +180,44 @@ def _composed(made: dict[str, pa.Array]) -> dict[str, pa.Array]:
     }
 
 
-def _started(tasks: Iterable[_Task], pool: Executor | None) -> list[Callable[[], pa.Table]]:
+def _start_tasks(tasks: Iterable[_Task], pool: Executor | None) -> list[Callable[[], pa.Table]]:
     """Begin the tasks; each answer is there once it is asked for."""
     if pool is None:
-        return [partial(_done, *task) for task in tasks]
-    return [pool.submit(_done, *task).result for task in tasks]
+        return [partial(_run_task, *task) for task in tasks]
+    return [pool.submit(_run_task, *task).result for task in tasks]
 
 
-def _done(name: str, received: datetime, values: pa.Table) -> pa.Table:
+def _run_task(name: str, received: datetime, values: pa.Table) -> pa.Table:
     """One task: distinct values of a group, or, without a name, rows to be standardized whole."""
     if not name:
-        return _whole(values)
-    group = group_named(name)
+        return _standardize_rows(values)
+    group = find_group(name)
     rows = zip(*(values[field].to_pylist() for field in group.fields), strict=True)
-    answers = [_answer(group, row, received) for row in rows]
+    answers = [_read_values(group, row, received) for row in rows]
     columns = list(zip(*(answer or group.nothing for answer in answers), strict=True))
     made = {
         column: pa.array(found, kind)
         for (column, kind), found in zip(group.columns.items(), columns, strict=True)
     }
-    return pa.table({**made, REFUSED: pa.array([answer is None for answer in answers], pa.bool_())})
+    return pa.table({**made, REFUSED_COLUMN: pa.array([answer is None for answer in answers], pa.bool_())})
 
 
-def _answer(group: FieldGroup, values: Values, received: datetime) -> Sequence[object] | None:
+def _read_values(group: FieldGroup, values: Values, received: datetime) -> Sequence[object] | None:
     try:
         return group.read(values, received)
     except RecordError:
         return None  # counted by the caller; ingest is where a reject gets its reason
 
 
-def _whole(rows: pa.Table) -> pa.Table:
+def _standardize_rows(rows: pa.Table) -> pa.Table:
     """Rows that are standardized as records are everywhere."""
     sent = [
-        Sent(row.pop(SOURCE_COLUMN), {name: value for name, value in row.items() if value is not None}, {})
+        RawRow(row.pop(SOURCE_COLUMN), {name: value for name, value in row.items() if value is not None}, {})
         for row in rows.drop_columns(["place"]).to_pylist()
     ]
     made: list[tuple[int, Features]] = [
         (place, features)
-        for place, features in zip(rows["place"].to_pylist(), standardized(sent), strict=True)
+        for place, features in zip(rows["place"].to_pylist(), standardize_rows(sent), strict=True)
         if features is not None
     ]
     return feature_table(made, FEATURE_COLUMNS)

@@ -28,24 +28,24 @@ from mpi.standardize.phones import read_email, read_phones
 from mpi.standardize.record import birth_place_of
 from mpi.standardize.record_validation import moment_of, multiple_birth_of
 from mpi.standardize.ssn import seal_ssn
-from training.records import SEAL, SOURCE_COLUMN
+from training.records import KEYED_HASH, SOURCE_COLUMN
 
 Values = Sequence[str | None]
 """What a record says in the fields of a group, in their order."""
 
-WHOLE_FIELDS = frozenset(("preferred_name", "other_names", "previous_birth_dates", "restrictions"))
+RARE_FIELDS = frozenset(("preferred_name", "other_names", "previous_birth_dates", "restrictions"))
 """Fields that few records fill and that several groups would have to look at: such a record is standardized
 whole."""
 
-REFUSED = "refused"
+REFUSED_COLUMN = "refused"
 
-_DAY, _CARER = "as_of_day", "carer"
-_NOBODY = "0"  # a local ID, where only other fields of a record matter
-_TYPES = {field.name: field.type for field in feature_schema(FEATURE_COLUMNS)}
-_OTHER_TYPES = {
+_DAY_COLUMN, _CAREGIVER_COLUMN = "as_of_day", "carer"
+_DUMMY_LOCAL_ID = "0"  # a local ID, where only other fields of a record matter
+_FEATURE_TYPES = {field.name: field.type for field in feature_schema(FEATURE_COLUMNS)}
+_HELPER_TYPES = {
     "given_suffix": pa.string(), "surname_suffix": pa.string(), "middle_suffix": pa.string(),
     "own_suffix": pa.string(), "says_multiple_birth": pa.bool_(), "said_multiple_birth": pa.bool_(),
-    _DAY: pa.string(), _CARER: pa.string(),
+    _DAY_COLUMN: pa.string(), _CAREGIVER_COLUMN: pa.string(),
 }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ class FieldGroup:
     @property
     def columns(self) -> dict[str, pa.DataType]:
         """Each column with its type."""
-        return {name: _TYPES.get(name, _OTHER_TYPES.get(name)) for name in self.made}
+        return {name: _FEATURE_TYPES.get(name, _HELPER_TYPES.get(name)) for name in self.made}
 
     @property
     def nothing(self) -> tuple[None, ...]:
@@ -80,16 +80,16 @@ class FieldGroup:
         return (None,) * len(self.made)
 
 
-def group_named(name: str) -> FieldGroup:
+def find_group(name: str) -> FieldGroup:
     """The group of that name."""
-    return _BY_NAME[name]
+    return _GROUPS_BY_NAME[name]
 
 
-def _as_of(values: Values, received: datetime) -> Sequence[object]:
+def _read_as_of(values: Values, received: datetime) -> Sequence[object]:
     return (moment_of(values[0], received)[:10],)
 
 
-def _given(values: Values, _: datetime) -> Sequence[object]:
+def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
     text = text_of("first_name", values[0])
     found = read_given(text)
     every = tuple(sorted(roots(frozenset(found.forms))))
@@ -97,24 +97,24 @@ def _given(values: Values, _: datetime) -> Sequence[object]:
     return found.name, found.forms or None, every or None, found.suffix, several
 
 
-def _surname(values: Values, _: datetime) -> Sequence[object]:
+def _read_last_name(values: Values, _: datetime) -> Sequence[object]:
     found = surname_of(text_of("first_name", values[0]), text_of("last_name", values[1]))
     return found.name, found.tokens or None, (found.name,) if found.name else None, found.suffix
 
 
-def _middle(values: Values, _: datetime) -> Sequence[object]:
+def _read_middle_name(values: Values, _: datetime) -> Sequence[object]:
     found = read_middle(text_of("middle_name", values[0]))
     return found.name, found.name[0] if found.name else None, found.suffix
 
 
-def _suffix(values: Values, _: datetime) -> Sequence[object]:
+def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
     return (read_suffix(text_of("suffix", values[0])),)
 
 
-def _birth(values: Values, _: datetime) -> Sequence[object]:
+def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
     day, quality, stated = values
     record = CanonicalRecord(
-        _NOBODY,
+        _DUMMY_LOCAL_ID,
         birth_date=text_of("birth_date", day),
         birth_date_quality=text_of("birth_date_quality", quality),
         as_of=stated,
@@ -123,23 +123,23 @@ def _birth(values: Values, _: datetime) -> Sequence[object]:
     return found.day, found.swapped, found.days or None, found.year
 
 
-def _sex(values: Values, _: datetime) -> Sequence[object]:
+def _read_sex(values: Values, _: datetime) -> Sequence[object]:
     return (codes.sex(text_of("sex", values[0])),)
 
 
-def _numbers(values: Values, _: datetime) -> Sequence[object]:
+def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
     ssn, last4, cell = values
     kept, ssns = list_items.identifiers(cell)
-    sealed = seal_ssn(text_of("ssn", ssn), text_of("ssn_last4", last4), ssns, SEAL)
-    found = read_identifiers(kept, SEAL)
+    sealed = seal_ssn(text_of("ssn", ssn), text_of("ssn_last4", last4), ssns, KEYED_HASH)
+    found = read_identifiers(kept, KEYED_HASH)
     return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
 
 
-def _home(values: Values, _: datetime) -> Sequence[object]:
+def _read_home(values: Values, _: datetime) -> Sequence[object]:
     *where, carer = values
-    sent = {name: value for name, value in zip(_HOME, where, strict=True) if value is not None}
+    sent = {name: value for name, value in zip(_ADDRESS_FIELDS, where, strict=True) if value is not None}
     record = CanonicalRecord(
-        _NOBODY,
+        _DUMMY_LOCAL_ID,
         addresses=list_items.dated_items("addresses", Address, sent),
         guardians=(Guardian(guardian_relationship=carer),) if carer else (),
     )
@@ -157,103 +157,103 @@ def _home(values: Values, _: datetime) -> Sequence[object]:
     )
 
 
-def _phone(values: Values, _: datetime) -> Sequence[object]:
+def _read_phone(values: Values, _: datetime) -> Sequence[object]:
     return (read_phones(text_of("phone", values[0])) or None,)
 
 
-def _email(values: Values, _: datetime) -> Sequence[object]:
+def _read_email_address(values: Values, _: datetime) -> Sequence[object]:
     return (read_email(text_of("email", values[0])),)
 
 
-def _guardian(values: Values, _: datetime) -> Sequence[object]:
-    sent = {name: value for name, value in zip(_GUARDIAN, values, strict=True) if value is not None}
+def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
+    sent = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
     found = list_items.dated_items("guardians", Guardian, sent)
     names = guardian_names(found)
     carer = found[0].guardian_relationship if found else None
     return names or None, surnames_of(names) or None, carer
 
 
-def _household(values: Values, _: datetime) -> Sequence[object]:
+def _read_households(values: Values, _: datetime) -> Sequence[object]:
     cell, source = values
     found = household_ids(scalars_of("household_ids", cell), str(source))
     return found or None, str(source) if found else None
 
 
-def _birth_place(values: Values, _: datetime) -> Sequence[object]:
-    city, state, country = map(text_of, _BORN_IN, values)
+def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
+    city, state, country = map(text_of, _BIRTH_PLACE_FIELDS, values)
     return (
-        birth_place_of(CanonicalRecord(_NOBODY, birth_city=city, birth_state=state, birth_country=country)),
+        birth_place_of(CanonicalRecord(_DUMMY_LOCAL_ID, birth_city=city, birth_state=state, birth_country=country)),
     )
 
 
-def _multiple(values: Values, _: datetime) -> Sequence[object]:
+def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
     return (multiple_birth_of(values[0])[0],)
 
 
-def _local_id(values: Values, _: datetime) -> Sequence[object]:
+def _check_local_id(values: Values, _: datetime) -> Sequence[object]:
     if values[0] is not None:  # one that is missing is the row's number
         local_id_of(values[0])
     return ()
 
 
-def _race(values: Values, _: datetime) -> Sequence[object]:
+def _check_race(values: Values, _: datetime) -> Sequence[object]:
     scalars_of("race", values[0])
     return ()
 
 
-def _flags(values: Values, _: datetime) -> Sequence[object]:
+def _check_flags(values: Values, _: datetime) -> Sequence[object]:
     list_items.flags(values[0])
     return ()
 
 
-def _placements(values: Values, _: datetime) -> Sequence[object]:
+def _check_placements(values: Values, _: datetime) -> Sequence[object]:
     list_items.dated_items("placements", Placement, {"placements": values[0]})
     return ()
 
 
-def _enrollments(values: Values, _: datetime) -> Sequence[object]:
-    sent = {name: value for name, value in zip(_ENROLLED, values, strict=True) if value is not None}
+def _check_enrollments(values: Values, _: datetime) -> Sequence[object]:
+    sent = {name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None}
     list_items.dated_items("enrollments", Enrollment, sent)
     return ()
 
 
-_HOME = ("addresses", *FLAT_COLUMNS["addresses"])
-_GUARDIAN = ("guardians", *FLAT_COLUMNS["guardians"])
-_ENROLLED = ("enrollments", *FLAT_COLUMNS["enrollments"])
-_BORN_IN = ("birth_city", "birth_state", "birth_country")
-_PLACE = (
+_ADDRESS_FIELDS = ("addresses", *FLAT_COLUMNS["addresses"])
+_GUARDIAN_FIELDS = ("guardians", *FLAT_COLUMNS["guardians"])
+_ENROLLMENT_FIELDS = ("enrollments", *FLAT_COLUMNS["enrollments"])
+_BIRTH_PLACE_FIELDS = ("birth_city", "birth_state", "birth_country")
+_ADDRESS_COLUMNS = (
     "street_number", "street", "unit", "city", "state", "postal_code", "addresses", "placement_homes",
 )  # fmt: skip
 
 GROUPS = (
-    FieldGroup("guardian", _GUARDIAN, ("guardians", "guardian_surnames", _CARER), _guardian),
-    FieldGroup("as_of", ("as_of",), (_DAY,), _as_of),
+    FieldGroup("guardian", _GUARDIAN_FIELDS, ("guardians", "guardian_surnames", _CAREGIVER_COLUMN), _read_guardians),
+    FieldGroup("as_of", ("as_of",), (_DAY_COLUMN,), _read_as_of),
     FieldGroup("numbers", ("ssn", "ssn_last4", "identifiers"),
-               ("ssn", "ssn_last4", "identifiers", "identifiers_near", "identifier_systems"), _numbers),
-    FieldGroup("home", (*_HOME, _CARER), _PLACE, _home),
+               ("ssn", "ssn_last4", "identifiers", "identifiers_near", "identifier_systems"), _read_numbers),
+    FieldGroup("home", (*_ADDRESS_FIELDS, _CAREGIVER_COLUMN), _ADDRESS_COLUMNS, _read_home),
     FieldGroup("surname", ("first_name", "last_name"),
-               ("surname", "surname_tokens", "surname_forms", "surname_suffix"), _surname),
-    FieldGroup("birth", ("birth_date", "birth_date_quality", _DAY),
-               ("birth_date", "birth_date_swapped", "birth_dates", "birth_year"), _birth),
+               ("surname", "surname_tokens", "surname_forms", "surname_suffix"), _read_last_name),
+    FieldGroup("birth", ("birth_date", "birth_date_quality", _DAY_COLUMN),
+               ("birth_date", "birth_date_swapped", "birth_dates", "birth_year"), _read_birth_date),
     FieldGroup("given", ("first_name",),
-               ("given", "given_forms", "given_roots", "given_suffix", "says_multiple_birth"), _given),
-    FieldGroup("middle", ("middle_name",), ("middle", "middle_initial", "middle_suffix"), _middle),
-    FieldGroup("suffix", ("suffix",), ("own_suffix",), _suffix),
-    FieldGroup("phone", ("phone",), ("phones",), _phone),
-    FieldGroup("email", ("email",), ("email",), _email),
+               ("given", "given_forms", "given_roots", "given_suffix", "says_multiple_birth"), _read_first_name),
+    FieldGroup("middle", ("middle_name",), ("middle", "middle_initial", "middle_suffix"), _read_middle_name),
+    FieldGroup("suffix", ("suffix",), ("own_suffix",), _read_name_suffix),
+    FieldGroup("phone", ("phone",), ("phones",), _read_phone),
+    FieldGroup("email", ("email",), ("email",), _read_email_address),
     FieldGroup("household", ("household_ids", SOURCE_COLUMN), ("household_ids", "household_system"),
-               _household),
-    FieldGroup("birth_place", _BORN_IN, ("birth_place",), _birth_place),
-    FieldGroup("sex", ("sex",), ("sex",), _sex),
-    FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _multiple),
-    FieldGroup("local_id", ("local_id",), (), _local_id, plain="^[!-~]{1,100}$"),
-    FieldGroup("race", ("race",), (), _race),
-    FieldGroup("flags", ("flags",), (), _flags),
-    FieldGroup("placements", ("placements",), (), _placements),
-    FieldGroup("enrollments", _ENROLLED, (), _enrollments, only_where="enrollments"),
+               _read_households),
+    FieldGroup("birth_place", _BIRTH_PLACE_FIELDS, ("birth_place",), _read_birth_place),
+    FieldGroup("sex", ("sex",), ("sex",), _read_sex),
+    FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _read_multiple_birth),
+    FieldGroup("local_id", ("local_id",), (), _check_local_id, plain="^[!-~]{1,100}$"),
+    FieldGroup("race", ("race",), (), _check_race),
+    FieldGroup("flags", ("flags",), (), _check_flags),
+    FieldGroup("placements", ("placements",), (), _check_placements),
+    FieldGroup("enrollments", _ENROLLMENT_FIELDS, (), _check_enrollments, only_where="enrollments"),
 )  # fmt: skip
 """All groups; the first two make what others read, and the rest begin with those that take longest."""
 
 FIRST_GROUPS, OTHER_GROUPS = GROUPS[:2], GROUPS[2:]
 
-_BY_NAME = {group.name: group for group in GROUPS}
+_GROUPS_BY_NAME = {group.name: group for group in GROUPS}

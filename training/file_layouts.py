@@ -11,8 +11,8 @@ from mpi.domain.errors import InputError
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.mapping_types import FileMapping
 from mpi.intake.reader import FORMATS, open_file
-from mpi.intake.rows import SentRow
-from training.records import Sent
+from mpi.intake.rows import CanonicalRow
+from training.records import RawRow
 
 MappingOption = Annotated[
     list[str] | None,
@@ -33,7 +33,7 @@ FormatOption = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """How the file of a source is to be read.
 
     Args:
@@ -45,7 +45,7 @@ class Layout:
     file_format: str | None = None
 
 
-def read_layouts(paths: Sequence[Path], mappings: Sequence[str], formats: Sequence[str]) -> dict[str, Layout]:
+def read_layouts(paths: Sequence[Path], mappings: Sequence[str], formats: Sequence[str]) -> dict[str, FileLayout]:
     """What was said of how files are to be read, by source: the name of a file without its suffix.
 
     Args:
@@ -58,15 +58,15 @@ def read_layouts(paths: Sequence[Path], mappings: Sequence[str], formats: Sequen
         MappingError: there is no such mapping, or it is wrong.
     """
     sources = {path.stem for path in paths}
-    named = {source: load_mapping(what) for source, what in _by_source(mappings, sources, "--mapping")}
-    kinds = dict(_by_source(formats, sources, "--format"))
+    named = {source: load_mapping(what) for source, what in _parse_assignments(mappings, sources, "--mapping")}
+    kinds = dict(_parse_assignments(formats, sources, "--format"))
     for kind in kinds.values():
         if kind not in FORMATS:
             raise InputError(f"{kind!r} is no format; there are {', '.join(FORMATS)}")
-    return {source: Layout(named.get(source), kinds.get(source)) for source in named.keys() | kinds.keys()}
+    return {source: FileLayout(named.get(source), kinds.get(source)) for source in named.keys() | kinds.keys()}
 
 
-def _by_source(said: Sequence[str], sources: set[str], option: str) -> Iterator[tuple[str, str]]:
+def _parse_assignments(said: Sequence[str], sources: set[str], option: str) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for one in said:
         source, sign, what = one.partition("=")
@@ -82,7 +82,7 @@ def _by_source(said: Sequence[str], sources: set[str], option: str) -> Iterator[
         yield source, what
 
 
-def rows_by_layout(path: Path, layouts: Mapping[str, Layout]) -> Iterator[Sent] | None:
+def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterator[RawRow] | None:
     """The rows of a file that a layout is stated for; None of any other.
 
     A row that cannot be read is left out, as one that the door refuses is: ``mpi ingest --dry-run`` tells of
@@ -96,4 +96,4 @@ def rows_by_layout(path: Path, layouts: Mapping[str, Layout]) -> Iterator[Sent] 
     if layout is None:
         return None
     rows = open_file(path, layout.mapping, layout.file_format)
-    return (Sent(path.stem, row.fields, {}) for row in rows if isinstance(row, SentRow))
+    return (RawRow(path.stem, row.fields, {}) for row in rows if isinstance(row, CanonicalRow))

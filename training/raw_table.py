@@ -20,7 +20,7 @@ from training.records import SOURCE_COLUMN
 _BLOCK_BYTES = 16_000_000
 
 
-def read_sent(paths: Iterable[Path]) -> pa.Table | None:
+def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
     """The rows of files with canonical columns, in order.
 
     Returns:
@@ -29,21 +29,21 @@ def read_sent(paths: Iterable[Path]) -> pa.Table | None:
     """
     tables = []
     for path in paths:
-        table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+        table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         if table is None or not {*SENT_FIELDS, SOURCE_COLUMN}.issuperset(table.column_names):
             return None
-        tables.append(_with_source(table, path.stem))
+        tables.append(_add_source_column(table, path.stem))
     return pa.concat_tables(tables, promote_options="default").combine_chunks() if tables else None
 
 
-def _with_source(table: pa.Table, stem: str) -> pa.Table:
+def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
     if SOURCE_COLUMN not in table.column_names:
         return table.append_column(SOURCE_COLUMN, pa.array([stem] * len(table), pa.string()))
     at = table.column_names.index(SOURCE_COLUMN)
     return table.set_column(at, SOURCE_COLUMN, table[SOURCE_COLUMN].fill_null(stem))
 
 
-def _csv(path: Path) -> pa.Table | None:
+def _read_csv(path: Path) -> pa.Table | None:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             columns = next(csv.reader(file), [])
@@ -64,7 +64,7 @@ def _csv(path: Path) -> pa.Table | None:
         return None
 
 
-def _parquet(path: Path) -> pa.Table | None:
+def _read_parquet(path: Path) -> pa.Table | None:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):

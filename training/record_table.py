@@ -12,10 +12,10 @@ from mpi.matching.scoring.batch import feature_table
 Records = Sequence[tuple[int, Features]]
 """Record ids with their features, ascending."""
 
-_ROWS_AT_ONCE = 10_000
+BATCH_ROWS = 10_000
 
 
-class KeptFeatures(Mapping[int, Features]):
+class ArrowFeatures(Mapping[int, Features]):
     """Record id to features, read from a table.
 
     Args:
@@ -30,7 +30,7 @@ class KeptFeatures(Mapping[int, Features]):
     def have_at_hand(self, numbers: Collection[int]) -> None:
         """Decode these records together, which costs a fraction of one by one; forget the rest."""
         places = np.searchsorted(self._ids, np.fromiter(numbers, np.int64, len(numbers)))
-        self._at_hand = dict(features_in(self._table.take(places)))
+        self._at_hand = dict(decode_features(self._table.take(places)))
 
     def __getitem__(self, number: int) -> Features:
         found = self._at_hand.get(number)
@@ -39,7 +39,7 @@ class KeptFeatures(Mapping[int, Features]):
         place = int(np.searchsorted(self._ids, number))
         if place == len(self._ids) or self._ids[place] != number:
             raise KeyError(number)
-        return next(features_in(self._table.slice(place, 1)))[1]
+        return next(decode_features(self._table.slice(place, 1)))[1]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._ids.tolist())
@@ -48,7 +48,7 @@ class KeptFeatures(Mapping[int, Features]):
         return len(self._ids)
 
 
-class KeptRecords(Sequence[tuple[int, Features]]):
+class ArrowRecords(Sequence[tuple[int, Features]]):
     """Records in the order of their ids, read from a table.
 
     Args:
@@ -57,44 +57,44 @@ class KeptRecords(Sequence[tuple[int, Features]]):
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table.sort_by("unique_id").combine_chunks()
-        self.features = KeptFeatures(self.table)
+        self.features = ArrowFeatures(self.table)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __iter__(self) -> Iterator[tuple[int, Features]]:
-        for at in range(0, len(self.table), _ROWS_AT_ONCE):
-            yield from features_in(self.table.slice(at, _ROWS_AT_ONCE))
+        for at in range(0, len(self.table), BATCH_ROWS):
+            yield from decode_features(self.table.slice(at, BATCH_ROWS))
 
     @overload
     def __getitem__(self, at: int) -> tuple[int, Features]: ...
     @overload
-    def __getitem__(self, at: slice) -> "KeptRecords": ...
-    def __getitem__(self, at: int | slice) -> "tuple[int, Features] | KeptRecords":
+    def __getitem__(self, at: slice) -> "ArrowRecords": ...
+    def __getitem__(self, at: int | slice) -> "tuple[int, Features] | ArrowRecords":
         places = range(len(self))[at]
         if isinstance(places, range):
-            return KeptRecords(self.table.take(np.asarray(places, dtype=np.int64)))
-        return next(features_in(self.table.slice(places, 1)))
+            return ArrowRecords(self.table.take(np.asarray(places, dtype=np.int64)))
+        return next(decode_features(self.table.slice(places, 1)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KeptRecords) and self.table.equals(other.table)
+        return isinstance(other, ArrowRecords) and self.table.equals(other.table)
 
     __hash__ = None  # type: ignore[assignment]
 
 
-def by_number(records: Records) -> Mapping[int, Features]:
+def features_by_id(records: Records) -> Mapping[int, Features]:
     """Record id to features."""
-    return records.features if isinstance(records, KeptRecords) else dict(records)
+    return records.features if isinstance(records, ArrowRecords) else dict(records)
 
 
-def as_table(records: Records, columns: tuple[str, ...]) -> pa.Table:
+def to_feature_table(records: Records, columns: tuple[str, ...]) -> pa.Table:
     """The records' ids and some of their columns."""
-    if isinstance(records, KeptRecords):
+    if isinstance(records, ArrowRecords):
         return records.table.select(["unique_id", *columns])
     return feature_table(records, columns)
 
 
-def features_in(table: pa.Table) -> Iterator[tuple[int, Features]]:
+def decode_features(table: pa.Table) -> Iterator[tuple[int, Features]]:
     """The records of a table of features."""
     columns: list[list[Any]] = [table[name].to_pylist() for name in FEATURE_COLUMNS]
     for at, name in enumerate(FEATURE_COLUMNS):

@@ -21,16 +21,16 @@ from mpi.standardize.record_validation import receive
 from mpi.standardize.shared_value_detection import find_shared
 from mpi.standardize.shared_values import without_shared
 
-SEAL = KeyedHash(bytes(SECRET_BYTES))
+KEYED_HASH = KeyedHash(bytes(SECRET_BYTES))
 """Training keeps no token: the key only has to be the same for all records of a run."""
 
 SOURCE_COLUMN = "source"
-_CHUNK = 5_000
-_LARGEST_CELL = 10_000_000
+_CHUNK_ROWS = 5_000
+_LARGEST_CELL_CHARACTERS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class RawRow:
     """A row as it stands in a file.
 
     Args:
@@ -44,7 +44,7 @@ class Sent:
     others: Mapping[str, object]
 
 
-def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[Sent]:
+def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[RawRow]:
     """The rows of a CSV or Parquet file with canonical columns.
 
     Args:
@@ -54,56 +54,56 @@ def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[Sent]:
     Raises:
         FileError: it cannot be read, or has a column that is neither canonical nor named.
     """
-    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     for number, row in enumerate(rows):
         if number == 0:
             _check_columns(path, row, also)
         filled = {name: value for name, value in row.items() if value not in (None, "")}
-        yield Sent(
+        yield RawRow(
             source=str(row.get(SOURCE_COLUMN) or path.stem),
             fields={name: filled[name] for name in SENT_FIELDS if name in filled},
             others={name: row.get(name) for name in also},
         )
 
 
-def features_of(rows: Iterable[Sent], count: int | None = None) -> list[Features | None]:
+def standardize_in_parallel(rows: Iterable[RawRow], count: int | None = None) -> list[Features | None]:
     """Standardize rows on all cores, in order; None for a row that the door refuses."""
-    return [features for done in spread(standardized, _chunks(rows), count) for features in done]
+    return [features for done in spread(standardize_rows, _split_into_chunks(rows), count) for features in done]
 
 
-def reclustered(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
+def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
     """The records as an index compares them once it is re-clustered with fresh lists.
 
     Args:
         records: all of the index's, numbered; nothing taken out of them.
     """
     standing = list(records)
-    shared = find_shared((features for _, features in standing), SEAL)
-    return [(number, without_shared(features, shared, SEAL)) for number, features in standing]
+    shared = find_shared((features for _, features in standing), KEYED_HASH)
+    return [(number, without_shared(features, shared, KEYED_HASH)) for number, features in standing]
 
 
-def standardized(rows: Sequence[Sent]) -> list[Features | None]:
+def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
     """Standardize rows in this process, in order; None for a row that the door refuses."""
     received = clock.now()
     made: list[Features | None] = []
     for number, row in enumerate(rows):
         try:
-            record = receive({"local_id": str(number), **row.fields}, SEAL, received).record
+            record = receive({"local_id": str(number), **row.fields}, KEYED_HASH, received).record
         except RecordError:
             made.append(None)  # counted by the caller; ingest is where a reject gets its reason
             continue
-        made.append(standardize(record, row.source, SEAL))
+        made.append(standardize(record, row.source, KEYED_HASH))
     return made
 
 
-def _chunks(rows: Iterable[Sent]) -> Iterator[list[Sent]]:
+def _split_into_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
     source = iter(rows)
-    while chunk := list(islice(source, _CHUNK)):
+    while chunk := list(islice(source, _CHUNK_ROWS)):
         yield chunk
 
 
-def _csv(path: Path) -> Iterator[Mapping[str, object]]:
-    csv.field_size_limit(min(_LARGEST_CELL, sys.maxsize))
+def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
+    csv.field_size_limit(min(_LARGEST_CELL_CHARACTERS, sys.maxsize))
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file)
@@ -111,7 +111,7 @@ def _csv(path: Path) -> Iterator[Mapping[str, object]]:
         raise FileError(f"{path}: cannot be read as CSV in UTF-8: {fault}") from None
 
 
-def _parquet(path: Path) -> Iterator[Mapping[str, object]]:
+def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():

@@ -15,11 +15,11 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.scoring.batch import connect, feature_table
 from mpi.matching.scoring.shared_value_counts import BORNE, SHARED
 from mpi.standardize.shared_values import listed, without_shared
-from training.record_table import features_in
-from training.records import SEAL
+from training.record_table import decode_features
+from training.records import KEYED_HASH
 
 
-def without_shared_homes(features: pa.Table) -> pa.Table:
+def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
     """The features as an index compares them once it is re-clustered with fresh lists.
 
     Args:
@@ -38,17 +38,17 @@ def without_shared_homes(features: pa.Table) -> pa.Table:
                 "CREATE TEMP TABLE bearers AS "
                 "SELECT DISTINCT unique_id FROM borne SEMI JOIN shared USING (kind, value)"
             )
-            return _relieved(connection, features)
+            return _remove_values(connection, features)
         finally:
             connection.close()
 
 
-def _relieved(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:
+def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:
     values: dict[str, list[str]] = {}
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)
-    shared = listed(values, SEAL)
+    shared = listed(values, KEYED_HASH)
     bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
-    found = features_in(standing.filter(bears))
-    made = ((number, without_shared(features, shared, SEAL)) for number, features in found)
+    found = decode_features(standing.filter(bears))
+    made = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in found)
     return pa.concat_tables([standing.filter(pc.invert(bears)), feature_table(made, FEATURE_COLUMNS)])

@@ -1,4 +1,4 @@
-"""The application: everything that is served, around one open index."""
+"""FastAPI application around one open index."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,10 @@ from mpi.service.core.index import Index
 from mpi.service.records.deferred_search import DeferredSearchWorker
 
 MAX_THREADS = 12
-"""Calls at once; below the store's 15 connections, so that none waits for one."""
+"""Threads that handle requests.
+
+Fewer than the store's 15 connections, so that no thread waits for one.
+"""
 
 _DESCRIPTION = """\
 Tells that two records are the same child. Send a record with `PUT` and get one stable enterprise ID.
@@ -60,12 +63,11 @@ _TAGS = [
 
 
 def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
-    """Make the application.
+    """Create the application that serves an index.
 
     Args:
-        index: the open index that it serves.
-        open_pages: whether the pages are for whoever sits at this machine, without signing in; a test index
-            only.
+        index: the open index.
+        open_pages: whether the pages can be used without signing in; for a test index only.
 
     Raises:
         InputError: open pages of an index that is not a test index.
@@ -105,6 +107,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Start the deferred search with the application, and stop it."""
     to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
     worker = DeferredSearchWorker(lambda: app.state.index)
     worker.start()

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with the shapes that no route returns as its own JSON."""
+"""OpenAPI document, with schemas that no route returns as plain JSON."""
 
 from typing import Any
 
@@ -14,10 +14,13 @@ _EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
 
 
 class DocumentedAPI(FastAPI):
-    """FastAPI adds ``application/json`` to every response that names a model, and problems are not that."""
+    """FastAPI application whose document includes problem and bulk schemas.
+
+    FastAPI would add ``application/json`` to every response that names a model; problems have another media type.
+    """
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """Return the OpenAPI document, built once."""
         if self.openapi_schema is None:
             document = super().openapi()
             _, definitions = models_json_schema(

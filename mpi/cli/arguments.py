@@ -7,7 +7,7 @@ from typing import Annotated, cast
 import orjson
 import typer
 
-from mpi.cli.output import note
+from mpi.cli.output import print_note
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 
@@ -19,12 +19,12 @@ AsOf = Annotated[
         help="ISO 8601; a date is its first moment, a time without a zone is UTC.",
     ),
 ]
-"""A moment; see ``read_moment``."""
+"""A moment; see ``parse_moment``."""
 
 _CLOCK_SKEW = timedelta(days=1)
 
 
-def read_moment(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
     """A moment as typed, aware; None where none was given.
 
     Raises:
@@ -50,7 +50,7 @@ def read_record() -> dict[str, object]:
         InputError: it is not one; the message holds nothing of it.
     """
     if sys.stdin.isatty():
-        note("reading one JSON record from standard input; end it with Ctrl-D")
+        print_note("reading one JSON record from standard input; end it with Ctrl-D")
     try:
         record = orjson.loads(sys.stdin.buffer.read())
     except orjson.JSONDecodeError as error:

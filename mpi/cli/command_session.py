@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mpi.cli.exit_codes import Interrupted
-from mpi.cli.interrupts import undone_by_interrupt
+from mpi.cli.exit_codes import CommandInterrupt
+from mpi.cli.interrupts import handle_interrupts
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer, make_operator
 
@@ -45,7 +45,7 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def opened(*, to_move: bool = False) -> Iterator[CommandSession]:
+def open_session(*, to_move: bool = False) -> Iterator[CommandSession]:
     """Open the index that the environment names and close it at the end.
 
     Nearly every use case is one transaction, so Ctrl-C leaves nothing of it; of a large load it leaves whole
@@ -60,10 +60,10 @@ def opened(*, to_move: bool = False) -> Iterator[CommandSession]:
     try:
         index = bootstrap.open_index(settings, to_move=to_move)
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(undone=True) from interrupt
+        raise CommandInterrupt(undone=True) from interrupt
     # The imports are done: see PausedCollection.
     gc.enable()
-    with undone_by_interrupt(index.database):
+    with handle_interrupts(index.database):
         try:
             yield CommandSession(settings, index, make_operator())
         finally:

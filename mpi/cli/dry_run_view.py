@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.cli.receipt_view import receipt_object, show_counts
+from mpi.cli.output import print_note, print_facts, print_json, print_table
+from mpi.cli.receipt_view import receipt_to_dict, show_counts
 
 if TYPE_CHECKING:
     from mpi.intake.file_profile import FileProfile
@@ -20,7 +20,7 @@ def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
             {
                 "dry_run": True,
                 "profile": asdict(profile),
-                "receipt": receipt_object(found.receipt, profile.passed_over, None),
+                "receipt": receipt_to_dict(found.receipt, profile.passed_over, None),
                 "sealed": found.sealed,
                 "bands": {band.value: count for band, count in found.bands.items()},
                 "sample": [asdict(one) for one in found.sample],
@@ -36,8 +36,8 @@ def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
     print_table(("best match", "new and changed records"), bands)
     _show_sample(found)
     if found.receipt.held_reason:
-        note(f"the load would be held: {found.receipt.held_reason}")
-    note("dry run: nothing was stored")
+        print_note(f"the load would be held: {found.receipt.held_reason}")
+    print_note("dry run: nothing was stored")
 
 
 def _show_profile(profile: FileProfile) -> None:

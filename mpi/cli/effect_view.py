@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import note, print_facts, print_json, print_table
-from mpi.cli.record_references import shown_group
+from mpi.cli.output import print_note, print_facts, print_json, print_table
+from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
     from mpi.service.persons.effects import Effect, Received
@@ -26,42 +26,42 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
                 (
                     person.enterprise_id or "(new)",
                     person.change,
-                    shown_group(person.before),
-                    shown_group(person.after),
+                    format_group(person.before),
+                    format_group(person.after),
                     person.flags,
                 )
                 for person in effect.persons
             ],
         )
     else:
-        note("no record changes person")
-    show_received(effect.disclosed, effect.disclosures)
+        print_note("no record changes person")
+    show_disclosures(effect.disclosed, effect.disclosures)
     for stays in effect.stays:
         groups = " / ".join(
             " ".join(f"{label['source']}:{label['local_id']}" for label in group)
             for group in stays.offer["groups"]
         )
         state = "one person" if stays.together else "apart"
-        note(
+        print_note(
             f"they stay {state}, because the {stays.because} says so; to change that: "
             f"mpi decide {stays.offer['kind']} {groups} --reason CODE"
         )
     if effect.approval:
-        note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
+        print_note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
     for source in effect.consent_of:
         how = "mpi consent, or POST /v1/steps/{number}:consent"
-        note(f"it waits for the consent of an owner of {source}: {how}")
+        print_note(f"it waits for the consent of an owner of {source}: {how}")
     if effect.held_until is not None:
-        note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
+        print_note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
     if effect.preview:
-        note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
+        print_note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
 
 
-def show_received(number: int | None, latest: Sequence[Received]) -> None:
+def show_disclosures(number: int | None, latest: Sequence[Received]) -> None:
     """Print who received what because of the links that a step parts, for people."""
     if not latest:
         return
-    note(f"answers that left because of links that are parted: {number:,}")
+    print_note(f"answers that left because of links that are parted: {number:,}")
     print_table(
         ("at", "client", "purpose", "action", "records", "fields", "handle"),
         [
@@ -70,7 +70,7 @@ def show_received(number: int | None, latest: Sequence[Received]) -> None:
                 line.client,
                 line.purpose or "",
                 line.action,
-                shown_group(line.records),
+                format_group(line.records),
                 line.fields,
                 line.handle or "",
             )

@@ -41,7 +41,7 @@ MemoryOption = Annotated[
 ]
 
 
-def chosen_engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
+def select_engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
     """The engine that the options name.
 
     Raises:
@@ -51,7 +51,7 @@ def chosen_engine(engine: Engine | None, master: str | None, memory: str | None)
     from mpi import bootstrap  # noqa: PLC0415 - keeps --help quick
 
     if engine is Engine.SPARK:
-        return bootstrap.batch_engine(read_settings(), master, spark=True)
+        return bootstrap.create_batch_engine(read_settings(), master, spark=True)
     if master is not None:
         raise InputError("--master names a Spark cluster: it goes with --engine spark")
-    return bootstrap.batch_engine(read_settings(), None, spark=False, memory=memory)
+    return bootstrap.create_batch_engine(read_settings(), None, spark=False, memory=memory)

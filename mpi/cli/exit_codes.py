@@ -38,7 +38,7 @@ class ExitCode(IntEnum):
     PIPE_CLOSED = 141
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
+class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
     """Somebody pressed Ctrl-C.
 
     Args:
@@ -50,12 +50,12 @@ class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
         self.undone = undone
 
 
-class PipeClosed(Exception):  # noqa: N818 - what happened, not a fault
+class OutputPipeClosed(Exception):  # noqa: N818 - what happened, not a fault
     """Whoever read our output has gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ExitMessage:
     """How a command ended.
 
     Args:
@@ -78,34 +78,34 @@ _CODES: tuple[tuple[type[MpiError], ExitCode], ...] = (
     (EngineError, ExitCode.MODEL),
     (StoreError, ExitCode.STORE),
 )
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def fault_of(error: Exception) -> Fault:
+def describe_error(error: Exception) -> ExitMessage:
     """The exit code and line of anything that a command raised."""
     match error:
-        case Interrupted(undone=undone):
+        case CommandInterrupt(undone=undone):
             nothing, some = "nothing of this step was kept", "what was kept is whole: run it again to go on"
-            return Fault(ExitCode.INTERRUPTED, f"interrupted: {nothing if undone else some}")
-        case PipeClosed():
-            return Fault(ExitCode.PIPE_CLOSED, "")
+            return ExitMessage(ExitCode.INTERRUPTED, f"interrupted: {nothing if undone else some}")
+        case OutputPipeClosed():
+            return ExitMessage(ExitCode.PIPE_CLOSED, "")
         case MpiError():
             code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.UNEXPECTED)
-            return Fault(code, str(error))
+            return ExitMessage(code, str(error))
         case OSError():
-            return Fault(ExitCode.STORE, _of_system(error))
+            return ExitMessage(ExitCode.STORE, _describe_os_error(error))
         case _:
-            return Fault(ExitCode.UNEXPECTED, _of_unexpected(error))
+            return ExitMessage(ExitCode.UNEXPECTED, _describe_unexpected_error(error))
 
 
-def _of_system(error: OSError) -> str:
+def _describe_os_error(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    if error.errno in _FULL:
+    if error.errno in _DISK_FULL_ERRORS:
         return f"{where}the disk is full: nothing of this step was kept; free space and run it again"
     return f"{where}{error.strerror or type(error).__name__}"
 
 
-def _of_unexpected(error: Exception) -> str:
+def _describe_unexpected_error(error: Exception) -> str:
     # Its own message is left out: it may hold a value of somebody's record.
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].name}, line {frames[-1].lineno}" if frames else ""

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mpi.cli.exit_codes import Interrupted
+from mpi.cli.exit_codes import CommandInterrupt
 
 if TYPE_CHECKING:
     from mpi.storage.unit_of_work.database import Database
 
 
 @contextmanager
-def undone_by_interrupt(database: Database) -> Iterator[None]:
+def handle_interrupts(database: Database) -> Iterator[None]:
     """Let Ctrl-C stop a use case until its transaction begins to commit, and ignore it from then on.
 
     A commit of a large load takes a second, and Python sees the signal when it is over: stopping there would
@@ -29,20 +29,20 @@ def undone_by_interrupt(database: Database) -> Iterator[None]:
         # A background job ignores Ctrl-C, and so do we.
         yield
         return
-    stop = _Stop(database)
+    stop = _InterruptHandler(database)
     signal.signal(signal.SIGINT, stop)
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
         # Splink makes an error of its own of an interrupt while DuckDB works.
         if stop.asked:
-            raise Interrupted(undone=not database.kept) from error
+            raise CommandInterrupt(undone=not database.committed_units) from error
         raise
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-class _Stop:
+class _InterruptHandler:
     """The signal's handler.
 
     Attributes:
@@ -54,6 +54,6 @@ class _Stop:
         self.asked = False
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        if not self._database.commit_begun:
+        if not self._database.is_commit_begun:
             self.asked = True
             raise KeyboardInterrupt

@@ -11,28 +11,28 @@ from typing import Annotated, Any
 import typer
 
 from mpi import __version__
-from mpi.cli.exit_codes import ExitCode, Fault, Interrupted, PipeClosed, fault_of
+from mpi.cli.exit_codes import ExitCode, ExitMessage, CommandInterrupt, OutputPipeClosed, describe_error
 from mpi.cli.lazy_commands import LazyGroup, PausedCollection, add_commands
 
 PROGRAM = "mpi"
 
 
-class _Root(LazyGroup):
+class _RootGroup(LazyGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
         # Typer would end the process itself on these two.
         try:
             with PausedCollection():
                 return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
-            raise Interrupted(undone=False) from interrupt
+            raise CommandInterrupt(undone=False) from interrupt
         except BrokenPipeError as closed:
-            raise PipeClosed from closed
+            raise OutputPipeClosed from closed
 
 
-def build() -> typer.Typer:
+def build_app() -> typer.Typer:
     """The application."""
-    app = typer.Typer(cls=_Root, invoke_without_command=True, rich_markup_mode=None)
-    app.callback()(_root)
+    app = typer.Typer(cls=_RootGroup, invoke_without_command=True, rich_markup_mode=None)
+    app.callback()(_show_root)
     add_commands(app)
     return app
 
@@ -46,18 +46,18 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code. What went wrong has been said in one line on standard error.
     """
-    command = typer.main.get_command(build())
+    command = typer.main.get_command(build_app())
     try:
         ended = command.main(list(arguments), PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
-        return _end(_of_usage(error))
+        return _report_exit(_describe_usage_error(error))
     except BrokenPipeError:
-        return _end(Fault(ExitCode.PIPE_CLOSED, ""))
+        return _report_exit(ExitMessage(ExitCode.PIPE_CLOSED, ""))
     except Exception as error:  # noqa: BLE001 - the edge: whatever it is, it ends in one line
         if os.environ.get("MPI_DEBUG") == "1":
             traceback.print_exception(error)
-        return _end(fault_of(error))
+        return _report_exit(describe_error(error))
     return ended if isinstance(ended, int) else ExitCode.DONE
 
 
@@ -75,7 +75,7 @@ def main() -> None:
     sys.exit(code)
 
 
-def _root(
+def _show_root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
@@ -87,15 +87,15 @@ def _root(
         typer.echo(context.get_help())
 
 
-def _of_usage(error: typer.TyperException) -> Fault:
+def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
     context = getattr(error, "ctx", None)
     path = PROGRAM if context is None else context.command_path
     message = " ".join(error.format_message().split()).rstrip(".")
     stop = "" if message.endswith("?") else ";"
-    return Fault(ExitCode.USAGE, f"{message}{stop} see {path} --help")
+    return ExitMessage(ExitCode.USAGE, f"{message}{stop} see {path} --help")
 
 
-def _end(fault: Fault) -> int:
+def _report_exit(fault: ExitMessage) -> int:
     if fault.code is ExitCode.PIPE_CLOSED:
         # The interpreter flushes standard output once more as it ends: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -29,17 +29,17 @@ def print_json(value: object) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table; where it is too wide for the terminal, each row as a list of its own."""
     rows = list(rows)
-    console = _console()
+    console = _create_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(value) for value in row))
+        table.add_row(*(format_value(value) for value in row))
     if title:
         sys.stdout.write(f"{title}\n")
     if console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum <= console.width:
-        _print(console, table)
+        _print_rich_table(console, table)
         return
     for row in rows:
         print_facts(dict(zip(columns, row, strict=True)))
@@ -51,16 +51,16 @@ def print_facts(facts: Mapping[str, object]) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in facts.items():
-        grid.add_row(name, shown(value))
-    _print(_console(), grid)
+        grid.add_row(name, format_value(value))
+    _print_rich_table(_create_console(), grid)
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     """Say something to whoever runs the command, beside its output."""
     sys.stderr.write(f"mpi: {text}\n")
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A value as people read it."""
     match value:
         case None:
@@ -72,12 +72,12 @@ def shown(value: object) -> str:
         case float():
             return f"{value:.2f}"
         case tuple() | list():
-            return ", ".join(shown(item) for item in value)
+            return ", ".join(format_value(item) for item in value)
         case _:
             return str(value)
 
 
-def _print(console: Console, table: Table) -> None:
+def _print_rich_table(console: Console, table: Table) -> None:
     """Print a table and a blank line, without the spaces that fill its cells up."""
     with console.capture() as capture:
         console.print(table)
@@ -85,7 +85,7 @@ def _print(console: Console, table: Table) -> None:
     sys.stdout.write("\n".join(lines).strip("\n") + "\n\n")
 
 
-def _console() -> Console:
+def _create_console() -> Console:
     terminal = sys.stdout.isatty()
     return Console(
         # Rich would end the process where a pipe is closed: it draws in memory, and our own write raises.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import note, print_facts, print_json, print_table
+from mpi.cli.output import print_note, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
     from mpi.service.maintenance.blocking_stop_list import StopListPlan
     from mpi.service.recluster.plan import ReclusterPlan
 
-MOST_LINES = 20
+MAX_LINES = 20
 """Lines of a plan that a table shows; ``--json`` has them all."""
 
 
-def _stopping(stops: StopListPlan) -> dict[str, int]:
+def _count_stopped_keys(stops: StopListPlan) -> dict[str, int]:
     """A list of stopped keys in figures; the keys themselves are hashes that tell nobody anything."""
     return {
         "stopped_keys": stops.stopped,
@@ -35,7 +35,7 @@ def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json
         stops: the list of stopped keys that it was made with, where it is another than the one in force.
         as_json: for programs.
     """
-    stopping = {} if stops is None else _stopping(stops)
+    stopping = {} if stops is None else _count_stopped_keys(stops)
     if as_json:
         told = {} if stops is None else {"stops": stopping}
         print_json({**asdict(plan), **told, "nothing_to_do": plan.is_empty})
@@ -58,17 +58,17 @@ def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json
     )
     if not plan.lists.fresh:
         no_longer = "" if plan.lists.dropped is None else f" and {plan.lists.dropped:,} no longer"
-        note(
+        print_note(
             f"shared values: {plan.lists.added:,} to be listed{no_longer}; "
             "mpi recluster --refresh-lists proposes with them"
         )
     if plan.is_empty:
-        note("nothing to do: no ID changes")
+        print_note("nothing to do: no ID changes")
         return
     print_table(
         ("change", "records", "enterprise IDs"),
-        [(change.kind, change.records, change.eids) for change in plan.changes[:MOST_LINES]],
+        [(change.kind, change.records, change.eids) for change in plan.changes[:MAX_LINES]],
     )
-    left = len(plan.changes) - MOST_LINES
+    left = len(plan.changes) - MAX_LINES
     if left > 0:
-        note(f"{left:,} more changes: --json lists them all")
+        print_note(f"{left:,} more changes: --json lists them all")

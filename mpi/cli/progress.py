@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 2.0
 """What is done sooner shows no bar."""
-_ROWS_A_LOOK = 500
+_ROWS_PER_REPORT = 500
 
-Report = Callable[[str, int, int], None]
+ProgressReport = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
 
 
 @contextmanager
-def shown_progress() -> Iterator[Report]:
+def show_progress() -> Iterator[ProgressReport]:
     """What to tell of progress; shows bars once it has taken two seconds, if anybody watches."""
     if not sys.stderr.isatty():
-        yield _unseen
+        yield _ignore_progress
         return
-    bars = _Bars(Console(file=sys.stderr))
+    bars = _ProgressBars(Console(file=sys.stderr))
     try:
         yield bars.report
     finally:
         bars.progress.stop()
 
 
-def watched(rows: FileRows, report: Report) -> Iterator[CanonicalRow | RejectedRow]:
+def report_rows_read(rows: FileRows, report: ProgressReport) -> Iterator[CanonicalRow | RejectedRow]:
     """The rows of a file, telling how much of it has been read."""
     for number, row in enumerate(rows):
-        if number % _ROWS_A_LOOK == 0:
+        if number % _ROWS_PER_REPORT == 0:
             report("reading", rows.bytes_read, rows.size_bytes)
         yield row
 
 
-def _unseen(_step: str, _done: int, _total: int) -> None:
+def _ignore_progress(_step: str, _done: int, _total: int) -> None:
     """Nobody watches."""
 
 
-class _Bars:
+class _ProgressBars:
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
             TextColumn("{task.description}"),

@@ -16,7 +16,7 @@ REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 """Columns of a rejects file, which holds no text of the rows."""
 
 
-def reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
+def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
     """The rows of a rejects file."""
     return ((one.line, one.offset, one.field, one.reason, one.detail) for one in rejects)
 
@@ -31,13 +31,13 @@ def show_receipt(receipt: Receipt, passed_over: int, listed: Path | None, *, as_
         as_json: for programs.
     """
     if as_json:
-        print_json(receipt_object(receipt, passed_over, listed))
+        print_json(receipt_to_dict(receipt, passed_over, listed))
         return
     print_facts({"source": receipt.source, "batch": receipt.batch, "status": receipt.status})
     show_counts(receipt, passed_over)
 
 
-def receipt_object(receipt: Receipt, passed_over: int, listed: Path | None) -> dict[str, object]:
+def receipt_to_dict(receipt: Receipt, passed_over: int, listed: Path | None) -> dict[str, object]:
     """A receipt as plain values."""
     return {
         "source": receipt.source,

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 
-BETWEEN_GROUPS = "/"
+GROUP_SEPARATOR = "/"
 
 
-def read_label(text: str) -> RecordRef:
+def parse_record_ref(text: str) -> RecordRef:
     """A record as typed; the local ID may hold colons.
 
     Raises:
@@ -20,17 +20,17 @@ def read_label(text: str) -> RecordRef:
     return RecordRef(source, local_id)
 
 
-def read_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
+def parse_record_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
     """Groups of records as typed, parted by ``/``."""
     groups: list[list[RecordRef]] = [[]]
     for text in texts:
-        if text == BETWEEN_GROUPS:
+        if text == GROUP_SEPARATOR:
             groups.append([])
         else:
-            groups[-1].append(read_label(text))
+            groups[-1].append(parse_record_ref(text))
     return groups
 
 
-def shown_group(group: Sequence[RecordRef]) -> str:
+def format_group(group: Sequence[RecordRef]) -> str:
     """A group as it would be typed."""
     return " ".join(f"{label.source}:{label.local_id}" for label in group)

@@ -171,7 +171,7 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
             ready.set()
         began = time.perf_counter()
         with index.database.write(make_operator(), "probe") as unit:
-            unit.configs.active()  # a transaction begins with its first statement
+            unit.configs.active_config()  # a transaction begins with its first statement
             waits.add(began)
         time.sleep(PAUSE_S)
         number += 1
@@ -181,7 +181,7 @@ def _write(settings: Settings, ready: Event, over: Event, results: "multiprocess
             upsert(index, make_operator(), "ccwis", _child(child)[0] | {"local_id": f"w{number}"})
         except ModelMovedError:
             with index.database.read(make_operator()) as unit:
-                active = unit.configs.active()
+                active = unit.configs.active_config()
             index = replace(
                 index, matcher=load_matcher(settings, f"{active.model_name}/{active.model_version}")
             )

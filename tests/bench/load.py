@@ -65,7 +65,7 @@ def main() -> int:
     """Load a file into the index that the environment names; prints JSON."""
     # A process that standardizes imports this module too, and ``mpi ingest`` gives it no more than it needs.
     from mpi.bootstrap import open_index
-    from mpi.cli.progress import watched
+    from mpi.cli.progress import report_rows_read
     from mpi.config import Settings
     from mpi.domain.viewer import make_operator
     from mpi.intake.reader import open_file

@@ -78,7 +78,7 @@ def keys_merged(made: Made) -> float:
 
 def _keys_waiting(index: Index) -> int:
     with index.database.read(make_operator()) as unit:
-        return unit.keys.recent.rows_waiting()
+        return unit.keys.segments.count_uncompacted_rows()
 
 
 def _alone(server: Served, wire: Wire, calls: Iterable[Call]) -> dict[str, float]:

@@ -25,7 +25,7 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.service.persons.crosswalk_export import export_crosswalk
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.bench import state
 from tests.bench.__main__ import machine, step
@@ -73,7 +73,7 @@ def measure(made: state.Made, files: Path, calls: int) -> dict[str, dict[str, fl
     with made.opened() as index:
         draw_blind_sample(index, make_operator())
         people = _people(index, made.sources)
-        keys = [one.key for one in questions(index, make_operator(), Filters(), 200).questions]
+        keys = [one.key for one in load_queue_page(index, make_operator(), Filters(), 200).questions]
         eids = [row.enterprise_id for row in islice(export_crosswalk(index, make_operator()), 0, 50_000, 250)]
     step("asking for pages")
     found: dict[str, dict[str, float]] = {}
@@ -99,7 +99,7 @@ def _people(index: Index, sources: tuple[str, ...]) -> list[str]:
         "keeper": (Role.OPERATOR, None),
     }
     with index.database.read(make_operator()) as unit:
-        known = {name for name in wanted if unit.accounts.by_name(name) is not None}
+        known = {name for name in wanted if unit.accounts.find_by_name(name) is not None}
     for name, (role, seen) in wanted.items():
         if name not in known:
             a_person(index, name, role, seen, f"A {name} of the benchmark")

@@ -25,9 +25,9 @@ def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
     """Candidate pairs as searches meet them: records that share an edge, with their features."""
     with index.database.read(make_operator()) as unit:
         config = index.config_id(unit)
-        numbers = sorted(unit.records.active())
+        numbers = sorted(unit.records.active_canonical_keys())
         chosen = random.Random(1).sample(numbers, min(20_000, len(numbers)))
-        edges = unit.derived.edges_of(config, chosen, index.matcher.model.thresholds.stored_from)
+        edges = unit.derived_data.edges_of(config, chosen, index.matcher.model.thresholds.stored_from)
         pairs = sorted(edges)[:20_000]
         features = load_features(unit, config, {end for pair in pairs for end in pair})
     return features, pairs

@@ -85,7 +85,7 @@ def searching(index: Index) -> Iterator[Search]:
 def every_record(index: Index, columns: tuple[str, ...]) -> pa.Table:
     """The scoring table of every active record."""
     with index.database.read(make_operator()) as unit:
-        config, numbers = index.config_id(unit), sorted(unit.records.active())
+        config, numbers = index.config_id(unit), sorted(unit.records.active_canonical_keys())
         return feature_table(
             (
                 each

@@ -209,7 +209,7 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
 
 def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_its_own(index, monkeypatch):
     asked = []
-    execute, ahead = DatabaseSession.execute, DatabaseSession.ahead
+    execute, ahead = DatabaseSession.execute, DatabaseSession.prefetch
 
     def executed(session, statement, *rest, **options):
         asked.append(("now", str(statement)))
@@ -251,7 +251,7 @@ def test_what_has_its_keys_in_a_run_is_found_before_the_transaction(with_a_run):
 
 
 def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(with_a_run, monkeypatch):
-    runs, told = KeySegments.runs, []
+    runs, told = KeySegments.segments_of, []
     # PostgreSQL is asked once more, statement by statement, before the snapshot in which they are read.
     in_the_snapshot = 2 if with_a_run.database.is_postgresql else 1
 

@@ -401,7 +401,7 @@ def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
         runs = unit.keys.recent.runs(1)
-    with patch.object(KeySegments, "_stored", autospec=True, side_effect=KeySegments._stored) as stored:
+    with patch.object(KeySegments, "_stored", autospec=True, side_effect=KeySegments._read_content) as stored:
         for _ in range(2):
             with index.database.read(OPERATOR) as unit:
                 assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7

@@ -38,7 +38,7 @@ def commits(index):
 def transactions(monkeypatch):
     """How many units each writing transaction of the index had."""
     counted = []
-    several = Database.write_several
+    several = Database.write_group
 
     @contextmanager
     def noted(self, *rest, **named):

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from mpi.api.app import create_app
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.review.queue import Filters, load_landing, questions
+from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.repositories.review.tasks import Task
 from tests.bench.pages import signed_in
@@ -104,20 +104,20 @@ def timed(call, work_clock=time.thread_time) -> dict[str, float]:
 
 def measured(index) -> dict[str, object]:
     """Times of pages, by what is asked."""
-    first = questions(index, STEWARD, Filters())
+    first = load_queue_page(index, STEWARD, Filters())
     deep = first.after
     for _ in range(10):
-        deep = questions(index, STEWARD, Filters(), 200, deep).after
+        deep = load_queue_page(index, STEWARD, Filters(), 200, deep).after
     asked = {
-        "first page": lambda: questions(index, STEWARD, Filters()),
-        "twelfth page of 200": lambda: questions(index, STEWARD, Filters(), 50, deep),
-        "first page, reader of one source": lambda: questions(index, SCOPED, Filters()),
-        "one source of several": lambda: questions(index, STEWARD, Filters(source="sis2")),
-        "one local ID": lambda: questions(index, STEWARD, Filters(text="L500")),
-        "due": lambda: questions(index, STEWARD, Filters(due=True)),
-        "asleep": lambda: questions(index, STEWARD, Filters(state="asleep")),
-        "claimed": lambda: questions(index, STEWARD, Filters(state="claimed")),
-        "mine": lambda: questions(index, STEWARD, Filters(state=None, mine=True)),
+        "first page": lambda: load_queue_page(index, STEWARD, Filters()),
+        "twelfth page of 200": lambda: load_queue_page(index, STEWARD, Filters(), 50, deep),
+        "first page, reader of one source": lambda: load_queue_page(index, SCOPED, Filters()),
+        "one source of several": lambda: load_queue_page(index, STEWARD, Filters(source="sis2")),
+        "one local ID": lambda: load_queue_page(index, STEWARD, Filters(text="L500")),
+        "due": lambda: load_queue_page(index, STEWARD, Filters(due=True)),
+        "asleep": lambda: load_queue_page(index, STEWARD, Filters(state="asleep")),
+        "claimed": lambda: load_queue_page(index, STEWARD, Filters(state="claimed")),
+        "mine": lambda: load_queue_page(index, STEWARD, Filters(state=None, mine=True)),
         "landing": lambda: load_landing(index, STEWARD),
     }
     return {name: timed(call) for name, call in asked.items()} | as_pages(index)

@@ -12,13 +12,13 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
-from mpi.service.core.block_limits import note_large
+from mpi.service.core.block_limits import queue_large_blocks
 from mpi.service.recluster.proposals import propose
 from mpi.service.records.upsert import read, upsert
 from mpi.service.review.answer import defer
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
@@ -119,7 +119,7 @@ def _fill_up(index):
     upsert(index, make_operator(), "sis", other)
     together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
     report_link(index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link"))
-    waiting = questions(index, make_operator(), Filters(kind="pair")).questions
+    waiting = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
     single = [one for one in waiting if not one.burst]
     later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()
     defer(index, make_operator("Ida Steward"), single[-1].key, later)
@@ -127,7 +127,7 @@ def _fill_up(index):
     ask_owner(index, make_operator("Ida Steward"), single[-2].key, record, "confirm-name")
     propose(index, make_operator("Ada Approver"), index.matcher)
     with index.database.write(make_operator(), "probe") as unit:
-        note_large(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
+        queue_large_blocks(unit, index.config_id(unit), {1 << 60: 24_310, -77: 1_204})
     draw_blind_sample(index, make_operator("demo"))
 
 
@@ -171,7 +171,7 @@ def every_page(desk):
 def questions_of(index):
     """The key of one question of each shape that waits."""
     found = {}
-    for one in questions(index, make_operator(), Filters(state=None)).questions:
+    for one in load_queue_page(index, make_operator(), Filters(state=None)).questions:
         view = load_question_view(index, make_operator(), one.key)
         found.setdefault(f"{view.shape}-{one.kind}-{min(len(view.pairs), 2)}", one.key)
     return found

@@ -13,16 +13,16 @@ from PIL import Image
 
 from mpi.api.app import create_app
 from mpi.api.pages.rendering.paths import question_path
-from mpi.cli.demo.comparison import know
-from mpi.cli.demo.story import tell
-from mpi.cli.demo.world import SOURCES, made, make, opened, truth
+from mpi.cli.demo.comparison import read_labeled_index
+from mpi.cli.demo.story import choose_story
+from mpi.cli.demo.world import SOURCES, read_build, build_demo, open_demo_index, read_truth
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.recluster import proposals
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from tests.pages.chromium import browsing
@@ -40,11 +40,11 @@ _ALSO = {"question", "person", "desk"}
 def main(folder: Path, demo: Path) -> None:
     """Make the state if it is not there, and take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
-    if made(demo, RECORDS) is None:
-        make(demo, RECORDS, lambda *_: None)
-        with opened(demo) as index:
+    if read_build(demo, RECORDS) is None:
+        build_demo(demo, RECORDS, lambda *_: None)
+        with open_demo_index(demo) as index:
             _furnish(index, demo)
-    with opened(demo) as index, serving(create_app(index, open_pages=True)) as url, browsing() as browser:
+    with open_demo_index(demo) as index, serving(create_app(index, open_pages=True)) as url, browsing() as browser:
         places = list(_places(index, demo))
         for look, (width, scheme) in LOOKS.items():
             for name, role, path, press in places:
@@ -63,7 +63,7 @@ def main(folder: Path, demo: Path) -> None:
 
 def _furnish(index, demo: Path) -> None:
     """What a desk has after some days: judged pairs, questions to owners, a proposal, accounts."""
-    known = know(index, truth(demo))
+    known = read_labeled_index(index, read_truth(demo))
     person_of = {known.labels[record]: person for record, person in known.person_of.items()}
     draw_blind_sample(index, make_operator("demo"))
     judge = make_operator("Ida Steward")
@@ -74,7 +74,7 @@ def _furnish(index, demo: Path) -> None:
         left, right = (person_of[one.label] for one in view.records)
         answer_blind_pair(index, judge, view.id, "same" if left == right else "different")
     asked = 0
-    for one in questions(index, make_operator(), Filters(), limit=60).questions:
+    for one in load_queue_page(index, make_operator(), Filters(), limit=60).questions:
         record = next((label for label in one.records if label.source == "district_north"), None)
         if record is not None and asked < 3:
             ask_owner(
@@ -96,8 +96,8 @@ def _furnish(index, demo: Path) -> None:
 
 def _places(index, demo: Path) -> Iterator[tuple]:
     """(name, role, path, what is pressed there) of each picture."""
-    story = tell(index, know(index, truth(demo)))
-    top = questions(index, make_operator(), Filters(), limit=60).questions
+    story = choose_story(index, read_labeled_index(index, read_truth(demo)))
+    top = load_queue_page(index, make_operator(), Filters(), limit=60).questions
     several = next(
         (one.key for one in top if len(load_question_view(index, make_operator(), one.key).pairs) > 1), top[0].key
     )

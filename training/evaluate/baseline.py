@@ -11,7 +11,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink import comparison_library as library
 
 from mpi.domain.features import Features
-from mpi.domain.weight import probability
+from mpi.domain.weight import compute_probability
 from mpi.matching.scoring.batch import connect
 from training.record_table import Records
 
@@ -25,7 +25,7 @@ _RULES = (("given", "surname"), ("surname", "birth_date"), ("given", "birth_date
 _PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
 
 
-def exact_match(records: Records) -> Clusters:
+def cluster_exact_matches(records: Records) -> Clusters:
     """Join records with the same first name, last name and birth date; the rest stay alone."""
     first: dict[tuple[str, str, str], int] = {}
     stated: dict[int, tuple[str, str, str] | None] = {}
@@ -40,17 +40,17 @@ def exact_match(records: Records) -> Clusters:
     return {number: number if name is None else first[name] for number, name in stated.items()}
 
 
-def plain_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:
+def cluster_with_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:
     """Splink with notebook settings and connected components.
 
     Args:
         records: record id and features.
         threshold: match probability from which two records are joined.
     """
-    return connected(records, plain_splink_pairs(records), threshold)
+    return connect_pairs(records, score_with_splink(records), threshold)
 
 
-def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Table:
+def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table:
     """Splink's weights with notebook settings: ``lo``, ``hi``, ``bits``.
 
     Args:
@@ -58,8 +58,8 @@ def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Tabl
         raw: the same records as their owner has them, to compare instead of the features: ``unique_id`` and
             any of the columns ``given``, ``surname``, ``birth_date``, ``sex``, ``ssn``, ``address``.
     """
-    table = _table(records) if raw is None else raw
-    if not _usable(_RULES, _present(table)):
+    table = _to_table(records) if raw is None else raw
+    if not _select_usable_rules(_RULES, _filled_columns(table)):
         return _PAIRS.empty_table()  # by those settings there is nothing to block on
     # It warns of each level that the data lacks; a baseline takes the data as it comes.
     logging.getLogger("splink").setLevel(logging.ERROR)
@@ -67,8 +67,8 @@ def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Tabl
         connection = connect(Path(spill))
         try:
             api = DuckDBAPI(connection)
-            linker = Linker(api.register(table), _settings(table), log_level=None)
-            _train(linker, _present(table))
+            linker = Linker(api.register(table), _build_settings(table), log_level=None)
+            _train(linker, _filled_columns(table))
             scored = linker.inference.predict(warning_mode="never")
             return connection.sql(
                 "SELECT unique_id_l AS lo, unique_id_r AS hi, match_weight AS bits "
@@ -78,20 +78,20 @@ def plain_splink_pairs(records: Records, raw: pa.Table | None = None) -> pa.Tabl
             connection.close()
 
 
-def connected(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
+def connect_pairs(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
     """Connected components over the pairs at or above a match probability."""
     graph = nx.Graph()
     graph.add_nodes_from(number for number, _ in records)
     edges = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), pairs["bits"].to_pylist(), strict=True)
-    graph.add_edges_from((lo, hi) for lo, hi, bits in edges if probability(bits) >= threshold)
+    graph.add_edges_from((lo, hi) for lo, hi, bits in edges if compute_probability(bits) >= threshold)
     return {number: min(group) for group in nx.connected_components(graph) for number in group}
 
 
-def _present(table: pa.Table) -> set[str]:
+def _filled_columns(table: pa.Table) -> set[str]:
     return {name for name in table.column_names if table[name].null_count < len(table)}
 
 
-def _settings(table: pa.Table) -> SettingsCreator:
+def _build_settings(table: pa.Table) -> SettingsCreator:
     comparisons = {
         "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
         "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
@@ -100,16 +100,16 @@ def _settings(table: pa.Table) -> SettingsCreator:
         "ssn": library.ExactMatch("ssn"),
         "address": library.LevenshteinAtThresholds("address", [3]),
     }
-    present = _present(table)
+    present = _filled_columns(table)
     return SettingsCreator(
         link_type="dedupe_only",
         comparisons=[comparison for name, comparison in comparisons.items() if name in present],
-        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in _usable(_RULES, present)],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in _select_usable_rules(_RULES, present)],
         retain_matching_columns=False,
     )
 
 
-def _usable(rules: Iterable[tuple[str, ...]], present: set[str]) -> list[tuple[str, ...]]:
+def _select_usable_rules(rules: Iterable[tuple[str, ...]], present: set[str]) -> list[tuple[str, ...]]:
     return [rule for rule in rules if present.issuperset(rule)]
 
 
@@ -118,12 +118,12 @@ def _train(linker: Linker, present: set[str]) -> None:
     named = [name for name in ("given", "surname", "birth_date") if name in present]
     training.estimate_probability_two_random_records_match([block_on(*named)], recall=0.7)
     training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
-    for rule in _usable((("given", "surname"), ("birth_date",)), present):
+    for rule in _select_usable_rules((("given", "surname"), ("birth_date",)), present):
         if present - {"unique_id", *rule}:  # it learns of the other columns
             training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
 
 
-def _row(features: Features) -> Iterable[str | None]:
+def _to_row(features: Features) -> Iterable[str | None]:
     home = features.addresses[0] if features.addresses else None
     return (
         features.given,
@@ -135,7 +135,7 @@ def _row(features: Features) -> Iterable[str | None]:
     )
 
 
-def _table(records: Records) -> pa.Table:
-    columns = zip(*(_row(features) for _, features in records), strict=True)
+def _to_table(records: Records) -> pa.Table:
+    columns = zip(*(_to_row(features) for _, features in records), strict=True)
     made = {name: pa.array(values, pa.string()) for name, values in zip(_COLUMNS, columns, strict=True)}
     return pa.table({"unique_id": pa.array([number for number, _ in records], pa.int64()), **made})

@@ -12,29 +12,29 @@ from rich.console import Console
 
 from mpi.matching.model.model import MatchModel, find_model, load_model
 from training.evaluate import tables
-from training.evaluate.acceptance import OWN, SIMULATED, Promise, promises
-from training.evaluate.datasets.dataset import Dataset, standardized
-from training.evaluate.datasets.public_sets import DEVELOPMENT_SETS, TRUTH
-from training.evaluate.datasets.saved_state import is_saved_state, saved_state
-from training.evaluate.datasets.simulated_state import name_book, simulated_state
-from training.evaluate.evaluation import Evaluation, measure
-from training.evaluate.fitted_model import fitted_model
-from training.evaluate.golden_pairs import golden_pairs
+from training.evaluate.acceptance import FITTED_SUFFIX, SIMULATED_SET, AcceptanceRow, build_acceptance_rows
+from training.evaluate.datasets.dataset import Dataset, standardize_records
+from training.evaluate.datasets.public_sets import DEVELOPMENT_SETS, TRUTH_COLUMN
+from training.evaluate.datasets.saved_state import is_saved_state, load_saved_state
+from training.evaluate.datasets.simulated_state import load_name_book, simulate_dataset
+from training.evaluate.evaluation import Evaluation, evaluate_dataset
+from training.evaluate.fitted_model import fit_and_load_model
+from training.evaluate.golden_pairs import decide_golden_pairs
 from training.evaluate.measures import bias
-from training.evaluate.measures.ablation import Ablated, ablation
-from training.evaluate.measures.nightly_review import feed_review
-from training.evaluate.measures.stress_set import Strangers, judge_strangers, stress_set
-from training.evaluate.model_clusters import persons, weigh
+from training.evaluate.measures.ablation import AblationRow, measure_ablation
+from training.evaluate.measures.nightly_review import measure_feed_review
+from training.evaluate.measures.stress_set import StressResult, judge_stress_set, build_stress_set
+from training.evaluate.model_clusters import partition_records, score_records
 from training.fit.errors import TrainingError
 from training.records import read_rows
 
-STRANGERS, GOLDEN, FEED = "strangers", "golden", "feed"
+STRESS_SET, GOLDEN_SET, FEED_SET = "strangers", "golden", "feed"
 SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS, FEED_RECORDS = 100_000, 130_000, 3_200, 20_000
 ABLATED_RECORDS = 30_000
-BIASED = 3
+BIAS_EXIT_CODE = 3
 """Exit code where a group lies past the gap."""
 
-_NAMES = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED, STRANGERS, GOLDEN, FEED)
+_SUITE_SETS = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED_SET, STRESS_SET, GOLDEN_SET, FEED_SET)
 _NAME_TABLES = "names"
 
 
@@ -42,7 +42,7 @@ def run(
     data: Annotated[
         list[Path], typer.Option(help="Files with the truth, a simulated state's or the suite's folder.")
     ],
-    truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH,
+    truth_column: Annotated[str, typer.Option(help="Column that tells the true person.")] = TRUTH_COLUMN,
     suite: Annotated[str | None, typer.Option(help="'dev': the public sets under --data.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Sets of the suite; all by default.")] = None,
     model: Annotated[str | None, typer.Option(help="NAME/VERSION or a folder.")] = None,
@@ -54,19 +54,19 @@ def run(
     results: dict[str, Evaluation] = {}
     strangers, golden, night = None, None, None
     if suite is None:
-        dataset = _files(data, truth_column)
-        results[dataset.name] = measure(loaded, dataset)
+        dataset = _read_files(data, truth_column)
+        results[dataset.name] = evaluate_dataset(loaded, dataset)
     else:
-        wanted = _wanted(suite, only)
-        for own, dataset in _sets(loaded, wanted, data[0]):
-            results[dataset.name] = measure(own, dataset)
-        strangers = _strangers(loaded, data[0]) if STRANGERS in wanted else None
-        night = feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED in wanted else None
+        wanted = _select_sets(suite, only)
+        for own, dataset in _load_sets(loaded, wanted, data[0]):
+            results[dataset.name] = evaluate_dataset(own, dataset)
+        strangers = _run_stress_set(loaded, data[0]) if STRESS_SET in wanted else None
+        night = measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED_SET in wanted else None
         # The scenes run in an index of their own, which comes with the shipped model.
-        golden = golden_pairs(data[0]) if GOLDEN in wanted and model is None else None
-    parts = list(ablation(loaded, _ablated(suite, data, truth_column))) if with_ablation else []
-    kept = promises(results, strangers, golden, night)
-    unfair = [f"{name}: {line}" for name, each in results.items() for line in bias.gaps(each.groups)]
+        golden = decide_golden_pairs(data[0]) if GOLDEN_SET in wanted and model is None else None
+    parts = list(measure_ablation(loaded, _load_ablation_set(suite, data, truth_column))) if with_ablation else []
+    kept = build_acceptance_rows(results, strangers, golden, night)
+    unfair = [f"{name}: {line}" for name, each in results.items() for line in bias.find_gaps(each.groups)]
     if as_json:
         content = {
             "model": loaded.ref,
@@ -81,29 +81,29 @@ def run(
         }
         print(json.dumps(content))  # noqa: T201
     else:
-        _show(results, strangers, parts, kept)
-    _fail_if(unfair)
+        _print_tables(results, strangers, parts, kept)
+    _exit_if_biased(unfair)
 
 
-def _files(data: list[Path], truth_column: str) -> Dataset:
+def _read_files(data: list[Path], truth_column: str) -> Dataset:
     if len(data) == 1 and is_saved_state(data[0]):
-        return saved_state(data[0])
+        return load_saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
     truth = {number: row.others[truth_column] for number, row in enumerate(rows)}
     sources = dict(enumerate(row.source for row in rows))
-    return Dataset("records", standardized(rows), truth, sources=sources)
+    return Dataset("records", standardize_records(rows), truth, sources=sources)
 
 
-def _wanted(suite: str, only: list[str] | None) -> tuple[str, ...]:
+def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
     if suite != "dev":
         raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
-    unknown = [name for name in only or () if name not in _NAMES]
+    unknown = [name for name in only or () if name not in _SUITE_SETS]
     if unknown:
-        raise TrainingError(f"the suite has no set {unknown[0]!r}; it has {', '.join(_NAMES)}")
-    return tuple(only or _NAMES)
+        raise TrainingError(f"the suite has no set {unknown[0]!r}; it has {', '.join(_SUITE_SETS)}")
+    return tuple(only or _SUITE_SETS)
 
 
-def _sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[tuple[MatchModel, Dataset]]:
+def _load_sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[tuple[MatchModel, Dataset]]:
     """Each set with the model that it is evaluated with."""
     for each in DEVELOPMENT_SETS:
         if each.name in wanted:
@@ -111,39 +111,39 @@ def _sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[
             if each.shipped:
                 yield model, dataset
             if each.fitted:
-                own = replace(dataset, name=f"{each.name}{OWN}") if each.shipped else dataset
-                yield fitted_model(each.name, dataset.records), own
-    if SIMULATED in wanted:
-        yield model, simulated_state(SIMULATED_RECORDS, folder / _NAME_TABLES)
+                own = replace(dataset, name=f"{each.name}{FITTED_SUFFIX}") if each.shipped else dataset
+                yield fit_and_load_model(each.name, dataset.records), own
+    if SIMULATED_SET in wanted:
+        yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)
 
 
-def _strangers(model: MatchModel, folder: Path) -> Strangers:
-    stress = stress_set(STRESS_CHILDREN, STRESS_PAIRS, name_book(folder / _NAME_TABLES))
-    return judge_strangers(persons(weigh(model, stress.dataset.records), model.thresholds), stress)
+def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
+    stress = build_stress_set(STRESS_CHILDREN, STRESS_PAIRS, load_name_book(folder / _NAME_TABLES))
+    return judge_stress_set(partition_records(score_records(model, stress.dataset.records), model.thresholds), stress)
 
 
-def _ablated(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
+def _load_ablation_set(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
     if suite is None:
-        return _files(data, truth_column)
-    return simulated_state(ABLATED_RECORDS, data[0] / _NAME_TABLES)
+        return _read_files(data, truth_column)
+    return simulate_dataset(ABLATED_RECORDS, data[0] / _NAME_TABLES)
 
 
-def _show(
-    results: dict[str, Evaluation], strangers: Strangers | None, parts: list[Ablated], kept: list[Promise]
+def _print_tables(
+    results: dict[str, Evaluation], strangers: StressResult | None, parts: list[AblationRow], kept: list[AcceptanceRow]
 ) -> None:
     console = Console()
     for result in results.values():
-        tables.show_evaluation(console, result)
+        tables.print_evaluation(console, result)
     if strangers is not None:
-        tables.show_strangers(console, strangers)
+        tables.print_stress_result(console, strangers)
     if parts:
-        tables.show_ablation(console, parts)
+        tables.print_ablation(console, parts)
     if kept:
-        tables.show_promises(console, kept)
+        tables.print_acceptance(console, kept)
 
 
-def _fail_if(unfair: list[str]) -> None:
+def _exit_if_biased(unfair: list[str]) -> None:
     for line in unfair:
         sys.stderr.write(f"bias past the gap: {line}\n")
     if unfair:
-        raise typer.Exit(BIASED)
+        raise typer.Exit(BIAS_EXIT_CODE)

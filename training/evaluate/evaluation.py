@@ -3,21 +3,21 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from mpi.clustering.source_pair_priors import priors_at_hand
+from mpi.clustering.source_pair_priors import estimate_priors
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.model import MatchModel
 from training.evaluate import baseline, model_clusters
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures import bias, blocking_loss, calibration, care, error_kinds, relatives, review
-from training.evaluate.measures.intervals import Figure
-from training.evaluate.measures.scores import Quality, Scores, pairwise, quality
+from training.evaluate.measures.intervals import Estimate
+from training.evaluate.measures.scores import PartitionQuality, PairCounts, count_pairs, measure_quality
 from training.record_table import Records
 
 SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.9999, 0.99999)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MethodResult:
     """What one way of linking made of the records.
 
     Args:
@@ -29,10 +29,10 @@ class Line:
     """
 
     way: str
-    scores: Scores
-    quality: Quality
-    relatives: relatives.Relatives | None
-    schools: care.Found | None
+    scores: PairCounts
+    quality: PartitionQuality
+    relatives: relatives.RelativeLinks | None
+    schools: care.SchoolsFound | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Evaluation:
     model: str
     records: int
     thresholds: Mapping[str, Thresholds]
-    blocking: blocking_loss.Blocking
-    lines: tuple[Line, ...]
-    tasks: review.Review
-    arriving: Figure
+    blocking: blocking_loss.BlockingRecall
+    lines: tuple[MethodResult, ...]
+    tasks: review.ReviewLoad
+    arriving: Estimate
     errors: Mapping[str, Mapping[str, int]]
-    groups: list[bias.Row]
-    buckets: list[calibration.Bucket]
-    false_links: calibration.FalseLinks
+    groups: list[bias.BiasRow]
+    buckets: list[calibration.WeightBucket]
+    false_links: calibration.FalseLinkRates
 
     @property
     def blocking_recall(self) -> float:
@@ -75,10 +75,10 @@ class Evaluation:
 
 def evaluate(model: MatchModel, records: Records, truth: Mapping[int, Hashable]) -> Evaluation:
     """Score the model, exact match and plain Splink on records of which only the truth is known."""
-    return measure(model, Dataset("records", records, truth))
+    return evaluate_dataset(model, Dataset("records", records, truth))
 
 
-def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
+def evaluate_dataset(model: MatchModel, dataset: Dataset) -> Evaluation:
     """Score the model, exact match and plain Splink.
 
     Args:
@@ -86,44 +86,44 @@ def measure(model: MatchModel, dataset: Dataset) -> Evaluation:
         dataset: of which only the records reach the model.
     """
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
-    weighed = model_clusters.weigh(model, dataset.records)
-    operational = model_clusters.persons(weighed, model.thresholds)
-    priors = priors_at_hand(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
-    statistical = model_clusters.persons(weighed, model.statistical, priors)
+    weighed = model_clusters.score_records(model, dataset.records)
+    operational = model_clusters.partition_records(weighed, model.thresholds)
+    priors = estimate_priors(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
+    statistical = model_clusters.partition_records(weighed, model.statistical, priors)
     return Evaluation(
         name=dataset.name,
         model=model.ref,
         records=len(dataset.records),
         thresholds={"operational": model.thresholds, "statistical": model.statistical},
-        blocking=blocking_loss.blocking_loss(
-            model, weighed, truth, pairwise(operational.clusters, truth).matches
+        blocking=blocking_loss.measure_blocking_loss(
+            model, weighed, truth, count_pairs(operational.clusters, truth).matches
         ),
         lines=(
-            _line("exact name and birth date", baseline.exact_match(dataset.records), dataset, truth),
-            *_splink(dataset, truth),
-            _line("statistical", statistical.clusters, dataset, truth),
-            _line("operational", operational.clusters, dataset, truth),
+            _measure_method("exact name and birth date", baseline.cluster_exact_matches(dataset.records), dataset, truth),
+            *_measure_splink(dataset, truth),
+            _measure_method("statistical", statistical.clusters, dataset, truth),
+            _measure_method("operational", operational.clusters, dataset, truth),
         ),
-        tasks=review.review(operational, truth),
-        arriving=review.arriving(weighed, operational),
-        errors=error_kinds.errors_by_kind(operational.clusters, dataset),
-        groups=bias.bias_table(operational, truth, dataset.groups),
-        buckets=calibration.buckets(weighed.edges, truth),
-        false_links=calibration.false_links_expected(weighed, operational.clusters, truth),
+        tasks=review.measure_review(operational, truth),
+        arriving=review.measure_arrival_review(weighed, operational),
+        errors=error_kinds.count_errors_by_kind(operational.clusters, dataset),
+        groups=bias.build_bias_table(operational, truth, dataset.groups),
+        buckets=calibration.group_by_weight(weighed.edges, truth),
+        false_links=calibration.compare_false_links(weighed, operational.clusters, truth),
     )
 
 
-def _line(way: str, made: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]) -> Line:
-    return Line(
+def _measure_method(way: str, made: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]) -> MethodResult:
+    return MethodResult(
         way,
-        pairwise(made, truth),
-        quality(made, truth),
-        relatives.relatives(made, dataset),
-        care.schools_found(made, truth, dataset.care) if dataset.care else None,
+        count_pairs(made, truth),
+        measure_quality(made, truth),
+        relatives.count_linked_relatives(made, dataset),
+        care.find_schools(made, truth, dataset.care) if dataset.care else None,
     )
 
 
-def _splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[Line]:
+def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodResult]:
     lines = []
     tables = (
         {"plain Splink": None}
@@ -131,16 +131,16 @@ def _splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[Line]:
         else {"plain Splink": None, "the same, raw columns": dataset.raw}
     )
     for name, raw in tables.items():
-        pairs = baseline.plain_splink_pairs(dataset.records, raw)
-        made = {bits: baseline.connected(dataset.records, pairs, bits) for bits in SPLINK_THRESHOLDS}
-        best = max(made, key=lambda at: (pairwise(made[at], truth).f1, at))
+        pairs = baseline.score_with_splink(dataset.records, raw)
+        made = {bits: baseline.connect_pairs(dataset.records, pairs, bits) for bits in SPLINK_THRESHOLDS}
+        best = max(made, key=lambda at: (count_pairs(made[at], truth).f1, at))
         lines += [
-            _line(
+            _measure_method(
                 f"{name} at {baseline.NOTEBOOK_PROBABILITY}",
                 made[baseline.NOTEBOOK_PROBABILITY],
                 dataset,
                 truth,
             ),
-            _line(f"{name} at its best, {best}", made[best], dataset, truth),
+            _measure_method(f"{name} at its best, {best}", made[best], dataset, truth),
         ]
     return lines

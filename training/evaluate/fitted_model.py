@@ -5,14 +5,14 @@ from pathlib import Path
 
 from mpi.matching.model.model import MatchModel, load_model
 from training.fit.fit import fit
-from training.fit.model_writer import Identity, write_model
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 from training.record_table import Records
 
 
-def fitted_model(name: str, records: Records) -> MatchModel:
+def fit_and_load_model(name: str, records: Records) -> MatchModel:
     """Fit a model and read it back from its folder, as an index would."""
     made = fit(records)
     with tempfile.TemporaryDirectory() as folder:
-        write_model(Path(folder), Identity(name, "fitted"), made, choose_thresholds(made.learned.bits))
+        write_model(Path(folder), ModelIdentity(name, "fitted"), made, choose_thresholds(made.learned.bits))
         return load_model(Path(folder))

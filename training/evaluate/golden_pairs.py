@@ -10,11 +10,11 @@ from pathlib import Path
 from training.fit.errors import TrainingError
 
 _ROOT = Path(__file__).resolve().parents[2]
-PAIRS = Path("hardcases") / "hard_cases.csv"
+PAIRS_FILE = Path("hardcases") / "hard_cases.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Golden:
+class GoldenResult:
     """What became of the golden pairs.
 
     Args:
@@ -28,7 +28,7 @@ class Golden:
     wrong: tuple[str, ...]
 
 
-def golden_pairs(data: Path) -> Golden:
+def decide_golden_pairs(data: Path) -> GoldenResult:
     """Decide each pair as a scene of its own in a simulated state, with the shipped model.
 
     Args:
@@ -50,4 +50,4 @@ def golden_pairs(data: Path) -> Golden:
     except ValueError:
         raise TrainingError("the golden pairs could not be decided: run `python -m tests.golden`") from None
     wrong = tuple(name for name, case in decided.items() if not case["kept"])
-    return Golden(len(decided), len(decided) - len(wrong), wrong)
+    return GoldenResult(len(decided), len(decided) - len(wrong), wrong)

@@ -8,26 +8,26 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mpi.clustering.component import Component, Pair, Piece, pieces
+from mpi.clustering.component import Component, Pair, UnscoredComponent, find_components
 from mpi.clustering.partition import partition
-from mpi.clustering.source_pair_priors import AS_FITTED, LOWEST_BITS, Priors
+from mpi.clustering.source_pair_priors import MODEL_PRIORS, MIN_CANDIDATE_BITS, SourcePairPriors
 from mpi.domain.features import Features
-from mpi.domain.weight import Thresholds, rounded
+from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.load_scorer import Place
 from mpi.matching.scoring.splink_scorer import predict
-from training.blocking import candidates_of
-from training.record_table import KeptFeatures, Records, by_number
+from training.blocking import find_candidate_pairs
+from training.record_table import ArrowFeatures, Records, features_by_id
 
-_PIECES_AT_ONCE = 5_000
+BATCH_PIECES = 5_000
 
 Clusters = dict[int, int]
 """Record id to the id of its cluster: the lowest record id in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Persons:
+class ModelPartition:
     """What a partition made of the records.
 
     Args:
@@ -40,13 +40,13 @@ class Persons:
 
 
 @dataclass(slots=True)
-class Weighed:
+class ScoredRecords:
     """Records, the pairs that blocking compares, and weights of any pair.
 
     Args:
         records: record id and features.
         candidates: the pairs that blocking compares, each with the rules that bring it.
-        edges: bits of the candidate pairs at or above ``LOWEST_BITS``; no rule looks at less.
+        edges: bits of the candidate pairs at or above ``MIN_CANDIDATE_BITS``; no rule looks at less.
         scorer: of the model.
     """
 
@@ -63,21 +63,21 @@ class Weighed:
             return known
         if (left, right) not in self._others:
             weight = self.scorer.weight(self.records[left], self.records[right])
-            self._others[left, right] = rounded(weight)
+            self._others[left, right] = round_weight(weight)
         return self._others[left, right]
 
 
-def weigh(model: MatchModel, records: Records) -> Weighed:
+def score_records(model: MatchModel, records: Records) -> ScoredRecords:
     """Block the records and score the candidate pairs."""
-    pairs = candidates_of(records, model.blocking)
+    pairs = find_candidate_pairs(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
-        scored = predict(model, records, pairs, LOWEST_BITS, Place(Path(folder)))
+        scored = predict(model, records, pairs, MIN_CANDIDATE_BITS, Place(Path(folder)))
     sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
     edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
-    return Weighed(by_number(records), pairs, edges, compile_scorer(model))
+    return ScoredRecords(features_by_id(records), pairs, edges, compile_scorer(model))
 
 
-def persons(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Persons:
+def partition_records(weighed: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS) -> ModelPartition:
     """Partition the records, and say which pairs a steward would be asked about.
 
     Args:
@@ -87,7 +87,7 @@ def persons(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED
     """
     clusters: Clusters = {number: number for number in weighed.records}
     tasks: set[Pair] = set()
-    for component in components(weighed, thresholds, priors):
+    for component in split_into_components(weighed, thresholds, priors):
         made = partition(component, thresholds)
         tasks.update(doubt.pair for doubt in made.doubts)
         for cluster in made.clusters:
@@ -98,21 +98,21 @@ def persons(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED
         for (left, right), bits in priors.weights(weighed.edges).items()
         if bits >= thresholds.review and clusters[left] != clusters[right]
     )
-    return Persons(clusters, tuple(sorted(tasks)))
+    return ModelPartition(clusters, tuple(sorted(tasks)))
 
 
-def components(weighed: Weighed, thresholds: Thresholds, priors: Priors = AS_FITTED) -> Iterator[Component]:
+def split_into_components(weighed: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS) -> Iterator[Component]:
     """The components of more than one record, with the weights of all their pairs."""
-    found = pieces(weighed.records, priors.weights(weighed.edges), (), thresholds)
+    found = find_components(weighed.records, priors.weights(weighed.edges), (), thresholds)
     several = (piece for piece in found if len(piece.records) > 1)
-    while some := list(islice(several, _PIECES_AT_ONCE)):
-        if isinstance(weighed.records, KeptFeatures):
+    while some := list(islice(several, BATCH_PIECES)):
+        if isinstance(weighed.records, ArrowFeatures):
             weighed.records.have_at_hand({number for piece in some for number in piece.records})
         for piece in some:
-            yield _component(weighed, piece, priors)
+            yield _build_component(weighed, piece, priors)
 
 
-def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
+def group_by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
     """Cluster to its records."""
     found: dict[object, list[int]] = {}
     for number, cluster in clusters.items():
@@ -120,7 +120,7 @@ def by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
     return found
 
 
-def _component(weighed: Weighed, piece: Piece, priors: Priors) -> Component:
+def _build_component(weighed: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
     weights = {ends: priors.weight(*ends, weighed.bits(*ends)) for ends in combinations(piece.records, 2)}
     marks = weighed.scorer.marks(weights, weighed.records)
     return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)

@@ -5,41 +5,41 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from training.evaluate.acceptance import Promise
-from training.evaluate.evaluation import Evaluation, Line
-from training.evaluate.measures.ablation import Ablated
-from training.evaluate.measures.bias import Row
-from training.evaluate.measures.intervals import Figure
-from training.evaluate.measures.scores import Measure
-from training.evaluate.measures.stress_set import Strangers
+from training.evaluate.acceptance import AcceptanceRow
+from training.evaluate.evaluation import Evaluation, MethodResult
+from training.evaluate.measures.ablation import AblationRow
+from training.evaluate.measures.bias import BiasRow
+from training.evaluate.measures.intervals import Estimate
+from training.evaluate.measures.scores import PrecisionRecall
+from training.evaluate.measures.stress_set import StressResult
 
 
-def show_evaluation(console: Console, result: Evaluation) -> None:
+def print_evaluation(console: Console, result: Evaluation) -> None:
     """All tables of one set."""
     console.rule(f"{result.name}: {result.records:,} records, model {result.model}")
     for name in ("pairwise", "b_cubed", "persons"):
         table = Table("way", "precision", "recall", "F1", title=f"{result.name}: {name}")
         for line in result.lines:
-            measure: Measure = getattr(line.quality, name)
-            table.add_row(line.way, *map(_figure, (measure.precision, measure.recall, measure.f1)))
+            measure: PrecisionRecall = getattr(line.quality, name)
+            table.add_row(line.way, *map(_format_estimate, (measure.precision, measure.recall, measure.f1)))
         console.print(table)
-    _show_children(console, result.lines)
-    _show_review(console, result)
-    _show_errors(console, result)
+    _print_children(console, result.lines)
+    _print_review(console, result)
+    _print_errors(console, result)
     if len(result.groups) > 1:
-        _show_bias(console, result.groups)
-    _show_calibration(console, result)
+        _print_bias(console, result.groups)
+    _print_calibration(console, result)
 
 
-def show_strangers(console: Console, found: Strangers) -> None:
+def print_stress_result(console: Console, found: StressResult) -> None:
     """The stress set in one line."""
     console.print(
         f"strangers of one name and birth date: {found.pairs:,} pairs ({found.hispanic:,} Hispanic), "
-        f"linked {_figure(found.linked)}, {found.reviewed:,} for review, the rest apart"
+        f"linked {_format_estimate(found.linked)}, {found.reviewed:,} for review, the rest apart"
     )
 
 
-def show_ablation(console: Console, rows: Iterable[Ablated]) -> None:
+def print_ablation(console: Console, rows: Iterable[AblationRow]) -> None:
     """What each part buys."""
     table = Table("without", "precision", "recall", "F1", "relatives", "tasks", title="ablation, operational")
     for row in rows:
@@ -48,7 +48,7 @@ def show_ablation(console: Console, rows: Iterable[Ablated]) -> None:
     console.print(table)
 
 
-def show_promises(console: Console, rows: list[Promise]) -> None:
+def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
     """The bar, and what reaches it."""
     table = Table("", "plain Splink", "measured", "bar", "", title="must show")
     for row in rows:
@@ -57,7 +57,7 @@ def show_promises(console: Console, rows: list[Promise]) -> None:
     console.print(table)
 
 
-def _show_children(console: Console, lines: tuple[Line, ...]) -> None:
+def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
     table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
     for line in lines:
         kin, schools = line.relatives, line.schools
@@ -65,33 +65,33 @@ def _show_children(console: Console, lines: tuple[Line, ...]) -> None:
             line.way,
             f"{kin.wrong:,} ({kin.twins:,} twins)" if kin else "",
             f"{kin.pairs:,}" if kin else "",
-            _figure(schools.found) if schools else "",
-            _figure(schools.precision) if schools else "",
+            _format_estimate(schools.found) if schools else "",
+            _format_estimate(schools.precision) if schools else "",
             f"{schools.false:,} of {schools.links:,}" if schools else "",
         )
     if any(line.relatives or line.schools for line in lines):
         console.print(table)
 
 
-def _show_review(console: Console, result: Evaluation) -> None:
+def _print_review(console: Console, result: Evaluation) -> None:
     tasks, blocking = result.tasks, result.blocking
     console.print(
-        f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {_figure(tasks.of_records)} a record, "
-        f"{_figure(result.arriving)} a record of a night of new ones; {_figure(tasks.same)} turn out same, "
-        f"holding {_figure(tasks.held)} of {tasks.missed:,} missed links"
+        f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {_format_estimate(tasks.of_records)} a record, "
+        f"{_format_estimate(result.arriving)} a record of a night of new ones; {_format_estimate(tasks.same)} turn out same, "
+        f"holding {_format_estimate(tasks.held)} of {tasks.missed:,} missed links"
     )
     console.print(
-        f"blocking: {blocking.candidates:,} pairs hold {_figure(blocking.recall)} of the matches "
+        f"blocking: {blocking.candidates:,} pairs hold {_format_estimate(blocking.recall)} of the matches "
         f"(estimated without truth: at most {blocking.estimated_recall:.4f})"
     )
     table = Table("rule", "pairs", "found by it alone", "pairs so far", "recall so far", title="blocking")
     for rule in blocking.rules:
         counts = (f"{count:,}" for count in (rule.pairs, rule.alone, rule.pairs_so_far))
-        table.add_row(rule.name, *counts, _figure(rule.recall_so_far))
+        table.add_row(rule.name, *counts, _format_estimate(rule.recall_so_far))
     console.print(table)
 
 
-def _show_errors(console: Console, result: Evaluation) -> None:
+def _print_errors(console: Console, result: Evaluation) -> None:
     table = Table("error", "kind", "pairs", title=f"{result.name}: errors by kind")
     for error, kinds in result.errors.items():
         for kind, count in kinds.items():
@@ -99,20 +99,20 @@ def _show_errors(console: Console, result: Evaluation) -> None:
     console.print(table)
 
 
-def _show_bias(console: Console, rows: list[Row]) -> None:
+def _print_bias(console: Console, rows: list[BiasRow]) -> None:
     table = Table(
         "", "group", "children", "missed links", "records falsely linked", "in review", title="bias"
     )
     for row in rows:
-        rates = map(_figure, (row.missed, row.false, row.reviewed))
+        rates = map(_format_estimate, (row.missed, row.false, row.reviewed))
         table.add_row(row.dimension, row.group, f"{row.children:,}", *rates)
     console.print(table)
 
 
-def _show_calibration(console: Console, result: Evaluation) -> None:
+def _print_calibration(console: Console, result: Evaluation) -> None:
     table = Table("bits from", "pairs", "expected", "observed", title=f"{result.name}: calibration")
     for row in result.buckets:
-        table.add_row(f"{row.low:+}", f"{row.pairs:,}", f"{row.expected:.4f}", _figure(row.observed))
+        table.add_row(f"{row.low:+}", f"{row.pairs:,}", f"{row.expected:.4f}", _format_estimate(row.observed))
     console.print(table)
     observed = result.false_links.observed
     console.print(
@@ -121,5 +121,5 @@ def _show_calibration(console: Console, result: Evaluation) -> None:
     )
 
 
-def _figure(figure: Figure) -> str:
+def _format_estimate(figure: Estimate) -> str:
     return f"{figure.value:.4f} ({figure.low:.4f}-{figure.high:.4f})"

@@ -11,29 +11,29 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training.fit.comparisons import Comparison, Level
+from training.fit.comparisons import ComparisonSpec, LevelSpec
 
-LEAST_WHOLE = 0.5
+LEAST_COMPLETE_SHARE = 0.5
 
 
-def whole_dates(records: pa.Table) -> float:
+def measure_complete_dates(records: pa.Table) -> float:
     """The share of the birth dates of a table of features that are whole; 1 where there are none."""
     known = pc.sum(pc.is_valid(records["birth_year"])).as_py() or 0
     whole = pc.sum(pc.is_valid(records["birth_date"])).as_py() or 0
     return whole / known if known else 1.0
 
 
-def are_rule(whole: float) -> bool:
+def are_complete_dates_usual(whole: float) -> bool:
     """Whether a birth date that is not whole is an exception."""
-    return whole >= LEAST_WHOLE
+    return whole >= LEAST_COMPLETE_SHARE
 
 
-def trusting(comparisons: Sequence[Comparison], whole: float) -> list[Comparison]:
+def drop_partial_date_guards(comparisons: Sequence[ComparisonSpec], whole: float) -> list[ComparisonSpec]:
     """The comparisons without their guards against birth dates that are not whole, where few are."""
-    if are_rule(whole):
+    if are_complete_dates_usual(whole):
         return list(comparisons)
-    return [replace(each, levels=tuple(map(_trusting, each.levels))) for each in comparisons]
+    return [replace(each, levels=tuple(map(_drop_guard, each.levels))) for each in comparisons]
 
 
-def _trusting(level: Level) -> Level:
+def _drop_guard(level: LevelSpec) -> LevelSpec:
     return replace(level, fixed=0.0) if level.partial else level

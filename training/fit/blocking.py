@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mpi.matching.model.blocking_keys import BlockingRule
-from training.blocking import Added, by_what_they_add, pairs_of_rule
+from training.blocking import RuleContribution, rank_rules_by_contribution, count_rule_pairs
 
 Rules = Mapping[str, Sequence[str]]
 """Name of a rule to its parts (see ``mpi.matching.model.blocking_keys``)."""
 
-BLOCKING: dict[str, list[str]] = {
+STANDARD_RULES: dict[str, list[str]] = {
     "birth-name": ["birth_dates|birth_date_swapped", "given_forms|surname_forms:3"],
     "birth-root": ["birth_dates", "given_roots"],
     "birth-start": ["birth_dates|birth_date_swapped", "given:1", "surname:1"],
@@ -45,7 +45,7 @@ rule finds, by its pairs and by its keys a record; each rule's blocks stay small
 
 
 @dataclass(frozen=True, slots=True)
-class Tighter:
+class TighterRule:
     """A rule that may stand in the place of another, of whose pairs it brings some.
 
     Args:
@@ -57,13 +57,13 @@ class Tighter:
     instead_of: str
 
 
-TIGHTER: dict[str, Tighter] = {
-    "birth-name-4": Tighter(["birth_dates|birth_date_swapped", "given_forms|surname_forms:4"], "birth-name"),
-    "birth-start2": Tighter(["birth_dates|birth_date_swapped", "given:1", "surname:2"], "birth-start"),
-    "names-decade": Tighter(["given_roots", "surname_tokens", "birth_date:3"], "names"),
-    "names-year-3": Tighter(["given:3", "surname:4", "birth_year"], "names-year"),
-    "names-day-1": Tighter(["surname:3", "birth_date:-5", "given:1"], "names-day"),
-    "names-post-4": Tighter(["postal_code", "given:4", "surname:4"], "names-postal"),
+TIGHTER_RULES: dict[str, TighterRule] = {
+    "birth-name-4": TighterRule(["birth_dates|birth_date_swapped", "given_forms|surname_forms:4"], "birth-name"),
+    "birth-start2": TighterRule(["birth_dates|birth_date_swapped", "given:1", "surname:2"], "birth-start"),
+    "names-decade": TighterRule(["given_roots", "surname_tokens", "birth_date:3"], "names"),
+    "names-year-3": TighterRule(["given:3", "surname:4", "birth_year"], "names-year"),
+    "names-day-1": TighterRule(["surname:3", "birth_date:-5", "given:1"], "names-day"),
+    "names-post-4": TighterRule(["postal_code", "given:4", "surname:4"], "names-postal"),
 }
 """Rules for a large index, in the place of standing ones of which strangers share most keys."""
 
@@ -85,7 +85,7 @@ REFINEMENTS: dict[str, list[str]] = {
 }
 """What must agree besides where a key of a rule is stopped, as more records share it than can be searched."""
 
-LOOSER: dict[str, list[str]] = {
+LOOSER_RULES: dict[str, list[str]] = {
     "home": ["street_number", "street"],
     "birth": ["birth_dates|birth_date_swapped"],
     "month-given": ["birth_date:7", "given_forms|surname_forms:1"],
@@ -104,22 +104,22 @@ LOOSER: dict[str, list[str]] = {
 }
 """Rules whose blocks grow too large in a state."""
 
-PAIRS_A_RECORD = 25
+PAIRS_PER_RECORD = 25
 """The budget: a new record is compared with twice as many at the size that the model is fitted for."""
-SMALL = 25_000
+SMALL_INDEX_RECORDS = 25_000
 """Most records of which looser rules are tried: in 60,000 five of them made ten times the pairs for 0.2 % of
 the matches."""
-LEAST_SHARE = 2e-4
+LEAST_MATCH_SHARE = 2e-4
 """What a looser rule must add to the matches that are expected."""
-LEAST_YIELD = 5e-3
+LEAST_LOOSER_YIELD = 5e-3
 """Matches that a looser rule must add for each pair: of a rule that added 2 in 1,000 by the model's own
 account a fifth were so, and more false links came with it than matches."""
-WORTH_THEIR_PAIRS = 1e-4
+LEAST_STANDARD_YIELD = 1e-4
 """Matches that a standing rule must add for each pair, in an index of the size that is meant, to what its
 tighter form finds: 10,000 comparisons are a tenth of a second of a processor."""
 
 
-def tried(connection: duckdb.DuckDBPyConnection, records: int, index_size: int) -> dict[str, Sequence[str]]:
+def select_trial_rules(connection: duckdb.DuckDBPyConnection, records: int, index_size: int) -> dict[str, Sequence[str]]:
     """The standing rules, and the looser ones that are affordable by themselves, or the tighter ones.
 
     Args:
@@ -127,19 +127,19 @@ def tried(connection: duckdb.DuckDBPyConnection, records: int, index_size: int) 
         records: how many it holds.
         index_size: how many the index will hold.
     """
-    rules: dict[str, Sequence[str]] = dict(BLOCKING)
-    if max(records, index_size) > SMALL:
-        return rules | {name: tighter.parts for name, tighter in TIGHTER.items()}
+    rules: dict[str, Sequence[str]] = dict(STANDARD_RULES)
+    if max(records, index_size) > SMALL_INDEX_RECORDS:
+        return rules | {name: tighter.parts for name, tighter in TIGHTER_RULES.items()}
     costs = {
-        name: pairs_of_rule(connection, BlockingRule.parse(name, parts)) for name, parts in LOOSER.items()
+        name: count_rule_pairs(connection, BlockingRule.parse(name, parts)) for name, parts in LOOSER_RULES.items()
     }
     return rules | {
-        name: LOOSER[name] for name, cost in costs.items() if 0 < cost <= PAIRS_A_RECORD * records
+        name: LOOSER_RULES[name] for name, cost in costs.items() if 0 < cost <= PAIRS_PER_RECORD * records
     }
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenRules:
     """The rules of a model.
 
     Args:
@@ -151,7 +151,7 @@ class Chosen:
 
     rules: dict[str, Sequence[str]]
     bits: int
-    added: tuple[Added, ...]
+    added: tuple[RuleContribution, ...]
     recall: float
 
     def count(self, brought: npt.NDArray[np.int64]) -> int:
@@ -159,13 +159,13 @@ class Chosen:
         return int(np.count_nonzero(brought & self.bits))
 
 
-def choose(
+def choose_rules(
     rules: Rules,
     brought: npt.NDArray[np.int64],
     expected: npt.NDArray[np.float64],
     budget: float,
     growth: float = 1.0,
-) -> Chosen:
+) -> ChosenRules:
     """The standing rules or their tighter forms, and of the looser ones those that add most matches a pair.
 
     Args:
@@ -177,26 +177,26 @@ def choose(
             the square of that, matches do not.
     """
     sets, which = np.unique(brought, return_inverse=True)
-    tally = _Tally(
+    tally = _RuleTally(
         sets,
         np.bincount(which, minlength=len(sets)).astype(np.float64),
         np.bincount(which, weights=expected, minlength=len(sets)).astype(np.float64),
     )
     names = tuple(rules)
     place = {name: at for at, name in enumerate(names)}
-    taken = tally.tightened((1 << len(BLOCKING)) - 1, place, growth)
-    left = {place[name] for name in names if name in LOOSER}
+    taken = tally.tightened((1 << len(STANDARD_RULES)) - 1, place, growth)
+    left = {place[name] for name in names if name in LOOSER_RULES}
     while (best := tally.best(taken, left, budget)) is not None:
         taken |= 1 << best
         left.remove(best)
     pairs, matches = tally.among(taken)
     kept = {name: rules[name] for at, name in enumerate(names) if taken >> at & 1}
-    added = tuple(each for each in by_what_they_add(names, pairs, matches) if each.name in kept)
-    return Chosen(kept, taken, added, _recall(matches))
+    added = tuple(each for each in rank_rules_by_contribution(names, pairs, matches) if each.name in kept)
+    return ChosenRules(kept, taken, added, _estimate_recall(matches))
 
 
 @dataclass(frozen=True, slots=True)
-class _Tally:
+class _RuleTally:
     """Sets of rules, as bits, with the pairs and the expected matches that just these bring."""
 
     sets: npt.NDArray[np.int64]
@@ -209,11 +209,11 @@ class _Tally:
         The one that adds fewest matches a pair is judged first: what it found alone with another is then
         the other's alone.
         """
-        left = {place[name]: place[each.instead_of] for name, each in TIGHTER.items() if name in place}
+        left = {place[name]: place[each.instead_of] for name, each in TIGHTER_RULES.items() if name in place}
         while left:
             worth = {tighter: self._adds(taken, rule, tighter) for tighter, rule in left.items()}
             least = min(left, key=lambda tighter: (worth[tighter], tighter))
-            if worth[least] >= WORTH_THEIR_PAIRS * growth:
+            if worth[least] >= LEAST_STANDARD_YIELD * growth:
                 break
             taken = taken & ~(1 << left.pop(least)) | 1 << least
         return taken
@@ -227,12 +227,12 @@ class _Tally:
     def best(self, taken: int, left: set[int], budget: float) -> int | None:
         """The rule that adds most matches a pair to those taken, if one is worth its pairs."""
         unseen = (self.sets & taken) == 0
-        least, room = LEAST_SHARE * self.matches.sum(), budget - self.pairs[~unseen].sum()
+        least, room = LEAST_MATCH_SHARE * self.matches.sum(), budget - self.pairs[~unseen].sum()
         found: tuple[float, int] | None = None
         for at in sorted(left):
             fresh = unseen & ((self.sets >> at) & 1 == 1)
             pairs, matches = float(self.pairs[fresh].sum()), float(self.matches[fresh].sum())
-            worth = 0 < pairs <= room and matches >= max(least, LEAST_YIELD * pairs)
+            worth = 0 < pairs <= room and matches >= max(least, LEAST_LOOSER_YIELD * pairs)
             if worth and (found is None or matches / pairs > found[0]):
                 found = matches / pairs, at
         return None if found is None else found[1]
@@ -248,7 +248,7 @@ class _Tally:
         return pairs, matches
 
 
-def _recall(matches: Mapping[int, float]) -> float:
+def _estimate_recall(matches: Mapping[int, float]) -> float:
     """By Chao's lower bound of what no rule finds, from what one rule and two rules find (Chao 1987)."""
     once, twice = (sum(n for held, n in matches.items() if held.bit_count() == times) for times in (1, 2))
     found = sum(matches.values())

@@ -7,16 +7,16 @@ import numpy as np
 
 from mpi.matching.compiler.online_scorer import level_bits, prior_bits
 from mpi.matching.model.levels import Level, read_levels
-from training.fit.birth_date_precision import are_rule
-from training.fit.blocking import LOOSER, TIGHTER
-from training.fit.comparisons import stated_levels
-from training.fit.fit import Fitted
-from training.fit.relatives import Kin
-from training.fit.thresholds import FALSE_LINK_COST, Purposes
+from training.fit.birth_date_precision import are_complete_dates_usual
+from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
+from training.fit.comparisons import list_fixed_levels
+from training.fit.fit import FittedModel
+from training.fit.relatives import RelativeCounts
+from training.fit.thresholds import FALSE_LINK_COST, PurposeThresholds
 from training.plots.figures import FITTED_LINKS
 
-_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
-_PER = 10_000
+_BIT_EDGES = (-20, -10, -5, -2, 0, 2, 5, 10, 20)
+_LINKS = 10_000
 _Z95 = 1.96
 _EVIDENCE = (
     "Race, ethnicity and special-population flags are not evidence. Fixed weights are not learned: they "
@@ -28,27 +28,27 @@ _EVIDENCE = (
 )
 
 
-def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) -> str:
+def write_card(name: str, version: str, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
     """The card in Markdown."""
     levels = read_levels(fitted.settings)
-    fixed = stated_levels()
+    fixed = list_fixed_levels()
     lines = [
         f"# Model {name}/{version}",
         "",
-        _fitted_on(fitted, prior_bits(levels)),
+        _describe_fit(fitted, prior_bits(levels)),
         "",
-        _compared(fitted),
+        _describe_blocking(fitted),
         "",
-        _relatives(fitted.kin),
+        _describe_relatives(fitted.kin),
         "",
-        *([] if are_rule(fitted.whole_dates) else [_dates(fitted.whole_dates), ""]),
-        _linking(thresholds),
+        *([] if are_complete_dates_usual(fitted.whole_dates) else [_describe_dates(fitted.whole_dates), ""]),
+        _describe_thresholds(thresholds),
         "",
         "## Expected false links",
         "",
-        _false_links(fitted, thresholds),
+        _describe_false_links(fitted, thresholds),
         "",
-        *_reliability(fitted),
+        *_reliability_table(fitted),
         "",
         FITTED_LINKS,
         "",
@@ -63,7 +63,7 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
     for comparison in levels.comparisons:
         for level in comparison.levels:
             if level.m is not None:
-                note = "fixed" if (comparison.name, level.label) in fixed else _note(level)
+                note = "fixed" if (comparison.name, level.label) in fixed else _frequency_note(level)
                 lines.append(
                     f"| {comparison.name} | {level.label} | {level_bits(level):+.2f} | "
                     f"{level.m:.3g} | {level.u:.3g} | {note} |"
@@ -71,7 +71,7 @@ def write_card(name: str, version: str, fitted: Fitted, thresholds: Purposes) ->
     return "\n".join(lines) + "\n"
 
 
-def _fitted_on(fitted: Fitted, prior: float) -> str:
+def _describe_fit(fitted: FittedModel, prior: float) -> str:
     same, different = fitted.labelled
     how = (
         f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
@@ -81,19 +81,19 @@ def _fitted_on(fitted: Fitted, prior: float) -> str:
     return (
         f"Fitted {how} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
-        f"{prior:.2f} bits and holds for an index of {_that_size(fitted)}."
+        f"{prior:.2f} bits and holds for an index of {_describe_size(fitted)}."
     )
 
 
-def _that_size(fitted: Fitted) -> str:
+def _describe_size(fitted: FittedModel) -> str:
     return "that size" if fitted.index_size == fitted.records else f"{fitted.index_size:,} records"
 
 
-def _compared(fitted: Fitted) -> str:
+def _describe_blocking(fitted: FittedModel) -> str:
     blocking = fitted.blocking
-    looser = ", ".join(name for name in blocking.rules if name in LOOSER)
+    looser = ", ".join(name for name in blocking.rules if name in LOOSER_RULES)
     tighter = ", ".join(
-        f"{name} for {TIGHTER[name].instead_of}" for name in blocking.rules if name in TIGHTER
+        f"{name} for {TIGHTER_RULES[name].instead_of}" for name in blocking.rules if name in TIGHTER_RULES
     )
     also = f", of which looser ones for data of this size: {looser}" if looser else ""
     also += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
@@ -103,7 +103,7 @@ def _compared(fitted: Fitted) -> str:
     )
 
 
-def _relatives(kin: Kin) -> str:
+def _describe_relatives(kin: RelativeCounts) -> str:
     counted = (
         f"of {kin.pairs:,} pairs of one home and surname {kin.both_differ:,} differ in given name and birth "
         f"date, {kin.given_differs + kin.birth_differs:,} in one of them"
@@ -117,14 +117,14 @@ def _relatives(kin: Kin) -> str:
     )
 
 
-def _dates(whole: float) -> str:
+def _describe_dates(whole: float) -> str:
     return (
         f"Of the birth dates {whole:.0%} are whole: one that is not is the rule here, and no guard holds "
         "against it. Fit anew before records with whole dates are loaded."
     )
 
 
-def _linking(purposes: Purposes) -> str:
+def _describe_thresholds(purposes: PurposeThresholds) -> str:
     operational, statistical = purposes.operational, purposes.statistical
     return (
         f"For enterprise IDs: links from {operational.link} bits, review from {operational.review}, margin "
@@ -132,7 +132,7 @@ def _linking(purposes: Purposes) -> str:
     )
 
 
-def _false_links(fitted: Fitted, purposes: Purposes) -> str:
+def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> str:
     """Expected false links per 10,000, by the model's own probabilities, before the partition's guards."""
     parts = []
     for name, link in (
@@ -142,7 +142,7 @@ def _false_links(fitted: Fitted, purposes: Purposes) -> str:
         linked = fitted.learned.bits[fitted.learned.bits >= link]
         false = float((1.0 / (1.0 + np.exp2(linked))).sum()) if len(linked) else 0.0
         spread = _Z95 * math.sqrt(false)
-        share = _PER / max(len(linked), 1)
+        share = _LINKS / max(len(linked), 1)
         parts.append(
             f"{name} {false * share:.1f} (95 %: {max(false - spread, 0.0) * share:.1f} to "
             f"{(false + spread) * share:.1f})"
@@ -150,10 +150,10 @@ def _false_links(fitted: Fitted, purposes: Purposes) -> str:
     return f"Expected false links per 10,000 linked pairs: {'; '.join(parts)}."
 
 
-def _reliability(fitted: Fitted) -> list[str]:
+def _reliability_table(fitted: FittedModel) -> list[str]:
     """Candidate pairs by weight, and the share of them that the model expects to match."""
     lines = ["| bits | candidate pairs | expected to match |", "|---|---:|---:|"]
-    for low, high in pairwise(_EDGES):
+    for low, high in pairwise(_BIT_EDGES):
         bits = fitted.learned.bits[(fitted.learned.bits >= low) & (fitted.learned.bits < high)]
         if len(bits):
             share = float((1.0 / (1.0 + np.exp2(-bits))).mean())
@@ -161,5 +161,5 @@ def _reliability(fitted: Fitted) -> list[str]:
     return lines
 
 
-def _note(level: Level) -> str:
+def _frequency_note(level: Level) -> str:
     return f"by frequency of {level.adjustment.column}" if level.adjustment else ""

@@ -7,13 +7,13 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
-from training.current_records import Standing, read_standing
+from training.current_records import CurrentRecords, read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
-from training.fit.comparisons import stated_levels
+from training.fit.comparisons import list_fixed_levels
 from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import FitOptions, fit_table
-from training.fit.model_writer import Identity, write_model
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
@@ -41,7 +41,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     layouts = read_layouts(data, mapping or [], file_format or [])
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
-        standing = read_standing(data, layouts)
+        standing = read_current_records(data, layouts)
     records = standing.features
     if not len(records):
         raise TrainingError("the files hold no record that can be used")
@@ -50,15 +50,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
-    write_model(out, Identity(name, version), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.bits))
     if can_draw():
-        draw_model(out, fitted.settings, stated_levels(), fitted.blocking.added)
+        draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.added)
     else:
         console.print("plots left out: they need the extra `plots`")
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
 
 
-def _labels(console: Console, path: Path, standing: Standing) -> pa.Table:
+def _labels(console: Console, path: Path, standing: CurrentRecords) -> pa.Table:
     """The labels that can be used; says how many are."""
     read = read_decisions(path, standing.names)
     if not len(read.pairs):

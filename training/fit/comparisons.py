@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.fit.sql_fragments import (
-    ALIKE_BIRTH,
-    ALIKE_GIVEN,
-    ELSEWHERE,
+    SIMILAR_BIRTH,
+    SIMILAR_GIVEN,
+    GIVEN_IN_OTHER_FIELD,
     FIRST_OF_JANUARY,
     HOME_AND_CONTACT,
     HOME_UNKNOWN,
     HOUSEHOLD,
-    NAMES_ALONE,
+    ONLY_NAMES_AGREE,
     NEAR_HOME,
-    NEAR_NUMBER,
+    NEAR_STREET_NUMBER,
     ONE_FIRST_OF_JANUARY,
-    ONE_STROKE,
+    BIRTH_ONE_EDIT,
     SAME_BIRTH,
     SAME_DAY,
     SAME_GIVEN,
@@ -34,31 +34,31 @@ from training.fit.sql_fragments import (
     SAME_NUMBER,
     SAME_SURNAME,
     SECOND_DOUBT,
-    SLIPPED_BIRTH,
-    STREET_ALIKE,
-    SWAPPED,
-    SWAPPED_ALIKE,
-    TWO_STROKES,
+    MISTYPED_BIRTH,
+    SIMILAR_STREET,
+    NAMES_SWAPPED,
+    NAMES_SWAPPED_SIMILAR,
+    BIRTH_TWO_EDITS,
     UNCORROBORATED,
-    alike,
+    similar,
     any_of,
-    begins,
-    both,
-    crosswise,
-    days_apart,
-    initial,
-    missing,
-    same,
-    share,
-    unlike,
+    prefix_of_other,
+    all_of,
+    equal_swapped,
+    within_days,
+    initial_of_other,
+    missing_in_all,
+    equal,
+    overlap,
+    differ,
 )
 
-_NEUTRAL = 0.5
+_NEUTRAL_PROBABILITY = 0.5
 """m and u of a level that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelSpec:
     """One level.
 
     Args:
@@ -83,22 +83,22 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparisonSpec:
     """A named list of levels over columns of Features."""
 
     name: str
-    levels: tuple[Level, ...]
+    levels: tuple[LevelSpec, ...]
 
     def as_splink(self) -> dict[str, Any]:
         """The comparison as Splink's settings have it, learned levels without m and u."""
         return {
             "output_column_name": self.name,
             "comparison_description": self.name,
-            "comparison_levels": [_as_splink(level) for level in self.levels],
+            "comparison_levels": [_level_to_splink(level) for level in self.levels],
         }
 
 
-def _as_splink(level: Level) -> dict[str, Any]:
+def _level_to_splink(level: LevelSpec) -> dict[str, Any]:
     stated: dict[str, Any] = {
         "sql_condition": level.condition or "ELSE",
         "label_for_charts": level.label,
@@ -108,8 +108,8 @@ def _as_splink(level: Level) -> dict[str, Any]:
     if level.frequency_of:
         stated["tf_adjustment_column"] = level.frequency_of
     if level.fixed is not None:
-        odds = 2.0 ** -abs(level.fixed) * _NEUTRAL
-        m, u = (_NEUTRAL, odds) if level.fixed > 0 else (odds, _NEUTRAL)
+        odds = 2.0 ** -abs(level.fixed) * _NEUTRAL_PROBABILITY
+        m, u = (_NEUTRAL_PROBABILITY, odds) if level.fixed > 0 else (odds, _NEUTRAL_PROBABILITY)
         stated |= {"m_probability": m, "u_probability": u}
         stated |= {"fix_m_probability": True, "fix_u_probability": True}
     elif level.fixed_u is not None:
@@ -117,102 +117,102 @@ def _as_splink(level: Level) -> dict[str, Any]:
     return stated
 
 
-GIVEN = Comparison(
+GIVEN = ComparisonSpec(
     "given",
     (
-        Level("missing", f"{missing('given')}", null=True),
-        Level("same", same("given"), frequency_of="given"),
-        Level("nickname or other name", share("given_roots")),
-        Level("exchanged with the surname", SWAPPED),
-        Level("exchanged with the surname, misspelled", SWAPPED_ALIKE),
-        Level("the other's middle name or surname", ELSEWHERE),
-        Level("initial", initial("given"), fixed=3.5),  # one in some 12 names has the same initial
-        Level("spelled alike", alike("given", 0.92)),
-        Level("rather alike", alike("given", 0.8)),
-        Level("different", None),
+        LevelSpec("missing", f"{missing_in_all('given')}", null=True),
+        LevelSpec("same", equal("given"), frequency_of="given"),
+        LevelSpec("nickname or other name", overlap("given_roots")),
+        LevelSpec("exchanged with the surname", NAMES_SWAPPED),
+        LevelSpec("exchanged with the surname, misspelled", NAMES_SWAPPED_SIMILAR),
+        LevelSpec("the other's middle name or surname", GIVEN_IN_OTHER_FIELD),
+        LevelSpec("initial", initial_of_other("given"), fixed=3.5),  # one in some 12 names has the same initial
+        LevelSpec("spelled alike", similar("given", 0.92)),
+        LevelSpec("rather alike", similar("given", 0.8)),
+        LevelSpec("different", None),
     ),
 )
-MIDDLE = Comparison(
+MIDDLE = ComparisonSpec(
     "middle",
     (
-        Level("missing", missing("middle"), null=True),
-        Level("same name", both(same("middle"), "length(middle_l) > 1")),
-        Level("same initial", same("middle_initial")),
-        Level("different", None),
+        LevelSpec("missing", missing_in_all("middle"), null=True),
+        LevelSpec("same name", all_of(equal("middle"), "length(middle_l) > 1")),
+        LevelSpec("same initial", equal("middle_initial")),
+        LevelSpec("different", None),
     ),
 )
-SURNAME = Comparison(
+SURNAME = ComparisonSpec(
     "surname",
     (
-        Level("missing", missing("surname"), null=True),
-        Level("same", same("surname"), frequency_of="surname"),
-        Level("same under another name", share("surname_forms")),
-        Level("one of two surnames", share("surname_tokens")),
-        Level("exchanged with the given name", SWAPPED),
-        Level("exchanged with the given name, misspelled", SWAPPED_ALIKE),
+        LevelSpec("missing", missing_in_all("surname"), null=True),
+        LevelSpec("same", equal("surname"), frequency_of="surname"),
+        LevelSpec("same under another name", overlap("surname_forms")),
+        LevelSpec("one of two surnames", overlap("surname_tokens")),
+        LevelSpec("exchanged with the given name", NAMES_SWAPPED),
+        LevelSpec("exchanged with the given name, misspelled", NAMES_SWAPPED_SIMILAR),
         # The given name has said so already: counted twice it would look like evidence where little else is.
-        Level("the other's given name", crosswise("surname", "given"), fixed=0.0),
-        Level("spelled alike", alike("surname", 0.92)),
-        Level("initial or shortened", begins("surname")),
-        Level("rather alike", alike("surname", 0.8)),
-        Level("different", None),
+        LevelSpec("the other's given name", equal_swapped("surname", "given"), fixed=0.0),
+        LevelSpec("spelled alike", similar("surname", 0.92)),
+        LevelSpec("initial or shortened", prefix_of_other("surname")),
+        LevelSpec("rather alike", similar("surname", 0.8)),
+        LevelSpec("different", None),
     ),
 )
-BIRTH_DATE = Comparison(
+BIRTH_DATE = ComparisonSpec(
     "birth_date",
     (
-        Level("missing", missing("birth_year"), null=True),
-        Level("same", same("birth_date")),
-        Level("an earlier birth date", share("birth_dates")),
-        Level("day and month exchanged", crosswise("birth_date", "birth_date_swapped")),
-        Level("one stroke off", ONE_STROKE),
-        Level("a day off", days_apart(1)),
-        Level("same day, other year", SAME_DAY),
-        Level("same month", SAME_MONTH),
-        Level(
+        LevelSpec("missing", missing_in_all("birth_year"), null=True),
+        LevelSpec("same", equal("birth_date")),
+        LevelSpec("an earlier birth date", overlap("birth_dates")),
+        LevelSpec("day and month exchanged", equal_swapped("birth_date", "birth_date_swapped")),
+        LevelSpec("one stroke off", BIRTH_ONE_EDIT),
+        LevelSpec("a day off", within_days(1)),
+        LevelSpec("same day, other year", SAME_DAY),
+        LevelSpec("same month", SAME_MONTH),
+        LevelSpec(
             "same year, day unknown",
-            both(same("birth_year"), "(birth_date_l IS NULL OR birth_date_r IS NULL)"),
+            all_of(equal("birth_year"), "(birth_date_l IS NULL OR birth_date_r IS NULL)"),
         ),
-        Level("same year, one on the first of January", ONE_FIRST_OF_JANUARY),
-        Level("two strokes off", TWO_STROKES),
-        Level("same year", same("birth_year")),
-        Level("different", None),
+        LevelSpec("same year, one on the first of January", ONE_FIRST_OF_JANUARY),
+        LevelSpec("two strokes off", BIRTH_TWO_EDITS),
+        LevelSpec("same year", equal("birth_year")),
+        LevelSpec("different", None),
     ),
 )
-SEX = Comparison(
+SEX = ComparisonSpec(
     "sex",
     (
-        Level("missing", missing("sex"), null=True),
-        Level("same", same("sex")),
-        Level("different", None),
+        LevelSpec("missing", missing_in_all("sex"), null=True),
+        LevelSpec("same", equal("sex")),
+        LevelSpec("different", None),
     ),
 )
-SSN = Comparison(
+SSN = ComparisonSpec(
     "ssn",
     (
-        Level("missing", missing("ssn", "ssn_last4"), null=True),
-        Level("same", same("ssn"), fixed_u=2e-6),
-        Level("same last four", same("ssn_last4"), fixed_u=1.5e-4),
-        Level("different", None),
+        LevelSpec("missing", missing_in_all("ssn", "ssn_last4"), null=True),
+        LevelSpec("same", equal("ssn"), fixed_u=2e-6),
+        LevelSpec("same last four", equal("ssn_last4"), fixed_u=1.5e-4),
+        LevelSpec("different", None),
     ),
 )
-SLIP_APART = "a slip apart"
-IDENTIFIERS = Comparison(
+NEAR_NUMBER_LABEL = "a slip apart"
+IDENTIFIERS = ComparisonSpec(
     "identifiers",
     (
         # Most systems number their own: two numbers of different systems say nothing.
-        Level("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", null=True),
-        Level("one in common", share("identifiers"), fixed=18.0),
-        Level(SLIP_APART, share("identifiers_near")),
-        Level("different", None),
+        LevelSpec("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", null=True),
+        LevelSpec("one in common", overlap("identifiers"), fixed=18.0),
+        LevelSpec(NEAR_NUMBER_LABEL, overlap("identifiers_near")),
+        LevelSpec("different", None),
     ),
 )
-RESIDENCE = Comparison(
+RESIDENCE = ComparisonSpec(
     "residence",
     (
-        Level(
+        LevelSpec(
             "missing",
-            missing(
+            missing_in_all(
                 "addresses",
                 "household_ids",
                 "phones",
@@ -225,132 +225,132 @@ RESIDENCE = Comparison(
             ),
             null=True,
         ),
-        Level(
+        LevelSpec(
             "home and contact",
             HOME_AND_CONTACT,
         ),
-        Level("home or contact", HOUSEHOLD),
-        Level("street alike", STREET_ALIKE),
-        Level("number a slip apart, street alike", both(NEAR_NUMBER, alike("street", 0.9))),
-        Level("a home of many people", share("shared_homes"), fixed=3.0),  # says little, not nothing
-        Level("home unknown, same postal code", both(HOME_UNKNOWN, same("postal_code"))),
-        Level("home unknown, same place", both(HOME_UNKNOWN, same("city"))),
-        Level("same street", both(alike("street", 0.95), any_of(map(same, ("postal_code", "city"))))),
-        Level("same postal code and place", both(same("postal_code"), same("city"))),
-        Level("same postal code", same("postal_code")),
-        Level("same place", same("city")),
-        Level("different", None),
+        LevelSpec("home or contact", HOUSEHOLD),
+        LevelSpec("street alike", SIMILAR_STREET),
+        LevelSpec("number a slip apart, street alike", all_of(NEAR_STREET_NUMBER, similar("street", 0.9))),
+        LevelSpec("a home of many people", overlap("shared_homes"), fixed=3.0),  # says little, not nothing
+        LevelSpec("home unknown, same postal code", all_of(HOME_UNKNOWN, equal("postal_code"))),
+        LevelSpec("home unknown, same place", all_of(HOME_UNKNOWN, equal("city"))),
+        LevelSpec("same street", all_of(similar("street", 0.95), any_of(map(equal, ("postal_code", "city"))))),
+        LevelSpec("same postal code and place", all_of(equal("postal_code"), equal("city"))),
+        LevelSpec("same postal code", equal("postal_code")),
+        LevelSpec("same place", equal("city")),
+        LevelSpec("different", None),
     ),
 )
-BIRTH_PLACE = Comparison(
+BIRTH_PLACE = ComparisonSpec(
     "birth_place",
     (
-        Level("missing", missing("birth_place"), null=True),
-        Level("same", same("birth_place")),
-        Level("different", None),
+        LevelSpec("missing", missing_in_all("birth_place"), null=True),
+        LevelSpec("same", equal("birth_place")),
+        LevelSpec("different", None),
     ),
 )
-SUFFIX = Comparison(
+SUFFIX = ComparisonSpec(
     "suffix",
     (
-        Level("missing", missing("suffix"), null=True),
-        Level("same", same("suffix"), fixed=2.0),
-        Level("different", None, fixed=-6.0),  # father and son, or cousins of one name
+        LevelSpec("missing", missing_in_all("suffix"), null=True),
+        LevelSpec("same", equal("suffix"), fixed=2.0),
+        LevelSpec("different", None, fixed=-6.0),  # father and son, or cousins of one name
     ),
 )
-FAMILY = Comparison(
+FAMILY = ComparisonSpec(
     "family",
     (
-        Level("missing", missing("given", "surname_tokens", "birth_date"), null=True),
-        Level("a number in common", SAME_NUMBER, fixed=0.0),
-        Level(
+        LevelSpec("missing", missing_in_all("given", "surname_tokens", "birth_date"), null=True),
+        LevelSpec("a number in common", SAME_NUMBER, fixed=0.0),
+        LevelSpec(
             "twins: one home and birthday, given names different",
-            both(NEAR_HOME, SAME_BIRTH, unlike(ALIKE_GIVEN, "given")),
+            all_of(NEAR_HOME, SAME_BIRTH, differ(SIMILAR_GIVEN, "given")),
             fixed=-18.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "twins: one home and birthday, given names alike, more in doubt",
-            both(NEAR_HOME, SAME_BIRTH, unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
+            all_of(NEAR_HOME, SAME_BIRTH, differ(SAME_GIVEN, "given"), SECOND_DOUBT),
             fixed=-16.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "twins: one home and birthday, given names alike",
-            both(NEAR_HOME, SAME_BIRTH, unlike(SAME_GIVEN, "given")),
+            all_of(NEAR_HOME, SAME_BIRTH, differ(SAME_GIVEN, "given")),
             fixed=-8.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "siblings: one home, given name misspelled and birthday a slip off",
-            both(
+            all_of(
                 NEAR_HOME,
-                unlike(SAME_GIVEN, "given"),
-                alike("given", 0.92),
-                SLIPPED_BIRTH,
-                unlike(SAME_BIRTH, "birth_date"),
+                differ(SAME_GIVEN, "given"),
+                similar("given", 0.92),
+                MISTYPED_BIRTH,
+                differ(SAME_BIRTH, "birth_date"),
             ),
             fixed=-8.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "siblings: one home, given name and birthday different",
-            both(NEAR_HOME, unlike(SAME_GIVEN, "given"), unlike(SAME_BIRTH, "birth_date")),
+            all_of(NEAR_HOME, differ(SAME_GIVEN, "given"), differ(SAME_BIRTH, "birth_date")),
             fixed=-18.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "cousins: one home and given name, birthday different",
-            both(NEAR_HOME, unlike(ALIKE_BIRTH, "birth_date")),
+            all_of(NEAR_HOME, differ(SIMILAR_BIRTH, "birth_date")),
             fixed=-13.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "twins: one surname and birthday, given names different",
-            both(SAME_SURNAME, SAME_BIRTH, unlike(ALIKE_GIVEN, "given")),
+            all_of(SAME_SURNAME, SAME_BIRTH, differ(SIMILAR_GIVEN, "given")),
             fixed=-1.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "twins: one surname and birthday, given names alike, more in doubt",
-            both(SAME_SURNAME, SAME_BIRTH, unlike(SAME_GIVEN, "given"), SECOND_DOUBT),
+            all_of(SAME_SURNAME, SAME_BIRTH, differ(SAME_GIVEN, "given"), SECOND_DOUBT),
             fixed=-10.0,
             kin=True,
         ),
-        Level(
+        LevelSpec(
             "twins: one surname and birthday, given names alike",
-            both(SAME_SURNAME, SAME_BIRTH, unlike(SAME_GIVEN, "given")),
+            all_of(SAME_SURNAME, SAME_BIRTH, differ(SAME_GIVEN, "given")),
             fixed=-3.0,
             kin=True,
         ),
-        Level("one home and surname", both(NEAR_HOME, SAME_SURNAME), fixed=-6.0, kin=True),
-        Level(
+        LevelSpec("one home and surname", all_of(NEAR_HOME, SAME_SURNAME), fixed=-6.0, kin=True),
+        LevelSpec(
             "another given name, and nothing but surname and birthday in common",
-            both(SAME_SURNAME, SAME_BIRTH, unlike(share("given_forms"), "given"), UNCORROBORATED),
+            all_of(SAME_SURNAME, SAME_BIRTH, differ(overlap("given_forms"), "given"), UNCORROBORATED),
             fixed=-7.0,
         ),
-        Level(
-            "born on the first of January, and names alone", both(FIRST_OF_JANUARY, NAMES_ALONE), fixed=-5.0
+        LevelSpec(
+            "born on the first of January, and names alone", all_of(FIRST_OF_JANUARY, ONLY_NAMES_AGREE), fixed=-5.0
         ),
-        Level(
+        LevelSpec(
             "a birth date not whole, and names alone",
-            both("(birth_date_l IS NULL OR birth_date_r IS NULL)", NAMES_ALONE),
+            all_of("(birth_date_l IS NULL OR birth_date_r IS NULL)", ONLY_NAMES_AGREE),
             fixed=-3.0,
             partial=True,
         ),
-        Level("no caution", None, fixed=0.0),
+        LevelSpec("no caution", None, fixed=0.0),
     ),
 )
-MULTIPLE_BIRTH = Comparison(
+MULTIPLE_BIRTH = ComparisonSpec(
     "multiple_birth",
     (
-        Level("missing", "multiple_birth_l IS NULL AND multiple_birth_r IS NULL", null=True),
-        Level(
+        LevelSpec("missing", "multiple_birth_l IS NULL AND multiple_birth_r IS NULL", null=True),
+        LevelSpec(
             "a multiple birth, given names not the same",
-            both("(multiple_birth_l OR multiple_birth_r)", unlike(share("given_forms"), "given")),
+            all_of("(multiple_birth_l OR multiple_birth_r)", differ(overlap("given_forms"), "given")),
             fixed=-14.0,
         ),
-        Level("no caution", None, fixed=0.0),
+        LevelSpec("no caution", None, fixed=0.0),
     ),
 )
 
@@ -363,7 +363,7 @@ FREQUENCY_COLUMNS = ("given", "surname")
 """Columns whose term frequencies the levels above use."""
 
 
-def stated_levels() -> frozenset[tuple[str, str]]:
+def list_fixed_levels() -> frozenset[tuple[str, str]]:
     """Comparison and label of each level whose weight is stated, not learned."""
     return frozenset(
         (comparison.name, level.label)

@@ -10,18 +10,18 @@ import pyarrow as pa
 
 from mpi.domain.errors import FileError
 from training.fit.errors import TrainingError
-from training.fit.labels import LABELLED
+from training.fit.labels import LABEL_SCHEMA
 
 COLUMNS = ("left_source", "left_local_id", "right_source", "right_local_id", "label")
 """Columns that are read; others, such as the day and the reason, are not looked at."""
 SAME, DIFFERENT = "SAME", "DIFFERENT"
 
-Name = tuple[str, str]
+RecordKey = tuple[str, str]
 """Source and local ID."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class DecisionLabels:
     """Labels of pairs of records.
 
     Args:
@@ -36,7 +36,7 @@ class Decisions:
     contradicted: int
 
 
-def read_decisions(path: Path, names: pa.Table) -> Decisions:
+def read_decisions(path: Path, names: pa.Table) -> DecisionLabels:
     """Read a file of decisions about records of the data.
 
     Args:
@@ -47,24 +47,24 @@ def read_decisions(path: Path, names: pa.Table) -> Decisions:
         FileError: it cannot be read as CSV, or lacks a column.
         TrainingError: a label is neither SAME nor DIFFERENT, or is about one record only.
     """
-    said = list(_said(path))
-    known = _numbers(names, {name for left, right, _ in said for name in (left, right)})
+    said = list(_read_labels(path))
+    known = _find_record_ids(names, {name for left, right, _ in said for name in (left, right)})
     found = [(known.get(left), known.get(right), same) for left, right, same in said]
     pairs = {
         (min(lo, hi), max(lo, hi), same)
         for lo, hi, same in found
         if lo is not None and hi is not None and lo != hi
     }
-    sound = _sound(pairs)
+    sound = _drop_contradictions(pairs)
     lo, hi, same = zip(*sorted(sound), strict=True) if sound else ((), (), ())
-    return Decisions(
-        pairs=pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABELLED),
+    return DecisionLabels(
+        pairs=pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABEL_SCHEMA),
         unknown=sum(None in (lo, hi) or lo == hi for lo, hi, _ in found),
         contradicted=len(pairs) - len(sound),
     )
 
 
-def _said(path: Path) -> Iterator[tuple[Name, Name, bool]]:
+def _read_labels(path: Path) -> Iterator[tuple[RecordKey, RecordKey, bool]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -72,12 +72,12 @@ def _said(path: Path) -> Iterator[tuple[Name, Name, bool]]:
             if missing:
                 raise FileError(f"{path}: there is no column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
             for row in reader:
-                yield _pair(path, reader.line_num, row)
+                yield _parse_label(path, reader.line_num, row)
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise FileError(f"{path}: cannot be read as CSV in UTF-8: {fault}") from None
 
 
-def _pair(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[Name, Name, bool]:
+def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[RecordKey, RecordKey, bool]:
     *names, label = ((row[column] or "").strip() for column in COLUMNS)
     if label not in {SAME, DIFFERENT}:
         raise TrainingError(f"{path}, line {line}: the label must be {SAME} or {DIFFERENT}")
@@ -87,9 +87,9 @@ def _pair(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[Name, N
     return left, right, label == SAME
 
 
-def _numbers(names: pa.Table, wanted: set[Name]) -> dict[Name, int | None]:
+def _find_record_ids(names: pa.Table, wanted: set[RecordKey]) -> dict[RecordKey, int | None]:
     """The record of each name; None where the data holds several, of which the label may mean any."""
-    found: dict[Name, int | None] = {}
+    found: dict[RecordKey, int | None] = {}
     columns = (names[column].to_pylist() for column in ("unique_id", "source", "local_id"))
     for number, source, local_id in zip(*columns, strict=True):
         name = (source, (local_id or "").strip())
@@ -98,7 +98,7 @@ def _numbers(names: pa.Table, wanted: set[Name]) -> dict[Name, int | None]:
     return found
 
 
-def _sound(pairs: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
+def _drop_contradictions(pairs: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
     """The labels of chains that hold no two records said to be different."""
     stated = list(pairs)
     chains = nx.Graph()

@@ -17,20 +17,20 @@ import numpy.typing as npt
 
 from mpi.matching.model.levels import NULL_LEVEL, Levels
 from training.fit.errors import DegenerateDataError
-from training.fit.labels import Known
+from training.fit.labels import LabelledPosteriors
 from training.fit.levels import PairLevels
 
-ITERATIONS = 40
-CONVERGED = 1e-4
+MAX_ITERATIONS = 40
+CONVERGENCE_TOLERANCE = 1e-4
 SMOOTHING = 0.5
 """Pseudo-count of each level (Jeffreys): a level seldom seen is improbable, not impossible."""
 LEAST_MATCHES = 20.0
 _LARGEST_CODE = 2**62  # kinds of pairs that one integer can number
-_LIMIT = 200.0  # bits beyond which a double holds no other probability than 0 or 1
+_MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedParameters:
     """What was learned.
 
     Args:
@@ -51,7 +51,7 @@ class Learned:
 
 
 @dataclass(slots=True)
-class _Rates:
+class _ComparisonRates:
     """m and u of one comparison by level value; what is fixed stays."""
 
     m: npt.NDArray[np.float64]
@@ -66,14 +66,14 @@ class _Rates:
         return np.append(np.log2(self.m / base), 0.0)
 
 
-def learn(
+def estimate_parameters(
     levels: Levels,
     fixed: dict[tuple[str, int], tuple[bool, bool]],
     random: PairLevels,
     candidates: PairLevels,
     all_pairs: float,
-    known: Known | None = None,
-) -> Learned:
+    known: LabelledPosteriors | None = None,
+) -> LearnedParameters:
     """Learn u from random pairs, then m and the prior from candidates.
 
     Args:
@@ -87,41 +87,41 @@ def learn(
     Raises:
         DegenerateDataError: hardly any candidate pair looks like a match.
     """
-    rates = [_start(levels, number, fixed) for number in range(len(levels.comparisons))]
+    rates = [_initial_rates(levels, number, fixed) for number in range(len(levels.comparisons))]
     drawn = [
-        _counts(random.values[:, number], len(each.u), np.ones(len(random)))
+        _count_levels(random.values[:, number], len(each.u), np.ones(len(random)))
         for number, each in enumerate(rates)
     ]
-    kinds, kind = _kinds(candidates.values)
-    prior, moved, iteration = _first_prior(candidates, all_pairs), 1.0, 0
-    while moved >= CONVERGED and iteration < ITERATIONS:
-        _set_u(rates, drawn, prior)
-        posterior = probabilities(_bits(rates, kinds, prior)[kind] + candidates.rarity)
+    kinds, kind = _group_patterns(candidates.values)
+    prior, moved, iteration = _initial_prior(candidates, all_pairs), 1.0, 0
+    while moved >= CONVERGENCE_TOLERANCE and iteration < MAX_ITERATIONS:
+        _update_u(rates, drawn, prior)
+        posterior = to_probabilities(_pattern_weights(rates, kinds, prior)[kind] + candidates.rarity)
         if known is not None:
             posterior = known.told(posterior)
         summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
-        moved = _set_m(rates, kinds, summed)
+        moved = _update_m(rates, kinds, summed)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
         iteration += 1
-    bits = _bits(rates, kinds, prior)[kind] + candidates.rarity
-    guessed = probabilities(bits)
+    bits = _pattern_weights(rates, kinds, prior)[kind] + candidates.rarity
+    guessed = to_probabilities(bits)
     matches = float((guessed if known is None else known.told(guessed)).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "
             "learned from data without duplicates; give files that describe the same people"
         )
-    return Learned(
-        rates=_learned(levels, rates),
+    return LearnedParameters(
+        rates=_collect_rates(levels, rates),
         prior=prior,
         matches=matches,
         iterations=iteration,
         bits=bits,
-        seen=_seen(levels, random) | _seen(levels, candidates),
+        seen=_observed_levels(levels, random) | _observed_levels(levels, candidates),
     )
 
 
-def for_size(learned: Learned, records: int, index_size: int) -> Learned:
+def scale_to_index_size(learned: LearnedParameters, records: int, index_size: int) -> LearnedParameters:
     """The same as it holds in an index of another size: these are all records of some of its children.
 
     Matches grow as the records do, and all pairs as their square: the prior is as much lower as the index is
@@ -133,15 +133,15 @@ def for_size(learned: Learned, records: int, index_size: int) -> Learned:
         index_size: how many records the index will hold.
     """
     prior = min(learned.prior * records / index_size, 0.5)
-    return replace(learned, prior=prior, bits=learned.bits + _odds(prior) - _odds(learned.prior))
+    return replace(learned, prior=prior, bits=learned.bits + _log_odds(prior) - _log_odds(learned.prior))
 
 
-def _odds(probability: float) -> float:
+def _log_odds(probability: float) -> float:
     """Its log-odds in bits."""
     return math.log2(probability / (1 - probability))
 
 
-def _learned(levels: Levels, rates: list[_Rates]) -> dict[tuple[str, int], tuple[float, float]]:
+def _collect_rates(levels: Levels, rates: list[_ComparisonRates]) -> dict[tuple[str, int], tuple[float, float]]:
     return {
         (comparison.name, value): (float(each.m[value]), float(each.u[value]))
         for comparison, each in zip(levels.comparisons, rates, strict=True)
@@ -150,7 +150,7 @@ def _learned(levels: Levels, rates: list[_Rates]) -> dict[tuple[str, int], tuple
     }
 
 
-def _seen(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, int]]:
+def _observed_levels(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, int]]:
     return frozenset(
         (comparison.name, int(value))
         for number, comparison in enumerate(levels.comparisons)
@@ -158,14 +158,14 @@ def _seen(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, int]]:
     )
 
 
-def _start(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _Rates:
+def _initial_rates(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _ComparisonRates:
     comparison = levels.comparisons[number]
     known = sorted((level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value)
     stated = [fixed.get((comparison.name, level.value), (False, False)) for level in known]
     top = len(known) - 1
     # The usual start: nine in ten matches agree in full, the rest spread over the other levels.
     start = [0.9 if level.value == top else 0.1 / max(top, 1) for level in known]
-    return _Rates(
+    return _ComparisonRates(
         m=np.array([level.m if s[0] else b for level, s, b in zip(known, stated, start, strict=True)]),
         u=np.array([level.u for level in known], dtype=float),
         m_fixed=np.array([s[0] for s in stated]),
@@ -174,19 +174,19 @@ def _start(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool,
     )
 
 
-def _first_prior(candidates: PairLevels, all_pairs: float) -> float:
+def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
     # Any order of magnitude does: the first E-step replaces it.
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
 
-def _set_u(rates: list[_Rates], drawn: list[npt.NDArray[np.float64]], prior: float) -> None:
+def _update_u(rates: list[_ComparisonRates], drawn: list[npt.NDArray[np.float64]], prior: float) -> None:
     """Levels of random pairs, less the matches expected among them."""
     for each, counts in zip(rates, drawn, strict=True):
         others = np.maximum(counts - counts.sum() * prior * each.m, 0.0) + SMOOTHING
         each.u = np.where(each.u_fixed, each.u, others / others.sum())
 
 
-def _kinds(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
     """The distinct rows of levels, and which of them each pair has: a fraction of the pairs in number."""
     widths = [int(column.max(initial=0)) + 2 for column in values.T]
     if math.prod(widths) >= _LARGEST_CODE:
@@ -199,29 +199,29 @@ def _kinds(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDAr
     return values[first], kind
 
 
-def _bits(rates: list[_Rates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
-    bits = np.full(len(kinds), _odds(prior))
+def _pattern_weights(rates: list[_ComparisonRates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
+    bits = np.full(len(kinds), _log_odds(prior))
     for number, each in enumerate(rates):
         bits += each.bits()[kinds[:, number]]
     return bits
 
 
-def probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def to_probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Posterior probabilities of weights."""
-    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_LIMIT, _LIMIT))))
+    return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_MAX_BITS, _MAX_BITS))))
 
 
-def _set_m(rates: list[_Rates], kinds: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]) -> float:
+def _update_m(rates: list[_ComparisonRates], kinds: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]) -> float:
     moved = 0.0
     for number, each in enumerate(rates):
-        counts = _counts(kinds[:, number], len(each.m), posterior) + SMOOTHING
+        counts = _count_levels(kinds[:, number], len(each.m), posterior) + SMOOTHING
         new = np.where(each.m_fixed, each.m, counts / counts.sum())
         moved = max(moved, float(np.abs(new - each.m).max()))
         each.m = new
     return moved
 
 
-def _counts(
+def _count_levels(
     values: npt.NDArray[np.int8], size: int, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     present = values != NULL_LEVEL

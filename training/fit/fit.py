@@ -16,17 +16,17 @@ from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import NULL_LEVEL, Levels
 from mpi.matching.scoring.batch import PAIRS, connect, feature_table
-from training.blocking import pairs_by_rule
-from training.fit.birth_date_precision import trusting, whole_dates
-from training.fit.blocking import PAIRS_A_RECORD, Chosen, choose, tried
-from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, Comparison
+from training.blocking import join_candidate_pairs
+from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
+from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
+from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS, ComparisonSpec
 from training.fit.errors import DegenerateDataError
-from training.fit.estimate import Learned, for_size, learn, probabilities
+from training.fit.estimate import LearnedParameters, scale_to_index_size, estimate_parameters, to_probabilities
 from training.fit.frequencies import count_frequencies
-from training.fit.labels import Known, with_labels
+from training.fit.labels import LabelledPosteriors, add_labels
 from training.fit.levels import LevelReader
-from training.fit.relatives import Kin, count_kin, relieved
-from training.fit.settings import trained, untrained, usable
+from training.fit.relatives import RelativeCounts, count_relatives, relieve_guards
+from training.fit.settings import fill_settings, build_untrained_settings, select_usable_comparisons
 from training.record_table import Records
 
 LEAST_RECORDS = 200
@@ -52,7 +52,7 @@ class FitOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedModel:
     """A fitted model before it is written.
 
     Args:
@@ -74,17 +74,17 @@ class Fitted:
     frequencies: Frequencies = field(repr=False)
     records: int
     index_size: int
-    learned: Learned = field(repr=False)
+    learned: LearnedParameters = field(repr=False)
     candidates: int
     matches: float
     dropped: tuple[str, ...]
-    blocking: Chosen = field(repr=False)
-    kin: Kin
+    blocking: ChosenRules = field(repr=False)
+    kin: RelativeCounts
     whole_dates: float = 1.0
     labelled: tuple[int, int] = (0, 0)
 
 
-def fit(records: Records, options: FitOptions | None = None) -> Fitted:
+def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
     """Learn a model from records that nobody has labelled.
 
     Raises:
@@ -93,7 +93,7 @@ def fit(records: Records, options: FitOptions | None = None) -> Fitted:
     return fit_table(feature_table(records, FEATURE_COLUMNS), options)
 
 
-def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None) -> Fitted:
+def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None) -> FittedModel:
     """The same from a table of features.
 
     Args:
@@ -110,7 +110,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
         raise DegenerateDataError(
             f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
         )
-    comparisons, dropped = usable(COMPARISONS, records)
+    comparisons, dropped = select_usable_comparisons(COMPARISONS, records)
     taught = [each for each in comparisons if _learned_levels(each)]
     if len(taught) < LEAST_COMPARISONS:
         raise DegenerateDataError(
@@ -119,7 +119,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
-    whole = whole_dates(records)
+    whole = measure_complete_dates(records)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect(Path(spill))
         try:
@@ -127,21 +127,21 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
             connection.register("as_read", records)
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")
-            kin = count_kin(connection, len(records))
-            comparisons = trusting(relieved(comparisons, kin), whole)
-            stated = untrained(comparisons)
-            rules = tried(connection, len(records), index_size)
-            pairs = pairs_by_rule(connection, BlockingSpec.parse(rules))
-            learned, brought = _learn(stated, comparisons, frequencies, pairs, connection, options, labels)
+            kin = count_relatives(connection, len(records))
+            comparisons = drop_partial_date_guards(relieve_guards(comparisons, kin), whole)
+            stated = build_untrained_settings(comparisons)
+            rules = select_trial_rules(connection, len(records), index_size)
+            pairs = join_candidate_pairs(connection, BlockingSpec.parse(rules))
+            learned, brought = _learn_from_pairs(stated, comparisons, frequencies, pairs, connection, options, labels)
         finally:
             connection.close()
     sampled = min(1.0, len(brought) / pairs.num_rows)
-    budget = PAIRS_A_RECORD * len(records) * sampled
+    budget = PAIRS_PER_RECORD * len(records) * sampled
     growth = index_size / len(records)
-    chosen = choose(rules, brought, probabilities(learned.bits), budget, growth)
-    meant = for_size(learned, len(records), index_size)
-    return Fitted(
-        settings=trained(stated, meant),
+    chosen = choose_rules(rules, brought, to_probabilities(learned.bits), budget, growth)
+    meant = scale_to_index_size(learned, len(records), index_size)
+    return FittedModel(
+        settings=fill_settings(stated, meant),
         frequencies=frequencies,
         records=len(records),
         index_size=index_size,
@@ -152,18 +152,18 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
         blocking=chosen,
         kin=kin,
         whole_dates=whole,
-        labelled=_counted(labels),
+        labelled=_count_labels(labels),
     )
 
 
-def _counted(labels: pa.Table | None) -> tuple[int, int]:
+def _count_labels(labels: pa.Table | None) -> tuple[int, int]:
     if labels is None:
         return 0, 0
     same = int(labels["same"].to_numpy(zero_copy_only=False).sum())
     return same, len(labels) - same
 
 
-def random_pairs(
+def draw_random_pairs(
     numbers: Sequence[int] | npt.NDArray[np.int64], count: int, generator: np.random.Generator
 ) -> pa.Table:
     """Pairs of different records taken at random, each once."""
@@ -177,28 +177,28 @@ def random_pairs(
     return pa.table({"lo": lo[first], "hi": hi[first]}, schema=PAIRS)
 
 
-def _learn(
+def _learn_from_pairs(
     stated: dict[str, Any],
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[ComparisonSpec],
     frequencies: Frequencies,
     pairs: pa.Table,
     connection: duckdb.DuckDBPyConnection,
     options: FitOptions,
     labels: pa.Table | None,
-) -> tuple[Learned, npt.NDArray[np.int64]]:
+) -> tuple[LearnedParameters, npt.NDArray[np.int64]]:
     """What is learned, and the rules that bring each of the pairs it is learned on."""
     generator = np.random.default_rng(options.seed)
     reader = LevelReader(stated, frequencies, connection)
     ids = connection.sql("SELECT unique_id FROM feature_table ORDER BY ALL").to_arrow_table()["unique_id"]
-    drawn = random_pairs(ids.to_numpy(), options.random_pairs, generator)
+    drawn = draw_random_pairs(ids.to_numpy(), options.random_pairs, generator)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
     share = min(1.0, options.most_candidates / pairs.num_rows)
-    pairs, known = _taught_on(pairs, labels, options.most_candidates, generator)
+    pairs, known = _select_training_pairs(pairs, labels, options.most_candidates, generator)
     taught = {each.name for each in comparisons if _learned_levels(each)}
-    learned = learn(
+    learned = estimate_parameters(
         reader.levels,
-        _fixed(comparisons, reader.levels),
+        _find_fixed_rates(comparisons, reader.levels),
         reader.read(drawn, wanted=taught.__contains__),
         reader.read(pairs),
         len(ids) * (len(ids) - 1) / 2 * share,
@@ -207,22 +207,22 @@ def _learn(
     return learned, pairs["rules"].to_numpy()
 
 
-def _taught_on(
+def _select_training_pairs(
     pairs: pa.Table, labels: pa.Table | None, most: int, generator: np.random.Generator
-) -> tuple[pa.Table, Known | None]:
+) -> tuple[pa.Table, LabelledPosteriors | None]:
     """The candidates that m is learned on, and what is known of them."""
     if labels is not None and len(labels):
-        return with_labels(pairs, labels, most, generator)
+        return add_labels(pairs, labels, most, generator)
     if pairs.num_rows > most:
         pairs = pairs.take(np.sort(generator.permutation(pairs.num_rows)[:most]))
     return pairs, None
 
 
-def _learned_levels(comparison: Comparison) -> list[str]:
+def _learned_levels(comparison: ComparisonSpec) -> list[str]:
     return [level.label for level in comparison.levels if not level.null and level.fixed is None]
 
 
-def _fixed(comparisons: Sequence[Comparison], levels: Levels) -> dict[tuple[str, int], tuple[bool, bool]]:
+def _find_fixed_rates(comparisons: Sequence[ComparisonSpec], levels: Levels) -> dict[tuple[str, int], tuple[bool, bool]]:
     """Which of m and u the comparisons state rather than leave to be learned."""
     fixed = {}
     for stated, read in zip(comparisons, levels.comparisons, strict=True):

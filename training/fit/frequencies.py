@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mpi.matching.model.frequencies import Frequencies
 
-LEAST_BEARERS = 10
+LEAST_OCCURRENCES = 10
 """No value borne by fewer records is published: a rare name names a child."""
 
 
@@ -21,17 +21,17 @@ def count_frequencies(records: pa.Table, columns: Sequence[str]) -> Frequencies:
         records: a table of features.
         columns: of single values.
     """
-    counters = {column: _counted(records[column]) for column in columns}
+    counters = {column: _count_values(records[column]) for column in columns}
     tables, tails = {}, {}
     for column, counter in counters.items():
         total = counter.total() or 1
-        common = sorted((v, n) for v, n in counter.items() if n >= LEAST_BEARERS)
-        rare = [n for n in counter.values() if n < LEAST_BEARERS]
+        common = sorted((v, n) for v, n in counter.items() if n >= LEAST_OCCURRENCES)
+        rare = [n for n in counter.values() if n < LEAST_OCCURRENCES]
         tables[column] = {value: count / total for value, count in common}
         tails[column] = sum(n * n for n in rare) / max(sum(rare), 1) / total or 1 / total
     return Frequencies(tables, tails)
 
 
-def _counted(column: pa.ChunkedArray) -> Counter[str]:
+def _count_values(column: pa.ChunkedArray) -> Counter[str]:
     values, counts = column.drop_null().combine_chunks().value_counts().flatten()
     return Counter(dict(zip(values.to_pylist(), counts.to_pylist(), strict=True)))

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-LABELLED = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("same", pa.bool_())])
+LABEL_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("same", pa.bool_())])
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LabelledPosteriors:
     """What is known of the candidate pairs.
 
     Args:
@@ -38,9 +38,9 @@ class Known:
         return self.weight * np.where(np.isnan(self.posterior), guessed, self.posterior)
 
 
-def with_labels(
+def add_labels(
     pairs: pa.Table, labels: pa.Table, most: int, generator: np.random.Generator
-) -> tuple[pa.Table, Known]:
+) -> tuple[pa.Table, LabelledPosteriors]:
     """The candidate pairs that m is learned on, and what is known of them.
 
     Args:
@@ -53,7 +53,7 @@ def with_labels(
     marked = pairs.join(labels, keys=["lo", "hi"], join_type="full outer")
     marked = marked.sort_by([("lo", "ascending"), ("hi", "ascending")])
     blocked = marked["rules"].is_valid().to_numpy()
-    posterior = _as_posterior(marked)
+    posterior = _to_posterior(marked)
     share = min(1.0, most / max(len(pairs), 1))
     drawn = blocked & np.isnan(posterior) & (generator.random(len(marked)) < share)
     # Different people whom no rule brings together teach nothing.
@@ -62,10 +62,10 @@ def with_labels(
     taken = marked.filter(pa.array(kept))
     return (
         pa.table({"lo": taken["lo"], "hi": taken["hi"], "rules": taken["rules"].fill_null(0)}),
-        Known(known, np.where(np.isnan(known), 1.0, share)),
+        LabelledPosteriors(known, np.where(np.isnan(known), 1.0, share)),
     )
 
 
-def _as_posterior(pairs: pa.Table) -> npt.NDArray[np.float64]:
+def _to_posterior(pairs: pa.Table) -> npt.NDArray[np.float64]:
     """1, 0 or NaN for each pair's ``same``."""
     return np.asarray(pairs["same"].cast(pa.int8()).cast(pa.float64()).to_numpy(), dtype=np.float64)

@@ -17,7 +17,7 @@ from mpi.matching.compiler.conditions import Translator
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import NULL_LEVEL, Comparison, Levels, read_levels
 
-PAIRS_A_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its levels some 20 bytes a pair
+PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its levels some 20 bytes a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class LevelReader:
     ) -> None:
         self.levels: Levels = read_levels(settings)
         self._connection = connection
-        self._adjusted = _adjusted(self.levels)
+        self._adjusted = _find_adjustments(self.levels)
         for column in sorted({column for column, _, _ in self._adjusted.values()}):
-            _freeze(connection, column, frequencies)
+            _create_share_table(connection, column, frequencies)
 
     def read(self, pairs: pa.Table, wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
         """The levels of the pairs, each chunk in the order of its record ids.
@@ -62,8 +62,8 @@ class LevelReader:
         values = np.full((pairs.num_rows, len(self.levels.comparisons)), NULL_LEVEL, dtype=np.int8)
         rarity = np.zeros(pairs.num_rows)
         query = self._query(asked)
-        for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
-            self._connection.register("asked_pairs", pairs.slice(start, PAIRS_A_CHUNK))
+        for start in range(0, pairs.num_rows, PAIRS_PER_CHUNK):
+            self._connection.register("asked_pairs", pairs.slice(start, PAIRS_PER_CHUNK))
             table = self._connection.sql(query).to_arrow_table()
             rows = slice(start, start + table.num_rows)
             for number, comparison in enumerate(self.levels.comparisons):
@@ -73,7 +73,7 @@ class LevelReader:
         return PairLevels(values, rarity)
 
     def _query(self, asked: Sequence[Comparison]) -> str:
-        columns = _columns(asked)
+        columns = _referenced_columns(asked)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
         adjusted = {each.name: self._adjusted[each.name] for each in asked if each.name in self._adjusted}
         shares = {column for column, _, _ in adjusted.values()}
@@ -83,10 +83,10 @@ class LevelReader:
             for side in "lr"
         )
         sides += "".join(f", f{s}_{c}.share AS share_{c}_{s}" for c in sorted(shares) for s in "lr")
-        rarity = " + ".join(["0.0::DOUBLE", *(_rarity(name, *of) for name, of in adjusted.items())])
+        rarity = " + ".join(["0.0::DOUBLE", *(_rarity_sql(name, *of) for name, of in adjusted.items())])
         return (
             f"SELECT * EXCLUDE (lo, hi), {rarity} AS rarity FROM (SELECT lo, hi, "
-            f"{''.join(f'{_case(each)} AS g_{each.name}, ' for each in asked)}"
+            f"{''.join(f'{_case_sql(each)} AS g_{each.name}, ' for each in asked)}"
             f"{', '.join(f'share_{c}_{s}' for c in sorted(shares) for s in 'lr') or 'NULL AS none'} "
             f"FROM (SELECT lo, hi{', ' if sides else ''}{sides} FROM asked_pairs "
             f"JOIN feature_table AS l ON lo = l.unique_id JOIN feature_table AS r ON hi = r.unique_id"
@@ -94,13 +94,13 @@ class LevelReader:
         )
 
 
-def _case(comparison: Comparison) -> str:
+def _case_sql(comparison: Comparison) -> str:
     """Splink's own CASE: the first condition that is true gives the value."""
     whens = " ".join(f"WHEN {x.condition} THEN {x.value}" for x in comparison.levels if x.condition)
     return f"(CASE {whens} ELSE {comparison.levels[-1].value} END)::TINYINT"
 
 
-def _columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     translator = Translator()
     for comparison in comparisons:
         for level in comparison.levels:
@@ -109,7 +109,7 @@ def _columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     return translator.columns
 
 
-def _adjusted(levels: Levels) -> dict[str, tuple[str, float, list[int]]]:
+def _find_adjustments(levels: Levels) -> dict[str, tuple[str, float, list[int]]]:
     """Comparison to the column, the least frequency and the level values of its adjustment."""
     found: dict[str, tuple[str, float, list[int]]] = {}
     for comparison in levels.comparisons:
@@ -120,14 +120,14 @@ def _adjusted(levels: Levels) -> dict[str, tuple[str, float, list[int]]]:
     return found
 
 
-def _rarity(name: str, column: str, minimum: float, values: Sequence[int]) -> str:
+def _rarity_sql(name: str, column: str, minimum: float, values: Sequence[int]) -> str:
     """The weight that frequencies give to a level: of two values the commoner counts, as in Splink."""
     share = f"greatest(share_{column}_l, share_{column}_r, {minimum!r})"
     at = ", ".join(map(str, values))
     return f"CASE WHEN g_{name} IN ({at}) THEN -log2({share}) ELSE 0.0 END"
 
 
-def _freeze(connection: duckdb.DuckDBPyConnection, column: str, frequencies: Frequencies) -> None:
+def _create_share_table(connection: duckdb.DuckDBPyConnection, column: str, frequencies: Frequencies) -> None:
     """The share of every value of a column, the tail included."""
     table, tail = frequencies.tables[column], frequencies.tails[column]
     connection.register("shares", pa.table({

@@ -16,40 +16,40 @@ from mpi.matching.model.frequencies import HEADER, Frequencies
 from mpi.matching.model.levels import read_levels
 from mpi.matching.model.model import FILES
 from mpi.standardize.record import STANDARDIZER_VERSION
-from training.fit.birth_date_precision import are_rule
+from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
 from training.fit.card import write_card
-from training.fit.cautions import cautions_for
-from training.fit.comparisons import SLIP_APART
-from training.fit.fit import Fitted
-from training.fit.thresholds import Purposes, gaps
+from training.fit.cautions import build_cautions
+from training.fit.comparisons import NEAR_NUMBER_LABEL
+from training.fit.fit import FittedModel
+from training.fit.thresholds import PurposeThresholds, measure_gaps
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ModelIdentity:
     """What a model is called."""
 
     name: str
     version: str
 
 
-def write_model(folder: Path, identity: Identity, fitted: Fitted, thresholds: Purposes) -> None:
+def write_model(folder: Path, identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds) -> None:
     """Write every file of the model; an existing folder's files are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = figures(fitted, thresholds)
+    metrics = collect_metrics(fitted, thresholds)
     contents = {
         "settings.json": json.dumps(fitted.settings, indent=1) + "\n",
-        "frequencies.csv": frequencies_csv(fitted.frequencies),
+        "frequencies.csv": format_frequencies_csv(fitted.frequencies),
         "metrics.json": json.dumps(metrics, indent=1) + "\n",
         "card.md": write_card(identity.name, identity.version, fitted, thresholds),
     }
     for name, text in contents.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-    head = head_toml(identity, fitted, thresholds)
-    (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
+    head = format_model_toml(identity, fitted, thresholds)
+    (folder / "model.toml").write_text(head + format_checksums_toml(folder), encoding="utf-8")
 
 
-def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
+def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[str, Any]:
     """The figures of a fit, as ``metrics.json`` keeps them."""
     learned = fitted.learned
     same, different = fitted.labelled
@@ -64,11 +64,11 @@ def figures(fitted: Fitted, thresholds: Purposes) -> dict[str, Any]:
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
         **({"labelled_same": same, "labelled_different": different} if same + different else {}),
-        "threshold_gaps": gaps(learned.bits, thresholds),
+        "threshold_gaps": measure_gaps(learned.bits, thresholds),
     }
 
 
-def frequencies_csv(frequencies: Frequencies) -> str:
+def format_frequencies_csv(frequencies: Frequencies) -> str:
     """``frequencies.csv``, commonest value first."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
@@ -79,29 +79,29 @@ def frequencies_csv(frequencies: Frequencies) -> str:
     return file.getvalue()
 
 
-def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
+def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
     """``model.toml`` without the checksums."""
     rules = fitted.blocking.rules
     lines = [
-        f"name = {_quoted(identity.name)}",
-        f"version = {_quoted(identity.version)}",
-        f"standardizer = {_quoted(STANDARDIZER_VERSION)}",
+        f"name = {_quote(identity.name)}",
+        f"version = {_quote(identity.version)}",
+        f"standardizer = {_quote(STANDARDIZER_VERSION)}",
         f"index_size = {fitted.index_size}",
         "",
         "[thresholds]  # bits, for enterprise IDs",
-        *_thresholds_toml(thresholds.operational),
+        *_format_thresholds(thresholds.operational),
         "",
         "[statistical]  # bits, for research",
-        *_thresholds_toml(thresholds.statistical),
+        *_format_thresholds(thresholds.statistical),
         "",
         "[cautions]  # a pair of which one holds weighs no more than this: it is for a person",
-        *_cautions_toml(_cautions(fitted, thresholds)),
+        *_format_cautions(_build_model_cautions(fitted, thresholds)),
         "",
         "[blocking]  # a pair that agrees on every part of a rule is compared",
-        *_rules_toml(rules),
+        *_format_rules(rules),
         "",
         "[refinements]  # what must agree besides where a key of the rule is stopped",
-        *_rules_toml({name: parts for name, parts in REFINEMENTS.items() if name in rules}),
+        *_format_rules({name: parts for name, parts in REFINEMENTS.items() if name in rules}),
         "",
         "[tail_frequency]  # share given to every value that frequencies.csv does not list",
         *(f"{column} = {share!r}" for column, share in fitted.frequencies.tails.items()),
@@ -110,45 +110,45 @@ def head_toml(identity: Identity, fitted: Fitted, thresholds: Purposes) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rules_toml(rules: Mapping[str, Sequence[str]]) -> list[str]:
-    return [f"{name} = [{', '.join(map(_quoted, parts))}]" for name, parts in rules.items()]
+def _format_rules(rules: Mapping[str, Sequence[str]]) -> list[str]:
+    return [f"{name} = [{', '.join(map(_quote, parts))}]" for name, parts in rules.items()]
 
 
-def _cautions(fitted: Fitted, thresholds: Purposes) -> Cautions:
-    return cautions_for(
+def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) -> Cautions:
+    return build_cautions(
         thresholds.operational,
         fitted.kin.relief,
-        _slip_bits(fitted),
-        whole_dates=are_rule(fitted.whole_dates),
+        _near_number_bits(fitted),
+        whole_dates=are_complete_dates_usual(fitted.whole_dates),
     )
 
 
-def _slip_bits(fitted: Fitted) -> float:
+def _near_number_bits(fitted: FittedModel) -> float:
     """What a number a slip of the pen apart was learned to weigh; 0 where it was not."""
     levels = (level for each in read_levels(fitted.settings).comparisons for level in each.levels)
-    return next((level_bits(level) for level in levels if level.label == SLIP_APART), 0.0)
+    return next((level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
-def _thresholds_toml(thresholds: Thresholds) -> list[str]:
+def _format_thresholds(thresholds: Thresholds) -> list[str]:
     return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
 
 
-def _cautions_toml(cautions: Cautions) -> list[str]:
+def _format_cautions(cautions: Cautions) -> list[str]:
     return [
         f"bits = {cautions.bits!r}",
-        f"uncorroborated = {_quoted(cautions.uncorroborated)}",
-        f"opposed = {_quoted(cautions.opposed)}",
+        f"uncorroborated = {_quote(cautions.uncorroborated)}",
+        f"opposed = {_quote(cautions.opposed)}",
         "[cautions.when]",
-        *(f"{_quoted(label)} = {_quoted(condition)}" for label, condition in cautions.when.items()),
+        *(f"{_quote(label)} = {_quote(condition)}" for label, condition in cautions.when.items()),
     ]
 
 
-def checksums_toml(folder: Path) -> str:
+def format_checksums_toml(folder: Path) -> str:
     """The ``[sha256]`` table over the folder's other files."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
-    lines = ["[sha256]", *(f"{_quoted(name)} = {_quoted(digest)}" for name, digest in sums.items())]
+    lines = ["[sha256]", *(f"{_quote(name)} = {_quote(digest)}" for name, digest in sums.items())]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text)  # a JSON string is a TOML basic string

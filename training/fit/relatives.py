@@ -12,27 +12,27 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from training.fit.comparisons import Comparison, Level
-from training.fit.sql_fragments import ALIKE_GIVEN, NEAR_BIRTH, TWO_STROKES, any_of, unlike
+from training.fit.comparisons import ComparisonSpec, LevelSpec
+from training.fit.sql_fragments import SIMILAR_GIVEN, NEAR_BIRTH, BIRTH_TWO_EDITS, any_of, differ
 
-USUAL_KIN = 1.0
+USUAL_RELATIVES = 1.0
 """Pairs of relatives in one home for each pair of records of one child there, from which on the guards weigh
 what they state; the simulated state and `sim_state_100k` have 1.2."""
 SAMPLED_RECORDS = 100_000
 """Of more records, homes are sampled until about so many records are looked at."""
 _Z95 = 1.96
-_HOMES = {
+_HOME_COLUMNS = {
     **{column: column for column in ("addresses", "household_ids", "phones", "guardians")},
     "email": "[email]",
 }
-_COMPARED = (
+_COMPARED_COLUMNS = (
     "given", "given_forms", "given_roots", "middle", "surname", "surname_tokens", "birth_date",
     "birth_date_swapped", "birth_dates", "birth_year",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class RelativeCounts:
     """Pairs of records of one home and surname, given name and birth date known, by what differs.
 
     Args:
@@ -73,10 +73,10 @@ class Kin:
         A guard is the logarithm of how much rarer one child's pairs of a pattern are than relatives', so each
         halving of relatives takes one bit off it.
         """
-        return max(0.0, math.log2(USUAL_KIN) - math.log2(self.most))
+        return max(0.0, math.log2(USUAL_RELATIVES) - math.log2(self.most))
 
 
-def count_kin(connection: duckdb.DuckDBPyConnection, records: int) -> Kin:
+def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> RelativeCounts:
     """Count the pairs.
 
     Args:
@@ -85,12 +85,12 @@ def count_kin(connection: duckdb.DuckDBPyConnection, records: int) -> Kin:
     """
     homes = " UNION ALL ".join(
         f"SELECT unique_id, '{column}' AS kind, unnest({values}) AS home FROM feature_table"
-        for column, values in _HOMES.items()
+        for column, values in _HOME_COLUMNS.items()
     )
     one_in = max(1, round(records / SAMPLED_RECORDS))
-    sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in _COMPARED for side in "lr")
-    given = unlike(ALIKE_GIVEN, "given")
-    birth = unlike(any_of([NEAR_BIRTH, TWO_STROKES]), "birth_date")
+    sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in _COMPARED_COLUMNS for side in "lr")
+    given = differ(SIMILAR_GIVEN, "given")
+    birth = differ(any_of([NEAR_BIRTH, BIRTH_TWO_EDITS]), "birth_date")
     rows = connection.sql(
         f"WITH homes AS (SELECT DISTINCT unique_id, hash(kind, home) AS home FROM ({homes}) "
         f"WHERE home IS NOT NULL AND hash(kind, home) % {one_in} = 0), "
@@ -103,18 +103,18 @@ def count_kin(connection: duckdb.DuckDBPyConnection, records: int) -> Kin:
         "AND given_r IS NOT NULL AND birth_date_l IS NOT NULL AND birth_date_r IS NOT NULL GROUP BY ALL"
     ).fetchall()
     found = {(given, birth): int(count) for given, birth, count in rows}
-    return Kin(*(found.get(kind, 0) for kind in ((False, False), (False, True), (True, False), (True, True))))
+    return RelativeCounts(*(found.get(kind, 0) for kind in ((False, False), (False, True), (True, False), (True, True))))
 
 
-def relieved(comparisons: Sequence[Comparison], kin: Kin) -> list[Comparison]:
+def relieve_guards(comparisons: Sequence[ComparisonSpec], kin: RelativeCounts) -> list[ComparisonSpec]:
     """The comparisons with their guards against relatives weighing as the data asks."""
     return [
-        replace(each, levels=tuple(_relieved(level, kin.relief) for level in each.levels))
+        replace(each, levels=tuple(_relieve_level(level, kin.relief) for level in each.levels))
         for each in comparisons
     ]
 
 
-def _relieved(level: Level, bits: float) -> Level:
+def _relieve_level(level: LevelSpec, bits: float) -> LevelSpec:
     if not level.kin or level.fixed is None:
         return level
     return replace(level, fixed=min(0.0, level.fixed + bits))

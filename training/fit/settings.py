@@ -7,18 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.matching.compiler.conditions import Translator
-from training.fit.comparisons import Comparison
-from training.fit.estimate import Learned
+from training.fit.comparisons import ComparisonSpec
+from training.fit.estimate import LearnedParameters
 
-UNTRAINED = 0.5
-_PRIOR = 1e-5
+NEUTRAL_PROBABILITY = 0.5
+_PLACEHOLDER_PRIOR = 1e-5
 
 
-def untrained(comparisons: Iterable[Comparison]) -> dict[str, Any]:
+def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str, Any]:
     """Complete settings that score every learned level as 0 bits, for reading levels off pairs."""
     settings: dict[str, Any] = {
         "link_type": "dedupe_only",
-        "probability_two_random_records_match": _PRIOR,
+        "probability_two_random_records_match": _PLACEHOLDER_PRIOR,
         "unique_id_column_name": "unique_id",
         "comparisons": [comparison.as_splink() for comparison in comparisons],
         "blocking_rules_to_generate_predictions": [],
@@ -29,31 +29,31 @@ def untrained(comparisons: Iterable[Comparison]) -> dict[str, Any]:
     for comparison in settings["comparisons"]:
         for level in comparison["comparison_levels"]:
             if not level.get("is_null_level"):
-                level.setdefault("m_probability", UNTRAINED)
-                level.setdefault("u_probability", UNTRAINED)
+                level.setdefault("m_probability", NEUTRAL_PROBABILITY)
+                level.setdefault("u_probability", NEUTRAL_PROBABILITY)
     return settings
 
 
-def usable(comparisons: Sequence[Comparison], records: pa.Table) -> tuple[list[Comparison], list[str]]:
+def select_usable_comparisons(comparisons: Sequence[ComparisonSpec], records: pa.Table) -> tuple[list[ComparisonSpec], list[str]]:
     """The comparisons whose data exists, and the names of those dropped because it never does.
 
     A comparison is dropped if its null level would hold for every pair: every column that the null
     level tests is missing everywhere.
     """
-    watched = {comparison.name: _tested(comparison) for comparison in comparisons}
-    present = {column for column in set().union(*watched.values()) if _says_something(records[column])}
+    watched = {comparison.name: _null_level_columns(comparison) for comparison in comparisons}
+    present = {column for column in set().union(*watched.values()) if _has_values(records[column])}
     kept = [c for c in comparisons if not watched[c.name] or watched[c.name] & present]
     return kept, [c.name for c in comparisons if c not in kept]
 
 
-def _says_something(column: pa.ChunkedArray) -> bool:
+def _has_values(column: pa.ChunkedArray) -> bool:
     """Whether any record has a value there; of a yes or no, whether any says yes."""
     if pa.types.is_boolean(column.type):
         return bool(pc.any(column).as_py())
     return bool(column.null_count < len(column))
 
 
-def _tested(comparison: Comparison) -> set[str]:
+def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
     translator = Translator()
     for level in comparison.levels:
         if level.null and level.condition is not None:
@@ -61,12 +61,12 @@ def _tested(comparison: Comparison) -> set[str]:
     return set(translator.columns)
 
 
-def trained(settings: Mapping[str, Any], learned: Learned) -> dict[str, Any]:
+def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
     """The settings with learned m, u and prior, without levels that no pair was ever at.
 
     A pair that would be at such a level falls to the next one; the last level and stated ones stay.
     """
-    comparisons = [_filled(comparison, learned) for comparison in settings["comparisons"]]
+    comparisons = [_fill_comparison(comparison, learned) for comparison in settings["comparisons"]]
     return {
         **settings,
         "probability_two_random_records_match": learned.prior,
@@ -74,7 +74,7 @@ def trained(settings: Mapping[str, Any], learned: Learned) -> dict[str, Any]:
     }
 
 
-def _filled(comparison: Mapping[str, Any], learned: Learned) -> dict[str, Any]:
+def _fill_comparison(comparison: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
     name, levels = comparison["output_column_name"], comparison["comparison_levels"]
     value = sum(1 for level in levels if not level.get("is_null_level"))
     kept = []

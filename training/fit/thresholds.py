@@ -22,14 +22,14 @@ _STEP = 2.5 * CLEARANCE
 
 
 @dataclass(frozen=True, slots=True)
-class Purposes:
+class PurposeThresholds:
     """Thresholds by what the partition is for: enterprise IDs, or research."""
 
     operational: Thresholds
     statistical: Thresholds
 
 
-def choose_thresholds(weights: npt.NDArray[np.float64]) -> Purposes:
+def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
     """Thresholds from the cost of each error.
 
     Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold is
@@ -41,24 +41,24 @@ def choose_thresholds(weights: npt.NDArray[np.float64]) -> Purposes:
     """
     ordered = np.sort(weights)
     link = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
-    while min(gap(ordered, link), gap(ordered, link - MARGIN_BITS)) <= CLEARANCE:
+    while min(distance_to_nearest(ordered, link), distance_to_nearest(ordered, link - MARGIN_BITS)) <= CLEARANCE:
         link = round(link + _STEP, 4)
-    review = _clear(ordered, min(REVIEW_BITS, link), link)
-    even = _clear(ordered, STATISTICAL_BITS, math.inf)
-    return Purposes(
+    review = _find_clear_threshold(ordered, min(REVIEW_BITS, link), link)
+    even = _find_clear_threshold(ordered, STATISTICAL_BITS, math.inf)
+    return PurposeThresholds(
         operational=Thresholds(link=link, review=review, margin=MARGIN_BITS),
         statistical=Thresholds(link=even, review=even, margin=0.0, cohesion=STATISTICAL_BITS),
     )
 
 
-def _clear(ordered: npt.NDArray[np.float64], bits: float, below: float) -> float:
+def _find_clear_threshold(ordered: npt.NDArray[np.float64], bits: float, below: float) -> float:
     """The lowest threshold from ``bits`` on that is clear of every weight and stays below a bound."""
-    while gap(ordered, bits) <= CLEARANCE and bits + _STEP < below:
+    while distance_to_nearest(ordered, bits) <= CLEARANCE and bits + _STEP < below:
         bits = round(bits + _STEP, 4)
     return bits
 
 
-def gaps(weights: npt.NDArray[np.float64], purposes: Purposes) -> dict[str, float]:
+def measure_gaps(weights: npt.NDArray[np.float64], purposes: PurposeThresholds) -> dict[str, float]:
     """How far each threshold is from the nearest weight of a pair, in bits."""
     ordered = np.sort(weights)
     stated = {
@@ -67,10 +67,10 @@ def gaps(weights: npt.NDArray[np.float64], purposes: Purposes) -> dict[str, floa
         "influence_floor": purposes.operational.influence_floor,
         "statistical_link": purposes.statistical.link,
     }
-    return {name: gap(ordered, bits) for name, bits in stated.items()}
+    return {name: distance_to_nearest(ordered, bits) for name, bits in stated.items()}
 
 
-def gap(ordered: npt.NDArray[np.float64], bits: float) -> float:
+def distance_to_nearest(ordered: npt.NDArray[np.float64], bits: float) -> float:
     """Distance from ``bits`` to the nearest of the ascending weights; infinite where there is none."""
     at = int(np.searchsorted(ordered, bits))
     near = ordered[max(at - 1, 0) : at + 1]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import networkx as nx
 
 from mpi.clustering.component import Component
-from mpi.clustering.partition import CAP_BITS, partition
+from mpi.clustering.partition import PAIR_CAP_BITS, partition
 from mpi.domain.weight import Thresholds
 
 Clusters = Iterable[Iterable[int]]
@@ -20,29 +20,29 @@ def connected_components(component: Component, thresholds: Thresholds) -> Cluste
     """Whatever a chain of links joins."""
     graph = nx.Graph()
     graph.add_nodes_from(component.records)
-    graph.add_edges_from(edge for _, edge in _strongest_first(component, thresholds.link))
+    graph.add_edges_from(edge for _, edge in _sort_links(component, thresholds.link))
     return list(nx.connected_components(graph))
 
 
 def components_with_veto(component: Component, thresholds: Thresholds, veto: float = -10.0) -> Clusters:
     """Links join clusters, strongest first, unless a pair between them weighs less than the veto."""
-    return _joined(component, thresholds.link, lambda bits: min(bits) >= veto)
+    return _agglomerate(component, thresholds.link, lambda bits: min(bits) >= veto)
 
 
 def complete_linkage(component: Component, thresholds: Thresholds) -> Clusters:
     """Links join clusters, strongest first, if every pair between them would link."""
-    return _joined(component, thresholds.link, lambda bits: min(bits) >= thresholds.link)
+    return _agglomerate(component, thresholds.link, lambda bits: min(bits) >= thresholds.link)
 
 
 def average_linkage(component: Component, thresholds: Thresholds) -> Clusters:
     """Links join clusters, strongest first, while the mean weight between them reaches the cohesion."""
-    return _joined(component, thresholds.link, lambda bits: _mean(bits) >= thresholds.cohesion)
+    return _agglomerate(component, thresholds.link, lambda bits: _mean_weight(bits) >= thresholds.cohesion)
 
 
-def stars(component: Component, thresholds: Thresholds) -> Clusters:
+def star_clustering(component: Component, thresholds: Thresholds) -> Clusters:
     """The record with the most link weight takes all that link to it; then the next of those left."""
     strength = dict.fromkeys(component.records, 0.0)
-    for bits, edge in _strongest_first(component, thresholds.link):
+    for bits, edge in _sort_links(component, thresholds.link):
         for end in edge:
             strength[end] += bits
     left, found = set(component.records), []
@@ -64,14 +64,14 @@ def correlation_clustering(component: Component, thresholds: Thresholds) -> Clus
             gains = dict.fromkeys(sorted({*of.values(), record}), 0.0)
             for other in component.records:
                 if other != record:
-                    gains[of[other]] += _capped(component.weight(record, other)) - thresholds.link
+                    gains[of[other]] += _cap_weight(component.weight(record, other)) - thresholds.link
             best = max(gains, key=lambda cluster: (gains[cluster], -cluster))
             if gains[best] > gains[of[record]] + 1e-9:
                 of[record], moved = best, True
-    return _grouped(of)
+    return _group_records(of)
 
 
-def shipped(component: Component, thresholds: Thresholds) -> Clusters:
+def shipped_rule(component: Component, thresholds: Thresholds) -> Clusters:
     """The index's own rule."""
     return partition(component, thresholds).clusters
 
@@ -80,22 +80,22 @@ RULES: Mapping[str, Rule] = {
     "connected components": connected_components,
     "components with veto at -10 bits": components_with_veto,
     "complete linkage": complete_linkage,
-    "stars": stars,
+    "stars": star_clustering,
     "correlation clustering": correlation_clustering,
     "average linkage": average_linkage,
-    "shipped": shipped,
+    "shipped": shipped_rule,
 }
 
 
-def _strongest_first(component: Component, link: float) -> list[tuple[float, tuple[int, int]]]:
+def _sort_links(component: Component, link: float) -> list[tuple[float, tuple[int, int]]]:
     edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
-def _joined(component: Component, link: float, may: Callable[[list[float]], bool]) -> Clusters:
+def _agglomerate(component: Component, link: float, may: Callable[[list[float]], bool]) -> Clusters:
     members = {record: [record] for record in component.records}
     of = {record: record for record in component.records}
-    for _, (left, right) in _strongest_first(component, link):
+    for _, (left, right) in _sort_links(component, link):
         first, second = sorted((of[left], of[right]))
         if first == second:
             continue
@@ -106,15 +106,15 @@ def _joined(component: Component, link: float, may: Callable[[list[float]], bool
     return list(members.values())
 
 
-def _mean(bits: list[float]) -> float:
-    return sum(map(_capped, bits)) / len(bits)
+def _mean_weight(bits: list[float]) -> float:
+    return sum(map(_cap_weight, bits)) / len(bits)
 
 
-def _capped(bits: float) -> float:
-    return max(-CAP_BITS, min(CAP_BITS, bits))
+def _cap_weight(bits: float) -> float:
+    return max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
 
 
-def _grouped(of: Mapping[int, int]) -> Clusters:
+def _group_records(of: Mapping[int, int]) -> Clusters:
     found: dict[int, list[int]] = {}
     for record, cluster in of.items():
         found.setdefault(cluster, []).append(record)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from mpi.clustering.source_pair_priors import AS_FITTED, priors_at_hand
+from mpi.clustering.source_pair_priors import MODEL_PRIORS, estimate_priors
 from mpi.matching.model.model import MatchModel
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.measures.scores import Scores, pairwise
-from training.evaluate.model_clusters import components, weigh
+from training.evaluate.measures.scores import PairCounts, count_pairs
+from training.evaluate.model_clusters import split_into_components, score_records
 from training.partitions.rules import RULES
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RuleResult:
     """What one rule made of the records.
 
     Args:
@@ -22,36 +22,36 @@ class Row:
 
     rule: str
     purpose: str
-    scores: Scores
+    scores: PairCounts
 
 
-def compare(model: MatchModel, dataset: Dataset) -> list[Row]:
+def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
     """Partition the records by every rule, for both purposes.
 
     Args:
         model: its weights and thresholds apply.
         dataset: of which only the records and their sources reach the rules.
     """
-    weighed = weigh(model, dataset.records)
-    at_hand = priors_at_hand(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
+    weighed = score_records(model, dataset.records)
+    at_hand = estimate_priors(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
     purposes = (
-        ("operational", model.thresholds, AS_FITTED),
+        ("operational", model.thresholds, MODEL_PRIORS),
         ("statistical", model.statistical, at_hand),
     )
     rows = []
     for purpose, thresholds, priors in purposes:
-        found = list(components(weighed, thresholds, priors))
+        found = list(split_into_components(weighed, thresholds, priors))
         for name, rule in RULES.items():
             clusters: dict[int, int] = {number: number for number, _ in dataset.records}
             for component in found:
                 for members in rule(component, thresholds):
                     ordered = sorted(members)
                     clusters.update(dict.fromkeys(ordered, ordered[0]))
-            rows.append(Row(name, purpose, pairwise(clusters, dataset.truth)))
+            rows.append(RuleResult(name, purpose, count_pairs(clusters, dataset.truth)))
     return rows
 
 
-def markdown(rows: list[Row]) -> str:
+def to_markdown(rows: list[RuleResult]) -> str:
     """The table in Markdown."""
     lines = ["| purpose | rule | precision | recall | F1 |", "|---|---|---:|---:|---:|"]
     lines += [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FOR, AGAINST, STATED, INK, LINE = "#1f5a93", "#b3541e", "#8a8a8a", "#222222", "#d9d9d9"
+FOR_COLOR, AGAINST_COLOR, FIXED_COLOR, TEXT_COLOR, GRID_COLOR = "#1f5a93", "#b3541e", "#8a8a8a", "#222222", "#d9d9d9"
 """Colours that differ in lightness too, for whoever does not tell them apart by hue."""
 
 _STYLE: Mapping[str, Any] = {
@@ -22,25 +22,25 @@ _STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",  # letters stay letters: small, and they can be searched
     "font.family": "sans-serif",
     "font.size": 8,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID_COLOR,
+    "axes.labelcolor": TEXT_COLOR,
     "axes.titlesize": 9,
     "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "text.color": TEXT_COLOR,
+    "xtick.color": TEXT_COLOR,
+    "ytick.color": TEXT_COLOR,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
-    "grid.color": LINE,
+    "grid.color": GRID_COLOR,
     "grid.linewidth": 0.6,
     "figure.facecolor": "white",  # its own page: a dark one around it does not hide the ink
     "savefig.facecolor": "white",
 }
 
-Drawing = Callable[[], "Figure"]
+FigureFactory = Callable[[], "Figure"]
 
 
 class PlotsMissingError(InputError):
@@ -54,7 +54,7 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def draw(folder: Path, drawings: Mapping[str, Drawing]) -> list[Path]:
+def draw_figures(folder: Path, drawings: Mapping[str, FigureFactory]) -> list[Path]:
     """Draw figures as SVG files of a folder, which is made if absent.
 
     Args:
@@ -79,14 +79,14 @@ def draw(folder: Path, drawings: Mapping[str, Drawing]) -> list[Path]:
     return drawn
 
 
-def figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of that size in inches."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def rows(axes: "Axes", labels: list[str]) -> None:
+def label_rows(axes: "Axes", labels: list[str]) -> None:
     """Name the rows of a figure from the top down."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)

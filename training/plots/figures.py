@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mpi.matching.model.levels import read_levels
-from training.blocking import Added
-from training.plots.canvas import draw
-from training.plots.evidence import blocking_expected, blocking_recall, calibration, rules_of
-from training.plots.weights import Stated, m_and_u, match_weights
+from training.blocking import RuleContribution
+from training.plots.canvas import draw_figures
+from training.plots.evidence import draw_expected_blocking, draw_blocking_recall, draw_calibration, list_active_rules
+from training.plots.weights import FixedLevels, draw_m_and_u, draw_match_weights
 
 FOLDER = "plots"
 _WEIGHTS, _M_AND_U, _EXPECTED = "match-weights", "m-and-u", "blocking-expected"
@@ -27,14 +27,14 @@ FITTED_LINKS = (
 _TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
 
 
-def measured_links(drawn: Sequence[Path]) -> str:
+def link_evaluation_figures(drawn: Sequence[Path]) -> str:
     """For the section of a card that tells of an evaluation: what was drawn of it."""
     links = (f"[{_TITLES[path.stem]}]({FOLDER}/{path.name})" for path in drawn)
     return f"Figures: {', '.join(links)}."
 
 
 def draw_model(
-    folder: Path, settings: Mapping[str, Any], stated: Stated, rules: Sequence[Added] | None = None
+    folder: Path, settings: Mapping[str, Any], stated: FixedLevels, rules: Sequence[RuleContribution] | None = None
 ) -> list[Path]:
     """Draw what can be told without the truth.
 
@@ -49,12 +49,12 @@ def draw_model(
     """
     levels = read_levels(settings)
     drawings = {
-        _WEIGHTS: lambda: match_weights(levels, stated),
-        _M_AND_U: lambda: m_and_u(levels, stated),
+        _WEIGHTS: lambda: draw_match_weights(levels, stated),
+        _M_AND_U: lambda: draw_m_and_u(levels, stated),
     }
     if rules is not None:
-        drawings[_EXPECTED] = lambda: blocking_expected(rules)
-    return draw(folder / FOLDER, drawings)
+        drawings[_EXPECTED] = lambda: draw_expected_blocking(rules)
+    return draw_figures(folder / FOLDER, drawings)
 
 
 def draw_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> list[Path]:
@@ -67,7 +67,7 @@ def draw_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> list[Path]:
     Raises:
         PlotsMissingError: the extra ``plots`` is not installed.
     """
-    drawings = {_CALIBRATION: lambda: calibration(evaluation)}
-    if any(rules_of(found) for found in evaluation["sets"].values()):
-        drawings[_RECALL] = lambda: blocking_recall(evaluation)
-    return draw(folder / FOLDER, drawings)
+    drawings = {_CALIBRATION: lambda: draw_calibration(evaluation)}
+    if any(list_active_rules(found) for found in evaluation["sets"].values()):
+        drawings[_RECALL] = lambda: draw_blocking_recall(evaluation)
+    return draw_figures(folder / FOLDER, drawings)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mpi.matching.compiler.online_scorer import level_bits
 from mpi.matching.model.levels import Level, Levels
-from training.plots.canvas import AGAINST, FOR, INK, STATED, figure, rows
+from training.plots.canvas import AGAINST_COLOR, FOR_COLOR, TEXT_COLOR, FIXED_COLOR, new_figure, label_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,71 +13,71 @@ if TYPE_CHECKING:
 
 _WIDTH, _ROW, _HEAD = 7.0, 0.155, 1.0
 
-Stated = Collection[tuple[str, str]]
+FixedLevels = Collection[tuple[str, str]]
 """Comparison and label of the levels whose weight was stated and not learned."""
 
 
-def match_weights(levels: Levels, stated: Stated) -> "Figure":
+def draw_match_weights(levels: Levels, stated: FixedLevels) -> "Figure":
     """Bits of every level, comparison by comparison."""
-    lines = list(_lines(levels))
-    made = figure(_WIDTH, _HEAD + _ROW * len(lines))
+    lines = list(_list_lines(levels))
+    made = new_figure(_WIDTH, _HEAD + _ROW * len(lines))
     axes = made.subplots()
     for at, (comparison, level) in enumerate(lines):
         if level is None:
             continue
         bits = level_bits(level)
         learned = (comparison, level.label) not in stated
-        colour = (FOR if bits > 0 else AGAINST) if learned else STATED
+        colour = (FOR_COLOR if bits > 0 else AGAINST_COLOR) if learned else FIXED_COLOR
         axes.barh(at, bits, height=0.7, color=colour)
         mark = "*" if level.adjustment else ""
         side = 3 if bits >= 0 else -3
         axes.annotate(
-            f"{_written(bits)}{mark}", (bits, at), (side, 0), textcoords="offset points", fontsize=6.5,
+            f"{_format_bits(bits)}{mark}", (bits, at), (side, 0), textcoords="offset points", fontsize=6.5,
             ha="left" if bits >= 0 else "right", va="center",
         )  # fmt: skip
-    _finish(axes, lines)
-    axes.axvline(0, color=INK, linewidth=0.8)
+    _format_axes(axes, lines)
+    axes.axvline(0, color=TEXT_COLOR, linewidth=0.8)
     axes.margins(x=0.12)
     axes.set_xlabel("match weight in bits (log2 of m / u); each bit doubles the odds")
     made.suptitle("What agreement and disagreement weigh", x=0.01, ha="left", fontsize=10, fontweight="bold")
-    _legend(axes, [(FOR, "for one person"), (AGAINST, "against"), (STATED, "stated, not learned")])
+    _add_legend(axes, [(FOR_COLOR, "for one person"), (AGAINST_COLOR, "against"), (FIXED_COLOR, "stated, not learned")])
     made.supxlabel("* on average: the frequency of the value moves it", fontsize=7, x=0.99, ha="right")
     return made
 
 
-def m_and_u(levels: Levels, stated: Stated) -> "Figure":
+def draw_m_and_u(levels: Levels, stated: FixedLevels) -> "Figure":
     """How often pairs of one person, and pairs of two, are at each learned level."""
     lines = [
         (comparison, level)
-        for comparison, level in _lines(levels)
+        for comparison, level in _list_lines(levels)
         if level is None or (comparison, level.label) not in stated
     ]
     lines = [
         line for at, line in enumerate(lines) if line[1] is not None or _has_levels(lines, at)
     ]  # a head of nothing is left out
-    made = figure(_WIDTH, _HEAD + _ROW * len(lines))
+    made = new_figure(_WIDTH, _HEAD + _ROW * len(lines))
     axes = made.subplots()
     for at, (_, level) in enumerate(lines):
         if level is not None and level.m is not None and level.u is not None:
-            axes.plot([level.u, level.m], [at, at], color=STATED, linewidth=1, zorder=1)
-            axes.scatter([level.m], [at], color=FOR, s=16, zorder=2)
-            axes.scatter([level.u], [at], color=AGAINST, s=16, marker="s", zorder=2)
+            axes.plot([level.u, level.m], [at, at], color=FIXED_COLOR, linewidth=1, zorder=1)
+            axes.scatter([level.m], [at], color=FOR_COLOR, s=16, zorder=2)
+            axes.scatter([level.u], [at], color=AGAINST_COLOR, s=16, marker="s", zorder=2)
     axes.set_xscale("log")
-    _finish(axes, lines)
+    _format_axes(axes, lines)
     axes.set_xlabel("share of pairs at the level")
     made.suptitle(
         "m and u: pairs of one person, pairs of two", x=0.01, ha="left", fontsize=10, fontweight="bold"
     )
-    _legend(axes, [(FOR, "m: of one person"), (AGAINST, "u: of two")])
+    _add_legend(axes, [(FOR_COLOR, "m: of one person"), (AGAINST_COLOR, "u: of two")])
     return made
 
 
-def _written(bits: float) -> str:
+def _format_bits(bits: float) -> str:
     text = f"{bits:+.1f}"
     return "0" if float(text) == 0 else text
 
 
-def _lines(levels: Levels) -> Iterator[tuple[str, Level | None]]:
+def _list_lines(levels: Levels) -> Iterator[tuple[str, Level | None]]:
     """A line for the head of each comparison and one for each of its levels; missing values have none."""
     for comparison in levels.comparisons:
         yield comparison.name, None
@@ -91,14 +91,14 @@ def _has_levels(lines: list[tuple[str, Level | None]], head: int) -> bool:
     return bool(following) and following[0][1] is not None
 
 
-def _finish(axes: "Axes", lines: list[tuple[str, Level | None]]) -> None:
-    rows(axes, [level.label if level else comparison for comparison, level in lines])
+def _format_axes(axes: "Axes", lines: list[tuple[str, Level | None]]) -> None:
+    label_rows(axes, [level.label if level else comparison for comparison, level in lines])
     for tick, (_, level) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontsize(6.5 if level else 8)
         tick.set_fontweight("normal" if level else "bold")
 
 
-def _legend(axes: "Axes", entries: list[tuple[str, str]]) -> None:
+def _add_legend(axes: "Axes", entries: list[tuple[str, str]]) -> None:
     for colour, label in entries:
         axes.bar([0], [0], color=colour, label=label)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, fontsize=7, borderaxespad=0)

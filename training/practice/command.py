@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mpi.domain.errors import FileError
-from training.practice.selection import PAIRS, choose
+from training.practice.selection import PAIRS, choose_practice_pairs
 from training.simulate.simulation import simulate
 
 _RECORDS = 60_000
@@ -21,7 +21,7 @@ def run(
     records: Annotated[int, typer.Option(min=1_000, help="Of a simulated state to choose from.")] = _RECORDS,
 ) -> None:
     """Choose practice pairs for stewards from a simulated state, and write them with their truth."""
-    chosen = choose(simulate(records, seed), pairs)
+    chosen = choose_practice_pairs(simulate(records, seed), pairs)
     lines = ",\n".join(json.dumps(pair, ensure_ascii=False, separators=(",", ":")) for pair in chosen)
     text = f'{{"synthetic": true, "seed": {seed}, "pairs": [\n{lines}\n]}}\n'
     try:

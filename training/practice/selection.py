@@ -12,19 +12,19 @@ from mpi.standardize.text import spaced
 from training.simulate.simulation import Population
 
 PAIRS = 160
-LEFT_OUT = frozenset({
+HIDDEN_FIELDS = frozenset({
     "local_id", "ssn", "ssn_last4", "race", "ethnicity", "subject", "flags", "restrictions", "placements",
     "merged_into", "as_of", "phone",
 })  # fmt: skip
 """Fields that no practice pair shows: no evidence, or a number that somebody real might have."""
-_NEVER = frozenset({"sealed", "expunged", "address_confidential", "died"})
-_LISTS = frozenset({"identifiers", "other_names", "enrollments", "addresses", "guardians"})
-_ALIKE, _UNLIKE = 0.85, 0.65
-_YEARS = len("2026")
+_EXCLUDED_TAGS = frozenset({"sealed", "expunged", "address_confidential", "died"})
+_LIST_FIELDS = frozenset({"identifiers", "other_names", "enrollments", "addresses", "guardians"})
+_SIMILAR, _DISSIMILAR = 0.85, 0.65
+_YEAR_LENGTH = len("2026")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SimulatedRecord:
     """A simulated record with its truth."""
 
     source: str
@@ -39,7 +39,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class PairKind:
     """A kind of pair.
 
     Args:
@@ -52,64 +52,64 @@ class Kind:
     name: str
     truth: str
     because: str
-    fits: Callable[[Kept, Kept], bool]
+    fits: Callable[[SimulatedRecord, SimulatedRecord], bool]
 
 
-def _names_differ(left: Kept, right: Kept) -> bool:
+def _do_names_differ(left: SimulatedRecord, right: SimulatedRecord) -> bool:
     return left.text("first_name") != right.text("first_name") or left.text("last_name") != right.text(
         "last_name"
     )
 
 
-def _misspelt(left: Kept, right: Kept) -> bool:
+def _is_misspelled(left: SimulatedRecord, right: SimulatedRecord) -> bool:
     for name in ("first_name", "last_name"):
         one, other = left.text(name), right.text(name)
-        if one and other and one != other and JaroWinkler.similarity(one, other) >= _ALIKE:
+        if one and other and one != other and JaroWinkler.similarity(one, other) >= _SIMILAR:
             return not {"name_changed", "placeholder_name", "carer_surname"} & (left.tags | right.tags)
     return False
 
 
-def _moved(left: Kept, right: Kept) -> bool:
+def _has_moved(left: SimulatedRecord, right: SimulatedRecord) -> bool:
     homes = left.text("address_line1"), right.text("address_line1")
-    return all(homes) and homes[0] != homes[1] and not _names_differ(left, right)
+    return all(homes) and homes[0] != homes[1] and not _do_names_differ(left, right)
 
 
 KINDS = (
-    Kind(
+    PairKind(
         "name change", "same", "the child's name was changed, and one system still has the former one",
-        lambda left, right: "name_changed" in left.tags and _names_differ(left, right)
+        lambda left, right: "name_changed" in left.tags and _do_names_differ(left, right)
         and "placeholder_name" not in left.tags | right.tags,
     ),
-    Kind(
+    PairKind(
         "placeholder", "same", "the child was written down as a newborn without a name",
         lambda left, right: ("placeholder_name" in left.tags) != ("placeholder_name" in right.tags),
     ),
-    Kind(
+    PairKind(
         "carer's surname", "same", "the school wrote the carer's surname in the place of the child's",
         lambda left, right: ("carer_surname" in left.tags) != ("carer_surname" in right.tags),
     ),
-    Kind("misspelt", "same", "a name is misspelt, or a short form of it is written", _misspelt),
-    Kind("moved", "same", "the family moved, or the child is placed elsewhere", _moved),
-    Kind(
+    PairKind("misspelt", "same", "a name is misspelt, or a short form of it is written", _is_misspelled),
+    PairKind("moved", "same", "the family moved, or the child is placed elsewhere", _has_moved),
+    PairKind(
         "twins", "different", "they are twins, or born together, and share all but what is a child's own",
         lambda left, right: left.household == right.household and "twin" in left.tags & right.tags
         and left.text("birth_date") == right.text("birth_date"),
     ),
-    Kind(
+    PairKind(
         "siblings", "different", "they are brothers or sisters of one home",
         lambda left, right: left.household == right.household and not {"twin"} & left.tags & right.tags
         and left.text("last_name") == right.text("last_name"),
     ),
-    Kind(
+    PairKind(
         "namesakes", "different", "two children bear one name",
-        lambda left, right: left.household != right.household and not _names_differ(left, right)
-        and left.text("birth_date")[:_YEARS] == right.text("birth_date")[:_YEARS],
+        lambda left, right: left.household != right.household and not _do_names_differ(left, right)
+        and left.text("birth_date")[:_YEAR_LENGTH] == right.text("birth_date")[:_YEAR_LENGTH],
     ),
 )  # fmt: skip
 """The hard kinds, as many of one child as the others of two."""
 
 
-def choose(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
+def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
     """Practice pairs, numbered in an order that tells nothing; the same state gives the same ones.
 
     Only pairs that can be decided from what is shown: of one child with enough in common, of two with
@@ -120,49 +120,49 @@ def choose(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
         pairs: how many, half of them of one child.
     """
     rng = np.random.default_rng(population.seed)
-    records = list(_records(population))
+    records = list(_list_records(population))
     chosen: list[dict[str, Any]] = []
     for truth in ("same", "different"):
         kinds = [kind for kind in KINDS if kind.truth == truth]
-        found = list(_together(records) if truth == "same" else _near(records))
+        found = list(_pair_within_children(records) if truth == "same" else _pair_across_children(records))
         order = rng.permutation(len(found)).tolist()
         for place, kind in enumerate(kinds):
             wanted = pairs // 2 // len(kinds) + (place < pairs // 2 % len(kinds))
-            fitting = (found[n] for n in order if kind.fits(*found[n]) and _decidable(found[n], truth))
+            fitting = (found[n] for n in order if kind.fits(*found[n]) and _is_decidable(found[n], truth))
             chosen += [
-                _item(kind, left, right) for (left, right), _ in zip(fitting, range(wanted), strict=False)
+                _to_practice_pair(kind, left, right) for (left, right), _ in zip(fitting, range(wanted), strict=False)
             ]
     return [{"id": n, **chosen[place]} for n, place in enumerate(rng.permutation(len(chosen)).tolist(), 1)]
 
 
-def _records(population: Population) -> Iterator[Kept]:
+def _list_records(population: Population) -> Iterator[SimulatedRecord]:
     for source, file in population.files.items():
         for row in range(len(file)):
             tags = frozenset(file.truth["tags"][row].split("|"))
-            if tags & _NEVER:
+            if tags & _EXCLUDED_TAGS:
                 continue
             values = {
-                name: json.loads(column[row]) if name in _LISTS else column[row]
+                name: json.loads(column[row]) if name in _LIST_FIELDS else column[row]
                 for name, column in file.columns.items()
-                if column[row] and name not in LEFT_OUT
+                if column[row] and name not in HIDDEN_FIELDS
             }
             person, household = file.truth["person_id"][row], file.truth["household_id"][row]
-            yield Kept(str(source), person, household, tags, values)
+            yield SimulatedRecord(str(source), person, household, tags, values)
 
 
-def _together(records: list[Kept]) -> Iterator[tuple[Kept, Kept]]:
+def _pair_within_children(records: list[SimulatedRecord]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
     """Pairs of records of one child in two systems."""
-    yield from _pairs(records, lambda one: one.person)
+    yield from _pair_across_sources(records, lambda one: one.person)
 
 
-def _near(records: list[Kept]) -> Iterator[tuple[Kept, Kept]]:
+def _pair_across_children(records: list[SimulatedRecord]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
     """Pairs of records of two children that share a home or a name."""
     for key in (lambda one: one.household, lambda one: f"{one.text('first_name')}|{one.text('last_name')}"):
-        yield from ((a, b) for a, b in _pairs(records, key) if a.person != b.person)
+        yield from ((a, b) for a, b in _pair_across_sources(records, key) if a.person != b.person)
 
 
-def _pairs(records: list[Kept], key: Callable[[Kept], str]) -> Iterator[tuple[Kept, Kept]]:
-    groups: dict[str, list[Kept]] = {}
+def _pair_across_sources(records: list[SimulatedRecord], key: Callable[[SimulatedRecord], str]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
+    groups: dict[str, list[SimulatedRecord]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
     for group in groups.values():
@@ -170,33 +170,33 @@ def _pairs(records: list[Kept], key: Callable[[Kept], str]) -> Iterator[tuple[Ke
             yield from ((left, right) for right in group[place + 1 :] if left.source != right.source)
 
 
-def _decidable(pair: tuple[Kept, Kept], truth: str) -> bool:
+def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> bool:
     left, right = pair
-    alike, unlike = compared(left, right)
+    alike, unlike = compare_facts(left, right)
     if truth == "same":
         vouching = len({"guardian", "home", "e-mail"} & set(alike)) > 1 or "state student ID" in alike
         return vouching and "birth date" in alike and "state student ID" not in unlike
     told_apart = {"given name", "birth date", "guardian"} & set(unlike)
     names = left.text("first_name"), right.text("first_name")
-    unlike_names = all(names) and JaroWinkler.similarity(*names) < _UNLIKE
+    unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
     born_together = all(one.values.get("multiple_birth") for one in pair)
     return bool(told_apart) and (
         "state student ID" in unlike or (unlike_names and (born_together or "birth date" in unlike))
     )
 
 
-def compared(left: Kept, right: Kept) -> tuple[list[str], list[str]]:
+def compare_facts(left: SimulatedRecord, right: SimulatedRecord) -> tuple[list[str], list[str]]:
     """What two records have in common, and in what they differ; what one of them lacks is in neither."""
     alike: list[str] = []
     unlike: list[str] = []
-    for name, values in _facts(left).items():
-        others = _facts(right)[name]
+    for name, values in _extract_facts(left).items():
+        others = _extract_facts(right)[name]
         if values and others:
             (alike if values & others else unlike).append(name)
     return alike, unlike
 
 
-def _facts(record: Kept) -> dict[str, set[str]]:
+def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
     facts = {
         "given name": {record.text("first_name")},
         "surname": {record.text("last_name")},
@@ -210,8 +210,8 @@ def _facts(record: Kept) -> dict[str, set[str]]:
     return {name: values - {""} for name, values in facts.items()}
 
 
-def _item(kind: Kind, left: Kept, right: Kept) -> dict[str, Any]:
-    alike, unlike = compared(left, right)
+def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRecord) -> dict[str, Any]:
+    alike, unlike = compare_facts(left, right)
     why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.because}."
     why += f" In common: {', '.join(alike)}." if alike else " Nothing is in common."
     why += f" Different: {', '.join(unlike)}." if unlike else ""

@@ -28,57 +28,57 @@ def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
     return evaluation
 
 
-def measured(evaluation: Json) -> str:
+def format_results(evaluation: Json) -> str:
     """The section in Markdown.
 
     Args:
         evaluation: what ``training evaluate --json`` printed.
     """
     parts = [HEADING, "", "By `training evaluate`; brackets hold 95 % intervals.", ""]
-    parts += _table(
-        ("promise", "plain Splink", "measured", "bar", "kept"), _promises(evaluation["must_show"])
+    parts += _markdown_table(
+        ("promise", "plain Splink", "measured", "bar", "kept"), _acceptance_rows(evaluation["must_show"])
     )
     for name, each in evaluation["sets"].items():
         if each["groups"]:
             parts += ["", f"### Groups of children, `{name}`", ""]
-            parts += _table(
+            parts += _markdown_table(
                 ("", "group", "children", "missed links", "records falsely linked", "in review"),
-                _groups(each["groups"]),
+                _group_rows(each["groups"]),
             )
     for line in evaluation["bias_past_gap"]:
         parts += ["", f"Past the gap: {line}"]
     for name, each in evaluation["sets"].items():
         false = each["false_links"]
         parts += ["", f"### Calibration, `{name}`", ""]
-        parts += _table(("bits from", "pairs", "expected to match", "observed"), _buckets(each["buckets"]))
-        observed = _of(false["observed"], ".1f")
+        parts += _markdown_table(("bits from", "pairs", "expected to match", "observed"), _bucket_rows(each["buckets"]))
+        observed = _format_estimate(false["observed"], ".1f")
         parts += ["", f"False links in 10,000: expected {false['expected']:.1f}, observed {observed}."]
     return "\n".join(parts) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+def _markdown_table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for row in rows:
         yield f"| {' | '.join(row)} |"
 
 
-def _promises(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+def _acceptance_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
     for row in rows:
         splink = "–" if row["splink"] is None else f"{row['splink']:.4f}"
         yield row["what"], splink, f"{row['measured']:.4f}", row["reach"], "yes" if row["kept"] else "**no**"
 
 
-def _groups(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+def _group_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
     for row in rows:
-        rates = (_of(row[rate], ".4f") for rate in ("missed", "false", "reviewed"))
+        rates = (_format_estimate(row[rate], ".4f") for rate in ("missed", "false", "reviewed"))
         yield row["dimension"], row["group"], f"{row['children']:,}", *rates
 
 
-def _buckets(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
     for row in rows:
-        yield f"{row['low']:+}", f"{row['pairs']:,}", f"{row['expected']:.4f}", _of(row["observed"], ".4f")
+        yield f"{row['low']:+}", f"{row['pairs']:,}", f"{row['expected']:.4f}", _format_estimate(row["observed"], ".4f")
 
 
-def _of(figure: Json, form: str) -> str:
+def _format_estimate(figure: Json, form: str) -> str:
     return f"{figure['value']:{form}} ({figure['low']:{form}}–{figure['high']:{form}})"

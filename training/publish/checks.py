@@ -9,15 +9,15 @@ from typing import Any
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.model import FILES, MatchModel, load_model
 from training.fit.errors import TrainingError
-from training.fit.frequencies import LEAST_BEARERS
-from training.fit.model_writer import checksums_toml
+from training.fit.frequencies import LEAST_OCCURRENCES
+from training.fit.model_writer import format_checksums_toml
 from training.fit.thresholds import CLEARANCE
 from training.plots.canvas import can_draw
-from training.plots.figures import FOLDER, draw_evaluation, measured_links
-from training.publish.card_results import measured, read_evaluation
+from training.plots.figures import FOLDER, draw_evaluation, link_evaluation_figures
+from training.publish.card_results import format_results, read_evaluation
 
 
-def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
+def publish_model(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
     """Check a model and copy it to ``models/<name>/<version>``.
 
     Args:
@@ -56,29 +56,29 @@ def publish(folder: Path, models: Path, evaluation: Path | None = None) -> Path:
     if (folder / FOLDER).is_dir():
         shutil.copytree(folder / FOLDER, target / FOLDER)
     if found is not None:
-        _add_to_card(target, measured(found) + _drawn(target, found))
+        _add_to_card(target, format_results(found) + _draw_results(target, found))
     return target
 
 
-def _drawn(target: Path, found: Mapping[str, Any]) -> str:
+def _draw_results(target: Path, found: Mapping[str, Any]) -> str:
     """Draw what was found, where that can be; the card's line about it."""
     if not can_draw():
         return ""
-    return f"\n{measured_links(draw_evaluation(target, found))}\n"
+    return f"\n{link_evaluation_figures(draw_evaluation(target, found))}\n"
 
 
 def _add_to_card(folder: Path, section: str) -> None:
     card, head = folder / "card.md", folder / "model.toml"
     card.write_text(f"{card.read_text('utf-8')}\n{section}", encoding="utf-8", newline="")
     stated = head.read_text("utf-8")
-    head.write_text(stated[: stated.index("[sha256]")] + checksums_toml(folder), encoding="utf-8")
+    head.write_text(stated[: stated.index("[sha256]")] + format_checksums_toml(folder), encoding="utf-8")
 
 
 def _check_frequencies(model: MatchModel, records: int) -> None:
     """A value's bearers are at most its share of all records."""
     for column, table in model.frequencies.tables.items():
         rarest = min(table.values(), default=1.0)
-        if round(rarest * records) < LEAST_BEARERS:
+        if round(rarest * records) < LEAST_OCCURRENCES:
             raise TrainingError(
-                f"frequencies.csv lists a value of {column} that fewer than {LEAST_BEARERS} records bear"
+                f"frequencies.csv lists a value of {column} that fewer than {LEAST_OCCURRENCES} records bear"
             )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from training.publish.checks import publish
+from training.publish.checks import publish_model
 
 
 def run(
@@ -18,4 +18,4 @@ def run(
     models: Annotated[Path, typer.Option(help="Where published models live.")] = Path("models"),
 ) -> None:
     """Publish a model; a published version never changes."""
-    Console().print(f"published {publish(folder, models, evaluation)}")
+    Console().print(f"published {publish_model(folder, models, evaluation)}")

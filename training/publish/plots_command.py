@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from mpi.matching.model.model import load_model
-from training.fit.comparisons import stated_levels
+from training.fit.comparisons import list_fixed_levels
 from training.plots.figures import draw_evaluation, draw_model
 from training.publish.card_results import read_evaluation
 
@@ -23,7 +23,7 @@ def run(
 ) -> None:
     """Draw match weights, m and u and, from an evaluation, calibration and blocking recall."""
     model = load_model(folder)
-    drawn = draw_model(folder, model.settings, stated_levels())
+    drawn = draw_model(folder, model.settings, list_fixed_levels())
     if evaluation is not None:
         drawn += draw_evaluation(folder, read_evaluation(evaluation, model))
     for path in drawn:

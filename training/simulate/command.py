@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mpi.cli.progress import shown_progress
+from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
 from training.simulate.files.feed_files import FeedPlan, save_feeds
 from training.simulate.files.feeds import children_for
@@ -48,7 +48,7 @@ def run(
         book = census_names(names, book)
     if weeks is not None and form is not Format.CSV:
         raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
-    with shown_progress() as report:
+    with show_progress() as report:
         if weeks is not None:
             size = children or children_for(records, seed, weeks, rates, book)
             manifest = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)

@@ -13,7 +13,7 @@ from mpi.matching.model.blocking_keys import BlockingPart
 from training.fit.errors import TrainingError
 
 
-def blocking_rules(stated: Iterable[str | Mapping[str, Any]]) -> dict[str, list[str]]:
+def convert_blocking_rules(stated: Iterable[str | Mapping[str, Any]]) -> dict[str, list[str]]:
     """The ``[blocking]`` table of a model, rules named by their place.
 
     Args:
@@ -26,17 +26,17 @@ def blocking_rules(stated: Iterable[str | Mapping[str, Any]]) -> dict[str, list[
     for number, rule in enumerate(stated, 1):
         sql = rule if isinstance(rule, str) else str(rule["blocking_rule"])
         exploded = frozenset() if isinstance(rule, str) else frozenset(rule.get("arrays_to_explode") or ())
-        found[f"rule-{number}"] = list(_parts(sql, exploded))
+        found[f"rule-{number}"] = list(_parse_parts(sql, exploded))
     return found
 
 
-def _parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
+def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError):
         raise TrainingError(f"blocking rule {sql!r}: it is not SQL") from None
-    for each in _flat(tree.unnest()):
-        sides = {_side(side): _taken(side) for side in (each.this, each.expression)} if _equal(each) else {}
+    for each in _flatten(tree.unnest()):
+        sides = {_record_side(side): _to_rule_part(side) for side in (each.this, each.expression)} if _is_equality(each) else {}
         if set(sides) != {"l", "r"} or None in sides.values() or sides["l"] != sides["r"]:
             raise TrainingError(
                 f"blocking rule {sql!r}: {each.sql(dialect='duckdb')} does not say that a column of both "
@@ -56,23 +56,23 @@ def _parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
         yield part
 
 
-def _flat(tree: exp.Expr) -> Iterator[exp.Expr]:
+def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(tree, exp.And):
-        yield from _flat(tree.this.unnest())
-        yield from _flat(tree.expression.unnest())
+        yield from _flatten(tree.this.unnest())
+        yield from _flatten(tree.expression.unnest())
     else:
         yield tree
 
 
-def _equal(tree: exp.Expr) -> bool:
+def _is_equality(tree: exp.Expr) -> bool:
     return isinstance(tree, exp.EQ)
 
 
-def _side(tree: exp.Expr) -> str:
+def _record_side(tree: exp.Expr) -> str:
     return ",".join(sorted({column.table.lower() for column in tree.find_all(exp.Column)}))
 
 
-def _taken(tree: exp.Expr) -> str | None:
+def _to_rule_part(tree: exp.Expr) -> str | None:
     """What takes the same of a record, as ``model.toml`` writes it; None where nothing does."""
     if isinstance(tree, exp.Column):
         return tree.name

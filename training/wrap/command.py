@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 
 from mpi.domain.weight import Thresholds
-from training.current_records import read_standing
+from training.current_records import read_current_records
 from training.file_layouts import FormatOption, MappingOption, read_layouts
 from training.fit.errors import TrainingError
-from training.fit.model_writer import Identity
-from training.wrap.wrap import wrap
+from training.fit.model_writer import ModelIdentity
+from training.wrap.wrap import wrap_settings
 
 
 def run(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -31,6 +31,6 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         thresholds = Thresholds(link=link, review=review, margin=margin)
     except ValueError as fault:
         raise TrainingError(str(fault)) from None
-    records = read_standing(data, read_layouts(data, mapping or [], file_format or [])).features
-    wrap(settings, records, out, Identity(name, version), thresholds)
+    records = read_current_records(data, read_layouts(data, mapping or [], file_format or [])).features
+    wrap_settings(settings, records, out, ModelIdentity(name, version), thresholds)
     Console().print(f"{out}: frequencies of {len(records):,} records")

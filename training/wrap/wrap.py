@@ -16,8 +16,8 @@ from mpi.matching.model.model import load_model
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.errors import TrainingError
 from training.fit.frequencies import count_frequencies
-from training.fit.model_writer import Identity, checksums_toml, frequencies_csv
-from training.wrap.blocking import blocking_rules
+from training.fit.model_writer import ModelIdentity, format_checksums_toml, format_frequencies_csv
+from training.wrap.blocking import convert_blocking_rules
 
 _CARD = """\
 # {name} {version}
@@ -27,8 +27,8 @@ it here, and it has no cautions. Frequencies are those of the {records:,} record
 """
 
 
-def wrap(
-    settings_file: Path, records: pa.Table, folder: Path, identity: Identity, thresholds: Thresholds
+def wrap_settings(
+    settings_file: Path, records: pa.Table, folder: Path, identity: ModelIdentity, thresholds: Thresholds
 ) -> None:
     """Write the folder and load it, so that what cannot be scored exactly is refused here.
 
@@ -43,8 +43,8 @@ def wrap(
         TrainingError: the file is not Splink's settings, or a blocking rule has no counterpart.
         ModelError: a comparison cannot be scored exactly; the message names it.
     """
-    settings = _read(settings_file)
-    blocking = blocking_rules(settings.get("blocking_rules_to_generate_predictions") or ())
+    settings = _read_settings(settings_file)
+    blocking = convert_blocking_rules(settings.get("blocking_rules_to_generate_predictions") or ())
     adjusted = {
         level.adjustment.column
         for comparison in read_levels(settings).comparisons
@@ -60,18 +60,18 @@ def wrap(
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "settings.json": json.dumps(settings, indent=1) + "\n",
-        "frequencies.csv": frequencies_csv(frequencies),
+        "frequencies.csv": format_frequencies_csv(frequencies),
         "metrics.json": json.dumps({"records": len(records)}) + "\n",
         "card.md": _CARD.format(name=identity.name, version=identity.version, records=len(records)),
     }
     for name, text in contents.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-    head = _head(identity, len(records), thresholds, blocking, frequencies.tails)
-    (folder / "model.toml").write_text(head + checksums_toml(folder), encoding="utf-8")
+    head = _format_model_toml(identity, len(records), thresholds, blocking, frequencies.tails)
+    (folder / "model.toml").write_text(head + format_checksums_toml(folder), encoding="utf-8")
     compile_scorer(load_model(folder))
 
 
-def _read(settings_file: Path) -> dict[str, Any]:
+def _read_settings(settings_file: Path) -> dict[str, Any]:
     try:
         settings = json.loads(settings_file.read_text("utf-8"))
     except (OSError, ValueError) as fault:
@@ -81,8 +81,8 @@ def _read(settings_file: Path) -> dict[str, Any]:
     return settings
 
 
-def _head(
-    identity: Identity,
+def _format_model_toml(
+    identity: ModelIdentity,
     records: int,
     thresholds: Thresholds,
     blocking: Mapping[str, list[str]],

@@ -1,7 +1,7 @@
-"""Look-ups, the short way: for a call of the common form little happens beside the read and its ledger line.
+"""Fast path of look-ups by local ID and enterprise ID.
 
-FastAPI's own way through dependencies, validation, threads and a response model costs twice what the read
-does.
+A request of the common form costs little more than the read and its line on the ledger. FastAPI's
+dependencies, validation, threads and response models would cost twice what the read does.
 """
 
 import asyncio
@@ -26,18 +26,22 @@ _LOOK_UP_VIEWER = Viewer("look-up")
 
 
 class LookUpRoute(FastPathRoute):
-    """A route of look-ups."""
+    """Route of a look-up with a fast path."""
 
     def parse_query(self, request: Request, index: Index) -> Ask[Any] | None:
-        """What a call asks; None where it is not of the common form."""
+        """Return the look-up that a request asks for.
+
+        Returns:
+            None if the request is not of the common form.
+        """
         raise NotImplementedError
 
     def render(self, result: Any) -> Response:  # noqa: ANN401 - what ``parse_query`` answers with
-        """The answer, as the response model has it."""
+        """Render the result of a look-up in the shape of the response model."""
         raise NotImplementedError
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """See ``FastPathRoute``: the read, and its line on the ledger."""
+        """Look up a person or record, after its line on the ledger is durable."""
         index: Index = request.app.state.index
         query = self.parse_query(request, index)
         if query is None:
@@ -53,12 +57,12 @@ class LookUpRoute(FastPathRoute):
 
 
 def json_response(content: object, headers: dict[str, str] | None = None) -> Response:
-    """An answer of plain values and dataclasses."""
+    """Build a JSON response from plain values and dataclasses."""
     return Response(orjson.dumps(content), media_type="application/json", headers=headers)
 
 
 def read_api_key(headers: Headers) -> str | None:
-    """The API key that a call bears, in either form."""
+    """Return the API key of a request, from either header."""
     authorization = headers.get("authorization", "")
     if authorization[: len(_BEARER)].lower() == _BEARER and (key := authorization[len(_BEARER) :].strip()):
         return key
@@ -68,7 +72,10 @@ def read_api_key(headers: Headers) -> str | None:
 async def _look_up_in_ledger_thread(
     index: Index, key: str | None, purpose: str | None, query: Ask[Any]
 ) -> Any:  # noqa: ANN401
-    """Look up in the thread that writes the ledger, which does both for all that wait."""
+    """Look up in the thread that writes the ledger.
+
+    That thread reads and writes for all waiting look-ups at once, which saves round trips to PostgreSQL.
+    """
     answers: list[Any] = []
 
     def make_line() -> Disclosure:
@@ -86,10 +93,10 @@ async def _look_up_in_ledger_thread(
 
 
 async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[], Disclosure]) -> None:
-    """Wait until the line is durable, holding no thread.
+    """Wait until a ledger line is durable, without holding a thread.
 
     Raises:
-        StoreError: it cannot be written; the answer must not leave.
+        StoreError: the line cannot be written; the answer must not leave.
     """
     loop = asyncio.get_running_loop()
     durable: asyncio.Future[None] = loop.create_future()

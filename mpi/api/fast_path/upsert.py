@@ -1,6 +1,7 @@
-"""A record sent, the short way: one change of thread for the whole call, and no model of the answer.
+"""Fast path of a record upsert.
 
-FastAPI's own way asks whose key it is in one thread, what the call names in another, and answers in a third.
+The whole request takes one change of thread and no response model. FastAPI would authenticate in one thread,
+read the request in another, and answer in a third.
 """
 
 from fastapi import Request
@@ -21,10 +22,10 @@ from mpi.service.records.upsert import UpsertResult
 
 
 class UpsertRoute(FastPathRoute):
-    """Where a record is sent."""
+    """Route of a record upsert with a fast path."""
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """See ``FastPathRoute``: the record taken, in one thread."""
+        """Upsert the record of a request in one thread."""
         if not _is_fast_path_request(request):
             return None
         try:
@@ -36,11 +37,12 @@ class UpsertRoute(FastPathRoute):
 
 
 def _is_fast_path_request(request: Request) -> bool:
+    """Return whether a request has no query and so takes the fast path."""
     return not request.scope["query_string"]
 
 
 def _upsert_record(request: Request, body: bytes) -> Response:
-    """Take the record, as ``put_record`` does."""
+    """Authenticate the caller and upsert the record, as ``put_record`` does."""
     index: Index = request.app.state.index
     headers = request.headers
     viewer = authenticate(index, read_api_key(headers), headers.get("purpose-of-use"))
@@ -52,17 +54,17 @@ def _upsert_record(request: Request, body: bytes) -> Response:
 
 
 def require_matching_local_id(record: dict[str, object], local_id: str) -> None:
-    """Let the path say the local ID where the record does not.
+    """Set a record's local ID from the path, and refuse a different one.
 
     Raises:
-        RecordError: they differ.
+        RecordError: the record's local ID differs from the path's.
     """
     if record.setdefault("local_id", local_id) != local_id:
         raise RecordError("local_id", "conflict", "differs from the one in the path")
 
 
 def _to_plain_values(resolved: UpsertResult) -> dict[str, object]:
-    """As ``ResolvedOut``, in its order."""
+    """Convert an upsert result to the members of ``ResolvedOut``, in order."""
     return {
         "source": resolved.source,
         "local_id": resolved.local_id,

@@ -1,7 +1,7 @@
-"""Short ways: the shell tries them before FastAPI's own layers, which cost as much as a look-up reads.
+"""Dispatch of frequent requests to handlers that bypass FastAPI.
 
-A call of any form but the common one goes FastAPI's way, so that one set of rules decides what is refused
-and how.
+FastAPI's layers cost as much as a look-up itself. Only requests of the common form take the fast path; every
+other form goes through FastAPI, so that one set of rules decides what is refused and how.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,25 @@ from mpi.api.request.model_reload import ModelReloadRoute
 
 
 class FastPathRoute(ModelReloadRoute):
-    """A route with a short way; what it is documented as, and answers in any other form, is FastAPI's."""
+    """Route with a fast path besides its FastAPI handler.
+
+    The handler documents the route and answers every request that the fast path does not take.
+    """
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """The answer; None where the call is not of the common form, and nothing was done."""
+        """Answer a request of the common form.
+
+        Returns:
+            None if the request is of another form; nothing was done then.
+        """
         raise NotImplementedError
 
 
 class FastPathDispatcher:
-    """The routes that have a short way.
+    """Dispatcher of requests to the routes with a fast path.
 
     Args:
-        routers: where they are, in the order of the application.
+        routers: routers of those routes, in the order of the application.
     """
 
     def __init__(self, routers: Sequence[APIRouter]) -> None:
@@ -35,7 +42,7 @@ class FastPathDispatcher:
         ]
 
     async def dispatch(self, scope: Scope, receive: Receive) -> Response | None:
-        """The answer to a call; None where it has to go FastAPI's way."""
+        """Answer a request by its fast path; None if FastAPI must answer."""
         for route in self._routes:
             match, child_scope = route.matches(scope)
             if match is Match.FULL:

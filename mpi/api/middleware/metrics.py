@@ -1,4 +1,4 @@
-"""Measures of the service in Prometheus' text format; nothing about a person, a record or a client.
+"""HTTP metrics in Prometheus text format, without personal data.
 
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
@@ -17,7 +17,7 @@ _METHODS = frozenset(HTTPMethod)
 
 
 class Metrics:
-    """Counts calls by route and status, and their latency by route; used on the event loop only."""
+    """Counters of requests and latencies by route, for the event loop only."""
 
     def __init__(self) -> None:
         self._calls: Counter[tuple[str, str, int]] = Counter()
@@ -26,7 +26,14 @@ class Metrics:
         self._count: Counter[str] = Counter()
 
     def record_call(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one call."""
+        """Count one request and its latency.
+
+        Args:
+            method: HTTP method.
+            route: template of the route's path.
+            status: HTTP status of the response.
+            seconds: duration in seconds.
+        """
         # A caller may invent methods; each would be a series for ever.
         self._calls[method if method in _METHODS else "OTHER", route, status] += 1
         for bound in LATENCY_BUCKETS_S:
@@ -36,10 +43,11 @@ class Metrics:
         self._count[route] += 1
 
     def render(self) -> str:
-        """Everything counted so far."""
+        """Render all counters as Prometheus text."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:
+        """Yield the lines of the Prometheus text."""
         yield "# HELP mpi_http_requests_total Calls answered."
         yield "# TYPE mpi_http_requests_total counter"
         for (method, route, status), count in sorted(self._calls.items()):
@@ -57,7 +65,7 @@ class Metrics:
 
 
 def render_block_counts(counts: BlockCounts) -> str:
-    """How often this process met blocks that are too large."""
+    """Render this process's counts of oversized blocks as Prometheus text."""
     return (
         "# HELP mpi_blocks_past_alarm_total Searched blocks with more records than the alarm size.\n"
         "# TYPE mpi_blocks_past_alarm_total counter\n"

@@ -1,4 +1,7 @@
-"""The shell around every call: its ID, whose host it names, headers, measures, and the last catch."""
+"""Outermost middleware: host check, request limits, security headers, metrics and logging.
+
+Also the last handler of unexpected errors.
+"""
 
 import logging
 import re
@@ -41,12 +44,12 @@ _NO_ROUTE = "other"
 
 
 class RequestMiddleware:
-    """ASGI middleware, the outermost of ours.
+    """Outermost ASGI middleware of the application.
 
     Args:
-        app: what it is around.
-        metrics: told of every call.
-        short: tried before the application.
+        app: the wrapped application.
+        metrics: counts every request.
+        dispatcher: fast paths, tried before the application.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, dispatcher: FastPathDispatcher) -> None:
@@ -56,7 +59,7 @@ class RequestMiddleware:
         self._fairness = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -69,30 +72,35 @@ class RequestMiddleware:
             if not call.started:
                 await response_from_error(error, call.id)(scope, receive, call.send)
         finally:
-            self._note(call, scope)
+            self._record(call, scope)
 
     async def _answer(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
+        """Check the host and the client's limit, then answer the request."""
         # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
                 async with self._fairness.acquire_slot(scope["path"], headers):
-                    await self._let_in(call, scope, receive)
+                    await self._dispatch(call, scope, receive)
             except TooManyCallsError as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
         else:
             error = WrongHostError("this server answers to localhost and 127.0.0.1 only")
             await response_from_error(error, call.id)(scope, receive, call.send)
 
-    async def _let_in(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
+    async def _dispatch(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
+        """Answer the request by a fast path or by the application."""
         try:
             response = await self._short.dispatch(scope, receive)
         except MpiError as error:
             response = respond_to_error(error, call.id)
         await (response or self._app)(scope, receive, call.send)
 
-    def _note(self, call: "_CallState", scope: Scope) -> None:
-        """Measure and log the call by its route's template: paths and queries hold local IDs."""
+    def _record(self, call: "_CallState", scope: Scope) -> None:
+        """Measure and log the request by its route's template.
+
+        Paths and queries hold local IDs, so they are not logged.
+        """
         seconds = time.perf_counter() - call.began
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.record_call(scope["method"], route, call.status, seconds)
@@ -100,7 +108,7 @@ class RequestMiddleware:
 
 
 class _CallState:
-    """One call under way."""
+    """ID, start time and response status of one request."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.id = str(uuid.uuid4())
@@ -111,6 +119,7 @@ class _CallState:
         scope[REQUEST_ID] = self.id
 
     async def send(self, message: Message) -> None:
+        """Send a response message, with security headers and the request ID."""
         if message["type"] == "http.response.start":
             self.started, self.status = True, message["status"]
             headers = [

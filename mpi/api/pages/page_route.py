@@ -10,15 +10,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
-from mpi.api.pages.session.session import LeadElsewhere, signed_in
-from mpi.api.pages.session.visit import visit_of
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
+from mpi.api.pages.session.session import PageRedirect, require_signed_in
+from mpi.api.pages.session.visit import create_visit
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.problems import REQUEST_ID, log_unexpected, problem_from_error, find_status
 from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 
-_UNKNOWN = HTTPStatus.BAD_REQUEST
+_OTHER_STATUS = HTTPStatus.BAD_REQUEST
 
 
 class PageRoute(ModelReloadRoute):
@@ -32,17 +32,17 @@ class PageRoute(ModelReloadRoute):
             try:
                 return await answer(request)
             except RequestValidationError:
-                return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+                return await run_in_threadpool(render_error, request, NotFoundError("there is no such page"))
             except MpiError as error:
                 if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
                     log_unexpected(error, request.scope[REQUEST_ID])
-                return await run_in_threadpool(error_page, request, error)
+                return await run_in_threadpool(render_error, request, error)
             # Whoever works here all day is shown a page, and nothing of the message, which may hold values.
-            except LeadElsewhere:
+            except PageRedirect:
                 raise
             except Exception as error:  # noqa: BLE001
                 log_unexpected(error, request.scope[REQUEST_ID])
-                return await run_in_threadpool(error_page, request, error)
+                return await run_in_threadpool(render_error, request, error)
 
         return handler
 
@@ -55,24 +55,24 @@ def install(app: FastAPI) -> None:
     async def _nowhere(request: Request, error: HTTPException) -> Response:
         wants_page = "text/html" in request.headers.get("accept", "")
         if error.status_code == HTTPStatus.NOT_FOUND and wants_page:
-            return await run_in_threadpool(error_page, request, NotFoundError("there is no such page"))
+            return await run_in_threadpool(render_error, request, NotFoundError("there is no such page"))
         answer = told(request, error)
         return await answer if isinstance(answer, Awaitable) else answer
 
 
-def error_page(request: Request, error: Exception) -> Response:
+def render_error(request: Request, error: Exception) -> Response:
     """An error in words, for whoever looks."""
     problem = problem_from_error(error)
     status = HTTPStatus(problem["status"])
-    w = words().error
-    title = w.maybe(f"title_{status.value}") or w[f"title_{_UNKNOWN.value}"]
-    about = w.maybe(f"help_{status.value}") or w[f"help_{_UNKNOWN.value}"]
+    w = load_words().error
+    title = w.maybe(f"title_{status.value}") or w[f"title_{_OTHER_STATUS.value}"]
+    about = w.maybe(f"help_{status.value}") or w[f"help_{_OTHER_STATUS.value}"]
     index = request.app.state.index
     try:
-        visit = visit_of(request, index, signed_in(request, index))
-    except (LeadElsewhere, MpiError):
-        visit = visit_of(request, index, None)
+        visit = create_visit(request, index, require_signed_in(request, index))
+    except (PageRedirect, MpiError):
+        visit = create_visit(request, index, None)
     # The policy's own sentence names actions by their codes; the help says the same to a person.
     detail = "" if isinstance(error, AccessDenied) and "may not do" in str(error) else problem["detail"]
     again = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
-    return page("error.html", status, visit=visit, title=title, detail=detail, help=about, again=again)
+    return render_page("error.html", status, visit=visit, title=title, detail=detail, help=about, again=again)

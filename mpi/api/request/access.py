@@ -1,4 +1,4 @@
-"""What every handler is given: the open index, and who is calling."""
+"""FastAPI dependencies for the open index and the authenticated caller."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -20,7 +20,7 @@ _api_key = APIKeyHeader(
 
 # Not a plain function: those run in the thread pool, and this one waits for nothing.
 async def get_index(request: Request) -> Index:
-    """The index that the application serves."""
+    """Return the open index that the application serves."""
     index: Index = request.app.state.index
     return index
 
@@ -30,10 +30,10 @@ IndexDep = Annotated[Index, Depends(get_index)]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a call says of who makes it; not yet believed.
+    """Credentials of a request before they are checked.
 
     Args:
-        key: the API key, in either form.
+        key: the API key, from ``Authorization`` or ``X-API-Key``.
         purpose: the purpose of use.
     """
 
@@ -41,7 +41,12 @@ class Credentials:
     purpose: str | None
 
     def authenticate(self, index: Index) -> Viewer:
-        """Who that is at this moment; raises as ``mpi.service.access.clients.authenticate`` does."""
+        """Return the viewer that the key belongs to now.
+
+        Raises:
+            NotAuthenticated: there is no key, or the key is unknown or revoked.
+            InputError: the purpose of use does not exist.
+        """
         return authenticate(index, self.key, self.purpose)
 
 
@@ -59,7 +64,7 @@ async def read_credentials(
         ),
     ] = None,
 ) -> Credentials:
-    """What the call says of who makes it."""
+    """Read API key and purpose of use from the request's headers."""
     return Credentials(bearer.credentials if bearer else api_key, purpose)
 
 
@@ -67,7 +72,7 @@ CredentialsDep = Annotated[Credentials, Depends(read_credentials)]
 
 
 def authenticate_caller(index: IndexDep, sent_credentials: CredentialsDep) -> Viewer:
-    """Who is calling, by either form of their key, and for what purpose."""
+    """Authenticate the caller of a request."""
     return sent_credentials.authenticate(index)
 
 
@@ -90,12 +95,15 @@ def authenticate_writer(
         ),
     ] = None,
 ) -> Viewer:
-    """Who is calling, with the key that makes the call be done once only."""
+    """Authenticate the caller of a write, with its idempotency key."""
     return add_idempotency_key(viewer, key, request, body)
 
 
 def add_idempotency_key(viewer: Viewer, key: str | None, request: Request, body: bytes) -> Viewer:
-    """Who is calling, by a call that is done once only where it bears an ``Idempotency-Key``."""
+    """Return the viewer with the request's idempotency key, if it has one.
+
+    The stored call covers method, path, query and body, so that another call under the same key is refused.
+    """
     if key is None:
         return viewer
     call = b"\n".join(
@@ -117,7 +125,11 @@ def parse_if_match(
         ),
     ] = None,
 ) -> tuple[str, ...] | None:
-    """What the caller read; None where it does not say."""
+    """Parse the ETags of an ``If-Match`` header.
+
+    Returns:
+        None if the header is missing.
+    """
     if if_match is None:
         return None
     return tuple(tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(","))
@@ -127,10 +139,12 @@ IfMatchDep = Annotated[tuple[str, ...] | None, Depends(parse_if_match)]
 
 
 def require_unencoded_colon(request: Request) -> None:
-    """Refuse a path whose colon came encoded: that is data, never an action.
+    """Refuse an action path whose colon is percent-encoded.
+
+    An encoded colon is part of a local ID and never begins an action.
 
     Raises:
-        NotFoundError: it did.
+        NotFoundError: the last path segment has no literal colon.
     """
     if b":" not in request.scope["raw_path"].rsplit(b"/", 1)[-1]:
         raise NotFoundError("no such path")

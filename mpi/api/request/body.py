@@ -1,4 +1,4 @@
-"""Bodies: bounded while they are read, and JSON objects or refused."""
+"""Request bodies of bounded size: raw bytes, JSON objects and lines."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
 
 MAX_RECORD_BYTES = 1_000_000
-"""Of a body that is one record, and of a line that is one."""
+"""Largest body, or line of a body, that holds one record, in bytes."""
 _TOO_LARGE = f"a record has at most {MAX_RECORD_BYTES:,} bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLine:
-    """One line of a body.
+    """One line of a request body.
 
     Args:
-        number: from 1.
-        data: its bytes without the line's end; None where there are too many.
+        number: line number, from 1.
+        data: bytes of the line without its end; None if the line is too long.
     """
 
     number: int
@@ -29,10 +29,10 @@ class BodyLine:
 
 
 async def read_raw_body(request: Request) -> bytes:
-    """The body, bounded.
+    """Read the whole request body, up to a size limit.
 
     Raises:
-        TooLargeError: it has more than ``MAX_RECORD_BYTES``.
+        TooLargeError: the body has more than ``MAX_RECORD_BYTES``.
     """
     # A call may be answered a second time, see mpi.api.request.model_reload and mpi.api.fast_path.upsert; its body comes once.
     body: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
@@ -44,6 +44,7 @@ async def read_raw_body(request: Request) -> bytes:
 
 
 async def _read(request: Request) -> bytes | TooLargeError:
+    """Read the body from the stream, or return the error for a large one."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -56,10 +57,10 @@ RawBodyDep = Annotated[bytes, Depends(read_raw_body)]
 
 
 async def parse_record_body(data: RawBodyDep) -> dict[str, object]:
-    """The body as one JSON object.
+    """Parse the request body as one JSON object.
 
     Raises:
-        InputError: it is no JSON object.
+        InputError: the body is not a JSON object.
     """
     return parse_json_object(data)
 
@@ -68,11 +69,14 @@ RecordBodyDep = Annotated[dict[str, object], Depends(parse_record_body)]
 
 
 def parse_json_object(data: bytes | None) -> dict[str, object]:
-    """Read one JSON object.
+    """Parse bytes as one JSON object.
+
+    Args:
+        data: the bytes; None for a line that was too long to keep.
 
     Raises:
-        TooLargeError: there is a line that was too long to keep.
-        InputError: it is no JSON object.
+        TooLargeError: ``data`` is None.
+        InputError: the bytes are not a JSON object.
     """
     if data is None:
         raise TooLargeError(_TOO_LARGE)
@@ -87,7 +91,10 @@ def parse_json_object(data: bytes | None) -> dict[str, object]:
 
 
 async def iterate_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[BodyLine]:
-    """The lines of a body, holding at most one and a chunk at a time; blank ones are left out."""
+    """Yield the lines of a body, without blank lines.
+
+    At most one line and one chunk are in memory at a time.
+    """
     remainder, number, is_overlong = b"", 0, False
     async for chunk in chunks:
         *complete_lines, remainder = (remainder + chunk).split(b"\n")

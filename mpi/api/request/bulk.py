@@ -1,8 +1,8 @@
-"""Bulk: lines in, lines out, each a call of its own.
+"""Bulk upsert of records over HTTP: one NDJSON line each.
 
-Answers are sent as they are made, and kept while the caller does not read them: many HTTP clients send
-the whole of a body before they read the first byte of its answer, and would wait for each other with a
-server that stops reading until its answers are taken.
+Each line is answered on its own. Answers are sent as they are made, and queued while the client does not
+read them. Many HTTP clients send the whole body before they read the first byte of the answer; a server
+that stopped reading until its answers are taken would deadlock with them.
 """
 
 import asyncio
@@ -25,21 +25,24 @@ from mpi.service.records.upsert import UpsertResult, upsert
 
 MEDIA_TYPE = "application/x-ndjson"
 MAX_LINES = 50_000
-"""Of one call: bounds what is kept of answers that are not read. A file is for ``mpi ingest``."""
+"""Most lines in one bulk call.
+
+The limit bounds the unread answers in memory. Larger files are for ``mpi ingest``.
+"""
 _MAX_KEY_LENGTH = 200
 
 
 async def answer_lines(
     app: FastAPI, sent_credentials: Credentials, chunks: AsyncIterator[bytes], request_id: str
 ) -> AsyncIterator[bytes]:
-    """The answer to each line, in order.
+    """Upsert the record of each line and yield the answers in order.
 
     Args:
-        app: the application, which may move to another model between two lines.
-        sent_credentials: what the sender says of itself. It is asked anew who that is before each line, as a sender
-            keeps its call open for as long as it likes, and a revoked key ends at once.
-        chunks: the body; read to its end whatever it holds, or the caller could not read the answers.
-        request_id: for the log.
+        app: the application, whose model may be reloaded between two lines.
+        sent_credentials: credentials of the call, authenticated anew before each line. A client may keep the
+            call open for long, and a revoked key ends at once.
+        chunks: the body. It is always read to its end, or the client could not read the answers.
+        request_id: ID of the request, for the log.
     """
     line_count = 0
     async for line in iterate_lines(chunks):
@@ -52,7 +55,10 @@ async def answer_lines(
 
 
 def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, request_id: str) -> bytes:
-    """Upsert the record of one line; one that is refused is answered with a problem."""
+    """Upsert the record of one line and return the encoded answer.
+
+    An error becomes a problem object in the answer.
+    """
     record_key: dict[str, object] = {}
     try:
         viewer = sent_credentials.authenticate(app.state.index)
@@ -69,6 +75,7 @@ def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, req
 
 
 def _upsert_record(app: FastAPI, viewer: Viewer, source: str, record: dict[str, object]) -> UpsertResult:
+    """Upsert a record, after a model reload if the model has changed."""
     try:
         return upsert(app.state.index, viewer, source, record)
     except ModelMovedError:
@@ -76,12 +83,13 @@ def _upsert_record(app: FastAPI, viewer: Viewer, source: str, record: dict[str, 
 
 
 class BulkResponse(Response):
-    """Sends answers while the body of the call is still being read.
+    """Response that sends answers while the request body is still read.
 
-    Starlette's own streaming response listens for a disconnect meanwhile, and so takes parts of the body.
+    Starlette's own streaming response listens for a disconnect at the same time, and so consumes parts of the
+    body.
 
     Args:
-        answers: what to send; reads the body as it goes.
+        answers: the encoded answers; iterating over them reads the body.
     """
 
     media_type = MEDIA_TYPE
@@ -93,7 +101,7 @@ class BulkResponse(Response):
         self.init_headers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Exchange lines until the body ends."""
+        """Send answers until the request body ends."""
         backlog: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._work(backlog))
@@ -103,6 +111,7 @@ class BulkResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _work(self, backlog: asyncio.Queue[bytes | None]) -> None:
+        """Read the body and queue an answer for each line."""
         try:
             async for encoded_answer in self._answers:
                 backlog.put_nowait(encoded_answer)
@@ -113,7 +122,7 @@ class BulkResponse(Response):
 
 
 def _pop_source(record: dict[str, object]) -> str:
-    """Take the source's code out of a line, whose rest is a canonical record."""
+    """Remove the source code from a line, which leaves a canonical record."""
     source = record.pop("source", None)
     if not isinstance(source, str):
         raise RecordError("source", "missing", "every line needs the code of its source, as text")
@@ -121,7 +130,10 @@ def _pop_source(record: dict[str, object]) -> str:
 
 
 def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
-    """The line's key, as far as it has one: for the caller to know which record a problem is about."""
+    """Return source and local ID of a line, as far as they are valid.
+
+    They tell the client which record a problem is about.
+    """
     parts = {name: record.get(name) for name in ("source", "local_id")}
     return {
         n: value for n, value in parts.items() if isinstance(value, str) and 0 < len(value) <= _MAX_KEY_LENGTH
@@ -129,4 +141,5 @@ def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
 
 
 def _encode_line(value: dict[str, object]) -> bytes:
+    """Encode an object as one NDJSON line."""
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)

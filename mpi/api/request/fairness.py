@@ -1,8 +1,8 @@
-"""Fairness between clients: however many calls one makes at once, the others find threads free.
+"""Limits on the concurrent requests of each client.
 
-A client has so many calls at work at a time; the next wait their turn, and past a queue of its own length it
-is told to come back. Clients are told apart by the credential that they send, before anybody looks it up:
-that costs nothing and a made-up one only queues behind itself.
+A client may have so many requests running at a time. Further ones wait, and beyond a limit they are refused
+with 429. Clients are told apart by the credential they send, before it is looked up: that is cheap, and a
+made-up credential only queues behind itself.
 """
 
 import asyncio
@@ -15,21 +15,32 @@ from starlette.datastructures import Headers
 from mpi.domain.errors import InputError
 
 MAX_RUNNING_CALLS = 6
-"""Calls of one client at work at a time: half of the threads, so that one client never has them all."""
+"""Requests of one client that run at a time.
+
+Half of the threads, so that one client never occupies all of them.
+"""
 MAX_WAITING_CALLS = 128
-"""Calls of one client that may wait; each holds a connection and no thread."""
+"""Requests of one client that may wait.
+
+A waiting request holds a connection and no thread.
+"""
 EXEMPT_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""What is asked by whoever watches over the service."""
+"""Paths of monitoring, which are never limited."""
 
 
 class TooManyCallsError(InputError):
-    """A client makes more calls at once than may wait."""
+    """Error of a client that has too many requests waiting."""
 
     code = "too-many-calls"
 
 
 class CallLimiter:
-    """Lets calls through, a client at a time no more than its share; used on the event loop only."""
+    """Limiter of concurrent requests per client, for the event loop only.
+
+    Args:
+        max_running: requests of one client that run at a time.
+        max_waiting: requests of one client that may wait.
+    """
 
     def __init__(self, max_running: int = MAX_RUNNING_CALLS, max_waiting: int = MAX_WAITING_CALLS) -> None:
         self._at_work, self._most = max_running, max_running + max_waiting
@@ -37,10 +48,10 @@ class CallLimiter:
 
     @asynccontextmanager
     async def acquire_slot(self, path: str, headers: Headers) -> AsyncIterator[None]:
-        """Wait until the client has a call less at work than it may.
+        """Wait until the client may run another request.
 
         Raises:
-            TooManyCalls: too many of its calls wait already.
+            TooManyCallsError: too many requests of the client wait already.
         """
         if path in EXEMPT_PATHS:
             yield
@@ -62,7 +73,7 @@ class CallLimiter:
 
 
 class _ClientCalls:
-    """The calls of one client that are under way or wait."""
+    """Running and waiting requests of one client."""
 
     def __init__(self, max_running: int) -> None:
         self.calls = 0
@@ -70,6 +81,9 @@ class _ClientCalls:
 
 
 def _hash_credential(headers: Headers) -> bytes:
-    """What tells one client from another; a hash, so that no key stays in memory for it."""
+    """Return a hash that tells one client from another.
+
+    Only the hash is kept in memory, not the key.
+    """
     credential = headers.get("authorization") or headers.get("x-api-key") or headers.get("cookie") or ""
     return blake2b(credential.encode(), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""Forms of the pages: bounded while they are read, and plain text or refused."""
+"""HTML form bodies of bounded size, parsed into text values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -15,20 +15,20 @@ _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 
 class Form:
-    """What a form sent: values by name, in the order of the page.
+    """Values of a submitted HTML form.
 
     Args:
-        values: as they were sent; a name may come several times.
+        values: values by field name, in the order of the page; a field may have several.
     """
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
-        """A value that has to be there, without the spaces around it.
+        """Return a required value, without surrounding spaces.
 
         Raises:
-            InputError: it is missing or empty.
+            InputError: the value is missing or empty.
         """
         value = self.optional_text(name)
         if value is None:
@@ -36,33 +36,39 @@ class Form:
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A value without the spaces around it; None where it is missing or empty."""
+        """Return a value without surrounding spaces; None if missing or empty."""
         return self.raw_text(name).strip() or None
 
     def raw_text(self, name: str) -> str:
-        """A value as it was typed, such as a password; empty where it is missing."""
+        """Return a value exactly as typed, such as a password.
+
+        Returns:
+            Empty text if the field is missing.
+        """
         values = self._values.get(name, ())
         return values[-1] if values else ""
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Every value of a name; those left empty are left out."""
+        """Return every value of a field that is not empty."""
         return tuple(value.strip() for value in self._values.get(name, ()) if value.strip())
 
     def is_checked(self, name: str) -> bool:
-        """Whether a box of that name is checked."""
+        """Return whether a checkbox is checked."""
         return name in self._values
 
     def names(self) -> tuple[str, ...]:
-        """Every name that was sent."""
+        """Return the names of all submitted fields."""
         return tuple(self._values)
 
 
 async def read_form(request: Request) -> Form:
-    """The body as a form; an empty body is an empty one.
+    """Read and parse the request body as an HTML form.
+
+    An empty body is an empty form.
 
     Raises:
-        TooLargeError: it has more than ``MAX_FORM_BYTES`` or ``MAX_FORM_FIELDS``.
-        InputError: it is no form, or holds what no page sends.
+        TooLargeError: the body has more than ``MAX_FORM_BYTES`` bytes or ``MAX_FORM_FIELDS`` fields.
+        InputError: the body is not a form, or holds a control character.
     """
     media_type = request.headers.get("content-type", _MEDIA_TYPE).split(";")[0].strip().lower()
     if media_type != _MEDIA_TYPE:
@@ -78,10 +84,10 @@ async def read_form(request: Request) -> Form:
 
 
 def parse_form(data: bytes) -> Form:
-    """A form from its bytes.
+    """Parse the bytes of a URL-encoded form.
 
     Raises:
-        InputError: it is not UTF-8, or holds a character that nobody types.
+        InputError: the bytes are not UTF-8, or hold a control character.
     """
     try:
         pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict")

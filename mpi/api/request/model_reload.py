@@ -1,4 +1,7 @@
-"""Following: a process that answers goes on answering when the index moves to another model."""
+"""Reload of the matching model after the index changed to another.
+
+A running server process goes on answering with the new model.
+"""
 
 import threading
 from collections.abc import Callable, Coroutine
@@ -20,10 +23,13 @@ _reload_lock = threading.Lock()
 
 
 class ModelReloadRoute(APIRoute):
-    """A route that answers with the model that the index has moved to, where it has."""
+    """Route that reloads the model and retries if the model has changed."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, called once more after the move; nothing was done the first time."""
+        """Return a handler that retries once after a model reload.
+
+        The retry is safe, because the first call changed nothing.
+        """
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
@@ -37,16 +43,16 @@ class ModelReloadRoute(APIRoute):
 
 
 def reload_model(app: FastAPI) -> Index:
-    """Take the model in force, and answer with it from now on.
+    """Load the model in force, and serve with it from now on.
 
     Raises:
-        ModelError: it cannot be found or compiled here.
-        ModelMovedError: the model of that name that is here is another one.
+        ModelError: the model cannot be found or compiled here.
+        ModelMovedError: the model of that name in this home folder is a different one.
     """
     with _reload_lock:
         index: Index = app.state.index
         with index.database.read(make_operator()) as unit:
-            active_config = unit.configs.active()
+            active_config = unit.configs.active_config()
         if active_config is None or index.matcher.runs(active_config):
             return index
         ref = active_config.model
@@ -61,5 +67,8 @@ def reload_model(app: FastAPI) -> Index:
 
 
 def cache_model(app: FastAPI, matcher: Matcher) -> None:
-    """Keep a model at hand that the index is about to move to, so that nobody waits for it to be loaded."""
+    """Keep a model in memory that the index is about to activate.
+
+    So no request waits for it to be loaded.
+    """
     app.state.matchers[matcher.model.ref] = matcher

@@ -1,4 +1,4 @@
-"""Problems: every error as RFC 9457 problem+json, and the one table from error to status."""
+"""Errors as RFC 9457 problem responses, and their HTTP statuses."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -33,19 +33,19 @@ from mpi.domain.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID = "mpi.request_id"
-"""Key of the ASGI scope under which the call's own ID travels."""
+"""Key of the request ID in the ASGI scope."""
 
 _log = logging.getLogger("mpi.api")
 
 
 class TooLargeError(InputError):
-    """The body, or one of its lines, is too large."""
+    """Error of a body, or a line of a body, that is too large."""
 
     code = "too-large"
 
 
 class WrongHostError(InputError):
-    """The call names a host that this server is not."""
+    """Error of a request whose host is not this server."""
 
     code = "wrong-host"
 
@@ -70,7 +70,10 @@ STATUS_BY_ERROR: Mapping[type[MpiError], tuple[HTTPStatus, str]] = {
     TooManyCallsError: (HTTPStatus.TOO_MANY_REQUESTS, "Too many calls at once"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "The store cannot be used now"),
 }
-"""Status and title of each error; a subclass that is not listed is as its nearest ancestor."""
+"""HTTP status and title by error class.
+
+A subclass that is not listed has those of its nearest listed ancestor.
+"""
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'Bearer realm="mpi"'},
@@ -83,12 +86,15 @@ Problem = dict[str, Any]
 
 
 def find_status(error: MpiError) -> tuple[HTTPStatus, str]:
-    """Status and title of an error."""
+    """Return HTTP status and title of an error."""
     return next(STATUS_BY_ERROR[kind] for kind in type(error).__mro__ if kind in STATUS_BY_ERROR)
 
 
 def problem_from_error(error: Exception) -> Problem:
-    """An error as a problem object, without ``instance``; an unexpected one says nothing of itself."""
+    """Convert an error into a problem object, without ``instance``.
+
+    An unexpected error discloses nothing of itself.
+    """
     if not isinstance(error, MpiError):
         return _build_problem(
             HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED
@@ -107,24 +113,27 @@ def problem_from_error(error: Exception) -> Problem:
 
 
 def response_from_error(error: Exception, request_id: str) -> Response:
-    """An error as the answer to a call."""
+    """Convert an error into a problem response."""
     return _build_response(problem_from_error(error), request_id)
 
 
 def respond_to_error(error: MpiError, request_id: str) -> Response:
-    """An error of ours as the answer to a call; one that is our failure is logged."""
+    """Convert an error into a response, and log an internal one."""
     if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
         log_unexpected(error, request_id)
     return response_from_error(error, request_id)
 
 
 def log_unexpected(error: Exception, request_id: str) -> None:
-    """Log where an error came from; its message may hold a value, so only its type is told."""
+    """Log the type and place of an error.
+
+    Its message is left out, because it may hold personal data.
+    """
     _log.error("%s %s at %s", request_id, type(error).__name__, describe_origin(error))
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make the application answer every error as a problem."""
+    """Make the application answer every error with a problem response."""
 
     @app.exception_handler(MpiError)
     async def _refused(request: Request, error: MpiError) -> Response:
@@ -149,17 +158,22 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _build_problem(status: HTTPStatus, code: str, title: str, detail: str) -> Problem:
+    """Build a problem object."""
     return {"type": f"urn:mpi:problem:{code}", "title": title, "status": status.value, "detail": detail}
 
 
 def _build_response(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Build the response of a problem object."""
     status = HTTPStatus(problem["status"])
     body = orjson.dumps({**problem, "instance": f"urn:uuid:{request_id}"})
     return Response(body, status, {**_HEADERS.get(status, {}), **(headers or {})}, MEDIA_TYPE)
 
 
 def _describe_parameter_errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    """What is wrong with which parameter. What was sent is not told, nor a name that is not ours."""
+    """Describe which parameters are invalid and why.
+
+    Sent values and unknown names are left out, because they may hold personal data.
+    """
     messages = []
     for error in errors:
         if error["type"] == "extra_forbidden":

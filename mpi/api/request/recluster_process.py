@@ -1,4 +1,7 @@
-"""Re-clusters of a large index: computed by a process of their own, while this one goes on answering."""
+"""Re-clusters and simulations in a child process, for a large index.
+
+The server goes on answering while the child process computes.
+"""
 
 from collections.abc import Callable, Collection
 from typing import TypeVar
@@ -14,8 +17,10 @@ from mpi.service.recluster.threshold_simulation import Simulation, TrialThreshol
 from mpi.service.recluster.threshold_simulation import simulate_thresholds as simulate_in_process
 
 MIN_PROCESS_RECORDS = 5_000
-"""From this many records on a process is begun, which takes one to two seconds: of 20,000 a proposal takes
-three by itself."""
+"""Number of records from which a child process is started.
+
+Starting one takes one to two seconds; a proposal over 20,000 records takes three.
+"""
 
 Result = TypeVar("Result")
 
@@ -23,37 +28,38 @@ Result = TypeVar("Result")
 def propose(
     index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
 ) -> ProposalView:
-    """``proposals.propose``."""
+    """Compute a re-cluster proposal; see ``mpi.service.recluster.proposals.propose``."""
     return _run_job(index, viewer, _propose, matcher, refresh_lists, reason)
 
 
 def apply_proposal(
     index: Index, viewer: Viewer, matcher: Matcher, number: int, approved: Collection[int] | None = None
 ) -> ProposalResult:
-    """``proposals.apply_proposal``."""
+    """Apply a proposal; see ``mpi.service.recluster.proposals.apply_proposal``."""
     return _run_job(index, viewer, proposals.apply_proposal, matcher, number, approved)
 
 
 def roll_back_proposal(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> ProposalResult:
-    """``proposals.roll_back_proposal``."""
+    """Roll back a proposal; see ``mpi.service.recluster.proposals.roll_back_proposal``."""
     return _run_job(index, viewer, proposals.roll_back_proposal, matcher, number)
 
 
 def resume_run(index: Index, viewer: Viewer, matcher: Matcher, number: int) -> RunView:
-    """``proposals.resume_run``."""
+    """Resume an interrupted run; see ``mpi.service.recluster.proposals.resume_run``."""
     return _run_job(index, viewer, proposals.resume_run, matcher, number)
 
 
 def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
-    """``mpi.service.recluster.threshold_simulation.simulate_thresholds``."""
+    """Simulate other thresholds; see ``mpi.service.recluster.threshold_simulation``."""
     return _run_job(index, viewer, simulate_in_process, bits)
 
 
 def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *arguments: object) -> Result:
+    """Run a job here, or in a child process for a large index."""
     # No process is begun for who may not ask for it.
     require_whole_index(viewer)
     with index.database.read(make_operator()) as unit:
-        record_count = unit.keys.greatest(index.config_id(unit))
+        record_count = unit.keys.max_record_id(index.config_id(unit))
     if record_count < MIN_PROCESS_RECORDS:
         return job(index, viewer, *arguments)
     return computed_apart(index, job, viewer, *arguments)
@@ -62,4 +68,5 @@ def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *argument
 def _propose(
     index: Index, viewer: Viewer, matcher: Matcher, refresh_lists: bool, reason: str
 ) -> ProposalView:
+    """Compute a proposal with positional arguments, for the child process."""
     return proposals.propose(index, viewer, matcher, refresh_lists=refresh_lists, reason=reason)

@@ -1,7 +1,7 @@
-"""Which record a path names. A local ID is one segment of the path as sent, percent-decoded once.
+"""Source and local ID from the raw URL path.
 
-The server has decoded the path before any route sees it, so ``D01%2F12345`` looks like two segments and
-``%2525`` could be decoded twice; the raw path tells.
+A local ID is one path segment, percent-decoded once. The server decodes the path before any route sees it:
+``D01%2F12345`` would look like two segments, and ``%2525`` could be decoded twice. The raw path is unambiguous.
 """
 
 import re
@@ -20,7 +20,7 @@ _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class RecordAddress:
-    """A record by its source's words."""
+    """Source and local ID that a URL path names."""
 
     source: str
     local_id: str
@@ -37,11 +37,11 @@ def parse_record_address(
         ),
     ],
 ) -> RecordAddress:
-    """The record that ``/v1/sources/{source}/records/{local_id}`` names.
+    """Parse the record of ``/v1/sources/{source}/records/{local_id}``.
 
     Raises:
         InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
-        RecordError: it is no local ID.
+        RecordError: the text is not a valid local ID.
     """
     return address_from_path(request.scope["raw_path"])
 
@@ -53,7 +53,12 @@ def parse_rekey_address(
         str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
     ],
 ) -> RecordAddress:
-    """The record that ``…/records/{local_id}/rekey`` names; raises as ``parse_record_address``."""
+    """Parse the record of ``/v1/sources/{source}/records/{local_id}/rekey``.
+
+    Raises:
+        InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
+        RecordError: the text is not a valid local ID.
+    """
     return address_from_path(request.scope["raw_path"].rpartition(b"/")[0])
 
 
@@ -61,7 +66,13 @@ RekeyAddressDep = Annotated[RecordAddress, Depends(parse_rekey_address)]
 
 
 def address_from_path(raw_path: bytes) -> RecordAddress:
-    """The record that a path as sent names; raises as ``parse_record_address`` does."""
+    """Parse source and local ID from a raw path.
+
+    Raises:
+        NotFoundError: the path has too few segments.
+        InputError: a slash or a percent sign is not encoded, or the text is not UTF-8.
+        RecordError: the text is not a valid local ID.
+    """
     segments = raw_path.split(b"/")
     if len(segments) < _SEGMENTS:
         # An encoded slash posed as one of the route's own.
@@ -74,6 +85,7 @@ def address_from_path(raw_path: bytes) -> RecordAddress:
 
 
 def _decode_segment(segment: bytes) -> str:
+    """Percent-decode one path segment."""
     if _BROKEN_ESCAPE.search(segment):
         raise InputError("the path holds a % that begins no escape: write % as %25")
     try:

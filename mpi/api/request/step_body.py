@@ -1,7 +1,7 @@
-"""What a steward's call asks for, read from its JSON body; unknown members are refused.
+"""Typed access to the members of a JSON request body.
 
-Read by hand, after the policy has said yes: a caller who may not decide learns nothing from what is wrong
-with the body, and no message quotes it.
+Bodies are parsed by hand after the permission check. A caller who may not decide learns nothing from what is
+wrong with the body, and no message quotes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Member = TypeVar("Member")
 
 
 async def parse_optional_object(data: RawBodyDep) -> dict[str, object]:
-    """The body as one JSON object; an empty body is an empty one."""
+    """Parse the request body as one JSON object; empty if no body."""
     return parse_json_object(data) if data.strip() else {}
 
 
@@ -26,14 +26,14 @@ JsonBodyDep = Annotated[dict[str, object], Depends(parse_optional_object)]
 
 
 class JsonBody:
-    """The members of a body, taken one by one.
+    """Typed reader of the members of a JSON object.
 
     Args:
-        sent: the JSON object.
-        names: the members that it may have.
+        members: the JSON object.
+        names: names of the members that the body may have.
 
     Raises:
-        InputError: it has another.
+        InputError: the body has another member.
     """
 
     def __init__(self, members: Mapping[str, object], *names: str) -> None:
@@ -42,88 +42,90 @@ class JsonBody:
         self._sent = members
 
     def text(self, name: str) -> str:
-        """Text that has to be there."""
+        """Return a required text member."""
         return _require_value(name, self._of(name, str, "text"))
 
     def optional_text(self, name: str) -> str | None:
-        """Text, if it is there."""
+        """Return a text member; None if missing."""
         return self._of(name, str, "text")
 
     def flag(self, name: str) -> bool:
-        """True or false; false where it is left out."""
+        """Return a boolean member; false if missing."""
         return self._of(name, bool, "true or false") or False
 
     def optional_bits(self, name: str) -> float | None:
-        """A number of bits, if it is there."""
+        """Return a number of bits; None if missing."""
         value = self._sent.get(name)
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             return value
         raise InputError(f"{name}: give a number of bits")
 
     def optional_number(self, name: str) -> int | None:
-        """A whole number, if it is there."""
+        """Return a whole number; None if missing."""
         value = self._sent.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         raise InputError(f"{name}: give a whole number")
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts that has to be there."""
+        """Return a required list of texts."""
         items = self._list(name)
         if items is None or not all(isinstance(item, str) for item in items):
             raise InputError(f"{name}: give a list of texts")
         return cast("list[str]", items)
 
     def numbers(self, name: str) -> tuple[int, ...]:
-        """A list of numbers; empty where it is left out."""
+        """Return a list of whole numbers; empty if missing."""
         items = self._list(name) or []
         if not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
             raise InputError(f"{name}: give a list of numbers")
         return tuple(cast("list[int]", items))
 
     def groups(self, name: str) -> list[list[RecordRef]]:
-        """A list of lists of records that has to be there."""
+        """Return a required list of groups of records."""
         groups = _require_value(name, self._list(name))
         return [self._labels(name, group) for group in groups]
 
     def records(self, name: str) -> list[RecordRef]:
-        """A list of records that has to be there."""
+        """Return a required list of records."""
         return self._labels(name, self._sent.get(name))
 
     def record(self, name: str) -> RecordRef:
-        """A record that has to be there."""
+        """Return a required record."""
         return self._label(name, self._sent.get(name))
 
     def value(self, name: str) -> object:
-        """Anything that has to be there; whether it can be one, the field that it is of says."""
+        """Return a required member of any type, which the caller checks."""
         return _require_value(name, self._sent.get(name))
 
     def optional_record(self, name: str) -> RecordRef | None:
-        """A record, if it is there."""
+        """Return a record; None if missing."""
         value = self._sent.get(name)
         return None if value is None else self._label(name, value)
 
     def number(self, name: str) -> int:
-        """A whole number that has to be there."""
+        """Return a required whole number."""
         return _require_value(name, self.optional_number(name))
 
     def verdicts(self, name: str) -> list[tuple[RecordRef, RecordRef, str]]:
-        """A list of verdicts on pairs of records that has to be there."""
+        """Return a required list of verdicts on pairs of records."""
         return [self._verdict(name, item) for item in _require_value(name, self._list(name))]
 
     def optional_group(self, name: str) -> int | RecordRef | None:
-        """A place, or a record; None where it is left out."""
+        """Return a group by its position or one of its records; None if missing."""
         value = self._sent.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         return self._label(name, value)
 
     def _labels(self, name: str, value: object) -> list[RecordRef]:
+        """Convert a JSON list into record references."""
         if not isinstance(value, Sequence) or isinstance(value, str):
             raise InputError(f"{name}: give lists of records, each with source and local_id")
         return [self._label(name, item) for item in value]
 
     def _label(self, name: str, value: object) -> RecordRef:
+        """Convert a JSON object into a record reference."""
         if isinstance(value, Mapping) and set(value) == {"source", "local_id"}:
             source, local_id = value["source"], value["local_id"]
             if isinstance(source, str) and isinstance(local_id, str):
@@ -131,6 +133,7 @@ class JsonBody:
         raise InputError(f"{name}: a record is given by source and local_id, both text")
 
     def _verdict(self, name: str, value: object) -> tuple[RecordRef, RecordRef, str]:
+        """Convert a JSON object into a verdict on a pair."""
         if isinstance(value, Mapping) and set(value) == {"left", "right", "kind"}:
             kind = value["kind"]
             if isinstance(kind, str):
@@ -138,12 +141,14 @@ class JsonBody:
         raise InputError(f"{name}: a verdict has left, right (records) and kind (text)")
 
     def _of(self, name: str, kind: type[Value], expected: str) -> Value | None:
+        """Return a member of one type; None if missing."""
         value = self._sent.get(name)
         if value is None or isinstance(value, kind):
             return value
         raise InputError(f"{name}: give {expected}")
 
     def _list(self, name: str) -> list[object] | None:
+        """Return a list member; None if missing."""
         value = self._sent.get(name)
         if value is None or isinstance(value, list):
             return value
@@ -151,6 +156,7 @@ class JsonBody:
 
 
 def _require_value(name: str, value: Member | None) -> Member:
+    """Return a value, or refuse a missing one."""
     if value is None:
         raise InputError(f"{name}: is missing")
     return value

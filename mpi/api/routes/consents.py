@@ -5,9 +5,9 @@ from fastapi import APIRouter
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep, WriterDep
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.consents import AskingConsentOut, WaitingStepOut
-from mpi.api.schemas.decisions import UNDO, EffectOut, json_body
+from mpi.api.schemas.decisions import UNDO, EffectOut, build_json_body
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.persons.effects import Effect
@@ -21,7 +21,7 @@ from mpi.service.stewardship.pending_steps import PendingStep, list_pending_step
 
 router = APIRouter(tags=["decisions"])
 _REASON_SCHEMA = {"type": "string", "maxLength": 64}
-_ASK_CONSENT_BODY = json_body(
+_ASK_CONSENT_BODY = build_json_body(
     {"asks": True, "reason": "agreement"}, ("asks",), asks={"type": "boolean"}, reason=_REASON_SCHEMA
 )
 
@@ -30,7 +30,7 @@ _ASK_CONSENT_BODY = json_body(
     "/v1/sources/{source}:ask-consent",
     response_model=AskingConsentOut,
     summary="Let what others decide of a source's records wait for its owner, or not",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=_ASK_CONSENT_BODY,
 )
@@ -50,7 +50,7 @@ def post_ask_consent(
     "/v1/waiting-steps",
     response_model=list[WaitingStepOut],
     summary="List what waits for a second approver or for an owner, the oldest first",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[PendingStep]:
     """Steps that the caller may see whole, and those about which a source of the caller's was asked."""
@@ -61,7 +61,7 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
     "/v1/steps/{number}:consent",
     response_model=EffectOut,
     summary="Consent to a step, as an owner of a source that was asked",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
@@ -79,7 +79,7 @@ def post_consent(
     "/v1/steps/{number}:refuse",
     response_model=EffectOut,
     summary="Refuse a step, as an owner of a source that was asked",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )

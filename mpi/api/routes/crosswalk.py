@@ -9,7 +9,7 @@ from mpi.api.request.access import CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.crosswalk import AddressedOut, CrosswalkOut, EventPageOut
 from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 from mpi.service.persons.change_feed import EventPage, events
@@ -45,7 +45,7 @@ look_up_router = APIRouter(tags=["crosswalk"], route_class=_CrosswalkRoute)
     "/v1/crosswalk",
     response_model=CrosswalkOut | AddressedOut,
     summary="From a record to its enterprise ID, or the other way",
-    responses=problems(404, 422),
+    responses=describe_problems(404, 422),
 )
 def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> CrosswalkEntry | Addressed:
     """Give `source` and `local_id`, or `enterprise_id`; with `as_of`, as it was then."""
@@ -62,7 +62,7 @@ def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> Cr
     "/v1/events",
     response_model=EventPageOut,
     summary="Follow the changes of enterprise IDs",
-    responses=problems(409),
+    responses=describe_problems(409),
 )
 def get_events(index: IndexDep, viewer: CallerDep, query: EventsDep) -> EventPage:
     """Whole commits after a cursor, in order: read on with `after` set to the answer's `cursor`."""

@@ -17,7 +17,7 @@ from mpi.api.schemas.decisions import (
     ReportedOut,
 )
 from mpi.api.schemas.parameters import DecisionsDep, EidDep, NoQueryDep, NumberDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, require_permission
@@ -36,7 +36,7 @@ _DEFAULT_UNDO_REASON = "undo"
     "/v1/decisions",
     response_model=EffectOut,
     summary="Decide that records are one person, are not, or that it is unsure",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     openapi_extra=DECIDE,
 )
 def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> Effect:
@@ -62,7 +62,7 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: Js
     "/v1/link-reports",
     response_model=ReportedOut,
     summary="Report a wrong link, a missed one, or two IDs of one child",
-    responses=problems(404, 413, 422),
+    responses=describe_problems(404, 413, 422),
     openapi_extra=REPORT,
 )
 def post_link_report(
@@ -84,7 +84,7 @@ def post_link_report(
     "/v1/decisions",
     response_model=list[DecisionOut],
     summary="List decisions, newest first",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> list[DecisionView]:
     """Those about records that the caller may see; go on with `before` set to the last `id`."""
@@ -95,7 +95,7 @@ def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> li
     "/v1/decisions/{number}",
     response_model=DecisionOut,
     summary="Read a decision with the evidence that its maker saw",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> DecisionView:
     """Who said what, when and why; and whether it still binds."""
@@ -106,7 +106,7 @@ def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     "/v1/decisions/{number}:undo",
     response_model=EffectOut,
     summary="Take a decision back",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
@@ -124,7 +124,7 @@ def post_decision_undo(
     "/v1/steps/{number}:undo",
     response_model=EffectOut,
     summary="Take a merge, split, move or decision back, whole",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
@@ -142,7 +142,7 @@ def post_step_undo(
     "/v1/steps/{number}:approve",
     response_model=EffectOut,
     summary="Give the second word on a step that waits for one",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
@@ -158,7 +158,7 @@ def post_step_approve(
     "/v1/persons:merge",
     response_model=EffectOut,
     summary="Make two or more persons one",
-    responses=problems(404, 409, 412, 413, 422),
+    responses=describe_problems(404, 409, 412, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=MERGE,
 )
@@ -179,7 +179,7 @@ def post_merge(
     "/v1/persons/{eid}:split",
     response_model=EffectOut,
     summary="Part one person's records into several persons",
-    responses=problems(404, 409, 412, 413, 422),
+    responses=describe_problems(404, 409, 412, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=SPLIT,
 )
@@ -205,7 +205,7 @@ def post_split(
     "/v1/persons/{eid}:move",
     response_model=EffectOut,
     summary="Move records from one person to another",
-    responses=problems(404, 409, 412, 413, 422),
+    responses=describe_problems(404, 409, 412, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=MOVE,
 )

@@ -7,7 +7,7 @@ from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.explain import EXPLAIN, BuiltOut, ExplanationOut, PersonExplanationOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.explanations.person import PersonExplanation, explain_person
@@ -20,7 +20,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     "/v1/explanations",
     response_model=ExplanationOut,
     summary="Ask why two records are taken for one child's, or not",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     openapi_extra=EXPLAIN,
 )
 def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Explanation:
@@ -34,7 +34,7 @@ def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members:
     "/v1/persons/{eid}/explanation",
     response_model=PersonExplanationOut,
     summary="Ask why the records of a person are one person",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> PersonExplanation:
     """The strongest links and the decisions between those of its records that the caller may see."""
@@ -45,7 +45,7 @@ def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryD
     "/v1/persons/{eid}/built",
     response_model=list[BuiltOut],
     summary="Read in plain sentences how a person was built",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[HistoryStep, ...]:
     """Step by step, the oldest first."""

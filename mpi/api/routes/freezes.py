@@ -5,10 +5,10 @@ from fastapi import APIRouter
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
-from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.decisions import build_json_body
 from mpi.api.schemas.freezes import FreezeWindowOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.stewardship.freeze_windows import (
     FreezeWindow,
@@ -20,7 +20,7 @@ from mpi.service.stewardship.freeze_windows import (
 router = APIRouter(tags=["decisions"], route_class=ModelReloadRoute)
 _DATE_SCHEMA = {"type": "string", "format": "date"}
 _REASON_SCHEMA = {"type": "string", "maxLength": 64}
-_WINDOW_BODY = json_body(
+_WINDOW_BODY = build_json_body(
     {"begins_on": "2026-10-01", "ends_on": "2026-10-05", "reason": "count-day"},
     ("begins_on", "ends_on"),
     begins_on=_DATE_SCHEMA,
@@ -33,7 +33,7 @@ _WINDOW_BODY = json_body(
     "/v1/sources/{source}:freeze",
     response_model=FreezeWindowOut,
     summary="Name days on which what is decided of a source's records waits",
-    responses=problems(404, 413, 422),
+    responses=describe_problems(404, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=_WINDOW_BODY,
 )
@@ -51,7 +51,7 @@ def post_freeze(
     "/v1/freeze-windows",
     response_model=list[FreezeWindowOut],
     summary="List freeze windows",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[FreezeWindow]:
     """Of the sources that the caller may see, by their first day."""
@@ -62,9 +62,9 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
     "/v1/freeze-windows/{number}:lift",
     response_model=FreezeWindowOut,
     summary="End a freeze window before its time",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
-    openapi_extra=json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
+    openapi_extra=build_json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
 )
 def post_lift(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep

@@ -8,7 +8,7 @@ from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import EffectOut
 from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.golden_record import GoldenRecord, golden
@@ -22,7 +22,7 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
     "/v1/persons/{eid}/golden",
     response_model=GoldenOut,
     summary="Read what is known of a person",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_golden(
     index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep, response: Response
@@ -41,7 +41,7 @@ def get_golden(
     "/v1/persons/{eid}/corrections",
     response_model=EffectOut,
     summary="Correct a value, whatever the records state",
-    responses=problems(404, 409, 412, 413, 422),
+    responses=describe_problems(404, 409, 412, 413, 422),
     openapi_extra=CORRECT,
 )
 def post_correction(

@@ -8,7 +8,7 @@ from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.decisions import UNDO
 from mpi.api.schemas.loads import LoadUndoneOut
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.loads.load_undo import LoadUndoResult, undo_load
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
     "/v1/loads/{number}:undo",
     response_model=LoadUndoneOut,
     summary="Take a load back",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )

@@ -8,8 +8,8 @@ from mpi.api.request.body import RecordBodyDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import AsOfDep, EidDep, NoQueryDep
 from mpi.api.schemas.persons import FoundOut, LineageStepOut, PersonOut
-from mpi.api.schemas.problem import problems
-from mpi.api.schemas.records import CHILD, record_body
+from mpi.api.schemas.problem import describe_problems
+from mpi.api.schemas.records import CHILD, build_record_body
 from mpi.service.core.index import Index
 from mpi.service.persons import persons
 from mpi.service.persons.fast_look_up import person_at_a_glance
@@ -51,9 +51,9 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
     "/v1/persons:search",
     response_model=list[FoundOut],
     summary="Ask who a record might be, storing nothing",
-    responses=problems(404, 413, 422),
+    responses=describe_problems(404, 413, 422),
     dependencies=[ActionPath],
-    openapi_extra=record_body(CHILD, "What is known of the person, as a canonical record."),
+    openapi_extra=build_record_body(CHILD, "What is known of the person, as a canonical record."),
 )
 def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: RecordBodyDep) -> list[Found]:
     """Up to ten persons, best first, explained by comparison and without values."""
@@ -64,7 +64,7 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: Recor
     "/v1/persons/{eid}",
     response_model=PersonOut,
     summary="Look up an enterprise ID",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_person(
     index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep, response: Response
@@ -83,7 +83,7 @@ def get_person(
     "/v1/persons/{eid}/lineage",
     response_model=list[LineageStepOut],
     summary="Read how an enterprise ID came to hold what it holds",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_lineage(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[LineageStep, ...]:
     """Every record that came or left, oldest first."""

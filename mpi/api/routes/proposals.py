@@ -11,10 +11,10 @@ from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute, cache_model
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (
     APPLY,
-    NOTHING,
+    REASON_ONLY,
     PROPOSE,
     SIMULATE,
     AppliedOut,
@@ -42,7 +42,7 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
     "/v1/recluster-runs",
     response_model=ProposalOut,
     summary="Think the whole index through, as a proposal to be read",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     openapi_extra=PROPOSE,
 )
 def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> ProposalView:
@@ -60,7 +60,7 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: Js
     "/v1/recluster-runs",
     response_model=list[ProposalOut],
     summary="List proposals, newest first",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[ProposalView]:
     """Without their items."""
@@ -71,7 +71,7 @@ def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Pro
     "/v1/recluster-runs/{number}",
     response_model=ProposalOut,
     summary="Read a proposal",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> ProposalView:
     """With its items, and what became of each."""
@@ -82,7 +82,7 @@ def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQue
     "/v1/recluster-runs/{number}:apply",
     response_model=AppliedOut,
     summary="Carry a proposal out, whole or in part",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=APPLY,
 )
@@ -109,9 +109,9 @@ def post_apply(
     "/v1/recluster-runs/{number}:reject",
     response_model=AppliedOut,
     summary="Say no to a proposal",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
-    openapi_extra=NOTHING,
+    openapi_extra=REASON_ONLY,
 )
 def post_reject(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
@@ -126,9 +126,9 @@ def post_reject(
     "/v1/recluster-runs/{number}:rollback",
     response_model=AppliedOut,
     summary="Take an applied proposal back",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
-    openapi_extra=NOTHING,
+    openapi_extra=REASON_ONLY,
 )
 def post_rollback(
     request: Request,
@@ -152,7 +152,7 @@ def post_rollback(
     "/v1/recluster-runs:simulate",
     response_model=SimulationOut,
     summary="Try other thresholds on the live index",
-    responses=problems(409, 413),
+    responses=describe_problems(409, 413),
     dependencies=[ActionPath],
     openapi_extra=SIMULATE,
 )
@@ -166,7 +166,7 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: Js
     )
 
 
-@router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=problems())
+@router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=describe_problems())
 def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldView]:
     """Computed changes that wait for a person, oldest first."""
     return holds.list_holds(index, viewer)
@@ -176,9 +176,9 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
     "/v1/holds/{number}:release",
     response_model=HoldEndedOut,
     summary="Let a held change happen",
-    responses=problems(404, 413),
+    responses=describe_problems(404, 413),
     dependencies=[ActionPath],
-    openapi_extra=NOTHING,
+    openapi_extra=REASON_ONLY,
 )
 def post_release(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
@@ -193,9 +193,9 @@ def post_release(
     "/v1/holds/{number}:refuse",
     response_model=HoldEndedOut,
     summary="Say no to a held change",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
-    openapi_extra=NOTHING,
+    openapi_extra=REASON_ONLY,
 )
 def post_refuse(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep

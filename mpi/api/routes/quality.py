@@ -8,7 +8,7 @@ from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.quality import (
     ANSWER,
     DRAW,
@@ -40,7 +40,7 @@ ForecastDep = Annotated[ForecastQuery, Query()]
     "/v1/quality",
     response_model=QualityOut,
     summary="Read the figures of the dashboard",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFigures:
     """Workload, match rate, live precision and recall, agreement between stewards, links, throughput.
@@ -54,7 +54,7 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFig
     "/v1/quality/forecast",
     response_model=ForecastOut,
     summary="Read what the desk has before it",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
     """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
@@ -66,7 +66,7 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     "/v1/blind-pairs:draw",
     response_model=DrawnOut,
     summary="Draw this month's blind sample",
-    responses=problems(413),
+    responses=describe_problems(413),
     dependencies=[ActionPath],
     openapi_extra=DRAW,
 )
@@ -83,7 +83,7 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBo
     "/v1/blind-pairs/next",
     response_model=NextBlindOut,
     summary="Read the next pair to be judged blind",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[str, BlindView | None]:
     """Without its weight, its band, what the index did, or what anybody said of it."""
@@ -94,7 +94,7 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
     "/v1/blind-pairs/{number}:answer",
     response_model=BlindToldOut,
     summary="Judge a blind pair",
-    responses=problems(404, 409, 413),
+    responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=ANSWER,
 )
@@ -110,7 +110,7 @@ def post_blind_answer(
     "/v1/practice-pairs/next",
     response_model=PracticeOut,
     summary="Read the next pair to practise on",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> PracticeView:
     """Simulated records, whose truth is known; nobody's."""
@@ -121,7 +121,7 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
     "/v1/practice-pairs/{number}:answer",
     response_model=PracticeToldOut,
     summary="Judge a practice pair, and be told the truth and why",
-    responses=problems(404, 413),
+    responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=ANSWER,
 )

@@ -8,14 +8,14 @@ from mpi.api.request.access import ActionPath, CallerDep, IfMatchDep, IndexDep, 
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep, NumberDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.questions import (
     ANSWER,
     ASK,
     ASSIGN,
     BULK,
     DEFER,
-    NOTED,
+    NOTE_ONLY,
     OWNER_ANSWER,
     UNDO_ANSWER,
     AnsweredOut,
@@ -41,33 +41,33 @@ from mpi.service.review.owner_questions import (
     list_owner_questions,
 )
 from mpi.service.review.question import QuestionView, load_question_view
-from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, questions
+from mpi.service.review.queue import Filters, QuestionSummary, QueuePage, load_queue_page
 
 router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 _ANY_STATE = "any"
 _DEFAULT_UNDO_REASON = "undo"
-_WORK_PROBLEMS = problems(404, 409, 413)
-_ANSWER_PROBLEMS = problems(404, 409, 412, 413, 422)
+_WORK_PROBLEMS = describe_problems(404, 409, 413)
+_ANSWER_PROBLEMS = describe_problems(404, 409, 412, 413, 422)
 
 
 @router.get(
     "/v1/review-questions",
     response_model=QueuePageOut,
     summary="List questions, a page at a time",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> QueuePage:
     """The most harmful first. A burst of one pattern from one load is one question."""
     filters = query.model_dump(exclude={"limit", "after"})
     filters["state"] = None if query.state == _ANY_STATE else query.state
-    return questions(index, viewer, Filters(**filters), query.limit, query.after)
+    return load_queue_page(index, viewer, Filters(**filters), query.limit, query.after)
 
 
 @router.get(
     "/v1/review-questions/{question_key}",
     response_model=QuestionViewOut,
     summary="Read a question whole",
-    responses=problems(404),
+    responses=describe_problems(404),
 )
 def get_question(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, response: Response
@@ -85,7 +85,7 @@ def get_question(
     "/v1/review-tasks:bulk",
     response_model=list[BulkOut],
     summary="Put off, give away or give back several questions",
-    responses=problems(413),
+    responses=describe_problems(413),
     dependencies=[ActionPath],
     openapi_extra=BULK,
 )
@@ -124,7 +124,7 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[
     summary="Claim a question",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
-    openapi_extra=NOTED,
+    openapi_extra=NOTE_ONLY,
 )
 def post_claim(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
@@ -140,7 +140,7 @@ def post_claim(
     summary="Give a question back",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
-    openapi_extra=NOTED,
+    openapi_extra=NOTE_ONLY,
 )
 def post_release(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
@@ -191,7 +191,7 @@ def post_assign(
     summary="Give a question to whoever may approve",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
-    openapi_extra=NOTED,
+    openapi_extra=NOTE_ONLY,
 )
 def post_escalate(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
@@ -294,7 +294,7 @@ def post_undo_answer(
     "/v1/owner-questions",
     response_model=list[OwnerQuestionOut],
     summary="List what the owner of a source is asked",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_owner_questions(
     index: IndexDep, viewer: CallerDep, query: OwnerQuestionsDep

@@ -13,7 +13,7 @@ from mpi.api.request.problems import REQUEST_ID
 from mpi.api.request.record_address import RecordAddressDep, RekeyAddressDep
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import (
     BULK_REQUEST,
     BULK_RESPONSE,
@@ -23,7 +23,7 @@ from mpi.api.schemas.records import (
     RekeyedOut,
     ResolvedOut,
     WithdrawnOut,
-    record_body,
+    build_record_body,
 )
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.records import upsert
@@ -39,8 +39,8 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     _PATH,
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
-    responses=problems(404, 409, 413, 422),
-    openapi_extra=record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
+    responses=describe_problems(404, 409, 413, 422),
+    openapi_extra=build_record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
 )
 def put_record(
     index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep, record: RecordBodyDep
@@ -54,7 +54,7 @@ def put_record(
     _PATH,
     response_model=RecordOut,
     summary="Read a record as its source last stated it",
-    responses=problems(404, 422),
+    responses=describe_problems(404, 422),
 )
 def get_record(
     index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _: NoQueryDep
@@ -67,7 +67,7 @@ def get_record(
     _PATH,
     response_model=WithdrawnOut,
     summary="Withdraw a record",
-    responses=problems(404, 409, 422),
+    responses=describe_problems(404, 409, 422),
 )
 def delete_record(
     index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep
@@ -80,7 +80,7 @@ def delete_record(
     _PATH + "/rekey",
     response_model=RekeyedOut,
     summary="Give a record a new local ID",
-    responses=problems(404, 409, 413, 422),
+    responses=describe_problems(404, 409, 413, 422),
     openapi_extra=REKEY,
 )
 def post_rekey(
@@ -101,7 +101,7 @@ def post_rekey(
     status_code=200,
     response_class=BulkResponse,
     summary="Send many records, one a line",
-    responses={**problems(), **BULK_RESPONSE},
+    responses={**describe_problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
 async def post_bulk(

@@ -5,22 +5,22 @@ from fastapi import APIRouter
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
-from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.decisions import build_json_body
 from mpi.api.schemas.parameters import NoQueryDep, SourceDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.sources import PausedOut
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.records.source_pause import PauseResult, pause, resume
 
 router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
-_PAUSE_BODY = json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
+_PAUSE_BODY = build_json_body({"reason": "bad-extract"}, (), reason={"type": "string", "maxLength": 64})
 
 
 @router.post(
     "/v1/sources/{source}:pause",
     response_model=PausedOut,
     summary="Hold what a source sends, and link nothing of it",
-    responses=problems(404, 413),
+    responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=_PAUSE_BODY,
 )
@@ -36,7 +36,7 @@ def post_pause(
     "/v1/sources/{source}:resume",
     response_model=PausedOut,
     summary="Let what was held take effect",
-    responses=problems(404, 413),
+    responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=_PAUSE_BODY,
 )

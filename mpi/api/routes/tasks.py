@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from mpi.api.request.access import CallerDep, IndexDep
 from mpi.api.request.model_reload import ModelReloadRoute
 from mpi.api.schemas.parameters import TasksDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.tasks import TaskOut
 from mpi.service.review.tasks import TaskView, list_review_tasks
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
     "/v1/review-tasks",
     response_model=list[TaskOut],
     summary="List what waits for a steward",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_tasks(index: IndexDep, viewer: CallerDep, query: TasksDep) -> list[TaskView]:
     """Open tasks, the most harmful question first; none about a record that the caller may not see."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from mpi.api.request.access import ActionPath, CallerDep, IndexDep
 from mpi.api.request.step_body import JsonBody, JsonBodyDep
 from mpi.api.schemas.parameters import NoQueryDep
-from mpi.api.schemas.problem import problems
+from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.views import FORGET, SAVE, SavedViewOut
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
@@ -22,7 +22,7 @@ _ANY_STATE = "any"
     "/v1/review-views",
     response_model=list[SavedViewOut],
     summary="List saved views of the queue",
-    responses=problems(),
+    responses=describe_problems(),
 )
 def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, object]]:
     """The caller's own, by name; each holds what `GET /v1/review-questions` takes."""
@@ -33,7 +33,7 @@ def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[st
     "/v1/review-views",
     response_model=list[SavedViewOut],
     summary="Save a view of the queue",
-    responses=problems(413),
+    responses=describe_problems(413),
     openapi_extra=SAVE,
 )
 def post_view(
@@ -50,7 +50,7 @@ def post_view(
     "/v1/review-views:forget",
     response_model=list[SavedViewOut],
     summary="Forget a saved view",
-    responses=problems(404, 413),
+    responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=FORGET,
 )

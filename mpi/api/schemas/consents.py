@@ -4,12 +4,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from mpi.api.schemas.decisions import ConsentOut
-from mpi.api.schemas.examples import EXAMPLE_AT
+from mpi.api.schemas.examples import EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.decision import DecisionKind
 
-_ONE: JsonDict = {"source": "ccwis", "local_id": "C-17"}
-_OTHER: JsonDict = {"source": "D01-SIS", "local_id": "4711"}
+_LEFT: JsonDict = {"source": "ccwis", "local_id": "C-17"}
+_RIGHT: JsonDict = {"source": "D01-SIS", "local_id": "4711"}
 
 
 class AskingConsentOut(BaseModel):
@@ -37,16 +37,16 @@ class WaitingStepOut(BaseModel):
             "example": {
                 "step": 7,
                 "kind": "merge",
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "by": "district-01",
                 "reason": "same-child",
-                "decisions": [{"id": 12, "kind": "SAME", "groups": [[_ONE, _OTHER]]}],
+                "decisions": [{"id": 12, "kind": "SAME", "groups": [[_LEFT, _RIGHT]]}],
                 "approval": False,
                 "consents": [
-                    {"source": "ccwis", "status": "asked", "asked_at": EXAMPLE_AT, "at": None, "by": None,
+                    {"source": "ccwis", "status": "asked", "asked_at": EXAMPLE_TIME, "at": None, "by": None,
                      "reason": None}
                 ],
-                "records": [_ONE, _OTHER],
+                "records": [_LEFT, _RIGHT],
                 "may_approve": False,
                 "may_consent": ["ccwis"],
             }

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 
 
@@ -41,7 +41,7 @@ class EventOut(BaseModel):
 
     commit: int = Field(description="Events of one commit happened together.", examples=[4711])
     seq: int = Field(description="Place within what you are shown of the commit.", examples=[1])
-    at: str = Field(description="When.", examples=[EXAMPLE_AT])
+    at: str = Field(description="When.", examples=[EXAMPLE_TIME])
     cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, …", examples=["upsert"])
     source: str = Field(description="The record's source.", examples=["D01-SIS"])
     local_id: str = Field(description="Its local ID.", examples=["12345"])
@@ -61,7 +61,7 @@ class EventPageOut(BaseModel):
                     {
                         "commit": 4711,
                         "seq": 1,
-                        "at": EXAMPLE_AT,
+                        "at": EXAMPLE_TIME,
                         "cause": "upsert",
                         "source": "D01-SIS",
                         "local_id": "12345",

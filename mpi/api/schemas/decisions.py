@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.decision import DecisionKind
 
-_ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
-_OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
+_LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
+_RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 _SECOND_EID = "T8EB-2Z47-N10V"
 
 _LABEL: dict[str, Any] = {
@@ -28,7 +28,7 @@ _WHY: dict[str, Any] = {
 }
 
 
-def json_body(example: dict[str, Any], required: tuple[str, ...], **properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def build_json_body(example: dict[str, Any], required: tuple[str, ...], **properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     """The request body of an operation: its members, which of them it needs, and an example."""
     schema = {
         "type": "object",
@@ -40,8 +40,8 @@ def json_body(example: dict[str, Any], required: tuple[str, ...], **properties: 
     return {"requestBody": {"required": bool(required), "content": content}}
 
 
-DECIDE = json_body(
-    {"kind": "DIFFERENT", "groups": [[_ONE], [_OTHER]], "reason": "sibling"},
+DECIDE = build_json_body(
+    {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"},
     ("kind", "groups", "reason"),
     kind={"enum": [kind.value for kind in DecisionKind]},
     groups={"type": "array", "items": _LABELS, "description": "One group; of DIFFERENT two or more."},
@@ -49,23 +49,23 @@ DECIDE = json_body(
     recheck_on={"type": "string", "format": "date", "description": "Day on which to look at it again."},
     **_WHY,
 )
-REPORT = json_body(
-    {"kind": "SAME", "groups": [[_ONE, _OTHER]], "reason": "two-ids"},
+REPORT = build_json_body(
+    {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"},
     ("kind", "groups", "reason"),
     kind={"enum": ["SAME", "DIFFERENT"], "description": "What is true, as the caller sees it."},
     groups={"type": "array", "items": _LABELS, "description": "One group; of DIFFERENT two or more."},
     reason=_WHY["reason"],
     note=_WHY["note"],
 )
-MERGE = json_body(
+MERGE = build_json_body(
     {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True},
     ("eids", "reason"),
     eids={"type": "array", "items": _TEXT},
     survivor={"type": "string", "description": "The ID that stays; without it the survivor rule says."},
     **_WHY,
 )
-SPLIT = json_body(
-    {"groups": [[_ONE], [_OTHER]], "keep": 0, "reason": "two-children"},
+SPLIT = build_json_body(
+    {"groups": [[_LEFT], [_RIGHT]], "keep": 0, "reason": "two-children"},
     ("groups", "reason"),
     groups={
         "type": "array",
@@ -80,14 +80,14 @@ SPLIT = json_body(
     },
     **_WHY,
 )
-MOVE = json_body(
-    {"records": [_ONE], "to": _SECOND_EID, "reason": "wrong-child"},
+MOVE = build_json_body(
+    {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"},
     ("records", "to", "reason"),
     records=_LABELS,
     to={"type": "string", "description": "The enterprise ID that they join."},
     **_WHY,
 )
-UNDO = json_body({"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"])
+UNDO = build_json_body({"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"])
 
 
 class ReportedOut(BaseModel):
@@ -151,19 +151,19 @@ class EffectOut(BaseModel):
                     {
                         "enterprise_id": EXAMPLE_EID,
                         "change": "kept",
-                        "before": [_ONE],
-                        "after": [_OTHER, _ONE],
+                        "before": [_LEFT],
+                        "after": [_RIGHT, _LEFT],
                         "flags": ["foster_care"],
                     },
                     {
                         "enterprise_id": _SECOND_EID,
                         "change": "retired",
-                        "before": [_OTHER],
+                        "before": [_RIGHT],
                         "after": [],
                         "flags": ["foster_care"],
                     },
                 ],
-                "moved": [{**_OTHER, "before": _SECOND_EID, "after": EXAMPLE_EID}],
+                "moved": [{**_RIGHT, "before": _SECOND_EID, "after": EXAMPLE_EID}],
                 "told": ["district-01"],
                 "stays": [],
                 "etag": "3f0c5a",
@@ -248,15 +248,15 @@ class DecisionOut(BaseModel):
                 "suspended": False,
                 "authority": "steward",
                 "by": "district-01",
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "reason": "sibling",
                 "notes": [],
-                "groups": [[_ONE], [_OTHER]],
-                "seen": [{**_ONE, "as_of": EXAMPLE_AT}, {**_OTHER, "as_of": EXAMPLE_AT}],
+                "groups": [[_LEFT], [_RIGHT]],
+                "seen": [{**_LEFT, "as_of": EXAMPLE_TIME}, {**_RIGHT, "as_of": EXAMPLE_TIME}],
                 "evidence": {
                     "model": "children/5",
                     "pairs": [
-                        {"records": [_ONE, _OTHER], "match_weight": 9.4, "levels": {"birth_date": "equal"}}
+                        {"records": [_LEFT, _RIGHT], "match_weight": 9.4, "levels": {"birth_date": "equal"}}
                     ],
                 },
                 "effective_from": None,

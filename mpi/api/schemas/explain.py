@@ -4,13 +4,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import json_body
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.decisions import build_json_body
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.weight import Band
 
-_ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
-_OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
+_LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
+_RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 _LABEL = {
     "type": "object",
     "properties": {"source": {"type": "string"}, "local_id": {"type": "string"}},
@@ -19,7 +19,7 @@ _LABEL = {
 }
 _SENTENCE = "Same name, birth dates one day apart, and different addresses: 14.1 bits, enough to link."
 
-EXPLAIN = json_body({"left": _ONE, "right": _OTHER}, ("left", "right"), left=_LABEL, right=_LABEL)
+EXPLAIN = build_json_body({"left": _LEFT, "right": _RIGHT}, ("left", "right"), left=_LABEL, right=_LABEL)
 
 
 class PartOut(BaseModel):
@@ -115,8 +115,8 @@ class PersonExplanationOut(BaseModel):
                 "sentence": "2 records are one person by 1 link of the model.",
                 "lines": [
                     {
-                        "left": _ONE,
-                        "right": _OTHER,
+                        "left": _LEFT,
+                        "right": _RIGHT,
                         "because": "model",
                         "match_weight": 14.1,
                         "band": "LINK",
@@ -124,7 +124,7 @@ class PersonExplanationOut(BaseModel):
                         "sentence": _SENTENCE,
                     }
                 ],
-                "parts": [[_ONE, _OTHER]],
+                "parts": [[_LEFT, _RIGHT]],
             }
         }
     )
@@ -143,7 +143,7 @@ class BuiltOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "sentence": "A record was sent: record 12345 of D01-SIS began this person.",
                 "client": "district-01",
                 "step": None,

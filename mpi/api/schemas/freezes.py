@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_AT
+from mpi.api.schemas.examples import EXAMPLE_TIME
 
 
 class FreezeWindowOut(BaseModel):
@@ -18,7 +18,7 @@ class FreezeWindowOut(BaseModel):
                 "state": "coming",
                 "reason": "count-day",
                 "by": "operator",
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
             }
         }
     )

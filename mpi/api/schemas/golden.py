@@ -4,16 +4,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import json_body
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.decisions import build_json_body
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
 from mpi.storage.repositories.persons.persons import PersonStatus
 
-_LABEL: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
-_OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
+_LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
+_RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 
-CORRECT = json_body(
+CORRECT = build_json_body(
     {
         "attribute": "birth_date",
         "value": "2014-03-08",
@@ -32,7 +32,7 @@ CORRECT = json_body(
 class OtherValueOut(BaseModel):
     """Another value, and the record that states it."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"value": "2014-03-09", "record": _LABEL}})
+    model_config = ConfigDict(json_schema_extra={"example": {"value": "2014-03-09", "record": _LEFT}})
 
     value: Any = Field(description="Text, yes or no, or an object of canonical fields.")
     record: LabelOut = Field(description="The record that states it.")
@@ -45,7 +45,7 @@ class CorrectionOut(BaseModel):
         json_schema_extra={
             "example": {
                 "by": "desk",
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "reason": "document-seen",
                 "evidence": "Birth certificate shown at the office",
                 "step": 7,
@@ -70,11 +70,11 @@ class GoldenValueOut(BaseModel):
             "example": {
                 "attribute": "birth_date",
                 "value": "2014-03-08",
-                "record": _OTHER,
-                "as_of": EXAMPLE_AT,
+                "record": _RIGHT,
+                "as_of": EXAMPLE_TIME,
                 "rule": "verification",
                 "agreeing": [],
-                "others": [{"value": "2014-03-09", "record": _LABEL}],
+                "others": [{"value": "2014-03-09", "record": _LEFT}],
                 "correction": None,
             }
         }
@@ -105,10 +105,10 @@ class GoldenOut(BaseModel):
                     {
                         "attribute": "first_name",
                         "value": "Amara",
-                        "record": _LABEL,
-                        "as_of": EXAMPLE_AT,
+                        "record": _LEFT,
+                        "as_of": EXAMPLE_TIME,
                         "rule": "agreed",
-                        "agreeing": [_OTHER],
+                        "agreeing": [_RIGHT],
                         "others": [],
                         "correction": None,
                     }

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.domain.weight import Band
 from mpi.storage.repositories.persons.persons import PersonStatus
 
@@ -36,7 +36,7 @@ class FlagOut(BaseModel):
     asserted_by: str = Field(description="Who says so.", examples=["CCWIS"])
     source: str = Field(description="Source of the record that bears it.", examples=["CCWIS"])
     local_id: str = Field(description="Local ID of that record.", examples=["C-88123"])
-    as_of: str = Field(description="When that was true at its source.", examples=[EXAMPLE_AT])
+    as_of: str = Field(description="When that was true at its source.", examples=[EXAMPLE_TIME])
 
 
 class PersonOut(BaseModel):
@@ -58,10 +58,10 @@ class PersonOut(BaseModel):
                 "asserted_by": "CCWIS",
                 "source": "CCWIS",
                 "local_id": "C-88123",
-                "as_of": EXAMPLE_AT,
+                "as_of": EXAMPLE_TIME,
             }
         ],
-        since=EXAMPLE_AT,
+        since=EXAMPLE_TIME,
     )
 
     enterprise_id: str = Field(description="The ID asked for, in its one written form.")
@@ -78,7 +78,7 @@ class LineageStepOut(BaseModel):
     """One record came to this ID, or left it."""
 
     model_config = _example(
-        at=EXAMPLE_AT,
+        at=EXAMPLE_TIME,
         client="district-01",
         cause="upsert",
         record=_LABEL,

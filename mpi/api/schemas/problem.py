@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.refs import ref
+from mpi.api.schemas.refs import build_schema_ref
 
 _MEDIA_TYPE = "application/problem+json"
 _INSTANCE = "urn:uuid:0b1f6f0e-6b1f-4f5a-9a38-2f4e3a7f6a10"
@@ -74,7 +74,7 @@ class ProblemOut(BaseModel):
     chain: list[int] | None = Field(None, description="Of a contradiction: the decisions that say so.")
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation: those given, those that every one has, and any other."""
     documented: dict[int | str, dict[str, Any]] = {
         status: _response(_EXAMPLES[status] | {"status": status}, _EXAMPLES[status]["title"])
@@ -91,7 +91,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def _response(example: dict[str, Any], description: str) -> dict[str, Any]:
     content = {
-        "schema": ref(ProblemOut.__name__),
+        "schema": build_schema_ref(ProblemOut.__name__),
         "example": {**example, "instance": _INSTANCE},
     }
     return {"description": description, "content": {_MEDIA_TYPE: content}}

@@ -4,26 +4,26 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import ReceivedOut, json_body
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.decisions import ReceivedOut, build_json_body
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.persons import LabelOut
 
-_ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
-_OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
-_BEFORE: dict[str, Any] = {"enterprise_id": EXAMPLE_EID, "records": [_ONE, _OTHER]}
+_LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
+_RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
+_BEFORE: dict[str, Any] = {"enterprise_id": EXAMPLE_EID, "records": [_LEFT, _RIGHT]}
 _AFTER: list[Any] = [
-    {"enterprise_id": EXAMPLE_EID, "records": [_ONE]},
-    {"enterprise_id": None, "records": [_OTHER]},
+    {"enterprise_id": EXAMPLE_EID, "records": [_LEFT]},
+    {"enterprise_id": None, "records": [_RIGHT]},
 ]
 
-PROPOSE = json_body(
+PROPOSE = build_json_body(
     {"model": "children/2"},
     (),
     model={"type": "string", "description": "`name/version`; without it, the model in force."},
     refresh_lists={"type": "boolean", "description": "Make the lists of shared values anew."},
     reason={"type": "string", "maxLength": 64},
 )
-APPLY = json_body(
+APPLY = build_json_body(
     {"items": [1, 3]},
     (),
     items={
@@ -33,8 +33,8 @@ APPLY = json_body(
     },
 )
 _BITS: dict[str, Any] = {"type": "number", "description": "In bits; the one in force if left out."}
-SIMULATE = json_body({"link": 11.5}, (), link=_BITS, review=_BITS, margin=_BITS, cohesion=_BITS)
-NOTHING = json_body({"reason": "not-now"}, (), reason={"type": "string", "maxLength": 64})
+SIMULATE = build_json_body({"link": 11.5}, (), link=_BITS, review=_BITS, margin=_BITS, cohesion=_BITS)
+REASON_ONLY = build_json_body({"reason": "not-now"}, (), reason={"type": "string", "maxLength": 64})
 
 
 class GroupOut(BaseModel):
@@ -65,7 +65,7 @@ class ProposalOut(BaseModel):
                 "model": "children/2",
                 "model_before": "children/1",
                 "by": "nightly",
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "merge": 0,
                 "split": 1,
                 "move": 0,
@@ -139,7 +139,7 @@ class HoldOut(BaseModel):
                 "id": 5,
                 "kind": "proposal",
                 "status": "open",
-                "since": EXAMPLE_AT,
+                "since": EXAMPLE_TIME,
                 "proposal": 3,
                 "before": [_BEFORE],
                 "after": _AFTER,

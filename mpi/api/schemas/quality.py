@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import json_body
-from mpi.api.schemas.examples import EXAMPLE_AT
+from mpi.api.schemas.decisions import build_json_body
+from mpi.api.schemas.examples import EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS
@@ -24,13 +24,13 @@ _STANDING: dict[str, Any] = {
     "required": True,
 }
 
-DRAW = json_body(
+DRAW = build_json_body(
     {"size": 105},
     (),
     month={"type": "string", "description": "`YYYY-MM`; this month if left out, and no other is drawn."},
     size={"type": "integer", "description": "Pairs at most."},
 )
-ANSWER = json_body({"verdict": "same"}, ("verdict",), verdict=_VERDICT)
+ANSWER = build_json_body({"verdict": "same"}, ("verdict",), verdict=_VERDICT)
 
 
 class ForecastQuery(NoQuery):
@@ -173,7 +173,7 @@ class QualityOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "at": EXAMPLE_AT,
+                "at": EXAMPLE_TIME,
                 "suppressed": False,
                 "workload": {
                     "open": 214,
@@ -323,12 +323,12 @@ class NextBlindOut(BaseModel):
                     "records": [
                         {
                             "label": {"source": "D01-SIS", "local_id": "12345"},
-                            "as_of": EXAMPLE_AT,
+                            "as_of": EXAMPLE_TIME,
                             "values": _VALUES,
                         },
                         {
                             "label": {"source": "CCWIS", "local_id": "C-88123"},
-                            "as_of": EXAMPLE_AT,
+                            "as_of": EXAMPLE_TIME,
                             "values": _VALUES,
                         },
                     ],

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import EffectOut, json_body
-from mpi.api.schemas.examples import EXAMPLE_AT, EXAMPLE_EID
+from mpi.api.schemas.decisions import EffectOut, build_json_body
+from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
-from mpi.service.review.owner_questions import OWNER_ANSWERS, FIELDS_BY_REQUEST
+from mpi.service.review.owner_questions import OWNER_ANSWERS, FIELDS_BY_REQUEST_KIND
 from mpi.service.review.queue import MAX_QUESTIONS, STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 
-_ONE: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
-_OTHER: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
+_LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}
+_RIGHT: dict[str, Any] = {"source": "CCWIS", "local_id": "C-88123"}
 EXAMPLE_KEY = "q-9eac1b5f60d3a7c3"
 _DAY = "2026-12-01"
 
@@ -33,21 +33,21 @@ _VERDICT: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-NOTED = json_body({"note": "the school calls back at ten"}, (), note=_NOTE)
-DEFER = json_body(
+NOTE_ONLY = build_json_body({"note": "the school calls back at ten"}, (), note=_NOTE)
+DEFER = build_json_body(
     {"until": _DAY},
     ("until",),
     until={**_DATE, "description": "Day from which it is asked again, within a year."},
     note=_NOTE,
 )
-ASSIGN = json_body(
+ASSIGN = build_json_body(
     {"to": "ann", "due_on": _DAY},
     ("to",),
     to={"type": "string", "description": "Name of an account or client."},
     due_on={**_DATE, "description": "Day by which it is to be answered."},
     note=_NOTE,
 )
-BULK = json_body(
+BULK = build_json_body(
     {"keys": [EXAMPLE_KEY], "action": "defer", "until": _DAY},
     ("keys", "action"),
     keys={
@@ -61,19 +61,19 @@ BULK = json_body(
     due_on={**_DATE, "description": "Of `assign`, if it is wanted."},
     note=_NOTE,
 )
-ASK = json_body(
-    {"record": _ONE, "asks": "confirm-birth-date"},
+ASK = build_json_body(
+    {"record": _LEFT, "asks": "confirm-birth-date"},
     ("asks",),
     record={
         **_LABEL,
         "description": "The record; left out, each is asked of its own owner; of a burst, each of the feed.",
     },
-    asks={"enum": list(FIELDS_BY_REQUEST)},
+    asks={"enum": list(FIELDS_BY_REQUEST_KIND)},
     due_on={**_DATE, "description": "Day by which an answer is wanted; in a fortnight if left out."},
     note={**_NOTE, "description": "For the question's history; the owner does not see it."},
 )
-ANSWER = json_body(
-    {"verdicts": [{"left": _ONE, "right": _OTHER, "kind": "different"}], "reason": "sibling"},
+ANSWER = build_json_body(
+    {"verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}], "reason": "sibling"},
     ("reason",),
     verdicts={"type": "array", "items": _VERDICT, "description": "On pairs; those left out stay asked."},
     response={
@@ -87,14 +87,14 @@ ANSWER = json_body(
     supersedes={"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
     preview={"type": "boolean", "description": "Say what it would do, and change nothing."},
 )
-UNDO_ANSWER = json_body(
+UNDO_ANSWER = build_json_body(
     {"step": 7},
     ("step",),
     step={"type": "integer", "description": "The step of the answer."},
     reason={"type": "string", "maxLength": 64},
     preview={"type": "boolean", "description": "Say what it would do, and change nothing."},
 )
-OWNER_ANSWER = json_body(
+OWNER_ANSWER = build_json_body(
     {"answer": "wrong", "note": "mistyped; corrected tomorrow"},
     ("answer",),
     answer={"enum": list(OWNER_ANSWERS)},
@@ -137,15 +137,15 @@ _SUMMARY: dict[str, Any] = {
     "key": EXAMPLE_KEY,
     "kind": "pair",
     "reason": "band",
-    "subject": _ONE,
-    "records": [_ONE, _OTHER],
+    "subject": _LEFT,
+    "records": [_LEFT, _RIGHT],
     "match_weight": 9.4,
     "state": "claimed",
     "claimed_by": "ann",
-    "lease_until": EXAMPLE_AT,
+    "lease_until": EXAMPLE_TIME,
     "assigned_to": None,
     "due_on": _DAY,
-    "opened_at": EXAMPLE_AT,
+    "opened_at": EXAMPLE_TIME,
     "burst": 0,
     "asleep_until": None,
     "closed_because": None,
@@ -234,18 +234,18 @@ class QuestionViewOut(BaseModel):
                 "shape": "star",
                 "cards": [
                     {
-                        "label": _ONE,
-                        "as_of": EXAMPLE_AT,
+                        "label": _LEFT,
+                        "as_of": EXAMPLE_TIME,
                         "values": {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"},
                         "enterprise_id": EXAMPLE_EID,
                         "household": [],
                         "withheld": [],
                     }
                 ],
-                "pairs": [{"left": _ONE, "right": _OTHER, "match_weight": 9.4, "verdict": None}],
+                "pairs": [{"left": _LEFT, "right": _RIGHT, "match_weight": 9.4, "verdict": None}],
                 "history": [
                     {
-                        "at": EXAMPLE_AT, "actor": "ann", "action": "claim", "detail": {}, "note": None,
+                        "at": EXAMPLE_TIME, "actor": "ann", "action": "claim", "detail": {}, "note": None,
                         "step": None,
                     }
                 ],
@@ -310,9 +310,9 @@ class OwnerQuestionOut(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "number": 4, "record": _ONE, "asks": "confirm-birth-date",
+                "number": 4, "record": _LEFT, "asks": "confirm-birth-date",
                 "values": {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"},
-                "asked_at": EXAMPLE_AT, "due_on": _DAY, "overdue": False, "state": "open",
+                "asked_at": EXAMPLE_TIME, "due_on": _DAY, "overdue": False, "state": "open",
                 "answers": list(OWNER_ANSWERS), "answer": None, "note": None, "alike": 1,
             }
         }

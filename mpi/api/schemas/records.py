@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpi.api.schemas.decisions import ReceivedOut
 from mpi.api.schemas.examples import EXAMPLE_EID
 from mpi.api.schemas.problem import ProblemOut
-from mpi.api.schemas.refs import ref
+from mpi.api.schemas.refs import build_schema_ref
 from mpi.domain.record import SENT_FIELDS
 from mpi.service.records.upsert import Outcome
 
@@ -50,7 +50,7 @@ RECORD_SCHEMA: dict[str, Any] = {
 }
 
 
-def record_body(example: dict[str, Any], description: str) -> dict[str, Any]:
+def build_record_body(example: dict[str, Any], description: str) -> dict[str, Any]:
     """The request body of an operation that takes one canonical record."""
     content = {"application/json": {"schema": RECORD_SCHEMA, "example": example}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
@@ -206,11 +206,11 @@ class BulkAnswerOut(BaseModel):
     problem: ProblemOut | None = Field(None, description="Why the line was refused.")
 
 
-_BULK_SENT = (
+_BULK_REQUEST_EXAMPLE = (
     '{"source":"D01-SIS","local_id":"12345","first_name":"Amara","last_name":"Okonkwo","birth_date":"2014-03-09"}\n'
     '{"source":"D01-SIS","local_id":"12346","flags":[{"population":"foster_care","value":"?"}]}\n'
 )
-_BULK_ANSWERED = (
+_BULK_RESPONSE_EXAMPLE = (
     '{"line":1,"source":"D01-SIS","local_id":"12345","enterprise_id":"' + EXAMPLE_EID + '",'
     '"outcome":"created","record":"created","provisional":false,"tasks":[],"issues":[],"pending":false}\n'
     '{"line":2,"source":"D01-SIS","local_id":"12346","problem":{"type":"urn:mpi:problem:invalid-record",'
@@ -223,7 +223,7 @@ BULK_REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One canonical record with its `source` a line, up to 50,000 lines of 1 MB.",
-        "content": {_NDJSON: {"schema": {"type": "string"}, "example": _BULK_SENT}},
+        "content": {_NDJSON: {"schema": {"type": "string"}, "example": _BULK_REQUEST_EXAMPLE}},
     }
 }
 BULK_RESPONSE: dict[int | str, dict[str, Any]] = {
@@ -231,8 +231,8 @@ BULK_RESPONSE: dict[int | str, dict[str, Any]] = {
         "description": "One answer a line, in order.",
         "content": {
             _NDJSON: {
-                "schema": ref(BulkAnswerOut.__name__),
-                "example": _BULK_ANSWERED,
+                "schema": build_schema_ref(BulkAnswerOut.__name__),
+                "example": _BULK_RESPONSE_EXAMPLE,
             }
         },
     }

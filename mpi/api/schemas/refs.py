@@ -3,6 +3,6 @@
 SCHEMAS = "#/components/schemas/"
 
 
-def ref(name: str) -> dict[str, str]:
+def build_schema_ref(name: str) -> dict[str, str]:
     """A reference to a schema of the document by its name."""
     return {"$ref": SCHEMAS + name}

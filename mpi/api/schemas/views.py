@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.decisions import json_body
+from mpi.api.schemas.decisions import build_json_body
 from mpi.service.review.queue import STATES
 from mpi.service.review.saved_views import MAX_NAME_LENGTH
 
@@ -19,7 +19,7 @@ _EXAMPLE: dict[str, Any] = {
     "burst": None,
 }
 
-SAVE = json_body(
+SAVE = build_json_body(
     {"name": "due in the north", "source": "D01-SIS", "due": True},
     ("name",),
     name={**_NAME, "description": "Names it; one of that name is replaced."},
@@ -30,7 +30,7 @@ SAVE = json_body(
     due={"type": "boolean", "description": "Only what is due today or was due before."},
     burst={"type": "string", "description": "Only those that this burst stands for."},
 )
-FORGET = json_body({"name": "due in the north"}, ("name",), name=_NAME)
+FORGET = build_json_body({"name": "due in the north"}, ("name",), name=_NAME)
 
 
 class SavedViewOut(BaseModel):

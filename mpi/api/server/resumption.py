@@ -72,7 +72,7 @@ def resume_interrupted(app: FastAPI) -> bool:
     """
     index: Index = app.state.index
     with index.database.read(make_operator()) as unit:
-        run = unit.runs.open()
+        run = unit.runs.find_open()
     if run is None or is_alive(run):
         return False
     if run.stage == RunStage.DERIVING and (engine := get_engine_name(run)) != DUCKDB.name:

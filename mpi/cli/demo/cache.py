@@ -5,42 +5,42 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mpi.cli.demo.comparison import Way
-from mpi.cli.demo.story import Held, Story
+from mpi.cli.demo.comparison import MethodResult
+from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.matching.compiler.online_scorer import Contribution
 
-_NAME = "result.json"
+_FILE_NAME = "result.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DemoResult:
     """The story and the comparison of one run."""
 
-    story: Story | None
-    ways: list[Way]
+    story: ChildStory | None
+    ways: list[MethodResult]
     children: int
 
 
-def keep(folder: Path, result: Result) -> None:
+def save_result(folder: Path, result: DemoResult) -> None:
     """Write what was measured beside the demo's index."""
-    (folder / _NAME).write_text(json.dumps(asdict(result)))
+    (folder / _FILE_NAME).write_text(json.dumps(asdict(result)))
 
 
-def kept(folder: Path) -> Result | None:
+def load_result(folder: Path) -> DemoResult | None:
     """What an earlier start measured, if it is there whole."""
     try:
-        read = json.loads((folder / _NAME).read_text())
+        read = json.loads((folder / _FILE_NAME).read_text())
     except (OSError, ValueError):
         return None
-    story = None if read["story"] is None else _story(read["story"])
-    return Result(story, [Way(**way) for way in read["ways"]], read["children"])
+    story = None if read["story"] is None else _parse_story(read["story"])
+    return DemoResult(story, [MethodResult(**way) for way in read["ways"]], read["children"])
 
 
-def _story(read: dict[str, Any]) -> Story:
-    return Story(
+def _parse_story(read: dict[str, Any]) -> ChildStory:
+    return ChildStory(
         **{
             **read,
-            "held": tuple(Held(**one) for one in read["held"]),
+            "held": tuple(AgencyRecord(**one) for one in read["held"]),
             "why": tuple(Contribution(**one) for one in read["why"]),
             "differences": tuple(read["differences"]),
             "twin": None if read["twin"] is None else tuple(read["twin"]),

@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.cli.demo.world import Truth
+from mpi.cli.demo.world import SimulationTruth
 from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes
-from training.evaluate.baseline import exact_match, plain_splink
+from training.evaluate.baseline import cluster_exact_matches, cluster_with_splink
 
 CCWIS = "ccwis"
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class LabeledIndex:
     """Everything in the index, joined to the truth.
 
     Args:
@@ -39,7 +39,7 @@ class Knowledge:
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class EnrolledChild:
     """An enrolled child in care: its current CCWIS records and its school records."""
 
     person: str
@@ -48,7 +48,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class MethodResult:
     """How one way of matching did.
 
     Args:
@@ -68,21 +68,21 @@ class Way:
     seconds: float
 
 
-def know(index: Index, truth: Truth) -> Knowledge:
+def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
     """Read the index and join it to the truth."""
     with index.database.read(make_operator()) as unit:
-        labels = dict(unit.records.every_label())
+        labels = dict(unit.records.iterate_labels())
         features = {
             record: features_from_bytes(payload)
-            for record, payload in unit.derived.all_features(index.config_id(unit))
+            for record, payload in unit.derived_data.iterate_features(index.config_id(unit))
         }
-        persons = unit.persons.all_current()
+        persons = unit.persons.all_current_persons()
         doubted = [(task.lo, task.hi) for task in unit.tasks.all()]
     members: dict[int, list[int]] = {}
     for record, person in persons.items():
         members.setdefault(person, []).append(record)
     named = {record: (label.source, label.local_id) for record, label in labels.items()}
-    return Knowledge(
+    return LabeledIndex(
         labels,
         features,
         persons,
@@ -93,7 +93,7 @@ def know(index: Index, truth: Truth) -> Knowledge:
     )
 
 
-def children_in_care(known: Knowledge) -> list[Child]:
+def find_children_in_care(known: LabeledIndex) -> list[EnrolledChild]:
     """Children with a CCWIS record in care and a current enrolment, by simulated person."""
     care: dict[str, list[int]] = {}
     school: dict[str, list[int]] = {}
@@ -103,45 +103,45 @@ def children_in_care(known: Knowledge) -> list[Child]:
         elif "in_care" in known.tags_of[record]:
             care.setdefault(person, []).append(record)
     return [
-        Child(person, tuple(records), tuple(school[person]))
+        EnrolledChild(person, tuple(records), tuple(school[person]))
         for person, records in sorted(care.items())
         if any("enrolled" in known.tags_of[record] for record in school.get(person, ()))
     ]
 
 
-def compare(known: Knowledge, index_seconds: float) -> list[Way]:
+def compare_methods(known: LabeledIndex, index_seconds: float) -> list[MethodResult]:
     """Exact match, plain Splink and this index, side by side."""
-    children = children_in_care(known)
+    children = find_children_in_care(known)
     records = sorted(known.features.items())
-    asked = [_way("this index", known, children, known.persons, index_seconds)]
+    asked = [_evaluate_method("this index", known, children, known.persons, index_seconds)]
     return [
-        _timed("exact match", known, children, exact_match, records),
-        _timed("plain Splink", known, children, plain_splink, records),
+        _time_method("exact match", known, children, cluster_exact_matches, records),
+        _time_method("plain Splink", known, children, cluster_with_splink, records),
         *asked,
     ]
 
 
-def _timed(
+def _time_method(
     name: str,
-    known: Knowledge,
-    children: list[Child],
+    known: LabeledIndex,
+    children: list[EnrolledChild],
     run: Callable[[Sequence[tuple[int, Features]]], Mapping[int, Hashable]],
     records: Sequence[tuple[int, Features]],
-) -> Way:
+) -> MethodResult:
     started = time.perf_counter()
     clusters = run(records)
     seconds = time.perf_counter() - started
-    way = _way(name, known, children, clusters, seconds)
-    return Way(name, way.found, way.wrong, 0, 0, seconds)
+    way = _evaluate_method(name, known, children, clusters, seconds)
+    return MethodResult(name, way.found, way.wrong, 0, 0, seconds)
 
 
-def _way(
+def _evaluate_method(
     name: str,
-    known: Knowledge,
-    children: list[Child],
+    known: LabeledIndex,
+    children: list[EnrolledChild],
     clusters: Mapping[int, Hashable],
     seconds: float,
-) -> Way:
+) -> MethodResult:
     schools: dict[Hashable, set[str]] = {}
     for record, cluster in clusters.items():
         if known.labels[record].source != CCWIS:
@@ -157,4 +157,4 @@ def _way(
         wrong += bool(met - {child.person})
         asked = {other for record in child.care for other in doubts.get(record, ())}
         undecided += child.person not in met and bool(asked & set(child.school))
-    return Way(name, found, wrong, undecided, len(known.doubted), seconds)
+    return MethodResult(name, found, wrong, undecided, len(known.doubted), seconds)

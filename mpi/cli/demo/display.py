@@ -12,17 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mpi.api.pages.rendering.paths import question_path
-from mpi.cli.demo.comparison import Way
-from mpi.cli.demo.story import Held, Story
-from mpi.cli.demo.world import SOURCES, Making
+from mpi.cli.demo.comparison import MethodResult
+from mpi.cli.demo.story import AgencyRecord, ChildStory
+from mpi.cli.demo.world import SOURCES, DemoBuild
 from mpi.standardize.address.addresses import is_confidential_as_sent
 
-TASKS_AN_HOUR = 25
+TASKS_PER_HOUR = 25
 _REASONS_SHOWN = 4
 _NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items()}
 
 
-def show_story(console: Console, story: Story) -> None:
+def show_story(console: Console, story: ChildStory) -> None:
     """One child: what each agency holds, how she was found and why, and who was kept apart."""
     console.print()
     console.print(Text("One child in foster care, as each agency holds the record", style="bold"))
@@ -31,7 +31,7 @@ def show_story(console: Console, story: Story) -> None:
         table.add_column(column, overflow="fold")
     confidential = any(is_confidential_as_sent(held.record) for held in story.held)
     for held in story.held:
-        table.add_row(*_cells(held, confidential=confidential))
+        table.add_row(*_format_cells(held, confidential=confidential))
     console.print(table)
     console.print()
     line = Text.assemble(
@@ -41,17 +41,17 @@ def show_story(console: Console, story: Story) -> None:
         (story.enterprise_id, "bold cyan"),
     )
     console.print(line)
-    console.print(f"Why: {_why(story)}")
+    console.print(f"Why: {_format_reasons(story)}")
     if story.twin is not None:
         eid, name, weight = story.twin
         console.print(
             f"Kept apart: {name}, a twin of the same day and home, is {eid} "
             f"({weight:+.1f} bits: not the same child)."
         )
-    console.print(f"Exact name and birth date {_exact(story)}")
+    console.print(f"Exact name and birth date {_describe_exact_match(story)}")
 
 
-def _cells(held: Held, *, confidential: bool) -> tuple[str, ...]:
+def _format_cells(held: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
     record = held.record
     names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
     home = (record.get("address_line1"), record.get("city"))
@@ -65,7 +65,7 @@ def _cells(held: Held, *, confidential: bool) -> tuple[str, ...]:
     )
 
 
-def _why(story: Story) -> str:
+def _format_reasons(story: ChildStory) -> str:
     heaviest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
     against = [part for part in story.why if part.bits < 0][-1:]
     said = ", ".join(
@@ -77,7 +77,7 @@ def _why(story: Story) -> str:
     return f"{story.weight:+.1f} bits ({said}{but})."
 
 
-def _exact(story: Story) -> str:
+def _describe_exact_match(story: ChildStory) -> str:
     if not story.exact_missed:
         return "would have found this child too."
     if story.differences:
@@ -87,10 +87,10 @@ def _exact(story: Story) -> str:
     return "would have missed this child: a name or birth date is missing on one side."
 
 
-def show_comparison(console: Console, ways: list[Way], children: int) -> None:
+def show_comparison(console: Console, ways: list[MethodResult], children: int) -> None:
     """Three ways, side by side."""
     console.print()
-    table = _table(f"{children:,} enrolled children in care, by three ways, on the same records")
+    table = _create_table(f"{children:,} enrolled children in care, by three ways, on the same records")
     table.add_column("")
     for way in ways:
         table.add_column(way.name, justify="right")
@@ -100,8 +100,8 @@ def show_comparison(console: Console, ways: list[Way], children: int) -> None:
         "left for a person to decide", *(f"{way.undecided:,}" if way.tasks else "–" for way in ways)
     )
     table.add_row(
-        f"review tasks in all (at {TASKS_AN_HOUR} an hour)",
-        *(f"{way.tasks:,} ({way.tasks / TASKS_AN_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
+        f"review tasks in all (at {TASKS_PER_HOUR} an hour)",
+        *(f"{way.tasks:,} ({way.tasks / TASKS_PER_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
     )
     table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
     console.print(table)
@@ -112,7 +112,7 @@ def show_comparison(console: Console, ways: list[Way], children: int) -> None:
     )
 
 
-def _table(title: str) -> Table:
+def _create_table(title: str) -> Table:
     return Table(
         title=title,
         title_justify="left",
@@ -123,10 +123,10 @@ def _table(title: str) -> Table:
     )
 
 
-def show_loads(console: Console, making: Making) -> None:
+def show_loads(console: Console, making: DemoBuild) -> None:
     """What was received, accepted and rejected."""
     console.print()
-    table = _table("Loaded")
+    table = _create_table("Loaded")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
     for loaded in making.loads:
@@ -150,12 +150,12 @@ def show_banner(console: Console) -> None:
     )
 
 
-def show_commands(console: Console, folder: Path, story: Story | None, url: str) -> None:
+def show_commands(console: Console, folder: Path, story: ChildStory | None, url: str) -> None:
     """Three commands to paste."""
-    home = f"MPI_HOME={shlex.quote(_near(folder / 'index'))}"
-    command = shlex.quote(_near(Path(sys.executable).parent / "mpi"))
+    home = f"MPI_HOME={shlex.quote(_shorten_path(folder / 'index'))}"
+    command = shlex.quote(_shorten_path(Path(sys.executable).parent / "mpi"))
     eid = story.enterprise_id if story is not None else "EID"
-    key = shlex.quote(_near(folder / "api-key"))
+    key = shlex.quote(_shorten_path(folder / "api-key"))
     console.print()
     console.print(Text("Try:", style="bold"))
     for line in (
@@ -166,7 +166,7 @@ def show_commands(console: Console, folder: Path, story: Story | None, url: str)
         console.print(Text("  " + line), soft_wrap=True)
 
 
-def show_pages(console: Console, url: str, story: Story | None, question: str | None) -> None:
+def show_pages(console: Console, url: str, story: ChildStory | None, question: str | None) -> None:
     """Where to look: the child's page and one question; nobody signs in, and the role is theirs to choose."""
     console.print()
     console.print(
@@ -183,7 +183,7 @@ def show_pages(console: Console, url: str, story: Story | None, question: str | 
     console.print("Ctrl-C stops.")
 
 
-def _near(path: Path) -> str:
+def _shorten_path(path: Path) -> str:
     """The path from here, where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)

@@ -8,16 +8,16 @@ from rich.progress import Progress as Bar
 
 from mpi.api.server.serve import serve
 from mpi.cli.demo import display
-from mpi.cli.demo.cache import Result, keep, kept
-from mpi.cli.demo.comparison import Way, children_in_care, compare, know
-from mpi.cli.demo.story import Story, tell
-from mpi.cli.demo.world import Making, made, make, opened, settings_in, truth
+from mpi.cli.demo.cache import DemoResult, save_result, load_result
+from mpi.cli.demo.comparison import MethodResult, find_children_in_care, compare_methods, read_labeled_index
+from mpi.cli.demo.story import ChildStory, choose_story
+from mpi.cli.demo.world import DemoBuild, read_build, build_demo, open_demo_index, create_settings, read_truth
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 
 
-def run(*, serving: bool, records: int, folder: Path) -> None:
+def run_demo(*, serving: bool, records: int, folder: Path) -> None:
     """Simulate, load, resolve, tell the story, and serve; what is there from an earlier start is used.
 
     Args:
@@ -28,49 +28,49 @@ def run(*, serving: bool, records: int, folder: Path) -> None:
     gc.enable()  # the imports are done: see PausedCollection
     console = Console(highlight=False)
     display.show_banner(console)
-    making = made(folder, records)
+    making = read_build(folder, records)
     if making is None:
-        making = _make(folder, records)
-    with opened(folder) as index:
-        result = kept(folder)
+        making = _build_with_progress(folder, records)
+    with open_demo_index(folder) as index:
+        result = load_result(folder)
         if result is None:
             result = _measure(index, folder, making)
-            keep(folder, result)
-        settings = settings_in(folder)
+            save_result(folder, result)
+        settings = create_settings(folder)
         url = f"http://{settings.host}:{settings.port}"
-        _show(console, making, result)
+        _show_result(console, making, result)
         display.show_commands(console, folder, result.story, url)
         if not serving:
             return
-        display.show_pages(console, url, result.story, _top_question(index))
+        display.show_pages(console, url, result.story, _find_top_question(index))
         serve(index, settings.host, settings.port, open_pages=True)
 
 
-def _top_question(index: Index) -> str | None:
+def _find_top_question(index: Index) -> str | None:
     """The key of the question that does most harm undecided; None where nothing waits."""
-    found = questions(index, make_operator(), Filters(), limit=1).questions
+    found = load_queue_page(index, make_operator(), Filters(), limit=1).questions
     return found[0].key if found else None
 
 
-def _make(folder: Path, records: int) -> Making:
+def _build_with_progress(folder: Path, records: int) -> DemoBuild:
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("simulating a small state", total=None)
 
         def progress(step: str, done: int, total: int) -> None:
             bar.update(task, description=step, completed=done, total=total)
 
-        return make(folder, records, progress)
+        return build_demo(folder, records, progress)
 
 
-def _measure(index: Index, folder: Path, making: Making) -> Result:
+def _measure(index: Index, folder: Path, making: DemoBuild) -> DemoResult:
     with Console(stderr=True).status("comparing with exact match and plain Splink"):
-        known = know(index, truth(folder))
-        ways: list[Way] = compare(known, making.index_seconds)
-        story: Story | None = tell(index, known)
-    return Result(story, ways, len(children_in_care(known)))
+        known = read_labeled_index(index, read_truth(folder))
+        ways: list[MethodResult] = compare_methods(known, making.index_seconds)
+        story: ChildStory | None = choose_story(index, known)
+    return DemoResult(story, ways, len(find_children_in_care(known)))
 
 
-def _show(console: Console, making: Making, result: Result) -> None:
+def _show_result(console: Console, making: DemoBuild, result: DemoResult) -> None:
     if result.story is not None:
         display.show_story(console, result.story)
     display.show_comparison(console, result.ways, result.children)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from mpi.cli.demo.comparison import CCWIS, Child, Knowledge, children_in_care
+from mpi.cli.demo.comparison import CCWIS, EnrolledChild, LabeledIndex, find_children_in_care
 from mpi.domain.features import Features
 from mpi.domain.viewer import make_operator
 from mpi.matching.compiler.online_scorer import Contribution
@@ -17,7 +17,7 @@ _TIMED_RUNS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class AgencyRecord:
     """What one agency holds."""
 
     source: str
@@ -26,7 +26,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ChildStory:
     """One child in care, found.
 
     Args:
@@ -41,7 +41,7 @@ class Story:
     """
 
     enterprise_id: str
-    held: tuple[Held, ...]
+    held: tuple[AgencyRecord, ...]
     milliseconds: float
     weight: float
     why: tuple[Contribution, ...]
@@ -50,16 +50,16 @@ class Story:
     twin: tuple[str, str, float] | None
 
 
-def tell(index: Index, known: Knowledge) -> Story | None:
+def choose_story(index: Index, known: LabeledIndex) -> ChildStory | None:
     """The story of the first child, by rank and then by number; None where nobody was found."""
-    found = [child for child in children_in_care(known) if _meeting(known, child)]
+    found = [child for child in find_children_in_care(known) if _find_linked_pair(known, child)]
     if not found:
         return None
-    child = max(found, key=lambda child: _rank(index, known, child))
-    return _story(index, known, child)
+    child = max(found, key=lambda child: _rank_child(index, known, child))
+    return _build_story(index, known, child)
 
 
-def _meeting(known: Knowledge, child: Child) -> tuple[int, int] | None:
+def _find_linked_pair(known: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
     """A CCWIS record and a school record of the child that the index joined, and nobody else's."""
     for care in child.care:
         if any(known.person_of[record] != child.person for record in known.members[known.persons[care]]):
@@ -70,17 +70,17 @@ def _meeting(known: Knowledge, child: Child) -> tuple[int, int] | None:
     return None
 
 
-def _rank(index: Index, known: Knowledge, child: Child) -> tuple[bool, bool, int, float]:
+def _rank_child(index: Index, known: LabeledIndex, child: EnrolledChild) -> tuple[bool, bool, int, float]:
     """A twin whose names or birth dates differ tells most, above all one whose twin is much alike."""
     agencies = {known.labels[record].source for record in (*child.care, *child.school)}
-    twin = _twin(known, child)
+    twin = _find_twin(known, child)
     alike = 0.0
     if twin is not None:
         alike = index.matcher.scorer.weight(known.features[child.care[0]], known.features[twin])
-    return twin is not None, _exact_misses(known, child), len(agencies), alike
+    return twin is not None, _is_missed_by_exact_match(known, child), len(agencies), alike
 
 
-def _exact_misses(known: Knowledge, child: Child) -> bool:
+def _is_missed_by_exact_match(known: LabeledIndex, child: EnrolledChild) -> bool:
     def exact(record: int) -> tuple[str | None, ...]:
         one = known.features[record]
         return one.given, one.surname, one.birth_date
@@ -88,7 +88,7 @@ def _exact_misses(known: Knowledge, child: Child) -> bool:
     return not {exact(record) for record in child.care} & {exact(record) for record in child.school}
 
 
-def _twin(known: Knowledge, child: Child) -> int | None:
+def _find_twin(known: LabeledIndex, child: EnrolledChild) -> int | None:
     """A record of the child's twin: born the same day to the same family, and another person."""
     if "twin" not in known.tags_of[child.care[0]]:
         return None
@@ -107,12 +107,12 @@ def _twin(known: Knowledge, child: Child) -> int | None:
     return None
 
 
-def _story(index: Index, known: Knowledge, child: Child) -> Story:
-    met = _meeting(known, child)
+def _build_story(index: Index, known: LabeledIndex, child: EnrolledChild) -> ChildStory:
+    met = _find_linked_pair(known, child)
     assert met is not None  # noqa: S101 - the child was chosen for it
     care, school = met
     held = tuple(
-        Held(label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"])
+        AgencyRecord(label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"])
         for record in (*child.care, *child.school)
         if known.persons[record] == known.persons[care]
         for label in (known.labels[record],)
@@ -120,20 +120,20 @@ def _story(index: Index, known: Knowledge, child: Child) -> Story:
     left, right = known.features[care], known.features[school]
     parts = index.matcher.scorer.explain(left, right)
     with index.database.read(make_operator()) as unit:
-        eid = unit.persons.get([known.persons[care]])[known.persons[care]].eid
-    return Story(
+        eid = unit.persons.by_ids([known.persons[care]])[known.persons[care]].eid
+    return ChildStory(
         eid,
         held,
-        _milliseconds(index, next(one for one in held if one.source == CCWIS)),
+        _time_search(index, next(one for one in held if one.source == CCWIS)),
         sum(part.bits for part in parts),
         tuple(sorted(parts[1:], key=lambda part: -part.bits)),
-        _exact_misses(known, child),
-        _differences(left, right),
-        _kept_apart(index, known, child, left),
+        _is_missed_by_exact_match(known, child),
+        _list_differences(left, right),
+        _describe_twin(index, known, child, left),
     )
 
 
-def _differences(left: Features, right: Features) -> tuple[str, ...]:
+def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
     named = {
         "given": "first name",
         "middle": "middle name",
@@ -149,7 +149,7 @@ def _differences(left: Features, right: Features) -> tuple[str, ...]:
     )
 
 
-def _milliseconds(index: Index, held: Held) -> float:
+def _time_search(index: Index, held: AgencyRecord) -> float:
     sent = {name: value for name, value in held.record.items() if name not in {"local_id", "as_of"}}
     taken = []
     for _ in range(_TIMED_RUNS):
@@ -159,14 +159,14 @@ def _milliseconds(index: Index, held: Held) -> float:
     return median(taken)
 
 
-def _kept_apart(
-    index: Index, known: Knowledge, child: Child, mine: Features
+def _describe_twin(
+    index: Index, known: LabeledIndex, child: EnrolledChild, mine: Features
 ) -> tuple[str, str, float] | None:
-    twin = _twin(known, child)
+    twin = _find_twin(known, child)
     if twin is None:
         return None
     with index.database.read(make_operator()) as unit:
-        eid = unit.persons.get([known.persons[twin]])[known.persons[twin]].eid
+        eid = unit.persons.by_ids([known.persons[twin]])[known.persons[twin]].eid
     label = known.labels[twin]
     record = read(index, make_operator(), label.source, label.local_id)["record"]
     weight = index.matcher.scorer.weight(mine, known.features[twin])

@@ -29,7 +29,7 @@ from training.simulate.simulation import simulate
 from training.simulate.sources.rosters import Source
 
 SEED = 1
-_MARK = ".mpi-demo"
+_MARKER_NAME = ".mpi-demo"
 SOURCES = {
     Source.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
     Source.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
@@ -40,7 +40,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class SourceLoad:
     """One source's receipt and how long it took, from file to enterprise IDs."""
 
     source: str
@@ -49,7 +49,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class SimulationTruth:
     """Who each simulated record is; the index never sees it."""
 
     person: dict[tuple[str, str], str]
@@ -57,13 +57,13 @@ class Truth:
 
 
 @dataclass(slots=True)
-class Making:
+class DemoBuild:
     """What making the state measured."""
 
     records: int
     made_with: str
     simulate_seconds: float
-    loads: list[Loaded] = field(default_factory=list)
+    loads: list[SourceLoad] = field(default_factory=list)
 
     @property
     def index_seconds(self) -> float:
@@ -71,31 +71,31 @@ class Making:
         return sum(loaded.seconds for loaded in self.loads)
 
 
-def settings_in(folder: Path) -> Settings:
+def create_settings(folder: Path) -> Settings:
     """The demo's own index, whatever the environment says of another."""
     return Settings(home=folder / "index", database_url=None, model=None, secret_file=None)
 
 
-def make(folder: Path, records: int, progress: Progress) -> Making:
+def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
     """Simulate, load and resolve into a folder, in the place of whatever demo was there.
 
     Raises:
         ConflictError: the folder holds something else, or another demo is being made in it.
     """
-    with _claimed(folder):
-        return _made_anew(folder, records, progress)
+    with _lock_folder(folder):
+        return _build_in_folder(folder, records, progress)
 
 
-def _made_anew(folder: Path, records: int, progress: Progress) -> Making:
+def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuild:
     started = time.perf_counter()
     save(simulate(records=records, seed=SEED), folder / "state")
-    making = Making(records, _made_with(), time.perf_counter() - started)
-    index, key = init_index(settings_in(folder), is_test=True)
+    making = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
+    index, key = init_index(create_settings(folder), is_test=True)
     try:
-        _keep_key(folder, key)
+        _save_key(folder, key)
         for source, (name, agency, kind) in SOURCES.items():
             add_source(index, make_operator(), NewSource(source, name, agency, kind))
-            making.loads.append(_load(index, folder, source, progress))
+            making.loads.append(_load_source(index, folder, source, progress))
     finally:
         index.database.dispose()
     (folder / "making.json").write_text(json.dumps(asdict(making)))
@@ -103,9 +103,9 @@ def _made_anew(folder: Path, records: int, progress: Progress) -> Making:
 
 
 @contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Empty a folder of an earlier demo, whole or half made, and keep other demos out of it meanwhile."""
-    mark = folder / _MARK
+    mark = folder / _MARKER_NAME
     if folder.exists() and not mark.exists() and any(folder.iterdir()):
         raise ConflictError(
             f"{folder} was not made by mpi demo and is left as it is: remove it, or give another --folder"
@@ -118,20 +118,20 @@ def _claimed(folder: Path) -> Iterator[None]:
             raise ConflictError(
                 f"another demo is being made in {folder}: wait for it, or give another --folder"
             ) from error
-        _clear(folder)
+        _empty_folder(folder)
         yield
 
 
-def _clear(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     """Empty the folder but for its mark: a demo that is cut short while it is cleared is still one."""
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
-        elif entry.name != _MARK:
+        elif entry.name != _MARKER_NAME:
             entry.unlink()
 
 
-def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loaded:
+def _load_source(index: Index, folder: Path, source: Source, progress: Progress) -> SourceLoad:
     started = time.perf_counter()
     rows = open_file(folder / "state" / f"{source}.csv", None, None)
     receipt = load(
@@ -142,42 +142,42 @@ def _load(index: Index, folder: Path, source: Source, progress: Progress) -> Loa
         LoadOptions(Snapshot.FULL, digest=rows.digest()),
         lambda step, done, total: progress(f"{source}: {step}", done, total),
     )
-    return Loaded(str(source), receipt.counts, time.perf_counter() - started)
+    return SourceLoad(str(source), receipt.counts, time.perf_counter() - started)
 
 
-def _keep_key(folder: Path, key: str) -> None:
+def _save_key(folder: Path, key: str) -> None:
     path = folder / "api-key"
     path.touch(mode=0o600)
     path.write_text(key + "\n")
 
 
-def made(folder: Path, records: int) -> Making | None:
+def read_build(folder: Path, records: int) -> DemoBuild | None:
     """What making this demo measured, if it is there whole."""
     try:
         kept = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):
         return None
-    if kept.get("records") != records or kept.get("made_with") != _made_with():
+    if kept.get("records") != records or kept.get("made_with") != _describe_versions():
         return None
-    return Making(**{**kept, "loads": [Loaded(**one) for one in kept["loads"]]})
+    return DemoBuild(**{**kept, "loads": [SourceLoad(**one) for one in kept["loads"]]})
 
 
-def _made_with() -> str:
+def _describe_versions() -> str:
     """The program, its schema and the model: a demo of others is made anew."""
     return f"{__version__} {latest_revision()} {load_model(find_model()).digest}"
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Index]:
+def open_demo_index(folder: Path) -> Iterator[Index]:
     """The demo's index."""
-    index = open_index(settings_in(folder))
+    index = open_index(create_settings(folder))
     try:
         yield index
     finally:
         index.database.dispose()
 
 
-def truth(folder: Path) -> Truth:
+def read_truth(folder: Path) -> SimulationTruth:
     """Who is who, as simulated."""
     person: dict[tuple[str, str], str] = {}
     tags: dict[tuple[str, str], frozenset[str]] = {}
@@ -186,4 +186,4 @@ def truth(folder: Path) -> Truth:
             record = row["source"], row["local_id"]
             person[record] = row["person_id"]
             tags[record] = frozenset(row["tags"].split("|"))
-    return Truth(person, tags)
+    return SimulationTruth(person, tags)

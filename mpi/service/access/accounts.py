@@ -99,8 +99,8 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
     password_hash = passwords.hashed(given)
     with index.database.write(viewer, "account-add") as unit:
         _require_sources(unit, sources)
-        taken = {client.name.casefold() for client, _, _ in unit.clients.every()}
-        if unit.accounts.by_name(new.name) is not None or new.name in taken:
+        taken = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
+        if unit.accounts.find_by_name(new.name) is not None or new.name in taken:
             raise ConflictError(f"there is or was an account or a client {new.name!r}: take another name")
         unit.accounts.add(
             Account(
@@ -129,7 +129,7 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
-        accounts = unit.accounts.every()
+        accounts = unit.accounts.all()
         commits = {commit for one in accounts for commit in (one.created_commit, one.ended_commit) if commit}
         times = unit.commit_info(commits)
     now = clock.format_timestamp(clock.now())
@@ -165,9 +165,9 @@ def change_account(
         account = _open_account(unit, name)
         _require_within(viewer, Role(account.role), account.sources)
         _require_sources(unit, granted)
-        unit.note_commit()
+        unit.ensure_commit()
         unit.accounts.set_rights(account.id, role, granted)
-        unit.sign_ins.end_all_of(account.id)
+        unit.sign_ins.end_all_of_account(account.id)
 
 
 def set_password(index: Index, viewer: Viewer, name: str, password: str | None = None) -> str:
@@ -191,9 +191,9 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     with index.database.write(viewer, "account-password") as unit:
         account = _open_account(unit, name)
         _require_within(viewer, Role(account.role), account.sources)
-        unit.note_commit()
+        unit.ensure_commit()
         unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True)
-        unit.sign_ins.end_all_of(account.id)
+        unit.sign_ins.end_all_of_account(account.id)
     return given
 
 
@@ -207,7 +207,7 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-unlock") as unit:
         account = _open_account(unit, name)
-        unit.note_commit()
+        unit.ensure_commit()
         unit.accounts.unlock(account.id)
 
 
@@ -221,8 +221,8 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
         account = _open_account(unit, name)
-        unit.accounts.end(account.id, unit.commit_no)
-        unit.sign_ins.end_all_of(account.id)
+        unit.accounts.close(account.id, unit.commit_no)
+        unit.sign_ins.end_all_of_account(account.id)
 
 
 def can_be_name(name: str) -> bool:
@@ -256,7 +256,7 @@ def _require_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) 
 
 def _require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
     for code in sorted(sources or ()):
-        unit.sources.by_code(code)
+        unit.sources.get_by_code(code)
 
 
 def _given(password: str | None, name: str, full_name: str) -> str:
@@ -267,7 +267,7 @@ def _given(password: str | None, name: str, full_name: str) -> str:
 
 
 def _open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
-    account = unit.accounts.by_name(name)
+    account = unit.accounts.find_by_name(name)
     if account is None or account.ended_commit is not None:
         raise NotFoundError(f"there is no account {name!r}, or it has ended")
     return account

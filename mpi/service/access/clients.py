@@ -31,7 +31,7 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
-    with index.database.glance(_NOBODY) as unit:
+    with index.database.read_autocommit(_NOBODY) as unit:
         return authenticated(unit, key, purpose)
 
 
@@ -39,7 +39,7 @@ def authenticated(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewe
     """The viewer that a key stands for in a snapshot; raises as ``authenticate`` does."""
     if not key:
         raise NotAuthenticated(_NO_KEY)
-    client = unit.clients.by_key(key_hash(key))
+    client = unit.clients.find_by_key(key_hash(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
     return viewer_of(client, purpose)
@@ -104,10 +104,10 @@ def add_client(
         raise AccessDenied("a client can be granted no more than its granter has")
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
-            unit.sources.by_code(code)
-        taken = any(client.name == name for client, _, _ in unit.clients.every())
+            unit.sources.get_by_code(code)
+        taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
         # Both stand as the maker on commits and on the ledger: a name has to mean one of them.
-        if taken or unit.accounts.by_name(name.casefold()) is not None:
+        if taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
         client = Client(name, granted, None if sources is None else frozenset(sources))
@@ -123,7 +123,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
-        every = unit.clients.every()
+        every = unit.clients.all_with_commits()
         times = unit.commit_info({c for _, *commits in every for c in commits if c is not None})
     return [
         ClientView(

@@ -25,7 +25,7 @@ def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash
         ConflictError: there is an index already.
     """
     with database.write(viewer, "init") as unit:
-        if unit.configs.index() is not None:
+        if unit.configs.index_info() is not None:
             raise ConflictError("there is an index here already")
         info = IndexInfo(
             secrets.token_hex(8), clock.format_timestamp(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
@@ -44,7 +44,7 @@ def require_secret(unit: ReadUnit, seal: KeyedHash) -> IndexInfo:
     Raises:
         StoreError: there is no index, or it was made with another secret.
     """
-    info = unit.configs.index()
+    info = unit.configs.index_info()
     if info is None:
         raise StoreError("there is no index here yet: run mpi init")
     if not secrets.compare_digest(info.secret_check, seal.token("check", _CHECKED_TEXT)):

@@ -93,7 +93,7 @@ def sign_in(
     outdated = passwords.is_outdated(account.password_hash)
     password_hash = passwords.hashed(password) if outdated else account.password_hash
     with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
-        if not unit.accounts.let_in(account, password_hash):
+        if not unit.accounts.record_sign_in(account, password_hash):
             raise NotAuthenticated(REFUSED)
         if instead_of is not None:
             unit.sign_ins.end(key_hash(instead_of))
@@ -114,13 +114,13 @@ def viewer_of(index: Index, token: str | None) -> Signed:
         raise NotAuthenticated(_ENDED)
     hashed = key_hash(token)
     with index.database.read(_NOBODY) as unit:
-        found = unit.sign_ins.by_token(hashed)
+        found = unit.sign_ins.find_by_token(hashed)
     now = clock.now()
     if found is None or found.account.ended_commit is not None or _is_over(index, found):
         raise NotAuthenticated(_ENDED)
     if found.seen_at <= clock.format_timestamp(now - SEEN_EVERY):
         with index.database.write(_NOBODY, "seen", Lock.NONE) as unit:
-            unit.sign_ins.see(hashed, clock.format_timestamp(now))
+            unit.sign_ins.touch(hashed, clock.format_timestamp(now))
     return _signed(index, found, token)
 
 
@@ -149,11 +149,11 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
         raise NotAuthenticated("the present password is wrong, or the account is locked for a while")
     password_hash = passwords.hashed(new)
     with index.database.write(signed.viewer, "account-password") as unit:
-        if not unit.accounts.let_in(account, account.password_hash):
+        if not unit.accounts.record_sign_in(account, account.password_hash):
             raise NotAuthenticated(_ENDED)
-        unit.note_commit()
+        unit.ensure_commit()
         unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False)
-        unit.sign_ins.end_all_of(account.id)
+        unit.sign_ins.end_all_of_account(account.id)
         return _begin(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
 
 
@@ -171,7 +171,7 @@ def _tried(index: Index, name: str) -> Account | None:
     with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
         # A store may refuse what can be no name, such as one with a NUL.
-        account = unit.accounts.try_password(name if can_be_name(name) else "", clock.format_timestamp(now))
+        account = unit.accounts.count_attempt(name if can_be_name(name) else "", clock.format_timestamp(now))
         if account is not None and account.failed % WRONG_IN_A_ROW == 0:
             until = _NEVER if account.failed >= MOST_WRONG else clock.format_timestamp(now + _lock_after(account.failed))
             unit.accounts.lock(account.id, until)
@@ -198,7 +198,7 @@ def _begin(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str
     token = secrets.token_urlsafe(32)
     now = clock.now()
     limits = index.settings.sign_in_limits
-    unit.sign_ins.drop_over(clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle))
+    unit.sign_ins.delete_expired(clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle))
     unit.sign_ins.add(key_hash(token), account.id, purpose, clock.format_timestamp(now))
     return token
 

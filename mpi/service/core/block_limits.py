@@ -57,7 +57,7 @@ class BlockCounts:
             self.past_hard += hard
 
 
-def note_large(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> None:
+def queue_large_blocks(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> None:
     """Queue blocks past the alarm size, each once, and log the new ones; a key is a hash that tells nobody.
 
     Args:
@@ -65,7 +65,7 @@ def note_large(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> Non
         config_id: the configuration.
         sizes: records by key.
     """
-    for key in unit.blocks.queue(config_id, sizes, unit.commit_no):
+    for key in unit.large_blocks.add_new(config_id, sizes, unit.commit_no):
         _log.warning(
             "a blocking key is shared by %d records: see mpi blocks, and mpi recluster --stop-over",
             sizes[key],

@@ -17,7 +17,7 @@ def any_confidential(unit: ReadUnit, record_ids: Collection[int]) -> bool:
 
     Only records that the viewer may see count: what is left out must not tell that there are others.
     """
-    persons = set(unit.persons.current(record_ids).values())
+    persons = set(unit.persons.current_persons(record_ids).values())
     members = {record for held in unit.persons.members(persons).values() for record in held}
     payloads = unit.records.payloads(visible(unit, {*record_ids, *members}))
     return any(is_confidential(from_payload(payload)) for _, payload in payloads.values())

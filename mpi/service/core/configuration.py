@@ -16,7 +16,7 @@ def lists_for(
 
     A process that missed a move to another model must not move the index back in passing.
     """
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     in_force = NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
     if matcher is index.matcher:
         index.config_id(unit)
@@ -26,11 +26,11 @@ def lists_for(
 
 def require_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
     """The number of the configuration of a model and lists, made if there is none; not put in force."""
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     digest = matcher.digest(shared)
     if active is not None and active.digest == digest:
         return active.id
-    config_id = unit.configs.by_digest(digest)
+    config_id = unit.configs.find_by_digest(digest)
     if config_id is None:
         config_id = unit.counters.take("config")
         unit.configs.add(_config(config_id, matcher, shared, unit.commit_no))
@@ -39,9 +39,9 @@ def require_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_
 
 def put_in_force(unit: WriteUnit, config_id: int) -> None:
     """Begin the epoch of a configuration, unless it is in force."""
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     if active is None or active.id != config_id:
-        unit.configs.flip(unit.counters.take("epoch"), config_id, unit.commit_no)
+        unit.configs.activate(unit.counters.take("epoch"), config_id, unit.commit_no)
 
 
 def _config(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:

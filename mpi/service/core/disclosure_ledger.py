@@ -155,8 +155,8 @@ def _put(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosur
     if ledger.is_postgresql:
         # Kept as soon as it is answered: one round trip.
         if lines := take():
-            with ledger.glance(viewer) as unit:
-                unit.disclosures.add_at_once(lines)
+            with ledger.read_autocommit(viewer) as unit:
+                unit.disclosures.add_in_one_statement(lines)
         return
     with ledger.write(viewer, "disclose", Lock.NONE) as unit:
         # Only now, so that what came while the file's one writer was waited for is taken too.

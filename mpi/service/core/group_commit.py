@@ -134,7 +134,7 @@ class GroupCommit:
         taken: list[_Call] = []
         begun: WriteUnits | None = None
         try:
-            with database.write_several(small=True, is_waited_for=not self.are_alone) as begun:
+            with database.write_group(is_small=True, is_contended=not self.are_alone) as begun:
                 answers: list[tuple[_Call, Any]] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
@@ -142,10 +142,10 @@ class GroupCommit:
                     taken.append(call)
                     units.append(begun(call.viewer, call.kind))
                     answers.append((call, call.work(units[-1])))
-                begun.once_kept(partial(_tell, answers))
+                begun.add_callback(partial(_tell, answers))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             # What other transactions of this process have come to says nothing of this one.
-            self._failed(database, taken, error, may_be_kept=begun is not None and begun.commit_begun)
+            self._failed(database, taken, error, may_be_kept=begun is not None and begun.is_commit_begun)
         else:
             self._note(units)
         finally:
@@ -159,7 +159,7 @@ class GroupCommit:
         now = time.monotonic()
         if len(units) > 1:
             self._shared = now
-        commits = [number for unit in units if (number := unit.taken_commit_no) is not None]
+        commits = [number for unit in units if (number := unit.assigned_commit_no) is not None]
         if not commits:
             return
         if self._last_commit is not None and commits[0] != self._last_commit + 1:

@@ -40,7 +40,7 @@ def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> d
         return None
     if not 0 < len(once.key) <= LONGEST_KEY:
         raise InputError(f"an Idempotency-Key has 1 to {LONGEST_KEY} characters")
-    kept = unit.answers.get(unit.viewer.client, once.key)
+    kept = unit.idempotent_answers.get(unit.viewer.client, once.key)
     if kept is None:
         return None
     if kept.digest != _digest(unit, index):
@@ -68,9 +68,9 @@ def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Colle
     if once is None:
         return
     now = clock.now()
-    unit.answers.forget(clock.format_timestamp(now - KEPT_FOR))
+    unit.idempotent_answers.delete_before(clock.format_timestamp(now - KEPT_FOR))
     kept = StoredAnswer(_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
-    unit.answers.keep(unit.viewer.client, once.key, clock.format_timestamp(now), kept)
+    unit.idempotent_answers.save(unit.viewer.client, once.key, clock.format_timestamp(now), kept)
 
 
 def _digest(unit: WriteUnit, index: Index) -> str:

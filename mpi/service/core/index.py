@@ -176,7 +176,7 @@ class Index:
         Raises:
             ModelMovedError: another process has moved the index to another model.
         """
-        active = unit.configs.active()
+        active = unit.configs.active_config()
         if active is None or not self.matcher.runs(active):
             raise ModelMovedError("the index has moved to another model: start this process again")
         self.caches.active_config_ids[self.matcher.model.digest] = active.id

@@ -12,7 +12,7 @@ FEATURES_AT_ONCE = 2_000
 
 def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -> dict[int, Features]:
     """Stored features of records."""
-    stored = unit.derived.features(config_id, record_ids)
+    stored = unit.derived_data.features(config_id, record_ids)
     return {record: features_from_bytes(payload) for record, payload in stored.items()}
 
 

@@ -46,7 +46,7 @@ def numbers_shown(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
     return {
         record.id
         for source, local_ids in wanted.items()
-        for record in unit.records.find(sources[source], local_ids).values()
+        for record in unit.records.find_by_local_ids(sources[source], local_ids).values()
     }
 
 
@@ -64,7 +64,7 @@ def known(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[st
 
     A sealed record does not, nor does a correction that does not stand, or is of a record that does not.
     """
-    found = unit.records.find(source_id, local_ids)
+    found = unit.records.find_by_local_ids(source_id, local_ids)
     aside = {record.id for record in found.values() if record.state == RecordState.ASIDE}
     binding = [one for one in _bound(unit, aside) if one.status is DecisionStatus.IN_FORCE]
     hidden = aside - {record for one in binding for record in one.seen}

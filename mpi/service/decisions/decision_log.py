@@ -87,7 +87,7 @@ def _is_whole(unit: ReadUnit, decision: StoredDecision, labels: Collection[int],
         return True
     codes = {source.id: source.code for source in unit.sources.all()}
     return all(
-        unit.viewer.may_see(codes[one.source_id]) for one in unit.consents.of([step_id]).get(step_id, ())
+        unit.viewer.may_see(codes[one.source_id]) for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())
     )
 
 
@@ -99,7 +99,7 @@ def _was_refused(unit: ReadUnit, decision: StoredDecision) -> bool:
         or unit.viewer.sources is None
     ):
         return False
-    asked = unit.consents.of([decision.step_id]).get(decision.step_id, ())
+    asked = unit.consents.consents_of_steps([decision.step_id]).get(decision.step_id, ())
     return any(one.status is ConsentStatus.REFUSED for one in asked)
 
 
@@ -125,7 +125,7 @@ def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
     Raises:
         NotFoundError: there is none.
     """
-    found = unit.decisions.get([number]).get(number)
+    found = unit.decisions.by_ids([number]).get(number)
     if found is None or found.authority is Authority.HOLD or projected(unit, found) is None:
         raise NotFoundError(f"there is no decision {number}")
     return found
@@ -190,7 +190,7 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
     _require_no_contradiction(unit, said)
     if day > clock.today():
         unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
-        unit.decisions.set_day([one.id], day)
+        unit.decisions.set_effective_day([one.id], day)
         return
     unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
     take_places(unit, [one])
@@ -203,7 +203,7 @@ def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
     """
     places = [number for one in decisions for number in one.supersedes]
     while places:
-        below = unit.decisions.get(places).values()
+        below = unit.decisions.by_ids(places).values()
         in_force = [old.id for old in below if old.status is DecisionStatus.IN_FORCE]
         unit.decisions.set_status(in_force, DecisionStatus.SUPERSEDED, unit.commit_no)
         places = [n for old in below if old.status is DecisionStatus.REVOKED for n in old.supersedes]
@@ -211,7 +211,7 @@ def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
 
 def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
     """Every record that the decisions, or those whose place they take, name."""
-    return touched_with(unit, unit.decisions.get(numbers).values())
+    return touched_with(unit, unit.decisions.by_ids(numbers).values())
 
 
 def touched_with(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
@@ -219,7 +219,7 @@ def touched_with(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[i
     level = {decision.id: decision for decision in decisions}
     everyone = dict(level)
     while below := {old for decision in level.values() for old in decision.supersedes} - everyone.keys():
-        level = unit.decisions.get(below)
+        level = unit.decisions.by_ids(below)
         everyone |= level
     return {record for decision in everyone.values() for group in decision.groups for record in group}
 
@@ -231,9 +231,9 @@ def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDec
     frontier = set(record_ids)
     while frontier:
         seen |= frontier
-        numbers = {named.decision.id for named in unit.decisions.naming(frontier)} - found.keys()
+        numbers = {named.decision.id for named in unit.decisions.in_force_about(frontier)} - found.keys()
         reached: set[int] = set()
-        for number, decision in unit.decisions.get(numbers).items():
+        for number, decision in unit.decisions.by_ids(numbers).items():
             groups = projected(unit, decision)
             if groups is not None and decision.authority is not Authority.HOLD:
                 found[number] = decision
@@ -260,11 +260,11 @@ def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
     """Revoke decisions, and put those back in force whose place only they took."""
     numbers = [one.id for one in taken_back]
     unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
-    unit.awaited.end(numbers)
+    unit.pending_approvals.delete_decisions(numbers)
     waiting = [old for one in taken_back for old in one.supersedes]
     while waiting:
         number = waiting.pop()
-        [old] = unit.decisions.get([number]).values()
+        [old] = unit.decisions.by_ids([number]).values()
         if _superseded(unit, number):
             continue
         if old.status is DecisionStatus.SUPERSEDED:
@@ -276,8 +276,8 @@ def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
 def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
     """By person: those of its records that it held before the step; its ID stays with them, as it was."""
     found = {}
-    persons = set(unit.persons.current(touched).values())
-    then = unit.persons.held_at(persons, commit_no - 1)
+    persons = set(unit.persons.current_persons(touched).values())
+    then = unit.persons.members_by_person_at(persons, commit_no - 1)
     for person, held in unit.persons.members(persons).items():
         kept = set(held) & then.get(person, set())
         if kept:
@@ -287,7 +287,7 @@ def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[
 
 def _superseded(unit: ReadUnit, number: int) -> bool:
     """Whether a decision in force took its place, or the place of one that did, and so on."""
-    above = unit.decisions.get(unit.decisions.superseders(number))
+    above = unit.decisions.by_ids(unit.decisions.superseders(number))
     return any(
         one.status is DecisionStatus.IN_FORCE or (one.status not in _NOT_YET and _superseded(unit, one.id))
         for one in above.values()

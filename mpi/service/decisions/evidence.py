@@ -59,7 +59,7 @@ def _weighed_before(
     """The pairs of which an edge is kept: every one that blocking found and that is not far below review."""
     place = {record: number for number, group in enumerate(groups) for record in group}
     apart = kind is DecisionKind.DIFFERENT
-    edges = unit.derived.edges_of(index.config_id(unit), place, index.matcher.model.thresholds.stored_from)
+    edges = unit.derived_data.edges_of(index.config_id(unit), place, index.matcher.model.thresholds.stored_from)
     return [
         (bits, lo, hi)
         for (lo, hi), bits in edges.items()

@@ -37,12 +37,12 @@ def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse_eid(text))
+        found = unit.persons.find_by_eid(eids.parse_eid(text))
         if found is None:
             raise NotFoundError("this index never gave out that enterprise ID")
         labels = visible(unit, unit.persons.members([found.id])[found.id])
         floor = index.matcher.model.thresholds.stored_from
-        edges = unit.derived.edges_of(index.config_id(unit), labels, floor)
+        edges = unit.derived_data.edges_of(index.config_id(unit), labels, floor)
     shown = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
     ordered = sorted(shown, key=lambda pair: (-shown[pair], pair))

@@ -179,7 +179,7 @@ def summarize_pair(contributions: Sequence[Contribution], weight: float, band: B
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
-    persons = unit.persons.current([left, right])
+    persons = unit.persons.current_persons([left, right])
     one = persons.get(left) == persons.get(right)
     told = ["They are one person now." if one else "They are two persons now."]
     for decision in unit.decisions.of_records([left, right]).values():

@@ -96,7 +96,7 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
     require_permission(viewer, Action.PERSON_READ)
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse_eid(text))
+        found = unit.persons.find_by_eid(eids.parse_eid(text))
         if found is None or appearance(unit, found) is None:
             raise NotFoundError(NEVER)
         labels = visible(unit, unit.persons.members([found.id])[found.id])
@@ -116,7 +116,7 @@ def _load_weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -
         scorer = index.matcher.scorer
         return {(a, b): round_weight(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
     floor = index.matcher.model.thresholds.stored_from
-    edges = unit.derived.edges_of(index.config_id(unit), list(known), floor)
+    edges = unit.derived_data.edges_of(index.config_id(unit), list(known), floor)
     return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}
 
 

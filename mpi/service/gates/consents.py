@@ -109,7 +109,7 @@ def find_owners_to_ask_of_undo(
     """
     named = {record for one in taken_back for record in one.seen}
     asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in taken_back))
-    given = unit.consents.of([step_id]).get(step_id, ()) if step_id is not None else ()
+    given = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step_id is not None else ()
     codes = {source.id: source.code for source in unit.sources.all()}
     before = {one.source_id for one in given if one.status is ConsentStatus.GIVEN}
     return asked | {number for number in before if codes[number] not in maker.owned}
@@ -122,7 +122,7 @@ def is_only_corrections(origins: Iterable[str | None]) -> bool:
 
 def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
     """What owners were asked about a step and have not answered."""
-    return [one for one in unit.consents.of([step_id]).get(step_id, ()) if one.status is ConsentStatus.ASKED]
+    return [one for one in unit.consents.consents_of_steps([step_id]).get(step_id, ()) if one.status is ConsentStatus.ASKED]
 
 
 def ask_new_owners(
@@ -136,9 +136,9 @@ def ask_new_owners(
     if maker is None:
         return
     named = {record for one in made for record in one.seen}
-    known = {one.source_id for one in unit.consents.of([step_id]).get(step_id, ())}
+    known = {one.source_id for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())}
     now = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in made))
-    unit.consents.ask(step_id, now - known, unit.commit_no)
+    unit.consents.add_requests(step_id, now - known, unit.commit_no)
 
 
 def list_visible_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, ...]:
@@ -168,5 +168,5 @@ def build_consent_views(unit: ReadUnit, asked: Iterable[StoredConsent]) -> tuple
 
 def find_person_records(unit: ReadUnit, named: Collection[int]) -> set[int]:
     """Every record that is one person with any of the records."""
-    persons = set(unit.persons.current(named).values())
+    persons = set(unit.persons.current_persons(named).values())
     return {record for held in unit.persons.members(persons).values() for record in held}

@@ -30,7 +30,7 @@ def find_visible_sources(unit: ReadUnit, record_ids: Collection[int], sees: Coll
 
 def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
     """The first day, from a day on, on which no window of the sources is open."""
-    for window in unit.freezes.of(source_ids, day):
+    for window in unit.freezes.current_windows_of(source_ids, day):
         if window.begins_on <= day < window.ends_on:
             day = window.ends_on
     return day

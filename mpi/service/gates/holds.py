@@ -128,7 +128,7 @@ def add_hold(
         "not-approved" if until is None else "frozen",
         {"proposal": number, "item": item.fingerprint},
     )
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     numbers = []
     for kind, groups in said:
         numbers.append(unit.counters.take("decision"))
@@ -159,7 +159,7 @@ def add_hold(
 
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     """End a hold; returns the records to be settled."""
-    held = list(unit.decisions.get(hold.detail["decisions"]).values())
+    held = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
     revoke(unit, held)
     unit.proposals.end_hold(hold.id, status, unit.commit_no)
     return {record for one in held for record in one.seen}
@@ -181,8 +181,8 @@ def reopen_hold(unit: WriteUnit, of: Step) -> set[int]:
         return set()
     numbers = found.detail["decisions"]
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
-    unit.proposals.open_again(found.id)
-    return {record for one in unit.decisions.get(numbers).values() for record in one.seen}
+    unit.proposals.reopen_hold(found.id)
+    return {record for one in unit.decisions.by_ids(numbers).values() for record in one.seen}
 
 
 def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
@@ -200,12 +200,12 @@ def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
         found = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
         if found is None:
             raise NotFoundError(f"there is no hold {number} that waits")
-        held = list(unit.decisions.get(found.detail["decisions"]).values())
+        held = list(unit.decisions.by_ids(found.detail["decisions"]).values())
         touched = end_hold(unit, found, status)
         if status == "refused":
             step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: number})
             for one in held:
                 write_down(unit, index, step_id, Statement(one.kind, one.groups, "hold-refused", "hold"))
         settled = resettle(unit, index, touched, f"hold {status}")
-        after = unit.persons.current(settled.records)
+        after = unit.persons.current_persons(settled.records)
         return sum(settled.current.get(record) != after.get(record) for record in settled.records)

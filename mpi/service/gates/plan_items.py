@@ -73,7 +73,7 @@ def load_groups(unit: ReadUnit, detail: Mapping[str, Any]) -> tuple[tuple[Person
     """The people before and after an item, by enterprise ID and record."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
     everybody = {person for side in sides for person, _ in side if person is not None}
-    eids = {number: person.eid for number, person in unit.persons.get(everybody).items()}
+    eids = {number: person.eid for number, person in unit.persons.by_ids(everybody).items()}
     labels = unit.records.labels({record for side in sides for _, group in side for record in group})
 
     def shown(side: Iterable[tuple[int | None, list[int]]]) -> tuple[PersonGroup, ...]:

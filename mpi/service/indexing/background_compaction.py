@@ -38,8 +38,8 @@ class LeftRuns:
         A merge that this very process had begun counts as somebody's.
         """
         with index.database.read(viewer) as unit:
-            newest, are_done = unit.keys.recent.newest(), unit.batches.are_all_done()
-            merged = unit.keys.recent.merged()
+            newest, are_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
+            merged = unit.keys.segments.compaction_cursors()
         is_merged = merged != self._merged
         self._merged = merged
         if newest != self._newest:
@@ -70,10 +70,10 @@ def merge_left(database: Database, viewer: Viewer) -> None:
     alone = pace.rests
     for part in pace.parts(range(sys.maxsize), largest=LARGEST_ROWS):
         with part.turn() as unit:
-            recent = unit.keys.recent
-            if (mine is not None and recent.merged() != mine) or not recent.merge(len(part.items)):
+            recent = unit.keys.segments
+            if (mine is not None and recent.compaction_cursors() != mine) or not recent.compact(len(part.items)):
                 return
-            mine = recent.merged()
+            mine = recent.compaction_cursors()
             # A merge is no commit of its own: nothing that anybody is told has changed.
             seen, last_commit = last_commit, unit.last_commit()
             if seen is not None and seen != last_commit:

@@ -64,7 +64,7 @@ class KeyRuns:
         """Whether the keys of a transaction are put into a run, and not among all."""
         if not self._is_worth_runs:
             return False
-        self._indexed = unit.keys.greatest(self._index.config_id(unit))
+        self._indexed = unit.keys.max_record_id(self._index.config_id(unit))
         return self._indexed >= LARGE_RECORDS
 
     def merge_meanwhile(self, is_waited_for: Callable[[], bool]) -> None:
@@ -75,11 +75,11 @@ class KeyRuns:
         """
         many = max(MERGED_RECORDS, self._indexed // MERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
-            waiting = unit.keys.recent.waiting(self._index.config_id(unit))
+            waiting = unit.keys.segments.uncompacted(self._index.config_id(unit))
         worth = max(WORTH_RECORDS, self._indexed // WORTH_SHARE)
-        is_worth_it = waiting.is_begun or waiting.records >= worth
+        is_worth_it = waiting.is_compacting or waiting.record_count >= worth
         is_begun = False
-        while waiting.records >= many or (waiting.records and is_worth_it and is_waited_for()):
+        while waiting.record_count >= many or (waiting.record_count and is_worth_it and is_waited_for()):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
             self._progress(MERGING, 0, 0)
             is_begun, waiting = True, self._merge_some()
@@ -92,10 +92,10 @@ class KeyRuns:
         with self._portions.turn(), database.write(self._viewer, "load") as unit:
             self._portions.begun(unit)
             self._see_others(unit)
-            unit.keys.recent.merge(self._portions.most)
-            left = unit.keys.recent.waiting(self._index.config_id(unit))
+            unit.keys.segments.compact(self._portions.most)
+            left = unit.keys.segments.uncompacted(self._index.config_id(unit))
         # There is more to come, and a run is searched as well: it is not too late to stop.
-        database.commit_begun = False
+        database.is_commit_begun = False
         return left
 
     def _see_others(self, unit: WriteUnit) -> None:
@@ -109,7 +109,7 @@ class KeyRuns:
         # It is no fault of the load: what is left is searched as well, and the next one merges it.
         with suppress(KeyboardInterrupt, MpiError):
             self.merge_meanwhile(lambda: False)
-        self._index.database.commit_begun = True
+        self._index.database.is_commit_begun = True
 
 
 def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
@@ -117,10 +117,10 @@ def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
     while left := _rows_waiting(database, viewer):
         for part in pace.parts(range(left)):
             with part.turn() as unit:
-                if not unit.keys.recent.merge(len(part.items)):
+                if not unit.keys.segments.compact(len(part.items)):
                     return
 
 
 def _rows_waiting(database: Database, viewer: Viewer) -> int:
     with database.read(viewer) as unit:
-        return unit.keys.recent.rows_waiting()
+        return unit.keys.segments.count_uncompacted_rows()

@@ -33,27 +33,27 @@ def found_by(
         keys: distinct, and ascending, in which order they are found soonest.
         again: for a second thread; None where this one is to do it alone.
     """
-    groups = unit.sources.groups()
+    groups = unit.sources.group_ids()
     if again is None or len(keys) < WORTH_A_THREAD:
-        return list(unit.keys.found_by(config_id, groups, keys))
+        return list(unit.keys.find_records_in_parts(config_id, groups, keys))
     left = deque(iter_chunks(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         try:
             others = pool.submit(_found_by_another, again, config_id, groups, left)
-            in_runs = unit.keys.recent.sharing(config_id, groups, keys)
-            among_all = unit.keys.found_among_all(config_id, groups, _taken(left))
-            mine = in_runs.has + [in_runs.left_of(found) for found in among_all]
+            in_runs = unit.keys.segments.find_records(config_id, groups, keys)
+            among_all = unit.keys.find_in_base_table(config_id, groups, _taken(left))
+            mine = in_runs.entries + [in_runs.without_tombstoned(found) for found in among_all]
         finally:
             # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
             left.clear()
-        return mine + [in_runs.left_of(found) for found in others.result()]
+        return mine + [in_runs.without_tombstoned(found) for found in others.result()]
 
 
 def _found_by_another(
     again: Again, config_id: int, groups: Collection[int], left: deque[Sequence[int]]
 ) -> list[np.ndarray]:
     with again() as unit:
-        return list(unit.keys.found_among_all(config_id, groups, _taken(left)))
+        return list(unit.keys.find_in_base_table(config_id, groups, _taken(left)))
 
 
 def _taken(left: deque[Sequence[int]]) -> Iterator[Sequence[int]]:

@@ -196,7 +196,7 @@ class Pairing:
             scoring = self._begin()
         else:
             scoring = self._scoring
-            scoring.forget(np.array(unit.keys.written_since(config_id, self._looked_at), np.int64))
+            scoring.forget(np.array(unit.keys.records_written_since(config_id, self._looked_at), np.int64))
         self._config_id, self._looked_at = config_id, commit_no
         return scoring
 
@@ -205,7 +205,7 @@ class Pairing:
         lacking = scoring.lacking(others)
         if scoring.rows and scoring.rows + len(lacking) > self._most_kept:
             scoring, lacking = self._begin(), others
-        parts = unit.derived.features_in_parts(config_id, lacking.tolist())
+        parts = unit.derived_data.iterate_features_in_parts(config_id, lacking.tolist())
         scoring.keep(packed_parts(parts))
         return scoring
 

@@ -11,7 +11,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.scoring.load_scorer import Place
-from mpi.service.core.block_limits import BlockTooLargeError, note_large
+from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import Comparable, Packed, unpacked
 from mpi.service.core.index import Index
 from mpi.service.indexing.pairing import MEMORY, edges_in, pair_up
@@ -180,7 +180,7 @@ def reindex(
     note_changed(unit, touched)
     stale = touched - {record for record, change in changed.items() if change.fresh}
     floor = index.matcher.model.thresholds.influence_floor
-    for edge in unit.derived.edges_of(config_id, stale, floor):
+    for edge in unit.derived_data.edges_of(config_id, stale, floor):
         touched.update(edge)
     derived = write_derived(unit, index, config_id, changed, stale, progress, paired)
     return Reindexed(touched, derived)
@@ -209,14 +209,14 @@ def write_derived(
     Raises:
         BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
     """
-    unit.derived.drop(config_id, stale, but_keys_of=changed)
+    unit.derived_data.delete(config_id, stale, keep_keys_of=changed)
     blocking = index.blocking_of(unit, config_id)
-    unit.derived.put_features(config_id, ((r, c.payload) for r, c in changed.items()))
+    unit.derived_data.add_features(config_id, ((r, c.payload) for r, c in changed.items()))
     packed = {r: c.packed_keys(blocking, index.keyed_hash) for r, c in changed.items()}
     if changed:
         own = {r: PackedKeys(c.group_id, packed[r]) for r, c in changed.items()}
         had = own.keys() & stale
-        unit.keys.put(config_id, own, unit.commit_no, in_run=paired.in_run, had=had)
+        unit.keys.write(config_id, own, unit.commit_no, as_segment=paired.in_run, rewritten=had)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < BATCH_RECORDS:
@@ -224,8 +224,8 @@ def write_derived(
     else:
         scored = Scored(_score_many(unit, index, config_id, rest, own_keys, progress))
     edges = paired.edges | scored.edges
-    unit.derived.put_edges(config_id, edges)
-    unit.set_off()
+    unit.derived_data.add_edges(config_id, edges)
+    unit.send()
     return Scored(edges, {**paired.features, **scored.features})
 
 
@@ -234,9 +234,9 @@ def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
     Whoever writes features, keys or edges of the configuration in force says so here.
     """
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     if active is not None and active.deriving is not None:
-        unit.runs.note_changed(active.deriving, record_ids)
+        unit.runs.add_changed_records(active.deriving, record_ids)
 
 
 def candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
@@ -249,7 +249,7 @@ def _blocks(
 ) -> dict[int, list[int]]:
     sharing: dict[int, list[int]] = {}
     wanted = {key for ks in own_keys.values() for key in ks}
-    for key, record in unit.keys.sharing(config_id, unit.sources.groups(), wanted, most):
+    for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), wanted, most):
         sharing.setdefault(key, []).append(record)
     return sharing
 
@@ -298,7 +298,7 @@ def _tell_of_large(
     index.block_counts.met(len(sizes), hard=too_large)
     if too_large:
         raise BlockTooLargeError(sizes)
-    note_large(unit, config_id, sizes)
+    queue_large_blocks(unit, config_id, sizes)
 
 
 def _score_many(

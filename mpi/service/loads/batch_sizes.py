@@ -1,31 +1,46 @@
-"""Windows: how many statements of a file are looked ahead for while those before them are written."""
+"""Sizes of the windows in which a load searches for pairs.
+
+The pairs of one window are scored while the window before is written.
+"""
 
 from collections.abc import Iterator
 
 from mpi.service.indexing.pairing import MOST_KEPT, of_this_machine
 
 FIRST_WINDOW = 20_000
-"""Statements of the first window: for its pairs the writing waits."""
+"""Statements of the first window, whose pairs the writer waits for."""
 SMALLEST_WINDOW = 4_000
-"""The least statements of a later window, but for the last, which may have half as many: each costs some."""
+"""Smallest number of statements in a later window, since each window has a fixed cost.
+
+The last window may have half as many.
+"""
 SECOND_WINDOW_FROM = 40_000
-"""Statements after the first window; fewer are paired with it. By itself a process pairs on one core, and for
-each window the writing would wait for it: fifty thousand took 45 s beside five million, in one window 37."""
+"""Smallest number of statements after the first window that is worth a second window.
+
+A smaller rest is paired together with the first window. A worker process pairs on one core, and the writer
+would wait for each window: loading fifty thousand records into five million took 45 seconds, in one window
+37.
+"""
 LARGEST_WINDOW = 60_000
-"""Statements of the largest window, where the index is not large: three windows at a time bound memory."""
+"""Statements of the largest window unless the index is large.
+
+Three windows at a time bound the memory.
+"""
 INDEX_PART = 40
-"""Of a larger index the largest window is one in so many: for each window keys that lie everywhere in the
-index are looked for, and most of its pages are read."""
+"""Records of a large index for each statement of the largest window.
+
+The keys of a window lie everywhere in the index, so that each window reads most of its pages.
+"""
 
 
 def plan_window_sizes(statements: int, largest: int) -> Iterator[int]:
-    """How many statements are looked ahead for at a time: few at first, and few at last.
+    """Yield the sizes of a load's windows, small at both ends.
 
-    For the pairs of the first the writing waits, and while the last are written nothing is looked for.
+    The writer waits for the pairs of the first window, and nothing is searched while the last one is written.
 
     Args:
-        statements: how many there are.
-        largest: of a window.
+        statements: number of statements to write.
+        largest: largest number of statements of a window.
     """
     window = statements if statements < FIRST_WINDOW + SECOND_WINDOW_FROM else FIRST_WINDOW
     size = FIRST_WINDOW
@@ -38,10 +53,10 @@ def plan_window_sizes(statements: int, largest: int) -> Iterator[int]:
 
 
 def compute_largest_window(records: int) -> int:
-    """How many statements a window may have.
+    """Return the largest number of statements that a window may have.
 
     Args:
-        records: so many the index will hold at most.
+        records: upper bound of the records that the index will hold.
     """
     proportional = records // INDEX_PART
     if proportional <= LARGEST_WINDOW:

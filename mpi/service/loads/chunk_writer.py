@@ -1,8 +1,8 @@
-"""Loading: the statements of a file written chunk by chunk, each chunk a whole transaction.
+"""Write a file's statements in chunks, each a whole transaction.
 
-Where others write meanwhile the chunks become so small that nobody waits long for one. The partition is the
-same whatever the chunks (law 1), so that after each of them the index is sound. The batch says ``loading``
-until the last; the same file sent again, and read in the same way, goes on where it stopped.
+Chunks become small while others write, so that nobody waits long. The partition does not depend on chunk
+size (law 1), and the index is sound after each chunk. The batch has status ``loading`` until the last chunk;
+sending an equal file, read the same way, resumes the load.
 """
 
 import gc
@@ -39,32 +39,38 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 SQLITE_CHUNK = 2_000
-"""Statements of one transaction, at most: others wait for it."""
+"""Largest number of statements in one SQLite transaction; other writers wait for it."""
 POSTGRESQL_CHUNK = 10_000
-"""The same on PostgreSQL, where each transaction waits for the server some ten times."""
+"""Largest number of statements in one PostgreSQL transaction.
+
+A transaction waits for the server about ten times, so a chunk is larger than on SQLite.
+"""
 CHECKPOINTER_FROM = 10_000
-"""Statements from which on a process that makes checkpoints is begun, which takes a tenth of a second."""
+"""Smallest number of statements for which a checkpoint process is started.
+
+Starting the process takes a tenth of a second.
+"""
 
 LOADED, HELD = "loaded", "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
 def new_transaction_sizer(index: Index) -> Portions:
-    """How much a load writes in one transaction, and its undo."""
+    """Return the transaction sizer for a load or its undo."""
     return Portions(POSTGRESQL_CHUNK if index.database.is_postgresql else SQLITE_CHUNK)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadFile:
-    """A file that is loaded.
+    """A validated file that is being loaded.
 
     Args:
-        source: whose records it holds.
-        rows: its rows.
-        as_of: when it was true at its source.
-        digest: of its content and of how it is read; empty where nothing is to go on with it.
-        snapshot: its kind.
-        full: whether records that it lacks are withdrawn.
+        source: the source of its records.
+        rows: its validated rows.
+        as_of: when the file was true at its source (ISO, UTC).
+        digest: hash of the content and of the way it is read; empty if the load cannot be resumed.
+        snapshot: ``full`` or ``delta``.
+        full: whether records that the file lacks are withdrawn.
     """
 
     source: Source
@@ -77,11 +83,11 @@ class LoadFile:
 
 @dataclass(frozen=True, slots=True)
 class _MissingRecords:
-    """Records that a full snapshot lacks, and that are to be settled.
+    """Records that a full snapshot lacks and that are to be resolved.
 
     Args:
-        withdrawn: those that it withdrew.
-        overlaid: others, of which a version waits.
+        withdrawn: records that the snapshot withdrew.
+        overlaid: other records with a held version.
     """
 
     withdrawn: set[int]
@@ -93,16 +99,16 @@ _NO_MISSING_RECORDS = _MissingRecords(set(), set())
 
 @dataclass(slots=True)
 class ChunkWriter:
-    """One load, chunk by chunk.
+    """Writer of one load, chunk by chunk.
 
     Args:
         index: the open index.
         viewer: who loads.
-        file: what is loaded.
-        receipt: takes the counts.
-        reservation: told of others who write.
-        progress: told of long steps.
-        recorded: records about which this load has said its word, where it was interrupted.
+        file: the file to load.
+        receipt: receives the counts.
+        reservation: core reservation, notified when others write.
+        progress: receives the progress of long steps.
+        recorded: records that an interrupted load already wrote or withdrew.
     """
 
     index: Index
@@ -125,9 +131,13 @@ class ChunkWriter:
         self._compaction = KeyRuns(self.index, self.viewer, statements, self.progress)
 
     def resume(self, batch: Batch) -> None:
-        """Go on with a load that stopped."""
+        """Prepare to resume an interrupted load.
+
+        Args:
+            batch: the interrupted load.
+        """
         with self.index.database.read(self.viewer) as unit:
-            self.recorded = frozenset(unit.sightings.of_batch(batch.id))
+            self.recorded = frozenset(unit.record_assertions.records_of_load(batch.id))
         self.receipt.batch = batch.id
         self._record_ids.extend(self.recorded)
         self._counts = batch.counts
@@ -136,16 +146,25 @@ class ChunkWriter:
         self.receipt.received += self.receipt.withdrawn
 
     def hold(self, reason: str) -> None:
-        """Keep the receipt, and nothing else."""
+        """Store the receipt of a held load and nothing else.
+
+        Args:
+            reason: why a guard holds the load.
+        """
         receipt = self.receipt
         receipt.status, receipt.held_reason, receipt.held = HELD, reason, len(self.file.rows.headings)
         with self.index.database.write(self.viewer, "load") as unit:
             self._save_receipt(unit, HELD)
 
     def write(self) -> None:
-        """Write everything."""
+        """Write every statement of the file.
+
+        Raises:
+            ConflictError: another caller resumed or undid the load.
+            EngineError: a worker process was ended from outside.
+        """
         is_long = len(self.file.rows.headings) >= CHECKPOINTER_FROM
-        with self.index.database.checkpoints_apart() if is_long else nullcontext():
+        with self.index.database.checkpoint_in_process() if is_long else nullcontext():
             self._write_file()
 
     def _write_file(self) -> None:
@@ -165,7 +184,7 @@ class ChunkWriter:
     def _write_windows(
         self, statements: list[Statement], windows: Iterator[list[Statement]]
     ) -> FileImpact | None:
-        """Write every window, the pairs of the next being looked for meanwhile."""
+        """Write every window while a worker scores the next window's pairs."""
         index, viewer, source = self.index, self.viewer, self.file.source
         impact: FileImpact | None = None
         pairs = self._prefetch(statements)
@@ -188,7 +207,7 @@ class ChunkWriter:
                 elif statements:
                     pairs = self._prefetch(statements)
                 # Nothing of this load reads from the log now, as it does nearly all the time.
-                index.database.begin_log_anew()
+                index.database.truncate_log()
                 next_pairs = prefetcher.start(prepared, pairs) if next_statements else None
                 gc.collect()
         return impact
@@ -202,7 +221,13 @@ class ChunkWriter:
     def _write_window(
         self, pairs: PrefetchedPairs, statements: list[Statement], *, is_last: bool
     ) -> FileImpact | None:
-        """Write statements chunk by chunk; with the last of a full file, what it lacks is withdrawn."""
+        """Write one window's statements chunk by chunk.
+
+        The last chunk of a full file also withdraws the records that the file lacks.
+
+        Returns:
+            What the file means for its source, if the load is finished; else None.
+        """
         impact: FileImpact | None = None
         first = 0
         while first < len(statements):
@@ -226,14 +251,14 @@ class ChunkWriter:
                 pairs.last_commit = unit.commit_no
             if impact is None:
                 # There is more to come: it is not too late to stop.
-                self.index.database.commit_begun = False
+                self.index.database.is_commit_begun = False
             first = positions.stop
         return impact
 
     def _each_window(self, pool: StandardizePool) -> Iterator[list[Statement]]:
-        """The statements that are not yet written, as many at a time as are looked ahead for at once.
+        """Yield the unwritten statements, one window at a time.
 
-        Those after them are made comparable meanwhile.
+        The statements after a window are standardized in the background.
         """
         unwritten = self._each_unwritten()
         # What a full snapshot has withdrawn is done as well, and none of its rows.
@@ -250,17 +275,17 @@ class ChunkWriter:
 
     def _count_indexed(self) -> int:
         with self.index.database.read(self.viewer) as unit:
-            return unit.keys.greatest(self.index.config_id(unit))
+            return unit.keys.max_record_id(self.index.config_id(unit))
 
     def _each_unwritten(self) -> Iterator[Statement]:
-        """The statements that are not yet written."""
+        """Yield the statements that an interrupted load did not write."""
         statements = self.file.rows.read_statements()
         if not self.recorded:
             yield from statements
             return
         while page := list(islice(statements, POSTGRESQL_CHUNK)):
             with self.index.database.read(self.viewer) as unit:
-                records = unit.records.find(self.file.source.id, [statement.local_id for statement in page])
+                records = unit.records.find_by_local_ids(self.file.source.id, [statement.local_id for statement in page])
             for statement in page:
                 if statement.local_id in records and records[statement.local_id].id in self.recorded:
                     self._written_count += 1
@@ -268,7 +293,7 @@ class ChunkWriter:
                     yield statement
 
     def _require_ownership(self, unit: WriteUnit) -> None:
-        """Nobody else may have gone on with this load, or have taken it back."""
+        """Refuse to write if another caller resumed or undid the load."""
         if self.receipt.batch is None:
             self.receipt.batch = unit.counters.take("batch")
         elif (batch := unit.batches.get(self.receipt.batch)) is None or (
@@ -289,7 +314,7 @@ class ChunkWriter:
             for position, statement in zip(positions, statements, strict=True)
         ]
         source = self.file.source
-        records = unit.records.find(source.id, [statement.local_id for statement in statements])
+        records = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
         intake = take(unit, self.index, source, statements, records, self.receipt.batch)
         self._record_ids.extend(intake.record_ids.values())
         count_verdicts(self.receipt, statements, records, intake.verdicts)
@@ -307,7 +332,7 @@ class ChunkWriter:
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
 
     def _withdraw_surplus(self) -> FileImpact:
-        """Withdraw what a full snapshot lacks, but for as many as the last transaction can take."""
+        """Withdraw missing records until the rest fits one transaction."""
         file = self.file
         if not file.full:
             return FileImpact(0)
@@ -327,7 +352,7 @@ class ChunkWriter:
                 withdrawn = self._withdraw_records(unit, batch_records)
                 self._note_absence(unit, batch_records)
                 self._resolve_missing(unit, _MissingRecords(withdrawn, set()))
-                unit.records.seen(dict.fromkeys(withdrawn, file.as_of))
+                unit.records.update_last_seen(dict.fromkeys(withdrawn, file.as_of))
                 self._save_receipt(unit, LOADING)
                 self._withdrawal_commit = unit.commit_no
             withdrawn_ids = {record.id for record in batch_records}
@@ -335,11 +360,12 @@ class ChunkWriter:
         return impact
 
     def _covers_source(self, unit: ReadUnit) -> bool:
-        """Whether the source has no record but those that this load was about, and none of them is held.
+        """Return whether a load wrote every record of its source.
 
-        Of the first load of a source nothing is lacking: to see so all that it wrote would be read again.
+        False also if a record is held. On the first load of a source nothing can be missing, and the check saves
+        reading again everything that the load wrote.
         """
-        states = unit.records.states_of(self.file.source.id)
+        states = unit.records.count_by_state(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
     def _resolve_missing(self, unit: WriteUnit, missing: _MissingRecords) -> None:
@@ -347,9 +373,12 @@ class ChunkWriter:
         resolve(unit, self.index, {}, missing.withdrawn, "load", self.progress, inputs)
 
     def _withdraw_missing(self, unit: WriteUnit, impact: FileImpact) -> _MissingRecords:
-        """Withdraw what the file lacks, and note that it is gone; returns the records to be settled.
+        """Withdraw the records that the file lacks, and note their absence.
 
-        Noted before they are settled: what waits of a record, and is older than that, waits no more.
+        The absence is noted before the records are resolved, because it ends the wait of older held versions.
+
+        Returns:
+            The records to be resolved.
         """
         withdrawn = self._withdraw_records(unit, impact.select_missing_active(self.file.as_of))
         self._note_absence(unit, impact.missing)
@@ -359,7 +388,11 @@ class ChunkWriter:
         )
 
     def _withdraw_records(self, unit: WriteUnit, records: list[StoredRecord]) -> set[int]:
-        """Withdraw those that still stand as they did when looked at; returns them, to be settled."""
+        """Withdraw the records that have not changed since they were read.
+
+        Returns:
+            The withdrawn records, to be resolved.
+        """
         file, current = self.file, unit.records.get([record.id for record in records])
         unchanged = [
             one.id
@@ -372,15 +405,15 @@ class ChunkWriter:
         return set(unchanged)
 
     def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
-        """A statement that each record is gone."""
+        """Store an assertion of absence for each record."""
         assertions = (
             Sighting(record.id, SightingKind.GONE, self.file.as_of, None, self.receipt.batch)
             for record in records
         )
-        unit.sightings.add(assertions, unit.commit_no)
+        unit.record_assertions.add(assertions, unit.commit_no)
 
     def _finish_load(self, unit: WriteUnit, impact: FileImpact) -> None:
-        """Note what a full snapshot says of the records that it lacks, and that the file is loaded."""
+        """Note repeated absences and mark the file as loaded."""
         as_of = self.file.as_of
         missing = impact.select_missing_active(as_of) + impact.select_missing_withdrawn(as_of)
         # As they stand now: of one that its source has stated since, this file says nothing new.
@@ -388,12 +421,12 @@ class ChunkWriter:
         still_withdrawn = [
             one.id for one in current if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of
         ]
-        unit.records.seen(dict.fromkeys(still_withdrawn, as_of))
+        unit.records.update_last_seen(dict.fromkeys(still_withdrawn, as_of))
         restate(unit, self.index, impact.held_ids)
         self._save_receipt(unit, LOADED)
 
     def _save_receipt(self, unit: WriteUnit, status: str) -> None:
-        """Write the receipt as it now stands; the rows that were refused with its last form."""
+        """Store the receipt as it stands; rejected rows only with its final form."""
         receipt, is_stored = self.receipt, bool(self._counts)
         self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:
@@ -403,7 +436,7 @@ class ChunkWriter:
             so_far = {name: getattr(receipt, name) for name in _PARTIAL_COUNTS}
             self._counts |= so_far | {"rejected": 0, "superseded": 0, "received": sum(so_far.values())}
         if is_stored:
-            unit.batches.go_on(receipt.batch, status, self._counts)
+            unit.batches.update_progress(receipt.batch, status, self._counts)
         else:
             unit.batches.add(
                 {
@@ -419,7 +452,7 @@ class ChunkWriter:
                 self._counts,
             )
         if status != LOADING:
-            unit.batches.reject(
+            unit.batches.add_rejects(
                 [
                     {"batch_id": receipt.batch, "seq": seq, **asdict(reject)}
                     for seq, reject in enumerate(receipt.rejects)

@@ -1,10 +1,10 @@
-"""Import a crosswalk: a state cuts over from the IDs that it had.
+"""Import of another system's crosswalk, for a cut-over.
 
-The system that gave the old IDs is a source of this index, and each old ID becomes a record of it without
-content, which is no evidence and a member of nobody: the crosswalk answers for it with who holds the records
-that it linked. Its membership is a SAME by authority ``migration``, weaker than any source's word. Where the
-model takes two old IDs for one person, the old crosswalk is kept and the difference is held, for a person to
-release or refuse.
+The system that gave the old IDs is a source of this index, and each old ID becomes a record of that source
+without content. Such a record is no evidence and no member of a person: the crosswalk answers for an old ID
+with the holders of the records that it linked. Its membership is a SAME decision of authority ``migration``,
+weaker than any source's assertion. If the model takes two old IDs for one person, the old crosswalk stays in
+force and the difference is held, for a person to release or refuse.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ ORIGIN = "import"
 
 @dataclass(frozen=True, slots=True)
 class OldCrosswalkLine:
-    """A line of an old crosswalk."""
+    """Line of another system's crosswalk."""
 
     source: str
     local_id: str
@@ -42,14 +42,14 @@ class OldCrosswalkLine:
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkImportResult:
-    """What became of an old crosswalk.
+    """Counts of what a crosswalk import did.
 
     Args:
-        step: number under which it can be undone.
-        old_ids: how many old IDs are known now.
-        records: how many records they link.
-        unknown: lines whose record is not here, is sealed, or is a correction.
-        held: differences: people of the model that the old crosswalk parts.
+        step: number of the step, for an undo.
+        old_ids: number of old IDs that the index now knows.
+        records: number of records that they link.
+        unknown: lines whose record is not in the index, is sealed or is a correction.
+        held: differences: persons of the model that the old crosswalk splits.
         moved: records that changed person.
         adopted: old IDs that are enterprise IDs of this index from now on.
     """
@@ -73,23 +73,23 @@ def import_crosswalk(
     adopt_ids: bool = False,
     progress: Progress = silent,
 ) -> CrosswalkImportResult:
-    """Take over the IDs of another system.
+    """Import the IDs of another system.
 
     Args:
-        index: the open index, the records loaded.
-        viewer: who asks.
+        index: the open index, with the records loaded.
+        viewer: who imports.
         source_code: the source that stands for the other system.
-        lines: its crosswalk.
-        reason: a code.
-        adopt_ids: let people bear their old IDs from now on, where those are enterprise IDs of an earlier
-            index; others stay known as records of the source alone. An undo leaves the IDs as they are.
-        progress: told of long steps.
+        lines: the other system's crosswalk.
+        reason: a reason code.
+        adopt_ids: let persons keep old IDs that are enterprise IDs of an earlier index. Other old IDs stay known
+            as records of the source alone. An undo leaves the enterprise IDs as they are.
+        progress: receives the progress of long steps.
 
     Raises:
         NotFoundError: no such source.
-        RecordError: an old ID cannot be a local ID.
+        RecordError: an old ID is no valid local ID.
         ConflictError: the source is that of stewards' corrections.
-        AccessDenied: the viewer may not load, or not all sources.
+        AccessDenied: the viewer may not load, or may not see every source.
     """
     require_permission(viewer, Action.LOAD, source_code)
     require_whole_index(viewer)
@@ -99,7 +99,7 @@ def import_crosswalk(
         lines_by_old_id.setdefault(line.old_id, []).append(line)
     local_id_of_old = {old_id: local_id_of(old_id) for old_id in lines_by_old_id}
     with index.database.write(viewer, ORIGIN) as unit:
-        source = unit.sources.by_code(source_code)
+        source = unit.sources.get_by_code(source_code)
         require_stating(source)
         old_id_records = {
             name: record.id for name, record in unit.records.find(source.id, local_id_of_old.values()).items()
@@ -125,7 +125,7 @@ def import_crosswalk(
         if adopt_ids:
             settlement, adopted = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
         publish(unit, settlement, ORIGIN, test=index.settings.is_test)
-        persons_after = unit.persons.current(settlement.current)
+        persons_after = unit.persons.current_persons(settlement.current)
         return CrosswalkImportResult(
             step_id,
             len(groups),
@@ -140,6 +140,7 @@ def import_crosswalk(
 def _find_linked_records(
     unit: WriteUnit, lines_by_old_id: Mapping[str, Sequence[OldCrosswalkLine]]
 ) -> tuple[dict[str, list[int]], int]:
+    """Return the records of each old ID, and the number of unknown lines."""
     local_ids: dict[str, set[str]] = {}
     for line in (line for links in lines_by_old_id.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)
@@ -165,6 +166,7 @@ def _find_linked_records(
 
 
 def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple[int, ...]) -> None:
+    """Store a SAME decision of authority migration."""
     unit.decisions.add(
         NewDecision(
             unit.counters.take("decision"),
@@ -186,7 +188,7 @@ def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple
 def _find_differences(
     settlement: Settlement, groups: Mapping[str, tuple[int, ...]]
 ) -> Iterable[dict[str, Any]]:
-    """People of the partition that hold the records of several old IDs."""
+    """Yield the persons that hold the records of several old IDs."""
     old_id_of = {record: old_id for old_id, group in groups.items() for record in group}
     for bearer in settlement.bearers:
         records = bearer.records

@@ -1,4 +1,4 @@
-"""Dry run: what loading a file would do, with nothing stored."""
+"""Preview of a file load, storing nothing."""
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping
@@ -33,19 +33,22 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 SAMPLE_PER_BAND = 5
+"""Sample records per band."""
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunSample:
-    """A record of the file and its best match, to look at; no personal values.
+    """Sample record of a file with its best match.
+
+    It holds no personal values.
 
     Args:
         local_id: the record.
         line: its line of the file.
-        band: of its best match.
-        match_weight: of its best match, in bits.
-        enterprise_id: the person of the best match; None where that is another record of the file.
-        other_local_id: the best match, where it is another record of the file.
+        band: band of its best match.
+        match_weight: weight of its best match, in bits.
+        enterprise_id: the person of the best match; None if that is another record of the file.
+        other_local_id: the best match, if it is another record of the file.
     """
 
     local_id: str
@@ -58,15 +61,15 @@ class DryRunSample:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a load would do.
+    """Result of a load preview.
 
     Args:
-        receipt: as the load would give it; ``held`` where a guard would hold it.
-        sealed: active records that it would seal or expunge, which cannot be undone.
-        bands: new and changed records by the band of their best match, in the index or in the file;
-            NON_LINK also counts those that match nothing. A band is of a pair on its own weight: the
-            rest of a component may still turn a LINK into a review.
-        sample: per band the records whose weight is nearest to the link threshold.
+        receipt: the receipt that the load would return; ``held`` if a guard would hold it.
+        sealed: active records that the load would seal or expunge, which cannot be undone.
+        bands: new and changed records by the band of their best match, in the index or in the file. NON_LINK
+            also counts records without a match. A band is of one pair's weight: the rest of a component may
+            still turn a LINK into a review.
+        sample: per band, the records whose weight is nearest to the link threshold.
     """
 
     receipt: Receipt
@@ -83,15 +86,15 @@ def dry_run(
     options: LoadOptions,
     progress: Progress = silent,
 ) -> DryRun:
-    """Do everything of a load that stores nothing.
+    """Preview a file load without storing anything.
 
     Args:
         index: the open index.
         viewer: who asks.
-        source_code: the source that the rows are of.
+        source_code: the source of the rows.
         rows: as for ``mpi.service.loads.load.load``.
         options: as for ``mpi.service.loads.load.load``.
-        progress: told of long steps.
+        progress: receives the progress of long steps.
 
     Raises:
         NotFoundError: no such source.
@@ -103,10 +106,10 @@ def dry_run(
         closing(receive_rows(index, viewer, source_code, rows, default_as_of)) as file_rows,
         index.database.read(viewer) as unit,
     ):
-        source = unit.sources.by_code(source_code)
+        source = unit.sources.get_by_code(source_code)
         receipt = receipt_from(source_code, file_rows)
         statements = {statement.local_id: statement for statement in _standardize_statements(file_rows)}
-        existing = unit.records.of_source(source.id)
+        existing = unit.records.all_of_source(source.id)
         judged = judge_all(unit, index, source, statements.values(), existing)
         verdicts = judged.verdicts
         sealed_count = _predict_hold(
@@ -132,6 +135,7 @@ def dry_run(
 
 
 def _standardize_statements(file: ValidatedFile) -> list[Statement]:
+    """Standardize a file's statements in parallel."""
     with StandardizePool(file) as pool:
         return pool.collect(pool.submit(list(file.read_statements())))
 
@@ -139,9 +143,10 @@ def _standardize_statements(file: ValidatedFile) -> list[Statement]:
 def _predict_hold(
     unit: ReadUnit, receipt: Receipt, options: LoadOptions, as_of: str, source: Source, file: ValidatedFile
 ) -> int:
-    """Put into the receipt whether the load would be held, and what it would withdraw.
+    """Add a guard's verdict or the expected withdrawals to the receipt.
 
-    Returns how many active records it would seal or expunge.
+    Returns:
+        The number of active records that the load would seal or expunge.
     """
     impact = assess_file(unit, source.id, file, as_of, full=options.snapshot is Snapshot.FULL)
     receipt.spared = impact.spared_count
@@ -156,10 +161,10 @@ def _predict_hold(
 
 
 class _NumberedFile:
-    """The file's new and changed records under numbers of their own.
+    """New and changed records of a file under numbers for scoring.
 
-    A record that the index has keeps its number, so that it is never compared with its own past; a new one
-    gets a negative number, which no stored record has.
+    A stored record keeps its number, so that it is never compared with its own past; a new record gets a
+    negative number, which no stored record has.
     """
 
     def __init__(
@@ -182,7 +187,7 @@ class _NumberedFile:
 
 
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
-    """Weights of every pair that has an end in the file, as a load would find them."""
+    """Score every pair with an end in the file, as a load would."""
     config_id = index.config_id(unit)
     if len(file.statements) < BATCH_RECORDS:
         return _score_small_file(unit, index, config_id, file)
@@ -190,6 +195,7 @@ def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Pr
 
 
 def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
+    """Score a small file's pairs one at a time."""
     candidates_of = candidates(unit, config_id, file.keys)
     by_key: dict[int, list[int]] = {}
     for number, record_keys in file.keys.items():
@@ -214,6 +220,7 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
 def _score_large_file(
     unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile, progress: Progress
 ) -> Edges:
+    """Score a large file's pairs with the batch engine."""
     records = {
         number: Packed(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
         for number, record_keys in file.keys.items()
@@ -223,7 +230,7 @@ def _score_large_file(
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:
-    """Each record's best pair: (bits, the other record)."""
+    """Return each record's best pair: its bits and the matched record."""
     best_pairs: dict[int, tuple[float, int]] = {}
     for (lo, hi), bits in edges.items():
         for number, other in ((lo, hi), (hi, lo)):
@@ -235,6 +242,7 @@ def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[
 def _count_bands(
     index: Index, file: _NumberedFile, best_pairs: Mapping[int, tuple[float, int]]
 ) -> dict[Band, int]:
+    """Count the file's records by the band of their best match."""
     counts = dict.fromkeys(Band, 0)
     for bits, _ in best_pairs.values():
         counts[index.matcher.model.thresholds.band(bits)] += 1
@@ -245,6 +253,7 @@ def _count_bands(
 def _draw_samples(
     unit: ReadUnit, index: Index, file: _NumberedFile, best_pairs: Mapping[int, tuple[float, int]]
 ) -> tuple[DryRunSample, ...]:
+    """Choose the records of each band nearest to the link threshold."""
     thresholds = index.matcher.model.thresholds
     nearest = sorted(
         best_pairs,
@@ -263,7 +272,7 @@ def _draw_samples(
     persons = unit.persons.current(
         [best_pairs[candidate][1] for candidate in chosen if best_pairs[candidate][1] not in file.statements]
     )
-    eids = {number: person.eid for number, person in unit.persons.get(set(persons.values())).items()}
+    eids = {number: person.eid for number, person in unit.persons.by_ids(set(persons.values())).items()}
     return tuple(
         _sample_from(
             file, thresholds.band(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
@@ -280,6 +289,7 @@ def _sample_from(
     persons: Mapping[int, int],
     eids: Mapping[int, str],
 ) -> DryRunSample:
+    """Return the sample of one record."""
     statement, (bits, best_number) = file.statements[number], match
     best_statement = file.statements.get(best_number)
     return DryRunSample(

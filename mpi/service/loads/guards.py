@@ -1,9 +1,12 @@
-"""Load guards: what a file would do that is likelier a mistake than a fact. Pure."""
+"""Guards that hold a file which looks truncated or mistaken.
+
+Pure functions of counts.
+"""
 
 from dataclasses import dataclass
 
 LARGEST_LOST_SHARE = 0.05
-"""Of the active records: withdrawn, or sealed and expunged."""
+"""Largest share of active records that a load may withdraw, or seal and expunge."""
 LARGEST_CHANGED_SHARE = 0.02
 SMALLEST_COUNT = 20
 SMALL_SOURCE_LOST_SHARE = 0.5
@@ -11,13 +14,13 @@ SMALL_SOURCE_LOST_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LoadEffect:
-    """What a load would do to a source.
+    """Counts of what a load would do to its source.
 
     Args:
-        active: active records of the source before it.
-        withdrawn: records that it would withdraw.
-        renamed: records whose name or birth date it would change.
-        sealed: active records that it would seal or expunge.
+        active: active records of the source before the load.
+        withdrawn: records that the load would withdraw.
+        renamed: records whose name or birth date the load would change.
+        sealed: active records that the load would seal or expunge.
     """
 
     active: int
@@ -27,12 +30,15 @@ class LoadEffect:
 
 
 def find_hold_reason(effect: LoadEffect) -> str | None:
-    """Why the load is to be held whole until somebody confirms it; None where it is not.
+    """Return why a load needs confirmation, or None if it needs none.
 
-    Held: over 5 % of the source's active records withdrawn, or sealed or expunged, or name or birth date
-    changed in over 2 %, and at least 20 records each way. A small source has no 20 records to lose, so
-    withdrawing or sealing half of it or more is held too. Of several reasons the one of which no undo takes
-    back what it did is said.
+    A load is held if it withdraws over 5 % of the source's active records, or seals or expunges over 5 %, or
+    changes name or birth date in over 2 %, and at least 20 records each time. A small source has no 20 records
+    to lose, so withdrawing or sealing half of it or more also holds the load. Of several reasons, the one that
+    no undo can reverse comes first.
+
+    Args:
+        effect: counts of what the load would do.
     """
     if effect.active == 0:
         return None
@@ -57,5 +63,6 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
 
 
 def _is_loss_suspicious(lost_count: int, active_count: int) -> bool:
+    """Return whether a load would lose too many of a source's records."""
     share = lost_count / active_count
     return share >= SMALL_SOURCE_LOST_SHARE or (share > LARGEST_LOST_SHARE and lost_count >= SMALLEST_COUNT)

@@ -1,7 +1,7 @@
-"""Adopting: enterprise IDs of an earlier index go on being borne by who held them.
+"""Adoption of an earlier index's enterprise IDs by their holders.
 
-Only IDs of this index's own form can be: checked, and of a test index only in a test index. The person whose
-records an old ID linked bears it from then on; the ID that they had until then is retired and says so.
+Only IDs in this index's form can be adopted: they pass the check, and test IDs go to test indexes only. The
+person whose records an old ID linked gets that ID; the ID that the person had is retired.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,7 +14,15 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 
 def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str]:
-    """Those old IDs that are enterprise IDs of such an index, in their one written form."""
+    """Return the old IDs that are valid enterprise IDs here.
+
+    Args:
+        old_ids: IDs as written in the old crosswalk.
+        test: whether this is a test index.
+
+    Returns:
+        The canonical form of each adoptable ID, by its old form.
+    """
     adoptable = {}
     for old_id in old_ids:
         try:
@@ -29,19 +37,20 @@ def find_adoptable_ids(old_ids: Collection[str], *, test: bool) -> dict[str, str
 def adopt_old_ids(
     unit: WriteUnit, settlement: Settlement, members: Mapping[str, Collection[int]], *, test: bool
 ) -> tuple[Settlement, int]:
-    """Let persons of a settlement that is not published yet bear old IDs.
+    """Give old IDs to the persons of an unpublished settlement.
 
-    An old ID goes to who would hold most of its records; of several at one person the first does, by the
-    most of its records and then by its text. One that this index gave out already stays as it is.
+    An old ID goes to the person that would hold most of its records. A person that could get several gets the
+    one with the most of its records, then the first by text. An ID that this index already gave out is left
+    alone.
 
     Args:
-        unit: the transaction that will publish it.
+        unit: the transaction that will publish the settlement.
         settlement: what settling would change.
         members: the records that each old ID linked.
         test: whether this is a test index.
 
     Returns:
-        The settlement with the old IDs, and how many were adopted.
+        The settlement with the old IDs, and the number of adopted IDs.
     """
     bearer_of = {
         record: number for number, bearer in enumerate(settlement.bearers) for record in bearer.records
@@ -52,7 +61,7 @@ def adopt_old_ids(
         for record in members[old_id]:
             if record in bearer_of:
                 record_counts[bearer_of[record]] = record_counts.get(bearer_of[record], 0) + 1
-        if record_counts and unit.persons.by_eid(eid) is None:
+        if record_counts and unit.persons.find_by_eid(eid) is None:
             bearer_number = max(record_counts, key=lambda number: (record_counts[number], -number))
             claims_of_bearer.setdefault(bearer_number, []).append((-record_counts[bearer_number], eid))
     chosen = {bearer_number: min(claims)[1] for bearer_number, claims in claims_of_bearer.items()}
@@ -70,6 +79,7 @@ def adopt_old_ids(
 
 
 def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settlement:
+    """Replace the persons of a settlement, and retire their earlier IDs."""
     bearers = tuple(
         ClusterAssignment(bearer.records, person_ids[bearer_number], revived=False)
         if bearer_number in person_ids

@@ -1,4 +1,7 @@
-"""Load a file: every row accounted for, in whole chunks, and resumed where it was interrupted."""
+"""Load a file of source records, resuming an interrupted load.
+
+Every row of the file is accounted for in the receipt.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -25,15 +28,15 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to load a file.
+    """Options of a file load.
 
     Args:
         snapshot: ``full`` withdraws records that the file lacks; ``delta`` never does.
-        as_of: when the file was true at its source; None for the moment of loading, or of a full file what
-            its rows say.
-        confirm: load it even where a guard would hold it.
-        digest: of the file's content and of how it is read: a load that was interrupted goes on only where
-            both are the same. Empty where nothing is to go on with it.
+        as_of: when the file was true at its source. None means the moment of loading or, for a full file, the
+            latest as-of of its rows.
+        confirm: load the file even if a guard would hold it.
+        digest: hash of the file's content and of the way it is read. An interrupted load is resumed only by a
+            file with an equal digest. Empty means that the load cannot be resumed.
     """
 
     snapshot: Snapshot = Snapshot.DELTA
@@ -50,31 +53,31 @@ def load(
     options: LoadOptions,
     progress: Progress = silent,
 ) -> Receipt:
-    """Load rows of one source.
+    """Load the rows of one source's file.
 
     Args:
         index: the open index.
         viewer: who loads.
-        source_code: the source that the rows are of.
-        rows: as ``mpi.intake.reader`` gives them; an error while they are read loads nothing.
-        options: snapshot, as-of, confirmation.
-        progress: told of long steps.
+        source_code: the source of the rows.
+        rows: as ``mpi.intake.reader`` returns them; an error while reading them loads nothing.
+        options: snapshot, as-of, confirmation and digest.
+        progress: receives the progress of long steps.
 
     Returns:
-        The receipt; its status is ``loaded`` or ``held``. A held load changed nothing.
+        The receipt, with status ``loaded`` or ``held``. A held load changed nothing.
 
     Raises:
         NotFoundError: no such source.
         AccessDenied: the viewer may not load this source.
-        ConflictError: somebody else goes on with the same load, or has undone it.
+        ConflictError: another caller resumed or undid the load.
     """
     require_permission(viewer, Action.LOAD, source_code)
     is_full = options.snapshot is Snapshot.FULL
     with index.database.read(viewer) as unit:
-        source = unit.sources.by_code(source_code)
-        last_moment = unit.last_moment()
+        source = unit.sources.get_by_code(source_code)
+        last_moment = unit.last_commit_time()
         interrupted = _find_interrupted_load(unit, source, options)
-        open_batches = set(unit.batches.loading(source.id)) - ({interrupted.id} if interrupted else set())
+        open_batches = set(unit.batches.unfinished_ids(source.id)) - ({interrupted.id} if interrupted else set())
     # A clock set back must not make what is loaded now look older than what was loaded before.
     moment = options.as_of or max(clock.now(), last_moment)
     if interrupted is not None and interrupted.as_of is not None:
@@ -107,27 +110,30 @@ def load(
 
 
 def _find_interrupted_load(unit: ReadUnit, source: Source, options: LoadOptions) -> Batch | None:
-    """The load of this very file, read in this very way, that stopped, if there is one."""
+    """Find an interrupted load of a file with an equal digest."""
     if not options.digest:
         return None
-    batch = unit.batches.unfinished(source.id, options.digest, options.snapshot.value)
+    batch = unit.batches.find_unfinished(source.id, options.digest, options.snapshot.value)
     if batch is None or options.as_of is None or clock.format_timestamp(options.as_of) == batch.as_of:
         return batch
     return None
 
 
 def choose_file_as_of(rows: ValidatedFile, default_as_of: datetime, options: LoadOptions) -> str:
-    """When a file was true at its source.
+    """Return when a file was true at its source.
 
-    A full file states absences as well, and as of when its rows were true: what it lacks may come back with a
-    later period that is loaded on the same day. Where its rows all say when that was, it is the latest of
-    them; a row that does not is of ``moment``, and so is then the file. Rows that are ahead of our clock do
-    not put it ahead as well.
+    A full file also states which records are absent. If each of its rows states an as-of, the file's is the
+    latest of them, so that an absent record can return with a later period loaded on the same day. If a row
+    states none, both row and file take ``default_as_of``. A row dated after our clock does not move the file
+    into the future.
 
     Args:
-        rows: its rows.
+        rows: the file's validated rows.
         default_as_of: as-of of rows that state none.
-        options: how it is loaded.
+        options: how the file is loaded.
+
+    Returns:
+        An ISO timestamp in UTC.
     """
     latest = clock.format_timestamp(default_as_of)
     if options.as_of is not None or options.snapshot is not Snapshot.FULL or not rows.latest_as_of:
@@ -142,14 +148,17 @@ def receive_rows(
     rows: Iterable[CanonicalRow | RejectedRow],
     default_as_of: datetime,
 ) -> ValidatedFile:
-    """Let rows in by the door, and make them comparable; nothing is stored.
+    """Validate and standardize a file's rows without storing anything.
 
     Args:
         index: the open index.
         viewer: who loads.
-        source_code: the source that the rows are of.
+        source_code: the source of the rows.
         rows: as for ``load``.
         default_as_of: as-of of rows that state none.
+
+    Raises:
+        NotFoundError: no such source.
     """
 
     def read_hashes(local_ids: Sequence[str]) -> Mapping[str, str]:
@@ -157,7 +166,7 @@ def receive_rows(
             return unit.records.hashes(source.id, local_ids)
 
     with index.database.read(viewer) as unit:
-        source = unit.sources.by_code(source_code)
+        source = unit.sources.get_by_code(source_code)
         config_id = index.config_id(unit)
         lists, blocking = index.shared_values_of(unit, config_id), index.blocking_of(unit, config_id)
     config_digest = index.matcher.digest(lists)

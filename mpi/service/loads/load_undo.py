@@ -1,8 +1,8 @@
-"""Undo of a load: nothing that it said counts any more, and everything is computed anew from the rest.
+"""Undo of a file load, written in chunks.
 
-It is written chunk by chunk, each a whole transaction: of the records that had their turn nothing that the
-load said counts any more. Those of one person have it together, so that IDs come out as in one transaction.
-Interrupted, the same undo goes on with it.
+Undo removes every statement of the load and computes the result from the rest. Each chunk is a whole
+transaction: for the records of a chunk, no statement of the load counts any more. Records of one person are
+in one chunk, so that IDs come out as in one transaction. Calling an interrupted undo again resumes it.
 """
 
 import time
@@ -38,23 +38,25 @@ COMMIT_KIND = "undo load"
 
 @dataclass(frozen=True, slots=True)
 class LoadUndoResult:
-    """What undoing a load did, or in a preview would do; figures, because a load may be large.
+    """Counts of what the undo of a load did, or would do.
+
+    It holds counts, because a load may be large.
 
     Args:
         batch: the load.
         source: its source.
         preview: whether nothing was changed.
         step: the step; None in a preview.
-        stated: records that it said something about.
-        restored: records that an earlier or later statement stands for instead.
-        removed: records that take no part without it.
+        stated: records with a statement of the load.
+        restored: records for which an earlier or later statement is active instead.
+        removed: records that no longer take part.
         moved: records that change person, of those that the viewer may see.
-        persons: people whose records change, by what becomes of them.
+        persons: number of changed persons by kind of change.
         told: clients that see the change in the feed.
-        disclosed: how many answers left because of links that it parts; None where the viewer may not know of
-            others' answers.
-        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger, and in
-            the answer to a repeated call.
+        disclosed: number of disclosures due to links that the undo removes; None if the viewer may not know
+            others' disclosures.
+        disclosures: the latest of them, newest first. Empty if the viewer may not read the ledger, and in the
+            answer to a repeated call.
     """
 
     batch: int
@@ -71,7 +73,7 @@ class LoadUndoResult:
     disclosures: tuple[Received, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
@@ -84,25 +86,26 @@ def undo_load(
     preview: bool = False,
     progress: Progress = silent,
 ) -> LoadUndoResult:
-    """Take a load back, whatever came since.
+    """Undo a load, whatever came since.
 
-    What it created is gone unless another statement says it; what it changed or withdrew is as it would be
-    without it. A record that it sealed stays sealed, and what it expunged is gone for good.
+    A record that the load created is gone, unless another statement states it. A record that it changed or
+    withdrew is as it would be without the load. A record that it sealed stays sealed, and what it expunged is
+    gone for good.
 
-    It is written chunk by chunk, and others write in between. One that was interrupted goes on when it is
-    asked for again; its figures are then of what was left, but for ``stated``.
+    The undo is written in chunks, and others write in between. Calling an interrupted undo again resumes it; its
+    counts are then of the rest, except for ``stated``.
 
     Args:
         index: the open index.
-        viewer: who undoes it.
-        number: the load's batch, as its receipt says.
-        reason: a code.
+        viewer: who undoes the load.
+        number: the load's batch number, as on its receipt.
+        reason: a reason code.
         preview: change nothing.
-        progress: told of long steps.
+        progress: receives the progress of long steps.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
-        ConflictError: it was held, or undone before.
+        ConflictError: the load was held or undone before.
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
@@ -134,11 +137,11 @@ def undo_load(
 def _undo_remaining_chunks(
     undo: "_LoadUndo", viewer: Viewer, sizer: Portions, progress: Progress
 ) -> LoadUndoResult:
-    """Take back what is left after the first chunk."""
+    """Undo the chunks after the first."""
     database = undo.index.database
     while undo.remaining:
         # There is more to come: it is not too late to stop, and who waits in this process comes in.
-        database.commit_begun = False
+        database.is_commit_begun = False
         time.sleep(LEAST_REST_S)
         with seeking_no_cycles(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
             sizer.begun(unit)
@@ -155,22 +158,22 @@ def _undo_remaining_chunks(
 
 @dataclass(slots=True)
 class _LoadUndo:
-    """One undo, chunk by chunk.
+    """State of one undo while its chunks are written.
 
     Args:
         index: the open index.
-        batch: the load, as it was before.
+        batch: the load as it was before.
         step: the step of the undo.
-        first_commit: its first commit.
-        groups: records that the load said something about, together where they are, or were, one person.
-        group_numbers: where each of them is.
-        remaining: those of them of which what it said counts still.
-        stated_count: how many it said something about in all.
-        is_preview: whether all is rolled back.
+        first_commit: the first commit of the undo.
+        groups: the load's records, grouped if they are or were one person.
+        group_numbers: the group of each record.
+        remaining: records whose statements by the load still count.
+        stated_count: number of records with a statement of the load.
+        is_preview: whether everything is rolled back.
 
     Attributes:
-        commits: of the chunks.
-        receipts: answers that left because of links that it parts, once that is told.
+        commits: commits of the chunks.
+        receipts: disclosures due to links that the undo removes, once the result is built.
     """
 
     index: Index
@@ -191,38 +194,38 @@ class _LoadUndo:
     _settled: set[int] = field(default_factory=set)
 
     def detect_commits(self, unit: WriteUnit) -> bool:
-        """Look, before a further chunk is written, whether others have written since the last.
+        """Return whether others have committed since the last chunk.
 
         Raises:
-            ConflictError: they went on with this undo.
+            ConflictError: another caller resumed this undo.
         """
         last_commit = unit.last_commit()
         self.require_ownership(unit)
         return last_commit != self.commits[-1]
 
     def require_ownership(self, unit: ReadUnit) -> None:
-        """Nobody else may have gone on with this undo.
+        """Refuse to write if another caller resumed this undo.
 
         Raises:
-            ConflictError: somebody has.
+            ConflictError: another caller did.
         """
         batch = unit.batches.get(self.batch.id)
         if batch is None or (batch.status, batch.undoing_commit) != (UNDOING, self.commits[-1]):
             raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
 
     def undo_chunk(self, unit: WriteUnit, limit: int, progress: Progress) -> None:
-        """Take back what the load said of the next records.
+        """Undo the load's statements about the next records.
 
         Args:
             unit: the chunk's transaction.
-            limit: so many records, but all of one person at least.
-            progress: told how many are done.
+            limit: largest number of records, but at least the records of one person.
+            progress: receives the number of records undone.
         """
         restated = Restated()
         touched: set[int] = set()
         chunk_records = self._take_next(limit)
         while chunk_records:
-            unit.batches.take_back(self.batch.id, chunk_records, unit.commit_no, worker_name())
+            unit.batches.mark_records_undone(self.batch.id, chunk_records, unit.commit_no, worker_name())
             changes = restate(unit, self.index, chunk_records)
             unit.records.mark_undone(self.batch.id, chunk_records)
             touched |= (
@@ -248,6 +251,7 @@ class _LoadUndo:
         progress("taking back", self.stated_count - len(self.remaining), self.stated_count)
 
     def _take_next(self, limit: int) -> set[int]:
+        """Take the next groups of records, up to a limit."""
         chunk_records: set[int] = set()
         while self._next_group < len(self.groups):
             group = self.remaining.intersection(self.groups[self._next_group])
@@ -259,6 +263,7 @@ class _LoadUndo:
         return chunk_records
 
     def _take_groups_of(self, records: Collection[int]) -> set[int]:
+        """Take the remaining records in the groups of some records."""
         members = {
             member for record in records for member in self.groups[self.group_numbers[record]]
         } & self.remaining
@@ -266,10 +271,10 @@ class _LoadUndo:
         return members
 
     def build_result(self, unit: ReadUnit) -> LoadUndoResult:
-        """What the undo did, once nothing is left.
+        """Return the result of the undo after its last chunk.
 
         Args:
-            unit: the transaction of the last chunk, or one after it.
+            unit: the transaction of the last chunk or a later one.
         """
         persons, moved, client_names, _ = changes_of(
             unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
@@ -290,12 +295,21 @@ class _LoadUndo:
         )
 
     def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
-        """End the undo, and keep what is answered."""
+        """Mark the load as undone and store the answer for repeated calls.
+
+        Args:
+            unit: the transaction.
+            result: the answer.
+        """
         unit.batches.end_undo(self.batch.id)
         keep_answer(unit, self.index, result.as_dict(), ())
 
     def detach(self, viewer: Viewer) -> None:
-        """Say that this process does not go on with what it has begun, where it has."""
+        """Release the undo from this process, if it owns it.
+
+        Args:
+            viewer: who undoes the load.
+        """
         with self.index.database.read(viewer) as reader:
             batch = reader.batches.get(self.batch.id)
         # The last of the commits may not have been kept.
@@ -305,18 +319,18 @@ class _LoadUndo:
             and batch.undoing_commit in self.commits
         ):
             with self.index.database.write(viewer, COMMIT_KIND) as unit:
-                unit.batches.leave_undo(self.batch.id)
+                unit.batches.release_undo(self.batch.id)
 
 
 def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool) -> _LoadUndo:
-    """Begin with an undo, or go on with one that was interrupted.
+    """Begin an undo, or resume an interrupted one.
 
     Raises:
         NotFoundError: there is no such load that the viewer may know of.
-        ConflictError: it was held, or undone before, or is being taken back.
+        ConflictError: the load was held, undone before or is being undone.
     """
     batch = _require_loaded_batch(unit, number)
-    stated_records = unit.sightings.of_batch(batch.id)
+    stated_records = unit.record_assertions.records_of_load(batch.id)
     if batch.undone_commit is None:
         first_commit = unit.commit_no
         step_id = add_step(unit, "undo", reason, {"batch": batch.id})
@@ -329,7 +343,7 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
             for step_row in unit.steps.at([first_commit])
             if step_row.detail.get("batch") == batch.id
         ]
-    remaining = stated_records - unit.batches.taken_back(batch.id)
+    remaining = stated_records - unit.batches.undone_records(batch.id)
     groups = _group_by_person(unit, remaining, batch.commit_no)
     group_numbers = {
         record: number_in_order for number_in_order, group in enumerate(groups) for record in group
@@ -340,7 +354,10 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
 
 
 def _has_concurrent_writer(unit: ReadUnit) -> bool:
-    """Whether somebody wrote but now; a load that has just ended is likely to be the one that is undone."""
+    """Return whether anybody wrote recently, apart from a load.
+
+    A load that has just ended is likely the one to be undone.
+    """
     last_commit = unit.last_commit()
     if last_commit not in (commits := unit.commit_info({last_commit})):
         return False
@@ -349,7 +366,10 @@ def _has_concurrent_writer(unit: ReadUnit) -> bool:
 
 
 def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
-    """No process may be at it still, as when a caller was not answered in time and asks again."""
+    """Refuse to resume an undo that a live process is still writing.
+
+    A caller that got no answer in time may ask again.
+    """
     last_commit = batch.undoing_commit
     if last_commit is not None and is_at_work(
         batch.undoing_worker or "", unit.commit_info({last_commit})[last_commit][0]
@@ -358,9 +378,9 @@ def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
 
 
 def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
-    """Records that are one person, or were from just before a commit on, side by side.
+    """Group records that are one person, or were since a commit.
 
-    What is one person without the load may be two with it, and the other way round.
+    Records that are one person without the load may be two with it, and the reverse.
     """
     persons_of = {
         record: [
@@ -368,7 +388,7 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
             for membership in history
             if membership.to_commit is None or membership.to_commit >= commit_no
         ]
-        for record, history in unit.persons.histories(records).items()
+        for record, history in unit.persons.memberships_of(records).items()
     }
     person_sets = Sets()
     for persons in persons_of.values():
@@ -382,12 +402,13 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
 
 
 def _result_from(stored_answer: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
-    """What a call was answered before, less what its viewer may no longer know."""
+    """Return the stored answer of an earlier call, as the viewer may see it."""
     disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
     return LoadUndoResult(**{**stored_answer, "disclosed": disclosed, "disclosures": ()})
 
 
 def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
+    """Count changed persons by kind of change."""
     counts: dict[str, int] = {}
     for person in persons:
         counts[person.change] = counts.get(person.change, 0) + 1
@@ -395,6 +416,7 @@ def _count_changes(persons: Iterable[PersonEffect]) -> dict[str, int]:
 
 
 def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
+    """Return a load that can be undone."""
     batch = unit.batches.get(number)
     if batch is None or not unit.viewer.may_see(batch.source):
         raise NotFoundError(f"there is no load {number}")

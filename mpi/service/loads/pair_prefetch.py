@@ -1,7 +1,8 @@
-"""Pairs of a load found and scored ahead, against a snapshot, so that the writer is held for writing alone.
+"""Prefetch of a load's scored pairs before the write transaction.
 
-What others commit between the snapshot and a chunk's transaction is looked for in that transaction: the
-records whose keys they wrote since, and those that went.
+Pairs are scored against a snapshot, so that the write transaction only writes. What others commit between
+the snapshot and a chunk's transaction is searched in that transaction: records with newly written keys, and
+records that became inactive.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,34 +37,38 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 NO_RECORD = -1
 ALREADY_WRITTEN = -1
-"""The place of what is written before the first."""
+"""Position that stands for every statement before the first of the window."""
 WORKER_FROM_STATEMENTS = 2_000
-"""Statements that take effect; the pairs of fewer are found before a process has started."""
+"""Smallest number of effective statements that is worth a worker process.
+
+Pairs of fewer statements are found before a process has started.
+"""
 _NO_NUMBERS = np.empty(0, np.int64)
 NO_PAIRS = Scored(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
 
 
 @dataclass(slots=True)
 class PrefetchedPairs:
-    """Statements of which the pairs are known, as of a snapshot.
+    """Window of statements with its pairs as of a snapshot.
 
-    A statement is known by its place; among the pairs it bears the number ``-1 - place``, and a stored record
-    its own, also one that a statement of these will change: until then it is compared as it stands.
+    A statement is identified by its position in the window. In a pair it has the number ``-1 - position``; a
+    stored record has its own number, even if a statement of the window will change it: until then the stored
+    version is compared.
 
     Args:
-        config_id: the configuration that they were compared under; None where they were not.
-        last_commit: the last that the pairs take into account.
-        statement_count: how many statements there are; places after them are those of statements written before.
-        pairs: the pairs, by ``written``.
-        write_positions: the place with which each pair can be written, the later of its two ends'.
-        packed: the statements made comparable, by place.
-        record_ids: the record of each place, once it is indexed as it was compared.
-        reindexed: records that stood before and are indexed anew by now.
-        inactive: records that take no part any more.
-        is_outdated: whether others have committed since the pairs were found.
-        changed_elsewhere: records that were indexed anew since then otherwise than by these statements as compared.
-        changed_before: records that were indexed anew, or went, by the statements written after the snapshot and
-            before these.
+        config_id: the configuration of the comparison; None if nothing was compared.
+        last_commit: the last commit that the pairs take into account.
+        statement_count: number of statements; positions from here on belong to the window before.
+        pairs: the pairs, ordered by ``write_positions``.
+        write_positions: the position from which each pair can be written, the later of its two ends.
+        packed: the standardized statements by position.
+        record_ids: the record at each position, once it is indexed as it was compared.
+        reindexed: stored records that have been indexed again.
+        inactive: records that no longer take part.
+        is_outdated: whether others have committed since the snapshot.
+        changed_elsewhere: records that were indexed again since the snapshot, by other writers or otherwise than
+            compared.
+        changed_before: records that the window before indexed again or made inactive after the snapshot.
     """
 
     config_id: int | None
@@ -80,7 +85,12 @@ class PrefetchedPairs:
     changed_before: frozenset[int] = frozenset()
 
     def set_pairs(self, pairs: Scored, previous_count: int = 0) -> None:
-        """Take in the pairs, of these statements and so many that were written before them."""
+        """Store the scored pairs in the order in which they can be written.
+
+        Args:
+            pairs: pairs of these statements and of the window before.
+            previous_count: number of statements of the window before.
+        """
         self.record_ids = np.full(self.statement_count + previous_count, NO_RECORD, np.int64)
         lo, hi = (np.where(ends < 0, -1 - ends, ALREADY_WRITTEN) for ends in (pairs.lo, pairs.hi))
         lo, hi = (
@@ -92,13 +102,17 @@ class PrefetchedPairs:
         self.pairs = Scored(pairs.lo[order], pairs.hi[order], pairs.bits[order])
 
     def detect_commits(self, unit: ReadUnit) -> bool:
-        """See, before a chunk is written, whether others have committed since the last."""
+        """Return whether others have committed since the last chunk.
+
+        Args:
+            unit: a transaction before anything of the next chunk is written.
+        """
         if unit.last_commit() == self.last_commit:
             return False
         # Once and for all: what they changed may bear on the pairs of later chunks too.
         self.is_outdated = True
         if self.config_id is not None:
-            self.changed_elsewhere.update(unit.keys.written_since(self.config_id, self.last_commit))
+            self.changed_elsewhere.update(unit.keys.records_written_since(self.config_id, self.last_commit))
         return True
 
     def update_pairs(
@@ -109,14 +123,17 @@ class PrefetchedPairs:
         changed: Mapping[int, Changed],
         position_of_record: Mapping[int, int],
     ) -> Paired:
-        """The pairs of a chunk, brought up to the present; none where they have to be looked for.
+        """Return a chunk's pairs, updated with what others committed.
 
         Args:
             unit: the chunk's transaction, before anything of the chunk is indexed.
             index: the model.
-            positions: those of the chunk, all before them written.
-            changed: what its statements changed.
-            position_of_record: the place of each of the chunk's records.
+            positions: the chunk's positions; every position before is written.
+            changed: what the chunk's statements changed, by record.
+            position_of_record: the position of each of the chunk's records.
+
+        Returns:
+            The pairs, or ``NOT_PAIRED`` if another configuration is in force.
         """
         if index.config_id(unit) != self.config_id:
             return NOT_PAIRED
@@ -151,7 +168,10 @@ class PrefetchedPairs:
         return edges_in(lo[is_valid], hi[is_valid], self.pairs.bits[chunk][is_valid])
 
     def _convert_to_record_ids(self, ends: np.ndarray) -> np.ndarray:
-        """Record numbers of ends of pairs; NOBODY for a statement without effect, and what was replaced."""
+        """Convert ends of pairs to record numbers.
+
+        The result is NO_RECORD for a statement without effect and for a replaced version.
+        """
         record_ids = np.where(ends < 0, self.record_ids[np.where(ends < 0, -1 - ends, 0)], ends)
         stale_ids = self.reindexed | self.inactive | self.changed_before
         stale = np.fromiter(stale_ids, np.int64, len(stale_ids))
@@ -166,14 +186,14 @@ class PrefetchedPairs:
         edges: Edges,
         changed: AbstractSet[int],
     ) -> Edges:
-        """The edges as they are now: those of what others indexed anew are scored anew.
+        """Return the edges after scoring records that others changed.
 
-        What the chunk itself changed otherwise is not what is stored of it: it is searched for once it is.
+        A record that the chunk changes otherwise than compared is searched after the write.
         """
         config_id = index.config_id(unit)
         changed_elsewhere = self.changed_elsewhere - changed - self.inactive
         ends = {end for edge in edges for end in edge} - changed - changed_elsewhere
-        indexed = as_compared.keys() | unit.keys.having(config_id, ends)
+        indexed = as_compared.keys() | unit.keys.records_with_keys(config_id, ends)
         current = {edge: bits for edge, bits in edges.items() if edge[0] in indexed and edge[1] in indexed}
         if changed_elsewhere:
             current |= _score_against_changed(unit, index, config_id, as_compared, changed_elsewhere)
@@ -187,7 +207,7 @@ def _score_against_changed(
     chunk_records: Mapping[int, Changed],
     changed_elsewhere: set[int],
 ) -> Edges:
-    """Edges between records of a chunk and others that share a key with them."""
+    """Score a chunk's records against changed records that share a key."""
     blocking = index.blocking_of(unit, config_id)
     chunk_keys = {record: change.keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
     candidates_of = {
@@ -214,14 +234,14 @@ def prefetch_pairs(
     statements: Sequence[Statement],
     progress: Progress,
 ) -> PrefetchedPairs:
-    """Find and score the pairs of statements before they are written.
+    """Find and score the pairs of statements before their write.
 
     Args:
         index: the open index.
         viewer: who loads.
-        source: who says them.
-        statements: the statements, in the order in which they will be written.
-        progress: told of long steps.
+        source: the source of the statements.
+        statements: the statements in write order.
+        progress: receives the progress of long steps.
     """
     with index.database.read(viewer) as unit:
         pairs = _prepare_statements(unit, index, source, statements)
@@ -237,13 +257,13 @@ def prefetch_pairs(
 
 
 class PairPrefetcher:
-    """Finds the pairs of statements in a process of its own, while those before them are written.
+    """Prefetcher that scores the next window's pairs in a worker process.
 
     Args:
-        apart: the process.
+        worker: the worker process.
         index: the open index.
         viewer: who loads.
-        source: who says them.
+        source: the source of the statements.
     """
 
     def __init__(self, worker: PairWorker, index: Index, viewer: Viewer, source: Source) -> None:
@@ -255,20 +275,25 @@ class PairPrefetcher:
         self._pending: PrefetchedPairs | None = None
 
     def prepare(self, statements: Sequence[Statement]) -> PrefetchedPairs:
-        """Make statements comparable as the index stands, which is that after the window before the last.
+        """Standardize a window's statements as of the current commit.
+
+        The current commit is that after the window before the last.
 
         Args:
-            statements: the statements, in the order in which they will be written.
+            statements: the statements in write order.
         """
         with self._index.database.read(self._viewer) as unit:
             return _prepare_statements(unit, self._index, self._source, statements)
 
     def start(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> PrefetchedPairs | None:
-        """Begin to look for the pairs of what was prepared; None where that is not worth a process.
+        """Start the search for a prepared window's pairs.
 
         Args:
-            pairs: what was prepared.
-            previous: the statements before these, of which nothing is written yet.
+            pairs: the prepared window.
+            previous: the window before, of which nothing is written yet.
+
+        Returns:
+            The window, or None if a worker process is not worth its cost.
         """
         if (
             pairs.config_id is None
@@ -295,11 +320,16 @@ class PairPrefetcher:
         return pairs
 
     def is_running(self) -> bool:
-        """Whether pairs were asked for, and are not found yet."""
+        """Return whether requested pairs are not available yet."""
         return self._pending is not None and not self._worker.has_answered()
 
     def finish(self, pairs: PrefetchedPairs, previous: PrefetchedPairs) -> None:
-        """Take in the pairs that were found, once everything before these statements is written."""
+        """Receive the pairs of a window once the window before is written.
+
+        Args:
+            pairs: the window that ``start`` returned.
+            previous: the window before.
+        """
         pairs.set_pairs(self._worker.receive_pairs(), previous.statement_count)
         self._pending = None
         pairs.record_ids[pairs.statement_count :] = previous.record_ids[: previous.statement_count]
@@ -312,7 +342,7 @@ class PairPrefetcher:
 def _prepare_statements(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> PrefetchedPairs:
-    """The statements made comparable, no pairs found yet."""
+    """Standardize a window's statements without searching for pairs."""
     pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
     if len(statements) >= BATCH_RECORDS:
         pairs.config_id = index.config_id(unit)
@@ -321,14 +351,15 @@ def _prepare_statements(
 
 
 def _number_by_position(packed: Mapping[int, Packed]) -> dict[int, Packed]:
+    """Give each record the negative number of its position."""
     return {-1 - position: record for position, record in packed.items()}
 
 
 def _standardize_effective(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
 ) -> dict[int, Packed]:
-    """By place: the statements that would take effect as the index stands, made comparable."""
-    stored = unit.records.find(source.id, [statement.local_id for statement in statements])
+    """Standardize the statements that would take effect, by position."""
+    stored = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
     effective = (Verdict.CREATED, Verdict.UPDATED)
     positions = {
         statement.local_id: position

@@ -1,4 +1,7 @@
-"""Pairs found in a process of their own, while whoever asked for them writes what was found before."""
+"""Worker process that finds and scores pairs during a load.
+
+The process searches for the pairs of one window while its parent writes the window before.
+"""
 
 import gc
 import signal
@@ -25,20 +28,26 @@ from mpi.standardize.process_pool import give_way
 from mpi.storage.unit_of_work.database import Database
 
 SECOND_THREAD_FROM_PAIRS = 250_000
-"""Pairs, while others are written, which takes a core: two threads in place of one take a tenth more time."""
+"""Smallest number of pairs that is scored on two threads.
+
+The writer needs a core too: two threads in place of one take a tenth more time.
+"""
 _EXIT_TIMEOUT_S = 60.0
-"""For the process to end: until what it has DuckDB do is done."""
+"""Seconds that the worker may take to end, after which it is killed.
+
+A running DuckDB query has to end first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _WorkerSettings:
-    """What the process is given once.
+    """Settings that the worker process receives once.
 
     Args:
         url: of the database.
         viewer: who reads.
         model: the model in force.
-        folder: where to spill.
+        folder: folder for data that exceeds memory.
     """
 
     url: str
@@ -48,7 +57,7 @@ class _WorkerSettings:
 
 
 class _PairRequest(NamedTuple):
-    """Records of which the pairs are wanted; see ``Pairing.pair_up``."""
+    """Request for the pairs of records; see ``Pairing.pair_up``."""
 
     config_id: int
     records: dict[int, Packed]
@@ -56,7 +65,9 @@ class _PairRequest(NamedTuple):
 
 
 class PairWorker:
-    """A process that finds and scores pairs; begun when it is first asked, ended on leaving.
+    """Handle of a worker process that finds and scores pairs.
+
+    The process starts with the first request and ends when the context is left.
 
     Args:
         index: the open index.
@@ -88,12 +99,20 @@ class PairWorker:
             self._folder.cleanup()
 
     def request(self, config_id: int, records: dict[int, Packed], comparison: Beside) -> int:
-        """Begin to look for pairs; returns the last commit that is taken into account.
+        """Request the pairs of records from the worker.
 
-        What is committed after this returns is not looked at.
+        Commits after this method returns are not taken into account.
+
+        Args:
+            config_id: the configuration in force.
+            records: standardized records by number.
+            comparison: earlier records to compare these with, as for ``Pairing.pair_up``.
+
+        Returns:
+            The last commit that the pairs take into account.
 
         Raises:
-            EngineError: the process failed, or was ended from outside.
+            EngineError: the process failed or was ended from outside.
         """
         self._start()
         try:
@@ -106,7 +125,7 @@ class PairWorker:
         return commit
 
     def has_answered(self) -> bool:
-        """Whether ``answer`` would not wait.
+        """Return whether the worker's answer can be read without waiting.
 
         Raises:
             EngineError: the process was ended from outside.
@@ -117,10 +136,10 @@ class PairWorker:
             raise _worker_ended_error() from None
 
     def receive_pairs(self) -> Scored:
-        """The pairs of what was asked last; waits for them.
+        """Wait for the pairs of the last request.
 
         Raises:
-            EngineError: the process failed, or was ended from outside.
+            EngineError: the process failed or was ended from outside.
         """
         scored = self._receive()
         if not isinstance(scored, Scored):
@@ -160,13 +179,17 @@ class PairWorker:
 
 
 def _worker_ended_error() -> EngineError:
+    """Return the error for a worker that was ended from outside."""
     return EngineError(
         "the process that finds pairs was ended from outside, for want of memory perhaps: run it again"
     )
 
 
 def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
-    """Answer until nobody asks any more: first the last commit, then the pairs; or an error in one line."""
+    """Answer pair requests until the pipe is closed.
+
+    The worker sends the last commit, then the pairs; or a one-line error text.
+    """
     give_way()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(settings.url)
@@ -189,6 +212,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
 def _answer_request(
     pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, request: _PairRequest
 ) -> None:
+    """Answer one pair request."""
     try:
         with ExitStack() as stack:
             unit = stack.enter_context(database.read(viewer))

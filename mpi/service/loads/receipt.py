@@ -1,4 +1,4 @@
-"""The receipt of a load: every row accounted for."""
+"""Receipts of file loads, which account for every row."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from mpi.storage.repositories.sources.records import StoredRecord
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a file.
+    """Receipt of a file load, with one count per outcome.
 
-    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected: the
-    file's rows, and for a full snapshot also the records whose absence it states. ``spared`` are absent
-    records that were not withdrawn, because a row that could not be read may be theirs. ``unfinished`` are
-    the numbers of other loads of the source that were not done when this one began.
+    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected. It counts
+    the file's rows and, for a full snapshot, the records whose absence it states. ``spared`` counts absent
+    records that were not withdrawn because an unreadable row may be theirs. ``unfinished`` holds the numbers of
+    other loads of the source that were unfinished when this one began.
     """
 
     source: str
@@ -39,7 +39,7 @@ class Receipt:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The figures, by name."""
+        """The counts of rows by outcome name."""
         names = (
             "received", "created", "updated", "unchanged", "withdrawn", "history", "superseded", "held",
             "rejected",
@@ -48,12 +48,17 @@ class Receipt:
 
     @property
     def adds_up(self) -> bool:
-        """Whether every row is accounted for (law 6)."""
+        """Whether the receipt accounts for every row (law 6)."""
         return self.received == sum(n for name, n in self.counts.items() if name != "received")
 
 
 def receipt_from(source: str, file: ValidatedFile) -> Receipt:
-    """The receipt of a file as far as the door can tell."""
+    """Return a file's receipt as known after validation.
+
+    Args:
+        source: code of the source.
+        file: the validated file.
+    """
     return Receipt(
         source,
         received=file.received_count,
@@ -70,13 +75,13 @@ def count_verdicts(
     records: Mapping[str, StoredRecord],
     verdicts: Mapping[str, Verdict],
 ) -> None:
-    """Add what became of statements to the receipt.
+    """Add the outcomes of statements to a receipt.
 
     Args:
-        receipt: takes the counts, and a reject for each statement that is refused.
+        receipt: receives the counts, and a reject for each refused statement.
         statements: the statements.
-        records: the records of those local IDs that there were before.
-        verdicts: by local ID.
+        records: the records that existed before, by local ID.
+        verdicts: the outcomes by local ID.
     """
     for statement in statements:
         match verdicts[statement.local_id]:

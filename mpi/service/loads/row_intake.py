@@ -1,6 +1,7 @@
-"""Rows of a file let in by the door, on all cores and out of memory.
+"""Validate and standardize a file's rows in parallel processes.
 
-The first are standardized and given their keys at once; the others while those are written (``meanwhile``).
+The statements are spilled to disk where they exceed memory. The first rows are standardized and get their
+blocking keys at once; the others while the first are written (``standardize_pool``).
 """
 
 import pickle
@@ -29,19 +30,28 @@ from mpi.standardize.record_validation import receive
 from mpi.standardize.shared_values import SharedValues, without_shared
 
 BLOCK_ROWS = 500
-"""So few that no process is left alone with much of a night's delta when its last rows are dealt."""
+"""Rows that one process validates at a time.
+
+Small enough that no single process is left with much of a night's delta at the end.
+"""
 EAGER_ROWS = 20_000
-"""Rows that are made comparable as they are let in: for those that come first the writing would wait."""
+"""Rows at a file's beginning that are standardized during validation.
+
+The writer would have to wait for these.
+"""
 IN_MEMORY_BYTES = 64_000_000
-"""What is larger goes into a file without a name, which a kill leaves nothing of."""
+"""Bytes of statements above which they are spilled to an unnamed file.
+
+A killed process leaves nothing of an unnamed file.
+"""
 
 HashLookup = Callable[[Sequence[str]], Mapping[str, str]]
-"""The hash of what stands for each of a source's local IDs, where something does."""
+"""Function that returns the stored content hashes of local IDs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A refused row: where and why, never its text."""
+    """Refused row: its line and the reason, never its text."""
 
     line: int
     offset: int | None
@@ -51,11 +61,11 @@ class Reject:
 
 
 class RowBlock(NamedTuple):
-    """Some rows on their way to the door.
+    """Block of rows to be validated by one process.
 
     Args:
-        rows: each with the hash of what stands for its record now; what says the same is not made comparable.
-        is_eager: whether the others are, or are left for later.
+        rows: each row with the stored content hash of its record; an unchanged record is not standardized.
+        is_eager: whether changed records are standardized at once.
     """
 
     rows: Sequence[tuple[CanonicalRow | RejectedRow, str | None]]
@@ -63,16 +73,16 @@ class RowBlock(NamedTuple):
 
 
 class ValidatedBlock(NamedTuple):
-    """What became of some rows.
+    """Result of validating one block of rows.
 
     Args:
-        row_count: how many there were.
-        pickled: the statements of those that were let in, pickled.
-        headings: local ID and heading of each of them, the place counted within the block.
-        rejects: of those that were not.
-        refused_ids: local IDs of those of them that have one.
-        nameless_count: how many of them have none that can be read.
-        issues: counts by field and code.
+        row_count: number of rows in the block.
+        pickled: the pickled statements of accepted rows.
+        headings: local ID and heading of each statement; the place is counted within the block.
+        rejects: the refused rows.
+        refused_ids: local IDs of the refused rows that have one.
+        nameless_count: number of rows without a readable local ID.
+        issues: counts of quality issues by field and code.
     """
 
     row_count: int
@@ -86,15 +96,15 @@ class ValidatedBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class RowValidator:
-    """Lets rows in; can be sent to another process.
+    """Validator of a source's rows; can be sent to another process.
 
     Args:
-        seal: the index's secret.
+        seal: keyed hash under the index's secret.
         default_as_of: as-of of rows that state none.
-        source: the code of their source.
+        source: code of the source.
         config_digest: digest of the configuration in force.
-        lists_text: the shared values that it lists, as text.
-        blocking: the model's, without the keys that the configuration stops.
+        lists_text: the configuration's lists of shared values, as text.
+        blocking: the model's blocking rules, without the keys that the configuration stops.
     """
 
     seal: KeyedHash
@@ -106,11 +116,15 @@ class RowValidator:
 
     @cached_property
     def shared(self) -> SharedValues:
-        """The shared values."""
+        """The configuration's lists of shared values."""
         return SharedValues.from_text(self.lists_text)
 
     def __call__(self, row_block: RowBlock) -> ValidatedBlock:
-        """Let rows in."""
+        """Validate a block of rows.
+
+        Args:
+            row_block: the rows with the stored hashes of their records.
+        """
         block = ValidatedBlock(len(row_block.rows), b"", [], [], [], 0, {})
         statements: list[Statement] = []
         nameless_count = 0
@@ -154,7 +168,11 @@ class RowValidator:
         )
 
     def pack_record(self, record: CanonicalRecord) -> Packed:
-        """A record made comparable."""
+        """Standardize a record and compute its blocking keys.
+
+        Args:
+            record: a valid canonical record.
+        """
         features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
         blocking_keys = array("q", keys(features, self.blocking, self.seal))
         return Packed(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
@@ -162,20 +180,20 @@ class RowValidator:
 
 @dataclass
 class ValidatedFile:
-    """The rows of a file, let in by the door; closed, nothing of them is left.
+    """Validated rows of a file; closing deletes the spilled statements.
 
     Args:
-        validator: it let them in.
-        spill: where the statements are.
-        headings: of the statements that count, by local ID: of two the one that seals, then the later as-of,
-            then the later row.
-        latest_as_of: the latest as-of of those that were let in; empty where none was.
-        received_count: how many rows there were.
-        superseded_count: rows that another of the same local ID takes the place of.
-        rejects: rows that were refused.
-        refused_ids: their local IDs.
-        nameless_count: rows that could not be read so far as to have a local ID.
-        issues: counts by field and code.
+        validator: validated the rows.
+        spill: file object that holds the pickled statements.
+        headings: heading of the statement that counts for each local ID. Of two, the one that seals counts, then
+            the later as-of, then the later row.
+        latest_as_of: latest as-of of accepted rows; empty if there is none.
+        received_count: number of rows.
+        superseded_count: number of rows replaced by another row with an equal local ID.
+        rejects: the refused rows.
+        refused_ids: local IDs of the refused rows.
+        nameless_count: number of rows without a readable local ID.
+        issues: counts of quality issues by field and code.
     """
 
     validator: RowValidator
@@ -191,7 +209,11 @@ class ValidatedFile:
     _blocks: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, block: ValidatedBlock) -> None:
-        """Take in what became of the next rows."""
+        """Add the next validated block to the file.
+
+        Args:
+            block: the result for the rows that follow those added before.
+        """
         self.received_count += block.row_count
         self.rejects += block.rejects
         self.refused_ids.update(block.refused_ids)
@@ -209,7 +231,7 @@ class ValidatedFile:
                 self.headings[local_id] = heading._replace(place=first + heading.place)
 
     def read_statements(self) -> Iterator[Statement]:
-        """The statements that count, in the order of their rows."""
+        """Yield the statements that count, in row order."""
         for block_number, (offset, length) in enumerate(self._blocks):
             self.spill.seek(offset)
             # Written by this process's own workers, and readable by nobody else.
@@ -219,15 +241,15 @@ class ValidatedFile:
                     yield statement
 
     def close(self) -> None:
-        """Let go of the statements."""
+        """Delete the spilled statements."""
         self.spill.close()
 
 
 def _has_precedence(heading: Heading, earlier: Heading) -> bool:
-    """Whether a row counts in place of an earlier one of the same local ID.
+    """Return whether a row replaces an earlier row with its local ID.
 
-    One that seals its record does, and no other in its place: a seal that came in a file of its own would
-    hold as well, whatever came before it or after.
+    A row that seals its record is never replaced by one that does not: a seal in a file of its own would hold,
+    whatever came before or after.
     """
     severity, earlier_severity = ((None, *SEALS).index(one.sealing) for one in (heading, earlier))
     return severity > earlier_severity or (severity == earlier_severity and earlier.as_of <= heading.as_of)
@@ -236,13 +258,16 @@ def _has_precedence(heading: Heading, earlier: Heading) -> bool:
 def validate_rows(
     validator: RowValidator, rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup, folder: str
 ) -> ValidatedFile:
-    """Let rows in by the door; nothing is stored.
+    """Validate a file's rows in parallel without storing them.
 
     Args:
-        validator: lets them in.
-        rows: of a file.
-        read_hashes: what stands for records now: what says the same again need not be standardized.
-        folder: where statements go that are too many for memory; readable by this user only.
+        validator: validates blocks of rows in other processes.
+        rows: the rows of a file.
+        read_hashes: returns the stored content hash of each local ID; unchanged records are not standardized.
+        folder: folder for statements that exceed memory, readable by this user only.
+
+    Returns:
+        The validated file, which the caller closes.
     """
     file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
     try:
@@ -255,6 +280,7 @@ def validate_rows(
 
 
 def _split_into_blocks(rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup) -> Iterator[RowBlock]:
+    """Yield the rows in blocks with the stored hashes of their records."""
     remaining, row_count = iter(rows), 0
     while block := list(islice(remaining, BLOCK_ROWS)):
         yield RowBlock(_attach_hashes(block, read_hashes), is_eager=row_count < EAGER_ROWS)
@@ -264,13 +290,14 @@ def _split_into_blocks(rows: Iterable[CanonicalRow | RejectedRow], read_hashes: 
 def _attach_hashes(
     block: Sequence[CanonicalRow | RejectedRow], read_hashes: HashLookup
 ) -> list[tuple[CanonicalRow | RejectedRow, str | None]]:
+    """Pair each row with the stored content hash of its record."""
     local_ids = [_read_local_id(row) for row in block]
     hashes = read_hashes([local_id for local_id in local_ids if local_id is not None])
     return [(row, hashes.get(local_id or "")) for row, local_id in zip(block, local_ids, strict=True)]
 
 
 def _read_local_id(row: CanonicalRow | RejectedRow) -> str | None:
-    """The local ID as the door will read it; None where it will not."""
+    """Return the local ID as validation reads it, or None if invalid."""
     if isinstance(row, RejectedRow):
         return None
     try:

@@ -1,4 +1,7 @@
-"""What a file means for the records that its source has: which it lacks, and what its guards ask about."""
+"""Assess what a file means for its source's stored records.
+
+The assessment lists the records that the file lacks, and the counts that the load guards check.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,14 +18,14 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(slots=True)
 class FileImpact:
-    """What a source has, as far as its file bears on it.
+    """What a file means for the records of its source.
 
     Args:
-        active_count: how many active records there are.
-        renamed_count: how many of them would change name or birth date.
-        sealed_count: how many of them would be sealed or expunged.
-        missing: records that a full snapshot says are gone, also those that their source has stated since.
-        held_ids: records of which something waits; only of a full snapshot.
+        active_count: number of active records.
+        renamed_count: number of active records whose name or birth date would change.
+        sealed_count: number of active records that would be sealed or expunged.
+        missing: records that a full snapshot states as gone, even if the source has stated them since.
+        held_ids: records with a held version; of a full snapshot only.
         spared_count: active records that would be withdrawn if every row had a local ID.
     """
 
@@ -34,38 +37,49 @@ class FileImpact:
     spared_count: int = 0
 
     def select_missing_active(self, as_of: str) -> list[StoredRecord]:
-        """Active records that a full snapshot lacks, and that their source has not stated since."""
+        """Return missing active records that the source has not stated since.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
+        """
         return _select_not_seen_since(self.missing, as_of, RecordState.ACTIVE)
 
     def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
-        """Withdrawn records that a full snapshot lacks as well: their source says again that they are gone.
+        """Return withdrawn records that the full snapshot also lacks.
 
-        Without that, a statement from before the snapshot would bring one back if it came late, and not if
-        it came in time.
+        The source states their absence again. Otherwise a statement from before the snapshot would bring such a
+        record back if it came late, and not if it came in time.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
         """
         return _select_not_seen_since(self.missing, as_of, RecordState.WITHDRAWN)
 
     def to_effect(self, as_of: str) -> LoadEffect:
-        """What the load would do to its source, for the guards."""
+        """Return the counts that the load guards check.
+
+        Args:
+            as_of: when the file was true at its source (ISO, UTC).
+        """
         return LoadEffect(
             self.active_count, len(self.select_missing_active(as_of)), self.renamed_count, self.sealed_count
         )
 
 
 def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
-    """See what a file means for its source's records; of a delta only those that it names are read.
+    """Assess what a file means for its source's records.
 
-    A record whose row was refused is not lacking. Where a row had no readable local ID it may be any
-    record's, so none is taken for gone.
+    For a delta, only the records that the file names are read. A record whose row was refused is not missing. If
+    a row has no readable local ID it may be any record's, so no record counts as missing.
 
     Args:
         unit: the transaction.
         source_id: the source.
-        file: the file.
-        as_of: when the file was true at its source.
+        file: the validated file.
+        as_of: when the file was true at its source (ISO, UTC).
         full: whether the file is a full snapshot.
     """
-    impact = FileImpact(unit.records.states_of(source_id).get(RecordState.ACTIVE, 0))
+    impact = FileImpact(unit.records.count_by_state(source_id).get(RecordState.ACTIVE, 0))
     updated: list[StoredRecord] = []
     for record in _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file):
         heading = file.headings.get(record.local_id)
@@ -85,24 +99,26 @@ def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str,
 
 
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
-    """The records of which the file does not say again what stands, and those that it seals.
+    """Yield the records that the file changes, seals or lacks.
 
-    A seal that was to begin later is said in the same words when it has begun.
+    A seal that was to begin later has equal content once it has begun, so sealing rows always count as changed.
     """
 
     def get_hash(local_id: str) -> str | None:
         heading = file.headings.get(local_id)
         return None if heading is None or heading.sealing else heading.content_hash
 
-    return unit.records.each_but(source_id, get_hash)
+    return unit.records.iterate_changed(source_id, get_hash)
 
 
 def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
+    """Yield the stored records whose local IDs are in the file."""
     for local_ids in iter_chunks(file.headings):
-        yield from unit.records.find(source_id, local_ids).values()
+        yield from unit.records.find_by_local_ids(source_id, local_ids).values()
 
 
 def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
+    """Count the records whose name or birth date the file changes."""
     identity_of = {record.id: file.headings[record.local_id].who for record in updated}
     payloads = unit.records.payloads(identity_of)
     return sum(
@@ -114,4 +130,5 @@ def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[Stored
 def _select_not_seen_since(
     records: Iterable[StoredRecord], as_of: str, state: RecordState
 ) -> list[StoredRecord]:
+    """Return the records of a state that were last seen by a date."""
     return [record for record in records if record.state == state and record.last_seen <= as_of]

@@ -1,4 +1,7 @@
-"""Statements made comparable by other processes, while those before them are written."""
+"""Pool of processes that standardizes statements during a load.
+
+A window's statements are standardized while the window before is written.
+"""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,31 +17,36 @@ from mpi.standardize.payload import from_payload
 from mpi.standardize.process_pool import ended_from_outside, processes, submit, workers
 
 TASK_STATEMENTS = 1_000
+"""Statements that one process standardizes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadStandardizer:
-    """Makes records comparable; can be sent to another process.
+    """Standardizer of stored payloads; can be sent to another process.
 
     Args:
-        validator: it let them in.
+        validator: the validator of the file that the payloads come from.
     """
 
     validator: RowValidator
 
     def __call__(self, payloads: Sequence[bytes]) -> list[Packed]:
-        """Make records comparable, given as they are stored."""
+        """Standardize records and compute their blocking keys.
+
+        Args:
+            payloads: the records as they are stored.
+        """
         return [self.validator.pack_record(from_payload(payload)) for payload in payloads]
 
 
 @dataclass(frozen=True, slots=True)
 class PendingWindow:
-    """Statements of which some are being made comparable.
+    """Window of statements, some of them still being standardized.
 
     Args:
-        statements: all of them.
-        positions: of those that are.
-        futures: what they become.
+        statements: all statements of the window.
+        positions: positions in the window of those being standardized.
+        futures: their results.
     """
 
     statements: list[Statement]
@@ -47,10 +55,12 @@ class PendingWindow:
 
 
 class StandardizePool:
-    """Makes a file's statements comparable, in processes that begin with the first and end on leaving.
+    """Pool that standardizes a file's statements.
+
+    The processes start with the first task and end when the context is left.
 
     Args:
-        sent: the file.
+        file: the validated file.
     """
 
     def __init__(self, file: ValidatedFile) -> None:
@@ -68,7 +78,11 @@ class StandardizePool:
             self._pool.shutdown(cancel_futures=True)
 
     def submit(self, statements: list[Statement]) -> PendingWindow:
-        """Begin with those of the statements that are not comparable yet."""
+        """Start standardizing the statements that are not standardized yet.
+
+        Args:
+            statements: the statements of a window.
+        """
         headings = self._file.headings
         places = [
             position for position, statement in enumerate(statements) if headings[statement.local_id].unmade
@@ -84,7 +98,10 @@ class StandardizePool:
         )
 
     def collect(self, window: PendingWindow) -> list[Statement]:
-        """The statements, once they are comparable.
+        """Wait for a window and return its standardized statements.
+
+        Args:
+            window: a window that ``submit`` returned.
 
         Raises:
             EngineError: a process was ended from outside.

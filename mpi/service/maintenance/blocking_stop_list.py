@@ -64,7 +64,7 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
         lists = index.shared_values_of(unit, config_id)
         if not limit:
             return StopListPlan(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
-        blocks = unit.keys.large(config_id, limit)
+        blocks = unit.keys.large_keys(config_id, limit)
         stopped_keys = lists.stopped | {key for key, _ in blocks}
         remaining_blocking = index.matcher.model.blocking.stopping(stopped_keys)
         pair_count = sum(comb(size, 2) for _, size in blocks)
@@ -101,7 +101,7 @@ def _measure_block(
     unit: ReadUnit, index: Index, remaining_blocking: BlockingSpec, config_id: int, key: int
 ) -> tuple[float, float]:
     """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
-    members = sorted({record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), [key])})
+    members = sorted({record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), [key])})
     pairs = _draw_pairs(members, key)
     features = load_features(unit, config_id, {end for pair in pairs for end in pair})
     keys_of = {

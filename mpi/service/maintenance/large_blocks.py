@@ -40,7 +40,7 @@ def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
     """
     require_permission(viewer, Action.RECLUSTER)
     with index.database.read(viewer) as unit:
-        blocks_met = unit.blocks.queued(index.config_id(unit))
-        pending = unit.blocks.count_waiting()
+        blocks_met = unit.large_blocks.all(index.config_id(unit))
+        pending = unit.large_blocks.count_pending()
     blocks = tuple(LargeBlockView(f"{block.key & (1 << 64) - 1:016x}", block.records) for block in blocks_met)
     return LargeBlockReport(blocks, pending)

@@ -40,6 +40,6 @@ def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
         viewer: who asks.
     """
     with index.database.read(viewer) as unit:
-        records = unit.keys.greatest(index.config_id(unit))
+        records = unit.keys.max_record_id(index.config_id(unit))
     excess = CapacityExcess(records, index.matcher.model.index_size)
     return excess if records and excess.bits >= REPORTED_FROM_BITS else None

@@ -20,8 +20,8 @@ def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
     """
     with database.write(viewer, "restored") as unit:
         generation = secrets.token_hex(8)
-        unit.configs.begin_generation(generation)
+        unit.configs.set_generation(generation)
         unit.sign_ins.end_all()
-        unit.counters.pass_over("record", unit.disclosures.last_record())
-        unit.note_commit()
+        unit.counters.reserve_up_to("record", unit.disclosures.max_record_id())
+        unit.ensure_commit()
         return generation

@@ -56,8 +56,8 @@ def verify(
             *_check_keys(unit, index),
             *_check_ledger(unit),
         ]
-        run = unit.runs.open()
-        pending = unit.blocks.count_waiting()
+        run = unit.runs.find_open()
+        pending = unit.large_blocks.count_pending()
     held_by_run = run is not None and run.stage != RunStage.DERIVING
     plan = recluster(index, viewer, index.matcher, apply=False, progress=progress, engine=engine)
     if not plan.is_empty and not held_by_run and not pending:
@@ -68,7 +68,7 @@ def verify(
 def _check_stopped_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
     config_id = index.config_id(unit)
     stopped_keys = index.shared_values_of(unit, config_id).stopped
-    records = {record for _, record in unit.keys.sharing(config_id, unit.sources.groups(), stopped_keys)}
+    records = {record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), stopped_keys)}
     if records:
         yield Finding(5, f"{len(records)} records have a blocking key that is stopped")
 
@@ -80,8 +80,8 @@ def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
-    current = set(unit.persons.all_current().values())
-    for person in unit.persons.every():
+    current = set(unit.persons.all_current_persons().values())
+    for person in unit.persons.all():
         try:
             if eid.parse_eid(person.eid) != person.eid:
                 yield Finding(2, f"person {person.id} has an ID that is not in its written form")
@@ -101,20 +101,20 @@ def _check_memberships(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
-    step_of_decision = {row.decision_id: row.step_id for row in unit.awaited.all()}
-    for number, decision in sorted(unit.decisions.get(step_of_decision).items()):
+    step_of_decision = {row.decision_id: row.step_id for row in unit.pending_approvals.all()}
+    for number, decision in sorted(unit.decisions.by_ids(step_of_decision).items()):
         if decision.step_id != step_of_decision[number]:
             continue
         if decision.status is not DecisionStatus.AWAITING:
             yield Finding(3, f"decision {number} waits for others, and is {decision.status}")
-    for number in unit.decisions.with_status(DecisionStatus.AWAITING):
+    for number in unit.decisions.ids_with_status(DecisionStatus.AWAITING):
         if number not in step_of_decision:
             yield Finding(3, f"decision {number} waits for others, and nobody is awaited")
 
 
 def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
-    active = unit.records.active()
-    current = unit.persons.all_current()
+    active = unit.records.active_canonical_keys()
+    current = unit.persons.all_current_persons()
     labels = unit.records.labels(active)
     for record in sorted(set(active) - set(current)):
         yield Finding(6, f"active record {record} has no person")
@@ -128,6 +128,6 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:
-    line_count, last_number = unit.disclosures.extent()
+    line_count, last_number = unit.disclosures.count_and_last()
     if line_count != last_number:
         yield Finding(7, f"the ledger has {line_count} lines, and its last is number {last_number}")

@@ -77,7 +77,7 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
     """
     require_permission(viewer, Action.CROSSWALK_READ)
     with index.database.read(viewer) as unit:
-        info = unit.configs.index()
+        info = unit.configs.index_info()
         if after > unit.last_commit():
             raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
         sources = visible_sources(unit)
@@ -88,7 +88,7 @@ def events(index: Index, viewer: Viewer, after: int = 0, limit: int = 100) -> Ev
         quiet_until = unit.last_commit()
         labels = unit.records.labels({event.record_id for event in shown})
         times = unit.commit_info({event.commit_no for event in shown})
-        persons = unit.persons.get({p for e in shown for p in (e.before, e.after) if p is not None})
+        persons = unit.persons.by_ids({p for e in shown for p in (e.before, e.after) if p is not None})
     eids = {number: person.eid for number, person in persons.items()}
     page = EventPage(
         "" if info is None else info.generation,

@@ -36,8 +36,8 @@ def _rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
         # Every active record as of one commit: the memberships say which those were.
         handle = f"all@{unit.last_commit()}"
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, handle)
-        persons = unit.persons.all_current()
-        eids = {person.id: person.eid for person in unit.persons.every()}
-        for record, label in unit.records.every_label():
+        persons = unit.persons.all_current_persons()
+        eids = {person.id: person.eid for person in unit.persons.all()}
+        for record, label in unit.records.iterate_labels():
             if viewer.may_see(label.source):
                 yield CrosswalkRow(label.source, label.local_id, eids[persons[record]])

@@ -72,7 +72,7 @@ def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Rec
     if unit.viewer.sources is not None:
         # That others asked about a child tells that they know it.
         return Receipts()
-    after = unit.persons.current(before)
+    after = unit.persons.current_persons(before)
     losing = {person for record, person in before.items() if after.get(record) != person}
     labels = visible(unit, {record for record, person in before.items() if person in losing})
     found = _received(unit, _apart(unit, before, after, labels, until), labels)
@@ -105,7 +105,7 @@ def _apart(
     ]
     if not pairs:
         return {}
-    histories = unit.persons.histories({record for record, _ in pairs})
+    histories = unit.persons.memberships_of({record for record, _ in pairs})
     since = {(one, other): _together_since(histories[one], histories[other], until) for one, other in pairs}
     times = unit.commit_info(set(since.values()))
     apart: dict[int, dict[int, str]] = {}
@@ -132,8 +132,8 @@ def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, RecordRef]) -> 
     """The answers, newest first."""
     if not apart:
         return []
-    lines = unit.disclosures.since(min(at for others in apart.values() for at in others.values()), apart)
-    sources_of = {client.name: client.sources for client, _, _ in unit.clients.every()}
+    lines = unit.disclosures.about_records(min(at for others in apart.values() for at in others.values()), apart)
+    sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
     told = [_told(line, apart, labels, sources_of.get(line.client)) for line in lines]
     latest: dict[tuple[str, int], str] = {}
     for line, records in zip(lines, told, strict=True):

@@ -164,11 +164,11 @@ def changes_of(
         settled: every record that was settled.
         preview: whether IDs minted in these commits are only tried.
     """
-    after = unit.persons.current(settled)
+    after = unit.persons.current_persons(settled)
     labels = visible(unit, settled)
     moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
     touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
-    persons = unit.persons.get(touched)
+    persons = unit.persons.by_ids(touched)
     own = commits() if moved else ()
     held_before, held_after = _by_person(before, labels), _by_person(after, labels)
     if unit.viewer.sources is None:
@@ -269,7 +269,7 @@ def _told(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
     return tuple(
         sorted(
             client.name
-            for client in unit.clients.all()
+            for client in unit.clients.active()
             if Action.CROSSWALK_READ in client.actions
             and (client.sources is None or any(source in client.sources for source in sources))
             and sources

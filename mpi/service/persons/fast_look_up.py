@@ -24,7 +24,7 @@ def crosswalk_at_a_glance(
         named = local_id_of(local_id)
     except RecordError:
         return None
-    found = unit.glances.by_local_id(key_hash, source, named)
+    found = unit.fast_look_ups.find_by_local_id(key_hash, source, named)
     if found is None:
         return None
     viewer = who(found.client)
@@ -44,7 +44,7 @@ def person_at_a_glance(
         eid = eids.parse_eid(text)
     except EidError:
         return None
-    found = unit.glances.by_eid(key_hash, eid)
+    found = unit.fast_look_ups.find_by_eid(key_hash, eid)
     if found is None:
         return None
     client, rows = found

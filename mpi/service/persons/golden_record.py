@@ -124,12 +124,12 @@ def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
     require_permission(viewer, Action.PERSON_READ)
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.by_eid(eids.parse_eid(text))
+        found = unit.persons.find_by_eid(eids.parse_eid(text))
         seen = None if found is None else appearance(unit, found)
         if found is None or seen is None:
             raise NotFoundError(NEVER)
         read = read_golden(unit, index, found)
-        now = sorted(holder.eid for holder in unit.persons.get(seen.holders).values())
+        now = sorted(holder.eid for holder in unit.persons.by_ids(seen.holders).values())
         record = GoldenRecord(found.eid, seen.status, tuple(now), read.values, read.etag)
     attributes = dict.fromkeys(value.attribute for value in record.values)
     disclose(index, viewer, Action.PERSON_READ, read.records, ("now", *attributes))
@@ -184,7 +184,7 @@ def _payloads(
     found = unit.records.payloads(list(members))
     mine = unit.records.get([one.record for one in corrected])
     versions = {one.version_id: one for one in mine.values() if one.version_id is not None}
-    for version, payload in unit.records.payloads_of(list(versions)).items():
+    for version, payload in unit.records.payloads_of_versions(list(versions)).items():
         found[versions[version].id] = (versions[version].source_id, payload)
     return found
 

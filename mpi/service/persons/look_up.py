@@ -46,7 +46,7 @@ def glance(
     """
     if not key:
         raise MoreToRead
-    with index.database.glance(_NOBODY) as unit:
+    with index.database.read_autocommit(_NOBODY) as unit:
 
         def who(client: Client) -> Viewer:
             unit.viewer = viewer_of(client, purpose)

@@ -39,7 +39,7 @@ def appearance(unit: ReadUnit, person: Person) -> Appearance | None:
     if visible(unit, unit.persons.members([person.id])[person.id]):
         return Appearance(PersonStatus.ACTIVE, frozenset((person.id,)), since)
     left, joined_another = _last_held(person.id, mine)
-    holders = frozenset(unit.persons.current(left).values()) - {person.id}
+    holders = frozenset(unit.persons.current_persons(left).values()) - {person.id}
     if holders or joined_another:
         return Appearance(PersonStatus.RETIRED, holders, since)
     return Appearance(PersonStatus.EMPTY, frozenset((person.id,)), since)
@@ -48,8 +48,8 @@ def appearance(unit: ReadUnit, person: Person) -> Appearance | None:
 def _holders(unit: ReadUnit, person: Person) -> frozenset[int]:
     if person.status != PersonStatus.RETIRED:
         return frozenset((person.id,))
-    held = visible(unit, unit.persons.last_held([person])[person.id])
-    return frozenset(unit.persons.current(held).values())
+    held = visible(unit, unit.persons.last_held_records([person])[person.id])
+    return frozenset(unit.persons.current_persons(held).values())
 
 
 def _last_held(person_id: int, events: list[IdentityEvent]) -> tuple[set[int], bool]:

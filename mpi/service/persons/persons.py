@@ -148,7 +148,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
         events = unit.persons.events_of([found.id])
         labels = visible(unit, {event.record_id for event in events})
         ids = {p for event in events for p in (event.before, event.after) if p is not None}
-        names = {number: one.eid for number, one in unit.persons.get(ids).items()}
+        names = {number: one.eid for number, one in unit.persons.by_ids(ids).items()}
         # A sealed record has no label: its steps do not show.
         shown = [event for event in events if event.record_id in labels]
         acts = _acts(unit, labels)
@@ -237,15 +237,15 @@ def crosswalk_in(
     require_permission(unit.viewer, Action.CROSSWALK_READ, source_code)
     local_id = local_id_of(local_id)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
-    source = unit.sources.by_code(source_code)
+    source = unit.sources.get_by_code(source_code)
     record = known(unit, source.id, [local_id]).get(local_id)
     if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
     if at_moment is None:
-        number = unit.persons.current([record.id]).get(record.id) or _imported(unit, record.id)
+        number = unit.persons.current_persons([record.id]).get(record.id) or _imported(unit, record.id)
     else:
         number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
-    found = None if number is None else unit.persons.get([number])[number].eid
+    found = None if number is None else unit.persons.by_ids([number])[number].eid
     line = line_of(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
     return CrosswalkEntry(source_code, local_id, found), line
 
@@ -255,7 +255,7 @@ def _imported(unit: ReadUnit, record_id: int) -> int | None:
     holders: set[int] = set()
     for one in unit.decisions.of_records([record_id]).values():
         if one.origin == IMPORTED and one.status is DecisionStatus.IN_FORCE:
-            holders |= set(unit.persons.current(visible(unit, one.seen)).values())
+            holders |= set(unit.persons.current_persons(visible(unit, one.seen)).values())
     return holders.pop() if len(holders) == 1 else None
 
 
@@ -285,14 +285,14 @@ def _find(unit: ReadUnit, text: str) -> Person:
 
 
 def _parsed(unit: ReadUnit, text: str) -> Person:
-    found = unit.persons.by_eid(eids.parse_eid(text))
+    found = unit.persons.find_by_eid(eids.parse_eid(text))
     if found is None:
         raise NotFoundError(_NEVER)
     return found
 
 
 def _eids(unit: ReadUnit, found: Person, holders: Collection[int]) -> tuple[str, ...]:
-    others = unit.persons.get([number for number in holders if number != found.id])
+    others = unit.persons.by_ids([number for number in holders if number != found.id])
     mine = [found.eid] if found.id in holders else []
     return tuple(sorted([*mine, *(holder.eid for holder in others.values())]))
 

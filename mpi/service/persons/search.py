@@ -62,14 +62,14 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
         near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
-        persons = unit.persons.current(near)
+        persons = unit.persons.current_persons(near)
         best: dict[int, tuple[float, int]] = {}
         known: dict[int, Features] = {}
         for part in in_parts(sorted(near)):  # a common name may have more records than memory holds
             known.update(load_features(unit, config_id, part))
             best = _best(index, query, known, persons)
             known = {record: known[record] for _, record in best.values()}
-        eids = {number: one.eid for number, one in unit.persons.get(best).items()}
+        eids = {number: one.eid for number, one in unit.persons.by_ids(best).items()}
     ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MOST_RESULTS]
     disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
     return [_found(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]

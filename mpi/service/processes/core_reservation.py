@@ -146,7 +146,7 @@ def leaving_room(database: Database, viewer: Viewer) -> LeavingRoom:
     """
 
     def answered() -> int:
-        with database.ledger.glance(viewer) as unit:
-            return unit.disclosures.last()
+        with database.ledger.read_autocommit(viewer) as unit:
+            return unit.disclosures.last_number()
 
-    return LeavingRoom(answered, KeepTo(lambda processes: database.servers_of(viewer, processes)))
+    return LeavingRoom(answered, KeepTo(lambda processes: database.server_processes_of(viewer, processes)))

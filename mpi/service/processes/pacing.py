@@ -91,14 +91,14 @@ class Pace:
         """One transaction, and a rest after it."""
         with seeking_no_cycles(), self._database.write(self._viewer, self._kind) as unit:
             # For its turn, which a server is asked for ahead.
-            unit.await_store()
+            unit.wait_for_store()
             began = time.perf_counter()
             self._begun(unit)
             yield unit
         spent = time.perf_counter() - began
         if self.may_stop:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
-            self._database.commit_begun = False
+            self._database.is_commit_begun = False
         time.sleep(max(LEAST_REST_S, self.rests * min(spent, TARGET_S)))
 
 
@@ -117,7 +117,7 @@ class Part(Generic[Item]):
         with self._pace.turn() as unit:
             began = time.perf_counter()
             yield unit
-            unit.await_store()
+            unit.wait_for_store()
             # The commit is not counted: it takes as long for one item as for ten.
             self.spent_s = time.perf_counter() - began
 
@@ -148,7 +148,7 @@ class Portions:
     def begun(self, unit: WriteUnit) -> None:
         """Take note that the transaction has begun: what it waited for others before is not its own time."""
         # A server is asked for the writer's place ahead.
-        unit.await_store()
+        unit.wait_for_store()
         self._began = time.perf_counter()
 
     def others_write(self) -> None:

@@ -1,7 +1,7 @@
-"""The dashboard: workload, match rate, live quality, agreement between stewards, links and throughput.
+"""Figures of the quality dashboard: workload, match rate, accuracy and throughput.
 
-Every figure is of the whole index, so a viewer of certain sources has none. Whoever may not see records is
-shown no count so small that it tells of a child.
+Every figure covers the whole index, so a viewer limited to some sources gets none. For a viewer who may not
+read records, counts small enough to identify a child are suppressed.
 """
 
 import time
@@ -30,11 +30,12 @@ from mpi.service.sampling.blind_sample import Stratum
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 SAMPLE_MONTHS = 12
-"""So many months of blind samples are told of."""
+"""Number of months of blind samples on the dashboard."""
 NEW_DAYS, THROUGHPUT_DAYS = 7, 28
 AGE_CUTOFF_DAYS = (30, 7, 1)
-"""Ages of questions in days, at which they are parted; the oldest first."""
+"""Ages in days that divide open questions into groups, oldest first."""
 AGE_NAMES = ("over 30 days", "8 to 30 days", "2 to 7 days", "up to a day")
+"""Names of the age groups of open questions, oldest first."""
 IN_CARE_FLAG = "foster_care"
 _SLOW_COUNT_S, _CACHE_FACTOR = 0.1, 20
 _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
@@ -42,7 +43,10 @@ _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
 
 @dataclass(frozen=True, slots=True)
 class KindCount:
-    """Questions of one kind; a count is None where it is too small to be shown."""
+    """Numbers of open and new questions of one kind.
+
+    A count is None if it is too small to be shown.
+    """
 
     kind: str
     open: int | None
@@ -51,7 +55,10 @@ class KindCount:
 
 @dataclass(frozen=True, slots=True)
 class AgeCount:
-    """Questions of one age; the count is None where it is too small to be shown."""
+    """Number of open questions of one age group.
+
+    The count is None if it is too small to be shown.
+    """
 
     age: str
     open: int | None
@@ -59,19 +66,21 @@ class AgeCount:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What waits, and what was done in the last ``NEW_DAYS`` days.
+    """Open questions, and the questions closed in the last ``NEW_DAYS`` days.
+
+    Counts are None if they are too small to be shown.
 
     Args:
-        open: questions that are asked.
-        new: of them, those first asked in those days.
-        claimed: of them, those that somebody has claimed.
-        asleep: put off until a later day.
-        waiting: for the owner of a record.
-        answered: closed in those days, as a person answered them.
-        went: closed in those days by themselves, as their reason went.
-        kinds: by kind.
-        ages: by how long they have been asked, the oldest first.
-        oldest_days: how long the oldest has.
+        open: open questions.
+        new: open questions that were opened in those days.
+        claimed: open questions that somebody has claimed.
+        asleep: questions deferred to a later day.
+        waiting: questions that wait for a source owner.
+        answered: questions that a person answered in those days.
+        went: questions that closed in those days because their reason had gone.
+        kinds: open questions by kind.
+        ages: open questions by age, oldest first.
+        oldest_days: age of the oldest open question, in days.
     """
 
     open: int | None
@@ -88,13 +97,13 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class MatchRate:
-    """Of the children in care, those whose school record is found.
+    """Share of children in care whose school record is found.
 
     Args:
-        in_care: persons whom child welfare says to be in care today.
-        found: of them, those of whom a school or the state's student IDs has a record.
-        rate: the share; None where nobody is in care, or it would tell a small count. Not every child in
-            care is enrolled, so that it is less than 1 though every school is found.
+        in_care: persons who are in care today, according to child welfare.
+        found: of them, persons with a record of a school or of the state student ID system.
+        rate: the share; None if nobody is in care or the share would disclose a small count. Not every child in
+            care is enrolled, so the share is below 1 even if every school is found.
     """
 
     in_care: int | None
@@ -104,14 +113,14 @@ class MatchRate:
 
 @dataclass(frozen=True, slots=True)
 class StewardAgreement:
-    """How two stewards agree over pairs that both judged.
+    """Agreement of two stewards on pairs that both judged.
 
     Args:
-        first: who answered.
-        second: who was asked too, blind; the two by name, whoever was first.
-        pairs: how many both judged; None where too few to be shown.
-        agreed: on how many they said the same; None likewise, or where those are few on which they did not.
-        kappa: agreement beyond chance, with its 95 % interval; None where ``pairs`` is.
+        first: one steward; the two are ordered by name.
+        second: the other steward.
+        pairs: number of pairs that both judged; None if too small to be shown.
+        agreed: number of pairs with equal verdicts; None if that number or its complement is too small.
+        kappa: Cohen's kappa (agreement beyond chance) with its 95 % interval; None if ``pairs`` is.
     """
 
     first: str
@@ -123,7 +132,14 @@ class StewardAgreement:
 
 @dataclass(frozen=True, slots=True)
 class StratumLinks:
-    """Pairs of one stratum of the last sample; None where there are too few to be shown."""
+    """Number of pairs in one stratum of the latest blind sample.
+
+    Args:
+        stratum: name of the stratum.
+        linked: whether its pairs are linked.
+        pairs: number of pairs; None if too small to be shown.
+        estimated: whether the number is an estimate.
+    """
 
     stratum: Stratum
     linked: bool
@@ -133,15 +149,15 @@ class StratumLinks:
 
 @dataclass(frozen=True, slots=True)
 class LinkCounts:
-    """What joins and parts records.
+    """Numbers of automatic links, decisions and source assertions in force.
 
     Args:
-        month: of the sample that counted them; None before the first.
+        month: month of the blind sample that counted the pairs, ``YYYY-MM``; None before the first.
         bands: pairs by stratum.
-        automatic: pairs that the index linked by itself.
-        joined: decisions of stewards in force that join records.
-        parted: decisions of stewards in force that part records.
-        asserted: what sources and migrations say, in force.
+        automatic: pairs that the index linked without a person.
+        joined: steward decisions in force that join records.
+        parted: steward decisions in force that separate records.
+        asserted: assertions of sources and migrations in force.
     """
 
     month: str | None
@@ -154,18 +170,18 @@ class LinkCounts:
 
 @dataclass(frozen=True, slots=True)
 class QualityFigures:
-    """The figures of the dashboard.
+    """All figures of the quality dashboard.
 
     Args:
-        at: when they were counted.
-        suppressed: whether small counts are left out.
-        workload: what waits.
-        match_rate: of the children in care.
-        live: precision and recall by month, the latest first.
-        agreement: by pair of stewards.
-        seconds_waiting: second reviews that nobody has given.
-        links: what joins and parts records.
-        throughput: who answered how much in the last ``THROUGHPUT_DAYS`` days.
+        at: when the figures were counted (ISO, UTC).
+        suppressed: whether small counts are suppressed.
+        workload: open and recently closed questions.
+        match_rate: share of children in care whose school record is found.
+        live: precision and recall by month, latest first.
+        agreement: agreement by pair of stewards.
+        seconds_waiting: second reviews that wait for an answer.
+        links: what joins and separates records.
+        throughput: answers by person in the last ``THROUGHPUT_DAYS`` days.
     """
 
     at: str
@@ -180,10 +196,10 @@ class QualityFigures:
 
 
 def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
-    """The figures of the dashboard, from one snapshot.
+    """Measure all figures of the dashboard in one snapshot.
 
     Raises:
-        AccessDenied: the viewer may not read figures, or not of all sources.
+        AccessDenied: the viewer may not read figures, or does not see every source.
     """
     permit_figures(viewer)
     suppress = not is_allowed(viewer, Action.RECORD_READ)
@@ -203,18 +219,20 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
             ),
             live=tuple(map(suppress_month, months)) if suppress else months,
             agreement=_measure_agreement(unit, suppress=suppress),
-            seconds_waiting=show_count(unit.blind.seconds_waiting()),
+            seconds_waiting=show_count(unit.blind_pairs.count_unanswered_second_reviews()),
             links=_count_links(unit, months, suppress=suppress),
             throughput=suppress_throughputs(stewards) if suppress else stewards,
         )
 
 
 def _format_earlier_month(now: datetime, months: int) -> str:
+    """Return the month that lies a number of months back, ``YYYY-MM``."""
     month_number = now.year * 12 + now.month - 1 - months
     return f"{month_number // 12:04}-{month_number % 12 + 1:02}"
 
 
 def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workload:
+    """Count open and recently closed questions by kind and age."""
     today, moment = now.date().isoformat(), clock.format_timestamp(now)
     commit_cutoffs = [
         unit.commit_at(clock.format_timestamp(now - timedelta(days=days))) for days in AGE_CUTOFF_DAYS
@@ -231,9 +249,9 @@ def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workl
         name: sum(row.questions for row in waiting_counts if row.age == age)
         for age, name in enumerate(AGE_NAMES)
     }
-    work_counts = unit.figures.standing(moment)
-    closed_counts = unit.figures.closed(clock.format_timestamp(now - timedelta(days=NEW_DAYS)))
-    oldest_opened_at = unit.figures.oldest(today)
+    work_counts = unit.figures.count_by_state(moment)
+    closed_counts = unit.figures.count_closed(clock.format_timestamp(now - timedelta(days=NEW_DAYS)))
+    oldest_opened_at = unit.figures.oldest_opened_at(today)
     show_count = shown if suppress else _keep_count
     open_total, new_total = sum(by_kind.values()), sum(new_by_kind.values())
     # The total and the new questions together disclose the number of older ones.
@@ -264,24 +282,27 @@ def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workl
 
 
 def _keep_count(count: int) -> int | None:
+    """Return a count unchanged, for viewers who may see small counts."""
     return count
 
 
 def _suppress_cells(counts: Mapping[str, int], *, suppress: bool) -> Mapping[str, int | None]:
+    """Return counts, with small ones suppressed if the viewer requires it."""
     return suppress_cells(counts) if suppress else counts
 
 
 def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
-    """Children in care, and those of them whose school is found; counted anew after a commit.
+    """Count children in care, and those whose school is found.
 
-    With a million records that takes longer than anything else here, and an index at work commits at every
-    moment. So what took long is good for a while longer: the counting takes a twentieth of the time at most.
+    The counts are cached until the next commit. On a large index counting is slow and commits are frequent, so
+    a slow count stays valid for ``_CACHE_FACTOR`` times as long as it took: counting takes a twentieth of the
+    time at most.
     """
     stamp, started = (unit.last_commit(), today), time.monotonic()
     cached = index.caches.figures.get(IN_CARE_FLAG)
     if isinstance(cached, _CachedCount) and (cached.stamp == stamp or started < cached.valid_until):
         return cached.counts
-    counts = unit.figures.in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
+    counts = unit.figures.count_in_care(IN_CARE_FLAG, (SourceKind.CCWIS.value,), _SCHOOL_SOURCE_KINDS, today)
     seconds = time.monotonic() - started
     extra_seconds = _CACHE_FACTOR * seconds if seconds > _SLOW_COUNT_S else 0.0
     index.caches.figures[IN_CARE_FLAG] = _CachedCount(stamp, started + seconds + extra_seconds, counts)
@@ -290,12 +311,20 @@ def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _CachedCount:
+    """Cached counts of children in care.
+
+    Args:
+        stamp: commit number and day of the count.
+        valid_until: until when the counts are valid even after a commit (monotonic clock, seconds).
+        counts: children in care, and those whose school is found.
+    """
     stamp: tuple[int, str]
     valid_until: float
     counts: tuple[int, int]
 
 
 def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate:
+    """Compute the match rate from counts of children in care."""
     in_care, found_count = counts
     rate = estimate_share(found_count, in_care) if in_care else None
     if not suppress:
@@ -306,8 +335,9 @@ def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate
 
 
 def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreement, ...]:
+    """Measure the agreement of each pair of stewards on second reviews."""
     counts: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
-    for first, second, first_verdict, second_verdict, count in unit.blind.both_said():
+    for first, second, first_verdict, second_verdict, count in unit.blind_pairs.count_second_reviews():
         is_swapped = second < first
         people, verdicts = (
             ((second, first), (second_verdict, first_verdict))
@@ -331,7 +361,8 @@ def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreem
 
 
 def _count_links(unit: ReadUnit, months: tuple[MonthlyAccuracy, ...], *, suppress: bool) -> LinkCounts:
-    counts = unit.figures.decisions()
+    """Count automatic links, and the decisions that join or separate records."""
+    counts = unit.figures.count_decisions()
     steward = {kind: counts.get((Authority.STEWARD.value, kind.value), 0) for kind in DecisionKind}
     asserted = sum(
         count

@@ -1,4 +1,4 @@
-"""Forecast: what questions will take, and when the backlog is gone, as far as a history tells it."""
+"""Forecast of review work: weekly hours and the end of the backlog."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,14 +23,18 @@ from mpi.service.review.waiting_count import count_waiting_questions
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 HISTORY_PERIOD = timedelta(days=28)
+"""Period of history that the forecast is based on."""
 MIN_HISTORY_DAYS = 14
-"""Days of work without which nothing is said of the days to come."""
+"""Full days of history that a forecast needs."""
 _DAYS_PER_WEEK = 7
 
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """Questions that arrived on a day, and that were answered; None where too few to be shown."""
+    """Numbers of questions that arrived and were answered on one day.
+
+    A count is None if it is too small to be shown.
+    """
 
     day: str
     arrived: int | None
@@ -39,15 +43,15 @@ class DailyCounts:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdTrial:
-    """What other thresholds would ask for.
+    """Review work that other thresholds would cause.
 
     Args:
         link: the link threshold tried, in bits.
-        review: the review threshold tried.
-        questions: pairs to be asked about, at once; None where too few to be shown.
-        hours: what these take; None likewise.
-        hours_a_week: what those that arrive take, if they arrive in the measure in which there are more or
-            fewer; None where nothing is said of the days to come, or it would tell a small count.
+        review: the review threshold tried, in bits.
+        questions: pairs that would be in review at once; None if too small to be shown.
+        hours: hours to answer them; None if ``questions`` is.
+        hours_a_week: hours a week to answer arriving questions, scaled by the change in open questions; None
+            without a forecast, or if it would disclose a small count.
     """
 
     link: float
@@ -59,21 +63,24 @@ class ThresholdTrial:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the desk has before it; for whoever may not see records, without what would tell a small count.
+    """Forecast of the stewards' work.
+
+    For a viewer who may not read records, values that would disclose a small count are None.
 
     Args:
-        backlog: questions that wait; None where too few to be shown.
-        minutes: that an answer takes.
-        minutes_measured: whether that was measured, or is the ``MINUTES_A_TASK`` that is assumed.
-        hours: what the backlog takes; None likewise.
-        days: day by day, what arrived and was answered; the day that filled the index is left out.
-        arrive_a_week: questions a week; None where there is too little history.
-        answered_a_week: as is answered now; None likewise.
-        hours_a_week: to answer what arrives; None likewise.
-        gone_on: the day on which the backlog is gone at this pace; None where it is not, or nothing is said.
-        says: the forecast in a sentence, with what it lacks.
-        people: who answered how much in those days.
-        other: what other thresholds would ask for, where some were given.
+        backlog: open questions.
+        minutes: minutes for one answer.
+        minutes_measured: whether the minutes were measured; otherwise ``MINUTES_A_TASK`` is assumed.
+        hours: hours to answer the backlog.
+        days: arrivals and answers by day, without the day of the first load.
+        arrive_a_week: questions that arrive a week; None with too little history.
+        answered_a_week: questions that are answered a week; None with too little history.
+        hours_a_week: hours a week to answer arriving questions; None with too little history.
+        gone_on: day on which the backlog ends at this pace, ``YYYY-MM-DD``; None if it does not end or is
+            unknown.
+        says: the forecast in words, with what is unknown.
+        people: answers by person in those days.
+        other: work under other thresholds, if some were given.
     """
 
     backlog: int | None
@@ -93,17 +100,18 @@ class Forecast:
 def forecast_workload(
     index: Index, viewer: Viewer, thresholds: TrialThresholds | None = None, progress: Progress = silent
 ) -> Forecast:
-    """What the desk has before it, from what the last four weeks were.
+    """Forecast the stewards' work from the last four weeks.
 
     Args:
         index: the open index.
         viewer: who asks.
-        thresholds: other thresholds to try, which thinks the whole index through; None for those in force.
-        progress: told of long steps.
+        thresholds: other thresholds to try, which simulates a re-cluster of the whole index; None for the
+            thresholds in force.
+        progress: called with the progress of long steps.
 
     Raises:
-        InputError: the thresholds do not fit each other, or the model.
-        AccessDenied: the viewer may not read figures, or not of all sources; or, with ``thresholds``, not
+        InputError: the thresholds contradict each other or do not fit the model.
+        AccessDenied: the viewer may not read figures, does not see every source or, with ``thresholds``, may not
             re-cluster.
     """
     permit_figures(viewer)
@@ -132,10 +140,10 @@ def forecast_workload(
 
 
 def permit_figures(viewer: Viewer) -> None:
-    """Pass whoever may read figures, and sees every source: figures tell of all.
+    """Refuse a viewer who may not read figures of the whole index.
 
     Raises:
-        AccessDenied: the viewer may not.
+        AccessDenied: the viewer may not read figures, or does not see every source.
     """
     require_permission(viewer, Action.QUALITY_READ)
     if viewer.sources is not None:
@@ -143,19 +151,24 @@ def permit_figures(viewer: Viewer) -> None:
 
 
 def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
-    """The forecast from one snapshot, of the thresholds in force; without small counts, if that is asked."""
+    """Forecast the work under the thresholds in force, from one snapshot.
+
+    Args:
+        unit: the transaction.
+        suppress: whether to suppress small counts.
+    """
     now = clock.now()
     today = now.date()
-    first = unit.figures.first_commit()
+    first = unit.figures.first_commit_at()
     first_day = today if first is None else datetime.fromisoformat(first).date()
     # The day that filled the index says nothing of the days to come.
     start = max(first_day + timedelta(days=1), today - HISTORY_PERIOD)
     since = f"{start.isoformat()}T00:00:00.000000Z"
     people = measure_throughput(unit, since)
-    arrived = unit.figures.opened_by_day(today.isoformat(), unit.commit_at(since))
-    for day, count in unit.figures.closed_by_day_opened(since).items():
+    arrived = unit.figures.count_opened_by_day(today.isoformat(), unit.commit_at(since))
+    for day, count in unit.figures.count_closed_by_opening_day(since).items():
         arrived[day] = arrived.get(day, 0) + count
-    answered = unit.figures.answered_by_day(since, ANSWER_ACTION)
+    answered = unit.figures.count_answers_by_day(since, ANSWER_ACTION)
     day_names = [
         (start + timedelta(days=offset)).isoformat() for offset in range(max((today - start).days, 0) + 1)
     ]
@@ -174,6 +187,7 @@ def _build_forecast(
     *,
     suppress: bool,
 ) -> Forecast:
+    """Build the forecast from backlog, daily counts and throughput."""
     show_count = shown if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
@@ -215,19 +229,21 @@ def _build_forecast(
 
 
 def _keep_count(count: int) -> int | None:
+    """Return a count unchanged, for viewers who may see small counts."""
     return count
 
 
 def _scale_to_week(count: int | None, days: int) -> float | None:
+    """Scale a count over some days to a week."""
     return None if count is None else _DAYS_PER_WEEK * count / days
 
 
 def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCounts, ...]:
-    """Days without small counts, and what they would follow from.
+    """Suppress small daily counts, and counts that would disclose them.
 
     Args:
-        days: the days.
-        full_days: how many of them, from the first, add up to what is told of a week.
+        days: counts by day.
+        full_days: how many of the first days add up to the weekly figures that are shown.
     """
 
     def column(counts: Sequence[int]) -> list[int | None]:
@@ -243,6 +259,7 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
 
 
 def _describe_backlog(result: Forecast) -> str:
+    """Describe the backlog in words."""
     if result.backlog is None or result.hours is None:
         return f"Fewer than {SMALLEST_SHOWN_COUNT} questions wait"
     assumed = "" if result.minutes_measured else f" at the {MINUTES_A_TASK} minutes each that are assumed"
@@ -250,6 +267,7 @@ def _describe_backlog(result: Forecast) -> str:
 
 
 def _describe_short_history(days: int) -> str:
+    """Explain in words that the history is too short for a forecast."""
     return (
         f"Of what is to come nothing can be said yet: there are {days} whole days of history, and "
         f"{MIN_HISTORY_DAYS} are needed."
@@ -257,13 +275,14 @@ def _describe_short_history(days: int) -> str:
 
 
 def _describe_arrivals(result: Forecast, days: int) -> str:
+    """Describe the weekly arrivals in words."""
     if result.arrive_a_week is None or result.hours_a_week is None:
         return f"fewer than {SMALLEST_SHOWN_COUNT} arrived in the last {days} days"
     return f"{result.arrive_a_week:,.0f} a week arrive, {result.hours_a_week:,.1f} hours"
 
 
 def _describe_outlook(result: Forecast, days: int) -> str:
-    """How the backlog goes on, as far as the counts that are shown tell it."""
+    """Describe how the backlog develops, from the counts that are shown."""
     arriving, answering = result.arrive_a_week, result.answered_a_week
     if result.backlog == 0:
         return "Nothing waits."

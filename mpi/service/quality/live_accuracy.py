@@ -1,8 +1,8 @@
-"""Live precision and recall, month by month, from what people said of the blind samples.
+"""Monthly precision and recall, estimated from blind samples.
 
-Precision is of the links that the index made by itself; recall is of the matches among the pairs that
-candidate search brings together, down to a little below the review threshold. A match that no blocking key
-brings together is in neither, and one that a person decided is in neither.
+Precision covers links that the index made without a person. Recall covers matches among the pairs that
+blocking brings together, down to a little below the review threshold. Neither covers matches without a
+shared blocking key, or pairs that a person decided.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,21 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class StratumResult:
-    """One stratum of a month's sample, and what people said of it; a count is None where it is not shown.
+    """Verdicts on one stratum of a month's blind sample.
+
+    Counts are None if they are not shown.
 
     Args:
-        stratum: its name.
+        stratum: name of the stratum.
         linked: whether its pairs are linked.
-        pairs: how many it held.
-        estimated: whether that is an estimate.
-        drawn: pairs drawn.
-        same: judged of one child.
-        different: judged of different children.
-        unsure: of which nobody could tell; they count for neither.
-        dropped: never judged, as a record of them was sealed, withdrawn or says something else since.
-        waiting: still to be judged.
+        pairs: number of pairs in the stratum.
+        estimated: whether that number is an estimate.
+        drawn: pairs drawn into the sample.
+        same: pairs judged to be one child.
+        different: pairs judged to be two children.
+        unsure: pairs that could not be judged; they count for neither.
+        dropped: pairs that are no longer to be judged, because a record was sealed, withdrawn or changed.
+        waiting: pairs that wait for a verdict.
     """
 
     stratum: Stratum
@@ -47,13 +49,13 @@ class StratumResult:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyAccuracy:
-    """A month's sample.
+    """Precision and recall of one month.
 
     Args:
         month: ``YYYY-MM``.
-        precision: of automatic links, with its 95 % interval; None before each stratum has a verdict.
-        recall: of what candidate search brings together; None likewise.
-        strata: what that is made of.
+        precision: precision of automatic links with its 95 % interval; None until each stratum has a verdict.
+        recall: recall among blocked pairs with its 95 % interval; None until each stratum has a verdict.
+        strata: verdicts by stratum.
     """
 
     month: str
@@ -63,15 +65,15 @@ class MonthlyAccuracy:
 
 
 def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[MonthlyAccuracy, ...]:
-    """The months that were drawn, latest first.
+    """Estimate precision and recall for each sampled month, latest first.
 
     Args:
-        unit: the transaction to read in.
+        unit: the transaction.
         since: the first month, ``YYYY-MM``.
-        until: the last.
+        until: the last month, ``YYYY-MM``.
     """
-    pairs = unit.blind.drawn(since, until)
-    answers = unit.blind.answers([pair.id for pair in pairs])
+    pairs = unit.blind_pairs.samples(since, until)
+    answers = unit.blind_pairs.answers_to([pair.id for pair in pairs])
     unchanged_ids = find_unchanged_pairs(unit, [pair for pair in pairs if pair.id not in answers])
     months = sorted({pair.month for pair in pairs}, reverse=True)
     return tuple(
@@ -83,6 +85,7 @@ def measure_live_accuracy(unit: ReadUnit, since: str, until: str) -> tuple[Month
 def _measure_month(
     month: str, pairs: Sequence[BlindPair], answers: Mapping[int, BlindAnswer], unchanged_ids: set[int]
 ) -> MonthlyAccuracy:
+    """Estimate precision and recall from the verdicts of one month."""
     judged: dict[Stratum, JudgedStratum] = {}
     strata: list[StratumResult] = []
     for stratum in (*LINKED, *NOT_LINKED):
@@ -119,9 +122,9 @@ def _measure_month(
 
 
 def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int | None]:
-    """How many pairs each stratum held, without small counts and what they would follow from.
+    """Return the size of each stratum, with small counts suppressed.
 
-    How many pairs are linked in all is told too, so that those are a table of their own.
+    The total of linked pairs is shown too, so linked and unlinked strata are suppressed as separate tables.
     """
     linked = {result.stratum: result.pairs or 0 for result in strata if result.linked}
     unlinked = {result.stratum: result.pairs or 0 for result in strata if not result.linked}
@@ -129,9 +132,9 @@ def suppress_stratum_sizes(strata: Sequence[StratumResult]) -> dict[Stratum, int
 
 
 def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
-    """A month without its verdicts, small counts, and what they would follow from.
+    """Remove verdicts and small counts from a month's figures.
 
-    An estimate stays where ten pairs or more are judged in all.
+    Counts that would disclose small ones are removed too. An estimate stays if ten pairs or more were judged.
     """
     judged_results = [result for result in month.strata if result.same or result.different]
     has_enough_pairs = (
@@ -151,6 +154,7 @@ def suppress_month(month: MonthlyAccuracy) -> MonthlyAccuracy:
 
 
 def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult:
+    """Remove verdicts and small counts from a stratum's figures."""
     drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
     cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, and what was drawn would tell how many it held.

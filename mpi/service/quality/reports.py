@@ -1,4 +1,4 @@
-"""Reports: figures about the index, never about a person."""
+"""Tabular reports about the index, without personal data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A table of figures."""
+    """A named table of figures about the index."""
 
     name: str
     title: str
@@ -21,10 +21,10 @@ class Report:
 
 
 def make_report(index: Index, viewer: Viewer, name: str) -> Report:
-    """One report by name.
+    """Make the report of a name.
 
     Raises:
-        NotFoundError: there is no such report; the message names those there are.
+        NotFoundError: there is no such report; the message lists the names.
         AccessDenied: the viewer may not read reports.
     """
     require_permission(viewer, Action.REPORT)
@@ -35,11 +35,12 @@ def make_report(index: Index, viewer: Viewer, name: str) -> Report:
 
 
 def _report_summary(unit: ReadUnit) -> Report:
+    """Report numbers of records, persons and tasks, and the model."""
     persons = unit.persons.counts()
     states: dict[str, int] = {}
     for (_, state), count in unit.records.counts().items():
         states[state] = states.get(state, 0) + count
-    config = unit.configs.active()
+    config = unit.configs.active_config()
     rows = (
         ("records, active", states.get("active", 0)),
         ("records, withdrawn", states.get("withdrawn", 0)),
@@ -53,6 +54,7 @@ def _report_summary(unit: ReadUnit) -> Report:
 
 
 def _report_sources(unit: ReadUnit) -> Report:
+    """Report numbers of records by source."""
     counts = unit.records.counts()
     rows = tuple(
         (
@@ -68,6 +70,7 @@ def _report_sources(unit: ReadUnit) -> Report:
 
 
 def _report_loads(unit: ReadUnit) -> Report:
+    """Report the receipts of all loads."""
     batches = unit.batches.all()
     info = unit.commit_info({batch.commit_no for batch in batches})
     names = ("received", "created", "updated", "unchanged", "withdrawn", "history", "held", "rejected")
@@ -85,10 +88,10 @@ def _report_loads(unit: ReadUnit) -> Report:
 
 
 def _report_overlap(unit: ReadUnit) -> Report:
-    """How many persons each pair of sources shares, and each alone has."""
-    labels = dict(unit.records.every_label())
+    """Report numbers of persons by the set of sources that hold them."""
+    labels = dict(unit.records.iterate_labels())
     sources_of: dict[int, set[str]] = {}
-    for record, person in unit.persons.all_current().items():
+    for record, person in unit.persons.all_current_persons().items():
         if record in labels:
             sources_of.setdefault(person, set()).add(labels[record].source)
     person_counts: dict[str, int] = {}
@@ -105,4 +108,4 @@ REPORTS: dict[str, Callable[[ReadUnit], Report]] = {
     "loads": _report_loads,
     "overlap": _report_overlap,
 }
-"""Every report by the name that ``mpi report`` takes."""
+"""Report functions by the name that ``mpi report`` takes."""

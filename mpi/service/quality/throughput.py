@@ -1,4 +1,4 @@
-"""Throughput: how many questions each steward answers, and how long one takes, where that was measured."""
+"""Answers per steward, and minutes per answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,24 +8,26 @@ from mpi.domain.small_cells import shown, suppress_cells
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ANSWER_ACTION = "answer"
-"""The action that answers a question."""
+"""Name of the act in a question's history that answers the question."""
 MAX_PAUSE = timedelta(minutes=15)
-"""Two acts of one person further apart than this have something else between them."""
+"""Longest time between two acts that counts as work."""
 MIN_TIMED_ANSWERS = 20
-"""Answers from which on their time is taken as measured."""
+"""Timed answers from which the minutes per answer count as measured."""
 _SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """What one person answered; a count, and what it would follow from, is None where it is not shown.
+    """Answers and working time of one person.
+
+    Counts that are too small to be shown, and values derived from them, are None.
 
     Args:
-        actor: who.
-        answers: how many.
-        timed: of these, those that another act came before by no more than ``MAX_PAUSE``.
-        hours: at work: the time between acts that are no more than ``MAX_PAUSE`` apart.
-        an_hour: timed answers an hour; None where none was timed.
+        actor: name of the account or client.
+        answers: number of answers.
+        timed: answers that follow another act of the person within ``MAX_PAUSE``.
+        hours: working hours: the sum of the times between acts no more than ``MAX_PAUSE`` apart.
+        an_hour: timed answers per hour; None without a timed answer.
     """
 
     actor: str
@@ -36,8 +38,11 @@ class Throughput:
 
 
 def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
-    """What each person answered from a moment (ISO, UTC) on, by name."""
-    rows = unit.figures.answers(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
+    """Measure answers and working time per person since a moment (ISO, UTC).
+
+    Ordered by name.
+    """
+    rows = unit.figures.count_answers_by_actor(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
     return tuple(
         # An answer that nothing came shortly before is not timed: how long it took is not known.
         Throughput(
@@ -53,12 +58,13 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
 
 
 def suppress_throughputs(throughputs: Sequence[Throughput]) -> tuple[Throughput, ...]:
-    """Without small counts of answers, and what they would follow from."""
+    """Suppress small counts of answers, and values derived from them."""
     answers = suppress_cells({throughput.actor: throughput.answers or 0 for throughput in throughputs})
     return tuple(_suppress_throughput(throughput, answers[throughput.actor]) for throughput in throughputs)
 
 
 def _suppress_throughput(throughput: Throughput, answers: int | None) -> Throughput:
+    """Suppress the small counts of one person."""
     if answers is None:
         return replace(throughput, answers=None, timed=None, hours=None, an_hour=None)
     timed = shown(throughput.timed or 0)
@@ -66,7 +72,11 @@ def _suppress_throughput(throughput: Throughput, answers: int | None) -> Through
 
 
 def compute_minutes_per_answer(throughputs: Sequence[Throughput]) -> float | None:
-    """Minutes that an answer takes, over all people; None where too few were timed."""
+    """Return the mean minutes per answer over all people.
+
+    Returns:
+        None if fewer than ``MIN_TIMED_ANSWERS`` answers were timed.
+    """
     timed = sum(throughput.timed or 0 for throughput in throughputs)
     return (
         60 * sum(throughput.hours or 0.0 for throughput in throughputs) / timed

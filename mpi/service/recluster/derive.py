@@ -159,7 +159,7 @@ def derive(
         ModelError: the model was fitted on another version of the standardizer.
     """
     require_standardizer(matcher.model)
-    groups = unit.records.active_groups()
+    groups = unit.records.active_visibility_groups()
     records = sorted(groups)
     stopped_keys = _find_stopped_keys(unit, index, matcher) if shared is None else shared.stopped
     blocking = matcher.model.blocking.stopping(stopped_keys)
@@ -187,7 +187,7 @@ def derive(
 
 def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
     """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     is_same_model = active is not None and matcher.runs(active)
     return (
         index.shared_values_of(unit, active.id).stopped

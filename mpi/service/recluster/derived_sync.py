@@ -69,7 +69,7 @@ class DerivedByRecord:
 def sync_derived(carrier: RunContext, config_id: int, snapshot: DerivedByRecord) -> None:
     """Bring what is stored under a configuration in line with a snapshot, but for what changed since."""
     with carrier.index.database.read(carrier.viewer) as unit:
-        stored = unit.derived.record_ids(config_id)
+        stored = unit.derived_data.record_ids(config_id)
     if stored:
         repair_keys(carrier, config_id)
     records = sorted(stored | set(snapshot.records))
@@ -87,10 +87,10 @@ def sync_derived(carrier: RunContext, config_id: int, snapshot: DerivedByRecord)
 
 
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
-    features = unit.derived.features(config_id, records)
-    keys = unit.keys.own(config_id, records)
+    features = unit.derived_data.features(config_id, records)
+    keys = unit.keys.packed_keys(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
-    for edge, weight in unit.derived.edges_from(config_id, records).items():
+    for edge, weight in unit.derived_data.edges_by_lower_record(config_id, records).items():
         edges.setdefault(edge[0], {})[edge] = weight
     return {
         record: _RecordData(
@@ -113,13 +113,13 @@ def _write_differences(
     derived = {record: snapshot.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
     edge_ends = {end for data in (*derived.values(), *stored.values()) for edge in data.edges for end in edge}
-    changed = unit.runs.changed_among(run, edge_ends | set(records))
+    changed = unit.runs.select_changed(run, edge_ends | set(records))
     rewritten = [
         r
         for r in records
         if r not in changed and _features_and_keys(derived[r]) != _features_and_keys(stored[r])
     ]
-    unit.derived.drop_own(
+    unit.derived_data.delete_features_and_keys(
         config_id, [r for r in rewritten if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS]
     )
     unit.derived.put_features(
@@ -127,11 +127,11 @@ def _write_differences(
     )
     own_keys = {r: PackedKeys(snapshot.get_group(r), derived[r].keys) for r in rewritten if derived[r].keys}
     if own_keys:
-        unit.keys.put(config_id, own_keys, unit.commit_no)
+        unit.keys.write(config_id, own_keys, unit.commit_no)
     before = {edge: weight for data in stored.values() for edge, weight in data.edges.items()}
     after = {edge: weight for data in derived.values() for edge, weight in data.edges.items()}
     changed_edges = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
-    unit.derived.drop_edges(config_id, changed_edges & before.keys())
+    unit.derived_data.delete_edges(config_id, changed_edges & before.keys())
     unit.derived.put_edges(
         config_id, {edge: after[edge] / MICROBITS for edge in changed_edges & after.keys()}
     )
@@ -148,7 +148,7 @@ def catch_up(carrier: RunContext, config_id: int, shared: SharedValues) -> None:
     """Derive under a configuration not in force what changed since the snapshot, until few are left."""
     for _ in range(CATCH_UP_ROUNDS):
         with carrier.index.database.read(carrier.viewer) as unit:
-            changed = unit.runs.changed(carrier.run.id, PAGE_RECORDS)
+            changed = unit.runs.changed_records(carrier.run.id, PAGE_RECORDS)
         if len(changed) <= ACTIVATION_RECORDS:
             return
         for part in carrier.pace.parts(changed):
@@ -161,13 +161,13 @@ def activate_configuration(carrier: RunContext, config_id: int, shared: SharedVa
     """Derive the rest and put the configuration in force, in one transaction; returns its commit."""
     carrier.pace.may_stop = False
     with carrier.pace.turn() as unit:
-        active = unit.configs.active()
+        active = unit.configs.active_config()
         if active is not None and active.id != config_id:
-            while changed := unit.runs.changed(carrier.run.id, PAGE_RECORDS):
+            while changed := unit.runs.changed_records(carrier.run.id, PAGE_RECORDS):
                 _derive_again(unit, carrier, config_id, shared, changed)
         previous_model = carrier.run.model if active is None else active.model
         put_in_force(unit, config_id)
-        unit.runs.note(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
+        unit.runs.update(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
         if carrier.run.proposal_id is not None and carrier.run.kind == "proposal":
             unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, previous_model)
         return unit.commit_no
@@ -178,7 +178,7 @@ def _derive_again(
 ) -> None:
     index = carrier.index
     # Written with the other end before the record changed, maybe, and without its own features (``_write_differences``).
-    unit.derived.drop_edges_of(config_id, records)
+    unit.derived_data.delete_edges_of_records(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
     groups = {number: record_row.group_id for number, record_row in unit.records.get(records).items()}
     changed = {
@@ -186,19 +186,19 @@ def _derive_again(
         for record, (source, payload) in unit.records.payloads(records).items()
     }
     write_derived(unit, index, config_id, changed, records)
-    unit.runs.forget(carrier.run.id, records)
+    unit.runs.delete_changed_records(carrier.run.id, records)
 
 
 def drop_inactive(carrier: RunContext) -> None:
     """Drop what is stored under every configuration but the one in force, a little at a time."""
     with carrier.index.database.read(carrier.viewer) as unit:
-        active = unit.configs.active()
-        inactive = unit.derived.configs() - {0 if active is None else active.id}
-        spans = {config: unit.derived.span(config) for config in sorted(inactive)}
+        active = unit.configs.active_config()
+        inactive = unit.derived_data.config_ids() - {0 if active is None else active.id}
+        spans = {config: unit.derived_data.record_id_range(config) for config in sorted(inactive)}
     for config_id, span in spans.items():
         if span is None:
             continue
         for part in carrier.pace.parts(range(span[0], span[1] + 1)):
             with part.turn() as unit:
-                unit.derived.drop_range(config_id, part.items[0], part.items[-1])
+                unit.derived_data.delete_range(config_id, part.items[0], part.items[-1])
             carrier.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)

@@ -23,7 +23,7 @@ KeyRow = tuple[int, int, int]
 
 def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
     """Whether a record is found by the keys that it has, and by no others."""
-    return _compute_digest(unit.keys.pages(config_id)) == _compute_digest(unit.keys.searched(config_id))
+    return _compute_digest(unit.keys.iterate_forward_index(config_id)) == _compute_digest(unit.keys.iterate_searched_rows(config_id))
 
 
 def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
@@ -51,11 +51,11 @@ def repair_keys(carrier: RunContext, config_id: int) -> None:
     for part in carrier.pace.parts(wrong_rows):
         with part.turn() as unit:
             # Of a record that has changed since as well: what it keeps is left among all as it is there.
-            unit.keys.correct(config_id, part.items)
+            unit.keys.repair(config_id, part.items)
 
 
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
-    own, searched = _read_tables(unit.keys.pages(config_id)), _read_tables(unit.keys.searched(config_id))
+    own, searched = _read_tables(unit.keys.iterate_forward_index(config_id)), _read_tables(unit.keys.iterate_searched_rows(config_id))
     for row, _is_own in differences(own, searched, folder):
         yield row[0], row[1], row[2]
 

@@ -67,7 +67,7 @@ def score_index(
         shared: the lists of shared values; None for those that the active records make now.
         engine: what finds and scores the pairs.
     """
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     if shared is not None and active is not None and active.digest == matcher.digest(shared):
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
@@ -101,24 +101,24 @@ class _StoredData:
     def __init__(self, unit: ReadUnit, config_id: int) -> None:
         self._unit = unit
         self._config_id = config_id
-        self._records = unit.derived.with_features(config_id)
+        self._records = unit.derived_data.records_with_features(config_id)
 
     @property
     def is_complete(self) -> bool:
         """Whether it is what follows from every active record: one that waits to be searched has none yet."""
-        return not self._unit.blocks.waiting(1) and self._records == self._unit.records.active().keys()
+        return not self._unit.large_blocks.oldest_pending(1) and self._records == self._unit.records.active_canonical_keys().keys()
 
     def read_all_features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
         """Of every record, as they are stored."""
         total = len(self._records)
-        for count, record_features in enumerate(self._unit.derived.all_features(self._config_id), 1):
+        for count, record_features in enumerate(self._unit.derived_data.iterate_features(self._config_id), 1):
             if count % ROWS_A_BATCH == 0 or count == total:
                 progress(READING, count, total)
             yield record_features
 
     def read_all_keys(self) -> pa.Table:
         """Key and record of every key."""
-        pages = self._unit.keys.pages(self._config_id)
+        pages = self._unit.keys.iterate_forward_index(self._config_id)
         tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 

@@ -205,7 +205,7 @@ def _build_changes(unit: ReadUnit, settlement: Settlement) -> list[PlanChange]:
     ]
     person_ids = {bearer.person for bearer in changing if bearer.person is not None}
     person_ids |= {current[record] for bearer in changing for record in bearer.records if record in current}
-    eids = {number: person.eid for number, person in unit.persons.get(person_ids).items()}
+    eids = {number: person.eid for number, person in unit.persons.by_ids(person_ids).items()}
     receivers_of: dict[int, list[int]] = {}
     changes: list[PlanChange] = []
     for bearer in changing:

@@ -275,8 +275,8 @@ def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Mat
     first_commit, last_commit = run.flipped_commit or run.began_commit, run.ended_commit
     cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
     with index.database.read(viewer) as unit:
-        previous_persons = unit.persons.changed_by(cause, first_commit, last_commit)
-        records_of_person = unit.persons.held_at(set(previous_persons.values()), first_commit - 1)
+        previous_persons = unit.persons.records_moved_by(cause, first_commit, last_commit)
+        records_of_person = unit.persons.members_by_person_at(set(previous_persons.values()), first_commit - 1)
         person_of_record = {
             record: person for person, records in records_of_person.items() for record in records
         }
@@ -343,7 +343,7 @@ def roll_back_proposal(
         if matcher.model.ref != proposal.model_before:
             raise ConflictError(f"before proposal {number} model {proposal.model_before} was in force")
         _require_latest(unit, proposal, proposal.applied_commit)
-        previous_config_id = unit.configs.in_force_at(proposal.applied_commit - 1)
+        previous_config_id = unit.configs.config_in_force_at(proposal.applied_commit - 1)
         return {
             "digest": None if previous_config_id is None else unit.configs.digest(previous_config_id),
             "from_commit": proposal.applied_commit,
@@ -385,7 +385,7 @@ def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
 
 def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> ReclusterRun | None:
     """The run that carries a proposal out and that no process carries on."""
-    run = unit.runs.open()
+    run = unit.runs.find_open()
     if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
         return None
     return run
@@ -408,8 +408,8 @@ def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> 
         raise ConflictError(
             f"proposal {latest_id} was applied after proposal {proposal.id}: roll that back first"
         )
-    active = unit.configs.active()
-    if active is not None and active.id != unit.configs.in_force_at(applied_commit):
+    active = unit.configs.active_config()
+    if active is not None and active.id != unit.configs.config_in_force_at(applied_commit):
         run = next(run for run in unit.runs.all() if (run.flipped_commit or 0) > applied_commit)
         raise ConflictError(
             f"run {run.id} has put a configuration of model {run.model} in force since proposal {proposal.id}"
@@ -418,7 +418,7 @@ def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> 
 
 
 def _read_task_count(unit: ReadUnit, proposal: Proposal) -> int:
-    steps = [step for step in unit.steps.at([proposal.commit_no]) if step.kind == "proposal"]
+    steps = [step for step in unit.steps.steps_in_commits([proposal.commit_no]) if step.kind == "proposal"]
     return int(steps[0].detail["tasks"]) if steps and proposal.status == ProposalStatus.OPEN else 0
 
 

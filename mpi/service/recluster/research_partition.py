@@ -47,7 +47,7 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
         shared = index.shared_values(unit)
         scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared)
         scope = load_whole_index(unit, scores.edges)
-        source_of_key = {scope.keys[record]: label.source for record, label in unit.records.every_label()}
+        source_of_key = {scope.keys[record]: label.source for record, label in unit.records.iterate_labels()}
         priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.levels.prior)
         parts = partition_closure(scope, scores.read_features, scorer, model.statistical, priors)
         random_hash = KeyedHash(secrets.token_bytes(SECRET_BYTES))
@@ -58,6 +58,6 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
             for key in cluster
         }
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, f"research@{unit.last_commit()}")
-        for record, label in unit.records.every_label():
+        for record, label in unit.records.iterate_labels():
             if viewer.may_see(label.source):
                 yield CrosswalkRow(label.source, label.local_id, research_ids[scope.keys[record]])

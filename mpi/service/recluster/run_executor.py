@@ -109,7 +109,7 @@ def execute_run(
         lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
         detail = {**request.detail, **on_begin(unit), ENGINE_KEY: engine.name}
         run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
-    index.database.commit_begun = False  # it is not too late to stop
+    index.database.is_commit_begun = False  # it is not too late to stop
     carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
     return _execute_or_detach(carrier, index)
 
@@ -184,8 +184,8 @@ def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
 def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
     """Carry on, or give up, what a process that is no more has left."""
     with index.database.read(viewer) as unit:
-        open_run = unit.runs.open()
-        active = unit.configs.active()
+        open_run = unit.runs.find_open()
+        active = unit.configs.active_config()
     if open_run is None or is_alive(open_run):
         return
     if open_run.stage == RunStage.DERIVING and open_run.kind != RunKind.PROPOSAL:
@@ -241,7 +241,7 @@ def _execute_stages(carrier: RunContext) -> RunResult:
             release_holds(carrier)
         settlement = publish_changes(carrier)
         with carrier.pace.turn() as unit:
-            unit.runs.note(carrier.run.id, stage=RunStage.CLEARING.value)
+            unit.runs.update(carrier.run.id, stage=RunStage.CLEARING.value)
     drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
@@ -251,18 +251,18 @@ def _execute_stages(carrier: RunContext) -> RunResult:
 
 
 def _read_active_lists(unit: ReadUnit, index: Index) -> SharedValues:
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     return NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
 
 
 def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
     """What follows from a snapshot under the run's model and lists."""
     index, matcher = carrier.index, carrier.matcher
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     keeps_lists = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
     shared = _read_active_lists(unit, index) if keeps_lists else None
     digest = carrier.run.detail.get("digest")
-    config_id = None if digest is None else unit.configs.by_digest(digest)
+    config_id = None if digest is None else unit.configs.find_by_digest(digest)
     if config_id is not None:
         shared = index.shared_values_of(unit, config_id)
     lists_text = carrier.run.detail.get("lists")
@@ -275,9 +275,9 @@ def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
 def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
     with carrier.pace.turn() as unit:
         config_id = require_config(unit, carrier.matcher, derived.shared)
-        active = unit.configs.active()
+        active = unit.configs.active_config()
         is_other_configuration = active is None or active.id != config_id
-        unit.runs.note(carrier.run.id, config_id=config_id)
+        unit.runs.update(carrier.run.id, config_id=config_id)
     sync_derived(carrier, config_id, DerivedByRecord(derived))
     if is_other_configuration:
         catch_up(carrier, config_id, derived.shared)
@@ -290,11 +290,11 @@ def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
 
 
 def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
-    unit.runs.note(run.id, stage=RunStage.DONE.value, ended_commit=unit.commit_no, worker="")
+    unit.runs.update(run.id, stage=RunStage.DONE.value, ended_commit=unit.commit_no, worker="")
     if run.proposal_id is None:
         return
     if run.kind == RunKind.PROPOSAL:
-        unit.proposals.set_items(run.proposal_id, unit.proposals.items_left(run.proposal_id), "changed")
+        unit.proposals.set_items(run.proposal_id, unit.proposals.open_items(run.proposal_id), "changed")
         unit.proposals.set_status(run.proposal_id, ProposalStatus.APPLIED)
     else:
         unit.proposals.set_status(run.proposal_id, ProposalStatus.ROLLED_BACK, ended=unit.commit_no)
@@ -312,14 +312,14 @@ def _abandon(carrier: RunContext) -> None:
         ]
     for part in carrier.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
         with part.turn() as unit:
-            open_ids = unit.proposals.open_among([hold.id for hold in part.items])
+            open_ids = unit.proposals.select_open_holds([hold.id for hold in part.items])
             touched = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
             if touched:
                 resettle(unit, index, touched, "hold released")
     drop_inactive(carrier)
     forget_changes(carrier)
     with carrier.pace.turn() as unit:
-        unit.runs.note(run.id, stage=RunStage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
+        unit.runs.update(run.id, stage=RunStage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
         if run.proposal_id is not None:
             status = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED
             unit.proposals.set_status(run.proposal_id, status)

@@ -62,7 +62,7 @@ def settle_index(
     unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE
 ) -> Settlement:
     """What settling everything would change, from what is stored under a configuration of this model."""
-    scope = load_whole_index(unit, unit.derived.all_edges(config_id))
+    scope = load_whole_index(unit, unit.derived_data.all_edges(config_id))
 
     def read_features(records: Collection[int]) -> Mapping[int, Features]:
         return load_features(unit, config_id, records)
@@ -77,7 +77,7 @@ def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | 
     run = carrier.run
     if run.kind != RunKind.PROPOSAL or run.proposal_id is None:
         return None
-    numbers = unit.proposals.numbers_by_fingerprint(run.proposal_id)
+    numbers = unit.proposals.item_numbers_by_fingerprint(run.proposal_id)
     approved = run.detail["approved"]
     approved_numbers = None if approved is None else set(approved)
     return ReviewedItems(
@@ -140,7 +140,7 @@ def _hold_items(
     unit: WriteUnit, carrier: RunContext, held_items: Sequence[HeldItem], reviewed: ReviewedItems
 ) -> None:
     records = {record for item, _ in held_items for record in _collect_records(item)}
-    current = unit.persons.current(records)
+    current = unit.persons.current_persons(records)
     for item, window in held_items:
         # What is published of it has changed since it was looked at: it is looked at again.
         if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
@@ -148,7 +148,7 @@ def _hold_items(
         until, sources = window or (None, set())
         add_hold(unit, carrier.run.proposal_id, item, until, sources)
         is_reviewed = item.fingerprint in reviewed.numbers
-        unit.runs.count(carrier.run.id, held=int(is_reviewed), changed=int(not is_reviewed))
+        unit.runs.add_counts(carrier.run.id, held=int(is_reviewed), changed=int(not is_reviewed))
         unit.proposals.set_items(carrier.run.proposal_id or 0, reviewed.get_numbers([item]), "held")
 
 
@@ -197,11 +197,11 @@ def forget_changes(carrier: RunContext) -> None:
     """Forget what changed beside the run: a snapshot that is taken after this has it."""
     while True:
         with carrier.index.database.read(carrier.viewer) as unit:
-            changed = unit.runs.changed(carrier.run.id, FORGET_PAGE)
+            changed = unit.runs.changed_records(carrier.run.id, FORGET_PAGE)
         if not changed:
             return
         with carrier.pace.turn() as unit:
-            unit.runs.forget(carrier.run.id, changed)
+            unit.runs.delete_changed_records(carrier.run.id, changed)
 
 
 def _publish_parts(
@@ -209,14 +209,14 @@ def _publish_parts(
 ) -> None:
     """Publish parts as they were settled, but for those of which anything has changed since."""
     run = carrier.run
-    changed = unit.runs.changed_among(run.id, {record for part in parts for record in part.concerned})
+    changed = unit.runs.select_changed(run.id, {record for part in parts for record in part.concerned})
     unchanged = combine_settlements(part for part in parts if not changed or not part.concerned & changed)
     if reviewed is not None:
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(list_items(unchanged)), "applied")
     moved_count = publish(
         unit, unchanged, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True
     )
-    unit.runs.count(run.id, moved=moved_count)
+    unit.runs.add_counts(run.id, moved=moved_count)
 
 
 def _settle_and_publish(
@@ -230,14 +230,14 @@ def _settle_and_publish(
         for item in unapproved:
             add_hold(unit, run.proposal_id, item)
             is_reviewed = item.fingerprint in reviewed.numbers
-            unit.runs.count(run.id, held=int(is_reviewed), changed=int(not is_reviewed))
+            unit.runs.add_counts(run.id, held=int(is_reviewed), changed=int(not is_reviewed))
         approved = [item for item in items if item.fingerprint in reviewed.approved]
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(approved), "applied")
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(unapproved), "held")
         if unapproved:
             settlement = plan_settlement(unit, index, touched, choice, run.on_date)
     moved_count = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
-    unit.runs.count(run.id, moved=moved_count)
+    unit.runs.add_counts(run.id, moved=moved_count)
 
 
 def get_cause(carrier: RunContext) -> str:

@@ -95,7 +95,7 @@ class RunContext:
         Raises:
             ConflictError: another has taken it over.
         """
-        if not unit.runs.beat(self.run.id, self.worker, clock.format_timestamp(clock.now())):
+        if not unit.runs.record_heartbeat(self.run.id, self.worker, clock.format_timestamp(clock.now())):
             raise ConflictError(f"run {self.run.id} is carried out by another process")
         self._last_heartbeat = time.monotonic()
 
@@ -133,7 +133,7 @@ def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterR
     Raises:
         ConflictError: another is open.
     """
-    open_run = unit.runs.open()
+    open_run = unit.runs.find_open()
     if open_run is not None:
         raise ConflictError(_describe_open_run(open_run))
     started_run = replace(
@@ -176,15 +176,15 @@ def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None
     if engine is not None and run.stage == RunStage.DERIVING:
         detail[ENGINE_KEY] = engine.name
     own_run = replace(run, worker=worker_name(), beat=clock.format_timestamp(clock.now()), detail=detail)
-    unit.runs.note(run.id, worker=own_run.worker, beat=own_run.beat, detail=detail)
+    unit.runs.update(run.id, worker=own_run.worker, beat=own_run.beat, detail=detail)
     return own_run
 
 
 def detach_worker(carrier: RunContext) -> None:
     """Say that this process carries the run out no more, so that another can at once."""
     with carrier.index.database.write(carrier.viewer, COMMIT_KIND) as unit:
-        if unit.runs.beat(carrier.run.id, carrier.worker, carrier.run.beat):
-            unit.runs.note(carrier.run.id, worker="")
+        if unit.runs.record_heartbeat(carrier.run.id, carrier.worker, carrier.run.beat):
+            unit.runs.update(carrier.run.id, worker="")
 
 
 def require_run(unit: ReadUnit, number: int) -> ReclusterRun:

@@ -55,7 +55,7 @@ class CandidateQuery:
 
     def is_current(self, unit: ReadUnit, index: Index) -> bool:
         """Whether the configuration and the groups are those in force."""
-        return index.config_id(unit) == self.config_id and tuple(unit.sources.groups()) == self.groups
+        return index.config_id(unit) == self.config_id and tuple(unit.sources.group_ids()) == self.groups
 
 
 class ScoredCandidates(NamedTuple):
@@ -94,12 +94,12 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
     asked before what may be merged from them meanwhile, where each statement is of a moment of its own.
     """
     config_id, groups, keys, limit = query.config_id, query.groups, query.keys, query.limit
-    if not unit.candidates.are_asked_for:
-        return lambda: CandidateRows(unit.keys.sharing(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
-    unit.keys.recent.ask()
-    read_unsearched = unit.candidates.ask(config_id, groups, keys, limit + 1)
+    if not unit.candidates.is_supported:
+        return lambda: CandidateRows(unit.keys.find_records(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
+    unit.keys.segments.prefetch()
+    read_unsearched = unit.candidates.send(config_id, groups, keys, limit + 1)
 
-    return lambda: read_unsearched(unit.keys.recent.sharing(config_id, groups, keys))
+    return lambda: read_unsearched(unit.keys.segments.find_records(config_id, groups, keys))
 
 
 def score_candidates(
@@ -116,9 +116,9 @@ def score_candidates(
         found: its candidates.
         own_id: the record's number, which is not its candidate; None of one that is new.
     """
-    if len(found.sharing) > query.limit or _has_large_block(index, found.sharing):
+    if len(found.pairs) > query.limit or _has_large_block(index, found.pairs):
         return None
-    candidates = {record for _, record in found.sharing} - {own_id}
+    candidates = {record for _, record in found.pairs} - {own_id}
     features = _read_features(unit, query.config_id, candidates, found.payloads)
     return score_records(index, query.packed, features)
 

@@ -43,14 +43,14 @@ def finish_deferred_searches(
     finished_count = 0
     while True:
         with index.database.read(viewer) as unit:
-            waiting = unit.blocks.waiting(PAGE_RECORDS)
+            waiting = unit.large_blocks.oldest_pending(PAGE_RECORDS)
         if not waiting:
             return finished_count
         for record in waiting:
             if is_stopping():
                 return finished_count
             with index.database.write(viewer, "pending") as unit:
-                if unit.blocks.take(record):
+                if unit.large_blocks.remove_pending(record):
                     _search_and_resolve(unit, index, record)
                     finished_count += 1
 

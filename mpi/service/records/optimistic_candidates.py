@@ -49,8 +49,8 @@ class OptimisticPairs:
 
     def prefetch(self, unit: WriteUnit) -> None:
         """Send ahead what ``now`` will ask."""
-        unit.keys.ask_written_after(self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
-        unit.keys.ask_having(self.query.config_id, self.bits)
+        unit.keys.prefetch_keys_written_since(self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
         """The pairs as they are in the transaction; None where they have to be looked for.
@@ -62,10 +62,10 @@ class OptimisticPairs:
         query = self.query
         if not query.is_current(unit, index):
             return None
-        written_since = unit.keys.written_after(query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        written_since = unit.keys.keys_written_since(query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
         if len(written_since) > LARGEST_CHANGE_COUNT:
             return None
-        indexed = unit.keys.having(query.config_id, self.bits)
+        indexed = unit.keys.records_with_keys(query.config_id, self.bits)
         unchanged_bits = {
             candidate: bits
             for candidate, bits in self.bits.items()
@@ -112,9 +112,9 @@ def find_optimistic_pairs(
     query = build_query(index, source_code, prepared)
     if query is None:
         return None
-    with index.database.peek(viewer) as unit:
+    with index.database.read_optimistic(viewer) as unit:
         requests = _send_requests(unit, query)
-        if not (index.database.is_postgresql and unit.keys.recent.runs(query.config_id)):
+        if not (index.database.is_postgresql and unit.keys.segments.segments_of(query.config_id)):
             return _score_requested(unit, index, query, requests)
     # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
     with index.database.read(viewer) as unit:
@@ -130,8 +130,8 @@ class _SearchRequests(NamedTuple):
 
 def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
     """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
-    read_last_commit = unit.ask_last_commit()
-    unit.records.ask_find(query.source_id, [query.statement.local_id])
+    read_last_commit = unit.request_last_commit()
+    unit.records.prefetch_by_local_ids(query.source_id, [query.statement.local_id])
     return _SearchRequests(read_last_commit, request_candidates(unit, query))
 
 
@@ -139,7 +139,7 @@ def _score_requested(
     unit: ReadUnit, index: Index, query: CandidateQuery, requests: _SearchRequests
 ) -> OptimisticPairs | None:
     prepared = query.statement
-    existing = unit.records.find(query.source_id, [prepared.local_id]).get(prepared.local_id)
+    existing = unit.records.find_by_local_ids(query.source_id, [prepared.local_id]).get(prepared.local_id)
     last_commit = requests.read_last_commit()
     if judge(existing, prepared) not in (Verdict.CREATED, Verdict.UPDATED):
         return None

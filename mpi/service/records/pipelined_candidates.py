@@ -60,7 +60,7 @@ def start_pipelined_search(
         source_code: its source.
         prepared: what is said, made comparable.
     """
-    if not (unit.candidates.are_asked_for and index.store.group_commit.are_alone):
+    if not (unit.candidates.is_supported and index.store.group_commit.are_alone):
         return None
     query = build_query(index, source_code, prepared)
     return (

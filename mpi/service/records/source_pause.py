@@ -82,9 +82,9 @@ def resume(
     with index.database.write(viewer, "resume") as unit:
         sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
-        released = {record for source in sources for record in unit.records.release(source.id)}
+        released = {record for source in sources for record in unit.records.release_held_versions(source.id)}
         restated = restate(unit, index, released)
-        claiming_decisions = unit.decisions.claiming([source.id for source in sources])
+        claiming_decisions = unit.decisions.records_with_claims([source.id for source in sources])
         followed = restated.told | claiming_decisions
         inputs = ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, inputs)
@@ -92,7 +92,7 @@ def resume(
         if settled is not None:
             # Of other sources' records that move with them, a viewer may not even know how many.
             visible_records = visible(unit, settled.records)
-            persons_after = unit.persons.current(visible_records)
+            persons_after = unit.persons.current_persons(visible_records)
             moved_count = sum(
                 settled.current.get(record) != persons_after.get(record) for record in visible_records
             )
@@ -108,5 +108,5 @@ def _require_permission(viewer: Viewer, source_code: str | None) -> None:
 
 def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
     if source_code is not None:
-        return [unit.sources.by_code(source_code)]
+        return [unit.sources.get_by_code(source_code)]
     return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

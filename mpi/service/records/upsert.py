@@ -12,7 +12,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.block_limits import BlockTooLargeError, note_large
+from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.group_commit import Later
@@ -177,14 +177,14 @@ class _PreparedUpsert:
         dated = self._date_statement(existing.get(local_id))
         intake = take(unit, index, source, [dated], existing)
         record_id, verdict = intake.record_ids[local_id], intake.verdicts[local_id]
-        previous_person = unit.persons.current([record_id]).get(record_id) if existing else None
+        previous_person = unit.persons.current_persons([record_id]).get(record_id) if existing else None
         changed, unsearched = intake.changed, set(intake.doubted)
         if large is not None:
             unsearched |= _defer_search(unit, index, changed, large)
             changed = {}
         known = NOT_PAIRED if refreshed_pairs is None else refreshed_pairs.get_pairs(record_id, changed)
         if pipelined_search is not None:
-            unit.set_off()
+            unit.send()
             known = pipelined_search.get_pairs(unit, index, record_id, changed)
         limited_pairs = replace(known, most=index.settings.block_limits.hard)
         inputs = (
@@ -214,7 +214,7 @@ class _PreparedUpsert:
         address = (self.source_code, self.received.record.local_id)
         answer = _build_result(requests, address, verdict, previous_person, self.received.issues)
         is_deferred = self.large_blocks is not None
-        if is_deferred or (answer.outcome is Outcome.UNCHANGED and unit.blocks.waits(record_id)):
+        if is_deferred or (answer.outcome is Outcome.UNCHANGED and unit.large_blocks.is_pending(record_id)):
             answer = replace(
                 answer,
                 outcome=Outcome.REVIEW,
@@ -230,17 +230,17 @@ class _PreparedUpsert:
         In one round trip where the source was met before.
         """
         local_ids, known = [self.received.record.local_id], self.index.caches.sources
-        unit.ask_ahead()
+        unit.prefetch()
         if self.source_code in known:
-            unit.records.ask_find(known[self.source_code].id, local_ids)
+            unit.records.prefetch_by_local_ids(known[self.source_code].id, local_ids)
         pipelined_search = None
         if self.optimistic_pairs is not None:
             self.optimistic_pairs.prefetch(unit)
         elif self.large_blocks is None:
             pipelined_search = start_pipelined_search(unit, self.index, self.source_code, self.statement)
-        source = unit.sources.by_code(self.source_code)
+        source = unit.sources.get_by_code(self.source_code)
         known.update({each_source.code: each_source for each_source in unit.sources.all()})
-        return source, unit.records.find(source.id, local_ids), pipelined_search
+        return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
         record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, stored)
@@ -264,13 +264,13 @@ def _defer_search(
         The records that are to be settled without a search: the new ones.
     """
     config_id = index.config_id(unit)
-    note_large(unit, config_id, error.sizes)
+    queue_large_blocks(unit, config_id, error.sizes)
     note_changed(unit, changed)
     for record in changed:
-        unit.blocks.wait(record, unit.commit_no)
-    indexed = unit.derived.features(config_id, changed).keys()
+        unit.large_blocks.add_pending(record, unit.commit_no)
+    indexed = unit.derived_data.features(config_id, changed).keys()
     new_payloads = {record: change.payload for record, change in changed.items() if record not in indexed}
-    unit.derived.put_features(config_id, new_payloads.items())
+    unit.derived_data.add_features(config_id, new_payloads.items())
     return set(new_payloads)
 
 
@@ -295,7 +295,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             raise ConflictError("a correction is taken back by undoing its step")
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.format_timestamp(clock.now()))
-            unit.sightings.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
+            unit.record_assertions.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             restated = restate(unit, index, [record.id])
             inputs = ResolveInputs(touched=restated.doubted) if restated.doubted else NO_FURTHER_INPUTS
             settlement = resolve(unit, index, {}, restated.gone, "withdraw", besides=inputs)
@@ -323,7 +323,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
     require_permission(viewer, Action.RECORD_READ, source_code)
     with index.database.read(viewer) as unit:
         record = _require_record(unit, source_code, local_id)
-        person = unit.persons.current([record.id]).get(record.id)
+        person = unit.persons.current_persons([record.id]).get(record.id)
         version = _choose_version(unit, record)
         canonical = from_payload(version.payload)
         visible_values = to_sent(canonical)
@@ -336,7 +336,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
             "source": source_code,
             "local_id": local_id,
             "state": record.state,
-            "enterprise_id": None if person is None else unit.persons.get([person])[person].eid,
+            "enterprise_id": None if person is None else unit.persons.by_ids([person])[person].eid,
             "record": {name: value for name, value in visible_values.items() if name not in withheld},
             "withheld": sorted(withheld),
             "issues": orjson.loads(version.issues),
@@ -357,7 +357,7 @@ def _result_from(stored_answer: Mapping[str, Any]) -> UpsertResult:
 
 
 def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRecord:
-    source = unit.sources.by_code(source_code)
+    source = unit.sources.get_by_code(source_code)
     record = known(unit, source.id, [local_id]).get(local_id)
     if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
@@ -404,8 +404,8 @@ class _AnswerRequests:
 
     def __init__(self, unit: WriteUnit, record_id: int) -> None:
         self.unit, self.record_id = unit, record_id
-        self.read_tasks = unit.tasks.ask_of(record_id, clock.today())
-        self.read_holder = unit.persons.ask_holder(record_id)
+        self.read_tasks = unit.tasks.request_about_record(record_id, clock.today())
+        self.read_holder = unit.persons.request_holder(record_id)
 
 
 def _build_result(
@@ -454,7 +454,7 @@ def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
     if not tasks:
         return ()
     visible_records = visible(unit, {end for task in tasks for end in (task.lo, task.hi)}).keys()
-    claims = unit.decisions.get({task.decision_id for task in tasks if task.decision_id is not None})
+    claims = unit.decisions.by_ids({task.decision_id for task in tasks if task.decision_id is not None})
     visible_claims = {number for number, claim in claims.items() if projected(unit, claim) is not None}
     return tuple(
         task.key

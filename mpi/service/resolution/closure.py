@@ -96,16 +96,16 @@ def load_closure(
         if len(stored) <= MAX_CACHED_RECORDS and stored == seen - newcomers.keys.keys():
             # These are mostly all that there are.
             _prefetch_settlement(unit, stored, stored)
-        found = unit.derived.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
+        found = unit.derived_data.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
         edges.update(found)
         for edge, bits in found.items():
             if bits >= influence_floor:
                 reached.update(edge)
-        for named in unit.decisions.naming(stored):
+        for named in unit.decisions.in_force_about(stored):
             decisions[named.decision.id] = named
             reached |= named.record_ids
-        unit.persons.know(stored)
-        persons = set(unit.persons.current(stored).values())
+        unit.persons.load_histories(stored)
+        persons = set(unit.persons.current_persons(stored).values())
         for members in unit.persons.members(persons).values():
             reached.update(members)
         frontier = reached - seen
@@ -124,9 +124,9 @@ def load_closure(
 
 
 def _prefetch_neighbors(unit: ReadUnit, config_id: int, records: Collection[int], stored_from: float) -> None:
-    unit.derived.ask_edges_of(config_id, records, stored_from)
-    unit.decisions.ask_naming(records)
-    unit.persons.ask_to_know(records)
+    unit.derived_data.prefetch_edges_of(config_id, records, stored_from)
+    unit.decisions.prefetch_in_force_about(records)
+    unit.persons.prefetch_histories(records)
 
 
 def _load_canonical_keys(
@@ -136,22 +136,22 @@ def _load_canonical_keys(
     stored = sorted({*seen, *outside} - newcomers.keys.keys())
     _prefetch_settlement(unit, stored, {*seen} - newcomers.keys.keys())
     mine = {record: newcomers.keys[record] for record in newcomers.keys.keys() & {*seen, *outside}}
-    return unit.records.keys(stored) | mine
+    return unit.records.canonical_keys(stored) | mine
 
 
 def _prefetch_settlement(unit: ReadUnit, records: Collection[int], named: Collection[int]) -> None:
     in_order = sorted(named)
-    unit.records.ask_keys(sorted(records))
-    unit.records.ask_overlays(in_order)
-    unit.decisions.ask_waiting(in_order)
-    unit.tasks.ask_touching(in_order)
+    unit.records.prefetch_canonical_keys(sorted(records))
+    unit.records.prefetch_open_overlays(in_order)
+    unit.decisions.prefetch_waiting_about(in_order)
+    unit.tasks.prefetch_about_records(in_order)
 
 
 def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
     """The whole index as one closure, over edges already scored."""
-    keys = unit.records.active()
-    named = tuple(unit.decisions.in_force())
+    keys = unit.records.active_canonical_keys()
+    named = tuple(unit.decisions.all_in_force())
     decisions = tuple(sorted(one.decision for one in named))
-    current = unit.persons.all_current()
+    current = unit.persons.all_current_persons()
     seen = frozenset(keys) | frozenset(current)
     return Closure(keys, edges, decisions, seen, named=named, whole=True, current=current)

@@ -47,7 +47,7 @@ def derive_duplicate_id_tasks(
         return
     number_of = {key: number for number, key in scope.keys.items()}
     persons = [cluster for found in settled for cluster in found.clusters if len(cluster) > 1]
-    source_of = unit.records.source_of({number_of[key] for person in persons for key in person})
+    source_of = unit.records.source_ids_of({number_of[key] for person in persons for key in person})
     said = SameSets(decision for decision in scope.decisions if decision.authority > Authority.HOLD)
     for person in persons:
         sources = [source_of[number_of[key]] for key in person]

@@ -109,7 +109,7 @@ def _find_new_records(
 ) -> NewRecords:
     """The changed records that came in this transaction, those left out that something said of them names."""
     keys = {r: c.key for r, c in changed.items() if c.key is not None and r not in named}
-    unit.persons.never_held(keys)
+    unit.persons.mark_unassigned(keys)
     return NewRecords(keys, {edge: bits for edge, bits in edges.items() if not keys.keys().isdisjoint(edge)})
 
 

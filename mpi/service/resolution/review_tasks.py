@@ -92,7 +92,7 @@ def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each claim, and for each decision that a second word is to make, or to take back."""
-    for one in unit.decisions.waiting(None if scope.whole else scope.named_at_all):
+    for one in unit.decisions.waiting_about(None if scope.whole else scope.named_at_all):
         match one.status:
             case DecisionStatus.REVIEW:
                 key, kind, reason = f"{CLAIM}:{one.id}", CLAIM, "unconfirmed"
@@ -225,8 +225,8 @@ def _derive_recheck_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
     """Decisions that name a record whose name or birth date is another than its maker saw."""
-    moved = unit.decisions.restated(decision_ids)
-    payloads = unit.records.payloads_of({version for _, *versions in moved for version in versions})
+    moved = unit.decisions.restated_versions(decision_ids)
+    payloads = unit.records.payloads_of_versions({version for _, *versions in moved for version in versions})
     return {
         number
         for number, seen, now in moved

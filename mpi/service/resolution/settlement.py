@@ -136,12 +136,12 @@ def settle(
     """
     number_of = {key: number for number, key in scope.keys.items()}
     found = partition_closure(scope, features, scorer, thresholds)
-    current = scope.current if scope.whole else unit.persons.current(scope.seen)
+    current = scope.current if scope.whole else unit.persons.current_persons(scope.seen)
     clusters = [cluster for one in found for cluster in one.clusters]
     staying = _find_unchanged_clusters(clusters, number_of, current) if scope.whole else {}
     changing = [cluster for cluster in clusters if cluster not in staying]
     kept = {number_of[key] for cluster in staying for key in cluster}
-    persons = unit.persons.get(unit.persons.everyone_of(scope.seen - kept))
+    persons = unit.persons.by_ids(unit.persons.persons_ever_holding(scope.seen - kept))
     standing = [
         holder
         for holder in _load_holders(unit, scope, persons)
@@ -198,7 +198,7 @@ def _prefer_earlier_ids(
     """The choice with what follows from who held what before that which is taken back."""
     if choice.as_of is None:
         return choice
-    then = unit.persons.held_at([holder.person for holder in holders], choice.as_of)
+    then = unit.persons.members_by_person_at([holder.person for holder in holders], choice.as_of)
     both = {
         holder.person: frozenset(number_of[key] for key in holder.records) & then.get(holder.person, set())
         for holder in holders
@@ -316,9 +316,9 @@ def _load_holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person])
         PersonStatus.EMPTY: HolderStatus.EMPTY,
         PersonStatus.RETIRED: HolderStatus.RETIRED,
     }
-    held = unit.persons.last_held(persons.values())
+    held = unit.persons.last_held_records(persons.values())
     outside = {record for records in held.values() for record in records} - scope.seen
-    live_outside = set(unit.records.keys(outside))
+    live_outside = set(unit.records.canonical_keys(outside))
     return [
         Holder(number, standings[PersonStatus(person.status)], frozenset(_list_active_keys(held[number], scope)))
         for number, person in sorted(persons.items())
@@ -384,9 +384,9 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
         test: whether IDs to be minted are test IDs.
         by_run: whether it is the run that publishes; it is told of what anybody else does.
     """
-    active = unit.configs.active()
+    active = unit.configs.active_config()
     if not by_run and active is not None and active.releasing is not None:
-        unit.runs.note_changed(active.releasing, settlement.concerned)
+        unit.runs.add_changed_records(active.releasing, settlement.concerned)
     minting = [bearer for bearer in settlement.bearers if bearer.person is None]
     minted: dict[tuple[int, ...], int] = {}
     if minting:
@@ -400,7 +400,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
         )
     changes = _list_membership_changes(settlement, minted)
     if changes:
-        unit.persons.change(unit.commit_no, changes, cause)
+        unit.persons.move_records(unit.commit_no, changes, cause)
     for people, status, ended in (
         (settlement.awakened, PersonStatus.ACTIVE, False),
         (settlement.retired, PersonStatus.RETIRED, True),

@@ -117,7 +117,7 @@ def record_assertions(
 
 
 def _replace_assertions(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> AssertionEffect:
-    said = unit.decisions.asserted_by(record_id, origin)
+    said = unit.decisions.assertions_of_record(record_id, origin)
     later = _find_newer_waiting_claims(unit, record_id, [one for one in said if _is_claim(one)])
     touched = _revoke_assertions(unit, [one for one in said if one.id not in later])
     for text in texts:
@@ -136,7 +136,7 @@ def _replace_waiting_claims(unit: WriteUnit, index: Index, record_id: int, origi
     versions = {each.id: each for each in unit.records.versions(record_id)}
     # None where a paused source said again what stands: that is no version of its own.
     mine = next((each for each in versions.values() if each.received_commit == unit.commit_no), None)
-    said = unit.decisions.asserted_by(record_id, origin)
+    said = unit.decisions.assertions_of_record(record_id, origin)
     claims = {one.id: versions.get(one.seen.get(record_id) or 0) for one in said if _is_claim(one)}
     waiting = {number: came for number, came in claims.items() if came is None or came.state in _WAITING}
     if mine is not None and any(came is not None and came.as_of > mine.as_of for came in waiting.values()):
@@ -190,14 +190,14 @@ def _revoke_assertions(unit: WriteUnit, said: Sequence[StoredDecision]) -> Asser
 def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
     """The records of an enterprise ID as its source may see them; none of one that cannot be meant."""
     try:
-        person = unit.persons.by_eid(eids.parse_eid(text))
+        person = unit.persons.find_by_eid(eids.parse_eid(text))
     except EidError:
         return set()
     if person is None:
         return set()
     if person.status == PersonStatus.RETIRED:
-        held = unit.persons.last_held([person])[person.id]
-        holders = set(unit.persons.current(visible(unit, held)).values())
+        held = unit.persons.last_held_records([person])[person.id]
+        holders = set(unit.persons.current_persons(visible(unit, held)).values())
         # Where it was split, nobody can tell which of them is meant.
         if len(holders) != 1:
             return set()
@@ -221,7 +221,7 @@ def update_assertions(
         others: those of which something else counts than before, and of which no other version is active.
     """
     known = {record for record, change in changed.items() if not change.fresh}
-    asserting = unit.decisions.asserting(known | set(others))
+    asserting = unit.decisions.records_by_origin(known | set(others))
     touched = AssertionEffect()
     for origin in (SAME_AS, NOT):
         for record_id in sorted(asserting.get(origin, ())):
@@ -239,12 +239,12 @@ def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
     version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
-    return from_payload(unit.records.payloads_of([version])[version]).merged_into
+    return from_payload(unit.records.payloads_of_versions([version])[version]).merged_into
 
 
 def _update_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> AssertionEffect:
     target = None if wanted is None else _find_merge_target(unit, index, record_id, wanted)
-    said = unit.decisions.asserted_by(record_id, MERGED_INTO, revoked=True)
+    said = unit.decisions.assertions_of_record(record_id, MERGED_INTO, revoked=True)
     if target is not None and any(_is_same_merge(unit, one, target) for one in said[-1:]):
         return AssertionEffect()
     touched = _revoke_assertions(unit, [one for one in said if one.status is not DecisionStatus.REVOKED])
@@ -269,7 +269,7 @@ def _is_same_merge(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
 def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int | None:
     """The record that is meant; one that has not come yet gets an empty place, so that order is no matter."""
     [record] = unit.records.get([record_id]).values()
-    found = unit.records.find(record.source_id, [wanted]).get(wanted)
+    found = unit.records.find_by_local_ids(record.source_id, [wanted]).get(wanted)
     if found is not None:
         return None if found.id == record_id or found.state == RecordState.SEALED else found.id
     [code] = [source.code for source in unit.sources.all() if source.id == record.source_id]
@@ -284,7 +284,7 @@ def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> A
     """
     words = [
         one
-        for one in unit.decisions.asserted_by(record_id, origin)
+        for one in unit.decisions.assertions_of_record(record_id, origin)
         # One that names nobody else was mistyped: it stays a claim.
         if (one.status is DecisionStatus.IN_FORCE or _is_claim(one)) and len(one.seen) > 1
     ]
@@ -336,9 +336,9 @@ def _is_another_child(before: bytes, now: bytes) -> bool:
 
 def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None:
     """The version that stands for a record, or stood last where that is withdrawn."""
-    heard = unit.sightings.heard([record_id])[record_id]
-    counting = [one for one in heard if not one.held and one.version_id is not None]
-    return max(counting, key=lambda one: one.place).version_id if counting else None
+    heard = unit.record_assertions.assertions_about([record_id])[record_id]
+    counting = [one for one in heard if not one.is_held and one.version_id is not None]
+    return max(counting, key=lambda one: one.sort_key).version_id if counting else None
 
 
 def _is_paused(unit: WriteUnit, record_id: int) -> bool:

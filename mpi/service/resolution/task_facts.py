@@ -66,7 +66,7 @@ class TaskFacts:
             tuple(number_of[key] for key in cluster) for found in self._settled for cluster in found.clusters
         )
         settled = {record: cluster for cluster in clusters for record in cluster if record in self._records}
-        elsewhere = self._unit.persons.current(self._records - settled.keys() - self._scope.seen)
+        elsewhere = self._unit.persons.current_persons(self._records - settled.keys() - self._scope.seen)
         members = self._unit.persons.members(set(elsewhere.values()))
         return settled | {record: tuple(members[person]) for record, person in elsewhere.items()}
 
@@ -74,7 +74,7 @@ class TaskFacts:
     def source_of(self) -> dict[int, int]:
         """The source of each record, and of each that is the same person as one of them."""
         everyone = {other for person in self.persons.values() for other in person} | self._records
-        return self._unit.records.source_of(everyone)
+        return self._unit.records.source_ids_of(everyone)
 
     def sources(self, records: Iterable[int]) -> set[int]:
         """Sources that hold the persons of records."""

@@ -54,7 +54,7 @@ def group_tasks(
     now = ReviewPairGraph(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
     changed = {end for each in stored.keys() ^ derived.keys() for end in each}
     named = now.questions(derived) | regroup_questions(was, now, changed)
-    beyond = unit.tasks.get([format_pair_key(each) for each in named.keys() - derived.keys()])
+    beyond = unit.tasks.by_keys([format_pair_key(each) for each in named.keys() - derived.keys()])
     after = naming.named(derived | _index_by_pair(beyond), named)
     return TaskReplacement((*before, *beyond), (*others, *after))
 
@@ -64,11 +64,11 @@ def _load_stored_tasks(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) 
 
     A decision that waits may name records that nothing else joins: its task bears the first and the last.
     """
-    found = unit.tasks.touching(scope.named_at_all)
+    found = unit.tasks.about_records(scope.named_at_all)
     elsewhere = {task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & scope.seen}
     if elsewhere:
         ends = frozenset().union(*elsewhere.values())
-        found += [task for task in unit.tasks.touching(ends) if task.key in elsewhere]
+        found += [task for task in unit.tasks.about_records(ends) if task.key in elsewhere]
     return found
 
 
@@ -120,7 +120,7 @@ class _QuestionNamer:
         numbers = {record: self._numbers.get(record) for record in records}
         beyond = {number for number in numbers.values() if number is not None} - self._scope.seen
         found = set()
-        for lo, hi, key in self._unit.tasks.beside(beyond, PAIR):
+        for lo, hi, key in self._unit.tasks.ends_about_records(beyond, PAIR):
             each = one, other = parse_pair_key(key)
             found.add(each)
             # A task tells its records by number and by key, each in their own order: of who was asked for

@@ -21,12 +21,12 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
     was, now = unit.tasks.replace(before, after, unit.commit_no)
     moment = clock.format_timestamp(clock.now())
     # The rows first and their numbers last: who claims a question on PostgreSQL locks in this order too.
-    closed = unit.task_work.close_gone(was - now, moment)
-    unit.owner_questions.withdraw_of(closed)
+    closed = unit.task_work.close_without_tasks(was - now, moment)
+    unit.owner_questions.withdraw_all_of_questions(closed)
     reopened = unit.task_work.reopen(now - was)
     acts = [*((key, CLOSED) for key in closed), *((key, REOPENED) for key in reopened)]
     if acts:
         first = unit.counters.take("task_action", len(acts))
         works = unit.task_work.get({key for key, _ in acts})
         for number, (key, action) in enumerate(acts, first):
-            unit.task_work.add(QuestionAction(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))
+            unit.task_work.add_action(QuestionAction(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))

@@ -74,7 +74,7 @@ def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
 def _is_decision_task_visible(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:
     """Whether the reader knows what a task asked of decisions, however they stand since."""
     kind, number, *step = task.split(":")
-    found = unit.decisions.get(numbers)
+    found = unit.decisions.by_ids(numbers)
     about = found[int(number)]
     if kind == RECHECK:
         return projected(unit, about) is not None

@@ -62,7 +62,7 @@ from mpi.service.review.verdicts import (
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.approvals import approve_step
-from mpi.service.stewardship.decisions import effect_of, well_formed
+from mpi.service.stewardship.decisions import effect_from_answer, well_formed
 from mpi.service.stewardship.overlays import answer_overlay
 from mpi.service.stewardship.undo import undo_any_step, undo_decisions
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
@@ -180,7 +180,7 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
     recheck_day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
     with step(index, viewer, "decision", preview=preview) as unit:
         if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+            return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, if_match)
         numbered_verdicts = _resolve_verdicts(unit, question, verdicts)
         grouped = group_verdicts(numbered_verdicts)
@@ -255,7 +255,7 @@ def respond_to_question(
     code, clean_note = reason_code(options.reason), note_text(options.note)
     with step(index, viewer, "decision", preview=options.preview) as unit:
         if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+            return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, options.if_match)
         if response not in RESPONSES_BY_KIND.get(question.main_task.kind, ()):
             allowed = ", ".join(RESPONSES_BY_KIND.get(question.main_task.kind, ())) or "verdicts on its pairs"
@@ -312,14 +312,14 @@ def undo_answer(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
-            return _repeat_result(index, viewer, effect_of(stored_answer, viewer), key)
+            return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         answer_action = _find_answer(unit, key, step_number)
         work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, answer_action.at)
         _require_unclaimed(unit, work)
-        unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
+        unit.task_work.save(replace(work, state=OPEN, closed_at=None, closed_because=None, asleep_until=None))
         withdraw_owner_questions(unit, answer_action.detail.get("asked", ()))
         for remaining_work in unit.task_work.get(answer_action.detail.get("rest", ())).values():
-            unit.task_work.put(mark_closed(remaining_work))
+            unit.task_work.save(mark_closed(remaining_work))
         effect, record_ids = undo_any_step(unit, index, step_number, code, preview=preview)
         claims = answer_action.detail.get("claims", [])
         if claims and not effect.awaiting:
@@ -327,7 +327,7 @@ def undo_answer(
             resettle(
                 unit,
                 index,
-                {record for claim in unit.decisions.get(claims).values() for record in claim.seen},
+                {record for claim in unit.decisions.by_ids(claims).values() for record in claim.seen},
                 "undo",
             )
         answer_detail = answer_action.detail
@@ -341,9 +341,9 @@ def undo_answer(
             of=step_number,
         )
         if load_questions(unit, [key]):
-            unit.task_work.put(claim_work(unit.task_work.get([key])[key], viewer))
+            unit.task_work.save(claim_work(unit.task_work.get([key])[key], viewer))
         else:
-            unit.task_work.close_gone([key], clock.format_timestamp(clock.now()))
+            unit.task_work.close_without_tasks([key], clock.format_timestamp(clock.now()))
     disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
     return AnswerResult(effect, effect.step, key)
 
@@ -448,7 +448,7 @@ def _apply_statements(
         choice=NO_ID_CHOICE,
         etag=compute_question_etag(unit, index, question),
     )
-    revoke(unit, list(unit.decisions.get(claims).values()))
+    revoke(unit, list(unit.decisions.by_ids(claims).values()))
     return apply_step(unit, index, new_step, preview=preview)
 
 
@@ -469,7 +469,7 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
         The effect, the numbers of the records that it shows, and the numbers of the claims that it settles.
     """
     decision_step = None if decision.step_id is None else unit.steps.get(decision.step_id)
-    awaited_step = next((approval.step_id for approval in unit.awaited.of([decision.id])), None)
+    awaited_step = next((approval.step_id for approval in unit.pending_approvals.all_of_decisions([decision.id])), None)
     if response == APPROVE and awaited_step is not None:
         return (*approve_step(unit, index, awaited_step, preview=preview), [])
     if response == REVOKE and question.main_task.kind == APPROVAL and awaited_step is not None:
@@ -522,7 +522,7 @@ def _ask_owners(
 def _find_answer(unit: ReadUnit, key: str, step_number: int) -> QuestionAction:
     """Return the history line of an answer by its step."""
     answers = [
-        act for act in unit.task_work.acts(key) if act.action == ANSWER_ACTION and act.step == step_number
+        act for act in unit.task_work.actions_on(key) if act.action == ANSWER_ACTION and act.step == step_number
     ]
     records: set[int] = {record for act in answers for record in act.detail.get("records", ())}
     if not answers or visible(unit, records).keys() != records:

@@ -22,7 +22,7 @@ def close_question(unit: WriteUnit, question: OpenQuestion) -> None:
     A question whose tasks go first would be recorded as closed without an answer.
     """
     work = question.work or QuestionWork(question.key, OPEN, find_opening_time(unit, question))
-    unit.task_work.put(replace(mark_closed(work), about=question.to_snapshot()))
+    unit.task_work.save(replace(mark_closed(work), about=question.to_snapshot()))
 
 
 def mark_closed(work: QuestionWork) -> QuestionWork:
@@ -69,7 +69,7 @@ def save_outcome(
                 remaining_question.decisions,
                 rest_of=question.key,
             )
-        unit.task_work.put(_compute_remaining_work(unit, remaining_question, effect))
+        unit.task_work.save(_compute_remaining_work(unit, remaining_question, effect))
 
 
 def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> None:
@@ -77,11 +77,11 @@ def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> Non
 
     If nobody sees any of the question, the questions to its source owners are withdrawn.
     """
-    if not unit.queue.tasks([question.key], None):
-        unit.owner_questions.withdraw_of([question.key])
+    if not unit.queue.tasks_by_question([question.key], None):
+        unit.owner_questions.withdraw_all_of_questions([question.key])
         return
     [work] = unit.task_work.get([question.key]).values()
-    unit.task_work.put(replace(work, state=OPEN, closed_at=None, closed_because=None))
+    unit.task_work.save(replace(work, state=OPEN, closed_at=None, closed_because=None))
 
 
 def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: Effect) -> QuestionWork:
@@ -98,7 +98,7 @@ def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: Eff
         return replace(work, state=WAITING, asleep_until=day)
     due_days = [
         owner_question.due_on
-        for owner_question in unit.owner_questions.of_questions([question.key])
+        for owner_question in unit.owner_questions.all_of_questions([question.key])
         if owner_question.state == UNANSWERED
     ]
     if due_days:

@@ -285,7 +285,7 @@ def save_work(
         ClaimedError: somebody else has claimed the question.
     """
     now = clock.format_timestamp(clock.now())
-    if not unit.task_work.put(work, unit.viewer.client, now):
+    if not unit.task_work.save(work, unit.viewer.client, now):
         raise make_claimed_error(unit, unit.task_work.get([work.question])[work.question])
     record_action(unit, work.question, action, records, work.about.get("decisions", {}), **more)
 
@@ -315,7 +315,7 @@ def record_action(
     detail = {**more, "records": sorted(records), "decisions": decisions}
     number = unit.counters.take("task_action")
     now = clock.format_timestamp(clock.now())
-    unit.task_work.add(
+    unit.task_work.add_action(
         QuestionAction(
             id=number,
             question=key,
@@ -405,8 +405,8 @@ def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> N
         NotFoundError: there is no such account or client.
         ConflictError: the assignee may not see every record of the question.
     """
-    account = unit.accounts.by_name(assignee)
-    clients = {client.name: client for client in unit.clients.all()}
+    account = unit.accounts.find_by_name(assignee)
+    clients = {client.name: client for client in unit.clients.active()}
     if assignee == unit.viewer.client:
         return
     if account is not None:

@@ -32,11 +32,11 @@ def find_household_members(
     """
     config_id = index.config_id(unit)
     stored = unit.records.get(record_ids)
-    keys = unit.keys.of(config_id, record_ids)
+    keys = unit.keys.keys_of(config_id, record_ids)
     groups = {record.group_id for record in stored.values()}
     records_by_key: dict[int, list[int]] = {}
     every_key = {key for record_keys in keys.values() for key in record_keys}
-    for key, candidate in unit.keys.sharing(config_id, groups, every_key) if every_key else ():
+    for key, candidate in unit.keys.find_records(config_id, groups, every_key) if every_key else ():
         records_by_key.setdefault(key, []).append(candidate)
     candidates = {
         record: _select_candidates(record, record_keys, records_by_key)

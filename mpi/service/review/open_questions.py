@@ -172,7 +172,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
         Questions by key; a question that is hidden whole has no entry.
     """
     sources = visible_sources(unit)
-    tasks_by_question = unit.queue.tasks(keys, sources)
+    tasks_by_question = unit.queue.tasks_by_question(keys, sources)
     decisions_by_task = {
         task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks
     }
@@ -202,7 +202,7 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     """
     if task.decision_id is None:
         return ()
-    decision = unit.decisions.get([task.decision_id]).get(task.decision_id)
+    decision = unit.decisions.by_ids([task.decision_id]).get(task.decision_id)
     if decision is None or projected(unit, decision) is None:
         return None
     if task.kind == APPROVAL and not _can_see_approval(unit, decision):
@@ -219,7 +219,7 @@ def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
 
     Otherwise the wait would disclose another agency's record.
     """
-    return all(seen_whole(unit, decision, approval.step_id) for approval in unit.awaited.of([decision.id]))
+    return all(seen_whole(unit, decision, approval.step_id) for approval in unit.pending_approvals.all_of_decisions([decision.id]))
 
 
 def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:
@@ -311,7 +311,7 @@ def parse_burst_key(unit: ReadUnit, key: str) -> tuple[int, str] | None:
     batch = key.removeprefix(BURST_PREFIX).partition(":")[0]
     if not is_burst_key(key) or not batch.isdecimal() or int(batch) > MAX_BIGINT:
         return None
-    patterns = unit.queue.patterns(int(batch))
+    patterns = unit.queue.patterns_of_load(int(batch))
     return next(
         ((int(batch), pattern) for pattern in patterns if make_burst_key(int(batch), pattern) == key), None
     )

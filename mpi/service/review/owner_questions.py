@@ -27,7 +27,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 CONFIRM_RECORD = "confirm-record"
 """Code of the request to confirm the identifying fields of a record."""
-FIELDS_BY_REQUEST: Mapping[str, tuple[str, ...]] = {
+FIELDS_BY_REQUEST_KIND: Mapping[str, tuple[str, ...]] = {
     CONFIRM_RECORD: ("first_name", "middle_name", "last_name", "birth_date", "sex"),
     "confirm-birth-date": ("first_name", "last_name", "birth_date", "birth_date_quality"),
     "confirm-name": ("first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names"),
@@ -116,8 +116,8 @@ def ask_owner(
         AccessDenied: the viewer may not work on questions.
     """
     require_permission(viewer, Action.TASK_WORK)
-    if asks not in FIELDS_BY_REQUEST:
-        raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST)}")
+    if asks not in FIELDS_BY_REQUEST_KIND:
+        raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST_KIND)}")
     due_day = _choose_due_date(due_on)
     clean_note = note_text(note)
     with index.database.write(viewer, "task") as unit:
@@ -158,7 +158,7 @@ def list_owner_questions(
     require_permission(viewer, Action.QUESTION_ANSWER)
     with index.database.read(viewer) as unit:
         sources = [source.id for source in unit.sources.all() if viewer.may_see(source.code)]
-        stored_questions = unit.owner_questions.of_sources(sources, ANSWERED if answered else OPEN)
+        stored_questions = unit.owner_questions.all_of_sources(sources, ANSWERED if answered else OPEN)
         views = _build_views(unit, stored_questions)
         record_ids = {question.record_id for question in stored_questions}
     fields = {name for view in views for name in view.values}
@@ -229,7 +229,7 @@ def add_owner_question(
     Raises:
         ConflictError: the same was asked already.
     """
-    existing_questions = unit.owner_questions.of_questions([key])
+    existing_questions = unit.owner_questions.all_of_questions([key])
     if any(
         question.state == OPEN and (question.record_id, question.asks) == (record_id, asks)
         for question in existing_questions
@@ -282,7 +282,7 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
                 asks=question.asks,
                 values={
                     name: field_values[name]
-                    for name in FIELDS_BY_REQUEST.get(question.asks, ())
+                    for name in FIELDS_BY_REQUEST_KIND.get(question.asks, ())
                     if name in field_values
                 },
                 asked_at=question.asked_at,
@@ -313,7 +313,7 @@ def _find_similar_questions(unit: ReadUnit, question: StoredOwnerQuestion) -> li
     """Return the other open questions of the same request."""
     return [
         candidate
-        for candidate in unit.owner_questions.of_questions([question.question])
+        for candidate in unit.owner_questions.all_of_questions([question.question])
         if candidate.id != question.id and candidate.state == OPEN and _is_same_request(candidate, question)
     ]
 
@@ -331,7 +331,7 @@ def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], 
         ConflictError: the same was asked about every record.
     """
     open_questions = (
-        question for question in unit.owner_questions.of_questions([key]) if question.state == OPEN
+        question for question in unit.owner_questions.all_of_questions([key]) if question.state == OPEN
     )
     asked_records = {question.record_id for question in open_questions if question.asks == asks}
     unasked_records = [record for record in records if record not in asked_records]
@@ -355,7 +355,7 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
 def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
     """Return the records of a burst that its load brought, most urgent first."""
     questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
-    source = unit.queue.source_of_batch(questions[0].main_task.batch_id or 0) if questions else None
+    source = unit.queue.source_of_load(questions[0].main_task.batch_id or 0) if questions else None
     stored = unit.records.get({record for question in questions for record in question.records})
     return [
         record
@@ -367,13 +367,13 @@ def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
 def _reopen_question(unit: WriteUnit, key: str, asker: str) -> None:
     """Reopen a waiting question for its steward once all owners have answered."""
     work = unit.task_work.get([key]).get(key)
-    is_waiting = any(question.state == OPEN for question in unit.owner_questions.of_questions([key]))
+    is_waiting = any(question.state == OPEN for question in unit.owner_questions.all_of_questions([key]))
     if work is None or work.state != WAITING or is_waiting:
         return
     reopened: QuestionWork = replace(
         work, state=AWAKE, asleep_until=None, assigned_to=work.assigned_to or asker
     )
-    unit.task_work.put(reopened)
+    unit.task_work.save(reopened)
 
 
 def _choose_due_date(due_on: str | None) -> str:

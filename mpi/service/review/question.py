@@ -186,11 +186,11 @@ def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) 
 
     The ETag changes with the question's evidence, records, persons and owner answers.
     """
-    persons = unit.persons.get(unit.persons.current(question.records).values())
+    persons = unit.persons.by_ids(unit.persons.current_persons(question.records).values())
     stored = unit.records.get(question.records)
     answers = [
         [owner_question.id, owner_question.answer]
-        for owner_question in unit.owner_questions.of_questions([question.key])
+        for owner_question in unit.owner_questions.all_of_questions([question.key])
         if owner_question.record_id in stored and owner_question.answer is not None
     ]
     question_state = [
@@ -240,8 +240,8 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
     stored = unit.records.get(labels)
     payloads = unit.records.payloads(labels)
     canonical_by_id = {record_id: from_payload(payload) for record_id, (_, payload) in payloads.items()}
-    person_by_id = unit.persons.current(labels)
-    persons = unit.persons.get(person_by_id.values())
+    person_by_id = unit.persons.current_persons(labels)
+    persons = unit.persons.by_ids(person_by_id.values())
     household_by_id = find_household_members(unit, index, labels)
     household_refs = visible(unit, {member for members in household_by_id.values() for member in members})
     confidential = any_confidential(unit, labels)
@@ -313,7 +313,7 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
     """Load the history of a question, as far as the viewer may see it."""
-    acts = unit.task_work.acts(key)
+    acts = unit.task_work.actions_on(key)
     labels = visible(unit, {record for act in acts for record in _list_action_records(act)})
     return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
@@ -355,7 +355,7 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     labels = visible(unit, question.records)
     asked_records = {
         owner_question.record_id
-        for owner_question in unit.owner_questions.of_questions([question.key])
+        for owner_question in unit.owner_questions.all_of_questions([question.key])
         if owner_question.state == "open"
     }
     decisions = {number for task in question.asked_tasks for number in question.decisions.get(task.key, ())}

@@ -46,8 +46,8 @@ from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, Questi
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 __all__ = [
-    "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "Landing", "OverdueOwnerQuestion", "QuestionSummary",
-    "QueuePage", "load_landing", "questions",
+    "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "LandingPage", "OverdueOwnerQuestion", "QuestionSummary",
+    "QueuePage", "load_landing", "load_queue_page",
 ]  # fmt: skip
 
 FIELDS = ("source", "local_id", "match_weight", "reason")
@@ -78,7 +78,7 @@ class QueuePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class LandingPage:
     """What a steward sees first.
 
     Args:
@@ -107,7 +107,7 @@ class OverdueOwnerQuestion:
     due_on: str
 
 
-def questions(
+def load_queue_page(
     index: Index, viewer: Viewer, filters: Filters, limit: int = 50, after: str | None = None
 ) -> QueuePage:
     """A page of the queue; nothing in it about a record that the viewer may not see.
@@ -134,7 +134,7 @@ def questions(
     return page
 
 
-def load_landing(index: Index, viewer: Viewer) -> Landing:
+def load_landing(index: Index, viewer: Viewer) -> LandingPage:
     """Load the lists of the viewer's start page.
 
     Each list is in the queue's order and has at most ``MAX_LANDING_QUESTIONS`` questions.
@@ -145,7 +145,7 @@ def load_landing(index: Index, viewer: Viewer) -> Landing:
     require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
         moment = clock.now()
-        landing = Landing(
+        landing = LandingPage(
             mine=_list_first(unit, Filters(state=None, mine=True)),
             due_today=_list_first(unit, Filters(due=True)),
             new=_list_first(
@@ -214,9 +214,9 @@ def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> t
 def _list_closed_automatically(unit: ReadUnit, since: str) -> tuple[QuestionSummary, ...]:
     """Return the viewer's questions that closed without an answer."""
     closed_works = [
-        work for work in unit.task_work.closed(since, MAX_COUNTED) if work.closed_because == TASKS_GONE
+        work for work in unit.task_work.closed_work(since, MAX_COUNTED) if work.closed_because == TASKS_GONE
     ]
-    own_keys = unit.task_work.acted_on(unit.viewer.client, [work.question for work in closed_works])
+    own_keys = unit.task_work.questions_acted_on(unit.viewer.client, [work.question for work in closed_works])
     summaries = (summarize_closed_question(unit, work) for work in closed_works if work.question in own_keys)
     visible_summaries = [summary for summary in summaries if summary is not None]
     return tuple(visible_summaries[:MAX_LANDING_QUESTIONS])
@@ -227,7 +227,7 @@ def _list_overdue(unit: ReadUnit, today: str) -> tuple[OverdueOwnerQuestion, ...
     sources = [source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)]
     overdue_questions = [
         question
-        for question in unit.owner_questions.of_sources(sources, UNANSWERED)
+        for question in unit.owner_questions.all_of_sources(sources, UNANSWERED)
         if question.asked_by == unit.viewer.client and question.due_on < today
     ]
     labels = unit.records.labels({question.record_id for question in overdue_questions})
@@ -250,7 +250,7 @@ def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePag
     position = None if after is None else _decode_closed_position(after)
     summaries: list[QuestionSummary] = []
     last_work: QuestionWork | None = None
-    while works := unit.task_work.closed(since, limit + 1, position):
+    while works := unit.task_work.closed_work(since, limit + 1, position):
         for work in works:
             position = (work.closed_at or "", work.question)
             summary = summarize_closed_question(unit, work)

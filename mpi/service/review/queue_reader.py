@@ -149,9 +149,9 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
     if filters.mine:
         keys = _find_own_keys(unit)
     elif filters.state == CLAIMED:
-        keys = unit.task_work.claimed(now)
+        keys = unit.task_work.claimed_questions(now)
     elif filters.state == WAITING:
-        keys = unit.task_work.in_state(WAITING)
+        keys = unit.task_work.questions_in_state(WAITING)
     due = _build_due_filter(unit, now[:10]) if filters.due else None
     if due is not None and not due.by_age:
         # Nothing is old enough: only what somebody gave a date.
@@ -187,14 +187,14 @@ def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_coun
     awake_only = filters.state == OPEN and not filters.mine
     max_count = MAX_COUNTED + 1
     if unit.viewer.sources is None:
-        return min(unit.queue.count(search, max_count, awake=awake_only) + burst_count, max_count)
+        return min(unit.queue.count_questions(search, max_count, awake_only=awake_only) + burst_count, max_count)
     # Of questions about decisions a number alone would tell what the reader may not see.
-    decision_tasks = unit.queue.about_decisions(search, max_count)
+    decision_tasks = unit.queue.decision_tasks(search, max_count)
     visible_questions = {
         task.question for task in decision_tasks if find_task_decisions(unit, task) is not None
     }
     return min(
-        unit.queue.count(search, max_count, awake=awake_only, decided=False)
+        unit.queue.count_questions(search, max_count, awake_only=awake_only, with_decisions=False)
         + len(visible_questions)
         + burst_count,
         max_count,
@@ -241,7 +241,7 @@ def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
     """
     search = build_search(unit, Filters(state=None))
     last_position: QueuePosition | None = None
-    while search is not None and (positions := unit.queue.walk(search, last_position, _BATCH_SIZE)):
+    while search is not None and (positions := unit.queue.read_page(search, last_position, _BATCH_SIZE)):
         yield from _load_at_positions(unit, search, positions)
         last_position = positions[-1]
 
@@ -268,7 +268,7 @@ def find_burst(unit: ReadUnit, key: str) -> Burst | None:
     search = build_search(unit, Filters(state=None))
     if batch_and_pattern is None or search is None:
         return None
-    bursts = unit.queue.bursts(search, MIN_BURST_QUESTIONS)
+    bursts = unit.queue.find_bursts(search, MIN_BURST_QUESTIONS)
     return next((burst for burst in bursts if (burst.batch_id, burst.pattern) == batch_and_pattern), None)
 
 
@@ -321,7 +321,7 @@ def _iterate_questions(
     unit: ReadUnit, search: TaskFilter, filters: Filters, after: QueuePosition | None
 ) -> Iterator[tuple[QueuePosition, OpenQuestion]]:
     """Yield matching questions with their positions, read in batches."""
-    while positions := unit.queue.walk(search, after, _BATCH_SIZE):
+    while positions := unit.queue.read_page(search, after, _BATCH_SIZE):
         for question in _load_at_positions(unit, search, positions):
             if _matches_state(question.state, question.work, filters, unit.viewer):
                 yield next(position for position in positions if position[1] == question.key), question
@@ -335,7 +335,7 @@ def _load_at_positions(
 
     A task of less harm is skipped, because its question was yielded at an earlier position.
     """
-    harm_by_key = unit.queue.places(search, {key for _, key in positions})
+    harm_by_key = unit.queue.harm_by_question(search, {key for _, key in positions})
     keys = list(dict.fromkeys(key for harm, key in positions if harm_by_key.get(key) == harm))
     questions = load_questions(unit, keys)
     yield from (questions[key] for key in keys if key in questions)
@@ -363,7 +363,7 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
     unrestricted_search = replace(search, questions=None, due=None, since=None, free_only=False)
     bursts = [
         ((burst.harm, get_item_key(burst)), burst)
-        for burst in unit.queue.bursts(unrestricted_search, MIN_BURST_QUESTIONS)
+        for burst in unit.queue.find_bursts(unrestricted_search, MIN_BURST_QUESTIONS)
     ]
     return sorted(bursts, key=lambda burst: burst[0], reverse=True)
 
@@ -371,7 +371,7 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
 def _find_own_keys(unit: ReadUnit) -> set[str]:
     """Return the keys of questions that the viewer has claimed or is assigned."""
     names = list_assignee_names(unit.viewer)
-    keys = unit.task_work.of(names)
+    keys = unit.task_work.questions_held_by(names)
     if unit.viewer.sources is None:
         return keys
     visible_works = (redact_work(unit, work) for work in unit.task_work.get(keys).values())
@@ -384,7 +384,7 @@ def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
     Returns:
         Due date by question key.
     """
-    dated_keys = unit.task_work.dated()
+    dated_keys = unit.task_work.due_dates()
     if unit.viewer.sources is None:
         return dated_keys
     visible_works = (redact_work(unit, work) for work in unit.task_work.get(dated_keys).values())

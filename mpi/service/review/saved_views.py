@@ -23,7 +23,7 @@ def list_saved_views(index: Index, viewer: Viewer) -> Mapping[str, Filters]:
     """
     require_permission(viewer, Action.TASK_READ)
     with index.database.read(viewer) as unit:
-        filters_by_name = unit.saved_views.of(viewer.client)
+        filters_by_name = unit.saved_views.views_of(viewer.client)
     field_names = {field.name for field in fields(Filters)}
     return {
         name: Filters(
@@ -48,11 +48,11 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise InputError(f"name: 1 to {MAX_NAME_LENGTH} characters on one line")
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
-        saved = unit.saved_views.of(viewer.client)
+        saved = unit.saved_views.views_of(viewer.client)
         if name not in saved and len(saved) >= MAX_VIEWS:
             raise InputError(f"name: at most {MAX_VIEWS} views; forget one first")
         # A local ID is data of a person's, and a view is for many.
-        unit.saved_views.put(viewer.client, name, {**asdict(filters), "text": None})
+        unit.saved_views.save(viewer.client, name, {**asdict(filters), "text": None})
 
 
 def delete_view(index: Index, viewer: Viewer, name: str) -> None:
@@ -64,5 +64,5 @@ def delete_view(index: Index, viewer: Viewer, name: str) -> None:
     """
     require_permission(viewer, Action.TASK_READ)
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
-        if not unit.saved_views.drop(viewer.client, name):
+        if not unit.saved_views.delete(viewer.client, name):
             raise NotFoundError("there is no saved view of that name")

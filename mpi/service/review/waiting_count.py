@@ -26,10 +26,10 @@ def count_waiting_questions(
     """
     counts = {
         (row.kind, row.age): row.questions
-        for row in unit.figures.waiting(now.date().isoformat(), commit_cutoffs)
+        for row in unit.figures.count_waiting(now.date().isoformat(), commit_cutoffs)
     }
     search = TaskFilter(None, unit.viewer.client, clock.format_timestamp(now))
-    for burst in unit.queue.bursts(search, MIN_BURST_QUESTIONS):
+    for burst in unit.queue.find_bursts(search, MIN_BURST_QUESTIONS):
         group = burst.kind, sum(burst.opened_commit > commit for commit in commit_cutoffs)
         # One load brought them, so that they are of one age, but for those that changed since.
         counts[group] = max(counts.get(group, 0) - burst.questions, 0) + 1

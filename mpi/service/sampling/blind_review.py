@@ -109,7 +109,7 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
     """
     require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
-        waiting = _select_answerable(unit, unit.blind.waiting(viewer.client))
+        waiting = _select_answerable(unit, unit.blind_pairs.unanswered_for(viewer.client))
         if not waiting:
             return None
         # In an order of each judge's own, so that two at once rarely meet.
@@ -140,14 +140,14 @@ def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -
     if verdict not in VERDICTS:
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
     with index.database.write(viewer, "blind-answer") as unit:
-        pair = unit.blind.get(number)
+        pair = unit.blind_pairs.get(number)
         if pair is None or pair.first_by == viewer.client or _is_hidden(unit, pair):
             raise NotFoundError("there is no such pair for you to judge")
-        if unit.blind.answers([number]):
+        if unit.blind_pairs.answers_to([number]):
             raise ConflictError("this pair was judged already: take the next")
         if not _select_answerable(unit, [pair]):
             raise ConflictError("a record of this pair says something else since it was drawn: take the next")
-        unit.blind.answer(BlindAnswer(number, viewer.client, verdict, clock.format_timestamp(clock.now())))
+        unit.blind_pairs.add_answer(BlindAnswer(number, viewer.client, verdict, clock.format_timestamp(clock.now())))
         claim = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
@@ -183,7 +183,7 @@ def sample_second_review(
         return 0
     ends = {end for lo, hi, _ in taken for end in (lo, hi)}
     records = unit.records.get(ends)
-    person_of = unit.persons.current(ends)
+    person_of = unit.persons.current_persons(ends)
     config_id = index.config_id(unit)
     features = load_features(unit, config_id, ends)
     usable = [
@@ -192,7 +192,7 @@ def sample_second_review(
         if lo in features and hi in features and records[lo].version_id and records[hi].version_id
     ]
     first = unit.counters.take("blind_pair", len(usable)) if usable else 0
-    unit.blind.add(
+    unit.blind_pairs.add(
         [
             BlindPair(
                 first + place,
@@ -264,7 +264,7 @@ def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, v
         if pair.first_verdict in (verdict, UNSURE):
             return None
         return _add_claim(unit, index, pair, verdict, SECOND_REASON)
-    person_of = unit.persons.current((pair.lo, pair.hi))
+    person_of = unit.persons.current_persons((pair.lo, pair.hi))
     is_linked = person_of.get(pair.lo) == person_of.get(pair.hi)
     asked_already = pair.stratum in (Stratum.NEAR, Stratum.REVIEW)
     if is_linked == (verdict == SAME) or (verdict == SAME and asked_already):
@@ -293,7 +293,7 @@ def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
     at = clock.format_timestamp(clock.now())
     about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
     work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, at, about=about)
-    unit.task_work.put(replace(work, assigned_to=APPROVER_ASSIGNEE, about={**work.about, ASSIGNED: about}))
+    unit.task_work.save(replace(work, assigned_to=APPROVER_ASSIGNEE, about={**work.about, ASSIGNED: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
-    unit.task_work.add(QuestionAction(number, key, at, unit.viewer.client, ESCALATE, detail))
+    unit.task_work.add_action(QuestionAction(number, key, at, unit.viewer.client, ESCALATE, detail))

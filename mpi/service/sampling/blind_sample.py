@@ -63,7 +63,7 @@ class Stratum(StrEnum):
 
 LINKED = (Stratum.LINKED_STRONG, Stratum.LINKED_NEAR, Stratum.LINKED_CHAIN)
 NOT_LINKED = (Stratum.APART, Stratum.NEAR, Stratum.REVIEW, Stratum.BELOW)
-_STRATA = (*LINKED, *NOT_LINKED)
+_SAMPLED_STRATA = (*LINKED, *NOT_LINKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class BlindSample:
 class _StratumPairs:
     """Pairs by stratum, with their bits; None where they are to be computed. And the part looked through."""
 
-    pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _STRATA})
+    pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _SAMPLED_STRATA})
     part: dict[Stratum, float] = field(default_factory=dict)
 
 
@@ -122,17 +122,17 @@ def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, si
     require_whole_index(viewer)
     this = clock.today()[: len("2026-01")]
     wanted = month or this
-    if size < len(_STRATA):
-        raise InputError(f"size: at least {len(_STRATA)}, one for each stratum")
+    if size < len(_SAMPLED_STRATA):
+        raise InputError(f"size: at least {len(_SAMPLED_STRATA)}, one for each stratum")
     with index.database.read(viewer) as unit:
-        if before := unit.blind.drawn(wanted, wanted):
+        if before := unit.blind_pairs.samples(wanted, wanted):
             return _build_sample(wanted, before, new=False)
         if wanted != this:
             raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
         seed = index.keyed_hash.int64("blind-sample", wanted)
         chosen = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:
-        if before := unit.blind.drawn(wanted, wanted):
+        if before := unit.blind_pairs.samples(wanted, wanted):
             return _build_sample(wanted, before, new=False)
         if chosen:
             first = unit.counters.take("blind_pair", len(chosen))
@@ -141,7 +141,7 @@ def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, si
                 replace(pair, id=first + place, month=wanted, drawn_at=at)
                 for place, pair in enumerate(chosen)
             ]
-            unit.blind.add(made)
+            unit.blind_pairs.add(made)
     return _build_sample(wanted, chosen, new=True)
 
 
@@ -151,7 +151,7 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, new: bool) -> Blind
         by_stratum.setdefault(pair.stratum, []).append(pair)
     strata = [
         StratumSample(stratum, found[0].stratum_pairs, found[0].stratum_seen, len(found))
-        for stratum in _STRATA
+        for stratum in _SAMPLED_STRATA
         if (found := by_stratum.get(stratum))
     ]
     return BlindSample(month, new, tuple(strata))
@@ -159,18 +159,18 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, new: bool) -> Blind
 
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     """Every pair, by stratum, whose lower record is one of those drawn."""
-    highest = unit.blind.highest_record()
+    highest = unit.blind_pairs.max_record_id()
     records = draw_numbers(seed, highest, MAX_COUNTED_RECORDS)
     few = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
     searched = [records[place - 1] for place in few]
     found = _StratumPairs()
-    found.part = dict.fromkeys(_STRATA, len(records) / highest if highest else 1.0)
+    found.part = dict.fromkeys(_SAMPLED_STRATA, len(records) / highest if highest else 1.0)
     found.part[Stratum.BELOW] = len(searched) / highest if highest else 1.0
     config_id = index.config_id(unit)
-    edges = unit.blind.edges_from(config_id, records)
+    edges = unit.blind_pairs.edges_by_lower_record(config_id, records)
     near = _score_candidates(unit, index, config_id, searched)
     ends = {end for pair in (*edges, *near) for end in pair}
-    person_of = unit.persons.current(ends | set(records))
+    person_of = unit.persons.current_persons(ends | set(records))
     members = unit.persons.members({person_of[record] for record in records if record in person_of})
     together = {
         (record, other): edges.get((record, other))
@@ -229,10 +229,10 @@ class _DecidedPairs:
     """Which records decisions in force join and part."""
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
-        numbers = {named.decision.id for named in unit.decisions.naming(record_ids)}
+        numbers = {named.decision.id for named in unit.decisions.in_force_about(record_ids)}
         decisions = [
             one
-            for one in unit.decisions.get(numbers).values()
+            for one in unit.decisions.by_ids(numbers).values()
             if one.status is DecisionStatus.IN_FORCE and one.authority is not Authority.HOLD
         ]
         self._root: dict[int, int] = {}
@@ -268,9 +268,9 @@ class _DecidedPairs:
 def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, size: int) -> list[BlindPair]:
     """The pairs to be judged, in an order that tells nothing; without number, month and moment."""
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
-    parts = allocate_sample(size, [len(found.pairs[stratum]) for stratum in _STRATA])
+    parts = allocate_sample(size, [len(found.pairs[stratum]) for stratum in _SAMPLED_STRATA])
     taken: list[tuple[Stratum, Pair]] = []
-    for stratum, count in zip(_STRATA, parts, strict=True):
+    for stratum, count in zip(_SAMPLED_STRATA, parts, strict=True):
         taken += [(stratum, pair) for pair in random.sample(sorted(found.pairs[stratum]), count)]
     random.shuffle(taken)
     records = unit.records.get({end for _, pair in taken for end in pair})

@@ -99,9 +99,9 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
 
 def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
     """Decisions of stewards in force that say SAME or DIFFERENT, oldest first, each with its day."""
-    numbers = sorted(named.decision.id for named in unit.decisions.in_force())
+    numbers = sorted(named.decision.id for named in unit.decisions.all_in_force())
     for start in range(0, len(numbers), _PAGE):
-        found = unit.decisions.get(numbers[start : start + _PAGE])
+        found = unit.decisions.by_ids(numbers[start : start + _PAGE])
         times = unit.commit_info({one.commit_no for one in found.values()})
         for number in sorted(found):
             one = found[number]
@@ -122,7 +122,7 @@ def _load_blind_labels(unit: ReadUnit) -> dict[Pair, _PairLabel]:
     """What blind answers say of pairs, but for those on which two people disagree."""
     said: dict[Pair, _PairLabel] = {}
     disputed: set[Pair] = set()
-    for pair, answer in unit.blind.labelled():
+    for pair, answer in unit.blind_pairs.all_with_answers():
         label = _LABELS.get(answer.verdict)
         ends = (pair.lo, pair.hi)
         before = said.get(ends)

@@ -130,7 +130,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
     """
     require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
-        answers = unit.practice.of(viewer.client)
+        answers = unit.practice_answers.answers_of(viewer.client)
         standing = _measure_progress(answers, index.settings.quality_rules)
     known = {answer.item: place for place, answer in enumerate(answers)}
     # Answers come latest first: what was answered longest ago has the last place, and what never was, none.
@@ -161,8 +161,8 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
     right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
         at = clock.format_timestamp(clock.now())
-        unit.practice.put(PracticeAnswer(viewer.client, item, verdict, right, at))
-        standing = _measure_progress(unit.practice.of(viewer.client), index.settings.quality_rules)
+        unit.practice_answers.save(PracticeAnswer(viewer.client, item, verdict, right, at))
+        standing = _measure_progress(unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules)
         parts = _explain_pair(unit, index, pair)
     return PracticeResult(
         right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, standing
@@ -174,10 +174,10 @@ def may_work_live(index: Index, viewer: Viewer) -> bool:
     if not index.settings.quality_rules.practice_required:
         return True
     with index.database.read(viewer) as unit:
-        account = unit.accounts.by_name(viewer.client)
+        account = unit.accounts.find_by_name(viewer.client)
         if account is None or account.role != Role.STEWARD:
             return True
-        return _measure_progress(unit.practice.of(viewer.client), index.settings.quality_rules).open
+        return _measure_progress(unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules).open
 
 
 @cache

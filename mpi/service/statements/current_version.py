@@ -54,8 +54,8 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
         for number, record in unit.records.get(record_ids).items()
         if record.state != RecordState.SEALED
     }
-    overlaid = unit.records.overlays(records)
-    heard = judged_again(unit, index, unit.sightings.heard(records))
+    overlaid = unit.records.open_overlays(records)
+    heard = judged_again(unit, index, unit.record_assertions.assertions_about(records))
     stands = {number: _standing(said) for number, said in heard.items()}
     found = Restated(told=set(records), doubted=set(overlaid))
     activated: dict[int, RecordAssertion] = {}
@@ -66,16 +66,16 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
                 activated[number] = standing
         elif record.state == RecordState.ACTIVE:
             found.gone.add(number)
-    doubted = {one.version_id for said in heard.values() for one in said if one.doubted}
+    doubted = {one.version_id for said in heard.values() for one in said if one.is_doubted}
     _activate(unit, records, activated, doubted)
     found.changed.update(_features(unit, index, records, activated))
     _set_others(unit, records, heard, stands, activated)
-    unit.records.seen({n: max((one.as_of for one in heard[n] if not one.held), default="") for n in records})
+    unit.records.update_last_seen({n: max((one.as_of for one in heard[n] if not one.is_held), default="") for n in records})
     return found
 
 
 def _standing(said: Collection[RecordAssertion]) -> RecordAssertion | None:
-    return max((one for one in said if not one.held), key=lambda one: one.place, default=None)
+    return max((one for one in said if not one.is_held), key=lambda one: one.sort_key, default=None)
 
 
 def _activate(
@@ -125,8 +125,8 @@ def _set_others(
         standing = stands[number]
         if number in activated or (standing is not None and standing.version_id is not None):
             continue
-        waiting = [one for one in heard[number] if one.held]
-        if waiting and (standing is None or max(one.place for one in waiting) > standing.place):
+        waiting = [one for one in heard[number] if one.is_held]
+        if waiting and (standing is None or max(one.sort_key for one in waiting) > standing.sort_key):
             held.append(number)
         elif record.state != RecordState.WITHDRAWN:
             withdrawn.append(number)
@@ -134,4 +134,4 @@ def _set_others(
             untold.append(number)
     unit.records.set_state(held, RecordState.HELD)
     unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
-    unit.records.forget_versions(untold)
+    unit.records.clear_versions(untold)

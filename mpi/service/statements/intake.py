@@ -230,7 +230,7 @@ class _Writer:
         self._batch_id = batch_id
         self._numbers = numbers
         self._judged = judged
-        self._refused = unit.records.refused([numbers[name] for name in judged.overlays])
+        self._refused = unit.records.refused_hashes([numbers[name] for name in judged.overlays])
         self._waiting: list[int] = []
         self._records: list[dict[str, Any]] = []
         self._versions: list[tuple[dict[str, Any], Statement]] = []
@@ -272,7 +272,7 @@ class _Writer:
             case Verdict.UNCHANGED if old is not None:
                 self._unchanged(old, said)
             case Verdict.HISTORY:
-                known = self._unit.records.version_of(record_id, said.as_of, said.content_hash)
+                known = self._unit.records.find_version(record_id, said.as_of, said.content_hash)
                 if known is None:
                     self._version(record_id, said, "history")
                 else:
@@ -301,7 +301,7 @@ class _Writer:
             self._seen[old.id] = said.as_of
         elif self._batch_id is None and said.as_of == old.last_seen:
             # Sent again and again, as after lost answers: once is enough, but a load's may be taken back.
-            heard = self._unit.sightings.heard([old.id])[old.id]
+            heard = self._unit.record_assertions.assertions_about([old.id])[old.id]
             same = (said.as_of, old.version_id, None)
             if any((one.as_of, one.version_id, one.batch_id) == same for one in heard):
                 return
@@ -353,19 +353,19 @@ class _Writer:
         if self._versions:
             self._write_versions(list(activated.values()))
         records.end_versions(self._ended, self._unit.commit_no if self._ended else 0)
-        records.seen(self._seen)
+        records.update_last_seen(self._seen)
         if self._sightings:
-            self._unit.sightings.add(self._sightings, self._unit.commit_no)
+            self._unit.record_assertions.add(self._sightings, self._unit.commit_no)
         records.set_state(self._waiting, RecordState.HELD)
         if self._sealed:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             sealed = dict(self._sealed)
             expunged = [record for record, kind in self._sealed if kind == "expunged"]
             destroyed = [*expunged, *seal_with(self._unit, sealed)]
-            self._unit.keys.recent.erase(destroyed)
+            self._unit.keys.segments.erase(destroyed)
             for record in destroyed:
                 records.erase(record)
-                self._unit.answers.erase(record)
+                self._unit.idempotent_answers.delete_about_record(record)
                 self._unit.steps.erase_notes(record)
                 self._unit.task_work.erase_notes(record)
                 self._unit.owner_questions.erase_notes(record)

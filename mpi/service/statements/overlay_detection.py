@@ -37,7 +37,7 @@ def other_children(
     had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _TAKING_PART}
     if not had:
         return set()
-    stored = unit.derived.features(index.config_id(unit), had)
+    stored = unit.derived_data.features(index.config_id(unit), had)
     before = {
         number: features_from_bytes(payload)
         for number, payload in stored.items()
@@ -64,12 +64,12 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordA
         index: for the model.
         heard: every statement that may count, by record.
     """
-    waiting = {number: said for number, said in heard.items() if any(one.doubted for one in said)}
+    waiting = {number: said for number, said in heard.items() if any(one.is_doubted for one in said)}
     if not waiting:
         return dict(heard)
     records = unit.records.get(waiting)
     said_by = {one.version_id: n for n, said in waiting.items() for one in said if _counts(one)}
-    payloads = unit.records.payloads_of([version for version in said_by if version is not None])
+    payloads = unit.records.payloads_of_versions([version for version in said_by if version is not None])
     codes = {source.id: source.code for source in unit.sources.all()}
     shared = index.shared_values(unit)
     features = {
@@ -80,7 +80,7 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordA
     unit.records.set_version_state(cleared, "history")
     return {
         number: [
-            replace(one, held=False, doubted=False) if one.doubted and one.version_id in cleared else one
+            replace(one, is_held=False, is_doubted=False) if one.is_doubted and one.version_id in cleared else one
             for one in said
         ]
         for number, said in heard.items()
@@ -92,16 +92,16 @@ def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set
 
     The latest of them is the highest number. None asks of every record.
     """
-    doubted = unit.records.overlays(record_ids)
+    doubted = unit.records.open_overlays(record_ids)
     if not doubted:
         return {}
     found: dict[int, set[int]] = {}
-    for number, said in unit.sightings.heard(doubted).items():
-        stands = max((one.place for one in said if not one.held), default=("", 0))
+    for number, said in unit.record_assertions.assertions_about(doubted).items():
+        stands = max((one.sort_key for one in said if not one.is_held), default=("", 0))
         newer = {
             one.version_id
             for one in said
-            if one.doubted and one.version_id is not None and one.place > stands
+            if one.is_doubted and one.version_id is not None and one.sort_key > stands
         }
         if newer:
             found[number] = newer
@@ -110,11 +110,11 @@ def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set
 
 def _cleared(index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]) -> Iterator[int]:
     before: Features | None = None
-    for one in sorted(said, key=lambda one: one.place):
+    for one in sorted(said, key=lambda one: one.sort_key):
         if one.version_id is None or not _counts(one):
             continue
         mine = features[one.version_id]
-        if one.doubted:
+        if one.is_doubted:
             if before is not None and another_child(index.matcher.scorer, before, mine):
                 continue
             yield one.version_id
@@ -122,7 +122,7 @@ def _cleared(index: Index, said: Collection[RecordAssertion], features: Mapping[
 
 
 def _counts(one: RecordAssertion) -> bool:
-    return one.doubted or not one.held
+    return one.is_doubted or not one.is_held
 
 
 def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
@@ -130,13 +130,13 @@ def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord])
     if not records:
         return {}
     last: dict[int, int] = {}
-    for number, said in unit.sightings.heard(records).items():
-        counted = [one for one in said if not one.held and one.version_id is not None]
-        version = max(counted, key=lambda one: one.place).version_id if counted else None
+    for number, said in unit.record_assertions.assertions_about(records).items():
+        counted = [one for one in said if not one.is_held and one.version_id is not None]
+        version = max(counted, key=lambda one: one.sort_key).version_id if counted else None
         if version is not None:
             last[number] = version
     codes = {source.id: source.code for source in unit.sources.all()}
-    payloads = unit.records.payloads_of(last.values())
+    payloads = unit.records.payloads_of_versions(last.values())
     shared = index.shared_values(unit)
     return {
         number: index.features_of(from_payload(payloads[version]), codes[records[number].source_id], shared)

@@ -74,7 +74,7 @@ def require_asking(unit: ReadUnit, code: str) -> Source:
         NotFoundError: no such source.
         ConflictError: it is the stewards' own.
     """
-    found = unit.sources.by_code(code)
+    found = unit.sources.get_by_code(code)
     if found.kind == STEWARD_SOURCE_KIND:
         raise ConflictError(f"source {code!r} holds the stewards' corrections: nobody else owns it")
     return found

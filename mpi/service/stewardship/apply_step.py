@@ -79,8 +79,8 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
     said = [replace(one, effective_from=held_until) for one in step.said] if later else step.said
     numbers = tuple(write_down(unit, index, step_id, one, awaiting=waits) for one in said)
     if waits:
-        unit.awaited.add(step_id, numbers, second=second)
-        unit.consents.ask(step_id, asked, unit.commit_no)
+        unit.pending_approvals.add(step_id, numbers, second=second)
+        unit.consents.add_requests(step_id, asked, unit.commit_no)
     choice = IdChoice() if waits or later else step.choice
     replaces = any(one.supersedes for one in step.said)
     touched = touched_by(unit, numbers) if replaces else named
@@ -115,7 +115,7 @@ def _check_freeze_windows(
     # A window keeps people as they are, and a correction leaves them so.
     heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
     sources = find_visible_sources(unit, record_ids, unit.viewer.sources) if heeds else set()
-    if not unit.freezes.of(sources, today):
+    if not unit.freezes.current_windows_of(sources, today):
         return {}, None
     wanted = next((one.effective_from for one in said), None)
     day = max(today, wanted or today)

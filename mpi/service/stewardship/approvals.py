@@ -18,7 +18,7 @@ from mpi.service.persons.disclosure_recipients import with_received
 from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.stewardship.apply_step import APPROVED, AWAITING, choice_from_detail
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import apply_undo
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
@@ -46,7 +46,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
     require_permission(viewer, Action.APPROVE)
     with step(index, viewer, "approve", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         effect, shown = approve_step(unit, index, number, preview=preview)
     disclose(index, viewer, Action.APPROVE, shown, fields_of(effect))
     return effect
@@ -75,7 +75,7 @@ def approve_step(
         raise ConflictError(f"step {number} is your own: somebody else has to approve it")
     of = replace(of, detail={**of.detail, AWAITING: False, APPROVED: True})
     unit.steps.set_detail(number, of.detail)
-    unit.awaited.approved(number)
+    unit.pending_approvals.mark_approved(number)
     for decision in made:
         unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
     effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
@@ -94,7 +94,7 @@ def apply_if_approved(
     """
     ask_new_owners(unit, of.id, of.detail, made)
     left = [one.source_id for one in list_open_consents(unit, of.id)]
-    second = any(one.second for one in unit.awaited.of_step(of.id))
+    second = any(one.second for one in unit.pending_approvals.all_of_step(of.id))
     waits = second or bool(left)
     touched = touched_by(unit, [one.id for one in made])
     if waits and not preview:
@@ -105,13 +105,13 @@ def apply_if_approved(
         if not waits:
             require_not_frozen(unit, made)
         effect, shown = apply_undo(unit, index, of, preview=preview)
-        unit.awaited.end_step(of.id)
+        unit.pending_approvals.delete_step(of.id)
     else:
         waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
         day = _set_binding_day(unit, of, waiting)
         for one in waiting:
             bring_into_force(unit, one, day)
-        unit.awaited.end_step(of.id)
+        unit.pending_approvals.delete_step(of.id)
         settled = resettle(unit, index, touched, of.kind, choice_from_detail(of.detail))
         persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
         numbers = tuple(one.id for one in waiting)
@@ -141,7 +141,7 @@ def load_step_decisions(unit: ReadUnit, of: Step | None) -> list[StoredDecision]
     if of is None:
         return []
     revoking = of.detail.get("decisions", ()) if of.kind == UNDO else ()
-    return [*unit.decisions.get(revoking).values(), *unit.decisions.of_step(of.id)]
+    return [*unit.decisions.by_ids(revoking).values(), *unit.decisions.of_step(of.id)]
 
 
 def drop_revoked(made: Sequence[StoredDecision]) -> Sequence[StoredDecision]:

@@ -27,7 +27,7 @@ from mpi.service.persons.person_status import appearance
 from mpi.service.resolution.settlement import NO_ID_CHOICE
 from mpi.service.statements.correction_records import steward_source
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.merge import StepOptions
 from mpi.standardize.payload import content_hash, to_payload
 from mpi.standardize.record_validation import receive
@@ -68,7 +68,7 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
     fields = _build_fields(attribute, value)
     with step(index, viewer, CORRECTION, preview=why.preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         source = _ensure_steward_source(unit)
         if not viewer.may_see(source.code):
             raise AccessDenied(f"a correction is a record of source {source.code!r}, which you may not see")
@@ -112,7 +112,7 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
 
 
 def _require_active_person(unit: WriteUnit, text: str) -> Person:
-    person = unit.persons.by_eid(eids.parse_eid(text))
+    person = unit.persons.find_by_eid(eids.parse_eid(text))
     seen = None if person is None else appearance(unit, person)
     if person is None or seen is None:
         raise NotFoundError(NEVER)
@@ -126,7 +126,7 @@ def _find_corrected_record(unit: WriteUnit, read: Read, attribute: str) -> int:
     if attribute in read.standing:
         record = read.standing[attribute].record
         return read.corrects.get(record, record)
-    keys = unit.records.keys(read.members)
+    keys = unit.records.canonical_keys(read.members)
     return min(keys, key=keys.__getitem__)
 
 

@@ -133,7 +133,7 @@ def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: boo
     days = [_parse_day(asked.effective_from, "effective_from"), _parse_day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
         if (kept := kept_answer(unit, index, EFFECT_FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
         said = Statement(
             asked.kind,
@@ -234,8 +234,8 @@ def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> lis
     """Decisions as the viewer may see them; those of which nothing is left are left out."""
     times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
     notes = unit.steps.notes([one.id for one in found])
-    suspended = unit.tasks.about([one.id for one in found], CONFLICT)
-    asked = unit.consents.of({one.step_id for one in found if one.step_id is not None})
+    suspended = unit.tasks.decisions_with_task([one.id for one in found], CONFLICT)
+    asked = unit.consents.consents_of_steps({one.step_id for one in found if one.step_id is not None})
     views = []
     for one in found:
         groups = projected(unit, one)
@@ -302,7 +302,7 @@ def require_well_formed(kind: DecisionKind, groups: Groups) -> Groups:
     return groups
 
 
-def effect_of(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
+def effect_from_answer(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
     """An effect from its plain values, less what the viewer may no longer read."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
         return Effect(**kept)
@@ -320,7 +320,7 @@ def _parse_day(text: str | None, name: str) -> str | None:
 
 
 def _is_decision_visible(unit: ReadUnit, number: int) -> bool:
-    old = unit.decisions.get([number]).get(number)
+    old = unit.decisions.by_ids([number]).get(number)
     return old is not None and projected(unit, old) is not None
 
 

@@ -35,7 +35,7 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 def release_due(unit: WriteUnit, index: Index) -> int:
     """The same within a transaction."""
     today = clock.today()
-    due = _select_not_frozen(unit, unit.decisions.due(today), today)
+    due = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
     numbers = [one.id for one in due]
     touched = touched_by(unit, numbers)
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
@@ -55,13 +55,13 @@ def release_due(unit: WriteUnit, index: Index) -> int:
 def recompute_effective_days(unit: WriteUnit) -> None:
     """Reckon anew from which day on each decision takes effect that heeds a window."""
     today = clock.today()
-    pending = unit.decisions.due(_LAST_DAY)
+    pending = unit.decisions.pending_until(_LAST_DAY)
     steps = {step.id: step for step in _load_steps(unit, pending)}
     for one in pending:
         step = steps.get(one.step_id or 0)
         if step is not None and FROZEN_SOURCES in step.detail:
             wanted = max(step.detail.get(WANTED_FROM) or today, today)
-            unit.decisions.set_day([one.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted))
+            unit.decisions.set_effective_day([one.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted))
 
 
 def _select_not_frozen(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
@@ -77,7 +77,7 @@ def _select_not_frozen(unit: WriteUnit, due: Sequence[StoredDecision], today: st
         if free == today:
             found.append(one)
         else:
-            unit.decisions.set_day([one.id], free)
+            unit.decisions.set_effective_day([one.id], free)
     return found
 
 

@@ -73,7 +73,7 @@ def add_freeze_window(
     with index.database.write(viewer, "freeze") as unit:
         window = StoredFreezeWindow(
             unit.counters.take("freeze_window"),
-            unit.sources.by_code(source).id,
+            unit.sources.get_by_code(source).id,
             first.isoformat(),
             after.isoformat(),
             code,
@@ -113,7 +113,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = 
             raise NotFoundError(f"there is no freeze window {number}")
         if shown[0].state in {"over", "lifted"}:
             raise ConflictError(f"freeze window {number} is {shown[0].state}")
-        unit.freezes.end(number, unit.commit_no)
+        unit.freezes.lift(number, unit.commit_no)
         add_step(unit, "lift freeze", code, {"window": number})
         recompute_effective_days(unit)
         release_due(unit, index)

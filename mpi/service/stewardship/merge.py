@@ -23,7 +23,7 @@ from mpi.service.persons.etags import require_fresh
 from mpi.service.persons.person_status import appearance
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -198,7 +198,7 @@ class _StewardStep:
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
         if kept is not None:
-            self.kept, self.effect = kept, effect_of(kept, self._viewer)
+            self.kept, self.effect = kept, effect_from_answer(kept, self._viewer)
         return self
 
     def disclosed(self) -> Effect:
@@ -217,7 +217,7 @@ class _StewardStep:
             raise InputError("give the enterprise IDs of two or more persons")
         found = []
         for eid in wanted:
-            person = self.unit.persons.by_eid(eid)
+            person = self.unit.persons.find_by_eid(eid)
             if person is None:
                 raise NotFoundError("this index never gave out that enterprise ID")
             found.append(person)

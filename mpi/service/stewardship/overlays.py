@@ -23,7 +23,7 @@ from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement
 from mpi.service.resolution.source_assertions import update_assertions
 from mpi.service.statements.current_version import Restated, restate
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, awaited
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -109,14 +109,14 @@ def undo_overlay_answer(
     mine = set(of.detail["versions"])
     others = {
         version
-        for other in unit.steps.standing(OVERLAY, 0)
+        for other in unit.steps.steps_in_force_after(OVERLAY, 0)
         if other.detail["record"] == number and other.detail["verdict"] == of.detail["verdict"]
         for version in other.detail["versions"]
     }
     if of.detail["verdict"] == RELEASE:
         doubted = _find_versions_since(unit, number, mine) - others
     else:
-        refused = unit.records.refused([number]).get(number, {})
+        refused = unit.records.refused_hashes([number]).get(number, {})
         said = {refused[version] for version in mine - others if version in refused}
         doubted = {version for version, content in refused.items() if content in said} - others
     unit.records.set_version_state(doubted, OVERLAY)
@@ -139,14 +139,14 @@ def _choose_ids_after_release(unit: WriteUnit, index: Index, number: int, touche
     Whose ID it bore stays with the other records of that person; where there are none and it joins another
     person, that person's ID survives. Where it is alone before and after, no membership changes and no ID.
     """
-    person = unit.persons.current([number]).get(number)
+    person = unit.persons.current_persons([number]).get(number)
     if person is None:
         return NO_ID_CHOICE
     others = frozenset(unit.persons.members([person])[person]) - {number}
     if others:
         return IdChoice(keeps={person: others})
     joined = {each for _, records in preview_assignments(unit, index, touched) if number in records for each in records}
-    return IdChoice(survivors=frozenset(unit.persons.current(joined - {number}).values()))
+    return IdChoice(survivors=frozenset(unit.persons.current_persons(joined - {number}).values()))
 
 
 def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
@@ -154,7 +154,7 @@ def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answ
     verdict, code = answer[0], reason_code(answer[1])
     with step(index, viewer, OVERLAY, preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         [(number,)] = numbers_of(unit, [[record]])
         effect, shown = answer_overlay(unit, index, number, verdict, code, preview=preview)
         keep_answer(unit, index, effect.as_dict(), shown)
@@ -171,11 +171,11 @@ def _require_waiting_versions(unit: ReadUnit, number: int) -> set[int]:
 
 def _find_versions_since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
     """The released versions, and those that count and are later."""
-    said = [one for one in unit.sightings.heard([number])[number] if not one.held]
-    first = min((one.place for one in said if one.version_id in released), default=None)
+    said = [one for one in unit.record_assertions.assertions_about([number])[number] if not one.is_held]
+    first = min((one.sort_key for one in said if one.version_id in released), default=None)
     if first is None:
         return set()
-    return {one.version_id for one in said if one.version_id is not None and one.place >= first}
+    return {one.version_id for one in said if one.version_id is not None and one.sort_key >= first}
 
 
 def _build_effect(

@@ -18,7 +18,7 @@ from mpi.service.persons.effects import FIELDS, Effect, fields_of
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_asking
 from mpi.service.stewardship.approvals import UNDO, load_step_decisions, apply_if_approved
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import end_pending_undo
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
@@ -104,9 +104,9 @@ def _answer_consent(
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
     with step(index, viewer, kind, preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         of, mine = _require_open_request(unit, number)
-        unit.consents.answer(number, mine, status, unit.commit_no, code)
+        unit.consents.record_answers(number, mine, status, unit.commit_no, code)
         made = load_step_decisions(unit, of)
         if status is ConsentStatus.GIVEN:
             effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
@@ -126,14 +126,14 @@ def _require_open_request(unit: ReadUnit, number: int) -> tuple[Step, list[int]]
     """The step, and the sources of the viewer's that have not answered."""
     of = unit.steps.get(number)
     codes = {source.id: source.code for source in unit.sources.all()}
-    asked = unit.consents.of([number]).get(number, ()) if of is not None else ()
+    asked = unit.consents.consents_of_steps([number]).get(number, ()) if of is not None else ()
     mine = [one for one in asked if is_source_owner(unit.viewer, codes[one.source_id])]
     if of is None or not mine:
         raise NotFoundError(f"you were asked about no step {number}")
     if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
         raise ConflictError(f"step {number} is your own: another owner has to consent")
     unanswered = [one.source_id for one in mine if one.status is ConsentStatus.ASKED]
-    if not unanswered or not unit.awaited.of_step(number):
+    if not unanswered or not unit.pending_approvals.all_of_step(number):
         raise ConflictError(f"step {number} does not wait for your consent")
     return of, unanswered
 

@@ -77,9 +77,9 @@ def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
         require_permission(viewer, Action.CONSENT)
     with index.database.read(viewer) as unit:
         second: dict[int, bool] = {}
-        for one in unit.awaited.all():
+        for one in unit.pending_approvals.all():
             second[one.step_id] = second.get(one.step_id, False) or one.second
-        asked = unit.consents.of(second)
+        asked = unit.consents.consents_of_steps(second)
         found, shown = [], set[int]()
         for number, wants_approval in second.items():
             view, records = _build_view(

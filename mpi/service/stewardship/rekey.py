@@ -71,7 +71,7 @@ def rekey(
     with index.database.write(viewer, REKEY) as unit:
         if (kept := kept_answer(unit, index)) is not None:
             return RekeyResult(**kept)
-        source = unit.sources.by_code(source_code)
+        source = unit.sources.get_by_code(source_code)
         known = nameable(unit, source.id, {*wanted, *wanted.values()})
         unknown = tuple(sorted(old for old in wanted if old not in known))
         if len(wanted) == 1 and unknown:
@@ -119,7 +119,7 @@ def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
         raise ConflictError(f"step {of.id} was undone before")
     names = _compute_ids_without(unit, of, records)
     changed = {record: name for n, name in names.items() if (record := records[n]).local_id != name}
-    held = unit.records.find(number, changed.values())
+    held = unit.records.find_by_local_ids(number, changed.values())
     if {record.id for record in held.values()} - {record.id for record in changed}:
         raise ConflictError("an old local ID is another record's by now")
     _rename_records(unit, index, source, changed)
@@ -129,16 +129,16 @@ def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
 
 
 def _compute_ids_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
-    renames = unit.renames.of(records)
-    standing = {one.id for one in unit.steps.standing(REKEY, 0)} - {of.id}
+    renames = unit.renames.renames_of(records)
+    standing = {one.id for one in unit.steps.steps_in_force_after(REKEY, 0)} - {of.id}
     if all(any(one.step_id == of.id for one in renames.get(number, ())) for number in records):
         return {
             number: next((one.after for one in reversed(mine) if one.step_id in standing), mine[0].before)
             for number, mine in renames.items()
         }
     # Made before it was kept what each re-key gave: so the latest goes first.
-    old = unit.records.old_names(records, of.commit_no)
-    later = (one for one in unit.steps.standing(REKEY, of.id) if records.keys() & set(one.detail["records"]))
+    old = unit.records.local_ids_until(records, of.commit_no)
+    later = (one for one in unit.steps.steps_in_force_after(REKEY, of.id) if records.keys() & set(one.detail["records"]))
     if old.keys() != records.keys() or next(later, None) is not None:
         raise ConflictError("a record has got another local ID since: undo that first")
     return old
@@ -149,7 +149,7 @@ def _separate_taken_ids(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What can be renamed, and what is claimed of an ID that is, or was sealed as, another record's."""
     real = {old: new for old, new in wanted.items() if old in known and old != new}
-    sealed = set(unit.records.find(source_id, real.values())) - known.keys()
+    sealed = set(unit.records.find_by_local_ids(source_id, real.values())) - known.keys()
     moving = dict(real)
     while True:
         stuck = {old for old, new in moving.items() if (new in known and new not in moving) or new in sealed}

@@ -39,7 +39,7 @@ from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
 from mpi.service.stewardship import overlays
 from mpi.service.stewardship.apply_step import APPROVED, build_waiting_detail
-from mpi.service.stewardship.decisions import effect_of
+from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.rekey import REKEY, undo_rekey
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.repositories.steps.steps import Step
@@ -73,7 +73,7 @@ def undo_decision(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
         effect, shown = undo_decisions(unit, index, [found], of, code, preview=preview)
@@ -102,7 +102,7 @@ def undo_step(
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
         if (kept := kept_answer(unit, index, FIELDS)) is not None:
-            return effect_of(kept, viewer)
+            return effect_from_answer(kept, viewer)
         effect, shown = undo_any_step(unit, index, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
@@ -120,7 +120,7 @@ def undo_any_step(
     of = unit.steps.get(number)
     if of is not None and of.kind == REKEY and of.detail["records"]:
         return _undo_rekey(unit, index, of, reason, preview=preview)
-    if of is not None and of.kind == "undo" and unit.awaited.of_step(of.id):
+    if of is not None and of.kind == "undo" and unit.pending_approvals.all_of_step(of.id):
         return _cancel_pending_undo(unit, index, of, preview=preview)
     if of is not None and of.kind == OVERLAY:
         step_id = add_step(unit, "undo", reason, {"step": of.id})
@@ -170,7 +170,7 @@ def _cancel_pending_undo(
     unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
 ) -> tuple[Effect, frozenset[int]]:
     """Ask no more for an undo that waits; what it was to take back stays."""
-    made = unit.decisions.get(undoing.detail["decisions"]).values()
+    made = unit.decisions.by_ids(undoing.detail["decisions"]).values()
     if not all(seen_whole(unit, one, undoing.id) for one in made):
         raise NotFoundError(f"there is no step {undoing.id}")
     require_own(unit, undoing)
@@ -182,10 +182,10 @@ def _cancel_pending_undo(
 
 def end_pending_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
     """Let an undo that waits come to nothing."""
-    unit.awaited.end_step(undoing.id)
+    unit.pending_approvals.delete_step(undoing.id)
     unit.steps.mark_undone(undoing.id, unit.commit_no)
     touched = {
-        record for one in unit.decisions.get(undoing.detail["decisions"]).values() for record in one.seen
+        record for one in unit.decisions.by_ids(undoing.detail["decisions"]).values() for record in one.seen
     }
     resettle(unit, index, touched, "undo")
 
@@ -230,9 +230,9 @@ def undo_decisions(
     codes = list_visible_codes(unit, asked)
     if waits and not preview:
         step_id = add_step(unit, "undo", reason, {**detail, **build_waiting_detail(maker, second=second)})
-        unit.awaited.end(detail["decisions"])
-        unit.awaited.add(step_id, detail["decisions"], second=second)
-        unit.consents.ask(step_id, asked, unit.commit_no)
+        unit.pending_approvals.delete_decisions(detail["decisions"])
+        unit.pending_approvals.add(step_id, detail["decisions"], second=second)
+        unit.consents.add_requests(step_id, asked, unit.commit_no)
         resettle(unit, index, {record for one in taken_back for record in one.seen}, "undo")
         effect = Effect(
             "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
@@ -240,7 +240,7 @@ def undo_decisions(
         keep_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
-    [undoing] = [step for step in unit.steps.at([unit.commit_no]) if step.id == step_id]
+    [undoing] = [step for step in unit.steps.steps_in_commits([unit.commit_no]) if step.id == step_id]
     effect, shown = _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
     keep_answer(unit, index, effect.as_dict(), shown)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
@@ -252,7 +252,7 @@ def _require_no_pending_undo(unit: ReadUnit, taken_back: Sequence[StoredDecision
     One that the viewer may not know of does not count; this one takes its place.
     """
     made = {one.id: one for one in taken_back}
-    for one in unit.awaited.of(made):
+    for one in unit.pending_approvals.all_of_decisions(made):
         decision = made[one.decision_id]
         if one.step_id != decision.step_id and seen_whole(unit, decision, one.step_id):
             raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
@@ -269,7 +269,7 @@ def apply_undo(
         undoing: the undo.
         preview: whether the transaction will be rolled back.
     """
-    found = unit.decisions.get(undoing.detail["decisions"]).values()
+    found = unit.decisions.by_ids(undoing.detail["decisions"]).values()
     taken_back = [one for one in found if one.status is not DecisionStatus.REVOKED]
     of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
     if not taken_back:
@@ -322,7 +322,7 @@ def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: St
         if groups is None or one.kind is DecisionKind.UNSURE:
             continue
         labels = visible(unit, {record for group in groups for record in group})
-        persons = unit.persons.current(labels)
+        persons = unit.persons.current_persons(labels)
         if one.kind is DecisionKind.SAME:
             found += _find_still_joined(_list_merged_parts(groups[0], of), persons, near, labels)
         else:

@@ -37,14 +37,14 @@ class Checkpointer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._commits = 0
-        self._last = time.monotonic()
-        self._due = threading.Event()
-        self._over = False
+        self._last_at = time.monotonic()
+        self._wake = threading.Event()
+        self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._copier: Copier | None = None
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
+    def use_own_process(self) -> Iterator[None]:
         """For a long work: a process of its own makes the checkpoints, gently; see ``copier``.
 
         At its end the log is emptied: whoever writes next would copy all of it at once.
@@ -53,23 +53,23 @@ class Checkpointer:
             self._copier = copier
             try:
                 yield
-                self.begin_log_anew()
+                self.truncate_log()
             finally:
                 self._copier = None
 
-    def committed(self) -> None:
+    def count_commit(self) -> None:
         """Count a commit; called by one writer at a time."""
         self._commits += 1
-        if self._commits >= COMMITS_PER_CHECKPOINT or time.monotonic() - self._last > CHECKPOINT_INTERVAL_S:
-            self._commits, self._last = 0, time.monotonic()
+        if self._commits >= COMMITS_PER_CHECKPOINT or time.monotonic() - self._last_at > CHECKPOINT_INTERVAL_S:
+            self._commits, self._last_at = 0, time.monotonic()
             if self._copier is not None and self._copier.copy():
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
                 self._thread.start()
-            self._due.set()
+            self._wake.set()
 
-    def begin_log_anew(self) -> None:
+    def truncate_log(self) -> None:
         """Copy the whole log and empty it, unless somebody goes on reading what was before.
 
         For a long work that writes without a pause, between two snapshots of its own: the log begins anew
@@ -77,7 +77,7 @@ class Checkpointer:
         """
         if self._copier is not None and self._copier.begin_log_anew():
             return
-        with suppress(sqlite3.Error), closing(self._connected()) as connection:
+        with suppress(sqlite3.Error), closing(self._connect()) as connection:
             # First what keeps nobody waiting, so that writers wait for little of it.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -85,18 +85,18 @@ class Checkpointer:
     def stop(self) -> None:
         """End the thread; the log that is left is read by whoever opens the file next."""
         if self._thread is not None:
-            self._over = True
-            self._due.set()
+            self._is_stopping = True
+            self._wake.set()
             self._thread.join()
-            self._thread, self._over = None, False
-            self._due.clear()
+            self._thread, self._is_stopping = None, False
+            self._wake.clear()
 
-    def _work(self) -> None:
-        with closing(self._connected()) as connection:
+    def _run(self) -> None:
+        with closing(self._connect()) as connection:
             while True:
-                self._due.wait()
-                self._due.clear()
-                if self._over:
+                self._wake.wait()
+                self._wake.clear()
+                if self._is_stopping:
                     return
                 try:
                     # Passive: it waits for nobody and copies what no reader still needs as it was.
@@ -107,5 +107,5 @@ class Checkpointer:
                     # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
                     continue
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)

@@ -92,34 +92,34 @@ class BlockingKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.recent = KeySegments(connection)
+        self.segments = KeySegments(connection)
         self._are_in_a_file = connection.dialect.name == "sqlite"
 
-    def put(
+    def write(
         self,
         config_id: int,
-        own: Mapping[int, PackedKeys],
+        keys_by_record: Mapping[int, PackedKeys],
         commit_no: int,
         *,
-        in_run: bool = False,
-        had: Collection[int] = (),
+        as_segment: bool = False,
+        rewritten: Collection[int] = (),
     ) -> None:
         """Add keys, by record.
 
         Args:
             config_id: the configuration.
-            own: the keys of each record.
+            keys_by_record: the keys of each record.
             commit_no: of the transaction that writes them.
-            in_run: whether they are put into a run, which waits to be merged, and not among all.
-            had: those of the records that may have keys, in the place of which these are put; the others have
+            as_segment: whether they are put into a run, which waits to be merged, and not among all.
+            rewritten: those of the records that may have keys, in the place of which these are put; the others have
                 none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
         """
-        some = {record: one for record, one in own.items() if one.keys}
+        some = {record: one for record, one in keys_by_record.items() if one.keys}
         rows, lost = _rows_from_packed_keys(some), EMPTY_ROWS
-        if had and in_run:
-            rows, lost = self._exchanged(config_id, rows, had)
-        elif had:
-            rows = subtract_rows(rows, self._drop_but_for(config_id, rows, had))
+        if rewritten and as_segment:
+            rows, lost = self._exchanged(config_id, rows, rewritten)
+        elif rewritten:
+            rows = subtract_rows(rows, self._drop_but_for(config_id, rows, rewritten))
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
@@ -131,16 +131,16 @@ class BlockingKeys:
         if len(some) > 1:
             # Those of one record are in order as they are stored.
             rows = sort_rows(rows)
-        if in_run:
-            self.recent.put(config_id, rows, commit_no, sort_rows(lost))
+        if as_segment:
+            self.segments.write(config_id, rows, commit_no, sort_rows(lost))
         else:
             self._put_among_all(config_id, rows, commit_no)
 
     def _put_among_all(self, config_id: int, rows: IntArray, commit_no: float) -> None:
-        hidden = self.recent.hidden(config_id, rows)
+        hidden = self.segments.select_tombstoned(config_id, rows)
         if hidden.size:
             # What runs say is lost would not be found there, and may be there still.
-            self.recent.put(config_id, hidden, int(commit_no))
+            self.segments.write(config_id, hidden, int(commit_no))
             rows = subtract_rows(rows, hidden)
         insert_columns(self._connection, _key, base_table_columns(config_id, rows))
 
@@ -162,7 +162,7 @@ class BlockingKeys:
             found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
             oldest = self._oldest_run(config_id)
             in_runs = _keys_by_record(row for row in found if row[3] >= oldest)
-            self.recent.drop(config_id, in_runs)
+            self.segments.add_record_tombstones(config_id, in_runs)
             # Of those any key may be among all as well.
             anywhere.append(_rows_from_packed_keys(in_runs))
             among_all.append(_rows_from_packed_keys(_keys_by_record(row for row in found if row[3] < oldest)))
@@ -199,19 +199,19 @@ class BlockingKeys:
 
     def _oldest_run(self, config_id: int) -> float:
         """The commit that began the oldest run: what was written before is in none."""
-        return min((run.commit_no for run in self.recent.runs(config_id)), default=inf)
+        return min((run.commit_no for run in self.segments.segments_of(config_id)), default=inf)
 
-    def greatest(self, config_id: int) -> int:
+    def max_record_id(self, config_id: int) -> int:
         """The greatest record that has keys; 0 where none has."""
         return int(self._connection.execute(_MAX_RECORD_ID, {"config": config_id}).scalar() or 0)
 
-    def drop(self, config_id: int, record_ids: Collection[int]) -> None:
+    def delete(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove the keys of records."""
         for chunk in iter_chunks(record_ids):
             asked = {"config": config_id, "ids": chunk}
             self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
 
-    def drop_range(self, config_id: int, first: int, last: int) -> None:
+    def delete_range(self, config_id: int, first: int, last: int) -> None:
         """Remove the keys of the records with numbers of a range, both ends in it."""
         asked = {"config": config_id, "first": first, "last": last}
         self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
@@ -221,56 +221,56 @@ class BlockingKeys:
             own = _keys_by_record(rows)
             delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own))))
             oldest = self._oldest_run(config_id)
-            self.recent.drop(config_id, [row[0] for row in rows if row[3] >= oldest])
+            self.segments.add_record_tombstones(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(own)})
 
-    def correct(self, config_id: int, wrong: Collection[tuple[int, int, int]]) -> None:
+    def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:
         """Have records searched by their own keys.
 
         Args:
             config_id: the configuration.
-            wrong: visibility group, key and record of each row that is searched and not the record's own, or
+            mismatches: visibility group, key and record of each row that is searched and not the record's own, or
                 the other way round.
         """
-        records = {row[2] for row in wrong}
+        records = {row[2] for row in mismatches}
         # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
-        self.recent.drop(config_id, records)
-        own = sort_rows(_rows_from_packed_keys(self.own(config_id, records)))
-        there = columns_from_rows(list(wrong))
+        self.segments.add_record_tombstones(config_id, records)
+        own = sort_rows(_rows_from_packed_keys(self.packed_keys(config_id, records)))
+        there = columns_from_rows(list(mismatches))
         for rows in (sort_rows(there), own):
             delete_by_columns(self._connection, _key, base_table_columns(config_id, rows))
         self._put_among_all(config_id, own, self._oldest_run(config_id))
 
-    def drop_all(self, config_id: int | None) -> None:
+    def delete_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
         for table in (_record_keys, _key):
             statement = delete(table)
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
-        self.recent.drop_all(config_id)
+        self.segments.delete_all(config_id)
 
-    def own(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
+    def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
         """The keys of records, as they are stored; nothing of one that has none."""
         found: dict[int, PackedKeys] = {}
         for chunk in iter_chunks(record_ids):
             found.update(_keys_by_record(self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})))
         return found
 
-    def written_since(self, config_id: int, commit_no: int) -> list[int]:
+    def records_written_since(self, config_id: int, commit_no: int) -> list[int]:
         """The records whose keys a later transaction wrote, with their features; not those that went."""
         rows = self._connection.execute(_RECORDS_WRITTEN_SINCE, {"config": config_id, "since": commit_no})
         return [row[0] for row in rows]
 
-    def written_after(self, config_id: int, commit_no: int, most: int) -> dict[int, PackedKeys]:
+    def keys_written_since(self, config_id: int, commit_no: int, limit: int) -> dict[int, PackedKeys]:
         """The same records with their keys, so many at most."""
-        return _keys_by_record(self._connection.execute(_FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, most)))
+        return _keys_by_record(self._connection.execute(_FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)))
 
-    def ask_written_after(self, config_id: int, commit_no: int, most: int) -> None:
+    def prefetch_keys_written_since(self, config_id: int, commit_no: int, limit: int) -> None:
         """Send ahead what ``written_after`` will ask."""
-        prefetch(self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, most))
+        prefetch(self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit))
 
-    def having(self, config_id: int, record_ids: Collection[int]) -> set[int]:
+    def records_with_keys(self, config_id: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that have keys."""
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
@@ -278,17 +278,17 @@ class BlockingKeys:
             found.update(row[0] for row in rows)
         return found
 
-    def ask_having(self, config_id: int, record_ids: Collection[int]) -> None:
+    def prefetch_records_with_keys(self, config_id: int, record_ids: Collection[int]) -> None:
         """Send ahead what ``having`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
 
-    def of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
+    def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """The keys of records, ascending; nothing of one that has none."""
-        own = self.own(config_id, record_ids)
+        own = self.packed_keys(config_id, record_ids)
         return {record: np.frombuffer(one.keys, STORED_DTYPE).tolist() for record, one in own.items()}
 
-    def pages(self, config_id: int) -> Iterator[IntArray]:
+    def iterate_forward_index(self, config_id: int) -> Iterator[IntArray]:
         """Every record's own keys: three columns, visibility group, key and record, a page at a time."""
         after, found = -1, RECORDS_PER_PAGE
         while found == RECORDS_PER_PAGE:
@@ -298,9 +298,9 @@ class BlockingKeys:
                 after = rows[-1][0]
                 yield _rows_from_packed_keys(_keys_by_record(rows))
 
-    def searched(self, config_id: int) -> Iterator[IntArray]:
+    def iterate_searched_rows(self, config_id: int) -> Iterator[IntArray]:
         """The same columns as they are searched by key, which must be the same keys; runs come last."""
-        lost = self.recent.lost(config_id)
+        lost = self.segments.key_tombstones(config_id)
         after, found = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
         while found == BASE_ROWS_PER_PAGE:
             asked = dict(zip(("group", "key", "record"), after, strict=True))
@@ -311,37 +311,37 @@ class BlockingKeys:
                 after = (rows[-1][0], rows[-1][1], rows[-1][2])
                 page = columns_from_rows(rows)
                 yield subtract_rows(page, _select_near_page(page, lost))
-        yield from self.recent.searched(config_id)
+        yield from self.segments.iterate_rows(config_id)
 
-    def sharing(
-        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int | None = None
+    def find_records(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], limit_per_key: int | None = None
     ) -> list[tuple[int, int]]:
         """(key, record) of every record in those visibility groups that has one of the keys.
 
         With ``most`` they end after so many a key on average: one of the keys then has more.
         """
         # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
-        in_runs = self.recent.sharing(config_id, groups, keys)
-        found = in_runs.pairs(most and most * len(keys) + 1)
+        in_runs = self.segments.find_records(config_id, groups, keys)
+        found = in_runs.pairs(limit_per_key and limit_per_key * len(keys) + 1)
         for chunk in iter_chunks(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
-            if most is None:
+            if limit_per_key is None:
                 among_all = self._read(_ROWS_OF_KEYS_IN_GROUPS, asked)
             else:
                 # One too many is left when all that was lost is taken out.
-                enough = most * len(chunk) + 1 + in_runs.lost.shape[1]
+                enough = limit_per_key * len(chunk) + 1 + in_runs.tombstones.shape[1]
                 among_all = self._read(_LIMITED_ROWS_OF_KEYS_IN_GROUPS, asked | {"most": enough})
-            found += in_runs.left_of_few(among_all)
+            found += in_runs.filter_tombstoned(among_all)
         return found
 
     def _read(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
         return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
 
-    def large(self, config_id: int, over: int) -> list[tuple[int, int]]:
+    def large_keys(self, config_id: int, threshold: int) -> list[tuple[int, int]]:
         """(key, records) of every key that more records than so many have, largest first."""
-        keys, counts = self.recent.sizes(config_id)
+        keys, counts = self.segments.key_sizes(config_id)
         # What more than so many have either more than half as many have in runs, or so they do among all.
-        least = over // 2 if keys.size else over
+        least = threshold // 2 if keys.size else threshold
         rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "over": least})
         sizes = Counter({row[0]: row[1] for row in rows})
         for chunk in iter_chunks(keys[counts > least].tolist()):
@@ -352,12 +352,12 @@ class BlockingKeys:
             np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
         )
         sizes.update(dict(zip(both.tolist(), counts[places].tolist(), strict=True)))
-        large = [(key, size) for key, size in sizes.items() if size > over]
+        large = [(key, size) for key, size in sizes.items() if size > threshold]
         return sorted(large, key=lambda one: (-one[1], one[0]))
 
     def _leave_out_lost(self, config_id: int, sizes: Counter[int]) -> None:
         """Count those records only that have a key still."""
-        lost = self.recent.lost(config_id)
+        lost = self.segments.key_tombstones(config_id)
         for some in _chunk_keys_by_size(
             {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
         ):
@@ -366,13 +366,13 @@ class BlockingKeys:
             standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
             sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
 
-    def found_by(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[IntArray]:
+    def find_records_in_parts(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[IntArray]:
         """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
-        in_runs = self.recent.sharing(config_id, groups, keys)
-        yield from in_runs.has
-        yield from map(in_runs.left_of, self.found_among_all(config_id, groups, iter_chunks(keys)))
+        in_runs = self.segments.find_records(config_id, groups, keys)
+        yield from in_runs.entries
+        yield from map(in_runs.without_tombstoned, self.find_in_base_table(config_id, groups, iter_chunks(keys)))
 
-    def found_among_all(
+    def find_in_base_table(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
     ) -> Iterator[IntArray]:
         """The same for each of some parts of the keys, whatever runs have and have lost.

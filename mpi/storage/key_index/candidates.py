@@ -33,11 +33,11 @@ class CandidateRows(NamedTuple):
     """What shares a key with a record.
 
     Args:
-        sharing: (key, record), as many as were asked for at most.
+        pairs: (key, record), as many as were asked for at most.
         payloads: stored features of those records.
     """
 
-    sharing: list[tuple[int, int]]
+    pairs: list[tuple[int, int]]
     payloads: dict[int, bytes]
 
 
@@ -45,15 +45,15 @@ class CandidateQuery:
     """Asks for candidates.
 
     Attributes:
-        are_asked_for: whether they are; a store that is near has nothing to gain by it.
+        is_supported: whether they are; a store that is near has nothing to gain by it.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.are_asked_for = connection.dialect.name == "postgresql"
+        self.is_supported = connection.dialect.name == "postgresql"
 
-    def ask(
-        self, config_id: int, groups: Collection[int], keys: Collection[int], most: int
+    def send(
+        self, config_id: int, groups: Collection[int], keys: Collection[int], limit: int
     ) -> Callable[[SegmentMatches], CandidateRows]:
         """Ask for those among all; what is returned reads the answer, once, and adds what runs have of it.
 
@@ -61,9 +61,9 @@ class CandidateQuery:
             config_id: the configuration.
             groups: visibility groups to search.
             keys: blocking keys.
-            most: pairs of a key and a record that are found at most.
+            limit: pairs of a key and a record that are found at most.
         """
-        asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": most}
+        asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": limit}
         rows = self._connection.execute(_TYPED_SEARCH, asked)
 
         def read(in_runs: SegmentMatches) -> CandidateRows:
@@ -75,7 +75,7 @@ class CandidateQuery:
                 else:
                     payloads[record] = payload
             # Without what was lost it would no longer be seen that they are too many.
-            left = (in_runs if len(sharing) < most else NO_MATCHES).left_of_few(sharing)
-            return CandidateRows(in_runs.pairs(most) + left, payloads)
+            left = (in_runs if len(sharing) < limit else NO_MATCHES).filter_tombstoned(sharing)
+            return CandidateRows(in_runs.pairs(limit) + left, payloads)
 
         return read

@@ -33,7 +33,7 @@ class LargeBlockRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def queue(self, config_id: int, sizes: Mapping[int, int], commit_no: int) -> list[int]:
+    def add_new(self, config_id: int, sizes: Mapping[int, int], commit_no: int) -> list[int]:
         """Add blocks that are not queued yet; returns their keys."""
         known = set(
             self._connection.execute(
@@ -48,7 +48,7 @@ class LargeBlockRepository:
             self._connection.execute(insert(_block), rows)
         return new
 
-    def queued(self, config_id: int) -> list[LargeBlock]:
+    def all(self, config_id: int) -> list[LargeBlock]:
         """Every queued block of a configuration, largest first."""
         rows = self._connection.execute(
             select(_block.c.key, _block.c.records, _block.c.first_commit)
@@ -57,30 +57,30 @@ class LargeBlockRepository:
         )
         return [LargeBlock(*row) for row in rows]
 
-    def wait(self, record_id: int, commit_no: int) -> None:
+    def add_pending(self, record_id: int, commit_no: int) -> None:
         """Keep a record for the worker; one that waits already stays as it is."""
-        if not self.waits(record_id):
+        if not self.is_pending(record_id):
             self._connection.execute(insert(_pending).values(record_id=record_id, since_commit=commit_no))
 
-    def waits(self, record_id: int) -> bool:
+    def is_pending(self, record_id: int) -> bool:
         """Whether a record waits for the worker."""
         found = self._connection.execute(
             select(_pending.c.record_id).where(_pending.c.record_id == record_id)
         )
         return found.first() is not None
 
-    def waiting(self, most: int) -> list[int]:
+    def oldest_pending(self, limit: int) -> list[int]:
         """Records that wait, the longest first."""
         rows = self._connection.execute(
-            select(_pending.c.record_id).order_by(_pending.c.since_commit, _pending.c.record_id).limit(most)
+            select(_pending.c.record_id).order_by(_pending.c.since_commit, _pending.c.record_id).limit(limit)
         )
         return list(rows.scalars())
 
-    def count_waiting(self) -> int:
+    def count_pending(self) -> int:
         """How many records wait."""
         return int(self._connection.execute(select(func.count()).select_from(_pending)).scalar() or 0)
 
-    def take(self, record_id: int) -> bool:
+    def remove_pending(self, record_id: int) -> bool:
         """Take a record from those that wait; whether it was there."""
         done = self._connection.execute(delete(_pending).where(_pending.c.record_id == record_id))
         return bool(done.rowcount)

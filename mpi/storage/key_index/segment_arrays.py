@@ -24,134 +24,134 @@ class Segment(NamedTuple):
         config_id: the configuration.
         mark: drawn at random, so that no other content ever bears it, in whatever transaction was undone.
         group_id: the visibility group of its records.
-        records: how many it has keys of.
-        size: how many keys it has, those that records have lost too.
+        record_count: how many it has keys of.
+        row_count: how many keys it has, those that records have lost too.
         commit_no: of the first transaction that put keys into it.
-        lost: how many of them records have lost.
+        tombstone_count: how many of them records have lost.
     """
 
     number: int
     config_id: int
     mark: int
     group_id: int
-    records: int
-    size: int
+    record_count: int
+    row_count: int
     commit_no: int
-    lost: int
+    tombstone_count: int
 
 
 class CompactionCursor(NamedTuple):
     """How far a merge has come.
 
     Args:
-        upto: the last of the runs that are merged.
-        place: up to which all that they have is among all, and nothing that they have lost.
+        last_segment: the last of the runs that are merged.
+        position: up to which all that they have is among all, and nothing that they have lost.
     """
 
-    upto: int
-    place: RowPosition
+    last_segment: int
+    position: RowPosition
 
 
 class SegmentRows(NamedTuple):
     """Some rows of a run, ascending by key and then by record.
 
     Args:
-        run: the run.
+        segment: the run.
         keys: of each row.
-        records: of each row.
+        record_ids: of each row.
     """
 
-    run: Segment
+    segment: Segment
     keys: IntArray
-    records: IntArray
+    record_ids: IntArray
 
     @property
     def pairs(self) -> IntArray:
         """Two columns, key and record."""
-        return np.stack([self.keys, self.records])
+        return np.stack([self.keys, self.record_ids])
 
     @property
     def rows(self) -> IntArray:
         """Three columns, visibility group, key and record."""
-        return np.stack([np.full(len(self.keys), self.run.group_id, np.int64), self.keys, self.records])
+        return np.stack([np.full(len(self.keys), self.segment.group_id, np.int64), self.keys, self.record_ids])
 
-    def place(self, row: int) -> RowPosition:
+    def position_of(self, row: int) -> RowPosition:
         """Where one of the rows is among all."""
-        return self.run.group_id, int(self.keys[row]), int(self.records[row])
+        return self.segment.group_id, int(self.keys[row]), int(self.record_ids[row])
 
-    def upto(self, place: RowPosition) -> Self:
+    def rows_up_to(self, place: RowPosition) -> Self:
         """The rows that are not after a place."""
-        return self._some(slice(self._number_upto(place)))
+        return self._select(slice(self._count_up_to(place)))
 
-    def not_merged(self, merge: CompactionCursor | None) -> Self:
+    def uncompacted(self, merge: CompactionCursor | None) -> Self:
         """What a merge has not moved."""
-        if merge is None or self.run.number > merge.upto:
+        if merge is None or self.segment.number > merge.last_segment:
             return self
-        return self._some(slice(self._number_upto(merge.place), None))
+        return self._select(slice(self._count_up_to(merge.position), None))
 
-    def without(self, gone: IntArray) -> Self:
+    def without_records(self, gone: IntArray) -> Self:
         """The rows of other records than these."""
-        return self._some(~np.isin(self.records, gone)) if gone.size else self
+        return self._select(~np.isin(self.record_ids, gone)) if gone.size else self
 
-    def with_keys(self, wanted: IntArray) -> Self:
+    def rows_with_keys(self, wanted: IntArray) -> Self:
         """The rows that have one of some distinct keys, which ascend."""
         if len(wanted) > len(self.keys):
-            return self._some(_mask_members(wanted, self.keys))
+            return self._select(_mask_members(wanted, self.keys))
         shared = wanted[_mask_members(self.keys, wanted)]
         if not shared.size:
-            return self._some(slice(0))
+            return self._select(slice(0))
         ends = (self.keys.searchsorted(shared, side).tolist() for side in ("left", "right"))
-        return self._some(np.concatenate([np.arange(*end) for end in zip(*ends, strict=True)]))
+        return self._select(np.concatenate([np.arange(*end) for end in zip(*ends, strict=True)]))
 
-    def _number_upto(self, place: RowPosition) -> int:
+    def _count_up_to(self, place: RowPosition) -> int:
         group, key, record = place
-        if self.run.group_id != group:
-            return len(self.keys) if self.run.group_id < group else 0
+        if self.segment.group_id != group:
+            return len(self.keys) if self.segment.group_id < group else 0
         first, end = self.keys.searchsorted(key), self.keys.searchsorted(key, "right")
-        return int(first + self.records[first:end].searchsorted(record, "right"))
+        return int(first + self.record_ids[first:end].searchsorted(record, "right"))
 
-    def _some(self, rows: slice | npt.NDArray[np.generic]) -> Self:
-        return self._replace(keys=self.keys[rows], records=self.records[rows])
+    def _select(self, rows: slice | npt.NDArray[np.generic]) -> Self:
+        return self._replace(keys=self.keys[rows], record_ids=self.record_ids[rows])
 
 
 class SegmentContent(NamedTuple):
     """What a run holds, or some of it.
 
     Args:
-        has: keys of records, which are not among all, or are among all and lost.
-        lost: keys among all that are their records' no more; some are not there any more, as where the
+        entries: keys of records, which are not among all, or are among all and lost.
+        tombstones: keys among all that are their records' no more; some are not there any more, as where the
             record was dropped since.
     """
 
-    has: SegmentRows
-    lost: SegmentRows
+    entries: SegmentRows
+    tombstones: SegmentRows
 
     @property
-    def run(self) -> Segment:
+    def segment(self) -> Segment:
         """The run."""
-        return self.has.run
+        return self.entries.segment
 
     @property
-    def size(self) -> int:
+    def row_count(self) -> int:
         """How many rows there are."""
-        return len(self.has.keys) + len(self.lost.keys)
+        return len(self.entries.keys) + len(self.tombstones.keys)
 
     @property
     def parts(self) -> list[SegmentRows]:
         """Both, but for one that is empty."""
         return [part for part in self if len(part.keys)]
 
-    def upto(self, place: RowPosition) -> Self:
+    def rows_up_to(self, place: RowPosition) -> Self:
         """The rows that are not after a place."""
-        return self._replace(has=self.has.upto(place), lost=self.lost.upto(place))
+        return self._replace(entries=self.entries.rows_up_to(place), tombstones=self.tombstones.rows_up_to(place))
 
-    def not_merged(self, merge: CompactionCursor | None) -> Self:
+    def uncompacted(self, merge: CompactionCursor | None) -> Self:
         """What a merge has not moved."""
-        return self._replace(has=self.has.not_merged(merge), lost=self.lost.not_merged(merge))
+        return self._replace(entries=self.entries.uncompacted(merge), tombstones=self.tombstones.uncompacted(merge))
 
-    def without(self, gone: IntArray) -> Self:
+    def without_records(self, gone: IntArray) -> Self:
         """The rows of other records than these."""
-        return self._replace(has=self.has.without(gone), lost=self.lost.without(gone))
+        return self._replace(entries=self.entries.without_records(gone), tombstones=self.tombstones.without_records(gone))
 
 
 def concatenate_rows(parts: Sequence[SegmentRows]) -> IntArray:

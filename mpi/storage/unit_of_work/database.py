@@ -52,9 +52,9 @@ class Database:
 
     Attributes:
         ledger: where lines of the ledger are written; on PostgreSQL the database itself.
-        commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
+        is_commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
             too late.
-        kept: how many writing units of the index have been committed.
+        committed_units: how many writing units of the index have been committed.
 
     Raises:
         InputError: the URL is neither.
@@ -65,38 +65,38 @@ class Database:
         parsed = _parse_url(url)
         self.is_postgresql = parsed.get_backend_name() == "postgresql"
         self.engine = _open_engine(parsed)
-        self.commit_begun = False
-        self.kept = 0
-        self._turn = threading.Lock()
+        self.is_commit_begun = False
+        self.committed_units = 0
+        self._writer_lock = threading.Lock()
         path = sqlite_path(url)
         self.ledger_path = None if path is None or is_ledger else ledger_file.ledger_path_of(path)
         self.ledger = self if self.ledger_path is None else _open_ledger(self.ledger_path)
         self._sessions = _open_session_pool(self.engine, self.ledger_path)
-        self._checkpoints = None if path is None else Checkpointer(path)
+        self._checkpointer = None if path is None else Checkpointer(path)
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
         """One consistent snapshot; nothing can be written in it."""
-        with self._begun(writing=False) as session:
+        with self._open_session(writing=False) as session:
             yield ReadUnit(session, viewer)
             # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
             session.commit()
 
     @contextmanager
-    def glance(self, viewer: Viewer) -> Iterator[ReadUnit]:
+    def read_autocommit(self, viewer: Viewer) -> Iterator[ReadUnit]:
         """For what one statement does: each is its own snapshot, and kept once it is answered."""
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
-        with translate_errors(), lent as session, self._each_alone(session):
+        with translate_errors(), lent as session, self._autocommit(session):
             yield ReadUnit(session, viewer)
 
-    def peek(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
+    def read_optimistic(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
         """For what is looked at again before it counts: it may be of several moments, in the order asked.
 
         On PostgreSQL that takes a round trip less than a snapshot.
         """
-        return self.glance(viewer) if self.is_postgresql else self.read(viewer)
+        return self.read_autocommit(viewer) if self.is_postgresql else self.read(viewer)
 
-    def _each_alone(self, session: DatabaseSession) -> AbstractContextManager[None]:
+    def _autocommit(self, session: DatabaseSession) -> AbstractContextManager[None]:
         return nullcontext() if session.pipeline is None else postgresql.autocommit(session.pipeline)
 
     @contextmanager
@@ -108,46 +108,46 @@ class Database:
             kind: what is done, such as ``upsert`` or ``load``.
             lock: what it keeps others from.
         """
-        with self.write_several(lock) as unit:
+        with self.write_group(lock) as unit:
             yield unit(viewer, kind)
 
     @contextmanager
-    def write_several(
-        self, lock: Lock = Lock.INDEX, *, small: bool = False, is_waited_for: bool = False
+    def write_group(
+        self, lock: Lock = Lock.INDEX, *, is_small: bool = False, is_contended: bool = False
     ) -> Iterator[WriteUnits]:
         """One transaction of several units, one after the other, kept whole or not at all.
 
         Args:
             lock: what it keeps others from.
-            small: whether each is about a few records; see ``postgresql.lock_index``.
-            is_waited_for: of small ones, whether others wait for it: on PostgreSQL not for the disk too.
+            is_small: whether each is about a few records; see ``postgresql.lock_index``.
+            is_contended: of small ones, whether others wait for it: on PostgreSQL not for the disk too.
 
         Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
         """
-        with self._in_turn(lock), self._begun(writing=True) as session:
+        with self._writer_turn(lock), self._open_session(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
-                postgresql.lock_index(session, small=small, durable_after=is_waited_for)
-            self.commit_begun = False
-            units = WriteUnits(session, alone=lock is Lock.INDEX or not self.is_postgresql)
+                postgresql.lock_index(session, small=is_small, durable_after=is_contended)
+            self.is_commit_begun = False
+            units = WriteUnits(session, is_only_writer=lock is Lock.INDEX or not self.is_postgresql)
             yield units
             units.flush()
-            self.commit_begun = True
-            _commit(session, durable_after=is_waited_for and lock is Lock.INDEX)
-            self.kept += lock is Lock.INDEX
-            if self._checkpoints is not None:
-                self._checkpoints.committed()
-            if units.is_read_from:
-                self._tell(session, units)
+            self.is_commit_begun = True
+            _commit(session, durable_after=is_contended and lock is Lock.INDEX)
+            self.committed_units += lock is Lock.INDEX
+            if self._checkpointer is not None:
+                self._checkpointer.count_commit()
+            if units.has_callbacks:
+                self._run_after_commit(session, units)
 
-    def _tell(self, session: DatabaseSession, units: WriteUnits) -> None:
+    def _run_after_commit(self, session: DatabaseSession, units: WriteUnits) -> None:
         try:
-            with self._each_alone(session):
-                units.tell()
+            with self._autocommit(session):
+                units.run_callbacks()
         except _DRIVER_ERRORS as error:
             raise StoreError(_ANSWER_UNREADABLE) from error
 
     @contextmanager
-    def _in_turn(self, lock: Lock) -> Iterator[None]:
+    def _writer_turn(self, lock: Lock) -> Iterator[None]:
         """Queue behind this process's other writers, holding no connection meanwhile.
 
         SQLite's own wait polls and starves some. Measured: 8 threads, reads on the ledger and upserts, p99
@@ -156,15 +156,15 @@ class Database:
         if self.is_postgresql and lock is Lock.NONE:
             yield
             return
-        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        if not self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             raise StoreError(sqlite.BUSY)
         try:
             yield
         finally:
-            self._turn.release()
+            self._writer_lock.release()
 
     @contextmanager
-    def _begun(self, *, writing: bool) -> Iterator[DatabaseSession]:
+    def _open_session(self, *, writing: bool) -> Iterator[DatabaseSession]:
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
         with translate_errors(), lent as session, self._transaction(session, writing=writing):
             yield session
@@ -174,26 +174,26 @@ class Database:
             return postgresql.transaction(session.pipeline, writing=writing)
         return sqlite.transaction(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
-    def servers_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
+    def server_processes_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
         """Processes of the database server that work for some of this machine, where they are on it too."""
         if not self.is_postgresql:
             return []
-        with self.glance(viewer) as unit:
+        with self.read_autocommit(viewer) as unit:
             return postgresql.server_processes_of(unit.connection, processes)
 
-    def checkpoints_apart(self) -> AbstractContextManager[None]:
+    def checkpoint_in_process(self) -> AbstractContextManager[None]:
         """For a long work: what SQLite's log is copied by then spares the disk; PostgreSQL's own does."""
-        return nullcontext() if self._checkpoints is None else self._checkpoints.apart()
+        return nullcontext() if self._checkpointer is None else self._checkpointer.use_own_process()
 
-    def begin_log_anew(self) -> None:
+    def truncate_log(self) -> None:
         """Empty SQLite's log, between two parts of a long work; PostgreSQL recycles its own."""
-        if self._checkpoints is not None:
-            self._checkpoints.begin_log_anew()
+        if self._checkpointer is not None:
+            self._checkpointer.truncate_log()
 
     def dispose(self) -> None:
         """Close every pooled connection."""
-        if self._checkpoints is not None:
-            self._checkpoints.stop()
+        if self._checkpointer is not None:
+            self._checkpointer.stop()
         self._sessions.close()
         self.engine.dispose()
         if self.ledger is not self:
@@ -263,7 +263,7 @@ def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
 
 def _commit(session: DatabaseSession, *, durable_after: bool) -> None:
     try:
-        session.commit(durable_after=durable_after)
+        session.commit(sync_after=durable_after)
     except NotDurableError as error:
         raise StoreError(_NOT_DURABLE) from error
     except psycopg.Error as error:

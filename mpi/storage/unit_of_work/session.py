@@ -22,45 +22,45 @@ class DatabaseSession(Connection):
     Args:
         engine: of the database.
         statements: those composed once.
-        unchanging: what repositories keep in memory between units, by table: nothing that can ever change.
+        immutable_cache: what repositories keep in memory between units, by table: nothing that can ever change.
     """
 
     def __init__(self, engine: Engine, statements: Statements, unchanging: dict[str, Any]) -> None:
         super().__init__(engine)
         self._statements = statements
-        self.unchanging = unchanging
+        self.immutable_cache = unchanging
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
-        self.rests_since = time.monotonic()
+        self.idle_since = time.monotonic()
         is_far = engine.dialect.name == "postgresql"
         self.pipeline: Pipeline | None = Pipeline(self.driver) if is_far else None
-        self._ahead: list[tuple[Any, Any, Rows]] = []
+        self._prefetched: list[tuple[Any, Any, Rows]] = []
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
         """Run a statement; see SQLAlchemy's own."""
-        if self._ahead and (asked := self._answered_ahead(statement, parameters)) is not None:
+        if self._prefetched and (asked := self._take_prefetched(statement, parameters)) is not None:
             return asked
-        if execution_options is None and (rows := self._short(statement, parameters)) is not None:
+        if execution_options is None and (rows := self._run_compiled(statement, parameters)) is not None:
             return rows
         if self.pipeline is not None:
             self.pipeline.leave()
         return super().execute(statement, parameters, execution_options=execution_options)
 
-    def ahead(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+    def prefetch(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
         """Send a question that will be asked before anything else is written: several are one round trip.
 
         Where the store is near it is not sent, as nothing would be saved.
         """
-        if self.pipeline is None or any(self._is_asked(one, statement, parameters) for one in self._ahead):
+        if self.pipeline is None or any(self._is_same_query(one, statement, parameters) for one in self._prefetched):
             return
-        if (rows := self._short(statement, parameters)) is not None:
-            self._ahead.append((statement, parameters, rows))
+        if (rows := self._run_compiled(statement, parameters)) is not None:
+            self._prefetched.append((statement, parameters, rows))
 
     @staticmethod
-    def _is_asked(one: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
+    def _is_same_query(one: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
         return one[0] is statement and bool(one[1] == parameters)
 
-    def every(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+    def fetch_all(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
         """All rows of a statement, the short way also where it comes for the first time.
 
         Of a million rows SQLAlchemy's own take seconds more; composing the statement takes a millisecond.
@@ -69,39 +69,39 @@ class DatabaseSession(Connection):
         rows: list[Any] = self.execute(statement, parameters).all()
         return rows
 
-    def _short(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+    def _run_compiled(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
         prepared = self._statements.prepared(statement, parameters)
         return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)
 
-    def _answered_ahead(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
-        for place, one in enumerate(self._ahead):
-            if self._is_asked(one, statement, parameters):
-                return self._ahead.pop(place)[2]
+    def _take_prefetched(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+        for place, one in enumerate(self._prefetched):
+            if self._is_same_query(one, statement, parameters):
+                return self._prefetched.pop(place)[2]
         if not isinstance(statement, SelectBase):
             # What is written now may be what was asked for.
-            self.forget()
+            self.forget_prefetched()
         return None
 
-    def await_answers(self) -> None:
+    def wait_for_answers(self) -> None:
         """Wait until all that was sent ahead of its answer is done."""
         if self.pipeline is not None:
             self.pipeline.collect()
 
-    def set_off(self) -> None:
+    def send(self) -> None:
         """Let the store begin with what it was told so far; nothing is waited for."""
         if self.pipeline is not None:
             self.pipeline.set_off()
 
-    def forget(self) -> None:
+    def forget_prefetched(self) -> None:
         """Ask anew what was asked ahead."""
-        self._ahead.clear()
+        self._prefetched.clear()
 
-    def commit(self, *, durable_after: bool = False) -> None:
+    def commit(self, *, sync_after: bool = False) -> None:
         """Keep what was written; see ``Pipeline.commit``."""
         if self.pipeline is None:
             self.driver.commit()
         else:
-            self.pipeline.commit(durable_after=durable_after)
+            self.pipeline.commit(durable_after=sync_after)
 
     def rollback(self) -> None:
         """Take back what was written."""
@@ -135,8 +135,8 @@ class SessionPool:
         self._engine = engine
         self._statements = Statements(engine.dialect)
         self._unchanging: dict[str, Any] = {}
-        self._turns = threading.BoundedSemaphore(most)
-        self._kept = kept
+        self._slots = threading.BoundedSemaphore(most)
+        self._max_idle = kept
         self._opened, self._wakes, self._ended = opened, wakes, ended
         self._idle: list[DatabaseSession] = []
         self._generation = 0
@@ -151,20 +151,20 @@ class SessionPool:
         Raises:
             StoreError: none came back in that time.
         """
-        if not self._turns.acquire(timeout=wait_s):
+        if not self._slots.acquire(timeout=wait_s):
             raise StoreError(BUSY)
         try:
             generation = self._generation
-            session = self._open()
+            session = self._take_or_open()
             try:
                 yield session
             finally:
-                session.forget()
-                self._take_back(session, generation)
+                session.forget_prefetched()
+                self._return(session, generation)
         finally:
-            self._turns.release()
+            self._slots.release()
 
-    def _open(self) -> DatabaseSession:
+    def _take_or_open(self) -> DatabaseSession:
         while self._idle:
             try:
                 session = self._idle.pop()
@@ -177,13 +177,13 @@ class SessionPool:
         self._opened(session)
         return session
 
-    def _take_back(self, session: DatabaseSession, generation: int) -> None:
+    def _return(self, session: DatabaseSession, generation: int) -> None:
         if not self._ended(session):
             _discard(session)
-        elif generation != self._generation or len(self._idle) >= self._kept:
+        elif generation != self._generation or len(self._idle) >= self._max_idle:
             session.close()
         else:
-            session.rests_since = time.monotonic()
+            session.idle_since = time.monotonic()
             self._idle.append(session)
 
     def close(self) -> None:

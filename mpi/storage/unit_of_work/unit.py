@@ -100,7 +100,7 @@ class ReadUnit:
     records = _Repository(Records)
     keys = _Repository(BlockingKeys)
     candidates = _Repository(CandidateQuery)
-    derived = _Repository(DerivedRepository, "keys")
+    derived_data = _Repository(DerivedRepository, "keys")
     persons = _Repository(Persons)
     decisions = _Repository(Decisions)
     configs = _Repository(Configs)
@@ -110,22 +110,22 @@ class ReadUnit:
     task_work = _Repository(TaskWork)
     owner_questions = _Repository(OwnerQuestions)
     saved_views = _Repository(SavedViews)
-    blocks = _Repository(LargeBlockRepository)
+    large_blocks = _Repository(LargeBlockRepository)
     clients = _Repository(Clients)
-    glances = _Repository(FastLookUps)
+    fast_look_ups = _Repository(FastLookUps)
     disclosures = _Repository(Disclosures)
     proposals = _Repository(Proposals)
     runs = _Repository(ReclusterRuns)
     freezes = _Repository(FreezeWindows)
-    sightings = _Repository(RecordAssertions)
+    record_assertions = _Repository(RecordAssertions)
     steps = _Repository(Steps)
-    answers = _Repository(IdempotentAnswers)
-    blind = _Repository(BlindPairs)
-    practice = _Repository(PracticeAnswers)
+    idempotent_answers = _Repository(IdempotentAnswers)
+    blind_pairs = _Repository(BlindPairs)
+    practice_answers = _Repository(PracticeAnswers)
     figures = _Repository(DeskFigures)
     accounts = _Repository(Accounts)
     sign_ins = _Repository(SignIns)
-    awaited = _Repository(PendingApprovals)
+    pending_approvals = _Repository(PendingApprovals)
     consents = _Repository(Consents)
     renames = _Repository(Renames)
 
@@ -137,12 +137,12 @@ class ReadUnit:
         """The latest commit of this snapshot; 0 before the first."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
-    def ask_last_commit(self) -> Callable[[], int]:
+    def request_last_commit(self) -> Callable[[], int]:
         """Ask what ``last_commit`` does, before all that is asked later; what is returned reads it, once."""
         asked = self.connection.execute(_LAST_COMMIT)
         return lambda: int(asked.scalar() or 0)
 
-    def last_moment(self) -> datetime:
+    def last_commit_time(self) -> datetime:
         """When the latest commit was, aware; the beginning of time before the first."""
         last = self.connection.execute(select(func.max(_commit.c.at))).scalar()
         return datetime.fromisoformat(last) if last else datetime.min.replace(tzinfo=UTC)
@@ -184,13 +184,13 @@ class WriteUnit(ReadUnit):
         viewer: Viewer,
         kind: str,
         *,
-        alone: bool = True,
-        before: "WriteUnit | None" = None,
+        is_only_writer: bool = True,
+        previous: "WriteUnit | None" = None,
     ) -> None:
         super().__init__(connection, viewer)
-        self.counters: Counters = Counters(connection, alone=alone) if before is None else before.counters
-        if before is not None:
-            self.sources, self.configs = before.sources, before.configs
+        self.counters: Counters = Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
+        if previous is not None:
+            self.sources, self.configs = previous.sources, previous.configs
         self._kind = kind
         self._commit_no: int | None = None
 
@@ -212,30 +212,30 @@ class WriteUnit(ReadUnit):
         return self._commit_no
 
     @property
-    def taken_commit_no(self) -> int | None:
+    def assigned_commit_no(self) -> int | None:
         """This transaction's number if it was asked for; None of one that leaves no commit."""
         return self._commit_no
 
-    def ask_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Send what every writer asks: the sources, the configuration in force, the counters, the runs."""
-        self.sources.ask_ahead()
-        self.configs.ask_ahead()
-        self.counters.ask_ahead()
-        self.keys.recent.ask()
+        self.sources.prefetch()
+        self.configs.prefetch()
+        self.counters.prefetch()
+        self.keys.segments.prefetch()
 
-    def note_commit(self) -> None:
+    def ensure_commit(self) -> None:
         """Leave a commit, with who and when, though nothing of this transaction bears its number."""
         _ = self.commit_no
 
-    def await_store(self) -> None:
+    def wait_for_store(self) -> None:
         """Wait until the store has done what it was told so far: statements go ahead of their answers."""
         if isinstance(self.connection, DatabaseSession):
-            self.connection.await_answers()
+            self.connection.wait_for_answers()
 
-    def set_off(self) -> None:
+    def send(self) -> None:
         """Let the store begin with what it was told so far, while something else is computed."""
         if isinstance(self.connection, DatabaseSession):
-            self.connection.set_off()
+            self.connection.send()
 
     def flush(self) -> None:
         """Write what was kept back until the end of the transaction."""
@@ -250,37 +250,37 @@ class WriteUnits:
         alone: whether no other writer of the index can be at work.
 
     Attributes:
-        commit_begun: whether the transaction has come to its commit, so that it may have been kept.
+        is_commit_begun: whether the transaction has come to its commit, so that it may have been kept.
     """
 
-    def __init__(self, connection: Connection, *, alone: bool) -> None:
+    def __init__(self, connection: Connection, *, is_only_writer: bool) -> None:
         self._connection = connection
-        self._alone = alone
+        self._is_only_writer = is_only_writer
         self._last: WriteUnit | None = None
-        self._then: list[Callable[[], None]] = []
-        self.commit_begun = False
+        self._callbacks: list[Callable[[], None]] = []
+        self.is_commit_begun = False
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
         """Begin the next unit."""
-        self._last = WriteUnit(self._connection, viewer, kind, alone=self._alone, before=self._last)
+        self._last = WriteUnit(self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last)
         return self._last
 
     def flush(self) -> None:
         """Write what is still to be written; nothing is begun any more."""
         if self._last is not None:
             self._last.flush()
-        self.commit_begun = True
+        self.is_commit_begun = True
 
-    def once_kept(self, read: Callable[[], None]) -> None:
+    def add_callback(self, read: Callable[[], None]) -> None:
         """Have something read once the transaction is kept, and before its connection is another's."""
-        self._then.append(read)
+        self._callbacks.append(read)
 
     @property
-    def is_read_from(self) -> bool:
+    def has_callbacks(self) -> bool:
         """Whether something is to be read once the transaction is kept."""
-        return bool(self._then)
+        return bool(self._callbacks)
 
-    def tell(self) -> None:
+    def run_callbacks(self) -> None:
         """Read what was to be read."""
-        for read in self._then:
+        for read in self._callbacks:
             read()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mpi.cli.catalog import COMMANDS
-from mpi.cli.exit_codes import ExitCode, Interrupted, PipeClosed, fault_of
-from mpi.cli.interrupts import undone_by_interrupt
+from mpi.cli.exit_codes import ExitCode, CommandInterrupt, OutputPipeClosed, describe_error
+from mpi.cli.interrupts import handle_interrupts
 from mpi.domain import errors
 from tests.index import many_children
 from tests.unit.cli.conftest import HEADER, is_one_line
@@ -74,23 +74,23 @@ def large_file(tmp_path):
         (errors.StoreError("x"), 10),
         (OSError(errno.ENOSPC, "No space left on device"), 10),
         (PermissionError(errno.EACCES, "Permission denied", "f"), 10),
-        (Interrupted(undone=True), 130),
-        (PipeClosed(), 141),
+        (CommandInterrupt(undone=True), 130),
+        (OutputPipeClosed(), 141),
         (KeyError("x"), 70),
     ],
 )
 def test_each_class_of_error_has_its_exit_code(error, code):
-    assert fault_of(error).code == code
+    assert describe_error(error).code == code
 
 
 def test_every_error_of_the_tree_has_a_code_of_its_own_class():
     for kind in errors.MpiError.__subclasses__():
         made = kind.__new__(kind)
-        assert fault_of(made).code is not ExitCode.UNEXPECTED, kind
+        assert describe_error(made).code is not ExitCode.UNEXPECTED, kind
 
 
 def test_a_full_disk_is_told_as_such():
-    assert "disk is full" in fault_of(OSError(errno.ENOSPC, "No space left on device")).line
+    assert "disk is full" in describe_error(OSError(errno.ENOSPC, "No space left on device")).line
 
 
 def test_an_unexpected_error_shows_no_value_and_no_traceback(mpi, home, monkeypatch):
@@ -232,14 +232,14 @@ class _Committing:
 
 def test_ctrl_c_is_too_late_once_the_commit_has_begun():
     database = _Committing()
-    with undone_by_interrupt(database):
+    with handle_interrupts(database):
         database.commit_begun = True
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_that_an_engine_turned_into_its_own_error_is_still_ctrl_c():
-    with pytest.raises(Interrupted), undone_by_interrupt(_Committing()):
+    with pytest.raises(CommandInterrupt), handle_interrupts(_Committing()):
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt as interrupt:

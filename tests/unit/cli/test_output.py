@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from mpi.cli import output, progress
-from mpi.cli.output import print_facts, print_table, shown
+from mpi.cli.output import print_facts, print_table, format_value
 
 LONG = "x" * 200
 EID = "7K3M-92QX-0HTV"
@@ -67,22 +67,22 @@ def test_what_looks_like_markup_is_shown_as_it_is(capsys):
     [(None, ""), (True, "yes"), (12_345, "12,345"), (0.126, "0.13"), (("a", "b"), "a, b"), ("4711", "4711")],
 )
 def test_values_are_shown_as_people_read_them(value, text):
-    assert shown(value) == text
+    assert format_value(value) == text
 
 
 def test_a_bar_shows_only_once_a_step_has_taken_long(terminal, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    with progress.shown_progress() as report:
+    with progress.show_progress() as report:
         report("reading", 1, 10)
     assert terminal.getvalue() == ""
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1.0)
-    with progress.shown_progress() as report:
+    with progress.show_progress() as report:
         report("reading", 5, 10)
     assert "reading" in terminal.getvalue()
 
 
 def test_no_bar_is_drawn_where_nobody_watches(capsys, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE_SECONDS", -1.0)
-    with progress.shown_progress() as report:
+    with progress.show_progress() as report:
         report("reading", 5, 10)
     assert capsys.readouterr().err == ""

@@ -16,9 +16,9 @@ from mpi.matching.scoring.batch import feature_table
 from training import column_standardizer
 from training.column_standardizer import standardize_table
 from training.current_records import read_current_records
-from training.raw_table import read_sent
-from training.records import features_of, read_rows, reclustered
-from training.shared_value_removal import without_shared_homes
+from training.raw_table import read_raw_table
+from training.records import standardize_in_parallel, read_rows, remove_shared_values
+from training.shared_value_removal import remove_shared_values_from_table
 from training.simulate.files.output import save
 from training.simulate.simulation import simulate
 
@@ -75,7 +75,7 @@ ODD = [
 def by_row(paths):
     """The features as the index makes them, a record at a time."""
     rows = [row for path in paths for row in read_rows(path)]
-    return [(number, each) for number, each in enumerate(features_of(rows, 1)) if each is not None]
+    return [(number, each) for number, each in enumerate(standardize_in_parallel(rows, 1)) if each is not None]
 
 
 def ordered(table):
@@ -99,7 +99,7 @@ def state(tmp_path_factory):
 
 def test_the_records_of_a_state_get_the_features_that_the_index_gives_them(state):
     theirs = feature_table(by_row(state), FEATURE_COLUMNS)
-    ours = standardize_table(read_sent(state), 1)
+    ours = standardize_table(read_raw_table(state), 1)
     assert len(ours) > 2_900
     assert ordered(ours).equals(ordered(theirs))
 
@@ -110,7 +110,7 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
     path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
     theirs = by_row([path])
     assert 300 < len(theirs) < len(mixed)
-    assert ordered(standardize_table(read_sent([path]), 1)).equals(
+    assert ordered(standardize_table(read_raw_table([path]), 1)).equals(
         ordered(feature_table(theirs, FEATURE_COLUMNS))
     )
 
@@ -123,7 +123,7 @@ def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
 
 
 def test_several_processes_make_what_one_makes(state, monkeypatch):
-    sent = read_sent(state).slice(0, 600)
+    sent = read_raw_table(state).slice(0, 600)
     alone = standardize_table(sent, 1)
     monkeypatch.setattr(column_standardizer, "PARALLEL_FROM_ROWS", 0)
     monkeypatch.setattr(column_standardizer, "VALUES_PER_TASK", 200)
@@ -144,8 +144,8 @@ def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
             }
         )  # fmt: skip
     path = written(tmp_path / "homes.csv", rows)
-    theirs = feature_table(reclustered(by_row([path])), FEATURE_COLUMNS)
-    ours = without_shared_homes(standardize_table(read_sent([path]), 1))
+    theirs = feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
+    ours = remove_shared_values_from_table(standardize_table(read_raw_table([path]), 1))
     assert theirs["shared_homes"].null_count < 300
     assert ordered(ours).equals(ordered(theirs))
 
@@ -159,7 +159,7 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
     plain = written(tmp_path / "all.csv", rows)
     assert ordered(read_current_records([plain]).features).equals(ordered(read_current_records([parquet]).features))
-    assert read_sent([lists]) is None, "a list column is read row by row"
+    assert read_raw_table([lists]) is None, "a list column is read row by row"
     assert ordered(read_current_records([lists]).features).equals(ordered(read_current_records([plain]).features))
     assert read_current_records([lists]).names.equals(read_current_records([plain]).names)
 
@@ -169,7 +169,7 @@ def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
     assert ordered(read_current_records([path]).features)["given"].to_pylist() == ["ANA", "JO"]
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,NA,\n", encoding="utf-8")
-    read = read_sent([path])
+    read = read_raw_table([path])
     assert read["last_name"].to_pylist() == ["Null", None]
     assert read["source"].to_pylist() == ["uneven", "uneven"]
     assert ordered(read_current_records([path]).features)["surname"].to_pylist() == ["NULL", None]

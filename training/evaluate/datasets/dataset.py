@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from mpi.domain.features import Features
 from training.fit.errors import TrainingError
-from training.record_table import Records, by_number
-from training.records import Sent, features_of, reclustered
+from training.record_table import Records, features_by_id
+from training.records import RawRow, standardize_in_parallel, remove_shared_values
 
 Person = Hashable
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class CareRecords:
     """Whose school is to be found.
 
     Args:
@@ -49,13 +49,13 @@ class Dataset:
     households: Mapping[Person, Hashable] = field(default_factory=dict, repr=False)
     tags: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
     groups: Mapping[str, Mapping[Person, str]] = field(default_factory=dict, repr=False)
-    care: Care | None = field(default=None, repr=False)
+    care: CareRecords | None = field(default=None, repr=False)
     raw: pa.Table | None = field(default=None, repr=False)
 
     @property
     def features(self) -> Mapping[int, Features]:
         """Record id to features."""
-        return by_number(self.records)
+        return features_by_id(self.records)
 
     @property
     def source_of(self) -> dict[int, str]:
@@ -63,7 +63,7 @@ class Dataset:
         return {number: self.sources.get(number, self.name) for number, _ in self.records}
 
 
-def standardized(rows: Sequence[Sent], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:
+def standardize_records(rows: Sequence[RawRow], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:
     """The rows as records of an index with fresh lists, numbered by their place.
 
     Args:
@@ -73,8 +73,8 @@ def standardized(rows: Sequence[Sent], inactive: Collection[int] = ()) -> list[t
     Raises:
         TrainingError: there is none that can be used.
     """
-    made = enumerate(features_of(rows))
+    made = enumerate(standardize_in_parallel(rows))
     found = [(n, features) for n, features in made if features is not None and n not in inactive]
     if not found:
         raise TrainingError("the files hold no record that can be used")
-    return reclustered(found)
+    return remove_shared_values(found)

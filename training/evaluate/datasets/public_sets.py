@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
-from training.evaluate.datasets.dataset import Care, Dataset, Person, standardized
-from training.records import Sent
+from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
+from training.records import RawRow
 
-Row = Mapping[str, object]
-TRUTH = "true_id"
-_HOUSEHOLD = "household_true"
+PublishedRow = Mapping[str, object]
+TRUTH_COLUMN = "true_id"
+_HOUSEHOLD_COLUMN = "household_true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class DevelopmentSet:
     """
 
     name: str
-    canonical: Callable[[Row], Row]
+    canonical: Callable[[PublishedRow], PublishedRow]
     raw: Mapping[str, str]
     groups: Mapping[str, str]
     care: str | None = None
@@ -42,7 +42,7 @@ class DevelopmentSet:
     fitted: bool = False
     shipped: bool = True
 
-    def rows(self, folder: Path) -> Iterator[Sent]:
+    def rows(self, folder: Path) -> Iterator[RawRow]:
         """The records of the set.
 
         Raises:
@@ -59,13 +59,13 @@ class DevelopmentSet:
         """
         table = self._table(folder)
         rows = table.to_pylist()
-        truth: dict[int, Person] = {number: row[TRUTH] for number, row in enumerate(rows)}
+        truth: dict[int, Person] = {number: row[TRUTH_COLUMN] for number, row in enumerate(rows)}
         return Dataset(
             name=self.name,
-            records=standardized([self._sent(row) for row in rows]),
+            records=standardize_records([self._sent(row) for row in rows]),
             truth=truth,
             sources=dict(enumerate(str(row.get("source") or self.name) for row in rows)),
-            households={row[TRUTH]: row[_HOUSEHOLD] for row in rows if _HOUSEHOLD in row},
+            households={row[TRUTH_COLUMN]: row[_HOUSEHOLD_COLUMN] for row in rows if _HOUSEHOLD_COLUMN in row},
             groups=self._groups(rows),
             care=self._care(rows),
             raw=self._raw(table),
@@ -78,9 +78,9 @@ class DevelopmentSet:
         except (OSError, pa.ArrowException) as fault:
             raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
 
-    def _sent(self, row: Row) -> Sent:
+    def _sent(self, row: PublishedRow) -> RawRow:
         filled = {name: value for name, value in self.canonical(row).items() if value}
-        return Sent(str(row.get("source") or self.name), filled, {TRUTH: row[TRUTH]})
+        return RawRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
     def _raw(self, table: pa.Table) -> pa.Table:
         columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
@@ -94,32 +94,32 @@ class DevelopmentSet:
         except ValueError:
             return text
 
-    def _groups(self, rows: list[Row]) -> dict[str, dict[Person, str]]:
+    def _groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
         if not self.groups:
             return {}
         found: dict[str, dict[Person, str]] = {
-            dimension: {row[TRUTH]: str(row[column]) for row in rows if row[column]}
+            dimension: {row[TRUTH_COLUMN]: str(row[column]) for row in rows if row[column]}
             for dimension, column in self.groups.items()
         }
         surname, number = self.raw["surname"], self.raw["ssn"]
-        both = {row[TRUTH] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
-        numbered = {row[TRUTH] for row in rows if row[number]}
-        people = {row[TRUTH] for row in rows}
+        both = {row[TRUTH_COLUMN] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
+        numbered = {row[TRUTH_COLUMN] for row in rows if row[number]}
+        people = {row[TRUTH_COLUMN] for row in rows}
         found["surnames"] = {person: "two" if person in both else "one" for person in people}
         found["SSN"] = {person: "known" if person in numbered else "missing" for person in people}
         if self.care is not None:
-            cared = {row[TRUTH] for row in rows if row["source"] == self.care}
+            cared = {row[TRUTH_COLUMN] for row in rows if row["source"] == self.care}
             found["child welfare"] = {person: "known" if person in cared else "unknown" for person in people}
         return found
 
-    def _care(self, rows: list[Row]) -> Care | None:
+    def _care(self, rows: list[PublishedRow]) -> CareRecords | None:
         if self.care is None:
             return None
         cared = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care)
-        return Care(cared, frozenset(range(len(rows))) - cared)
+        return CareRecords(cared, frozenset(range(len(rows))) - cared)
 
 
-def _town(row: Row) -> Row:
+def _map_town_row(row: PublishedRow) -> PublishedRow:
     street = [row["street_number"], row["street_name"]]
     return {
         "first_name": row["first_name"],
@@ -137,7 +137,7 @@ def _town(row: Row) -> Row:
     }
 
 
-def _state(row: Row) -> Row:
+def _map_state_row(row: PublishedRow) -> PublishedRow:
     return {
         "first_name": row["first_name"],
         "middle_name": row["middle_initial"],
@@ -150,7 +150,7 @@ def _state(row: Row) -> Row:
     }
 
 
-def _febrl(row: Row) -> Row:
+def _map_febrl_row(row: PublishedRow) -> PublishedRow:
     number = row["soc_sec_id"]
     held = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
     return {
@@ -166,7 +166,7 @@ def _febrl(row: Row) -> Row:
     }
 
 
-def _fake(row: Row) -> Row:
+def _map_fake_row(row: PublishedRow) -> PublishedRow:
     return {
         "first_name": row["first_name"],
         "last_name": row["surname"],
@@ -176,23 +176,23 @@ def _fake(row: Row) -> Row:
     }
 
 
-_TOWN_RAW = {
+_TOWN_COLUMNS = {
     "given": "first_name", "surname": "last_name", "birth_date": "date_of_birth", "sex": "sex", "ssn": "ssn",
     "address": "street_name",
 }  # fmt: skip
-_STATE_RAW = {**_TOWN_RAW, "birth_date": "dob", "address": "address"}
-_FEBRL_RAW = {
+_STATE_COLUMNS = {**_TOWN_COLUMNS, "birth_date": "dob", "address": "address"}
+_FEBRL_COLUMNS = {
     "given": "given_name", "surname": "surname", "birth_date": "date_of_birth", "ssn": "soc_sec_id",
     "address": "address_1",
 }  # fmt: skip
-_FAKE_RAW = {"given": "first_name", "surname": "surname", "birth_date": "dob"}
+_FAKE_COLUMNS = {"given": "first_name", "surname": "surname", "birth_date": "dob"}
 _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
-    DevelopmentSet("pp_children_multi", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y"),
-    DevelopmentSet("pp_link_census_2020_2030", _town, _TOWN_RAW, _TOWN_GROUPS, dates="%m/%d/%Y", fitted=True),
-    DevelopmentSet("sim_state_100k", _state, _STATE_RAW, {"race": "race", "sex": "sex"}, care="cw"),
-    DevelopmentSet("febrl3", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
-    DevelopmentSet("febrl4", _febrl, _FEBRL_RAW, {}, dates="%Y%m%d", fitted=True, shipped=False),
-    DevelopmentSet("fake_1000", _fake, _FAKE_RAW, {}, fitted=True, shipped=False),
+    DevelopmentSet("pp_children_multi", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, dates="%m/%d/%Y"),
+    DevelopmentSet("pp_link_census_2020_2030", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, dates="%m/%d/%Y", fitted=True),
+    DevelopmentSet("sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care="cw"),
+    DevelopmentSet("febrl3", _map_febrl_row, _FEBRL_COLUMNS, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("febrl4", _map_febrl_row, _FEBRL_COLUMNS, {}, dates="%Y%m%d", fitted=True, shipped=False),
+    DevelopmentSet("fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, fitted=True, shipped=False),
 )

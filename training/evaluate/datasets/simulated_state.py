@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.evaluate.datasets.dataset import Care, Dataset, Person, standardized
-from training.records import Sent
+from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
+from training.records import RawRow
 from training.simulate.people.census_names import census_names
 from training.simulate.people.names import NameBook, faker_names
 from training.simulate.rates import load
@@ -16,38 +16,38 @@ from training.simulate.sources.rosters import Source
 SEED = 20_263
 """Of the evaluation's own states: no model is fitted on them."""
 
-SEALING = frozenset({"sealed", "expunged"})
+NEVER_COMPARED_TAGS = frozenset({"sealed", "expunged"})
 """Tags of records that an index holds and never compares."""
 
-_GROUPS = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
+_GROUP_NAMES = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
 
 
-def simulated_state(records: int, names: Path | None) -> Dataset:
+def simulate_dataset(records: int, names: Path | None) -> Dataset:
     """A state of about so many records, named from census tables where there are any."""
-    return as_dataset("simulated_state", simulate(records=records, seed=SEED, book=name_book(names)))
+    return to_dataset("simulated_state", simulate(records=records, seed=SEED, book=load_name_book(names)))
 
 
-def name_book(names: Path | None) -> NameBook:
+def load_name_book(names: Path | None) -> NameBook:
     """Names for the evaluation's states."""
     rates = load().names
     book = faker_names(rates.tail_share, rates.surname_tail_share)
     return census_names(names, book) if names is not None and names.is_dir() else book
 
 
-def as_dataset(name: str, population: Population) -> Dataset:
+def to_dataset(name: str, population: Population) -> Dataset:
     """The records of a simulated state, standardized, and its truth apart."""
-    rows: list[Sent] = []
+    rows: list[RawRow] = []
     for source, file in population.files.items():
         columns = [(field, values) for field, values in file.columns.items() if any(values)]
         rows.extend(
-            Sent(str(source), {field: values[row] for field, values in columns if values[row]}, {})
+            RawRow(str(source), {field: values[row] for field, values in columns if values[row]}, {})
             for row in range(len(file))
         )
     people = population.truth("person_id").tolist()
     tags = [frozenset(held.split("|")) for held in population.truth("tags").tolist()]
     sources = population.truth("source").tolist()
-    barred = frozenset(n for n, held in enumerate(tags) if held & SEALING)
-    records = standardized(rows, inactive=barred)
+    barred = frozenset(n for n, held in enumerate(tags) if held & NEVER_COMPARED_TAGS)
+    records = standardize_records(rows, inactive=barred)
     return Dataset(
         name=name,
         records=records,
@@ -55,12 +55,12 @@ def as_dataset(name: str, population: Population) -> Dataset:
         sources=dict(enumerate(sources)),
         households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),
-        groups=_groups(population, rows, people, tags),
-        care=care_among((n for n, _ in records), sources, tags),
+        groups=_build_groups(population, rows, people, tags),
+        care=find_care_records((n for n, _ in records), sources, tags),
     )
 
 
-def care_among(records: Iterable[int], sources: Sequence[str], tags: Sequence[frozenset[str]]) -> Care:
+def find_care_records(records: Iterable[int], sources: Sequence[str], tags: Sequence[frozenset[str]]) -> CareRecords:
     """Which of the records are of child welfare about children in care, and which are of schools."""
     client, school = set(), set()
     for number in records:
@@ -68,16 +68,16 @@ def care_among(records: Iterable[int], sources: Sequence[str], tags: Sequence[fr
             school.add(number)
         elif "in_care" in tags[number]:
             client.add(number)
-    return Care(frozenset(client), frozenset(school))
+    return CareRecords(frozenset(client), frozenset(school))
 
 
-def child_of(person: Person) -> int:
+def child_row_from_id(person: Person) -> int:
     """The row of a person among the simulated children."""
     return int(str(person)[1:]) - 1
 
 
-def _groups(
-    population: Population, rows: list[Sent], people: list[str], tags: list[frozenset[str]]
+def _build_groups(
+    population: Population, rows: list[RawRow], people: list[str], tags: list[frozenset[str]]
 ) -> dict[str, dict[Person, str]]:
     births, homes = population.state.births, population.state.homes
     held: dict[str, set[str]] = {}
@@ -88,15 +88,15 @@ def _groups(
             numbered.add(person)
     group = homes.group[births.home]
     return {
-        "race or ethnicity": {person: _GROUPS[group[child_of(person)]] for person in held},
-        "sex": {person: ("female", "male")[births.male[child_of(person)]] for person in held},
+        "race or ethnicity": {person: _GROUP_NAMES[group[child_row_from_id(person)]] for person in held},
+        "sex": {person: ("female", "male")[births.male[child_row_from_id(person)]] for person in held},
         "surnames": {p: "two" if "two_surnames" in marks else "one" for p, marks in held.items()},
         "SSN": {person: "known" if person in numbered else "missing" for person in held},
-        "foster care": {person: care_of(marks) for person, marks in held.items()},
+        "foster care": {person: classify_foster_status(marks) for person, marks in held.items()},
     }
 
 
-def care_of(marks: set[str]) -> str:
+def classify_foster_status(marks: set[str]) -> str:
     """A child's foster status for the bias table, from the tags of its records."""
     if "adopted" in marks:
         return "adopted"
@@ -105,6 +105,6 @@ def care_of(marks: set[str]) -> str:
     return "left care" if "left_care" in marks else "never"
 
 
-def recorded_children(population: Population) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def find_recorded_children(population: Population) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """Rows of the children of whom any source has a record."""
-    return np.unique([child_of(person) for person in population.truth("person_id")])
+    return np.unique([child_row_from_id(person) for person in population.truth("person_id")])

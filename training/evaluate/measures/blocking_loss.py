@@ -7,18 +7,18 @@ import numpy as np
 
 from mpi.matching.model.blocking_keys import keys_by_rule
 from mpi.matching.model.model import MatchModel
-from training.blocking import Added, by_what_they_add
-from training.evaluate.measures.intervals import Figure, share
+from training.blocking import RuleContribution, rank_rules_by_contribution
+from training.evaluate.measures.intervals import Estimate, estimate_share
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import same_person
-from training.evaluate.model_clusters import Weighed
-from training.records import SEAL
+from training.evaluate.measures.wrong_pairs import is_same_person
+from training.evaluate.model_clusters import ScoredRecords
+from training.records import KEYED_HASH
 
-SAMPLE = 20_000
+SAMPLED_PAIRS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleRecall:
     """What one blocking rule adds to those before it.
 
     Args:
@@ -33,11 +33,11 @@ class Rule:
     pairs: int
     alone: int
     pairs_so_far: int
-    recall_so_far: Figure
+    recall_so_far: Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Blocking:
+class BlockingRecall:
     """What blocking finds.
 
     Args:
@@ -49,40 +49,40 @@ class Blocking:
 
     candidates: int
     estimated_recall: float
-    recall: Figure
-    rules: tuple[Rule, ...]
+    recall: Estimate
+    rules: tuple[RuleRecall, ...]
 
 
-def blocking_loss(model: MatchModel, weighed: Weighed, truth: Groups, matches: int) -> Blocking:
+def measure_blocking_loss(model: MatchModel, weighed: ScoredRecords, truth: Groups, matches: int) -> BlockingRecall:
     """Estimate and count."""
     pairs = weighed.candidates
     sides = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
-    same = np.fromiter((same_person(truth, pair) for pair in sides), dtype=np.bool_, count=pairs.num_rows)
+    same = np.fromiter((is_same_person(truth, pair) for pair in sides), dtype=np.bool_, count=pairs.num_rows)
     names, brought = [rule.name for rule in model.blocking.rules], pairs["rules"].to_numpy()
     every, found = Counter(brought.tolist()), Counter(brought[same].tolist())
-    return Blocking(
+    return BlockingRecall(
         pairs.num_rows,
-        estimated_recall(model, weighed),
-        share(int(same.sum()), matches, if_none=1.0),
-        tuple(_rule(added, matches) for added in by_what_they_add(names, every, found)),
+        estimate_recall(model, weighed),
+        estimate_share(int(same.sum()), matches, if_none=1.0),
+        tuple(_to_rule_recall(added, matches) for added in rank_rules_by_contribution(names, every, found)),
     )
 
 
-def _rule(added: Added, matches: int) -> Rule:
-    reached = share(int(added.matches_so_far), matches, if_none=1.0)
-    return Rule(added.name, added.pairs, int(added.alone), added.pairs_so_far, reached)
+def _to_rule_recall(added: RuleContribution, matches: int) -> RuleRecall:
+    reached = estimate_share(int(added.matches_so_far), matches, if_none=1.0)
+    return RuleRecall(added.name, added.pairs, int(added.alone), added.pairs_so_far, reached)
 
 
-def estimated_recall(model: MatchModel, weighed: Weighed) -> float:
+def estimate_recall(model: MatchModel, weighed: ScoredRecords) -> float:
     """Chao's lower bound of the matches that no rule found, from those that one or two rules found.
 
     Rules are the traps of a capture-recapture study (Chao 1987). Rules that ask for the same fields catch
     the same pairs, so the bound is low where whole fields are missing: it is an alarm, not a measurement.
     """
     likely = sorted(pair for pair, bits in weighed.edges.items() if bits >= model.thresholds.link)
-    likely = likely[:: max(1, len(likely) // SAMPLE)]
+    likely = likely[:: max(1, len(likely) // SAMPLED_PAIRS)]
     records = {number for pair in likely for number in pair}
-    keys = {number: keys_by_rule(weighed.records[number], model.blocking, SEAL).keys() for number in records}
+    keys = {number: keys_by_rule(weighed.records[number], model.blocking, KEYED_HASH).keys() for number in records}
     caught = Counter(len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely)
     once, twice = caught[1], caught[2]
     unseen = once * (once - 1) / (2 * (twice + 1))

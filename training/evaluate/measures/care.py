@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mpi.clustering.component import Pair
-from training.evaluate.datasets.dataset import Care
-from training.evaluate.measures.intervals import Figure, share
+from training.evaluate.datasets.dataset import CareRecords
+from training.evaluate.measures.intervals import Estimate, estimate_share
 from training.evaluate.measures.scores import Groups
-from training.evaluate.model_clusters import by_cluster
+from training.evaluate.model_clusters import group_by_cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SchoolsFound:
     """School records found for children in care.
 
     Args:
@@ -22,34 +22,34 @@ class Found:
     """
 
     children: int
-    found: Figure
+    found: Estimate
     links: int
     false: int
-    precision: Figure
+    precision: Estimate
 
 
-def schools_found(clusters: Groups, truth: Groups, care: Care) -> Found:
+def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsFound:
     """Look from each child in care to the schools."""
     schooled = {truth[number] for number in care.schools}
     children = {truth[number] for number in care.records} & schooled
     links = [
         (left, right)
-        for members in by_cluster(clusters).values()
+        for members in group_by_cluster(clusters).values()
         for left in members
         if left in care.records
         for right in members
         if right in care.schools
     ]
-    right = [pair for pair in links if _same(truth, pair)]
+    right = [pair for pair in links if _is_same_child(truth, pair)]
     found = {truth[number] for number, _ in right}
-    return Found(
+    return SchoolsFound(
         children=len(children),
-        found=share(len(found), len(children)),
+        found=estimate_share(len(found), len(children)),
         links=len(links),
         false=len(links) - len(right),
-        precision=share(len(right), len(links), if_none=1.0),
+        precision=estimate_share(len(right), len(links), if_none=1.0),
     )
 
 
-def _same(truth: Groups, pair: Pair) -> bool:
+def _is_same_child(truth: Groups, pair: Pair) -> bool:
     return truth[pair[0]] == truth[pair[1]]

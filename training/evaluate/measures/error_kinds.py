@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from mpi.clustering.component import Pair
 from mpi.domain.features import Features
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.measures.wrong_pairs import false_links, missed_links
+from training.evaluate.measures.wrong_pairs import find_false_links, find_missed_links
 from training.evaluate.model_clusters import Clusters
 
-_OF_ONE = (
+_EXPLAINING_TAGS = (
     "placeholder_name", "former_identity", "name_changed", "carer_surname", "adopted", "mononym",
     "registered_twice", "two_surnames", "twin",
 )  # fmt: skip
 """Tags that may explain why records of one child do not look it, the likeliest reason first."""
 
 
-def errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, int]]:
+def count_errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, int]]:
     """False and missed pairs by kind, each pair under one kind."""
     features = dataset.features
-    false = Counter(_kind_of_two(pair, dataset, features) for pair in false_links(clusters, dataset.truth))
-    missed = Counter(_kind_of_one(pair, dataset, features) for pair in missed_links(clusters, dataset.truth))
+    false = Counter(_classify_false_link(pair, dataset, features) for pair in find_false_links(clusters, dataset.truth))
+    missed = Counter(_classify_missed_link(pair, dataset, features) for pair in find_missed_links(clusters, dataset.truth))
     return {"false": dict(false.most_common()), "missed": dict(missed.most_common())}
 
 
-def _kind_of_two(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
     left, right = (features[number] for number in pair)
-    tags = _tags(pair, dataset)
+    tags = _pair_tags(pair, dataset)
     born_alike = bool(set(left.birth_dates) & set(right.birth_dates))
-    if _one_household(pair, dataset):
+    if _is_one_household(pair, dataset):
         return "twin" if born_alike or all("twin" in held for held in tags) else "sibling"
     if all("cousin_namesake" in held for held in tags):
         return "cousin of one name"
@@ -37,13 +37,13 @@ def _kind_of_two(pair: Pair, dataset: Dataset, features: Mapping[int, Features])
     return "other"
 
 
-def _kind_of_one(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
-    held = frozenset[str]().union(*_tags(pair, dataset))
-    told = next((tag.replace("_", " ") for tag in _OF_ONE if tag in held), None)
-    return told or _seen(*(features[number] for number in pair))
+def _classify_missed_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+    held = frozenset[str]().union(*_pair_tags(pair, dataset))
+    told = next((tag.replace("_", " ") for tag in _EXPLAINING_TAGS if tag in held), None)
+    return told or _describe_difference(*(features[number] for number in pair))
 
 
-def _seen(left: Features, right: Features) -> str:
+def _describe_difference(left: Features, right: Features) -> str:
     """What the two records themselves show."""
     if left.birth_date is None or right.birth_date is None:
         return "birth date missing or placeholder"
@@ -58,10 +58,10 @@ def _seen(left: Features, right: Features) -> str:
     return "names and birth date agree"
 
 
-def _one_household(pair: Pair, dataset: Dataset) -> bool:
+def _is_one_household(pair: Pair, dataset: Dataset) -> bool:
     homes = [dataset.households.get(dataset.truth[number]) for number in pair]
     return homes[0] is not None and homes[0] == homes[1]
 
 
-def _tags(pair: Pair, dataset: Dataset) -> list[frozenset[str]]:
+def _pair_tags(pair: Pair, dataset: Dataset) -> list[frozenset[str]]:
     return [dataset.tags.get(number, frozenset()) for number in pair]

@@ -17,7 +17,7 @@ Totals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """A measured value with its 95 % interval."""
 
     value: float
@@ -25,7 +25,7 @@ class Figure:
     high: float
 
 
-def share(part: int, whole: int, *, if_none: float = 0.0) -> Figure:
+def estimate_share(part: int, whole: int, *, if_none: float = 0.0) -> Estimate:
     """A proportion with Wilson's score interval, which holds near 0 and 1 (Wilson 1927).
 
     Args:
@@ -34,13 +34,13 @@ def share(part: int, whole: int, *, if_none: float = 0.0) -> Figure:
         if_none: the value where ``whole`` is 0; the interval is then all of [0, 1].
     """
     if not whole:
-        return Figure(if_none, 0.0, 1.0)
+        return Estimate(if_none, 0.0, 1.0)
     found = part / whole
     spread = Z * math.sqrt(found * (1 - found) / whole + Z**2 / (4 * whole**2))
     centre, scale = found + Z**2 / (2 * whole), 1 + Z**2 / whole
     low = 0.0 if part == 0 else (centre - spread) / scale
     high = 1.0 if part == whole else (centre + spread) / scale
-    return Figure(found, low, high)
+    return Estimate(found, low, high)
 
 
 class Bootstrap:
@@ -62,8 +62,8 @@ class Bootstrap:
         draws = np.random.default_rng(SEED).multinomial(size, times / size, size=REPLICATES)
         self._drawn = draws @ table
 
-    def figure(self, statistic: Callable[[Totals], float]) -> Figure:
+    def figure(self, statistic: Callable[[Totals], float]) -> Estimate:
         """The statistic of the totals, with the percentile interval of its replicates."""
         value = statistic(self.totals)
         low, high = np.quantile([statistic(row) for row in self._drawn], [0.025, 0.975])
-        return Figure(value, min(float(low), value), max(float(high), value))
+        return Estimate(value, min(float(low), value), max(float(high), value))

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import networkx as nx
 
 from mpi.clustering.component import Pair
-from training.evaluate.measures.intervals import Figure, share
+from training.evaluate.measures.intervals import Estimate, estimate_share
 from training.evaluate.measures.scores import Groups
-from training.evaluate.measures.wrong_pairs import missed_links, same_person
-from training.evaluate.model_clusters import Persons, Weighed
+from training.evaluate.measures.wrong_pairs import find_missed_links, is_same_person
+from training.evaluate.model_clusters import ModelPartition, ScoredRecords
 
-TASKS_AN_HOUR = 25
+TASKS_PER_HOUR = 25
 """What a steward decides in an hour (the project's assumption)."""
-DELTA_ONE_IN = 50
+ARRIVAL_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class ReviewLoad:
     """The review tasks of a first load.
 
     Args:
@@ -31,41 +31,41 @@ class Review:
 
     tasks: int
     hours: float
-    of_records: Figure
-    same: Figure
+    of_records: Estimate
+    same: Estimate
     missed: int
-    held: Figure
+    held: Estimate
 
 
-def review(found: Persons, truth: Groups) -> Review:
+def measure_review(found: ModelPartition, truth: Groups) -> ReviewLoad:
     """Judge the tasks of a partition."""
     tasks, records = found.tasks, len(found.clusters)
-    right = [pair for pair in tasks if same_person(truth, pair)]
-    missed = missed_links(found.clusters, truth)
+    right = [pair for pair in tasks if is_same_person(truth, pair)]
+    missed = find_missed_links(found.clusters, truth)
     answered = nx.Graph()
     answered.add_edges_from((found.clusters[left], found.clusters[right_]) for left, right_ in right)
     home = {node: n for n, part in enumerate(nx.connected_components(answered)) for node in part}
-    held = sum(_together(found.clusters, home, pair) for pair in missed)
-    return Review(
+    held = sum(_come_together(found.clusters, home, pair) for pair in missed)
+    return ReviewLoad(
         tasks=len(tasks),
-        hours=len(tasks) / TASKS_AN_HOUR,
-        of_records=share(len(tasks), max(records, len(tasks))),
-        same=share(len(right), len(tasks)),
+        hours=len(tasks) / TASKS_PER_HOUR,
+        of_records=estimate_share(len(tasks), max(records, len(tasks))),
+        same=estimate_share(len(right), len(tasks)),
         missed=len(missed),
-        held=share(held, len(missed), if_none=1.0),
+        held=estimate_share(held, len(missed), if_none=1.0),
     )
 
 
-def arriving(weighed: Weighed, found: Persons) -> Figure:
+def measure_arrival_review(weighed: ScoredRecords, found: ModelPartition) -> Estimate:
     """Tasks a record of a delta that holds only records never seen before: the hardest night there is.
 
     Every so many-th record is taken to arrive last; its tasks are those that name it.
     """
-    late = {number for number in weighed.records if number % DELTA_ONE_IN == 0}
+    late = {number for number in weighed.records if number % ARRIVAL_STEP == 0}
     tasks = sum(left in late or right in late for left, right in found.tasks)
-    return share(tasks, max(len(late), tasks))
+    return estimate_share(tasks, max(len(late), tasks))
 
 
-def _together(clusters: Groups, home: Mapping[object, int], pair: Pair) -> bool:
+def _come_together(clusters: Groups, home: Mapping[object, int], pair: Pair) -> bool:
     left, right = (home.get(clusters[number]) for number in pair)
     return left is not None and left == right

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
-from training.evaluate.measures.intervals import Bootstrap, Figure, Totals, share
+from training.evaluate.measures.intervals import Bootstrap, Estimate, Totals, estimate_share
 
 Groups = Mapping[int, Hashable]
 """Record id to the group that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class PairCounts:
     """Counts of pairs of records.
 
     Args:
@@ -42,16 +42,16 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class PrecisionRecall:
     """Precision, recall and F1 by one way of counting, each with its interval."""
 
-    precision: Figure
-    recall: Figure
-    f1: Figure
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class PartitionQuality:
     """A partition against the truth.
 
     Args:
@@ -60,33 +60,33 @@ class Quality:
         persons: over persons: how many are exactly right.
     """
 
-    pairwise: Measure
-    b_cubed: Measure
-    persons: Measure
+    pairwise: PrecisionRecall
+    b_cubed: PrecisionRecall
+    persons: PrecisionRecall
 
 
-def pairwise(clusters: Groups, truth: Groups) -> Scores:
+def count_pairs(clusters: Groups, truth: Groups) -> PairCounts:
     """Compare clusters with the truth, both record id to group; records without truth are left out."""
     known = [number for number in clusters if truth.get(number) is not None]
-    return Scores(
-        true_links=_pairs(Counter((clusters[number], truth[number]) for number in known)),
-        links=_pairs(Counter(clusters[number] for number in known)),
-        matches=_pairs(Counter(truth[number] for number in known)),
+    return PairCounts(
+        true_links=_sum_pairs(Counter((clusters[number], truth[number]) for number in known)),
+        links=_sum_pairs(Counter(clusters[number] for number in known)),
+        matches=_sum_pairs(Counter(truth[number] for number in known)),
     )
 
 
-def quality(clusters: Groups, truth: Groups) -> Quality:
+def measure_quality(clusters: Groups, truth: Groups) -> PartitionQuality:
     """All measures with intervals.
 
     The bootstrap draws the pieces that clusters and true persons chain together: no count crosses two of
     them, so they are the smallest groups that can be drawn independently. A precision or recall without
     an error gets Wilson's interval instead, for resampling perfection gives only perfection.
     """
-    drawn = Bootstrap(_Tally(cells).row for cells in chained(clusters, truth))
-    return Quality(
-        pairwise=_measure(drawn, 0, 1, 0, 2),
-        b_cubed=_measure(drawn, 3, 5, 4, 5),
-        persons=_measure(drawn, 6, 7, 6, 8),
+    drawn = Bootstrap(_PieceCounts(cells).row for cells in split_into_pieces(clusters, truth))
+    return PartitionQuality(
+        pairwise=_estimate_measure(drawn, 0, 1, 0, 2),
+        b_cubed=_estimate_measure(drawn, 3, 5, 4, 5),
+        persons=_estimate_measure(drawn, 6, 7, 6, 8),
     )
 
 
@@ -94,7 +94,7 @@ Cells = Counter[tuple[Hashable, Hashable]]
 """(cluster, true person) to how many records are in both."""
 
 
-def chained(clusters: Groups, truth: Groups) -> Iterator[Cells]:
+def split_into_pieces(clusters: Groups, truth: Groups) -> Iterator[Cells]:
     """The pieces that share no cluster and no true person."""
     cells: Cells = Counter(
         (cluster, truth[number]) for number, cluster in clusters.items() if truth.get(number) is not None
@@ -120,7 +120,7 @@ def chained(clusters: Groups, truth: Groups) -> Iterator[Cells]:
         yield piece
 
 
-class _Tally:
+class _PieceCounts:
     """The counts of one piece."""
 
     def __init__(self, cells: Cells) -> None:
@@ -131,9 +131,9 @@ class _Tally:
             persons[person] += count
         exact = sum(count == clusters[c] == persons[p] for (c, p), count in cells.items())
         self.row = (
-            float(_pairs(cells)),
-            float(_pairs(clusters)),
-            float(_pairs(persons)),
+            float(_sum_pairs(cells)),
+            float(_sum_pairs(clusters)),
+            float(_sum_pairs(persons)),
             sum(count**2 / clusters[c] for (c, _), count in cells.items()),
             sum(count**2 / persons[p] for (_, p), count in cells.items()),
             float(sum(cells.values())),
@@ -143,7 +143,7 @@ class _Tally:
         )
 
 
-def _measure(drawn: Bootstrap, right: int, linked: int, found: int, matches: int) -> Measure:
+def _estimate_measure(drawn: Bootstrap, right: int, linked: int, found: int, matches: int) -> PrecisionRecall:
     """A measure from the places of its four counts in a row."""
 
     def precision(row: Totals) -> float:
@@ -157,19 +157,19 @@ def _measure(drawn: Bootstrap, right: int, linked: int, found: int, matches: int
         return 2 * precision(row) * recall(row) / both if both else 0.0
 
     totals = drawn.totals
-    return Measure(
-        precision=_bounded(drawn.figure(precision), totals[linked]),
-        recall=_bounded(drawn.figure(recall), totals[matches]),
-        f1=_bounded(drawn.figure(f1), totals[linked]),
+    return PrecisionRecall(
+        precision=_replace_degenerate_interval(drawn.figure(precision), totals[linked]),
+        recall=_replace_degenerate_interval(drawn.figure(recall), totals[matches]),
+        f1=_replace_degenerate_interval(drawn.figure(f1), totals[linked]),
     )
 
 
-def _bounded(figure: Figure, whole: float) -> Figure:
+def _replace_degenerate_interval(figure: Estimate, whole: float) -> Estimate:
     if 0 < figure.value < 1:
         return figure
     count = round(whole)
-    return share(count if figure.value else 0, count, if_none=figure.value)
+    return estimate_share(count if figure.value else 0, count, if_none=figure.value)
 
 
-def _pairs(groups: Counter[Hashable] | Cells) -> int:
+def _sum_pairs(groups: Counter[Hashable] | Cells) -> int:
     return sum(count * (count - 1) // 2 for count in groups.values())

@@ -12,10 +12,10 @@ import numpy as np
 
 from mpi.clustering.component import Pair
 from training.evaluate.datasets.dataset import Dataset, Person
-from training.evaluate.datasets.simulated_state import SEED, as_dataset
-from training.evaluate.measures.intervals import Figure, share
-from training.evaluate.measures.relatives import mistaken
-from training.evaluate.model_clusters import Persons
+from training.evaluate.datasets.simulated_state import SEED, to_dataset
+from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.relatives import find_merged_people
+from training.evaluate.model_clusters import ModelPartition
 from training.simulate.people.names import HISPANIC, NameBook
 from training.simulate.people.population import State, draw_state, stage
 from training.simulate.rates import load
@@ -32,7 +32,7 @@ often as another (design section 6), and some two in ten children are Hispanic."
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class StressResult:
     """What became of the pairs.
 
     Args:
@@ -44,7 +44,7 @@ class Strangers:
 
     pairs: int
     hispanic: int
-    linked: Figure
+    linked: Estimate
     reviewed: int
 
 
@@ -57,7 +57,7 @@ class StressSet:
     hispanic: int
 
 
-def stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
+def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     """Simulate a state and make strangers alike.
 
     Args:
@@ -74,7 +74,7 @@ def stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
         source: write_source(stage(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
         for place, source in enumerate(Source)
     }
-    dataset = as_dataset("strangers", Population(SEED + 1, state, files))
+    dataset = to_dataset("strangers", Population(SEED + 1, state, files))
     groups = state.homes.group[state.births.home]
     return StressSet(
         dataset,
@@ -83,21 +83,21 @@ def stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     )
 
 
-def judge_strangers(found: Persons, stress: StressSet) -> Strangers:
+def judge_stress_set(found: ModelPartition, stress: StressSet) -> StressResult:
     """Count what became of the pairs."""
     truth = stress.dataset.truth
     kin = {person: number for number, pair in enumerate(stress.pairs) for person in pair}
-    linked = {kin[left] for left, _ in mistaken(found.clusters, truth, kin)}
-    asked = {kin[truth[left]] for left, right in found.tasks if _one_pair((left, right), truth, kin)}
-    return Strangers(
+    linked = {kin[left] for left, _ in find_merged_people(found.clusters, truth, kin)}
+    asked = {kin[truth[left]] for left, right in found.tasks if _is_chosen_pair((left, right), truth, kin)}
+    return StressResult(
         pairs=len(stress.pairs),
         hispanic=stress.hispanic,
-        linked=share(len(linked), len(stress.pairs)),
+        linked=estimate_share(len(linked), len(stress.pairs)),
         reviewed=len(asked - linked),
     )
 
 
-def _one_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
+def _is_chosen_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
     left, right = (truth[number] for number in pair)  # type: ignore[index]
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
@@ -105,12 +105,12 @@ def _one_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
 def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
     """Give the second of each chosen pair the first's name and birth date, and its home the surname."""
     births, people, homes = state.births, state.people, state.homes
-    found = _neighbours(state, rosters)
-    share_of = _commonness(state, found[:, 0])
+    found = _find_neighbors(state, rosters)
+    share_of = _measure_commonness(state, found[:, 0])
     rng = stage(SEED + 1, _CHOICE_STAGE)
     hispanic = homes.group[births.home[found[:, 0]]] == HISPANIC
-    first = _drawn(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
-    order = np.concatenate([first, _drawn(rng, share_of * ~hispanic, wanted - len(first))])
+    first = _draw_places(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
+    order = np.concatenate([first, _draw_places(rng, share_of * ~hispanic, wanted - len(first))])
     chosen = [(int(left), int(right)) for left, right in found[np.sort(order)]]
     for left, right in chosen:
         home, old = births.home[right], people.last[right]
@@ -124,7 +124,7 @@ def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> lis
     return chosen
 
 
-def _drawn(
+def _draw_places(
     rng: np.random.Generator, share_of: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """Places drawn in proportion, each once; those of no share never."""
@@ -132,7 +132,7 @@ def _drawn(
     return np.asarray(rng.choice(len(share_of), size, replace=False, p=share_of / max(share_of.sum(), 1)))
 
 
-def _neighbours(
+def _find_neighbors(
     state: State, rosters: dict[Source, Roster]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Disjoint pairs of recorded only children of one sex and group, next to each other in age."""
@@ -149,7 +149,7 @@ def _neighbours(
     return np.asarray(pairs[alike])
 
 
-def _commonness(
+def _measure_commonness(
     state: State, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """How common each child's full name is: first-name count times surname count."""

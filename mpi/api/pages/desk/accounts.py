@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
@@ -19,11 +19,11 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/accounts")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Every account."""
-    return page("accounts.html", visit=visit, accounts=list_accounts(index, visit.viewer))
+    return render_page("accounts.html", visit=visit, accounts=list_accounts(index, visit.viewer))
 
 
 @router.post("/accounts/{name}")
-def act(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Response:
+def change_account(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Response:
     """Unlock an account, or end it.
 
     Raises:

@@ -6,13 +6,13 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.desk.question import chosen_in, done, go_on, numbers_of, render
-from mpi.api.pages.desk.question_view import label_of, pair_of
+from mpi.api.pages.desk.question import read_chosen_verdicts, redirect_to_question, open_next_question, read_superseded, render_question
+from mpi.api.pages.desk.question_view import parse_record_key, parse_pair_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
@@ -33,15 +33,15 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
             index,
             visit.viewer,
             key,
-            _verdicts(form),
-            form.optional_text("reason") or _reason(form),
+            _read_verdicts(form),
+            form.optional_text("reason") or _default_reason(form),
             form.optional_text("note"),
             form.text("etag"),
             preview=form.is_checked("preview"),
-            supersedes=numbers_of(form),
+            supersedes=read_superseded(form),
         )
 
-    return _answered(index, visit, key, form, say)
+    return _save_or_preview(index, visit, key, form, say)
 
 
 @router.post("/queue/{key}/respond")
@@ -51,7 +51,7 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
     def say() -> AnswerResult:
         response = form.optional_text("response")
         if response is None:
-            raise InputError(f"response: {words().question.nothing_chosen}")
+            raise InputError(f"response: {load_words().question.nothing_chosen}")
         how = ResponseOptions(
             form.optional_text("reason") or "other",
             form.optional_text("note"),
@@ -61,7 +61,7 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
         which = form.raw_text("decision")
         return respond_to_question(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
 
-    return _answered(index, visit, key, form, say)
+    return _save_or_preview(index, visit, key, form, say)
 
 
 @router.post("/queue/{key}/undo")
@@ -71,50 +71,50 @@ def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Resp
     if not step.isdecimal():
         raise InputError("step: give the number of a step")
     effect = undo_answer(index, visit.viewer, key, int(step)).effect
-    return done(key, "awaiting" if effect.awaiting else "undone")
+    return redirect_to_question(key, "awaiting" if effect.awaiting else "undone")
 
 
 @router.post("/queue/{key}/ask")
 def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Ask the owner of one record, and go on to the next question."""
     try:
-        record = label_of(form.raw_text("record")) if form.raw_text("record") else None
+        record = parse_record_key(form.raw_text("record")) if form.raw_text("record") else None
         ask_owner(index, visit.viewer, key, record, form.raw_text("asks"), note=form.optional_text("note"))
     except (InputError, ConflictError) as error:
-        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
+        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
     return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
 
 
-def _answered(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]) -> Response:
+def _save_or_preview(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]) -> Response:
     try:
         answered = say()
     except (InputError, ConflictError) as error:
-        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
+        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
     effect = answered.effect
     if effect.preview:
-        return render(index, visit, load_question_view(index, visit.viewer, key), form, effect=effect)
+        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, effect=effect)
     if answered.step is None and not effect.awaiting:
         said = "?done=asked"
     else:
-        said = f"?{said_of(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
-    return go_on(index, visit, answered.next_key, said)
+        said = f"?{format_flash_query(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
+    return open_next_question(index, visit, answered.next_key, said)
 
 
-def _reason(form: Form) -> str:
+def _default_reason(form: Form) -> str:
     """The reason of an answer that names none: what it says, by all that the records say."""
-    said = set(chosen_in(form).values())
+    said = set(read_chosen_verdicts(form).values())
     if "different" in said:
         return "different-children"
     return "same-child" if "same" in said else "not-enough"
 
 
-def _verdicts(form: Form) -> list[PairVerdict]:
+def _read_verdicts(form: Form) -> list[PairVerdict]:
     found = []
-    for key, verdict in chosen_in(form).items():
-        pair = pair_of(key)
+    for key, verdict in read_chosen_verdicts(form).items():
+        pair = parse_pair_key(key)
         if pair is None:
             raise InputError("verdicts: a pair is not one of this page")
         found.append(PairVerdict(*pair, verdict))
     if not found:
-        raise InputError(f"verdicts: {words().question.nothing_said}")
+        raise InputError(f"verdicts: {load_words().question.nothing_said}")
     return found

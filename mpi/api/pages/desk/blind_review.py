@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.differences import side_by_side
-from mpi.api.pages.rendering.record_values import rows_of
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.differences import compare_records
+from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
@@ -22,10 +22,10 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
     """The next pair."""
     view = get_next_blind_pair(index, visit.viewer)
     if view is None:
-        return page("blind.html", visit=visit, view=None, told=None)
+        return render_page("blind.html", visit=visit, view=None, told=None)
     # What is confidential was left out before it came here.
-    rows = side_by_side([rows_of(one.values, confidential=False) for one in view.records], star=False)
-    return page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
+    rows = compare_records([format_record(one.values, confidential=False) for one in view.records], star=False)
+    return render_page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
 
 
 @router.post("/blind/{number}")
@@ -33,4 +33,4 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Take the answer, and tell the weight."""
     verdict = form.text("verdict")
     told = answer_blind_pair(index, visit.viewer, number, verdict)
-    return page("blind.html", visit=visit, view=None, told=told, verdict=verdict)
+    return render_page("blind.html", visit=visit, view=None, told=told, verdict=verdict)

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.record_values import value_text
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.record_values import format_value
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
@@ -29,10 +29,10 @@ REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 
 
 @router.get("/people/{eid}/correct")
-def ask(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
+def show_form(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
     """Ask what is true."""
     require_permission(visit.viewer, Action.DECIDE)
-    return _page(index, visit, eid, Form({"attribute": [attribute]}))
+    return _render_form(index, visit, eid, Form({"attribute": [attribute]}))
 
 
 @router.post("/people/{eid}/correct")
@@ -42,18 +42,18 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
     try:
         effect = correct_value(index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), why)
     except (InputError, RecordError, StaleError) as error:
-        return _page(index, visit, eid, form, error)
-    return RedirectResponse(f"/people/{eid}?{said_of(effect, 'corrected')}", HTTPStatus.SEE_OTHER)
+        return _render_form(index, visit, eid, form, error)
+    return RedirectResponse(f"/people/{eid}?{format_flash_query(effect, 'corrected')}", HTTPStatus.SEE_OTHER)
 
 
-def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
+def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
     read = golden(index, visit.viewer, eid)
     stands = {
-        value.attribute: (value_text(value.attribute, value.value), value.record)
+        value.attribute: (format_value(value.attribute, value.value), value.record)
         for value in read.values
         if value.attribute in ATTRIBUTES
     }
-    return page(
+    return render_page(
         "correct.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
@@ -66,10 +66,10 @@ def _page(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | No
         reasons=REASONS,
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),
-        problems=[] if error is None else [(_field_of(error), str(error))],
+        problems=[] if error is None else [(_find_error_field(error), str(error))],
     )
 
 
-def _field_of(error: MpiError) -> str:
+def _find_error_field(error: MpiError) -> str:
     field = error.field if isinstance(error, RecordError) else str(error).partition(":")[0]
     return "note" if field == "note" else "value"

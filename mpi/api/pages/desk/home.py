@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain import clock
@@ -18,10 +18,10 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/")
-def home(index: IndexDep, visit: VisitDep) -> Response:
+def show_home(index: IndexDep, visit: VisitDep) -> Response:
     """What waits for whoever looks."""
     if is_allowed(visit.viewer, Action.TASK_READ):
-        return page(
+        return render_page(
             "home.html",
             visit=visit,
             landing=load_landing(index, visit.viewer),
@@ -31,5 +31,5 @@ def home(index: IndexDep, visit: VisitDep) -> Response:
         )
     first = next((item.href for item in visit.menu if item.href != "/"), None)
     if first is None:
-        return page("nothing.html", visit=visit)
+        return render_page("nothing.html", visit=visit)
     return RedirectResponse(first, HTTPStatus.SEE_OTHER)

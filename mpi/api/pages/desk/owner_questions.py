@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.record_values import rows_of
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class OwnerQuestionCard:
     """One question with the record that it is about, in words."""
 
     asked: OwnerQuestion
@@ -30,8 +30,8 @@ def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
     """What is asked of the viewer's sources, the first due first."""
     found = list_owner_questions(index, visit.viewer, answered=bool(answered))
     # The owner sees its own record: nothing of it is confidential to them.
-    cards = [Card(one, rows_of(one.values, confidential=False)) for one in found]
-    return page("asked.html", visit=visit, cards=cards, answered=bool(answered))
+    cards = [OwnerQuestionCard(one, format_record(one.values, confidential=False)) for one in found]
+    return render_page("asked.html", visit=visit, cards=cards, answered=bool(answered))
 
 
 @router.post("/asked/{number}")

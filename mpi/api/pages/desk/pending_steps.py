@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """What waits, the oldest first."""
-    return page("waiting.html", visit=visit, steps=list_pending_steps(index, visit.viewer))
+    return render_page("waiting.html", visit=visit, steps=list_pending_steps(index, visit.viewer))
 
 
 @router.get("/waiting/{number}")
@@ -35,7 +35,7 @@ def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
         effect = give_consent(index, visit.viewer, number, preview=True)
     elif step.may_approve:
         effect = approve(index, visit.viewer, number, preview=True)
-    return page("waiting_step.html", visit=visit, step=step, effect=effect)
+    return render_page("waiting_step.html", visit=visit, step=step, effect=effect)
 
 
 @router.post("/waiting/{number}")

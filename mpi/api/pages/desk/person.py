@@ -7,13 +7,13 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk import search
-from mpi.api.pages.desk.person_view import cards_of, person_page
-from mpi.api.pages.desk.question_view import key_of, label_of, pair_of, why_of
+from mpi.api.pages.desk.person_view import read_record_cards, build_person_page
+from mpi.api.pages.desk.question_view import format_record_key, parse_record_key, parse_pair_key, explain_for_page
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
-from mpi.api.pages.session.visit import Visit, VisitDep, said_of
+from mpi.api.pages.session.visit import Visit, VisitDep, format_flash_query
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
@@ -49,23 +49,23 @@ UNLINK_REASONS = (
 def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     """What each agency holds about one person."""
     try:
-        card = person_page(index, visit.viewer, eid)
+        card = build_person_page(index, visit.viewer, eid)
     except (EidError, NotFoundError) as error:
-        return search.not_found(index, visit, eid, error)
-    return page(
+        return search.render_not_found(index, visit, eid, error)
+    return render_page(
         "person.html",
         visit=visit,
         card=card,
         may_decide=is_allowed(visit.viewer, Action.DECIDE),
-        links_to=_links_to,
+        links_to=_link_persons,
     )
 
 
 @router.get("/people/{eid}/unlink")
-def ask_unlink(index: IndexDep, visit: VisitDep, eid: str) -> Response:
+def show_unlink_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     """Ask which records are another child's."""
     require_permission(visit.viewer, Action.DECIDE)
-    return _unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
+    return _render_unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
@@ -74,42 +74,42 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     require_permission(visit.viewer, Action.DECIDE)
     view = person(index, visit.viewer, eid)
     if form.text("etag") != view.etag:
-        return _unlink_page(index, visit, view, form, StaleError(words().unlink.changed))
+        return _render_unlink_page(index, visit, view, form, StaleError(load_words().unlink.changed))
     marked = form.texts("record")
     if not marked or len(set(marked)) >= len(view.records):
-        return _unlink_page(index, visit, view, form, InputError(words().unlink.nothing_marked))
+        return _render_unlink_page(index, visit, view, form, InputError(load_words().unlink.nothing_marked))
     why = StepOptions(
         form.text("reason"),
         form.optional_text("note"),
-        _numbers(form.raw_text("supersedes")),
+        _parse_numbers(form.raw_text("supersedes")),
         (form.text("etag"),),
         preview=not form.is_checked("confirm"),
     )
     try:
         rest_is_one = (_REST,) if form.is_checked("rest") else ()
         effect = split(
-            index, visit.viewer, eid, [[_label(key) for key in marked]], why, one_child=rest_is_one
+            index, visit.viewer, eid, [[_parse_record(key) for key in marked]], why, one_child=rest_is_one
         )
     except (DecisionConflict, StaleError, InputError) as error:
-        return _unlink_page(index, visit, view, form, error)
+        return _render_unlink_page(index, visit, view, form, error)
     if not effect.preview:
         return RedirectResponse(
-            f"/people/{view.enterprise_id}?{said_of(effect, 'unlinked')}", HTTPStatus.SEE_OTHER
+            f"/people/{view.enterprise_id}?{format_flash_query(effect, 'unlinked')}", HTTPStatus.SEE_OTHER
         )
-    return _unlink_page(index, visit, view, form, effect=effect)
+    return _render_unlink_page(index, visit, view, form, effect=effect)
 
 
 @router.post("/why")
-def why(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Why two records are taken for one child's, or not. They come in the body: their keys are local IDs."""
-    pair = pair_of(form.raw_text("pair"))
+    pair = parse_pair_key(form.raw_text("pair"))
     if pair is None:
         raise InputError("pair: not one of this page")
-    told = why_of(index, visit.viewer, *pair)
+    told = explain_for_page(index, visit.viewer, *pair)
     if told is None:
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
     eid = form.optional_text("eid")
-    return page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
+    return render_page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
 
 
 @router.post("/steps/{step}/undo")
@@ -119,14 +119,14 @@ def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
     eid = form.optional_text("eid")
     if not confirmed:
-        return page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
+        return render_page("undo.html", visit=visit, effect=effect, step=step, eid=eid)
     back = f"/people/{eid}" if eid is not None and _is_eid(eid) else "/"
     return RedirectResponse(
         f"{back}?done={'awaiting' if effect.awaiting else 'undone'}", HTTPStatus.SEE_OTHER
     )
 
 
-def _unlink_page(
+def _render_unlink_page(
     index: Index,
     visit: Visit,
     view: PersonView,
@@ -135,10 +135,10 @@ def _unlink_page(
     effect: Effect | None = None,
 ) -> Response:
     cards = [
-        {"key": key_of(card.label), "card": card} for card in cards_of(index, visit.viewer, view.records)
+        {"key": format_record_key(card.label), "card": card} for card in read_record_cards(index, visit.viewer, view.records)
     ]
     chain = error.chain if isinstance(error, DecisionConflict) else ()
-    return page(
+    return render_page(
         "unlink.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
@@ -158,18 +158,18 @@ def _unlink_page(
     )
 
 
-def _links_to(found: tuple[str, ...]) -> Markup:
+def _link_persons(found: tuple[str, ...]) -> Markup:
     return Markup(", ").join(Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in found)
 
 
-def _label(key: str) -> RecordRef:
-    found = label_of(key)
+def _parse_record(key: str) -> RecordRef:
+    found = parse_record_key(key)
     if found is None:
         raise InputError("record: not one of this page")
     return found
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _parse_numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(each) for each in text.split(",") if each)
     except ValueError:

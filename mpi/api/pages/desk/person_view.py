@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mpi.api.pages.rendering.charts import Arcs, arcs
-from mpi.api.pages.rendering.record_links import record_link
-from mpi.api.pages.rendering.record_values import is_confidential, rows_of, value_text
+from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
+from mpi.api.pages.rendering.record_links import build_record_link
+from mpi.api.pages.rendering.record_values import is_confidential, format_record, format_value
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
@@ -20,7 +20,7 @@ from mpi.storage.repositories.sources.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class SourceRecordCard:
     """One source record in words."""
 
     label: RecordRef
@@ -50,16 +50,16 @@ class PersonPage:
     """A person in words; ``steps`` newest first, each with whether it may be undone from here."""
 
     person: PersonView
-    cards: tuple[Card, ...]
+    cards: tuple[SourceRecordCard, ...]
     links: tuple[Link, ...]
-    drawing: Arcs | None
+    drawing: ArcDiagram | None
     steps: tuple[LineageStep, ...]
     undoable: frozenset[int]
     golden: tuple[GoldenRow, ...]
     built: tuple[HistoryStep, ...]
 
 
-def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
+def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     """Gather what the page of an enterprise ID shows.
 
     Raises:
@@ -68,37 +68,37 @@ def person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
         AccessDenied: the viewer may not read persons.
     """
     view = person(index, viewer, text)
-    cards = cards_of(index, viewer, view.records)
+    cards = read_record_cards(index, viewer, view.records)
     steps = tuple(reversed(lineage(index, viewer, text)))
     found = list_links(index, viewer, text) if len(view.records) > 1 else ()
-    drawing = arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
+    drawing = draw_arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
     return PersonPage(
         view,
         cards,
         found,
         drawing,
         steps,
-        _undoable(viewer, steps),
-        _golden(index, viewer, text),
-        _built(index, viewer, text),
+        _find_undoable_steps(viewer, steps),
+        _read_golden_rows(index, viewer, text),
+        _read_history(index, viewer, text),
     )
 
 
-def _built(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
+def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
     return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
-def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
+def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
     if not is_allowed(viewer, Action.RECORD_READ):
         return ()
     return tuple(
         GoldenRow(
             value.attribute,
-            value_text(value.attribute, value.value),
+            format_value(value.attribute, value.value),
             value.record,
             value.rule,
             len(value.agreeing),
-            tuple((value_text(value.attribute, other.value), other.record) for other in value.others),
+            tuple((format_value(value.attribute, other.value), other.record) for other in value.others),
             None if value.correction is None else value.correction.by,
         )
         for value in golden(index, viewer, text).values
@@ -106,7 +106,7 @@ def _golden(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
     )
 
 
-def cards_of(index: Index, viewer: Viewer, records: tuple[RecordRef, ...]) -> tuple[Card, ...]:
+def read_record_cards(index: Index, viewer: Viewer, records: tuple[RecordRef, ...]) -> tuple[SourceRecordCard, ...]:
     """The records in words, in their order; one that the viewer may not read is left out."""
     sources = {source.code: source for source in known_sources(index, viewer)}
     held = []
@@ -117,25 +117,25 @@ def cards_of(index: Index, viewer: Viewer, records: tuple[RecordRef, ...]) -> tu
             continue
     confidential = is_confidential([stored["record"] for _, stored in held])
     return tuple(
-        Card(
+        SourceRecordCard(
             label,
             sources[label.source].agency,
             sources[label.source].name,
             stored["record"].get("as_of", ""),
-            rows_of(stored["record"], confidential=confidential, withheld=stored["withheld"]),
+            format_record(stored["record"], confidential=confidential, withheld=stored["withheld"]),
             tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
-            record_link(index, label),
+            build_record_link(index, label),
         )
         for label, stored in held
     )
 
 
-def named(index: Index, viewer: Viewer) -> list[Source]:
+def list_sources(index: Index, viewer: Viewer) -> list[Source]:
     """The sources that a viewer may choose from."""
     return known_sources(index, viewer)
 
 
-def _undoable(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
+def _find_undoable_steps(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
     """Steps that were not undone since, which whoever may decide can take back."""
     if not is_allowed(viewer, Action.DECIDE):
         return frozenset()

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from mpi.api.pages.desk.blind_review import OPTIONS
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.charts import waterfall
-from mpi.api.pages.rendering.differences import Row, side_by_side
-from mpi.api.pages.rendering.record_values import rows_of
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.charts import draw_waterfall
+from mpi.api.pages.rendering.differences import ComparisonRow, compare_records
+from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PracticeColumn:
     """The head of one of the two records: what system it is from."""
 
     label: RecordRef
@@ -32,15 +32,15 @@ class Column:
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
     """The next pair to practise on."""
     view = get_next_practice_pair(index, visit.viewer)
-    return page(
+    return render_page(
         "practice.html",
         visit=visit,
         number=view.id,
         standing=view.standing,
         told=None,
         options=OPTIONS,
-        rows=_rows(view.records),
-        columns=_columns(view.records),
+        rows=_compare_practice_records(view.records),
+        columns=_list_columns(view.records),
     )
 
 
@@ -49,8 +49,8 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
     """Take the answer, and tell the truth and why."""
     verdict = form.text("verdict")
     told = answer_practice_pair(index, visit.viewer, number, verdict)
-    chart = waterfall([(part.comparison, part.level, part.bits) for part in told.parts])
-    return page(
+    chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in told.parts])
+    return render_page(
         "practice.html",
         visit=visit,
         number=number,
@@ -59,14 +59,14 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
         chart=chart,
         verdict=verdict,
         options=OPTIONS,
-        rows=_rows(load_practice_pairs()[number].records),
-        columns=_columns(load_practice_pairs()[number].records),
+        rows=_compare_practice_records(load_practice_pairs()[number].records),
+        columns=_list_columns(load_practice_pairs()[number].records),
     )
 
 
-def _rows(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[Row, ...]:
-    return side_by_side([rows_of(dict(record.values), confidential=False) for record in records], star=False)
+def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
+    return compare_records([format_record(dict(record.values), confidential=False) for record in records], star=False)
 
 
-def _columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[Column, ...]:
-    return tuple(Column(RecordRef(record.source, "")) for record in records)
+def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:
+    return tuple(PracticeColumn(RecordRef(record.source, "")) for record in records)

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.charts import Lines, Point, lines
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.charts import LineChart, Point, draw_lines
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.service.quality.dashboard import measure_quality
@@ -19,22 +19,22 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @router.get("/quality")
-def dashboard(index: IndexDep, visit: VisitDep) -> Response:
+def show_dashboard(index: IndexDep, visit: VisitDep) -> Response:
     """Every figure, with the drawings and tables of those that change by time."""
     found = measure_quality(index, visit.viewer)
     ahead = forecast_workload(index, visit.viewer)
-    return page(
+    return render_page(
         "quality.html",
         visit=visit,
         found=found,
         ahead=ahead,
-        live=_live(found.live),
-        days=None if found.suppressed else _days(ahead.days),
+        live=_draw_accuracy(found.live),
+        days=None if found.suppressed else _draw_daily_counts(ahead.days),
     )
 
 
-def _live(months: Sequence[MonthlyAccuracy]) -> Lines | None:
-    w = words().quality
+def _draw_accuracy(months: Sequence[MonthlyAccuracy]) -> LineChart | None:
+    w = load_words().quality
     by_month = sorted(months, key=lambda month: month.month)
     precision = [
         Point(one.month, one.precision.value, one.precision.low, one.precision.high)
@@ -46,11 +46,11 @@ def _live(months: Sequence[MonthlyAccuracy]) -> Lines | None:
         for one in by_month
         if one.recall is not None
     ]
-    return lines([(w.precision, precision), (w.recall, recall)], percent=True)
+    return draw_lines([(w.precision, precision), (w.recall, recall)], percent=True)
 
 
-def _days(days: Sequence[DailyCounts]) -> Lines | None:
-    w = words().quality
+def _draw_daily_counts(days: Sequence[DailyCounts]) -> LineChart | None:
+    w = load_words().quality
     arrived = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
     answered = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
-    return lines([(w.arrived, arrived), (w.answered, answered)], percent=False)
+    return draw_lines([(w.arrived, arrived), (w.answered, answered)], percent=False)

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.desk.question_view import changes_since, question_page
+from mpi.api.pages.desk.question_view import describe_changes, build_question_page
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request.access import IndexDep
@@ -31,29 +31,29 @@ from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
-from mpi.service.review.owner_questions import FIELDS_BY_REQUEST
+from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
 from mpi.service.review.question import QuestionView, load_question_view
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.verdicts import ANSWER_REASONS
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
 """What can be said of a pair, and its key."""
-_TRIED = 20
+_MAX_CLAIM_ATTEMPTS = 20
 """Questions that are tried in turn, where others claim them at the same moment."""
 
 
 @router.get("/queue/{key}")
 def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
     """The question as it is."""
-    return render(index, visit, load_question_view(index, visit.viewer, key), Form({}))
+    return render_question(index, visit, load_question_view(index, visit.viewer, key), Form({}))
 
 
 @router.post("/queue/next")
 def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
     """Claim the most harmful question that is free, and open it."""
-    return go_on(index, visit, None, "")
+    return open_next_question(index, visit, None, "")
 
 
 @router.post("/queue/{key}/claim")
@@ -66,13 +66,13 @@ def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Re
 @router.post("/queue/{key}/release")
 def post_release(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
     """Give it back."""
-    return done(release(index, visit.viewer, key).key, "released")
+    return redirect_to_question(release(index, visit.viewer, key).key, "released")
 
 
 @router.post("/queue/{key}/defer")
 def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Put it off."""
-    return _worked(
+    return _change_assignment(
         index, visit, key, form, "deferred", lambda: defer(index, visit.viewer, key, form.text("until"))
     )
 
@@ -80,7 +80,7 @@ def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Res
 @router.post("/queue/{key}/assign")
 def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Give it to somebody."""
-    return _worked(
+    return _change_assignment(
         index, visit, key, form, "assigned", lambda: assign(index, visit.viewer, key, form.text("to"))
     )
 
@@ -89,23 +89,23 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Give it to an approver."""
     note = form.optional_text("note")
-    return _worked(index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note))
+    return _change_assignment(index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note))
 
 
-def _worked(
+def _change_assignment(
     index: Index, visit: Visit, key: str, form: Form, said: str, act: Callable[[], object]
 ) -> Response:
     try:
         act()
     except (InputError, ConflictError, NotFoundError) as error:
-        return render(index, visit, load_question_view(index, visit.viewer, key), form, error)
+        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
     return RedirectResponse(f"/?done={said}", HTTPStatus.SEE_OTHER)
 
 
-def go_on(index: Index, visit: Visit, key: str | None, query: str) -> Response:
+def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
     """Claim the next question and open it; the desk where there is none."""
     tried = [key] if key is not None else []
-    found = questions(index, visit.viewer, Filters(), limit=_TRIED) if key is None else None
+    found = load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
     tried += [one.key for one in found.questions] if found is not None else []
     for each in tried:
         try:
@@ -117,12 +117,12 @@ def go_on(index: Index, visit: Visit, key: str | None, query: str) -> Response:
     return RedirectResponse(f"/{query or '?done=nothing_waits'}", HTTPStatus.SEE_OTHER)
 
 
-def done(key: str, said: str) -> Response:
+def redirect_to_question(key: str, said: str) -> Response:
     """The question again, with what was done with it."""
     return RedirectResponse(f"{question_path(key)}?done={said}", HTTPStatus.SEE_OTHER)
 
 
-def render(
+def render_question(
     index: Index,
     visit: Visit,
     view: QuestionView,
@@ -131,13 +131,13 @@ def render(
     effect: Effect | None = None,
 ) -> Response:
     """The page of a question, with what was typed so far and what is wrong with it."""
-    shown = question_page(index, visit.viewer, view, chosen_in(form))
+    shown = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
     one = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
     mine = one.claimed_by == visit.viewer.client
     today = date.fromisoformat(clock.today())
     stale = isinstance(error, StaleError)
-    return page(
+    return render_page(
         "question.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
@@ -153,27 +153,27 @@ def render(
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),
         effect=effect,
-        problems=[] if error is None else [(_field_of(error), str(error))],
-        problem_title=_title_of(error),
+        problems=[] if error is None else [(_find_error_field(error), str(error))],
+        problem_title=_find_error_title(error),
         said=form.raw_text("response"),
         chain=error.chain if isinstance(error, DecisionConflict) else (),
         supersedes=form.raw_text("supersedes"),
-        asks=tuple(FIELDS_BY_REQUEST),
-        undoable=_undoable(view) if may_work else frozenset(),
-        changes=changes_since(view, form.texts("seen")) if stale else [],
+        asks=tuple(FIELDS_BY_REQUEST_KIND),
+        undoable=_find_undoable_steps(view) if may_work else frozenset(),
+        changes=describe_changes(view, form.texts("seen")) if stale else [],
         tomorrow=str(today + timedelta(days=1)),
         in_a_month=str(today + timedelta(days=30)),
     )
 
 
-def chosen_in(form: Form) -> Mapping[str, str]:
+def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
     """The verdicts that a form holds, by pair."""
     pairs = form.texts("pair")
     said = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
     return {pair: verdict for pair, verdict in said.items() if verdict}
 
 
-def numbers_of(form: Form) -> tuple[int, ...]:
+def read_superseded(form: Form) -> tuple[int, ...]:
     """The decisions whose place an answer takes.
 
     Raises:
@@ -185,14 +185,14 @@ def numbers_of(form: Form) -> tuple[int, ...]:
         raise InputError("supersedes: give numbers of decisions") from None
 
 
-def _undoable(view: QuestionView) -> frozenset[int]:
+def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
     """Steps of answers that were not taken back since."""
     undone = {act.detail.get("of") for act in view.history}
     made = {act.step for act in view.history if act.action == "answer" and act.step is not None}
     return frozenset(made - undone)
 
 
-def _field_of(error: MpiError) -> str:
+def _find_error_field(error: MpiError) -> str:
     """The field of the page that an error is about."""
     field = str(error).partition(":")[0]
     return {
@@ -207,8 +207,8 @@ def _field_of(error: MpiError) -> str:
     }.get(field, "")
 
 
-def _title_of(error: MpiError | None) -> str | None:
-    w = words()
+def _find_error_title(error: MpiError | None) -> str | None:
+    w = load_words()
     if isinstance(error, StaleError):
         return str(w.error.title_412)
     if isinstance(error, ClaimedError):

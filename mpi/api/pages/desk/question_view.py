@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.api.pages.rendering.charts import Arcs, Waterfall, arcs, waterfall
-from mpi.api.pages.rendering.differences import Row, Standing, side_by_side
-from mpi.api.pages.rendering.record_links import record_link
-from mpi.api.pages.rendering.record_values import rows_of
-from mpi.api.pages.rendering.words import put, words
+from mpi.api.pages.rendering.charts import ArcDiagram, Waterfall, draw_arcs, draw_waterfall
+from mpi.api.pages.rendering.differences import ComparisonRow, ComparisonStatus, compare_records
+from mpi.api.pages.rendering.record_links import build_record_link
+from mpi.api.pages.rendering.record_values import format_record
+from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.domain.errors import ConflictError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
@@ -17,15 +17,15 @@ from mpi.service.review.question import BURST, PairView, QuestionView, RecordCar
 from mpi.service.statements.sources import known_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
 
-_TELLING = frozenset({Standing.CLOSE, Standing.DIFFERS})
-_EXPLAINED = 6
+_NOTABLE = frozenset({ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS})
+_MAX_EXPLAINED = 6
 """Pairs of one question that are explained on its page."""
-_BETWEEN = "\t"
+_SEPARATOR = "\t"
 """Between the parts of a form's value; no source code or local ID can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RecordColumn:
     """The head of one record."""
 
     label: RecordRef
@@ -41,7 +41,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPair:
     """One pair that is asked, in the order of the page; ``chosen`` is what was typed and not yet kept."""
 
     no: int
@@ -54,16 +54,16 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class BurstPair:
     """One of the pairs that a burst stands for: only what is not the same on both sides."""
 
     left: RecordRef
     right: RecordRef
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class ExplainedPair:
     """A pair explained, with its bits drawn."""
 
     left: RecordRef
@@ -77,17 +77,17 @@ class QuestionPage:
     """A question in words."""
 
     view: QuestionView
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    pairs: tuple[Asked, ...]
-    drawing: Arcs | None
+    columns: tuple[RecordColumn, ...]
+    rows: tuple[ComparisonRow, ...]
+    pairs: tuple[AskedPair, ...]
+    drawing: ArcDiagram | None
     seen: tuple[str, ...]
-    why: tuple[Why, ...]
-    alike: tuple[Alike, ...]
+    why: tuple[ExplainedPair, ...]
+    alike: tuple[BurstPair, ...]
     decisions: tuple[DecisionView, ...]
 
 
-def question_page(
+def build_question_page(
     index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str]
 ) -> QuestionPage:
     """Put a question into words.
@@ -101,73 +101,73 @@ def question_page(
     names = {source.code: source for source in known_sources(index, viewer)}
     star = view.summary.subject is not None
     columns = tuple(
-        Column(
+        RecordColumn(
             card.label,
-            key_of(card.label),
+            format_record_key(card.label),
             names[card.label.source].name,
             names[card.label.source].agency,
             card.as_of,
             card.enterprise_id,
             card.household,
             star and card.label == view.summary.subject,
-            record_link(index, card.label),
-            _version(view.cards, place),
+            build_record_link(index, card.label),
+            _name_version(view.cards, place),
         )
         for place, card in enumerate(view.cards)
     )
     pairs = tuple(
-        Asked(
+        AskedPair(
             no,
-            pair_key(pair),
+            format_pair_key(pair),
             pair.left,
             pair.right,
             pair.match_weight,
             pair.verdict,
-            chosen.get(pair_key(pair), ""),
+            chosen.get(format_pair_key(pair), ""),
         )
         for no, pair in enumerate(view.pairs)
     )
     is_burst = view.shape == BURST
-    drawn = None if is_burst else _drawing(view)
-    rows = side_by_side([_values(card) for card in view.cards], star=star) if _fit(view) else ()
+    drawn = None if is_burst else _draw_links(view)
+    rows = compare_records([_format_values(card) for card in view.cards], star=star) if _is_side_by_side(view) else ()
     why = [
-        why_of(index, viewer, pair.left, pair.right) for pair in view.pairs[: 1 if is_burst else _EXPLAINED]
+        explain_for_page(index, viewer, pair.left, pair.right) for pair in view.pairs[: 1 if is_burst else _MAX_EXPLAINED]
     ]
     told = tuple(one for one in why if one is not None)
-    alike = _alike(view) if is_burst else ()
+    alike = _list_burst_pairs(view) if is_burst else ()
     return QuestionPage(
-        view, columns, rows, pairs, drawn, seen_in(view), told, alike, _decisions(index, viewer, view)
+        view, columns, rows, pairs, drawn, list_shown_values(view), told, alike, _read_decisions(index, viewer, view)
     )
 
 
-def _decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
+def _read_decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
     """The decisions that the question is about, as far as the viewer may read them."""
     if not is_allowed(viewer, Action.DECISION_READ):
         return ()
     return tuple(get_decision(index, viewer, number) for number in view.decisions)
 
 
-def _fit(view: QuestionView) -> bool:
+def _is_side_by_side(view: QuestionView) -> bool:
     """Whether the records stand side by side: those of a burst are of many children."""
     return bool(view.cards) and view.shape != BURST
 
 
-def _drawing(view: QuestionView) -> Arcs | None:
+def _draw_links(view: QuestionView) -> ArcDiagram | None:
     edges = [(pair.left, pair.right, pair.match_weight) for pair in view.pairs]
-    return arcs([card.label for card in view.cards], edges)
+    return draw_arcs([card.label for card in view.cards], edges)
 
 
-def _alike(view: QuestionView) -> tuple[Alike, ...]:
-    values = {card.label: _values(card) for card in view.cards}
+def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
+    values = {card.label: _format_values(card) for card in view.cards}
     found = []
     for pair in view.pairs:
-        rows = side_by_side([values.get(pair.left, {}), values.get(pair.right, {})], star=True)
-        told = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _TELLING)
-        found.append(Alike(pair.left, pair.right, told))
+        rows = compare_records([values.get(pair.left, {}), values.get(pair.right, {})], star=True)
+        told = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _NOTABLE)
+        found.append(BurstPair(pair.left, pair.right, told))
     return tuple(found)
 
 
-def _version(cards: Sequence[RecordCard], place: int) -> str:
+def _name_version(cards: Sequence[RecordCard], place: int) -> str:
     """Of a record that is shown twice, which of its versions this is: ``stands``, then ``waits``."""
     same = [n for n, card in enumerate(cards) if card.label == cards[place].label]
     if len(same) == 1:
@@ -175,86 +175,86 @@ def _version(cards: Sequence[RecordCard], place: int) -> str:
     return "stands" if same[0] == place else "waits"
 
 
-def why_of(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Why | None:
+def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> ExplainedPair | None:
     """A pair explained; None where one of its records takes no part now."""
     try:
         told = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
-    return Why(left, right, told, waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts]))
+    return ExplainedPair(left, right, told, draw_waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts]))
 
 
-def key_of(label: RecordRef) -> str:
+def format_record_key(label: RecordRef) -> str:
     """A record as a form's value."""
-    return f"{label.source}{_BETWEEN}{label.local_id}"
+    return f"{label.source}{_SEPARATOR}{label.local_id}"
 
 
-def label_of(key: str) -> RecordRef | None:
+def parse_record_key(key: str) -> RecordRef | None:
     """The record of a form's value; None where it is none."""
-    source, between, local_id = key.partition(_BETWEEN)
-    return RecordRef(source, local_id) if between and _BETWEEN not in local_id else None
+    source, between, local_id = key.partition(_SEPARATOR)
+    return RecordRef(source, local_id) if between and _SEPARATOR not in local_id else None
 
 
-def pair_key(pair: PairView) -> str:
+def format_pair_key(pair: PairView) -> str:
     """A pair as a form's value."""
-    return f"{key_of(pair.left)}{_BETWEEN}{key_of(pair.right)}"
+    return f"{format_record_key(pair.left)}{_SEPARATOR}{format_record_key(pair.right)}"
 
 
-def pair_of(key: str) -> tuple[RecordRef, RecordRef] | None:
+def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
     """The pair of a form's value; None where it is none."""
-    parts = key.split(_BETWEEN)
+    parts = key.split(_SEPARATOR)
     if len(parts) != len(("source", "local ID", "source", "local ID")):
         return None
     return RecordRef(parts[0], parts[1]), RecordRef(parts[2], parts[3])
 
 
-def seen_in(view: QuestionView) -> tuple[str, ...]:
+def list_shown_values(view: QuestionView) -> tuple[str, ...]:
     """What a page has shown, kept in its form, so that it can tell what changed if it is out of date."""
-    cards = (_BETWEEN.join(("record", key_of(c.label), c.as_of, c.enterprise_id or "")) for c in view.cards)
-    pairs = (_BETWEEN.join(("pair", pair_key(p), f"{p.match_weight:.1f}")) for p in view.pairs)
-    acts = (_BETWEEN.join(("acts", str(len(view.history)))),)
+    cards = (_SEPARATOR.join(("record", format_record_key(c.label), c.as_of, c.enterprise_id or "")) for c in view.cards)
+    pairs = (_SEPARATOR.join(("pair", format_pair_key(p), f"{p.match_weight:.1f}")) for p in view.pairs)
+    acts = (_SEPARATOR.join(("acts", str(len(view.history)))),)
     return (*cards, *pairs, *acts)
 
 
-def changes_since(view: QuestionView, seen: Sequence[str]) -> list[str]:
+def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
     """In words, what is other than a page had shown it."""
-    w = words().question
-    before, now = _read(seen), _read(seen_in(view))
+    w = load_words().question
+    before, now = _parse_shown_values(seen), _parse_shown_values(list_shown_values(view))
     told = []
     for key in [*now, *(key for key in before if key not in now)]:
         if key[0] == "record":
             name = " ".join(key[1:])
             if key not in before:
-                told.append(put(w.changed_new, record=name))
+                told.append(format_text(w.changed_new, record=name))
             elif key not in now:
-                told.append(put(w.changed_gone, record=name))
+                told.append(format_text(w.changed_gone, record=name))
             elif before[key][0] != now[key][0]:
-                told.append(put(w.changed_record, record=name))
+                told.append(format_text(w.changed_record, record=name))
             elif before[key][1] != now[key][1]:
-                told.append(put(w.changed_person, record=name))
+                told.append(format_text(w.changed_person, record=name))
         elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
             left, right = " ".join(key[1:3]), " ".join(key[3:])
             told.append(
-                put(w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0])
+                format_text(w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0])
             )
     known = int(before.get(("acts",), ("0",))[0] or 0)
     told += [
-        put(w.changed_action, action=w.action.of(act.action), actor=act.actor) for act in view.history[known:]
+        format_text(w.changed_action, action=w.action.of(act.action), actor=act.actor) for act in view.history[known:]
     ]
     return [str(text) for text in told] or [w.changed_unknown]
 
 
-def _read(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
+def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
     """What was shown, by what it is of."""
     sizes = {"record": 3, "pair": 5, "acts": 1}
     found = {}
     for mark in seen:
-        parts = tuple(mark.split(_BETWEEN))
+        parts = tuple(mark.split(_SEPARATOR))
         size = sizes.get(parts[0])
         if size is not None and len(parts) > size:
             found[parts[:size]] = parts[size:]
     return found
 
 
-def _values(card: RecordCard) -> dict[str, str]:
-    return rows_of(card.values, confidential=False, withheld=card.withheld)
+def _format_values(card: RecordCard) -> dict[str, str]:
+    return format_record(card.values, confidential=False, withheld=card.withheld)

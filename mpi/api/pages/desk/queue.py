@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import put, words
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request.access import IndexDep
@@ -23,7 +23,7 @@ from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.review.answer import assign, defer, apply_in_bulk
-from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, questions
+from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, load_queue_page
 from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
 from mpi.service.statements.sources import known_sources
 
@@ -31,7 +31,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SavedViewLink:
     """A view that somebody gave a name."""
 
     name: str
@@ -45,10 +45,10 @@ KINDS = ("pair", "multiple", "overlay", "conflict", "recheck", "claim", "approva
 @router.get("/queue")
 def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     """What waits, the most harmful first."""
-    return _page(index, visit, request.query_params)
+    return _render_queue(index, visit, request.query_params)
 
 
-def filters_of(asked: Mapping[str, str]) -> Filters:
+def parse_filters(asked: Mapping[str, str]) -> Filters:
     """The filters that an address or a form names."""
     return Filters(
         kind=asked.get("kind") or None,
@@ -60,19 +60,19 @@ def filters_of(asked: Mapping[str, str]) -> Filters:
     )
 
 
-def _page(
+def _render_queue(
     index: Index,
     visit: Visit,
     asked: Mapping[str, str],
     problems: Sequence[str] = (),
     marked: Collection[str] = (),
 ) -> Response:
-    filters = filters_of(asked)
-    found = questions(index, visit.viewer, filters, after=asked.get("after") or None)
+    filters = parse_filters(asked)
+    found = load_queue_page(index, visit.viewer, filters, after=asked.get("after") or None)
     sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    views = [View(name, query_of(kept)) for name, kept in list_saved_views(index, visit.viewer).items()]
+    views = [SavedViewLink(name, format_query(kept)) for name, kept in list_saved_views(index, visit.viewer).items()]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
-    return page(
+    return render_page(
         "queue.html",
         HTTPStatus.CONFLICT if problems else HTTPStatus.OK,
         visit=visit,
@@ -81,7 +81,7 @@ def _page(
         tomorrow=str(tomorrow),
         found=found,
         filters=filters,
-        query=query_of(filters),
+        query=format_query(filters),
         states=STATES,
         kinds=KINDS,
         sources=sources,
@@ -89,7 +89,7 @@ def _page(
         today=clock.today(),
         most=MAX_COUNTED,
         views=views,
-        saved=next((view.name for view in views if view.query == query_of(filters)), None),
+        saved=next((view.name for view in views if view.query == format_query(filters)), None),
         can_save=is_allowed(visit.viewer, Action.TASK_WORK),
     )
 
@@ -100,24 +100,24 @@ def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     asked = dict(parse_qsl(form.raw_text("query").removeprefix("?")))
     keys = form.texts("key")
     if not keys:
-        return _page(index, visit, asked, [words().queue.nothing_marked])
+        return _render_queue(index, visit, asked, [load_words().queue.nothing_marked])
     try:
-        told = _in_bulk(index, visit, form, keys)
+        told = _apply_in_bulk(index, visit, form, keys)
     except InputError as error:
-        return _page(index, visit, asked, [str(error)], keys)
+        return _render_queue(index, visit, asked, [str(error)], keys)
     refused = {key: error for key, error in told.items() if error is not None}
     if not refused:
-        query = query_of(filters_of(asked))
+        query = format_query(parse_filters(asked))
         return RedirectResponse(f"/queue{query or '?'}{'&' if query else ''}done=bulk", HTTPStatus.SEE_OTHER)
     why = Counter(str(error) for error in refused.values())
     problems = [
-        str(put(words().queue.not_done["one" if n == 1 else "many"], n=n, why=text))
+        str(format_text(load_words().queue.not_done["one" if n == 1 else "many"], n=n, why=text))
         for text, n in why.items()
     ]
-    return _page(index, visit, asked, problems, refused.keys())
+    return _render_queue(index, visit, asked, problems, refused.keys())
 
 
-def _in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
+def _apply_in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
     until, to = form.raw_text("until"), form.raw_text("to")
     match form.text("do"):
         case "defer":
@@ -143,10 +143,10 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
         due=form.is_checked("due"),
     )
     save_view(index, visit.viewer, form.text("name"), filters)
-    return RedirectResponse(f"/queue{query_of(filters)}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/queue{format_query(filters)}", HTTPStatus.SEE_OTHER)
 
 
-def query_of(filters: Filters) -> str:
+def format_query(filters: Filters) -> str:
     """Filters as the end of an address; empty for those that the queue opens with."""
     plain = replace(filters, text=None)
     said = {

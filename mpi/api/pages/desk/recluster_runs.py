@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request import recluster_process
@@ -23,7 +23,7 @@ from mpi.service.maintenance.large_blocks import list_large_blocks
 from mpi.service.recluster import proposals
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
-_A_PAGE = 100
+_ITEMS_PER_PAGE = 100
 """Items shown at once."""
 _BLOCKS_SHOWN = 20
 
@@ -34,7 +34,7 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
     runs = proposals.list_proposals(index, visit.viewer)
     found = list_large_blocks(index, visit.viewer)
     shown = found.blocks[:_BLOCKS_SHOWN]
-    return page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
+    return render_page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
 
 
 @router.post("/runs")
@@ -47,24 +47,24 @@ def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
 @router.get("/runs/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Response:
     """One run with its changes."""
-    return _run_page(index, visit, number, part)
+    return _render_run(index, visit, number, part)
 
 
 @router.post("/runs/{number}")
 def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Apply, reject or roll back."""
     try:
-        done = _acted(request, index, visit, number, form)
+        done = _apply_action(request, index, visit, number, form)
     except (InputError, ConflictError) as error:
-        return _run_page(index, visit, number, 1, error)
+        return _render_run(index, visit, number, 1, error)
     return RedirectResponse(f"/runs/{number}?done={done}", HTTPStatus.SEE_OTHER)
 
 
-def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
+def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
     run = proposals.get_proposal(index, visit.viewer, number)
     match form.text("do"):
         case "apply" | "apply-all" as how:
-            approved = None if how == "apply-all" else _items(form)
+            approved = None if how == "apply-all" else _read_items(form)
             matcher = load_matcher_of_ref(index, run.model)
             cache_model(request.app, matcher)
             recluster_process.apply_proposal(index, visit.viewer, matcher, number, approved)
@@ -83,23 +83,23 @@ def _acted(request: Request, index: Index, visit: Visit, number: int, form: Form
             raise InputError("do: not known here")
 
 
-def _items(form: Form) -> list[int]:
+def _read_items(form: Form) -> list[int]:
     marked = [text for text in form.texts("item") if text.isascii() and text.isdigit()]
     if not marked:
-        raise InputError(words().runs.nothing_marked)
+        raise InputError(load_words().runs.nothing_marked)
     return [int(text) for text in marked]
 
 
-def _run_page(index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None) -> Response:
+def _render_run(index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None) -> Response:
     run = proposals.get_proposal(index, visit.viewer, number)
-    pages = max(1, -(-len(run.items) // _A_PAGE))
+    pages = max(1, -(-len(run.items) // _ITEMS_PER_PAGE))
     part = min(max(part, 1), pages)
-    return page(
+    return render_page(
         "run.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         run=run,
-        items=run.items[(part - 1) * _A_PAGE : part * _A_PAGE],
+        items=run.items[(part - 1) * _ITEMS_PER_PAGE : part * _ITEMS_PER_PAGE],
         pages=pages,
         number=part,
         problems=[] if error is None else [("items", str(error))],

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import Visit, VisitDep
 from mpi.api.request.access import IndexDep
@@ -32,57 +32,57 @@ FIELDS = (
 
 
 @router.get("/find")
-def find_page(index: IndexDep, visit: VisitDep) -> Response:
+def show_search_form(index: IndexDep, visit: VisitDep) -> Response:
     """The three ways to find a child."""
     require_permission(visit.viewer, Action.PERSON_READ)
-    return _page(index, visit, {})
+    return _render_form(index, visit, {})
 
 
 @router.get("/people")
-def by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
+def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
     """Go to the person of the ID that was typed, or say what is wrong with it."""
     try:
         return RedirectResponse(f"/people/{eids.parse_eid(eid)}", HTTPStatus.SEE_OTHER)
     except EidError as error:
-        return not_found(index, visit, eid, error)
+        return render_not_found(index, visit, eid, error)
 
 
 @router.post("/find/key")
-def by_key(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Go to the person of a system's own ID. It comes in the body: a local ID belongs in no address."""
     asked = {name: form.raw_text(name) for name in ("source", "local_id")}
     try:
-        eid = _eid_of(index, visit, form)
+        eid = _look_up_eid(index, visit, form)
     except (NotFoundError, RecordError) as error:
-        return _page(index, visit, asked, [("local_id", error)])
+        return _render_form(index, visit, asked, [("local_id", error)])
     return RedirectResponse(f"/people/{eid}", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/find")
-def by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
+def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Who it might be, best first; nothing of what was typed is kept."""
     asked = {name: form.raw_text(name) for name in FIELDS}
     try:
-        found = search(index, visit.viewer, _sent(form))
+        found = search(index, visit.viewer, _read_criteria(form))
     except RecordError as error:
         field = error.field if error.field in FIELDS else "first_name"
-        return _page(index, visit, asked, [(field, error)])
-    return _page(index, visit, asked, results=found)
+        return _render_form(index, visit, asked, [(field, error)])
+    return _render_form(index, visit, asked, results=found)
 
 
-def not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
+def render_not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
     """The form again, with what is wrong with the enterprise ID."""
-    return _page(index, visit, {"eid": eid}, [("eid", error)])
+    return _render_form(index, visit, {"eid": eid}, [("eid", error)])
 
 
-def _eid_of(index: Index, visit: Visit, form: Form) -> str:
+def _look_up_eid(index: Index, visit: Visit, form: Form) -> str:
     found = crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
     if found.enterprise_id is None:
         raise NotFoundError("this record takes no part in the index at the moment")
     return found.enterprise_id
 
 
-def _page(
+def _render_form(
     index: Index,
     visit: Visit,
     asked: Mapping[str, str],
@@ -91,7 +91,7 @@ def _page(
 ) -> Response:
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
     sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    return page(
+    return render_page(
         "find.html",
         status,
         visit=visit,
@@ -104,5 +104,5 @@ def _page(
     )
 
 
-def _sent(form: Form) -> dict[str, object]:
+def _read_criteria(form: Form) -> dict[str, object]:
     return {name: value for name in FIELDS if (value := form.optional_text(name)) is not None}

@@ -12,15 +12,15 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.rendering.render import page
-from mpi.api.pages.rendering.words import words
+from mpi.api.pages.rendering.render import render_page
+from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.cookies import (
     VISIT_BYTES,
-    forget_sign_in,
-    keep_sign_in,
-    keep_visit,
-    sign_in_token,
-    visit_token,
+    delete_sign_in_token,
+    set_sign_in_token,
+    set_visit_token,
+    read_sign_in_token,
+    read_visit_token,
 )
 from mpi.api.pages.session.session import (
     CHANGE_PASSWORD,
@@ -30,9 +30,9 @@ from mpi.api.pages.session.session import (
     FormDep,
     SignedDep,
     check_form,
-    local_path,
+    to_local_path,
 )
-from mpi.api.pages.session.visit import visit_of
+from mpi.api.pages.session.visit import create_visit
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
@@ -44,11 +44,11 @@ from mpi.service.core.index import Index
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
-TRIED_AT_ONCE = 2
+CONCURRENT_HASHES = 2
 """Passwords being hashed: each takes 64 MiB and a core."""
-MOST_WAITING = 20
+MAX_WAITING = 20
 """For their turn; more are told to come back, so that nobody can fill the memory."""
 
 _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values() for purpose in purposes))
@@ -56,59 +56,59 @@ _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values(
 
 def install(app: FastAPI) -> None:
     """Add the pages to the application, and what keeps passwords from taking all its memory."""
-    app.state.trying = CapacityLimiter(TRIED_AT_ONCE)
+    app.state.trying = CapacityLimiter(CONCURRENT_HASHES)
     app.include_router(router)
 
 
 @router.get(SIGN_IN)
-def sign_in_page(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
+def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
     """Ask for name and password."""
-    asked = _Asked(local_path(next), notice=words().sign_in.why.maybe(why))
+    asked = _SignInForm(to_local_path(next), notice=load_words().sign_in.why.maybe(why))
     try:
-        viewer_of(index, sign_in_token(request))
+        viewer_of(index, read_sign_in_token(request))
     except NotAuthenticated:
-        return _sign_in_page(request, index, asked)
+        return _render_sign_in(request, index, asked)
     return RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
 
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Sign in, and go on to the page that was asked for."""
-    asked = _Asked(local_path(form.raw_text("next")), form.raw_text("name"))
+    asked = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
     trying = partial(
         sign_in,
         index,
         asked.name,
         form.raw_text("password"),
         form.optional_text("purpose"),
-        instead_of=sign_in_token(request),
+        instead_of=read_sign_in_token(request),
     )
     try:
-        _check_visit(request, index, form)
-        token = await _in_turn(request, trying)
+        _check_sign_in_form(request, index, form)
+        token = await _run_limited(request, trying)
     except (NotAuthenticated, InputError, StoreError) as error:
         status = find_status(error)[0]
         # 401 would have to name a scheme of HTTP, and this is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
-        return _sign_in_page(request, index, replace(asked, error=str(error)), status)
+        return _render_sign_in(request, index, replace(asked, error=str(error)), status)
     answer = RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
-    keep_sign_in(request, answer, token)
+    set_sign_in_token(request, answer, token)
     return answer
 
 
 @router.post(SIGN_OUT)
 def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
     """End the sign-in, here and in the index."""
-    sign_out(index, sign_in_token(request) or "")
+    sign_out(index, read_sign_in_token(request) or "")
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
-    forget_sign_in(request, answer)
+    delete_sign_in_token(request, answer)
     return answer
 
 
 @router.get(CHANGE_PASSWORD)
-def change_password_page(request: Request, index: IndexDep, signed: SignedDep) -> Response:
+def show_change_password_form(request: Request, index: IndexDep, signed: SignedDep) -> Response:
     """Ask for another password."""
-    return _change_page(request, index, signed)
+    return _render_change_password(request, index, signed)
 
 
 @router.post(CHANGE_PASSWORD)
@@ -117,40 +117,40 @@ async def post_change_password(
 ) -> Response:
     """Set a password of one's own; every other sign-in ends."""
     old, new = form.raw_text("old"), form.raw_text("new")
-    changing = partial(change_password, index, sign_in_token(request) or "", old, new)
+    changing = partial(change_password, index, read_sign_in_token(request) or "", old, new)
     if new != form.raw_text("again"):
-        return _change_page(request, index, signed, InputError(words().password.not_the_same))
+        return _render_change_password(request, index, signed, InputError(load_words().password.not_the_same))
     try:
-        token = await _in_turn(request, changing)
+        token = await _run_limited(request, changing)
     except (NotAuthenticated, InputError, StoreError) as error:
-        return _change_page(request, index, signed, error)
+        return _render_change_password(request, index, signed, error)
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    keep_sign_in(request, answer, token)
+    set_sign_in_token(request, answer, token)
     return answer
 
 
-async def _in_turn(request: Request, trying: Callable[[], Done]) -> Done:
+async def _run_limited(request: Request, trying: Callable[[], Result]) -> Result:
     """Hash passwords a few at a time, beside the threads that answer everything else.
 
     Raises:
         StoreError: too many wait already.
     """
     turn: CapacityLimiter = request.app.state.trying
-    if turn.statistics().tasks_waiting >= MOST_WAITING:
+    if turn.statistics().tasks_waiting >= MAX_WAITING:
         raise StoreError("too many people sign in at this moment: try again in a minute")
     return await to_thread.run_sync(trying, limiter=turn)
 
 
-def _check_visit(request: Request, index: Index, form: Form) -> None:
+def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
     """Let a sign-in form pass that a page of ours in this browser has sent, or raise."""
-    visit = visit_token(request)
+    visit = read_visit_token(request)
     if visit is None:
-        raise ForeignFormError(words().sign_in.no_cookie)
+        raise ForeignFormError(load_words().sign_in.no_cookie)
     check_form(request, form, csrf_of(index, visit))
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _SignInForm:
     """What the sign-in page asks, and says."""
 
     next: str
@@ -159,24 +159,24 @@ class _Asked:
     notice: str | None = None
 
 
-def _sign_in_page(
-    request: Request, index: Index, asked: _Asked, status: HTTPStatus = HTTPStatus.OK
+def _render_sign_in(
+    request: Request, index: Index, asked: _SignInForm, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    token = visit_token(request) or token_urlsafe(VISIT_BYTES)
-    visit = replace(visit_of(request, index, None), csrf=csrf_of(index, token))
+    token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
+    visit = replace(create_visit(request, index, None), csrf=csrf_of(index, token))
     # A link elsewhere that leads here comes without the cookie, which is SameSite=Strict.
     from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
-    answer = page(
+    answer = render_page(
         "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
         from_elsewhere=from_elsewhere, **asdict(asked),
     )  # fmt: skip
-    keep_visit(request, answer, token)
+    set_visit_token(request, answer, token)
     return answer
 
 
-def _change_page(request: Request, index: Index, signed: Signed, error: MpiError | None = None) -> Response:
+def _render_change_password(request: Request, index: Index, signed: Signed, error: MpiError | None = None) -> Response:
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
-    return page(
-        "change_password.html", status, visit=visit_of(request, index, signed), here="change-password",
+    return render_page(
+        "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",
         error=None if error is None else str(error), must_change=signed.must_change, shortest=SHORTEST,
     )  # fmt: skip

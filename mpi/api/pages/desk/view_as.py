@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
-from mpi.api.pages.session.cookies import keep_acting_as
-from mpi.api.pages.session.session import FormDep, local_path
+from mpi.api.pages.session.cookies import set_demo_role
+from mpi.api.pages.session.session import FormDep, to_local_path
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
 
@@ -24,6 +24,6 @@ def post_view_as(request: Request, form: FormDep) -> Response:
     role = form.text("role")
     if role not in set(Role):
         raise InputError(f"no such role; it is one of {', '.join(Role)}")
-    answer = RedirectResponse(local_path(form.raw_text("next")), HTTPStatus.SEE_OTHER)
-    keep_acting_as(request, answer, role)
+    answer = RedirectResponse(to_local_path(form.raw_text("next")), HTTPStatus.SEE_OTHER)
+    set_demo_role(request, answer, role)
     return answer

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from mpi.domain.record_ref import RecordRef
 
 _BAR_SPACE = 200.0
-_LEAST_BAR = 1.0
+_MIN_BAR = 1.0
 _ROW = 28
 _TOP = 16
-_DRAWN_ROWS = 24
-_ASIDE = 8
+_MAX_NODES = 24
+_SERIES_OFFSET = 8
 """Series stand a little beside each other, so that none hides another."""
 
 Scale = Callable[[float], float]
@@ -40,7 +40,7 @@ class Waterfall:
     total_width: float
 
 
-def waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
+def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
     """Bars for (comparison, level, bits), in the order given."""
     total = sum(bits for _, _, bits in parts)
     ends = [0.0, total, *(bits for _, _, bits in parts)]
@@ -49,14 +49,14 @@ def waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
     zero = round(-low * scale, 1)
 
     def drawn(bits: float) -> tuple[float, float]:
-        width = max(abs(bits) * scale, _LEAST_BAR)
+        width = max(abs(bits) * scale, _MIN_BAR)
         return round(zero if bits >= 0 else zero - width, 1), round(width, 1)
 
-    bars = tuple(Bar(name, level, bits, *drawn(bits), _sense(bits)) for name, level, bits in parts)
+    bars = tuple(Bar(name, level, bits, *drawn(bits), _classify_bits(bits)) for name, level, bits in parts)
     return Waterfall(bars, zero, total, *drawn(total))
 
 
-def _sense(bits: float) -> str:
+def _classify_bits(bits: float) -> str:
     if round(bits, 1) == 0:
         return "nothing"
     return "for" if bits > 0 else "against"
@@ -83,7 +83,7 @@ class Arc:
 
 
 @dataclass(frozen=True, slots=True)
-class Arcs:
+class ArcDiagram:
     """Records down an axis, and an arc for each pair that speaks for one child."""
 
     nodes: tuple[Node, ...]
@@ -93,10 +93,10 @@ class Arcs:
     height: int
 
 
-def arcs(records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]) -> Arcs | None:
+def draw_arcs(records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]) -> ArcDiagram | None:
     """The drawing of a cluster; None where it would be too large to read."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
-    if len(ordered) > _DRAWN_ROWS:
+    if len(ordered) > _MAX_NODES:
         return None
     tones = {source: n % 6 for n, source in enumerate(sorted({label.source for label in ordered}))}
     y = {label: float(_TOP + _ROW * n) for n, label in enumerate(ordered)}
@@ -108,7 +108,7 @@ def arcs(records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRe
         thick = round(min(1 + max(bits, 0.0) / 12, 3.5), 1)
         drawn.append(Arc(top, bottom, (bottom - top) / 2, thick))
     nodes = tuple(Node(label.source, label.local_id, y[label], tones[label.source]) for label in ordered)
-    return Arcs(nodes, tuple(drawn), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0))
+    return ArcDiagram(nodes, tuple(drawn), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Whisker:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SeriesLine:
     """One series drawn: its line, its interval as a band, or of a single point as a whisker; its points."""
 
     name: str
@@ -142,10 +142,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineChart:
     """Series over months on one scale, with the same figures as rows of text."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[SeriesLine, ...]
     ticks: tuple[Mark, ...]
     labels: tuple[Mark, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -164,7 +164,7 @@ class Point:
     high: float | None = None
 
 
-def lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> Lines | None:
+def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> LineChart | None:
     """Draw series over months; None where there is nothing to draw.
 
     Args:
@@ -174,7 +174,7 @@ def lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> Li
     months = sorted({point.month for _, points in series for point in points})
     if not months:
         return None
-    low, high = _span(series, percent=percent)
+    low, high = _find_value_range(series, percent=percent)
     left, width, height, top, foot = 48.0, 560.0, 200.0, 12.0, 28.0
 
     def x(month: str) -> float:
@@ -185,20 +185,20 @@ def lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> Li
         return round(top + (high - value) / (high - low) * (height - top - foot), 1)
 
     drawn = tuple(
-        _line(name, points, tone, [(x(point.month) + tone * _ASIDE, y(point.value)) for point in points], y)
+        _draw_series(name, points, tone, [(x(point.month) + tone * _SERIES_OFFSET, y(point.value)) for point in points], y)
         for tone, (name, points) in enumerate(series)
     )
     steps = [low + (high - low) * n / 4 for n in range(5)]
-    ticks = tuple(Mark(0, y(step), _figure(step, percent=percent)) for step in steps)
+    ticks = tuple(Mark(0, y(step), _format_tick(step, percent=percent)) for step in steps)
     every = max(1, (len(months) + 7) // 8)
     labels = tuple(Mark(x(month), 0, month) for month in months[::every])
     rows = tuple(
-        (month, *(_cell(points, month, percent=percent) for _, points in series)) for month in months
+        (month, *(_format_cell(points, month, percent=percent) for _, points in series)) for month in months
     )
-    return Lines(drawn, ticks, labels, rows, left, width, height)
+    return LineChart(drawn, ticks, labels, rows, left, width, height)
 
 
-def _span(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
+def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
     values = [
         value
         for _, points in series
@@ -216,7 +216,7 @@ def _span(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tu
     return next((step for step in (0.98, 0.9, 0.8, 0.6) if floor >= step), 0.0), 1.0
 
 
-def _line(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale) -> Line:
+def _draw_series(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale) -> SeriesLine:
     path = "M " + " L ".join(f"{px} {py}" for px, py in at)
     spread = [(px, p.low, p.high) for (px, _), p in zip(at, points, strict=True)]
     above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]
@@ -229,14 +229,14 @@ def _line(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[floa
         if not band and low is not None and high is not None
     )
     dots = tuple(Mark(px, py) for px, py in at)
-    return Line(name, path, band, dots, tone, whiskers)
+    return SeriesLine(name, path, band, dots, tone, whiskers)
 
 
-def _figure(value: float, *, percent: bool) -> str:
+def _format_tick(value: float, *, percent: bool) -> str:
     return f"{value * 100:.0f} %" if percent else f"{value:,.0f}"
 
 
-def _cell(points: Sequence[Point], month: str, *, percent: bool) -> str:
+def _format_cell(points: Sequence[Point], month: str, *, percent: bool) -> str:
     for point in points:
         if point.month == month:
             text = f"{point.value * 100:.1f} %" if percent else f"{point.value:,.0f}"

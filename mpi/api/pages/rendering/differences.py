@@ -10,20 +10,20 @@ from markupsafe import Markup, escape
 
 from mpi.api.pages.rendering.record_values import ROWS
 
-_NEAR = 0.7
+_CLOSE_RATIO = 0.7
 """From this likeness on (2 × shared letters / all letters) two values are shown letter by letter."""
-_NEARER = 0.92
-_OF_NUMBERS = frozenset({"identifiers", "phone"})
+_CLOSE_NUMBER_RATIO = 0.92
+_NUMBER_FIELDS = frozenset({"identifiers", "phone"})
 """Fields whose values share much by their form alone: these have to be nearer."""
-_NO_CONTRADICTION = frozenset({"household_ids", "enrollments", "placements"})
+_NEUTRAL_FIELDS = frozenset({"household_ids", "enrollments", "placements"})
 """Fields of which another value speaks against nothing: schools change, and each system has its own keys."""
 _PHONE_DIGITS = 10
-_LONGEST_MARKED = 120
-_ITEM = "; "
+_MAX_MARKED_LENGTH = 120
+_ITEM_SEPARATOR = "; "
 _NOISE = re.compile(r"[\s.,'’\-/()]+")
 
 
-class Standing(StrEnum):
+class ComparisonStatus(StrEnum):
     """How a value stands to the one that it is compared with."""
 
     SUBJECT = "subject"
@@ -36,22 +36,22 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ComparisonCell:
     """One value, with the letters that differ marked."""
 
-    standing: Standing
+    standing: ComparisonStatus
     shown: Markup
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """One field of all the records, in their order."""
 
     field: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparisonCell, ...]
 
 
-def side_by_side(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[Row, ...]:
+def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[ComparisonRow, ...]:
     """The rows of several records; a field that none of them has is left out.
 
     Args:
@@ -61,33 +61,33 @@ def side_by_side(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[R
     """
     held = {field for record in records for field in record}
     fields = [*(field for field in ROWS if field in held), *sorted(held.difference(ROWS))]
-    return tuple(_row(field, [record.get(field, "") for record in records], star=star) for field in fields)
+    return tuple(_compare_field(field, [record.get(field, "") for record in records], star=star) for field in fields)
 
 
-def _row(field: str, values: Sequence[str], *, star: bool) -> Row:
-    place = 0 if star else _commonest([_plain(value, field) for value in values])
+def _compare_field(field: str, values: Sequence[str], *, star: bool) -> ComparisonRow:
+    place = 0 if star else _find_commonest([_normalize(value, field) for value in values])
     reference = values[place]
-    cells = [_cell(field, reference, value) for value in values]
+    cells = [_compare_cell(field, reference, value) for value in values]
     others = [cell.standing for n, cell in enumerate(cells) if n != place]
-    if star or Standing.EQUAL not in others:
-        cells[place] = Cell(Standing.SUBJECT if star else Standing.ALONE, escape(reference))
-    return Row(field, tuple(cells))
+    if star or ComparisonStatus.EQUAL not in others:
+        cells[place] = ComparisonCell(ComparisonStatus.SUBJECT if star else ComparisonStatus.ALONE, escape(reference))
+    return ComparisonRow(field, tuple(cells))
 
 
-def _commonest(plain: Sequence[str]) -> int:
+def _find_commonest(plain: Sequence[str]) -> int:
     had = [value for value in plain if value]
     return plain.index(max(had, key=had.count)) if had else 0
 
 
-def _cell(field: str, reference: str, value: str) -> Cell:
-    standing = standing_of(reference, value, field)
-    if field in _NO_CONTRADICTION and standing in (Standing.CLOSE, Standing.DIFFERS):
-        standing = Standing.ALONE
-    shown = _marked(reference, value) if standing is Standing.CLOSE else escape(value)
-    return Cell(standing, shown)
+def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
+    standing = compare_values(reference, value, field)
+    if field in _NEUTRAL_FIELDS and standing in (ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS):
+        standing = ComparisonStatus.ALONE
+    shown = _mark_differences(reference, value) if standing is ComparisonStatus.CLOSE else escape(value)
+    return ComparisonCell(standing, shown)
 
 
-def standing_of(reference: str, value: str, field: str = "") -> Standing:
+def compare_values(reference: str, value: str, field: str = "") -> ComparisonStatus:
     """How one value stands to another; case, spaces and punctuation make no difference.
 
     Args:
@@ -96,23 +96,23 @@ def standing_of(reference: str, value: str, field: str = "") -> Standing:
         field: its field code.
     """
     if not value:
-        return Standing.NOTHING
+        return ComparisonStatus.NOTHING
     if not reference:
-        return Standing.ALONE
-    if _plain(reference, field) == _plain(value, field):
-        return Standing.EQUAL
-    ours, theirs = ({_plain(item, field) for item in each.split(_ITEM)} for each in (reference, value))
+        return ComparisonStatus.ALONE
+    if _normalize(reference, field) == _normalize(value, field):
+        return ComparisonStatus.EQUAL
+    ours, theirs = ({_normalize(item, field) for item in each.split(_ITEM_SEPARATOR)} for each in (reference, value))
     # Given name and surname exchanged are the same words.
-    if ours & theirs or sorted(_plain(reference).split()) == sorted(_plain(value).split()):
-        return Standing.SHARES
-    alike = SequenceMatcher(None, _plain(reference, field), _plain(value, field), autojunk=False).ratio()
-    near = _NEARER if field in _OF_NUMBERS else _NEAR
-    return Standing.CLOSE if alike >= near else Standing.DIFFERS
+    if ours & theirs or sorted(_normalize(reference).split()) == sorted(_normalize(value).split()):
+        return ComparisonStatus.SHARES
+    alike = SequenceMatcher(None, _normalize(reference, field), _normalize(value, field), autojunk=False).ratio()
+    near = _CLOSE_NUMBER_RATIO if field in _NUMBER_FIELDS else _CLOSE_RATIO
+    return ComparisonStatus.CLOSE if alike >= near else ComparisonStatus.DIFFERS
 
 
-def _marked(reference: str, value: str) -> Markup:
+def _mark_differences(reference: str, value: str) -> Markup:
     """The value with the runs of letters that the reference does not have marked."""
-    if len(value) > _LONGEST_MARKED:
+    if len(value) > _MAX_MARKED_LENGTH:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
     shown = Markup()
@@ -123,7 +123,7 @@ def _marked(reference: str, value: str) -> Markup:
     return shown
 
 
-def _plain(value: str, field: str = "") -> str:
+def _normalize(value: str, field: str = "") -> str:
     if field == "phone":
         return "".join(letter for letter in value if letter.isdigit())[-_PHONE_DIGITS:]
     return _NOISE.sub(" ", value.casefold()).strip()

@@ -19,7 +19,7 @@ class Recipient:
     records: tuple[RecordRef, ...]
 
 
-def by_client(received: Sequence[Received]) -> list[Recipient]:
+def group_by_client(received: Sequence[Received]) -> list[Recipient]:
     """Answers by client and purpose, the latest first."""
     groups: dict[tuple[str, str | None], list[Received]] = {}
     for one in received:
@@ -31,12 +31,12 @@ def by_client(received: Sequence[Received]) -> list[Recipient]:
             len(answers),
             max(one.at for one in answers),
             tuple(sorted({field for one in answers for field in one.fields})),
-            tuple(sorted({record for one in answers for record in one.records}, key=_by_name)),
+            tuple(sorted({record for one in answers for record in one.records}, key=_sort_key)),
         )
         for (client, purpose), answers in groups.items()
     ]
     return sorted(found, key=lambda one: one.latest, reverse=True)
 
 
-def _by_name(label: RecordRef) -> tuple[str, str]:
+def _sort_key(label: RecordRef) -> tuple[str, str]:
     return label.source, label.local_id

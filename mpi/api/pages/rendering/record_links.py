@@ -17,36 +17,36 @@ from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.core.index import Index
 
-FILE = "record-links.toml"
-_PLACE = "{local_id}"
+FILE_NAME = "record-links.toml"
+_PLACEHOLDER = "{local_id}"
 
 
-def record_link(index: Index, label: RecordRef) -> str | None:
+def build_record_link(index: Index, label: RecordRef) -> str | None:
     """The address of a record in its own system; None where none is known.
 
     Raises:
         InputError: the file is not what it can be.
     """
-    path = index.home / FILE
+    path = index.home / FILE_NAME
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return None
-    pattern = _read(path, changed).get(label.source)
-    return None if pattern is None else pattern.replace(_PLACE, quote(label.local_id, safe=""))
+    pattern = _read_patterns(path, changed).get(label.source)
+    return None if pattern is None else pattern.replace(_PLACEHOLDER, quote(label.local_id, safe=""))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _changed: int) -> Mapping[str, str]:
+def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
     try:
         found = tomllib.loads(path.read_text("utf-8")).get("records", {})
     except (OSError, ValueError) as error:
-        raise InputError(f"{FILE} cannot be read as TOML: the operator has to mend it") from error
+        raise InputError(f"{FILE_NAME} cannot be read as TOML: the operator has to mend it") from error
     wrong = [source for source, pattern in found.items() if not _is_address(pattern)]
     if wrong:
-        raise InputError(f"{FILE}: of {', '.join(wrong)} give an https address that holds {_PLACE} once")
+        raise InputError(f"{FILE_NAME}: of {', '.join(wrong)} give an https address that holds {_PLACEHOLDER} once")
     return dict(found)
 
 
 def _is_address(pattern: object) -> bool:
-    return isinstance(pattern, str) and pattern.startswith("https://") and pattern.count(_PLACE) == 1
+    return isinstance(pattern, str) and pattern.startswith("https://") and pattern.count(_PLACEHOLDER) == 1

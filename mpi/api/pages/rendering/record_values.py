@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mpi.api.pages.rendering.words import Words, words
+from mpi.api.pages.rendering.words import Words, load_words
 from mpi.standardize.address.addresses import is_confidential_as_sent
 
 Record = Mapping[str, Any]
@@ -16,13 +16,13 @@ ROWS = (
     "placements", "birth_place", "household_ids", "death_date",
 )  # fmt: skip
 """Field codes in the order in which records are compared: what tells children apart comes first."""
-_CODES = frozenset({"race", "ethnicity"})
+_CODE_FIELDS = frozenset({"race", "ethnicity"})
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_LONG_ID = 14
+_MAX_ID_LENGTH = 14
 _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
-def rows_of(record: Record, *, confidential: bool, withheld: Collection[str] = ()) -> dict[str, str]:
+def format_record(record: Record, *, confidential: bool, withheld: Collection[str] = ()) -> dict[str, str]:
     """What a record says, by field code (``field`` of the words); only fields that it has a value for.
 
     Args:
@@ -31,27 +31,27 @@ def rows_of(record: Record, *, confidential: bool, withheld: Collection[str] = (
             keep so, another agency's record of the child would tell.
         withheld: fields that it has and that were not told.
     """
-    rows = _rows(record, confidential=confidential, withheld=withheld)
+    rows = _format_rows(record, confidential=confidential, withheld=withheld)
     return {name: value for name, value in rows if value}
 
 
-def value_text(attribute: str, value: object) -> str:
+def format_value(attribute: str, value: object) -> str:
     """One value of a golden record in words: a text, yes or no, or an object of canonical fields."""
     if isinstance(value, bool):
-        w = words().value
+        w = load_words().value
         return str(w.yes if value else w.no)
     if not isinstance(value, Mapping):
-        return _spaced(value) if attribute in _CODES else str(value)
-    w = words().value
+        return _split_words(value) if attribute in _CODE_FIELDS else str(value)
+    w = load_words().value
     kinds: dict[str, Callable[[Record], str]] = {
-        "addresses": _address,
-        "guardians": _guardian,
-        "identifiers": _identifier,
-        "enrollments": partial(_enrollment, w),
-        "placements": partial(_placement, w),
-        "other_names": lambda one: _joined(one, "first_name", "middle_name", "last_name"),
+        "addresses": _format_address,
+        "guardians": _format_guardian,
+        "identifiers": _format_identifier,
+        "enrollments": partial(_format_enrollment, w),
+        "placements": partial(_format_placement, w),
+        "other_names": lambda one: _join_values(one, "first_name", "middle_name", "last_name"),
         "birth_place": lambda one: ", ".join(str(one[n]) for n in _BIRTH_PLACE if one.get(n)),
-        "flags": _flag,
+        "flags": _format_flag,
     }
     shown = kinds.get(attribute)
     return shown(value) if shown else ", ".join(str(each) for each in value.values())
@@ -62,77 +62,77 @@ def is_confidential(records: Sequence[Record]) -> bool:
     return any(is_confidential_as_sent(record) for record in records)
 
 
-def day(moment: str) -> str:
+def format_day(moment: str) -> str:
     """The day of a moment, as the pages write it."""
     return moment[:10]
 
 
-def minute(moment: str) -> str:
+def format_minute(moment: str) -> str:
     """A moment to the minute, as the pages write it."""
     return moment[:16].replace("T", " ")
 
 
-def short(text: str) -> str:
+def shorten_id(text: str) -> str:
     """A long local ID cut in its middle, for a drawing; the table beside it has the whole."""
-    return text if len(text) <= _LONG_ID else f"{text[:7]}…{text[-6:]}"
+    return text if len(text) <= _MAX_ID_LENGTH else f"{text[:7]}…{text[-6:]}"
 
 
-def _rows(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
-    w = words()
-    yield "name", _joined(record, "first_name", "middle_name", "last_name", "suffix")
-    yield "preferred_name", _joined(record, "preferred_name")
+def _format_rows(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
+    w = load_words()
+    yield "name", _join_values(record, "first_name", "middle_name", "last_name", "suffix")
+    yield "preferred_name", _join_values(record, "preferred_name")
     yield (
         "other_names",
         "; ".join(
-            _joined(name, "first_name", "middle_name", "last_name") for name in _list(record, "other_names")
+            _join_values(name, "first_name", "middle_name", "last_name") for name in _read_list(record, "other_names")
         ),
     )
-    yield "birth_date", _joined(record, "birth_date")
-    yield "birth_date_quality", _joined(record, "birth_date_quality")
-    yield "previous_birth_dates", ", ".join(str(each) for each in _list(record, "previous_birth_dates"))
-    yield "sex", _joined(record, "sex")
+    yield "birth_date", _join_values(record, "birth_date")
+    yield "birth_date_quality", _join_values(record, "birth_date_quality")
+    yield "previous_birth_dates", ", ".join(str(each) for each in _read_list(record, "previous_birth_dates"))
+    yield "sex", _join_values(record, "sex")
     yield "multiple_birth", w.value.yes if record.get("multiple_birth") in (True, "Y") else ""
-    yield from _where(record, confidential=confidential, withheld=withheld)
-    yield "guardians", "; ".join(_guardian(guardian) for guardian in _listed(record, "guardians"))
-    yield "enrollments", "; ".join(_enrollment(w.value, one) for one in _listed(record, "enrollments"))
-    yield "placements", "; ".join(_placement(w.value, one) for one in _listed(record, "placements"))
+    yield from _format_contacts(record, confidential=confidential, withheld=withheld)
+    yield "guardians", "; ".join(_format_guardian(guardian) for guardian in _read_dated_list(record, "guardians"))
+    yield "enrollments", "; ".join(_format_enrollment(w.value, one) for one in _read_dated_list(record, "enrollments"))
+    yield "placements", "; ".join(_format_placement(w.value, one) for one in _read_dated_list(record, "placements"))
     yield (
         "identifiers",
-        "; ".join(_identifier(each) for each in _list(record, "identifiers")),
+        "; ".join(_format_identifier(each) for each in _read_list(record, "identifiers")),
     )
     yield (
         "birth_place",
         ", ".join(str(record[n]) for n in ("birth_city", "birth_state", "birth_country") if record.get(n)),
     )
-    yield "household_ids", ", ".join(str(each) for each in _list(record, "household_ids"))
-    yield "death_date", _joined(record, "death_date")
+    yield "household_ids", ", ".join(str(each) for each in _read_list(record, "household_ids"))
+    yield "death_date", _join_values(record, "death_date")
 
 
-def _where(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
+def _format_contacts(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
     """Where the person lives and is called, or that it is withheld."""
-    instead = words().value.withheld
+    instead = load_words().value.withheld
     values = {
-        "addresses": "; ".join(_address(address) for address in _listed(record, "addresses")),
-        "phone": _joined(record, "phone"),
-        "email": _joined(record, "email"),
+        "addresses": "; ".join(_format_address(address) for address in _read_dated_list(record, "addresses")),
+        "phone": _join_values(record, "phone"),
+        "email": _join_values(record, "email"),
     }
     for name, value in values.items():
         yield name, instead if (confidential and value) or name in withheld else value
 
 
-def _list(record: Record, name: str) -> list[Any]:
+def _read_list(record: Record, name: str) -> list[Any]:
     found = record.get(name)
     return list(found) if isinstance(found, list | tuple) else []
 
 
-def _listed(record: Record, name: str) -> list[Record]:
+def _read_dated_list(record: Record, name: str) -> list[Record]:
     """A dated list; where a record has its flat columns only, those as its one entry."""
-    return [each for each in _list(record, name) if isinstance(each, Mapping)] or (
-        [record] if any(record.get(field) for field in _FLAT[name]) else []
+    return [each for each in _read_list(record, name) if isinstance(each, Mapping)] or (
+        [record] if any(record.get(field) for field in _FLAT_FIELDS[name]) else []
     )
 
 
-_FLAT = {
+_FLAT_FIELDS = {
     "addresses": ("address_line1", "address_line2", "city", "postal_code"),
     "guardians": ("guardian_first_name", "guardian_last_name"),
     "enrollments": ("school_id", "district_id", "grade"),
@@ -140,39 +140,39 @@ _FLAT = {
 }
 
 
-def _spaced(code: object) -> str:
+def _split_words(code: object) -> str:
     """A code of several words in one, such as FosterParent, as words."""
     return _WORD_ENDS.sub(" ", str(code))
 
 
-def _joined(values: Record, *names: str) -> str:
+def _join_values(values: Record, *names: str) -> str:
     return " ".join(str(values[name]) for name in names if values.get(name))
 
 
-def _address(address: Record) -> str:
-    street = _joined(address, "address_line1", "address_line2")
-    return ", ".join(line for line in (street, _joined(address, "city", "state", "postal_code")) if line)
+def _format_address(address: Record) -> str:
+    street = _join_values(address, "address_line1", "address_line2")
+    return ", ".join(line for line in (street, _join_values(address, "city", "state", "postal_code")) if line)
 
 
-def _guardian(guardian: Record) -> str:
+def _format_guardian(guardian: Record) -> str:
     relationship = guardian.get("guardian_relationship")
-    name = _joined(guardian, "guardian_first_name", "guardian_last_name")
-    return f"{name} ({_spaced(relationship)})" if relationship else name
+    name = _join_values(guardian, "guardian_first_name", "guardian_last_name")
+    return f"{name} ({_split_words(relationship)})" if relationship else name
 
 
-def _identifier(identifier: Record) -> str:
+def _format_identifier(identifier: Record) -> str:
     return f"{str(identifier['system']).replace('_', ' ')} {identifier['value']}"
 
 
-def _flag(flag: Record) -> str:
-    w = words()
+def _format_flag(flag: Record) -> str:
+    w = load_words()
     said = f"{str(flag['population']).replace('_', ' ')}: {w.person.flag_value.of(flag['value'])}"
-    dates = _told(flag, begin=w.value["from"], end=w.value.until)
+    dates = _format_labeled(flag, begin=w.value["from"], end=w.value.until)
     return f"{said}, {dates}" if dates else said
 
 
-def _enrollment(w: Words, enrollment: Record) -> str:
-    return _told(
+def _format_enrollment(w: Words, enrollment: Record) -> str:
+    return _format_labeled(
         enrollment,
         school_id=w.school,
         district_id=w.district,
@@ -182,11 +182,11 @@ def _enrollment(w: Words, enrollment: Record) -> str:
     )
 
 
-def _placement(w: Words, placement: Record) -> str:
-    return _told(placement, type="{}", county=w.county, begin=w["from"], end=w.until)
+def _format_placement(w: Words, placement: Record) -> str:
+    return _format_labeled(placement, type="{}", county=w.county, begin=w["from"], end=w.until)
 
 
-def _told(values: Record, **forms: str) -> str:
+def _format_labeled(values: Record, **forms: str) -> str:
     """Those values that there are, each in its words."""
     return ", ".join(
         form.format(str(values[name]).replace("_", " ") if name == "type" else values[name])

@@ -7,39 +7,39 @@ from http import HTTPStatus
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from mpi.api.pages.rendering.disclosure_recipients import by_client
-from mpi.api.pages.rendering.record_values import day, minute, short
-from mpi.api.pages.rendering.words import count, put, words
+from mpi.api.pages.rendering.disclosure_recipients import group_by_client
+from mpi.api.pages.rendering.record_values import format_day, format_minute, shorten_id
+from mpi.api.pages.rendering.words import format_count, format_text, load_words
 
-_VERSION_DIGITS = 16
+_HASH_DIGITS = 16
 
 
-def page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
+def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
     """Render a template of ``mpi/api/templates``."""
-    return HTMLResponse(_environment().get_template(template).render(context), status)
+    return HTMLResponse(_create_environment().get_template(template).render(context), status)
 
 
-def asset(name: str) -> str:
+def read_asset(name: str) -> str:
     """A file of the pages that is the same for everybody: the style sheet, the script, the icon."""
-    return _environment().get_template(name).render()
+    return _create_environment().get_template(name).render()
 
 
 @cache
-def asset_version(name: str) -> str:
+def hash_asset(name: str) -> str:
     """What such a file is named by: its content."""
-    return hashlib.sha256(asset(name).encode()).hexdigest()[:_VERSION_DIGITS]
+    return hashlib.sha256(read_asset(name).encode()).hexdigest()[:_HASH_DIGITS]
 
 
-def _address(name: str) -> str:
-    return f"/{name}?v={asset_version(name)}"
+def _asset_url(name: str) -> str:
+    return f"/{name}?v={hash_asset(name)}"
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def _create_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(day=day, minute=minute, short=short, put=put, count=count, by_client=by_client)
-    environment.globals.update(w=words(), address=_address)
+    environment.filters.update(day=format_day, minute=format_minute, short=shorten_id, put=format_text, count=format_count, by_client=group_by_client)
+    environment.globals.update(w=load_words(), address=_asset_url)
     return environment

@@ -36,17 +36,17 @@ class Words:
         return found if isinstance(found, str) else str(code).replace("_", " ").replace("-", " ")
 
 
-def put(text: str, **values: object) -> Markup:
+def format_text(text: str, **values: object) -> Markup:
     """A text with values in its places; each value is escaped unless it is markup already."""
     return Markup(text).format(**values)  # noqa: S704 - the text is ours, from the file
 
 
-def count(forms: Words, number: int) -> Markup:
+def format_count(forms: Words, number: int) -> Markup:
     """A text in the form that a number takes: ``one`` or ``many``, in which ``{n}`` is the number."""
-    return put(forms["one" if number == 1 else "many"], n=f"{number:,}")
+    return format_text(forms["one" if number == 1 else "many"], n=f"{number:,}")
 
 
 @lru_cache(maxsize=1)
-def words() -> Words:
+def load_words() -> Words:
     """The whole file."""
     return Words("words", tomllib.loads(files("mpi.api").joinpath("templates/words.toml").read_text("utf-8")))

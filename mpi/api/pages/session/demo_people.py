@@ -13,7 +13,7 @@ _NAMES = {
 }
 
 
-def made_up(index: Index, role: str | None) -> Signed:
+def create_demo_person(index: Index, role: str | None) -> Signed:
     """The made-up person of a role; the steward where no such role is named.
 
     The source owner is that of the first school system.
@@ -22,12 +22,12 @@ def made_up(index: Index, role: str | None) -> Signed:
     name, full_name = _NAMES[acting]
     sources = None
     if acting is Role.SOURCE_OWNER:
-        sources = _first_school(index)
+        sources = _find_first_school(index)
     viewer = Viewer(name, PURPOSES_BY_ROLE[acting][0], ACTIONS_BY_ROLE[acting], sources)
     return Signed(viewer, name, full_name, acting, index.keyed_hash.token("csrf", "open pages"))
 
 
-def _first_school(index: Index) -> frozenset[str]:
+def _find_first_school(index: Index) -> frozenset[str]:
     with index.database.read(Viewer("nobody")) as unit:
         sources = unit.sources.all()
     schools = [source for source in sources if source.kind == "sis"] or sources

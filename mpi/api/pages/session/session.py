@@ -13,8 +13,8 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
-from mpi.api.pages.session.cookies import acting_as, sign_in_token
-from mpi.api.pages.session.demo_people import made_up
+from mpi.api.pages.session.cookies import read_demo_role, read_sign_in_token
+from mpi.api.pages.session.demo_people import create_demo_person
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
@@ -22,8 +22,8 @@ from mpi.service.access.sign_in import Signed, viewer_of
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
-_LONGEST_NEXT = 2_000
-_READING = ("GET", "HEAD")
+_MAX_PATH_LENGTH = 2_000
+_READ_METHODS = ("GET", "HEAD")
 
 
 class ForeignFormError(InputError):
@@ -32,7 +32,7 @@ class ForeignFormError(InputError):
     code = "foreign-form"
 
 
-class LeadElsewhere(Exception):  # noqa: N818 - not an error: the page is elsewhere
+class PageRedirect(Exception):  # noqa: N818 - not an error: the page is elsewhere
     """The person has to go to another page first.
 
     Args:
@@ -44,29 +44,29 @@ class LeadElsewhere(Exception):  # noqa: N818 - not an error: the page is elsewh
         self.path = path
 
 
-def signed_in(request: Request, index: IndexDep) -> Signed:
+def require_signed_in(request: Request, index: IndexDep) -> Signed:
     """Who is at the page.
 
     Raises:
         LeadElsewhere: nobody who is signed in, or somebody who has to set a password first.
     """
     if request.app.state.open_pages:
-        return made_up(index, acting_as(request))
-    token = sign_in_token(request)
+        return create_demo_person(index, read_demo_role(request))
+    token = read_sign_in_token(request)
     try:
         signed = viewer_of(index, token)
     except NotAuthenticated:
         # A browser that has a token was signed in here; what it sends now is not kept.
-        raise LeadElsewhere(_to_sign_in(request, was_signed_in=token is not None)) from None
+        raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
     if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
-        raise LeadElsewhere(CHANGE_PASSWORD)
+        raise PageRedirect(CHANGE_PASSWORD)
     return signed
 
 
-SignedDep = Annotated[Signed, Depends(signed_in)]
+SignedDep = Annotated[Signed, Depends(require_signed_in)]
 
 
-def form_of_signed(request: Request, signed: SignedDep, form: SentFormDep) -> Form:
+def require_own_form(request: Request, signed: SignedDep, form: SentFormDep) -> Form:
     """What a signed-in person sent.
 
     Raises:
@@ -76,7 +76,7 @@ def form_of_signed(request: Request, signed: SignedDep, form: SentFormDep) -> Fo
     return form
 
 
-FormDep = Annotated[Form, Depends(form_of_signed)]
+FormDep = Annotated[Form, Depends(require_own_form)]
 
 
 def check_form(request: Request, form: Form, csrf: str) -> None:
@@ -85,7 +85,7 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
     Raises:
         ForeignFormError: it is not one.
     """
-    if not _is_of_this_site(request):
+    if not _is_same_site(request):
         raise ForeignFormError("another site sent this form: nothing was done")
     sent = form.raw_text(TOKEN_FIELD)
     if not secrets.compare_digest(sent.encode(), csrf.encode()):
@@ -94,12 +94,12 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
         )
 
 
-def local_path(sent: str | None) -> str:
+def to_local_path(sent: str | None) -> str:
     """A path of this index to go on to; the first page where it is not one.
 
     Whatever leads to another site is not: that would make this index a trap for whoever trusts its name.
     """
-    if not sent or len(sent) > _LONGEST_NEXT or not sent.isprintable() or not sent.isascii():
+    if not sent or len(sent) > _MAX_PATH_LENGTH or not sent.isprintable() or not sent.isascii():
         return "/"
     parts = urlsplit(sent)
     # Browsers read \ as /, and // as another host.
@@ -113,12 +113,12 @@ def install(app: FastAPI, *, open_pages: bool) -> None:
     """Make the application lead people to where they sign in, or to a page of their own making."""
     app.state.open_pages = open_pages
 
-    @app.exception_handler(LeadElsewhere)
-    async def _lead(_request: Request, elsewhere: LeadElsewhere) -> Response:
+    @app.exception_handler(PageRedirect)
+    async def _lead(_request: Request, elsewhere: PageRedirect) -> Response:
         return RedirectResponse(elsewhere.path, HTTPStatus.SEE_OTHER)
 
 
-def _is_of_this_site(request: Request) -> bool:
+def _is_same_site(request: Request) -> bool:
     """Whether a page of this site sent the request, as far as the browser says.
 
     With ``Referrer-Policy: no-referrer`` browsers send ``Origin: null`` even to the page's own site, so
@@ -131,24 +131,24 @@ def _is_of_this_site(request: Request) -> bool:
     return origin is None or origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
 
 
-def _to_sign_in(request: Request, *, was_signed_in: bool) -> str:
-    reading = request.method in _READING
-    asked = local_path(_asked(request) if reading else _page_of_form(request))
+def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
+    reading = request.method in _READ_METHODS
+    asked = to_local_path(_requested_path(request) if reading else _find_form_page(request))
     onwards = f"next={quote(asked, safe='/')}" if asked != "/" else ""
     why = ("why=ended" if reading else "why=lost") if was_signed_in else ""
     query = "&".join(part for part in (onwards, why) if part)
     return f"{SIGN_IN}?{query}" if query else SIGN_IN
 
 
-def _asked(request: Request) -> str:
+def _requested_path(request: Request) -> str:
     """Path and query as they were sent: decoded, a slash of a key would part it."""
     query = request.url.query
-    return f"{_sent_path(request)}?{query}" if query else _sent_path(request)
+    return f"{_raw_path(request)}?{query}" if query else _raw_path(request)
 
 
-def _page_of_form(request: Request) -> str:
+def _find_form_page(request: Request) -> str:
     """The page that a form was on: the nearest one at or above where the form was sent to."""
-    path = _sent_path(request)
+    path = _raw_path(request)
     while path and not _is_page(request, path):
         path = path.rpartition("/")[0]
     return path
@@ -159,6 +159,6 @@ def _is_page(request: Request, path: str) -> bool:
     return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
 
 
-def _sent_path(request: Request) -> str:
+def _raw_path(request: Request) -> str:
     raw: bytes = request.scope["raw_path"]
     return raw.decode("latin-1")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Request
 
-from mpi.api.pages.rendering.words import put, words
+from mpi.api.pages.rendering.words import format_text, load_words
 from mpi.api.pages.session.session import SignedDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.roles import Role
@@ -30,7 +30,7 @@ _MENU = (
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MenuItem:
     """A place of the menu."""
 
     name: str
@@ -38,7 +38,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
+class UndoForm:
     """How to take back what was just done: a form's address and fields."""
 
     action: str
@@ -46,11 +46,11 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
-class Flash:
+class FlashMessage:
     """What was just done, in words."""
 
     text: str
-    undo: Undo | None = None
+    undo: UndoForm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,13 @@ class Visit:
     csrf: str = ""
     test: bool = False
     roles: tuple[str, ...] = ()
-    flash: Flash | None = field(default=None)
+    flash: FlashMessage | None = field(default=None)
 
     @property
-    def menu(self) -> tuple[Item, ...]:
+    def menu(self) -> tuple[MenuItem, ...]:
         """The places that the policy opens to them."""
         return tuple(
-            Item(name, href)
+            MenuItem(name, href)
             for name, href, actions in _MENU
             if any(is_allowed(self.viewer, action) for action in actions)
         )
@@ -91,7 +91,7 @@ class Visit:
         return is_allowed(self.viewer, Action(action))
 
 
-def visit_of(request: Request, index: Index, signed: Signed | None) -> Visit:
+def create_visit(request: Request, index: Index, signed: Signed | None) -> Visit:
     """The visit of a request; of nobody where nobody is signed in."""
     if signed is None:
         return Visit(Viewer("nobody"), test=index.settings.is_test)
@@ -103,39 +103,39 @@ def visit_of(request: Request, index: Index, signed: Signed | None) -> Visit:
         signed.csrf,
         index.settings.is_test,
         tuple(role.value for role in Role) if request.app.state.open_pages else (),
-        _flash(request),
+        _read_flash_message(request),
     )
 
 
-def visiting(request: Request, index: IndexDep, signed: SignedDep) -> Visit:
+def provide_visit(request: Request, index: IndexDep, signed: SignedDep) -> Visit:
     """Who looks at the page that is asked for."""
-    return visit_of(request, index, signed)
+    return create_visit(request, index, signed)
 
 
-VisitDep = Annotated[Visit, Depends(visiting)]
+VisitDep = Annotated[Visit, Depends(provide_visit)]
 
 
-def _flash(request: Request) -> Flash | None:
+def _read_flash_message(request: Request) -> FlashMessage | None:
     """What the address says was just done: a code, and numbers; no text of anybody's is shown from there."""
     asked = request.query_params
-    text = words().done.maybe(asked.get("done", ""))
+    text = load_words().done.maybe(asked.get("done", ""))
     if text is None:
         return None
     if "{until}" in text:
         until = asked.get("until", "")
         if not _is_day(until):
             return None
-        text = str(put(text, until=until))
+        text = str(format_text(text, until=until))
     step, question = asked.get("step", ""), asked.get("question", "")
     undo = None
     if step.isascii() and step.isdigit():
         if question:
-            undo = Undo(f"/queue/{quote(question, safe=':')}/undo", (("step", step),))
+            undo = UndoForm(f"/queue/{quote(question, safe=':')}/undo", (("step", step),))
         else:
-            undo = Undo(
+            undo = UndoForm(
                 f"/steps/{step}/undo", (("confirm", "1"), ("eid", request.path_params.get("eid", "")))
             )
-    return Flash(text, undo)
+    return FlashMessage(text, undo)
 
 
 def _is_day(text: str) -> bool:
@@ -145,7 +145,7 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def said_of(effect: Effect, done: str) -> str:
+def format_flash_query(effect: Effect, done: str) -> str:
     """What an address says was just done: ``done``, or what stands in its way, and the step to undo.
 
     Args:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
 from mpi.domain.roles import Role
 
@@ -40,19 +40,19 @@ def add(
     """
     from mpi.service.access import accounts
 
-    sources = _sources(role, source, all_sources=all_sources)
-    typed = _asked() if ask else None
-    with opened() as session:
+    sources = _check_sources(role, source, all_sources=all_sources)
+    typed = _read_password() if ask else None
+    with open_session() as session:
         new = accounts.NewAccount(name, full_name, role, sources)
         given = accounts.add_account(session.index, session.viewer, new, typed)
-    _show_given(name, None if ask else given, as_json=as_json)
+    _show_password(name, None if ask else given, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the accounts and what each person is here for."""
     from mpi.service.access import accounts as accounts_service
 
-    with opened() as session:
+    with open_session() as session:
         accounts = [
             asdict(account) for account in accounts_service.list_accounts(session.index, session.viewer)
         ]
@@ -90,10 +90,10 @@ def change(
     """
     from mpi.service.access import accounts
 
-    sources = _sources(role, source, all_sources=all_sources)
-    with opened() as session:
+    sources = _check_sources(role, source, all_sources=all_sources)
+    with open_session() as session:
         accounts.change_account(session.index, session.viewer, name, role, sources)
-    _show({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
+    _show_facts({"account": name, "role": str(role), "sources": sources}, as_json=as_json)
 
 
 def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:
@@ -103,19 +103,19 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
     """
     from mpi.service.access import accounts
 
-    typed = _asked() if ask else None
-    with opened() as session:
+    typed = _read_password() if ask else None
+    with open_session() as session:
         given = accounts.set_password(session.index, session.viewer, name, typed)
-    _show_given(name, None if ask else given, as_json=as_json)
+    _show_password(name, None if ask else given, as_json=as_json)
 
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
     """Let a person try again who was locked out."""
     from mpi.service.access import accounts
 
-    with opened() as session:
+    with open_session() as session:
         accounts.unlock_account(session.index, session.viewer, name)
-    _show({"account": name, "unlocked": True}, as_json=as_json)
+    _show_facts({"account": name, "unlocked": True}, as_json=as_json)
 
 
 def end(name: NameArgument, as_json: JsonFlag = False) -> None:
@@ -125,18 +125,18 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
     """
     from mpi.service.access import accounts
 
-    with opened() as session:
+    with open_session() as session:
         accounts.end_account(session.index, session.viewer, name)
-    _show({"account": name, "ended": True}, as_json=as_json)
+    _show_facts({"account": name, "ended": True}, as_json=as_json)
 
 
-def _sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
+def _check_sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
     if bool(source) == all_sources:
         raise InputError(f"name the sources of a {role} with --source, or give --all-sources")
     return None if all_sources else source
 
 
-def _asked() -> str:
+def _read_password() -> str:
     """A password as typed twice at the terminal, or once on standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
@@ -146,13 +146,13 @@ def _asked() -> str:
     return typed
 
 
-def _show_given(name: str, given: str | None, *, as_json: bool) -> None:
-    _show({"account": name} if given is None else {"account": name, "password": given}, as_json=as_json)
+def _show_password(name: str, given: str | None, *, as_json: bool) -> None:
+    _show_facts({"account": name} if given is None else {"account": name, "password": given}, as_json=as_json)
     if given is not None and not as_json:
-        note("the password is shown this once; it opens the account for seven days, to set another")
+        print_note("the password is shown this once; it opens the account for seven days, to set another")
 
 
-def _show(facts: dict[str, object], *, as_json: bool) -> None:
+def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:

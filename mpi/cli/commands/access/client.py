@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
 from mpi.domain.errors import InputError
 
 _NAME = "1 to 64 letters, digits, '_', '-' or '.'."
@@ -29,21 +29,21 @@ def add(
 
     if bool(source) == all_sources:
         raise InputError("name the client's sources with --source, or give --all-sources")
-    with opened() as session:
+    with open_session() as session:
         key = clients.add_client(session.index, session.viewer, name, scope, None if all_sources else source)
     made = {"client": name, "api_key": key}
     if as_json:
         print_json(made)
         return
     print_facts({label.replace("_", " "): value for label, value in made.items()})
-    note("the API key is shown this once: keep it where keys are kept")
+    print_note("the API key is shown this once: keep it where keys are kept")
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the clients of the API and what each may do."""
     from mpi.service.access import clients as clients_service
 
-    with opened() as session:
+    with open_session() as session:
         clients = [asdict(client) for client in clients_service.list_clients(session.index, session.viewer)]
     if as_json:
         print_json(clients)
@@ -61,7 +61,7 @@ def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: Js
     """End a client's key: its next call is refused."""
     from mpi.service.access import clients
 
-    with opened() as session:
+    with open_session() as session:
         clients.revoke_client(session.index, session.viewer, name)
     if as_json:
         print_json({"client": name, "revoked": True})

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.cli.progress import shown_progress
+from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
 from mpi.domain.source_kind import SourceKind
 
@@ -35,7 +35,7 @@ def add(
     """Add a source, whose records then may be loaded."""
     from mpi.service.statements import sources
 
-    with opened() as session:
+    with open_session() as session:
         new = sources.NewSource(code, name, agency, kind, one_id_a_child)
         source = asdict(sources.add_source(session.index, session.viewer, new))
     shown = {column: source[column] for column in _COLUMNS}
@@ -49,7 +49,7 @@ def list_all(as_json: JsonFlag = False) -> None:
     """List the sources."""
     from mpi.service.statements import sources as sources_service
 
-    with opened() as session:
+    with open_session() as session:
         sources = [asdict(source) for source in sources_service.list_sources(session.index, session.viewer)]
     columns = (*_COLUMNS, "asks_consent")
     if as_json:
@@ -69,9 +69,9 @@ def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> N
     """
     from mpi.service.records import source_pause
 
-    with opened() as session:
-        _show(
-            source_pause.pause(session.index, session.viewer, _one_or_all(code, every=every)), as_json=as_json
+    with open_session() as session:
+        _show_pause(
+            source_pause.pause(session.index, session.viewer, _check_code(code, every=every)), as_json=as_json
         )
 
 
@@ -82,11 +82,11 @@ def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> 
     """
     from mpi.service.records import source_pause
 
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         resumed = source_pause.resume(
-            session.index, session.viewer, _one_or_all(code, every=every), progress=report
+            session.index, session.viewer, _check_code(code, every=every), progress=report
         )
-    _show(resumed, as_json=as_json)
+    _show_pause(resumed, as_json=as_json)
 
 
 def ask_owner(
@@ -101,7 +101,7 @@ def ask_owner(
     """
     from mpi.service.stewardship import owner_consent
 
-    with opened() as session:
+    with open_session() as session:
         found = asdict(
             owner_consent.set_consent_required(session.index, session.viewer, code, asks=not no, reason=reason)
         )
@@ -111,13 +111,13 @@ def ask_owner(
         print_facts(found)
 
 
-def _one_or_all(code: str | None, *, every: bool) -> str | None:
+def _check_code(code: str | None, *, every: bool) -> str | None:
     if (code is None) != every:
         raise InputError("name one source, or give --all")
     return code
 
 
-def _show(paused: PauseResult, *, as_json: bool) -> None:
+def _show_pause(paused: PauseResult, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(paused))
     else:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.arguments import AsOf, read_moment
-from mpi.cli.command_session import opened
+from mpi.cli.arguments import AsOf, parse_moment
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json
 from mpi.domain import clock
 
@@ -23,9 +23,9 @@ def run(
     """
     from mpi.service.persons import persons
 
-    moment = read_moment(as_of)
+    moment = parse_moment(as_of)
     known_at = None if moment is None else clock.format_timestamp(moment)
-    with opened() as session:
+    with open_session() as session:
         found = persons.crosswalk(session.index, session.viewer, source, local_id, known_at)
     entry = asdict(found)
     if as_json:

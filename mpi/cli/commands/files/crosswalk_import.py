@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
-from mpi.cli.progress import shown_progress
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.progress import show_progress
 from mpi.domain.errors import FileError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def crosswalk(
     """
     from mpi.service.loads import crosswalk_import
 
-    lines = list(_read(file))
-    with opened() as session, shown_progress() as report:
+    lines = list(_read_links(file))
+    with open_session() as session, show_progress() as report:
         done = crosswalk_import.import_crosswalk(
             session.index, session.viewer, source, lines, reason, adopt_ids=adopt, progress=report
         )
@@ -44,10 +44,10 @@ def crosswalk(
         return
     print_facts({name.replace("_", " "): value for name, value in asdict(done).items()})
     if done.held:
-        note(f"{done.held:,} differences are held: mpi hold list")
+        print_note(f"{done.held:,} differences are held: mpi hold list")
 
 
-def _read(file: Path) -> Iterator[OldCrosswalkLine]:
+def _read_links(file: Path) -> Iterator[OldCrosswalkLine]:
     from mpi.service.loads import crosswalk_import
     from mpi.service.persons import crosswalk_export
 

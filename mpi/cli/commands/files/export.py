@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.files import write_csv
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
-from mpi.cli.progress import shown_progress
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.progress import show_progress
 
 
 class Purpose(StrEnum):
@@ -35,7 +35,7 @@ def crosswalk(
     from mpi.service.persons import crosswalk_export
     from mpi.service.recluster import research_partition
 
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         if purpose is Purpose.STATISTICAL:
             rows = research_partition.export_research_crosswalk(session.index, session.viewer, report)
         else:
@@ -46,4 +46,4 @@ def crosswalk(
         print_json(written)
     else:
         print_facts(written)
-        note("this file links agencies' records: send it only where an agreement permits")
+        print_note("this file links agencies' records: send it only where an agreement permits")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.arguments import AsOf, read_moment
-from mpi.cli.command_session import CommandSession, opened
+from mpi.cli.arguments import AsOf, parse_moment
+from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.files import write_csv
-from mpi.cli.output import JsonFlag, note
-from mpi.cli.progress import shown_progress, watched
-from mpi.cli.receipt_view import REJECT_HEADER, reject_rows, show_receipt
+from mpi.cli.output import JsonFlag, print_note
+from mpi.cli.progress import show_progress, report_rows_read
+from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, show_receipt
 from mpi.domain import clock
 from mpi.domain.errors import InputError
 from mpi.domain.snapshot import Snapshot
@@ -73,28 +73,28 @@ def run(  # noqa: PLR0913 - a command's options
     from mpi.service.loads import dry_run, load
     from mpi.service.maintenance import model_capacity
 
-    layout = _layout(mapping, where or [], snapshot)
-    with opened() as session, shown_progress() as report:
+    layout = _load_layout(mapping, where or [], snapshot)
+    with open_session() as session, show_progress() as report:
         rows = reader.open_file(file, layout, file_format)
-        options = load.LoadOptions(snapshot, read_moment(as_of), confirm, rows.digest())
+        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.digest())
         if trial:
             found = dry_run.dry_run(
-                session.index, session.viewer, source, watched(rows, report), options, report
+                session.index, session.viewer, source, report_rows_read(rows, report), options, report
             )
             again = reader.open_file(file, layout, file_format)
             look = file_profile.profile_file(again, session.index.keyed_hash, clock.now())
             if rejects is not None:
-                write_csv(rejects, REJECT_HEADER, reject_rows(found.receipt.rejects))
+                write_csv(rejects, REJECT_HEADER, list_reject_rows(found.receipt.rejects))
             show_dry_run(look, found, as_json=as_json)
             return
-        receipt = load.load(session.index, session.viewer, source, watched(rows, report), options, report)
+        receipt = load.load(session.index, session.viewer, source, report_rows_read(rows, report), options, report)
         beyond = model_capacity.find_capacity_excess(session.index, session.viewer)
     if beyond is not None:
-        _tell(beyond)
-    _finish(session, rows, receipt, rejects, as_json=as_json)
+        _warn_of_capacity(beyond)
+    _show_result(session, rows, receipt, rejects, as_json=as_json)
 
 
-def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
+def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
     """The mapping of the file, narrowed to the rows asked for; None for a file that is canonical."""
     from mpi.intake import mapping_reader
 
@@ -109,47 +109,47 @@ def _layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMa
     return layout
 
 
-def _finish(
+def _show_result(
     session: CommandSession, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
 ) -> None:
     """Show the receipt; what it says is in the index already, so it is shown even if rejects cannot be."""
     listed = None
     try:
         if receipt.rejects:
-            listed = _list_rejects(session, receipt, rejects)
+            listed = _write_rejects(session, receipt, rejects)
     finally:
         show_receipt(receipt, rows.passed_over, listed, as_json=as_json)
-    _judge(receipt, listed)
+    _report_outcome(receipt, listed)
 
 
-def _tell(beyond: CapacityExcess) -> None:
-    note(
+def _warn_of_capacity(beyond: CapacityExcess) -> None:
+    print_note(
         f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
         f"every match weight is {beyond.bits:.1f} bits too high. "
         "Fit one to your records (docs/how-to/fit-a-model.md)"
     )
 
 
-def _list_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
+def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
     path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
     if rejects is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-    write_csv(path, REJECT_HEADER, reject_rows(receipt.rejects))
+    write_csv(path, REJECT_HEADER, list_reject_rows(receipt.rejects))
     return path
 
 
-def _judge(receipt: Receipt, listed: Path | None) -> None:
+def _report_outcome(receipt: Receipt, listed: Path | None) -> None:
     for number in receipt.unfinished:
-        note(
+        print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
             f"stands; mpi load undo {number} takes it back"
         )
     if receipt.rejects:
-        note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
+        print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
     if receipt.status == "held":
-        note(f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm")
+        print_note(f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm")
         raise typer.Exit(ExitCode.HELD)
     if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
         raise typer.Exit(ExitCode.ALL_REJECTED)
     if receipt.received == 0:
-        note("the file has no rows: nothing was loaded")
+        print_note("the file has no rows: nothing was loaded")

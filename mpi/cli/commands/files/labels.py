@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.files import write_csv
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import PURPOSES
 
@@ -28,7 +28,7 @@ def run(
 
     if purpose not in PURPOSES:
         raise InputError(f"--purpose: one of {', '.join(PURPOSES)}")
-    with opened() as session:
+    with open_session() as session:
         viewer = replace(session.viewer, purpose=purpose)
         rows = labels.export_labels(session.index, viewer, with_blind=blind)
         count = write_csv(out, labels.HEADER, (astuple(row) for row in rows))
@@ -37,4 +37,4 @@ def run(
         print_json(written)
     else:
         print_facts(written)
-        note("this file links agencies' records: send it only where an agreement permits")
+        print_note("this file links agencies' records: send it only where an agreement permits")

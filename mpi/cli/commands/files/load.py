@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.decide import Preview
-from mpi.cli.effect_view import show_received
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
-from mpi.cli.progress import shown_progress
+from mpi.cli.effect_view import show_disclosures
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.progress import show_progress
 
 
 def undo(
@@ -24,7 +24,7 @@ def undo(
     """
     from mpi.service.loads import load_undo
 
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         undone = load_undo.undo_load(
             session.index, session.viewer, batch, reason, preview=preview, progress=report
         )
@@ -36,6 +36,6 @@ def undo(
     }
     del facts["disclosures"]
     print_facts(facts)
-    show_received(undone.disclosed, undone.disclosures)
+    show_disclosures(undone.disclosed, undone.disclosures)
     if preview:
-        note("preview: nothing was changed")
+        print_note("preview: nothing was changed")

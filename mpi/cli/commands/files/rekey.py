@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
 from mpi.domain.errors import FileError
 
 _COLUMNS = ["old", "new"]
@@ -26,18 +26,18 @@ def run(
     """
     from mpi.service.stewardship import rekey
 
-    new_of = _read(file)
-    with opened() as session:
+    new_of = _read_renames(file)
+    with open_session() as session:
         done = asdict(rekey.rekey(session.index, session.viewer, source, new_of, reason))
     if as_json:
         print_json(done)
         return
     print_facts(done)
     if done["step"] is not None:
-        note(f"mpi undo {done['step']} --step takes it back")
+        print_note(f"mpi undo {done['step']} --step takes it back")
 
 
-def _read(file: Path) -> dict[str, str]:
+def _read_renames(file: Path) -> dict[str, str]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import CommandSession, opened
-from mpi.cli.effect_view import show_received
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
-from mpi.cli.progress import shown_progress
-from mpi.cli.record_references import shown_group
+from mpi.cli.command_session import CommandSession, open_session
+from mpi.cli.effect_view import show_disclosures
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.progress import show_progress
+from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
     from mpi.service.core.index import Matcher
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Number = Annotated[int, typer.Argument(help="The proposal.")]
 HoldNumber = Annotated[int, typer.Argument(help="The hold.")]
-MOST_ITEMS = 50
+MAX_ITEMS = 50
 """Items that a table shows; ``--json`` has them all."""
 
 
@@ -40,7 +40,7 @@ def make(
     from mpi import bootstrap
     from mpi.service.recluster import proposals
 
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         matcher = session.index.matcher
         if model is not None:
             bootstrap.keep_model(session.settings, model)
@@ -48,7 +48,7 @@ def make(
         made = proposals.propose(
             session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report
         )
-    _show(made, as_json=as_json)
+    _show_proposal(made, as_json=as_json)
 
 
 def show(
@@ -58,9 +58,9 @@ def show(
     """List proposals, or read one with its items."""
     from mpi.service.recluster import proposals
 
-    with opened() as session:
+    with open_session() as session:
         if number is not None:
-            _show(proposals.get_proposal(session.index, session.viewer, number), as_json=as_json)
+            _show_proposal(proposals.get_proposal(session.index, session.viewer, number), as_json=as_json)
             return
         listed = proposals.list_proposals(session.index, session.viewer)
     if as_json:
@@ -83,8 +83,8 @@ def apply(
     """Carry a proposal out, whole or in part; the rest is held."""
     from mpi.service.recluster import proposals
 
-    with opened() as session, shown_progress() as report:
-        matcher = _matcher(session, proposals.get_proposal(session.index, session.viewer, number).model)
+    with open_session() as session, show_progress() as report:
+        matcher = _load_matcher(session, proposals.get_proposal(session.index, session.viewer, number).model)
         approved = [] if none else item or None
         done = proposals.apply_proposal(session.index, session.viewer, matcher, number, approved, report)
     _show_applied(done, as_json=as_json)
@@ -94,7 +94,7 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
     """Say no to a proposal."""
     from mpi.service.recluster import proposals
 
-    with opened() as session:
+    with open_session() as session:
         done = proposals.reject_proposal(session.index, session.viewer, number)
     _show_applied(done, as_json=as_json)
 
@@ -103,8 +103,8 @@ def rollback(number: Number, as_json: JsonFlag = False) -> None:
     """Take an applied proposal back; what came since stays."""
     from mpi.service.recluster import proposals
 
-    with opened() as session, shown_progress() as report:
-        matcher = _matcher(
+    with open_session() as session, show_progress() as report:
+        matcher = _load_matcher(
             session, proposals.get_proposal(session.index, session.viewer, number).model_before
         )
         done = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
@@ -115,7 +115,7 @@ def list_holds(as_json: JsonFlag = False) -> None:
     """List computed changes that wait for a person."""
     from mpi.service.gates import holds
 
-    with opened() as session:
+    with open_session() as session:
         found = holds.list_holds(session.index, session.viewer)
     if as_json:
         print_json([asdict(one) for one in found])
@@ -123,7 +123,7 @@ def list_holds(as_json: JsonFlag = False) -> None:
     print_table(
         ("hold", "since", "until", "proposal", "held as", "computed as"),
         [
-            (h.id, h.since[:19], h.held_until or "", h.proposal, _groups(h.before), _groups(h.after))
+            (h.id, h.since[:19], h.held_until or "", h.proposal, _format_groups(h.before), _format_groups(h.after))
             for h in found
         ],
     )
@@ -133,21 +133,21 @@ def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Let a held change happen."""
     from mpi.service.gates import holds
 
-    with opened() as session:
+    with open_session() as session:
         moved = holds.release_hold(session.index, session.viewer, number)
-    _show_ended(number, "released", moved, as_json=as_json)
+    _show_ended_hold(number, "released", moved, as_json=as_json)
 
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
     """Say no to a held change, as a steward's decision."""
     from mpi.service.gates import holds
 
-    with opened() as session:
+    with open_session() as session:
         moved = holds.refuse_hold(session.index, session.viewer, number)
-    _show_ended(number, "refused", moved, as_json=as_json)
+    _show_ended_hold(number, "refused", moved, as_json=as_json)
 
 
-def _matcher(session: CommandSession, ref: str) -> Matcher:
+def _load_matcher(session: CommandSession, ref: str) -> Matcher:
     from mpi import bootstrap
 
     if ref == session.index.matcher.model.ref:
@@ -155,28 +155,28 @@ def _matcher(session: CommandSession, ref: str) -> Matcher:
     return bootstrap.load_matcher(session.settings, ref)
 
 
-def _show(made: ProposalView, *, as_json: bool) -> None:
+def _show_proposal(made: ProposalView, *, as_json: bool) -> None:
     facts = asdict(made)
     if as_json:
         print_json(facts)
         return
     print_facts({name.replace("_", " "): value for name, value in facts.items() if name != "items"})
     if not made.items:
-        note("nothing to do: no ID changes")
+        print_note("nothing to do: no ID changes")
         return
     print_table(
         ("item", "kind", "status", "before", "after"),
         [
-            (item.no, item.kind, item.status, _groups(item.before), _groups(item.after))
-            for item in made.items[:MOST_ITEMS]
+            (item.no, item.kind, item.status, _format_groups(item.before), _format_groups(item.after))
+            for item in made.items[:MAX_ITEMS]
         ],
     )
-    if len(made.items) > MOST_ITEMS:
-        note(f"{len(made.items) - MOST_ITEMS:,} more items: --json lists them all")
+    if len(made.items) > MAX_ITEMS:
+        print_note(f"{len(made.items) - MAX_ITEMS:,} more items: --json lists them all")
 
 
-def _groups(groups: tuple[PersonGroup, ...]) -> str:
-    return " / ".join(f"{group.enterprise_id or '(new)'}: {shown_group(group.records)}" for group in groups)
+def _format_groups(groups: tuple[PersonGroup, ...]) -> str:
+    return " / ".join(f"{group.enterprise_id or '(new)'}: {format_group(group.records)}" for group in groups)
 
 
 def _show_applied(done: ProposalResult, *, as_json: bool) -> None:
@@ -184,10 +184,10 @@ def _show_applied(done: ProposalResult, *, as_json: bool) -> None:
         print_json(asdict(done))
         return
     print_facts({name: value for name, value in asdict(done).items() if name != "disclosures"})
-    show_received(done.disclosed, done.disclosures)
+    show_disclosures(done.disclosed, done.disclosures)
 
 
-def _show_ended(number: int, status: str, moved: int, *, as_json: bool) -> None:
+def _show_ended_hold(number: int, status: str, moved: int, *, as_json: bool) -> None:
     ended = {"hold": number, "status": status, "moved": moved}
     if as_json:
         print_json(ended)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
-from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.command_session import open_session
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
+from mpi.cli.output import JsonFlag, print_note, print_json, print_table
 from mpi.cli.plan_view import show_plan
-from mpi.cli.progress import shown_progress
+from mpi.cli.progress import show_progress
 from mpi.domain.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
@@ -65,19 +65,19 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
     nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
     """
-    chosen = chosen_engine(engine, master, memory)
+    chosen = select_engine(engine, master, memory)
     if runs or resume or give_up:
-        _about_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
+        _manage_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
         return
     if model is not None and stop_over is not None:
         raise InputError("--stop-over is about the keys of the model in force: give it without --model")
-    plan, stops = _thought_through(model, stop_over, chosen, apply=apply, refresh_lists=refresh_lists)
+    plan, stops = _make_plan(model, stop_over, chosen, apply=apply, refresh_lists=refresh_lists)
     show_plan(plan, stops, as_json=as_json)
     if not plan.applied and not plan.is_empty:
-        note("dry run: nothing was changed; --apply carries it out")
+        print_note("dry run: nothing was changed; --apply carries it out")
 
 
-def _thought_through(
+def _make_plan(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
 ) -> tuple[ReclusterPlan, StopListPlan | None]:
     from mpi import bootstrap
@@ -86,8 +86,8 @@ def _thought_through(
     from mpi.service.recluster import plan as recluster_plan
 
     with (
-        opened(to_move=model is not None) as session,
-        shown_progress() as report,
+        open_session(to_move=model is not None) as session,
+        show_progress() as report,
         core_reservation.leaving_room(session.index.database, session.viewer),
     ):
         matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
@@ -111,7 +111,7 @@ def _thought_through(
     return plan, stops
 
 
-def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
+def _manage_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
@@ -120,7 +120,7 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
 
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
-    with opened(to_move=True) as session, shown_progress() as report:
+    with open_session(to_move=True) as session, show_progress() as report:
         index, viewer = session.index, session.viewer
         listed = run_executor.list_runs(index, viewer)
         if resume or give_up:
@@ -129,7 +129,7 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
                 if not named:
-                    _require_engine_of(left[0], engine)
+                    _require_same_engine(left[0], engine)
                 matcher = index.matcher
                 if left[0].model != matcher.model.ref:
                     matcher = bootstrap.load_matcher(session.settings, left[0].model)
@@ -146,7 +146,7 @@ def _about_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool
     print_table(("run", *shown), [(row["id"], *(row[name] for name in shown)) for row in rows])
 
 
-def _require_engine_of(run: RunView, engine: BatchEngine) -> None:
+def _require_same_engine(run: RunView, engine: BatchEngine) -> None:
     """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
     from mpi.storage.repositories.derived import runs
 

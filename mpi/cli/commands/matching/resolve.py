@@ -1,7 +1,7 @@
 """``mpi resolve``."""
 
 from mpi.cli.arguments import read_record, take_source
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json
 
 
@@ -14,7 +14,7 @@ def run(as_json: JsonFlag = False) -> None:
 
     record = read_record()
     source = take_source(record)
-    with opened() as session:
+    with open_session() as session:
         answer = upsert.upsert(session.index, session.viewer, source, record).as_dict()
     if as_json:
         print_json(answer)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json
-from mpi.cli.progress import shown_progress
+from mpi.cli.progress import show_progress
 
 Threshold = Annotated[float | None, typer.Option(metavar="BITS", help="The one in force if not given.")]
 
@@ -22,7 +22,7 @@ def run(
     """Try other thresholds on the live index, storing nothing."""
     from mpi.service.recluster import threshold_simulation
 
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         found = threshold_simulation.simulate_thresholds(
             session.index,
             session.viewer,

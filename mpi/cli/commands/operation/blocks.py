@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_json, print_table
 
 
 def run(
@@ -19,7 +19,7 @@ def run(
     from mpi.service.maintenance import large_blocks
     from mpi.service.records import deferred_search
 
-    with opened() as session:
+    with open_session() as session:
         finished = deferred_search.finish_deferred_searches(session.index, session.viewer) if finish else 0
         found = large_blocks.list_large_blocks(session.index, session.viewer)
     rows = [(one.key, one.records) for one in found.blocks]
@@ -29,6 +29,6 @@ def run(
         return
     print_table(("key", "records"), rows)
     if finish:
-        note(f"{finished:,} finished")
+        print_note(f"{finished:,} finished")
     if found.pending:
-        note(f"{found.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")
+        print_note(f"{found.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")

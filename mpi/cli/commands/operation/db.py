@@ -4,7 +4,7 @@ import typer
 
 from mpi.cli.command_session import read_settings
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.output import JsonFlag, note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
 
 _ADVICE = {
     "missing": "there is no index here yet: run mpi init",
@@ -40,7 +40,7 @@ def check(as_json: JsonFlag = False) -> None:
     else:
         print_facts({"state": state.value, "differences": len(differences)})
     if state.value != "current" or differences:
-        note(_ADVICE[state.value])
+        print_note(_ADVICE[state.value])
         raise typer.Exit(ExitCode.UNSOUND)
 
 

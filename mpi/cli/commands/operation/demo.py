@@ -19,4 +19,4 @@ def run(
     """Simulate a small state, resolve it, and tell the story."""
     from mpi.cli.demo import run as demo_run
 
-    demo_run.run(serving=serve, records=records, folder=folder)
+    demo_run.run_demo(serving=serve, records=records, folder=folder)

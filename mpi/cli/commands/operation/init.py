@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import read_settings
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
 
 _NEXT = (
     ("mpi source add CODE", "for each system that sends records"),
@@ -39,6 +39,6 @@ def run(
         print_json(made)
         return
     print_facts({name.replace("_", " "): value for name, value in made.items()})
-    note("the API key is shown this once: keep it where keys are kept")
-    note("back up secret.key with the database: neither is of use without the other")
+    print_note("the API key is shown this once: keep it where keys are kept")
+    print_note("back up secret.key with the database: neither is of use without the other")
     print_table(("next", ""), _NEXT)

@@ -1,10 +1,10 @@
 """``mpi rebuild``."""
 
-from mpi.cli.command_session import opened
-from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
+from mpi.cli.command_session import open_session
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.output import JsonFlag
 from mpi.cli.plan_view import show_plan
-from mpi.cli.progress import shown_progress
+from mpi.cli.progress import show_progress
 
 
 def run(
@@ -16,7 +16,7 @@ def run(
     """Make everything derived again, with the same IDs."""
     from mpi.service.maintenance import rebuild
 
-    chosen = chosen_engine(engine, master, memory)
-    with opened() as session, shown_progress() as report:
+    chosen = select_engine(engine, master, memory)
+    with open_session() as session, show_progress() as report:
         plan = rebuild.rebuild(session.index, session.viewer, report, chosen)
     show_plan(plan, as_json=as_json)

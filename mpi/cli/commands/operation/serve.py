@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import note
+from mpi.cli.command_session import open_session
+from mpi.cli.output import print_note
 
 
 def run(
@@ -23,10 +23,10 @@ def run(
     from mpi.api.server import serve
     from mpi.api.server import workers as worker_processes
 
-    with opened() as session, suppress(KeyboardInterrupt):
+    with open_session() as session, suppress(KeyboardInterrupt):
         address = session.settings.host if host is None else host
         number = session.settings.port if port is None else port
-        note(f"serving on {address}, port {number}; Ctrl-C stops it")
+        print_note(f"serving on {address}, port {number}; Ctrl-C stops it")
         if workers == 1:
             serve.serve(session.index, address, number)
         else:

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, chosen_engine
+from mpi.cli.command_session import open_session
+from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.output import JsonFlag, note, print_json, print_table
-from mpi.cli.progress import shown_progress
+from mpi.cli.output import JsonFlag, print_note, print_json, print_table
+from mpi.cli.progress import show_progress
 
 
 def run(
@@ -23,11 +23,11 @@ def run(
     """
     from mpi.service.maintenance import verify
 
-    chosen = chosen_engine(engine, master, memory)
-    with opened() as session, shown_progress() as report:
+    chosen = select_engine(engine, master, memory)
+    with open_session() as session, show_progress() as report:
         findings = verify.verify(session.index, session.viewer, report, chosen)
         with session.index.database.read(session.viewer) as unit:
-            pending = unit.blocks.count_waiting()
+            pending = unit.large_blocks.count_pending()
     if as_json:
         print_json({"sound": not findings, "findings": [asdict(one) for one in findings], "pending": pending})
     elif findings:
@@ -35,7 +35,7 @@ def run(
     else:
         print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
     if pending:
-        note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
+        print_note(f"{pending:,} requests wait to be finished, so law 1 is not judged: mpi blocks --finish")
     if findings:
-        note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
+        print_note(f"{len(findings):,} breaches: restore a backup, or run mpi rebuild and verify again")
         raise typer.Exit(ExitCode.UNSOUND)

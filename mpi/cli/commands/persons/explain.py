@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import CommandSession, opened
+from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.cli.record_references import read_label, shown_group
+from mpi.cli.record_references import parse_record_ref, format_group
 from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,25 +31,25 @@ def run(
     """
     if len(what) > _PAIR:
         raise InputError("give an enterprise ID, or two records as SOURCE:LOCAL_ID")
-    with opened() as session:
+    with open_session() as session:
         if len(what) == _PAIR:
-            _pair(session, what, as_json=as_json)
+            _explain_pair(session, what, as_json=as_json)
         else:
-            _person(session, what[0], as_json=as_json)
+            _explain_person(session, what[0], as_json=as_json)
 
 
-def _pair(session: CommandSession, what: list[str], *, as_json: bool) -> None:
+def _explain_pair(session: CommandSession, what: list[str], *, as_json: bool) -> None:
     from mpi.service.explanations import pair
 
-    left, right = (read_label(text) for text in what)
+    left, right = (parse_record_ref(text) for text in what)
     found = pair.explain_pair(session.index, session.viewer, left, right)
     if as_json:
         print_json(asdict(found))
     else:
-        _show(found)
+        _show_explanation(found)
 
 
-def _show(found: Explanation) -> None:
+def _show_explanation(found: Explanation) -> None:
     from mpi.service.explanations import wording
 
     print_facts({"": found.sentence})
@@ -72,7 +72,7 @@ def _show(found: Explanation) -> None:
     print_table(("what would change the answer",), changes or [(found.unchangeable,)])
 
 
-def _person(session: CommandSession, text: str, *, as_json: bool) -> None:
+def _explain_person(session: CommandSession, text: str, *, as_json: bool) -> None:
     from mpi.service.explanations import person, person_history
 
     found = person.explain_person(session.index, session.viewer, text)
@@ -85,7 +85,7 @@ def _person(session: CommandSession, text: str, *, as_json: bool) -> None:
         print_table(
             ("record", "record", "because", "bits", "how"),
             [
-                (shown_group([x.left]), shown_group([x.right]), x.because, x.match_weight, x.sentence)
+                (format_group([x.left]), format_group([x.right]), x.because, x.match_weight, x.sentence)
                 for x in found.lines
             ],
         )

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.decide import Note, Preview, Reason
 from mpi.cli.commands.stewardship.merge import IfMatch
 from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.cli.output import note as remark
-from mpi.cli.record_references import shown_group
+from mpi.cli.output import print_note as remark
+from mpi.cli.record_references import format_group
 from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:
     from mpi.service.persons.golden_record import GoldenRecord, GoldenValue
 
-_OBJECT = "birth_place"
+_OBJECT_ATTRIBUTE = "birth_place"
 
 Eid = Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and spaces do not matter.")]
 
@@ -33,12 +33,12 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
     """
     from mpi.service.persons import golden_record
 
-    with opened() as session:
+    with open_session() as session:
         found = golden_record.golden(session.index, session.viewer, eid)
     if as_json:
         print_json(asdict(found))
     else:
-        _show(found)
+        _show_golden_record(found)
 
 
 def correct(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -59,27 +59,27 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
 
     expected = None if if_match is None else (if_match.strip(' "'),)
     why = merge.StepOptions(reason, note, expected=expected, preview=preview)
-    with opened() as session:
+    with open_session() as session:
         effect = corrections.correct_value(
-            session.index, session.viewer, eid, attribute, _value(attribute, value), why
+            session.index, session.viewer, eid, attribute, _parse_value(attribute, value), why
         )
     show_effect(effect, as_json=as_json)
 
 
-def _value(attribute: str, text: str) -> object:
-    if attribute != _OBJECT:
+def _parse_value(attribute: str, text: str) -> object:
+    if attribute != _OBJECT_ATTRIBUTE:
         return text
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise InputError(f"VALUE: of {_OBJECT} give a JSON object of its fields") from None
+        raise InputError(f"VALUE: of {_OBJECT_ATTRIBUTE} give a JSON object of its fields") from None
 
 
-def _show(found: GoldenRecord) -> None:
+def _show_golden_record(found: GoldenRecord) -> None:
     facts = {"enterprise ID": found.enterprise_id, "status": found.status, "etag": found.etag}
     print_facts(facts if found.values else {**facts, "now": found.now or "gone: nobody holds its records"})
     if found.values:
-        print_table(("attribute", "value", "of", "because", "others"), [_row(each) for each in found.values])
+        print_table(("attribute", "value", "of", "because", "others"), [_format_row(each) for each in found.values])
     for value in found.values:
         if value.correction is not None:
             told = value.correction
@@ -87,15 +87,15 @@ def _show(found: GoldenRecord) -> None:
             remark(f"{value.attribute} was corrected by {told.by} ({told.reason}), step {told.step}{rests}")
 
 
-def _row(each: GoldenValue) -> tuple[object, ...]:
+def _format_row(each: GoldenValue) -> tuple[object, ...]:
     from mpi.service.explanations import wording
 
-    others = "; ".join(f"{_told(other.value)} ({shown_group([other.record])})" for other in each.others)
-    of = shown_group([each.record, *each.agreeing])
-    return each.attribute, _told(each.value), of, wording.describe_rule(each.rule), others
+    others = "; ".join(f"{_format_value(other.value)} ({format_group([other.record])})" for other in each.others)
+    of = format_group([each.record, *each.agreeing])
+    return each.attribute, _format_value(each.value), of, wording.describe_rule(each.rule), others
 
 
-def _told(value: object) -> str:
+def _format_value(value: object) -> str:
     """A value in one line."""
     if isinstance(value, Mapping):
         return ", ".join(str(part) for part in value.values())

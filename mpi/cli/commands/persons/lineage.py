@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_table
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ def run(
     """List every change of an enterprise ID's records."""
     from mpi.service.persons import persons
 
-    with opened() as session:
+    with open_session() as session:
         steps = persons.lineage(session.index, session.viewer, eid)
     if as_json:
         print_json([asdict(step) for step in steps])
     else:
-        print_table(("at", "by", "cause", "source", "local ID", "from", "to"), [_row(step) for step in steps])
+        print_table(("at", "by", "cause", "source", "local ID", "from", "to"), [_format_step(step) for step in steps])
 
 
-def _row(step: LineageStep) -> tuple[object, ...]:
+def _format_step(step: LineageStep) -> tuple[object, ...]:
     source, local_id = (None, None) if step.record is None else (step.record.source, step.record.local_id)
     return (step.at[:19], step.client, step.cause, source, local_id, step.before, step.after)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.arguments import AsOf, read_moment
-from mpi.cli.command_session import opened
+from mpi.cli.arguments import AsOf, parse_moment
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 from mpi.domain import clock
 
@@ -28,17 +28,17 @@ def run(
     """
     from mpi.service.persons import persons
 
-    moment = read_moment(as_of)
+    moment = parse_moment(as_of)
     known_at = None if moment is None else clock.format_timestamp(moment)
-    with opened() as session:
+    with open_session() as session:
         found = persons.person(session.index, session.viewer, eid, known_at)
     if as_json:
         print_json(asdict(found))
     else:
-        _show(found)
+        _show_person(found)
 
 
-def _show(found: PersonView) -> None:
+def _show_person(found: PersonView) -> None:
     print_facts(
         {
             "enterprise ID": found.enterprise_id,

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mpi.cli.arguments import read_record
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_json, print_table
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_json, print_table
 
 if TYPE_CHECKING:
     from mpi.service.persons.search import Found
@@ -21,24 +21,24 @@ def run(as_json: JsonFlag = False) -> None:
     from mpi.service.persons import search
 
     record = read_record()
-    with opened() as session:
+    with open_session() as session:
         found = search.search(session.index, session.viewer, record)
     if as_json:
         print_json([asdict(one) for one in found])
         return
     if not found:
-        note("nobody at or above the review threshold")
+        print_note("nobody at or above the review threshold")
         return
     print_table(
         ("enterprise ID", "band", "bits", "probability", "why"),
         [
-            (one.enterprise_id, one.band.value, one.match_weight, f"{one.probability:.4f}", _why(one))
+            (one.enterprise_id, one.band.value, one.match_weight, f"{one.probability:.4f}", _format_reasons(one))
             for one in found
         ],
     )
 
 
-def _why(found: Found) -> str:
+def _format_reasons(found: Found) -> str:
     """The comparisons that said something, the strongest first, in bits."""
     said = sorted(
         (part for part in found.explanation if part.bits), key=lambda part: (-abs(part.bits), part.comparison)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
-from mpi.cli.progress import shown_progress
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.progress import show_progress
 from mpi.domain.sampling import MONTHLY_PAIRS, Estimate
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(
     from mpi.service.recluster import threshold_simulation
 
     bits = threshold_simulation.TrialThresholds(link, review, margin, cohesion)
-    with opened() as session, shown_progress() as report:
+    with open_session() as session, show_progress() as report:
         found = dashboard.measure_quality(session.index, session.viewer)
         coming = forecast.forecast_workload(
             session.index,
@@ -45,7 +45,7 @@ def run(
     if as_json:
         print_json({"quality": asdict(found), "forecast": asdict(coming)})
         return
-    _show(found, coming)
+    _show_quality(found, coming)
 
 
 def sample(
@@ -58,7 +58,7 @@ def sample(
     """Draw this month's pairs for blind review; once a month."""
     from mpi.service.sampling import blind_sample
 
-    with opened() as session:
+    with open_session() as session:
         drawn = blind_sample.draw_blind_sample(session.index, session.viewer, month, size)
     if as_json:
         print_json(asdict(drawn))
@@ -66,10 +66,10 @@ def sample(
     rows = [(one.stratum.value, one.pairs, one.seen < one.pairs, one.drawn) for one in drawn.strata]
     print_table(("stratum", "pairs", "estimated", "drawn"), rows, f"Blind sample of {drawn.month}")
     if not drawn.new:
-        note(f"the sample of {drawn.month} was drawn before: nothing was drawn now")
+        print_note(f"the sample of {drawn.month} was drawn before: nothing was drawn now")
 
 
-def _show(found: QualityFigures, coming: Forecast) -> None:
+def _show_quality(found: QualityFigures, coming: Forecast) -> None:
     work, rate = found.workload, found.match_rate
     print_facts(
         {
@@ -82,7 +82,7 @@ def _show(found: QualityFigures, coming: Forecast) -> None:
             "closed by themselves": work.went,
             "children in care": rate.in_care,
             "with their school found": rate.found,
-            "match rate": _interval(rate.rate),
+            "match rate": _format_interval(rate.rate),
             "pairs linked automatically": found.links.automatic,
             "decisions that join": found.links.joined,
             "decisions that part": found.links.parted,
@@ -95,9 +95,9 @@ def _show(found: QualityFigures, coming: Forecast) -> None:
         [
             (
                 month.month,
-                _interval(month.precision),
-                _interval(month.recall),
-                sum(_judged(one) for one in month.strata),
+                _format_interval(month.precision),
+                _format_interval(month.recall),
+                sum(_count_judged(one) for one in month.strata),
                 sum(one.waiting or 0 for one in month.strata),
                 sum(one.dropped or 0 for one in month.strata),
             )
@@ -108,7 +108,7 @@ def _show(found: QualityFigures, coming: Forecast) -> None:
     print_table(
         ("stewards", "pairs", "agreed", "kappa"),
         [
-            (f"{one.first}, {one.second}", one.pairs, one.agreed, _interval(one.kappa))
+            (f"{one.first}, {one.second}", one.pairs, one.agreed, _format_interval(one.kappa))
             for one in found.agreement
         ],
         "Agreement of stewards",
@@ -132,9 +132,9 @@ def _show(found: QualityFigures, coming: Forecast) -> None:
         )
 
 
-def _judged(one: StratumResult) -> int:
+def _count_judged(one: StratumResult) -> int:
     return (one.same or 0) + (one.different or 0) + (one.unsure or 0)
 
 
-def _interval(found: Estimate | None) -> str:
+def _format_interval(found: Estimate | None) -> str:
     return "" if found is None else f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_table
 
 
@@ -15,7 +15,7 @@ def run(
     """Show figures about the index."""
     from mpi.service.quality import reports
 
-    with opened() as session:
+    with open_session() as session:
         found = reports.make_report(session.index, session.viewer, name)
     if as_json:
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
-from mpi.cli.record_references import shown_group
+from mpi.cli.command_session import open_session
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
     from mpi.service.review.question import QuestionView
@@ -34,19 +34,19 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     """List what waits for a steward, or show one question."""
     from mpi.service.review import question, queue
 
-    with opened() as session:
+    with open_session() as session:
         if key is not None:
-            _show_one(question.load_question_view(session.index, session.viewer, key), as_json=as_json)
+            _show_question(question.load_question_view(session.index, session.viewer, key), as_json=as_json)
             return
         filters = queue.Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
-        page = queue.questions(session.index, session.viewer, filters, limit, after)
+        page = queue.load_queue_page(session.index, session.viewer, filters, limit, after)
     if as_json:
         print_json(asdict(page))
         return
-    _show(page)
+    _show_queue(page)
 
 
-def _show(page: QueuePage) -> None:
+def _show_queue(page: QueuePage) -> None:
     from mpi.service.review import queue
 
     print_table(
@@ -56,7 +56,7 @@ def _show(page: QueuePage) -> None:
                 one.key,
                 one.kind,
                 one.reason,
-                f"stands for {one.burst:,}" if one.burst else shown_group(one.records),
+                f"stands for {one.burst:,}" if one.burst else format_group(one.records),
                 round(one.match_weight, 1),
                 one.state,
                 one.due_on,
@@ -68,10 +68,10 @@ def _show(page: QueuePage) -> None:
     )
     more = f"more than {queue.MAX_COUNTED:,}" if page.total > queue.MAX_COUNTED else f"{page.total:,}"
     going_on = "" if page.after is None else f"; go on with --after {page.after}"
-    note(f"{more} in all{going_on}")
+    print_note(f"{more} in all{going_on}")
 
 
-def _show_one(view: QuestionView, *, as_json: bool) -> None:
+def _show_question(view: QuestionView, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(view))
         return
@@ -93,7 +93,7 @@ def _show_one(view: QuestionView, *, as_json: bool) -> None:
         ("record", "ID", "name", "born"),
         [
             (
-                shown_group([card.label]),
+                format_group([card.label]),
                 card.enterprise_id,
                 " ".join(str(card.values[n]) for n in ("first_name", "last_name") if n in card.values),
                 card.values.get("birth_date"),
@@ -104,7 +104,7 @@ def _show_one(view: QuestionView, *, as_json: bool) -> None:
     print_table(
         ("pair", "bits", "said"),
         [
-            (shown_group([pair.left, pair.right]), round(pair.match_weight, 1), pair.verdict)
+            (format_group([pair.left, pair.right]), round(pair.match_weight, 1), pair.verdict)
             for pair in view.pairs
         ],
     )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.effect_view import show_effect
-from mpi.cli.output import JsonFlag, note, print_facts, print_json, print_table
-from mpi.cli.record_references import read_groups, shown_group
+from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.record_references import parse_record_groups, format_group
 from mpi.domain.decision import DecisionKind
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     from mpi.service.stewardship import decisions
 
     asked = decisions.DecisionRequest(
-        kind, read_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
+        kind, parse_record_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
     )
     if claim:
-        with opened() as session:
+        with open_session() as session:
             number = decisions.report_link(session.index, session.viewer, asked)
         if as_json:
             print_json({"claim": number})
         else:
             print_facts({"claim": number})
         return
-    with opened() as session:
+    with open_session() as session:
         effect = decisions.decide(session.index, session.viewer, asked, preview=preview)
     show_effect(effect, as_json=as_json)
 
@@ -70,12 +70,12 @@ def show(
     """List decisions, or show one with its evidence."""
     from mpi.service.stewardship import decisions, deferred_steps
 
-    with opened() as session:
+    with open_session() as session:
         if due:
-            note(f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force")
+            print_note(f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force")
         if number is not None:
             found = decisions.get_decision(session.index, session.viewer, number)
-            _show_one(found, as_json=as_json)
+            _show_decision(found, as_json=as_json)
             return
         listed = decisions.list_decisions(session.index, session.viewer, None, limit)
     if as_json:
@@ -87,19 +87,19 @@ def show(
             (
                 one.id,
                 one.kind.value,
-                _status(one),
+                _format_status(one),
                 one.authority,
                 one.by,
                 one.at[:19],
                 one.reason,
-                _groups(one),
+                _format_groups(one),
             )
             for one in listed
         ],
     )
 
 
-def _show_one(found: DecisionView, *, as_json: bool) -> None:
+def _show_decision(found: DecisionView, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(found))
         return
@@ -107,13 +107,13 @@ def _show_one(found: DecisionView, *, as_json: bool) -> None:
         {
             "decision": found.id,
             "kind": found.kind.value,
-            "status": _status(found),
+            "status": _format_status(found),
             "authority": found.authority,
             "by": found.by,
             "at": found.at,
             "reason": found.reason,
             "note": found.notes,
-            "records": _groups(found),
+            "records": _format_groups(found),
             "recheck on": found.recheck_on,
             "supersedes": found.supersedes,
             "step": found.step,
@@ -125,7 +125,7 @@ def _show_one(found: DecisionView, *, as_json: bool) -> None:
         ("pair", "bits", "levels"),
         [
             (
-                shown_group(pair["records"]),
+                format_group(pair["records"]),
                 pair["match_weight"],
                 ", ".join(f"{name}: {level}" for name, level in pair["levels"].items()),
             )
@@ -134,9 +134,9 @@ def _show_one(found: DecisionView, *, as_json: bool) -> None:
     )
 
 
-def _status(found: DecisionView) -> str:
+def _format_status(found: DecisionView) -> str:
     return "suspended" if found.suspended else found.status
 
 
-def _groups(found: DecisionView) -> str:
-    return " / ".join(shown_group(group) for group in found.groups)
+def _format_groups(found: DecisionView) -> str:
+    return " / ".join(format_group(group) for group in found.groups)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ def add(
     """Name days on which what is decided of a source's records waits."""
     from mpi.service.stewardship import freeze_windows
 
-    with opened() as session:
+    with open_session() as session:
         made = freeze_windows.add_freeze_window(session.index, session.viewer, source, begins_on, ends_on, reason)
-    _show(made, as_json=as_json)
+    _show_window(made, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
     """List the freeze windows."""
     from mpi.service.stewardship import freeze_windows
 
-    with opened() as session:
+    with open_session() as session:
         found = [asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)]
     if as_json:
         print_json(found)
@@ -55,12 +55,12 @@ def lift_one(
     """
     from mpi.service.stewardship import freeze_windows
 
-    with opened() as session:
+    with open_session() as session:
         ended = freeze_windows.lift_freeze_window(session.index, session.viewer, number, reason)
-    _show(ended, as_json=as_json)
+    _show_window(ended, as_json=as_json)
 
 
-def _show(window: FreezeWindow, *, as_json: bool) -> None:
+def _show_window(window: FreezeWindow, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(window))
     else:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.decide import Note, Preview, Reason, Supersedes
 from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag
-from mpi.cli.record_references import read_groups, read_label
+from mpi.cli.record_references import parse_record_groups, parse_record_ref
 
 if TYPE_CHECKING:
     from mpi.service.stewardship.merge import StepOptions
@@ -36,8 +36,8 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import merge
 
-    why = _why(reason, note, supersedes, if_match, preview=preview)
-    with opened() as session:
+    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    with open_session() as session:
         effect = merge.merge(session.index, session.viewer, eids, why, survivor)
     show_effect(effect, as_json=as_json)
 
@@ -63,10 +63,10 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import merge
 
-    why = _why(reason, note, supersedes, if_match, preview=preview)
-    kept = None if keep is None else read_label(keep)
-    with opened() as session:
-        effect = merge.split(session.index, session.viewer, eid, read_groups(records), why, kept)
+    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    kept = None if keep is None else parse_record_ref(keep)
+    with open_session() as session:
+        effect = merge.split(session.index, session.viewer, eid, parse_record_groups(records), why, kept)
     show_effect(effect, as_json=as_json)
 
 
@@ -84,9 +84,9 @@ def move(  # noqa: PLR0913, PLR0917 - one argument an option
     """Move records from one person to another."""
     from mpi.service.stewardship import merge
 
-    why = _why(reason, note, supersedes, if_match, preview=preview)
-    labels = [read_label(text) for text in records]
-    with opened() as session:
+    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    labels = [parse_record_ref(text) for text in records]
+    with open_session() as session:
         effect = merge.move(session.index, session.viewer, eid, labels, to, why)
     show_effect(effect, as_json=as_json)
 
@@ -104,7 +104,7 @@ def undo(
     """
     from mpi.service.stewardship import undo
 
-    with opened() as session:
+    with open_session() as session:
         taking_back = undo.undo_step if step else undo.undo_decision
         effect = taking_back(session.index, session.viewer, number, reason, preview=preview)
     show_effect(effect, as_json=as_json)
@@ -121,12 +121,12 @@ def approve(
     """
     from mpi.service.stewardship import approvals
 
-    with opened() as session:
+    with open_session() as session:
         effect = approvals.approve(session.index, session.viewer, number, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
-def _why(
+def _create_reason(
     reason: str,
     note: str | None,
     supersedes: list[int] | None,

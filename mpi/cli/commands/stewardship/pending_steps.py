@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpi.cli.command_session import opened
+from mpi.cli.command_session import open_session
 from mpi.cli.effect_view import show_effect
 from mpi.cli.output import JsonFlag, print_json, print_table
-from mpi.cli.record_references import shown_group
+from mpi.cli.record_references import format_group
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from mpi.service.core.index import Index
     from mpi.service.stewardship.pending_steps import PendingStep
 
-KEY = "MPI_API_KEY"
+KEY_VARIABLE = "MPI_API_KEY"
 """Environment variable with the API key of whoever speaks for a source."""
 Owner = Annotated[
-    bool, typer.Option("--owner", help=f"As the client whose API key is in {KEY}, not as the operator.")
+    bool, typer.Option("--owner", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator.")
 ]
 
 
@@ -33,8 +33,8 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
     """
     from mpi.service.stewardship import pending_steps
 
-    with opened() as session:
-        viewer = _owner(session.index) if owner else session.viewer
+    with open_session() as session:
+        viewer = _authenticate_owner(session.index) if owner else session.viewer
         found = pending_steps.list_pending_steps(session.index, viewer)
     if as_json:
         print_json([asdict(one) for one in found])
@@ -48,8 +48,8 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
                 one.at[:19],
                 one.by or "",
                 one.reason or "",
-                _for(one),
-                shown_group(one.records),
+                _format_waiting_for(one),
+                format_group(one.records),
             )
             for one in found
         ],
@@ -69,8 +69,8 @@ def answer(
     """
     from mpi.service.stewardship import owner_consent
 
-    with opened() as session:
-        viewer = _owner(session.index)
+    with open_session() as session:
+        viewer = _authenticate_owner(session.index)
         said, code = (
             (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.give_consent, "consent")
         )
@@ -78,15 +78,15 @@ def answer(
     show_effect(effect, as_json=as_json)
 
 
-def _owner(index: Index) -> Viewer:
+def _authenticate_owner(index: Index) -> Viewer:
     from mpi.service.access import clients
 
-    key = os.environ.get(KEY)
+    key = os.environ.get(KEY_VARIABLE)
     if not key:
-        raise InputError(f"put the API key of a client who owns the source into {KEY}")
+        raise InputError(f"put the API key of a client who owns the source into {KEY_VARIABLE}")
     return clients.authenticate(index, key, None)
 
 
-def _for(one: PendingStep) -> str:
+def _format_waiting_for(one: PendingStep) -> str:
     asked = [f"owner of {each.source}" for each in one.consents if each.status == "asked"]
     return ", ".join([*(["a second approver"] if one.approval else []), *asked])

@@ -70,18 +70,18 @@ class Accounts:
             )
         )
 
-    def by_name(self, name: str) -> Account | None:
+    def find_by_name(self, name: str) -> Account | None:
         """The account of a name, an ended one too."""
         row = self._connection.execute(select(_account).where(_account.c.name == name)).first()
         return None if row is None else account_of(row)
 
-    def every(self) -> list[Account]:
+    def all(self) -> list[Account]:
         """Every account ever added, by name."""
         return [
             account_of(row) for row in self._connection.execute(select(_account).order_by(_account.c.name))
         ]
 
-    def try_password(self, name: str, now: str) -> Account | None:
+    def count_attempt(self, name: str, now: str) -> Account | None:
         """Count one more password as tried, and give the account that it is tried on.
 
         Counted before it is tried, in one statement: however many come at once, no more are tried than are
@@ -112,7 +112,7 @@ class Accounts:
             update(_account).where(_account.c.id == number).values(failed=0, locked_until=None)
         )
 
-    def let_in(self, account: Account, password_hash: str) -> bool:
+    def record_sign_in(self, account: Account, password_hash: str) -> bool:
         """Note that the password was right, keeping it under another hash if that is newer.
 
         Returns:
@@ -149,7 +149,7 @@ class Accounts:
             update(_account).where(_account.c.id == number).values(role=role, sources=_sources_json(sources))
         )
 
-    def end(self, number: int, commit_no: int) -> None:
+    def close(self, number: int, commit_no: int) -> None:
         """End an account; its name is never given again."""
         self._connection.execute(
             update(_account).where(_account.c.id == number).values(ended_commit=commit_no)

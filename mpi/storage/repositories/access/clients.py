@@ -47,19 +47,19 @@ class Clients:
             )
         )
 
-    def by_key(self, key_hash: str) -> Client | None:
+    def find_by_key(self, key_hash: str) -> Client | None:
         """The client of a key, unless it was revoked."""
         row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
         return None if row is None else client_of(row)
 
-    def all(self) -> list[Client]:
+    def active(self) -> list[Client]:
         """Clients whose key opens the index, by name."""
         rows = self._connection.execute(
             select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
         return [client_of(row) for row in rows]
 
-    def every(self) -> list[tuple[Client, int, int | None]]:
+    def all_with_commits(self) -> list[tuple[Client, int, int | None]]:
         """Every client ever added, with the commits of its making and its revoking, by name."""
         rows = self._connection.execute(select(_client).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]

@@ -105,7 +105,7 @@ class Disclosures:
             ],
         )
 
-    def add_at_once(self, disclosures: Sequence[Disclosure]) -> None:
+    def add_in_one_statement(self, disclosures: Sequence[Disclosure]) -> None:
         """Number disclosures and write them to the ledger in one statement, which PostgreSQL alone can."""
         own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _SCALAR_COLUMNS}
         listed = {
@@ -121,20 +121,20 @@ class Disclosures:
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
         return [_disclosure_of(row) for row in rows]
 
-    def last(self) -> int:
+    def last_number(self) -> int:
         """The number of the last line; 0 where there is none."""
         return int(self._connection.execute(select(func.max(_disclosure.c.id))).scalar() or 0)
 
-    def last_record(self) -> int:
+    def max_record_id(self) -> int:
         """The highest number of a record that a line names; 0 where none does."""
         return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)
 
-    def extent(self) -> tuple[int, int]:
+    def count_and_last(self) -> tuple[int, int]:
         """How many lines there are, and the number of the last: the same, as lines have no gaps."""
         found = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
         return found[0], found[1] or 0
 
-    def since(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
+    def about_records(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Disclosures from a moment on of any of the records, or of what a handle stands for."""
         found: dict[int, Disclosure] = {}
         for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):

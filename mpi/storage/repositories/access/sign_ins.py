@@ -49,14 +49,14 @@ class SignIns:
             )
         )
 
-    def by_token(self, token_hash: str) -> SignIn | None:
+    def find_by_token(self, token_hash: str) -> SignIn | None:
         """The sign-in of a token, whether or not its time is over."""
         row = self._connection.execute(_BY_TOKEN, {"token_hash": token_hash}).first()
         if row is None:
             return None
         return SignIn(account_of(row[3:]), row[0], row[1], row[2])
 
-    def see(self, token_hash: str, at: str) -> None:
+    def touch(self, token_hash: str, at: str) -> None:
         """Note that a page was asked for; never earlier than it was noted before."""
         self._connection.execute(
             update(_sign_in)
@@ -68,7 +68,7 @@ class SignIns:
         """End one sign-in."""
         self._connection.execute(delete(_sign_in).where(_sign_in.c.token_hash == token_hash))
 
-    def end_all_of(self, account_id: int) -> None:
+    def end_all_of_account(self, account_id: int) -> None:
         """End every sign-in of an account."""
         self._connection.execute(delete(_sign_in).where(_sign_in.c.account_id == account_id))
 
@@ -76,7 +76,7 @@ class SignIns:
         """End every sign-in of everybody."""
         self._connection.execute(delete(_sign_in))
 
-    def drop_over(self, begun_before: str, seen_before: str) -> None:
+    def delete_expired(self, begun_before: str, seen_before: str) -> None:
         """Drop those whose time is over."""
         self._connection.execute(
             delete(_sign_in).where((_sign_in.c.begun_at < begun_before) | (_sign_in.c.seen_at < seen_before))

@@ -66,7 +66,7 @@ class Configs:
         self._connection = connection
         self._active: ActiveConfig | None = None
 
-    def index(self) -> IndexInfo | None:
+    def index_info(self) -> IndexInfo | None:
         """The index's own row; None before ``mpi init``."""
         row = self._connection.execute(select(_index)).first()
         return (
@@ -85,23 +85,23 @@ class Configs:
             )
         )
 
-    def begin_generation(self, generation: str) -> None:
+    def set_generation(self, generation: str) -> None:
         """Give the feed of events another generation."""
         self._connection.execute(update(_index).values(generation=generation))
 
-    def active(self) -> ActiveConfig | None:
+    def active_config(self) -> ActiveConfig | None:
         """The configuration of the open epoch; read once a transaction."""
         if self._active is None:
             row = self._connection.execute(_ACTIVE_CONFIG).first()
             self._active = None if row is None else ActiveConfig(*row)
         return self._active
 
-    def ask_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Send ahead what ``active`` will ask."""
         if self._active is None:
             prefetch(self._connection, _ACTIVE_CONFIG)
 
-    def in_force_at(self, commit_no: int) -> int | None:
+    def config_in_force_at(self, commit_no: int) -> int | None:
         """The configuration that was in force once a commit was made."""
         found = self._connection.execute(
             select(_epoch.c.config_id).where(
@@ -120,7 +120,7 @@ class Configs:
         """What names a configuration."""
         return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
 
-    def by_digest(self, digest: str) -> int | None:
+    def find_by_digest(self, digest: str) -> int | None:
         """The number of a configuration that was ever made."""
         found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
         return None if found is None else int(found)
@@ -129,7 +129,7 @@ class Configs:
         """Add a configuration."""
         self._connection.execute(insert(_config).values(**values))
 
-    def flip(self, number: int, config_id: int, commit_no: int) -> None:
+    def activate(self, number: int, config_id: int, commit_no: int) -> None:
         """Close the open epoch and open one of the given configuration."""
         self._active = None
         self._connection.execute(

@@ -119,7 +119,7 @@ class DerivedRepository:
         self._connection = connection
         self._keys = keys
 
-    def put_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
+    def add_features(self, config_id: int, payloads: Iterable[tuple[int, bytes]]) -> None:
         """Add features of records that have none."""
         rows = list(payloads)
         if len(rows) == 1:
@@ -137,7 +137,7 @@ class DerivedRepository:
         }
         insert_columns(self._connection, _feature, columns)
 
-    def put_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
+    def add_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
         """Add edges."""
         ends = sorted(edges)
         columns = {
@@ -148,62 +148,62 @@ class DerivedRepository:
         }
         insert_columns(self._connection, _edge, columns)
 
-    def drop(self, config_id: int, record_ids: Collection[int], *, but_keys_of: Container[int] = ()) -> None:
+    def delete(self, config_id: int, record_ids: Collection[int], *, keep_keys_of: Container[int] = ()) -> None:
         """Remove features, keys and edges of the given records; one without features has no others.
 
         Args:
             config_id: the configuration.
             record_ids: the records.
-            but_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
+            keep_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
                 some, in the same transaction.
         """
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_DELETE_FEATURES, {"config": config_id, "ids": chunk})
             known = [row.record_id for row in rows]
-            self._keys.drop(config_id, [record for record in known if record not in but_keys_of])
+            self._keys.delete(config_id, [record for record in known if record not in keep_keys_of])
             for statement in _DELETE_EDGES_OF_RECORDS if known else ():
                 self._connection.execute(statement, {"config": config_id, "ids": known})
 
-    def drop_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
+    def delete_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
         """Remove everything derived, of one configuration or of all."""
         if not edges_only:
-            self._keys.drop_all(config_id)
+            self._keys.delete_all(config_id)
         for table in (_edge,) if edges_only else (_feature, _edge):
             statement = delete(table)
             if config_id is not None:
                 statement = statement.where(table.c.config_id == config_id)
             self._connection.execute(statement)
 
-    def drop_own(self, config_id: int, record_ids: Collection[int]) -> None:
+    def delete_features_and_keys(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove features and keys of records; their edges stay."""
         for chunk in iter_chunks(record_ids):
             self._connection.execute(
                 delete(_feature).where(_feature.c.config_id == config_id, is_in(_feature.c.record_id, chunk))
             )
-        self._keys.drop(config_id, record_ids)
+        self._keys.delete(config_id, record_ids)
 
-    def drop_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
+    def delete_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
         """Remove edges by their ends."""
         rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
         if rows:
             self._connection.execute(_DELETE_EDGE, rows)
 
-    def drop_edges_of(self, config_id: int, record_ids: Collection[int]) -> None:
+    def delete_edges_of_records(self, config_id: int, record_ids: Collection[int]) -> None:
         """Remove edges with either end among the records, whether these have features or not."""
         for chunk in iter_chunks(record_ids):
             for statement in _DELETE_EDGES_OF_RECORDS:
                 self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
-    def drop_range(self, config_id: int, first: int, last: int) -> None:
+    def delete_range(self, config_id: int, first: int, last: int) -> None:
         """Remove what is derived from the records with numbers of a range, both ends in it."""
-        self._keys.drop_range(config_id, first, last)
+        self._keys.delete_range(config_id, first, last)
         for column in (_feature.c.record_id, _edge.c.lo):
             table = column.table
             self._connection.execute(
                 delete(table).where(table.c.config_id == config_id, column.between(first, last))
             )
 
-    def configs(self) -> set[int]:
+    def config_ids(self) -> set[int]:
         """Configurations of which anything is stored."""
         found: set[int] = set()
         for column in _RECORD_COLUMNS:
@@ -215,7 +215,7 @@ class DerivedRepository:
                 after = number
         return found
 
-    def span(self, config_id: int) -> tuple[int, int] | None:
+    def record_id_range(self, config_id: int) -> tuple[int, int] | None:
         """The least and the greatest record of which a configuration stores anything."""
         ends = []
         for column in _RECORD_COLUMNS:
@@ -236,12 +236,12 @@ class DerivedRepository:
             found.update(row[0] for row in rows)
         return found
 
-    def with_features(self, config_id: int) -> set[int]:
+    def records_with_features(self, config_id: int) -> set[int]:
         """The records that have features."""
         statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
         return {row[0] for row in fetch_all(self._connection, statement)}
 
-    def edges_from(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    def edges_by_lower_record(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
         """Edges whose lower end is among the records, in millionths of a bit."""
         found: dict[tuple[int, int], int] = {}
         for chunk in iter_chunks(record_ids):
@@ -257,7 +257,7 @@ class DerivedRepository:
             found.update({row.record_id: row.payload for row in rows})
         return found
 
-    def all_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
+    def iterate_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
         """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
         after, page = -1, CHUNK_SIZE
         while page == CHUNK_SIZE:
@@ -267,7 +267,7 @@ class DerivedRepository:
                 after = record
                 yield record, payload
 
-    def features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[FeaturePayloads]:
+    def iterate_features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[FeaturePayloads]:
         """Feature payloads of the records that have them, a part at a time; soonest of ascending ones."""
         for chunk in iter_chunks(record_ids):
             if self._connection.dialect.name == "postgresql":
@@ -289,7 +289,7 @@ class DerivedRepository:
             found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
         return found
 
-    def ask_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
+    def prefetch_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
         """Send ahead what ``edges_of`` will ask."""
         for chunk in iter_chunks(record_ids):
             given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}

@@ -188,7 +188,7 @@ class Proposals:
                 rows,
             )
 
-    def numbers_by_fingerprint(self, number: int) -> dict[str, int]:
+    def item_numbers_by_fingerprint(self, number: int) -> dict[str, int]:
         """The items of a proposal by their fingerprint."""
         rows = self._connection.execute(
             select(_item.c.fingerprint, _item.c.no).where(_item.c.proposal_id == number)
@@ -202,7 +202,7 @@ class Proposals:
         )
         return {row[0]: row[1] for row in rows}
 
-    def items_left(self, number: int) -> list[int]:
+    def open_items(self, number: int) -> list[int]:
         """Items of which nothing has become yet."""
         rows = self._connection.execute(
             select(_item.c.no).where(_item.c.proposal_id == number, _item.c.status == "open")
@@ -228,7 +228,7 @@ class Proposals:
         rows = self._connection.execute(statement.where(_hold.c.status == "open") if open_only else statement)
         return [_hold_of(row) for row in rows]
 
-    def open_among(self, numbers: Collection[int]) -> list[Hold]:
+    def select_open_holds(self, numbers: Collection[int]) -> list[Hold]:
         """Those of some holds that are still open."""
         rows = self._connection.execute(
             select(_hold).where(is_in(_hold.c.id, numbers), _hold.c.status == "open")
@@ -241,7 +241,7 @@ class Proposals:
             update(_hold).where(_hold.c.id == number).values(status=status, ended_commit=commit_no)
         )
 
-    def open_again(self, number: int) -> None:
+    def reopen_hold(self, number: int) -> None:
         """Note that a hold waits again."""
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status="open", ended_commit=None)

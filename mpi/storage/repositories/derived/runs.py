@@ -121,7 +121,7 @@ class ReclusterRuns:
         row = self._connection.execute(select(_run).where(_run.c.id == number)).first()
         return None if row is None else _run_from_row(row)
 
-    def open(self) -> ReclusterRun | None:
+    def find_open(self) -> ReclusterRun | None:
         """The run that is under way, or was when it was interrupted; there is one at most."""
         row = self._connection.execute(select(_run).where(_run.c.stage.in_(OPEN_STAGES))).first()
         return None if row is None else _run_from_row(row)
@@ -130,33 +130,33 @@ class ReclusterRuns:
         """Every run, newest first."""
         return [_run_from_row(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))]
 
-    def note(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
+    def update(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
         """Note how far a run has come."""
         if "detail" in values:
             values["detail"] = orjson.dumps(values["detail"]).decode()
         self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
-    def count(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:
+    def add_counts(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:
         """Add to what a run has done."""
         added = {"moved": moved, "held": held, "changed": changed}
         values = {name: _run.c[name] + more for name, more in added.items() if more}
         if values:
             self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
-    def beat(self, number: int, worker: str, moment: str) -> bool:
+    def record_heartbeat(self, number: int, worker: str, moment: str) -> bool:
         """Say that a worker still carries out a run; False where another has taken it over."""
         mine = self._connection.execute(
             update(_run).where(_run.c.id == number, _run.c.worker == worker).values(beat=moment)
         )
         return mine.rowcount > 0
 
-    def note_changed(self, number: int, record_ids: Collection[int]) -> None:
+    def add_changed_records(self, number: int, record_ids: Collection[int]) -> None:
         """Note records that change beside a run."""
         rows = [{"run": number, "record": record} for record in sorted(record_ids)]
         if rows:
             self._connection.execute(_ADD_CHANGED_RECORD, rows)
 
-    def changed(self, number: int, limit: int) -> list[int]:
+    def changed_records(self, number: int, limit: int) -> list[int]:
         """Records that changed beside a run, and that it has not looked at since."""
         rows = self._connection.execute(
             select(_change.c.record_id)
@@ -166,7 +166,7 @@ class ReclusterRuns:
         )
         return [row[0] for row in rows]
 
-    def changed_among(self, number: int, record_ids: Collection[int]) -> set[int]:
+    def select_changed(self, number: int, record_ids: Collection[int]) -> set[int]:
         """Those of the records that changed beside a run."""
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
@@ -178,7 +178,7 @@ class ReclusterRuns:
             found.update(row[0] for row in rows)
         return found
 
-    def forget(self, number: int, record_ids: Collection[int]) -> None:
+    def delete_changed_records(self, number: int, record_ids: Collection[int]) -> None:
         """Note that a run has looked at records since they changed."""
         self._connection.execute(
             delete(_change).where(

@@ -95,13 +95,13 @@ class FastLookUps:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def by_local_id(self, key_hash: str, source: str, local_id: str) -> LookUpResult | None:
+    def find_by_local_id(self, key_hash: str, source: str, local_id: str) -> LookUpResult | None:
         """A record's person now; None where the key opens nothing, or there is no such record or person."""
         asked = {"key_hash": key_hash, "source": source, "local_id": local_id}
         row = self._connection.execute(_BY_LOCAL_ID, asked).first()
         return None if row is None else LookUpResult(client_of(row), row.id, row.eid)
 
-    def by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:
+    def find_by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:
         """An active person's records, a row for each and each of its flags; None where it holds none.
 
         Also where the key opens nothing. A row has ``since`` (when the person was minted), ``record_id``,

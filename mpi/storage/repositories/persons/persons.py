@@ -158,24 +158,24 @@ class Persons:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._histories: dict[int, list[Membership]] = {}
-        self._lives: dict[int, list[Membership]] = {}
-        self._people: dict[int, Person] = {}
+        self._memberships_by_person: dict[int, list[Membership]] = {}
+        self._persons: dict[int, Person] = {}
 
-    def never_held(self, record_ids: Iterable[int]) -> None:
+    def mark_unassigned(self, record_ids: Iterable[int]) -> None:
         """Take it as known that nobody has held the records: they came in this transaction."""
         self._histories.update({record: [] for record in record_ids})
 
-    def ask_to_know(self, record_ids: Collection[int]) -> None:
+    def prefetch_histories(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``know`` will ask."""
-        if missing := self._unknown(record_ids):
+        if missing := self._uncached(record_ids):
             prefetch(self._connection, _HISTORY, {"ids": missing})
 
-    def know(self, record_ids: Collection[int]) -> None:
+    def load_histories(self, record_ids: Collection[int]) -> None:
         """Read all that a settlement asks about who holds a few records, in one statement.
 
         That is the records' histories, everybody who ever held one, and whatever each of them ever held.
         """
-        missing = self._unknown(record_ids)
+        missing = self._uncached(record_ids)
         if not missing:
             return
         mine: dict[int, list[Membership]] = {record: [] for record in missing}
@@ -184,35 +184,35 @@ class Persons:
         for row in self._connection.execute(_HISTORY, {"ids": missing}):
             membership = Membership(*row[:width])
             lives.setdefault(membership.person_id, []).append(membership)
-            self._people[membership.person_id] = Person(*row[width:])
+            self._persons[membership.person_id] = Person(*row[width:])
             if membership.record_id in mine:
                 mine[membership.record_id].append(membership)
-        self._lives |= lives
+        self._memberships_by_person |= lives
         self._histories |= mine
 
-    def _unknown(self, record_ids: Collection[int]) -> list[int]:
+    def _uncached(self, record_ids: Collection[int]) -> list[int]:
         return [] if len(record_ids) > MAX_CACHED_RECORDS else [r for r in record_ids if r not in self._histories]
 
-    def _forget(self) -> None:
-        for known in (self._histories, self._lives, self._people):
+    def _clear_cache(self) -> None:
+        for known in (self._histories, self._memberships_by_person, self._persons):
             known.clear()
 
-    def get(self, person_ids: Collection[int]) -> dict[int, Person]:
+    def by_ids(self, person_ids: Collection[int]) -> dict[int, Person]:
         """Persons by number."""
-        if person_ids and all(number in self._people for number in person_ids):
-            return {number: self._people[number] for number in person_ids}
+        if person_ids and all(number in self._persons for number in person_ids):
+            return {number: self._persons[number] for number in person_ids}
         found = {}
         for chunk in iter_chunks(person_ids):
             rows = self._connection.execute(_PERSONS, {"ids": chunk})
             found.update({row.id: Person(*row) for row in rows})
         return found
 
-    def by_eid(self, eid: str) -> Person | None:
+    def find_by_eid(self, eid: str) -> Person | None:
         """The person of an enterprise ID, whatever its status."""
         row = self._connection.execute(_BY_EID, {"eid": eid}).first()
         return None if row is None else Person(*row)
 
-    def every(self) -> list[Person]:
+    def all(self) -> list[Person]:
         """Every person ever minted, oldest first."""
         return [Person(*row) for row in self._connection.execute(_PERSON.order_by(_person.c.id))]
 
@@ -221,13 +221,13 @@ class Persons:
         rows = self._connection.execute(select(_person.c.status, func.count()).group_by(_person.c.status))
         return {row[0]: row[1] for row in rows}
 
-    def current(self, record_ids: Collection[int]) -> dict[int, int]:
+    def current_persons(self, record_ids: Collection[int]) -> dict[int, int]:
         """The person of each record that has one now."""
         if len(record_ids) > MAX_CACHED_RECORDS:
-            return {m.record_id: m.person_id for m in self._memberships(_CURRENT_OF_RECORDS, record_ids)}
-        return {m.record_id: m.person_id for m in self._history(record_ids) if m.to_commit is None}
+            return {m.record_id: m.person_id for m in self._read_memberships(_CURRENT_OF_RECORDS, record_ids)}
+        return {m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None}
 
-    def ask_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
+    def request_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
         """Ask whom a record belongs to now, with all that they hold: what an upsert is answered from.
 
         What is returned reads the answer, once: on PostgreSQL what is done meanwhile need not wait for it.
@@ -246,56 +246,56 @@ class Persons:
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Records of each person now, ascending."""
         held: dict[int, list[int]] = {person: [] for person in person_ids}
-        if all(person in self._lives for person in held):
-            now = [m for person in held for m in self._lives[person] if m.to_commit is None]
+        if all(person in self._memberships_by_person for person in held):
+            now = [m for person in held for m in self._memberships_by_person[person] if m.to_commit is None]
         else:
-            now = self._memberships(_CURRENT_OF_PERSONS, person_ids)
+            now = self._read_memberships(_CURRENT_OF_PERSONS, person_ids)
         for membership in now:
             held[membership.person_id].append(membership.record_id)
         return {person: sorted(records) for person, records in held.items()}
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Records of a person as of a commit, ascending."""
-        found = self._memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
+        found = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
         return sorted(membership.record_id for membership in found)
 
-    def held_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
+    def members_by_person_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
         """Records of each person as of a commit."""
         held: dict[int, set[int]] = {}
-        for membership in self._memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
+        for membership in self._read_memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
             held.setdefault(membership.person_id, set()).add(membership.record_id)
         return held
 
     def person_at(self, record_id: int, commit_no: int) -> int | None:
         """The person of a record as of a commit."""
-        found = self._memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
+        found = self._read_memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
         return found[0].person_id if found else None
 
-    def everyone_of(self, record_ids: Collection[int]) -> set[int]:
+    def persons_ever_holding(self, record_ids: Collection[int]) -> set[int]:
         """Every person that ever held one of the records."""
         if len(record_ids) <= MAX_CACHED_RECORDS:
-            return {m.person_id for m in self._history(record_ids)}
+            return {m.person_id for m in self._cached_memberships_of(record_ids)}
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
             found.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
         return found
 
-    def histories(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
+    def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Every membership there ever was of each record."""
         found: dict[int, list[Membership]] = {record: [] for record in record_ids}
-        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
+        for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             found[membership.record_id].append(membership)
         return found
 
-    def _history(self, record_ids: Collection[int]) -> list[Membership]:
+    def _cached_memberships_of(self, record_ids: Collection[int]) -> list[Membership]:
         """Every membership of a few records, read once a transaction: a resolve asks four times."""
         missing = [record for record in record_ids if record not in self._histories]
         self._histories.update({record: [] for record in missing})
-        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, missing):
+        for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, missing):
             self._histories[membership.record_id].append(membership)
         return [m for record in record_ids for m in self._histories[record]]
 
-    def last_held(self, persons: Iterable[Person]) -> dict[int, set[int]]:
+    def last_held_records(self, persons: Iterable[Person]) -> dict[int, set[int]]:
         """Records of each person: those it holds, or held when it was retired or emptied.
 
         An emptied person keeps a claim on every record whose latest person it was, and so does one that
@@ -303,24 +303,24 @@ class Persons:
         """
         by_id = {person.id: person for person in persons}
         mine: dict[int, list[Membership]] = {number: [] for number in by_id}
-        known = [number for number in by_id if number in self._lives]
-        mine.update({number: self._lives[number] for number in known})
-        for membership in self._memberships(_MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._lives]):
+        known = [number for number in by_id if number in self._memberships_by_person]
+        mine.update({number: self._memberships_by_person[number] for number in known})
+        for membership in self._read_memberships(_MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._memberships_by_person]):
             mine[membership.person_id].append(membership)
         held = {n: _held_records(person, mine[n]) for n, person in by_id.items()}
         claiming = {
             n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
         }
-        for number, record in self._claims(claiming, {m.record_id for n in claiming for m in mine[n]}):
+        for number, record in self._find_claimed_records(claiming, {m.record_id for n in claiming for m in mine[n]}):
             held[number].add(record)
         return held
 
-    def _claims(
+    def _find_claimed_records(
         self, persons: Mapping[int, Person], record_ids: Collection[int]
     ) -> Iterator[tuple[int, int]]:
         """(person, record) of each record whose latest membership, before it was retired, was in it."""
         history: dict[int, list[Membership]] = {}
-        for membership in self._memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
+        for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             history.setdefault(membership.record_id, []).append(membership)
         for record, memberships in history.items():
             for number in {m.person_id for m in memberships} & persons.keys():
@@ -331,14 +331,14 @@ class Persons:
                 if max(before, key=lambda m: m.from_commit).person_id == number:
                     yield number, record
 
-    def _memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
+    def _read_memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
         return [
             Membership(*row)
             for chunk in iter_chunks(ids)
             for row in self._connection.execute(statement, {"ids": chunk, **others})
         ]
 
-    def all_current(self) -> dict[int, int]:
+    def all_current_persons(self) -> dict[int, int]:
         """The person of every record that has one now."""
         return {row[0]: row[1] for row in fetch_all(self._connection, _ALL_CURRENT)}
 
@@ -350,13 +350,13 @@ class Persons:
     def mint(self, rows: list[dict[str, Any]]) -> None:
         """Add persons: rows of id, eid, minted_commit."""
         status = PersonStatus.ACTIVE.value
-        self._forget()
+        self._clear_cache()
         insert_rows(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
         """Change where persons stand."""
         rows = [{"person": person} for person in person_ids]
-        self._forget()
+        self._clear_cache()
         if rows:
             self._connection.execute(
                 update(_person)
@@ -365,9 +365,9 @@ class Persons:
                 rows,
             )
 
-    def change(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
+    def move_records(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
         """Move records: (record, person before, person after), with one event each, in the order given."""
-        self._forget()
+        self._clear_cache()
         leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
             self._connection.execute(_END_MEMBERSHIP, leaving)
@@ -391,12 +391,12 @@ class Persons:
         ]
         insert_rows(self._connection, _event, events)
 
-    def changed_in(self, commit_no: int) -> set[int]:
+    def records_moved_in(self, commit_no: int) -> set[int]:
         """Records that changed person in a commit."""
         rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
         return {row[0] for row in rows}
 
-    def changed_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
+    def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
         """Records that a cause made change person between two commits, and whom each left first.
 
         Those that had no person before are left out.

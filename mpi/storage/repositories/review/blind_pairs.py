@@ -84,11 +84,11 @@ class BlindPairs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def highest_record(self) -> int:
+    def max_record_id(self) -> int:
         """The greatest number of a record; 0 where there is none."""
         return int(self._connection.execute(select(func.max(_record.c.id))).scalar() or 0)
 
-    def edges_from(self, config_id: int, record_ids: Collection[int]) -> Edges:
+    def edges_by_lower_record(self, config_id: int, record_ids: Collection[int]) -> Edges:
         """Edges whose lower record is one of these: each edge is one record's."""
         found: Edges = {}
         for chunk in iter_chunks(record_ids):
@@ -110,7 +110,7 @@ class BlindPairs:
         row = self._connection.execute(select(_pair).where(_pair.c.id == number)).first()
         return None if row is None else _pair_of(row)
 
-    def drawn(self, since: str, until: str) -> list[BlindPair]:
+    def samples(self, since: str, until: str) -> list[BlindPair]:
         """Pairs drawn as samples in months from one to another, second reviews left out."""
         return self._pairs(
             select(_pair)
@@ -118,7 +118,7 @@ class BlindPairs:
             .order_by(_pair.c.id)
         )
 
-    def waiting(self, actor: str) -> list[BlindPair]:
+    def unanswered_for(self, actor: str) -> list[BlindPair]:
         """Pairs that nobody has answered, of which the actor did not give the first answer."""
         return self._pairs(
             select(_pair)
@@ -126,7 +126,7 @@ class BlindPairs:
             .order_by(_pair.c.id)
         )
 
-    def answer(self, said: BlindAnswer) -> None:
+    def add_answer(self, said: BlindAnswer) -> None:
         """Keep an answer."""
         self._connection.execute(
             insert(_answer).values(
@@ -134,7 +134,7 @@ class BlindPairs:
             )
         )
 
-    def answers(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
+    def answers_to(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
         """The answer to each pair that has one."""
         found: dict[int, BlindAnswer] = {}
         for chunk in iter_chunks(numbers):
@@ -144,13 +144,13 @@ class BlindPairs:
             found.update({row.blind_pair_id: BlindAnswer(*row) for row in rows})
         return found
 
-    def labelled(self) -> list[tuple[BlindPair, BlindAnswer]]:
+    def all_with_answers(self) -> list[tuple[BlindPair, BlindAnswer]]:
         """Every pair with its answer, oldest first."""
         pairs = self._pairs(select(_pair).where(_HAS_ANSWER).order_by(_pair.c.id))
-        said = self.answers([pair.id for pair in pairs])
+        said = self.answers_to([pair.id for pair in pairs])
         return [(pair, said[pair.id]) for pair in pairs]
 
-    def both_said(self) -> list[tuple[str, str, str, str, int]]:
+    def count_second_reviews(self) -> list[tuple[str, str, str, str, int]]:
         """Second reviews by (first steward, second steward, first verdict, second verdict, how many)."""
         rows = self._connection.execute(
             select(_pair.c.first_by, _answer.c.actor, _pair.c.first_verdict, _answer.c.verdict, func.count())
@@ -160,7 +160,7 @@ class BlindPairs:
         )
         return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
-    def seconds_waiting(self) -> int:
+    def count_unanswered_second_reviews(self) -> int:
         """Second reviews that nobody has answered."""
         counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_HAS_ANSWER)
         return int(self._connection.execute(counted).scalar_one())

@@ -84,7 +84,7 @@ class DeskFigures:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def waiting(self, today: str, since: Sequence[int]) -> list[WaitingCount]:
+    def count_waiting(self, today: str, since: Sequence[int]) -> list[WaitingCount]:
         """Questions asked on a day, by kind and age.
 
         Args:
@@ -103,13 +103,13 @@ class DeskFigures:
         counted = select(questions.c.kind, age.label("age"), func.count()).group_by(questions.c.kind, "age")
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
-    def oldest(self, today: str) -> str | None:
+    def oldest_opened_at(self, today: str) -> str | None:
         """When the oldest question that is asked on a day was opened."""
         asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         first = select(func.min(_task.c.opened_commit)).where(asked).scalar_subquery()
         return self._connection.execute(select(_commit.c.at).where(_commit.c.no == first)).scalar()
 
-    def standing(self, now: str) -> dict[str, int]:
+    def count_by_state(self, now: str) -> dict[str, int]:
         """How many questions are worked on, by ``claimed``, ``asleep`` and ``waiting``."""
         standing = case(
             (and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now), "claimed"), else_=_work.c.state
@@ -121,7 +121,7 @@ class DeskFigures:
         )
         return {row[0]: row[1] for row in rows}
 
-    def closed(self, since: str) -> dict[str, int]:
+    def count_closed(self, since: str) -> dict[str, int]:
         """How many questions were closed from a moment on, by why."""
         rows = self._connection.execute(
             select(_work.c.closed_because, func.count())
@@ -130,7 +130,7 @@ class DeskFigures:
         )
         return {row[0] or "": row[1] for row in rows}
 
-    def opened_by_day(self, today: str, after: int) -> dict[str, int]:
+    def count_opened_by_day(self, today: str, after: int) -> dict[str, int]:
         """Questions asked on a day that were opened after a commit, by the day on which they were."""
         asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         opened = func.min(_task.c.opened_commit)
@@ -150,7 +150,7 @@ class DeskFigures:
         )
         return {row[0]: row[1] for row in rows}
 
-    def closed_by_day_opened(self, since: str) -> dict[str, int]:
+    def count_closed_by_opening_day(self, since: str) -> dict[str, int]:
         """Questions opened from a moment on and closed since, by the day on which they were opened."""
         day = func.substr(_work.c.opened_at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
@@ -160,13 +160,13 @@ class DeskFigures:
         )
         return {row[0]: row[1] for row in rows}
 
-    def answers(self, since: str, action: str, away: float) -> list[StewardAnswers]:
+    def count_answers_by_actor(self, since: str, action: str, max_gap_s: float) -> list[StewardAnswers]:
         """What each person answered from a moment on, by name; who answered nothing is left out.
 
         Args:
             since: the moment (ISO, UTC).
             action: the act that is an answer.
-            away: seconds between two acts from which on something else was between them.
+            max_gap_s: seconds between two acts from which on something else was between them.
         """
         moment = self._seconds(_action.c.at)
         before = func.lag(moment).over(partition_by=_action.c.actor, order_by=(_action.c.at, _action.c.id))
@@ -175,7 +175,7 @@ class DeskFigures:
             .where(_action.c.at >= since)
             .subquery()
         )
-        is_answer, is_near = acts.c.action == action, acts.c.gap <= away
+        is_answer, is_near = acts.c.action == action, acts.c.gap <= max_gap_s
         answers = func.sum(case((is_answer, 1), else_=0))
         rows = self._connection.execute(
             select(
@@ -190,7 +190,7 @@ class DeskFigures:
         )
         return [StewardAnswers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
 
-    def answered_by_day(self, since: str, action: str) -> dict[str, int]:
+    def count_answers_by_day(self, since: str, action: str) -> dict[str, int]:
         """How many answers were given from a moment on, by day."""
         day = func.substr(_action.c.at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
@@ -203,11 +203,11 @@ class DeskFigures:
             return cast(extract("epoch", cast(moment, TIMESTAMP(timezone=True))), Double)
         return func.julianday(moment) * _SECONDS_PER_DAY
 
-    def first_commit(self) -> str | None:
+    def first_commit_at(self) -> str | None:
         """When the index's first commit was."""
         return self._connection.execute(select(func.min(_commit.c.at))).scalar()
 
-    def decisions(self) -> dict[tuple[int, str], int]:
+    def count_decisions(self) -> dict[tuple[int, str], int]:
         """How many decisions are in force, by authority and kind."""
         rows = self._connection.execute(
             select(_decision.c.authority, _decision.c.kind, func.count())
@@ -216,7 +216,7 @@ class DeskFigures:
         )
         return {(row[0], row[1]): row[2] for row in rows}
 
-    def in_care(
+    def count_in_care(
         self, population: str, care: Sequence[str], school: Sequence[str], today: str
     ) -> tuple[int, int]:
         """Persons in care on a day, and those of them who have a school's record too.

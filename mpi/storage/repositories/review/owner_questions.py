@@ -67,7 +67,7 @@ class OwnerQuestions:
         row = self._connection.execute(select(_owner_question).where(_owner_question.c.id == number)).first()
         return None if row is None else _question_from_row(row)
 
-    def of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
+    def all_of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
         """Those about questions of stewards, oldest first."""
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(questions):
@@ -77,7 +77,7 @@ class OwnerQuestions:
             found += map(_question_from_row, rows)
         return found
 
-    def of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
+    def all_of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
         """Those that the owners of sources were asked, the first due first."""
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(source_ids):
@@ -95,7 +95,7 @@ class OwnerQuestions:
         """Note that no answer is wanted any more."""
         self._set(number, state=WITHDRAWN)
 
-    def withdraw_of(self, questions: Collection[str]) -> None:
+    def withdraw_all_of_questions(self, questions: Collection[str]) -> None:
         """Note that no answer is wanted any more to what was asked about questions of stewards."""
         for chunk in iter_chunks(questions):
             unanswered = (is_in(_owner_question.c.question, chunk), _owner_question.c.state == OPEN)

@@ -26,14 +26,14 @@ class PracticeAnswers:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of(self, actor: str) -> list[PracticeAnswer]:
+    def answers_of(self, actor: str) -> list[PracticeAnswer]:
         """A person's answers, the latest first."""
         rows = self._connection.execute(
             select(_answer).where(_answer.c.actor == actor).order_by(_answer.c.at.desc(), _answer.c.item)
         )
         return [PracticeAnswer(*row) for row in rows]
 
-    def put(self, answer: PracticeAnswer) -> None:
+    def save(self, answer: PracticeAnswer) -> None:
         """Keep an answer in the place of an earlier one to the same pair."""
         mine = (_answer.c.actor == answer.actor) & (_answer.c.item == answer.item)
         self._connection.execute(delete(_answer).where(mine))

@@ -17,19 +17,19 @@ class SavedViews:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def of(self, actor: str) -> dict[str, Mapping[str, Any]]:
+    def views_of(self, actor: str) -> dict[str, Mapping[str, Any]]:
         """Somebody's filters, by the name that they gave them, in the order of the names."""
         rows = self._connection.execute(select(_view).where(_view.c.actor == actor).order_by(_view.c.name))
         return {row.name: orjson.loads(row.filters) for row in rows}
 
-    def put(self, actor: str, name: str, filters: Mapping[str, Any]) -> None:
+    def save(self, actor: str, name: str, filters: Mapping[str, Any]) -> None:
         """Keep a filter under a name, in place of what was there."""
-        self.drop(actor, name)
+        self.delete(actor, name)
         self._connection.execute(
             insert(_view).values(actor=actor, name=name, filters=orjson.dumps(filters).decode())
         )
 
-    def drop(self, actor: str, name: str) -> bool:
+    def delete(self, actor: str, name: str) -> bool:
         """Drop a filter; returns whether it was there."""
         mine = (_view.c.actor == actor) & (_view.c.name == name)
         dropped = delete(_view).where(mine).returning(_view.c.name)

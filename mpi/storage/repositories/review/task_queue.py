@@ -111,10 +111,10 @@ class TaskQueue:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def walk(self, wanted: TaskFilter, after: QueuePosition | None, limit: int) -> list[QueuePosition]:
+    def read_page(self, wanted: TaskFilter, after: QueuePosition | None, limit: int) -> list[QueuePosition]:
         """Places of tasks in the queue's order, a question as often as it has tasks of another harm."""
         harm = _harm_column(wanted)
-        statement = self._looked_for(select(harm, _task.c.question), wanted)
+        statement = self._restrict(select(harm, _task.c.question), wanted)
         if after is not None:
             statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*after))
         statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
@@ -124,16 +124,16 @@ class TaskQueue:
             statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
-    def places(self, wanted: TaskFilter, questions: Collection[str]) -> dict[str, int]:
+    def harm_by_question(self, wanted: TaskFilter, questions: Collection[str]) -> dict[str, int]:
         """By question: the harm of its most harmful task of those looked for."""
         found: dict[str, int] = {}
         for chunk in iter_chunks(questions):
-            statement = self._looked_for(select(_task.c.question, func.max(_harm_column(wanted))), wanted)
+            statement = self._restrict(select(_task.c.question, func.max(_harm_column(wanted))), wanted)
             statement = statement.where(is_in(_task.c.question, chunk)).group_by(_task.c.question)
             found.update({row[0]: row[1] for row in self._connection.execute(statement)})
         return found
 
-    def tasks(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
+    def tasks_by_question(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
         """By question: its tasks that the reader may see, the heaviest first."""
         found: dict[str, list[Task]] = {}
         for chunk in iter_chunks(questions):
@@ -157,7 +157,7 @@ class TaskQueue:
         """The question that a task is shown in."""
         return self.questions_of([key]).get(key)
 
-    def patterns(self, batch_id: int) -> list[str]:
+    def patterns_of_load(self, batch_id: int) -> list[str]:
         """The patterns of the pairs that a load brought about."""
         rows = self._connection.execute(
             select(_task.c.pattern)
@@ -167,49 +167,49 @@ class TaskQueue:
         )
         return list(rows.scalars())
 
-    def source_of_batch(self, batch_id: int) -> int | None:
+    def source_of_load(self, batch_id: int) -> int | None:
         """The number of the source whose load it was."""
         found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
         return None if found is None else int(found)
 
-    def count(self, wanted: TaskFilter, most: int, *, awake: bool, decided: bool = True) -> int:
+    def count_questions(self, wanted: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True) -> int:
         """How many questions have a task that is looked for, up to ``most``.
 
         Args:
             wanted: what is looked for.
-            most: where counting stops.
-            awake: whether to leave out questions that were put to sleep until a later day.
-            decided: whether tasks about decisions count.
+            limit: where counting stops.
+            awake_only: whether to leave out questions that were put to sleep until a later day.
+            with_decisions: whether tasks about decisions count.
         """
-        statement = self._looked_for(select(_task.c.question), wanted)
-        if awake:
+        statement = self._restrict(select(_task.c.question), wanted)
+        if awake_only:
             statement = statement.where(_is_awake(wanted))
-        if not decided:
+        if not with_decisions:
             statement = statement.where(_task.c.decision_id.is_(None))
         questions = 0
         # Questions have few tasks: as many as are mostly enough are looked at first.
-        for reach in (4 * most, 40 * most, _UNLIMITED):
+        for reach in (4 * limit, 40 * limit, _UNLIMITED):
             some = statement.limit(reach).subquery()
             counted = select(func.count(some.c.question.distinct()), func.count()).select_from(some)
             questions, tasks = self._connection.execute(counted).one()
-            if questions >= most or tasks < reach:
+            if questions >= limit or tasks < reach:
                 break
-        return min(int(questions), most)
+        return min(int(questions), limit)
 
-    def about_decisions(self, wanted: TaskFilter, most: int) -> list[Task]:
+    def decision_tasks(self, wanted: TaskFilter, limit: int) -> list[Task]:
         """Tasks that are looked for and are about a decision."""
-        statement = self._looked_for(select(_task), wanted).where(_task.c.decision_id.is_not(None))
-        rows = self._connection.execute(statement.where(_is_awake(wanted)).limit(most))
+        statement = self._restrict(select(_task), wanted).where(_task.c.decision_id.is_not(None))
+        rows = self._connection.execute(statement.where(_is_awake(wanted)).limit(limit))
         return [task_from_row(row) for row in rows]
 
-    def bursts(self, wanted: TaskFilter, least: int) -> list[Burst]:
+    def find_bursts(self, wanted: TaskFilter, min_questions: int) -> list[Burst]:
         """Loads and patterns of which at least so many questions are asked, the most harmful first."""
         group = (_task.c.batch_id, _task.c.pattern)
         many = self._connection.execute(
             select(*group)
             .where(_task.c.batch_id.is_not(None), _task.c.pattern.is_not(None))
             .group_by(*group)
-            .having(func.count() >= least)
+            .having(func.count() >= min_questions)
         ).all()
         if not many:
             return []
@@ -225,11 +225,11 @@ class TaskQueue:
         found: list[Burst] = []
         for batch_id, pattern in many:
             one = replace(wanted, burst=(batch_id, pattern), without=())
-            statement = self._looked_for(select(*columns), one, worked=False).group_by(*group)
+            statement = self._restrict(select(*columns), one, worked=False).group_by(*group)
             found += [Burst(*row) for row in self._connection.execute(statement)]
-        return sorted((each for each in found if each.questions >= least), key=lambda each: -each.harm)
+        return sorted((each for each in found if each.questions >= min_questions), key=lambda each: -each.harm)
 
-    def _looked_for(self, statement: Select[Any], wanted: TaskFilter, *, worked: bool = True) -> Select[Any]:
+    def _restrict(self, statement: Select[Any], wanted: TaskFilter, *, worked: bool = True) -> Select[Any]:
         """The statement, for the tasks that are looked for; ``worked``: whether who works on them counts."""
         found = _restrict_to_visible(statement, wanted.sources, always=wanted.source is not None)
         found = found.outerjoin(_work, _work.c.question == _task.c.question)

@@ -114,7 +114,7 @@ class TaskWork:
             found.update({row.question: _work_from_row(row) for row in rows})
         return found
 
-    def put(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
+    def save(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
         """Put where a question stands, unless another's claim still holds.
 
         Two at once are told apart by the row itself, on both stores.
@@ -137,7 +137,7 @@ class TaskWork:
         )
         return self._connection.execute(written.returning(_work.c.question)).first() is not None
 
-    def add(self, act: QuestionAction) -> None:
+    def add_action(self, act: QuestionAction) -> None:
         """Note what somebody did."""
         self._connection.execute(
             insert(_action).values(
@@ -152,14 +152,14 @@ class TaskWork:
             )
         )
 
-    def acts(self, question: str) -> list[QuestionAction]:
+    def actions_on(self, question: str) -> list[QuestionAction]:
         """Everything that was done with a question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
         )
         return [_action_from_row(row) for row in rows]
 
-    def close_gone(self, questions: Collection[str], at: str) -> list[str]:
+    def close_without_tasks(self, questions: Collection[str], at: str) -> list[str]:
         """Close those of the questions that have no task any more; returns which."""
         found: list[str] = []
         for chunk in iter_chunks(questions):
@@ -173,23 +173,23 @@ class TaskWork:
             found += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
         return sorted(found)
 
-    def of(self, names: Collection[str]) -> set[str]:
+    def questions_held_by(self, names: Collection[str]) -> set[str]:
         """Questions that somebody of these names has claimed or is to do, and that are not closed."""
         mine = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
         rows = self._connection.execute(select(_work.c.question).where(mine, _work.c.state != CLOSED))
         return set(rows.scalars())
 
-    def claimed(self, now: str) -> set[str]:
+    def claimed_questions(self, now: str) -> set[str]:
         """Questions that somebody has claimed and whose claim still holds."""
         held = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)
         return set(self._connection.execute(select(_work.c.question).where(held)).scalars())
 
-    def in_state(self, *states: str) -> set[str]:
+    def questions_in_state(self, *states: str) -> set[str]:
         """Questions that were put in one of the states."""
         rows = self._connection.execute(select(_work.c.question).where(_work.c.state.in_(states)))
         return set(rows.scalars())
 
-    def dated(self) -> dict[str, str]:
+    def due_dates(self) -> dict[str, str]:
         """By question: the day by which somebody said that it is to be done."""
         rows = self._connection.execute(
             select(_work.c.question, _work.c.due_on).where(
@@ -198,7 +198,7 @@ class TaskWork:
         )
         return {row.question: row.due_on for row in rows}
 
-    def closed(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[QuestionWork]:
+    def closed_work(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[QuestionWork]:
         """What was closed from a moment on, latest first; ``before``: closing and key to go on below."""
         statement = select(_work).where(_work.c.state == CLOSED, _work.c.closed_at >= since)
         if before is not None:
@@ -210,7 +210,7 @@ class TaskWork:
         )
         return [_work_from_row(row) for row in rows]
 
-    def acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
+    def questions_acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
         """Those of the questions that somebody ever did something with."""
         found: set[str] = set()
         for chunk in iter_chunks(questions):
@@ -227,7 +227,7 @@ class TaskWork:
         for chunk in iter_chunks(found):
             self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
 
-    def count(self, state: str) -> int:
+    def count_in_state(self, state: str) -> int:
         """How many questions were put in a state."""
         counted = select(func.count()).select_from(_work).where(_work.c.state == state)
         return int(self._connection.execute(counted).scalar_one())

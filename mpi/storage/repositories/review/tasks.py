@@ -130,7 +130,7 @@ class Tasks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def touching(self, record_ids: Collection[int]) -> list[Task]:
+    def about_records(self, record_ids: Collection[int]) -> list[Task]:
         """Every task about any of the records, also one that is not asked yet."""
         found: dict[str, Task] = {}
         for chunk in iter_chunks(record_ids):
@@ -138,14 +138,14 @@ class Tasks:
             found.update({row.key: task_from_row(row) for row in rows})
         return list(found.values())
 
-    def beside(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
+    def ends_about_records(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
         """The two records and the key of every task of a kind about any of the records."""
         for chunk in iter_chunks(record_ids):
             for of_kind, lo, hi, key in self._connection.execute(_ENDS_ABOUT_RECORDS, {"ids": chunk}):
                 if of_kind == kind:
                     yield lo, hi, key
 
-    def get(self, keys: Collection[str]) -> list[Task]:
+    def by_keys(self, keys: Collection[str]) -> list[Task]:
         """Those of the tasks that there are."""
         return [
             task_from_row(row)
@@ -153,7 +153,7 @@ class Tasks:
             for row in self._connection.execute(_TASKS_BY_KEY, {"keys": chunk})
         ]
 
-    def ask_touching(self, record_ids: Collection[int]) -> None:
+    def prefetch_about_records(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``touching`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _TASKS_ABOUT_RECORDS, {"ids": chunk})
@@ -187,7 +187,7 @@ class Tasks:
             found.update({row.id: row.source_id for row in rows})
         return found
 
-    def ask_of(self, record_id: int, today: str) -> Callable[[], list[Task]]:
+    def request_about_record(self, record_id: int, today: str) -> Callable[[], list[Task]]:
         """Ask for the tasks that touch a record and are asked on a day; what is returned reads them, once.
 
         They come heaviest first.
@@ -210,7 +210,7 @@ class Tasks:
             return int(self._connection.execute(counted).scalar_one())
         return int(self._connection.execute(counted.where(_IS_ASKED), {"today": today}).scalar_one())
 
-    def about(self, decision_ids: Collection[int], kind: str) -> set[int]:
+    def decisions_with_task(self, decision_ids: Collection[int], kind: str) -> set[int]:
         """Those of the decisions that a task of a kind is about."""
         found: set[int] = set()
         for chunk in iter_chunks(decision_ids):

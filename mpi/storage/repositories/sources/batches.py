@@ -65,12 +65,12 @@ class Batches:
         """Add a receipt."""
         self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
 
-    def go_on(self, number: int, status: str, counts: dict[str, int]) -> None:
+    def update_progress(self, number: int, status: str, counts: dict[str, int]) -> None:
         """Note how far a load has come."""
         given = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
         self._connection.execute(_UPDATE_PROGRESS, given)
 
-    def unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
+    def find_unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
         """The latest load of a file that is not done, by the digest of its content and of how it is read."""
         found = self._connection.execute(
             select(func.max(_batch.c.id)).where(
@@ -82,7 +82,7 @@ class Batches:
         ).scalar()
         return None if found is None else self.get(int(found))
 
-    def loading(self, source_id: int) -> list[int]:
+    def unfinished_ids(self, source_id: int) -> list[int]:
         """Numbers of the loads of a source that are not done."""
         found = select(_batch.c.id).where(_batch.c.source_id == source_id, _batch.c.status == LOADING)
         return [row.id for row in self._connection.execute(found.order_by(_batch.c.id))]
@@ -91,7 +91,7 @@ class Batches:
         """Whether no load is under way, and none was interrupted."""
         return self._connection.execute(_UNFINISHED_LOAD).first() is None
 
-    def reject(self, rows: list[dict[str, Any]]) -> None:
+    def add_rejects(self, rows: list[dict[str, Any]]) -> None:
         """Add refused rows."""
         if rows:
             self._connection.execute(insert(_reject), rows)
@@ -105,19 +105,19 @@ class Batches:
         """Note that a load is being taken back from now on."""
         self._set(number, status=UNDOING, undone_commit=commit_no)
 
-    def take_back(self, number: int, record_ids: Collection[int], commit_no: int, worker: str) -> None:
+    def mark_records_undone(self, number: int, record_ids: Collection[int], commit_no: int, worker: str) -> None:
         """Note that nothing that it said of these records counts any more, and who says so."""
         self._set(number, undoing_commit=commit_no, undoing_worker=worker)
         rows = [{"batch_id": number, "record_id": record} for record in record_ids]
         if rows:
             self._connection.execute(insert(_taken_back), rows)
 
-    def taken_back(self, number: int) -> set[int]:
+    def undone_records(self, number: int) -> set[int]:
         """The records of which nothing that it said counts any more, while it is being taken back."""
         found = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
         return {row[0] for row in self._connection.execute(found)}
 
-    def leave_undo(self, number: int) -> None:
+    def release_undo(self, number: int) -> None:
         """Note that its process does not go on with it, so that another can at once."""
         self._set(number, undoing_worker=None)
 

@@ -50,20 +50,20 @@ class RecordAssertion:
         as_of: when it was true at its source.
         commit_no: when it was received.
         version_id: what it states; None where it says that the record is gone.
-        held: whether it does not count yet: its source is paused, or it is doubted.
-        doubted: whether it says that the record is another child, and nobody has answered.
+        is_held: whether it does not count yet: its source is paused, or it is doubted.
+        is_doubted: whether it says that the record is another child, and nobody has answered.
         batch_id: the load that said it; it is part of no order.
     """
 
     as_of: str
     commit_no: int
     version_id: int | None
-    held: bool
-    doubted: bool = False
+    is_held: bool
+    is_doubted: bool = False
     batch_id: int | None = field(default=None, compare=False)
 
     @property
-    def place(self) -> tuple[str, int]:
+    def sort_key(self) -> tuple[str, int]:
         """Where it is in the order in which the latest stands."""
         return self.as_of, self.commit_no
 
@@ -104,7 +104,7 @@ class RecordAssertions:
         if rows:
             self._connection.execute(insert(_sighting), rows)
 
-    def heard(self, record_ids: Collection[int]) -> dict[int, list[RecordAssertion]]:
+    def assertions_about(self, record_ids: Collection[int]) -> dict[int, list[RecordAssertion]]:
         """Every statement about the records but those of loads that were undone, or that a person refused.
 
         Of a load that is being taken back those about records whose turn is yet to come count still.
@@ -151,14 +151,14 @@ class RecordAssertions:
                         row.as_of,
                         row.commit_no,
                         None if row.kind == SightingKind.GONE else row.version_id,
-                        held=row.state == "overlay",
-                        doubted=row.state == "overlay",
+                        is_held=row.state == "overlay",
+                        is_doubted=row.state == "overlay",
                         batch_id=row.batch_id,
                     )
                 )
         return found
 
-    def of_batch(self, batch_id: int) -> set[int]:
+    def records_of_load(self, batch_id: int) -> set[int]:
         """Records that a load said something about."""
         rows = self._connection.execute(
             union(

@@ -207,7 +207,7 @@ class Records:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def find(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
+    def find_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
         """Records of one source, by local ID, a sealed one by those that it had as well.
 
         Those that the source does not have are left out.
@@ -220,7 +220,7 @@ class Records:
                 found[row.known_as] = _record_from_row(row[1:])
         return found
 
-    def ask_find(self, source_id: int, local_ids: Collection[str]) -> None:
+    def prefetch_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> None:
         """Send ahead what ``find`` will ask."""
         for chunk in iter_chunks(local_ids):
             prefetch(self._connection, _BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
@@ -233,19 +233,19 @@ class Records:
             found.update({row.local_id: row.content_hash for row in rows})
         return found
 
-    def of_source(self, source_id: int) -> dict[str, StoredRecord]:
+    def all_of_source(self, source_id: int) -> dict[str, StoredRecord]:
         """Every record of one source, by local ID, a sealed one by those that it had as well."""
         sealed = self._connection.execute(_SEALED_BY_FORMER_LOCAL_ID, {"source": source_id})
         rows = self._connection.execute(_RECORDS_WITH_HASH.where(_record.c.source_id == source_id))
         by_old_name = {row.known_as: _record_from_row(row[1:]) for row in sealed}
         return by_old_name | {row.local_id: _record_from_row(row) for row in rows}
 
-    def each_but(self, source_id: int, said: Callable[[str], str | None]) -> Iterator[StoredRecord]:
+    def iterate_changed(self, source_id: int, new_hash_of: Callable[[str], str | None]) -> Iterator[StoredRecord]:
         """Every record of one source, but those active ones of which the same is said again; none is kept.
 
         Args:
             source_id: the source.
-            said: the hash of what is said of a local ID, where something is.
+            new_hash_of: the hash of what is said of a local ID, where something is.
         """
         after = ""
         while page := self._connection.execute(_SOURCE_PAGE, {"source": source_id, "after": after}).all():
@@ -253,12 +253,12 @@ class Records:
                 [
                     number
                     for number, local_id, state, content_hash in page
-                    if state != RecordState.ACTIVE or content_hash != said(local_id)
+                    if state != RecordState.ACTIVE or content_hash != new_hash_of(local_id)
                 ]
             ).values()
             after = page[-1].local_id
 
-    def states_of(self, source_id: int) -> dict[str, int]:
+    def count_by_state(self, source_id: int) -> dict[str, int]:
         """How many records a source has in each state, of those in which it has any."""
         rows = self._connection.execute(_STATES, {"source": source_id})
         return {row.state: row.records for row in rows}
@@ -271,7 +271,7 @@ class Records:
             found.update({row.id: _record_from_row(row) for row in rows})
         return found
 
-    def source_of(self, record_ids: Collection[int]) -> dict[int, int]:
+    def source_ids_of(self, record_ids: Collection[int]) -> dict[int, int]:
         """The number of each record's source."""
         found = {}
         for chunk in iter_chunks(record_ids):
@@ -279,19 +279,19 @@ class Records:
             found.update({row[0]: row[1] for row in rows})
         return found
 
-    def active(self) -> dict[int, int]:
+    def active_canonical_keys(self) -> dict[int, int]:
         """Number and canonical key of every active record."""
         statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
         return {row[0]: row[1] for row in fetch_all(self._connection, statement)}
 
-    def active_groups(self) -> dict[int, int]:
+    def active_visibility_groups(self) -> dict[int, int]:
         """Number and visibility group of every active record."""
         rows = self._connection.execute(
             select(_record.c.id, _record.c.group_id).where(_record.c.state == RecordState.ACTIVE)
         )
         return {row[0]: row[1] for row in rows}
 
-    def keys(self, record_ids: Collection[int]) -> dict[int, int]:
+    def canonical_keys(self, record_ids: Collection[int]) -> dict[int, int]:
         """Canonical keys of the active ones among the given records."""
         found = {}
         for chunk in iter_chunks(record_ids):
@@ -299,7 +299,7 @@ class Records:
             found.update({row.id: row.canonical_key for row in rows})
         return found
 
-    def ask_keys(self, record_ids: Collection[int]) -> None:
+    def prefetch_canonical_keys(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``keys`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _CANONICAL_KEYS, {"ids": chunk})
@@ -312,7 +312,7 @@ class Records:
             found.update({row.id: RecordRef(row.code, row.local_id) for row in rows})
         return found
 
-    def every_label(self) -> Iterator[tuple[int, RecordRef]]:
+    def iterate_labels(self) -> Iterator[tuple[int, RecordRef]]:
         """Every active record with its label, by source and local ID."""
         rows = self._connection.execute(
             select(_record.c.id, _source.c.code, _record.c.local_id)
@@ -357,7 +357,7 @@ class Records:
             found.update({row.id: row.as_of for row in rows})
         return found
 
-    def payloads_of(self, version_ids: Collection[int]) -> dict[int, bytes]:
+    def payloads_of_versions(self, version_ids: Collection[int]) -> dict[int, bytes]:
         """What versions state."""
         found = {}
         for chunk in iter_chunks(version_ids):
@@ -379,7 +379,7 @@ class Records:
             for r in rows
         ]
 
-    def version_of(self, record_id: int, as_of: str, content_hash: str) -> int | None:
+    def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
         """The version with which the source has said exactly this, as of exactly then."""
         found = self._connection.execute(
             select(func.max(_version.c.id)).where(
@@ -391,7 +391,7 @@ class Records:
         ).scalar()
         return None if found is None else int(found)
 
-    def overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
+    def open_overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
         """By record: its versions that say that it is another child, and that nobody has answered.
 
         Of the records that are given; None for all.
@@ -406,12 +406,12 @@ class Records:
                 found.setdefault(row.record_id, set()).add(row.id)
         return found
 
-    def ask_overlays(self, record_ids: Collection[int]) -> None:
+    def prefetch_open_overlays(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``overlays`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _OVERLAYS, {"ids": chunk})
 
-    def refused(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
+    def refused_hashes(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
         """By record: the hashes of its versions to which a person said no, by version."""
         found: dict[int, dict[int, str]] = {}
         for chunk in iter_chunks(record_ids):
@@ -431,7 +431,7 @@ class Records:
             [{"version": version} for version in version_ids],
         )
 
-    def release(self, source_id: int) -> set[int]:
+    def release_held_versions(self, source_id: int) -> set[int]:
         """Let the held versions of a source be judged as any other; returns their records."""
         mine = select(_record.c.id).where(_record.c.source_id == source_id)
         held = (_version.c.state == "held") & _version.c.record_id.in_(mine)
@@ -493,7 +493,7 @@ class Records:
             )
         )
 
-    def old_names(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
+    def local_ids_until(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
         """The local IDs that records had until a commit."""
         rows = self._connection.execute(
             select(_alias.c.record_id, _alias.c.local_id).where(
@@ -511,7 +511,7 @@ class Records:
             [{"version": version} for version in version_ids],
         )
 
-    def forget_versions(self, record_ids: Collection[int]) -> None:
+    def clear_versions(self, record_ids: Collection[int]) -> None:
         """Let records of which nothing counts any more have no version."""
         self._many(
             update(_record).where(_record.c.id == bindparam("record")).values(version_id=None),
@@ -539,7 +539,7 @@ class Records:
         """Mark versions as superseded."""
         self._many(_SUPERSEDE_VERSION, [{"version": version, "ended": commit_no} for version in version_ids])
 
-    def seen(self, as_of_by_record: Mapping[int, str]) -> None:
+    def update_last_seen(self, as_of_by_record: Mapping[int, str]) -> None:
         """Note that the source still stands by the active version."""
         self._many(_UPDATE_LAST_SEEN, [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()])
 

@@ -41,7 +41,7 @@ class Renames:
         if rows:
             self._connection.execute(insert(_renamed), rows)
 
-    def of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
+    def renames_of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
         """By record: every re-key of it, also those taken back, the oldest first."""
         found: dict[int, list[Rename]] = {}
         for chunk in iter_chunks(record_ids):

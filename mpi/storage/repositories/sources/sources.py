@@ -54,12 +54,12 @@ class Sources:
             ]  # fmt: skip
         return self._known
 
-    def ask_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Send ahead what ``all`` will ask."""
         if self._known is None:
             prefetch(self._connection, _ALL)
 
-    def by_code(self, code: str) -> Source:
+    def get_by_code(self, code: str) -> Source:
         """The source of that code.
 
         Raises:
@@ -112,6 +112,6 @@ class Sources:
         self._connection.execute(update(_source).where(_source.c.id == number).values(asks_consent=asks))
         self._known = None
 
-    def groups(self) -> list[int]:
+    def group_ids(self) -> list[int]:
         """Every visibility group in use, ascending."""
         return sorted({source.group_id for source in self.all()})

@@ -48,7 +48,7 @@ class Consents:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def ask(self, step_id: int, source_ids: Collection[int], commit_no: int) -> None:
+    def add_requests(self, step_id: int, source_ids: Collection[int], commit_no: int) -> None:
         """Ask the owners of sources about a step."""
         rows = [
             {
@@ -62,7 +62,7 @@ class Consents:
         if rows:
             self._connection.execute(insert(_consent), rows)
 
-    def answer(
+    def record_answers(
         self, step_id: int, source_ids: Collection[int], status: ConsentStatus, commit_no: int, reason: str
     ) -> None:
         """Note what the owners of sources said."""
@@ -72,7 +72,7 @@ class Consents:
             .values(status=status.value, commit_no=commit_no, reason=reason)
         )
 
-    def of(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
+    def consents_of_steps(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
         """By step: everything that was asked about it, by source."""
         found: dict[int, list[StoredConsent]] = {}
         for chunk in iter_chunks(step_ids):

@@ -32,15 +32,15 @@ class Counters:
             and written once.
     """
 
-    def __init__(self, connection: Connection, *, alone: bool) -> None:
+    def __init__(self, connection: Connection, *, is_only_writer: bool) -> None:
         self._connection = connection
-        self._alone = alone
+        self._is_only_writer = is_only_writer
         self._next: dict[str, int] | None = None
         self._taken: set[str] = set()
 
     def take(self, name: str, count: int = 1) -> int:
         """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
-        if name in CONCURRENT_COUNTERS or not self._alone:
+        if name in CONCURRENT_COUNTERS or not self._is_only_writer:
             following = self._connection.execute(_TAKE_NUMBERS, {"name": name, "count": count}).scalar_one()
             return int(following) - count
         if self._next is None:
@@ -50,12 +50,12 @@ class Counters:
         self._taken.add(name)
         return first
 
-    def ask_ahead(self) -> None:
+    def prefetch(self) -> None:
         """Send ahead what the first ``take`` will ask."""
-        if self._alone and self._next is None:
+        if self._is_only_writer and self._next is None:
             prefetch(self._connection, _ALL_COUNTERS)
 
-    def pass_over(self, name: str, number: int) -> None:
+    def reserve_up_to(self, name: str, number: int) -> None:
         """Never give a number, nor any below it."""
         following = self.take(name, 0)
         self.take(name, max(number + 1 - following, 0))

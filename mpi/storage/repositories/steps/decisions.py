@@ -200,33 +200,33 @@ class Decisions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def in_force(self) -> list[NamedDecision]:
+    def all_in_force(self) -> list[NamedDecision]:
         """Every decision in force."""
-        return self._named(self._connection.execute(_IN_FORCE).all())
+        return self._decisions_from_rows(self._connection.execute(_IN_FORCE).all())
 
-    def naming(self, record_ids: Collection[int]) -> list[NamedDecision]:
+    def in_force_about(self, record_ids: Collection[int]) -> list[NamedDecision]:
         """Decisions in force that name any of the records."""
         found: dict[int, NamedDecision] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_IN_FORCE_ABOUT_RECORDS, {"ids": chunk}).all()
-            found.update({named.decision.id: named for named in self._named(rows)})
+            found.update({named.decision.id: named for named in self._decisions_from_rows(rows)})
         return [found[number] for number in sorted(found)]
 
-    def ask_naming(self, record_ids: Collection[int]) -> None:
+    def prefetch_in_force_about(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``naming`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _IN_FORCE_ABOUT_RECORDS, {"ids": chunk})
 
-    def ask_waiting(self, record_ids: Collection[int]) -> None:
+    def prefetch_waiting_about(self, record_ids: Collection[int]) -> None:
         """Send ahead what ``waiting`` will ask."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _WAITING_ABOUT_RECORDS, {"ids": chunk})
 
-    def get(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
+    def by_ids(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Decisions by number, whatever their status."""
         found: dict[int, StoredDecision] = {}
         for chunk in iter_chunks([number for number in numbers if abs(number) <= MAX_BIGINT]):
-            found.update(self._stored(_decision.c.id.in_(chunk)))
+            found.update(self._read_decisions(_decision.c.id.in_(chunk)))
         return found
 
     def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
@@ -237,7 +237,7 @@ class Decisions:
                 select(_member.c.decision_id).where(_member.c.record_id.in_(chunk)).distinct()
             )
             numbers.update(row[0] for row in rows)
-        return self.get(numbers)
+        return self.by_ids(numbers)
 
     def latest(self, before: int | None, limit: int) -> list[StoredDecision]:
         """Decisions newest first, below a number if one is given."""
@@ -245,22 +245,22 @@ class Decisions:
         if before is not None:
             statement = statement.where(_decision.c.id < before)
         numbers = [row[0] for row in self._connection.execute(statement)]
-        found = self.get(numbers)
+        found = self.by_ids(numbers)
         return [found[number] for number in numbers if number in found]
 
     def of_step(self, step_id: int) -> list[StoredDecision]:
         """The decisions that a step made."""
-        return list(self._stored(_decision.c.step_id == step_id).values())
+        return list(self._read_decisions(_decision.c.step_id == step_id).values())
 
-    def asserted_by(self, record_id: int, origin: str, *, revoked: bool = False) -> list[StoredDecision]:
+    def assertions_of_record(self, record_id: int, origin: str, *, revoked: bool = False) -> list[StoredDecision]:
         """What a record's source says with it, of one kind, oldest first; also what was taken back."""
         return [
             found
-            for found in self._stored(_decision.c.asserting_record == record_id).values()
+            for found in self._read_decisions(_decision.c.asserting_record == record_id).values()
             if found.origin == origin and (revoked or found.status != DecisionStatus.REVOKED)
         ]
 
-    def asserting(self, record_ids: Collection[int]) -> dict[str, set[int]]:
+    def records_by_origin(self, record_ids: Collection[int]) -> dict[str, set[int]]:
         """Those of the records with which a source said something, by the kind of what it said."""
         found: dict[str, set[int]] = {}
         for chunk in iter_chunks(record_ids):
@@ -268,7 +268,7 @@ class Decisions:
                 found.setdefault(row.origin, set()).add(row.asserting_record)
         return found
 
-    def claiming(self, source_ids: Collection[int]) -> set[int]:
+    def records_with_claims(self, source_ids: Collection[int]) -> set[int]:
         """Records of the sources, none of them sealed, with which something was said that is a claim."""
         wanted = (
             select(_decision.c.asserting_record)
@@ -281,7 +281,7 @@ class Decisions:
         )
         return {row.asserting_record for row in self._connection.execute(wanted)}
 
-    def waiting(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
+    def waiting_about(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
         """Claims, and what waits for a second approver, about any of the records; None asks of all."""
         found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
         asked = (
@@ -300,7 +300,7 @@ class Decisions:
             for number, (status, step, members) in sorted(found.items())
         ]
 
-    def restated(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
+    def restated_versions(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
         """(decision, version seen, version now) of active records that their source has restated since."""
         found: list[tuple[int, int, int]] = []
         for chunk in iter_chunks(numbers):
@@ -317,14 +317,14 @@ class Decisions:
             found += [(row[0], row[1], row[2]) for row in rows]
         return found
 
-    def due(self, day: str) -> list[StoredDecision]:
+    def pending_until(self, day: str) -> list[StoredDecision]:
         """Pending decisions whose day has come."""
-        found = self._stored(
+        found = self._read_decisions(
             (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
         )
         return list(found.values())
 
-    def with_status(self, status: DecisionStatus) -> list[int]:
+    def ids_with_status(self, status: DecisionStatus) -> list[int]:
         """Numbers of the decisions of a status, ascending."""
         wanted = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
         return [row.id for row in self._connection.execute(wanted)]
@@ -390,14 +390,14 @@ class Decisions:
                 .values(status=status.value, ended_commit=ended)
             )
 
-    def set_day(self, numbers: Iterable[int], day: str) -> None:
+    def set_effective_day(self, numbers: Iterable[int], day: str) -> None:
         """Change the day from which pending decisions bind."""
         for chunk in iter_chunks(sorted(numbers)):
             self._connection.execute(
                 update(_decision).where(_decision.c.id.in_(chunk)).values(effective_from=day)
             )
 
-    def _stored(self, condition: ColumnElement[bool]) -> dict[int, StoredDecision]:
+    def _read_decisions(self, condition: ColumnElement[bool]) -> dict[int, StoredDecision]:
         heads = self._connection.execute(select(_decision).where(condition).order_by(_decision.c.id)).all()
         numbers = [row.id for row in heads]
         groups: dict[int, dict[int, list[int]]] = {}
@@ -438,7 +438,7 @@ class Decisions:
             for row in heads
         }
 
-    def _named(self, rows: Sequence[Row[Any]]) -> list[NamedDecision]:
+    def _decisions_from_rows(self, rows: Sequence[Row[Any]]) -> list[NamedDecision]:
         heads: dict[int, tuple[str, int, str | None]] = {}
         groups: dict[int, dict[int, list[int]]] = {}
         records: dict[int, set[int]] = {}
@@ -447,7 +447,7 @@ class Decisions:
             groups.setdefault(row.id, {}).setdefault(row.group_no, []).append(row.canonical_key)
             records.setdefault(row.id, set()).add(row.record_id)
         unsure = [number for number, (kind, _, _) in heads.items() if kind == DecisionKind.UNSURE]
-        seen = self._bits_seen(unsure)
+        seen = self._read_seen_bits(unsure)
         return [
             NamedDecision(
                 Decision(
@@ -463,7 +463,7 @@ class Decisions:
             for number, (kind, authority, recheck_on) in heads.items()
         ]
 
-    def _bits_seen(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
+    def _read_seen_bits(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
         found = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(

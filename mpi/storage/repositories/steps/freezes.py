@@ -48,7 +48,7 @@ class FreezeWindows:
         """One window."""
         return next((window for window in self.all() if window.id == number), None)
 
-    def of(self, source_ids: Collection[int], day: str) -> list[StoredFreezeWindow]:
+    def current_windows_of(self, source_ids: Collection[int], day: str) -> list[StoredFreezeWindow]:
         """The windows of sources that are not over on a day and were not lifted, by their first day."""
         return [
             window
@@ -60,6 +60,6 @@ class FreezeWindows:
         """Add a window."""
         self._connection.execute(insert(_window).values(**asdict(window)))
 
-    def end(self, number: int, commit_no: int) -> None:
+    def lift(self, number: int, commit_no: int) -> None:
         """Lift a window."""
         self._connection.execute(update(_window).where(_window.c.id == number).values(ended_commit=commit_no))

@@ -40,7 +40,7 @@ class IdempotentAnswers:
             return None
         return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
 
-    def keep(self, client: str, key: str, at: str, answer: StoredAnswer) -> None:
+    def save(self, client: str, key: str, at: str, answer: StoredAnswer) -> None:
         """Keep an answer."""
         self._connection.execute(
             insert(_answer).values(
@@ -53,11 +53,11 @@ class IdempotentAnswers:
             )
         )
 
-    def forget(self, before: str) -> None:
+    def delete_before(self, before: str) -> None:
         """Drop answers older than a moment."""
         self._connection.execute(delete(_answer).where(_answer.c.at < before))
 
-    def erase(self, record_id: int) -> None:
+    def delete_about_record(self, record_id: int) -> None:
         """Drop every answer that shows a record."""
         rows = self._connection.execute(select(_answer.c.client, _answer.c.key, _answer.c.record_ids))
         for row in rows.all():

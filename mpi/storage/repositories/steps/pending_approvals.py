@@ -44,7 +44,7 @@ class PendingApprovals:
         rows = self._connection.execute(select(_pending_approval).order_by(_pending_approval.c.step_id, _pending_approval.c.decision_id))
         return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
-    def of(self, decision_ids: Collection[int]) -> list[PendingApproval]:
+    def all_of_decisions(self, decision_ids: Collection[int]) -> list[PendingApproval]:
         """What waits of some decisions."""
         found: list[PendingApproval] = []
         for chunk in iter_chunks(decision_ids):
@@ -54,22 +54,22 @@ class PendingApprovals:
             found += [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
         return found
 
-    def of_step(self, step_id: int) -> list[PendingApproval]:
+    def all_of_step(self, step_id: int) -> list[PendingApproval]:
         """What waits with a step; nothing where it does not wait."""
         rows = self._connection.execute(
             select(_pending_approval).where(_pending_approval.c.step_id == step_id).order_by(_pending_approval.c.decision_id)
         )
         return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
-    def approved(self, step_id: int) -> None:
+    def mark_approved(self, step_id: int) -> None:
         """No second approver is awaited any more."""
         self._connection.execute(update(_pending_approval).where(_pending_approval.c.step_id == step_id).values(second=False))
 
-    def end_step(self, step_id: int) -> None:
+    def delete_step(self, step_id: int) -> None:
         """The step waits for nobody any more."""
         self._connection.execute(delete(_pending_approval).where(_pending_approval.c.step_id == step_id))
 
-    def end(self, decision_ids: Collection[int]) -> None:
+    def delete_decisions(self, decision_ids: Collection[int]) -> None:
         """Decisions are waited with no more, whatever step did."""
         for chunk in iter_chunks(decision_ids):
             self._connection.execute(delete(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk)))

@@ -64,7 +64,7 @@ class Steps:
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _step_from_row(row)
 
-    def at(self, commits: Collection[int]) -> list[Step]:
+    def steps_in_commits(self, commits: Collection[int]) -> list[Step]:
         """Steps that were done or undone in any of the commits."""
         found: dict[int, Step] = {}
         for chunk in iter_chunks(commits):
@@ -103,7 +103,7 @@ class Steps:
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
 
-    def standing(self, kind: str, after: int) -> list[Step]:
+    def steps_in_force_after(self, kind: str, after: int) -> list[Step]:
         """Steps of a kind that were done after another one and are not undone."""
         wanted = (_step.c.kind == kind, _step.c.id > after, _step.c.undone_commit.is_(None))
         rows = self._connection.execute(select(_step).where(*wanted).order_by(_step.c.id))

@@ -7,14 +7,14 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from mpi.api.pages.desk.person_view import person_page
-from mpi.api.pages.rendering.render import page
+from mpi.api.pages.desk.person_view import build_person_page
+from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.session.visit import Visit
 from mpi.domain import clock
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Viewer, make_operator
-from mpi.service.core.block_limits import note_large
-from mpi.service.review.queue import Filters, questions
+from mpi.service.core.block_limits import queue_large_blocks
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window
 from mpi.storage.repositories.review.task_work import QuestionWork
 from tests.index import a_child
@@ -52,7 +52,7 @@ def in_doubt(index, call, name, birth_date="2011-03-04"):
     child = {"last_name": name, "birth_date": birth_date}
     put(call, "D01", f"{name}-1", first_name="Philippa", **child)
     put(call, "CCWIS", f"{name}-2", first_name="Philippe", **{**child, "last_name": f"{name}e"})
-    [one] = questions(index, make_operator(), Filters(text=f"{name}-1")).questions
+    [one] = load_queue_page(index, make_operator(), Filters(text=f"{name}-1")).questions
     return one.key
 
 
@@ -249,7 +249,7 @@ def test_a_report_is_shown_with_who_made_it_and_why_and_is_confirmed(index, call
     groups = [[{"source": "D01", "local_id": "report-1"}], [{"source": "CCWIS", "local_id": "report-2"}]]
     told = {"kind": "DIFFERENT", "groups": groups, "reason": "wrong-link", "note": "two of one name"}
     assert call.post("/v1/link-reports", json=told).status_code == 200
-    [one] = questions(index, make_operator(), Filters(kind="claim", text="report-1")).questions
+    [one] = load_queue_page(index, make_operator(), Filters(kind="claim", text="report-1")).questions
     with acting("steward") as client:
         send(client, f"/queue/{one.key}/claim")
         page = client.get(f"/queue/{one.key}").text
@@ -290,10 +290,10 @@ def test_a_steward_of_certain_sources_meets_no_trace_of_the_others(index, call):
     eid = put(call, "D01", "narrow-1", **child)
     assert put(call, "CCWIS", "narrow-2", **child, phone="614-555-0123") == eid
     viewer = Viewer("narrow", "data_quality", ACTIONS_BY_ROLE[Role.STEWARD], frozenset({"D01"}))
-    card = person_page(index, viewer, eid)
+    card = build_person_page(index, viewer, eid)
     assert [one.label.local_id for one in card.cards] == ["narrow-1"]
     assert card.links == ()
-    shown = page("person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str).body.decode()
+    shown = render_page("person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str).body.decode()
     assert "Narrowa" in shown
     for trace in ("narrow-2", "CCWIS", "0123", "2 records"):
         assert trace not in shown
@@ -321,7 +321,7 @@ def test_a_run_is_made_read_and_rejected_by_an_approver(acting):
 
 def test_keys_that_many_records_share_are_shown_to_who_may_re_cluster(index, acting):
     with index.database.write(make_operator(), "probe") as unit:
-        note_large(unit, index.config_id(unit), {-5: 4_321})
+        queue_large_blocks(unit, index.config_id(unit), {-5: 4_321})
     with acting("approver") as client:
         page = client.get("/runs").text
     assert "fffffffffffffffb" in page

@@ -5,13 +5,13 @@ import pytest
 from mpi.domain.errors import ModelError
 from mpi.matching.model.model import FILES, find_model, load_model
 from tests.models import tiny_model
-from training.fit.model_writer import checksums_toml
+from training.fit.model_writer import format_checksums_toml
 
 
 def sealed(folder):
     """Fit the checksums to what the folder now holds."""
     head = (folder / "model.toml").read_text().split("[sha256]")[0]
-    (folder / "model.toml").write_text(head + checksums_toml(folder))
+    (folder / "model.toml").write_text(head + format_checksums_toml(folder))
     return folder
 
 

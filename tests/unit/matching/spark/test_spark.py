@@ -20,7 +20,7 @@ import pytest
 from pyarrow import parquet
 from splink import comparison_library as library
 
-from mpi.bootstrap import batch_engine, open_matcher
+from mpi.bootstrap import create_batch_engine, open_matcher
 from mpi.config import Settings
 from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash
@@ -314,14 +314,14 @@ def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
 def test_a_master_must_be_named_and_a_cluster_needs_a_folder_that_its_workers_reach(tmp_path):
     settings = Settings(home=tmp_path, spark_master=None, spark_staging=None)
     with pytest.raises(InputError, match="MPI_SPARK_MASTER"):
-        batch_engine(settings, None, spark=True)
+        create_batch_engine(settings, None, spark=True)
     with pytest.raises(EngineError, match="MPI_SPARK_STAGING"):
-        batch_engine(settings, "spark://cluster:7077", spark=True)
+        create_batch_engine(settings, "spark://cluster:7077", spark=True)
     shared = settings.model_copy(update={"spark_staging": str(tmp_path)})
-    assert batch_engine(shared, "spark://cluster:7077", spark=True) == SparkEngine(
+    assert create_batch_engine(shared, "spark://cluster:7077", spark=True) == SparkEngine(
         "spark://cluster:7077", "2g", str(tmp_path)
     )
-    assert batch_engine(settings, None, spark=False) is DUCKDB
+    assert create_batch_engine(settings, None, spark=False) is DUCKDB
 
 
 def test_nothing_of_spark_is_imported_before_it_is_asked_for():

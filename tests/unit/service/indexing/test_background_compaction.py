@@ -60,7 +60,7 @@ def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_r
 
 
 def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, monkeypatch):
-    merge, sizes = KeySegments.merge, {}
+    merge, sizes = KeySegments.compact, {}
 
     def a_little(self, most):
         name = threading.current_thread().name
@@ -82,7 +82,7 @@ def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, mo
 
 
 def test_it_rests_long_only_beside_others_who_write(left, monkeypatch):
-    merge, rests = KeySegments.merge, []
+    merge, rests = KeySegments.compact, []
 
     def rested(seconds):
         rests.append(seconds)

@@ -51,7 +51,7 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     looks, places = iter([True, True, False, True, False] + [False] * 20), []
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: next(looks))
-    merge = KeySegments.merge
+    merge = KeySegments.compact
 
     def noted(self, most):
         moved = merge(self, most)
@@ -100,7 +100,7 @@ def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, 
 def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
     monkeypatch.setattr(compaction, "FEW_STATEMENTS", 31)
     ran = []
-    put = KeySegments.put
+    put = KeySegments.write
     monkeypatch.setattr(KeySegments, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
     load_rows(with_runs, "sis", *many_children(30))
     assert ran == []
@@ -132,7 +132,7 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
 
 def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatch):
     sizes = []
-    merge = KeySegments.merge
+    merge = KeySegments.compact
 
     def noted(self, most):
         sizes.append(most)

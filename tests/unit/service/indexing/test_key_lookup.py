@@ -102,7 +102,7 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
 def all_by_the_second(monkeypatch):
     """What lies among all is read by the second thread alone."""
     is_read = threading.Event()
-    another, recent = key_lookup._found_by_another, KeySegments.sharing
+    another, recent = key_lookup._found_by_another, KeySegments.find_records
 
     def by_another(*asked):
         try:

@@ -33,7 +33,7 @@ def pairs(index):
 @pytest.fixture
 def read(monkeypatch):
     """The records whose features were read, time after time."""
-    parts, asked = DerivedRepository.features_in_parts, []
+    parts, asked = DerivedRepository.iterate_features_in_parts, []
 
     def noted(self, config_id, record_ids):
         asked.append(sorted(record_ids))

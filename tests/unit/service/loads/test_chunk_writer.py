@@ -325,7 +325,7 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
     # On a busy machine the features of the next may be read still.
     monkeypatch.setattr(checkpoint_thread, "_BUSY_TIMEOUT_S", 10)
     log = index.home / "mpi.db-wal"
-    begin_anew, lengths = Checkpointer.begin_log_anew, []
+    begin_anew, lengths = Checkpointer.truncate_log, []
 
     def measured(self):
         before = log.stat().st_size
@@ -515,7 +515,7 @@ def _unlike(child, *names):
 
 def test_the_first_load_of_a_source_does_not_read_again_what_it_wrote(index, monkeypatch):
     read = []
-    each_but = Records.each_but
+    each_but = Records.iterate_changed
     monkeypatch.setattr(Records, "each_but", lambda *asked: read.append(asked) or each_but(*asked))
     receipt = load_rows(index, "sis", *children(), snapshot=Snapshot.FULL, confirm=True)
     assert (receipt.created, receipt.withdrawn, len(read)) == (CHILDREN, 0, 0)

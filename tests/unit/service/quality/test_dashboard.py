@@ -16,7 +16,7 @@ from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.quality.live_accuracy import MonthlyAccuracy, StratumResult, suppress_month
 from mpi.service.records.upsert import upsert
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
 from mpi.domain.source_kind import SourceKind
@@ -70,7 +70,7 @@ def test_a_burst_from_one_load_is_one_question_as_in_the_queue(index):
             replace(some, key=f"pair:{n}", question=f"q{n}", pattern="day-off", batch_id=1) for n in range(40)
         ]
         unit.tasks.replace([], burst, unit.commit_no)
-    listed = questions(index, OPERATOR, Filters()).total
+    listed = load_queue_page(index, OPERATOR, Filters()).total
     work = measure_quality(index, OPERATOR).workload
     assert work.open == listed == 7
     assert [(one.kind, one.open, one.new) for one in work.kinds] == [("pair", 7, 7)]

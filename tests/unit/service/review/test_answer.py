@@ -39,7 +39,7 @@ from mpi.service.review.answer import (
     undo_answer,
 )
 from mpi.service.review.question import load_question_view
-from mpi.service.review.queue import Filters, load_landing, questions
+from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision, report_link
 from tests.desk import ANN, BEN, NOBODY, SIS_STEWARD, at, keys, later, one_pair, several, the_question
@@ -178,7 +178,7 @@ def test_a_client_that_may_not_see_all_of_a_question_is_not_given_it(index):
 def test_same_links_closes_the_question_and_is_taken_back_whole(index):
     several(index)
     one = the_question(index)
-    found = questions(index, ANN, Filters()).questions
+    found = load_queue_page(index, ANN, Filters()).questions
     assert [each.kind for each in found] == ["pair"]
     claim(index, ANN, one.key)
     view = load_question_view(index, ANN, one.key)
@@ -224,7 +224,7 @@ def test_pairs_that_are_left_out_stay_asked_and_stay_with_their_steward(index):
     answer_question(
         index, ANN, view.summary.key, [PairVerdict(first.left, first.right, "different")], "sibling"
     )
-    [left] = questions(index, ANN, Filters()).questions
+    [left] = load_queue_page(index, ANN, Filters()).questions
     # What is left of a grid may bear another name; it stays with whoever answered.
     assert left.claimed_by == "ann"
     assert keys(index, BEN) == []
@@ -264,7 +264,7 @@ def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
     day = later(days=30).date().isoformat()
     answer_question(index, ANN, key, verdicts(index, "unsure"), "not-enough", recheck_on=day)
     assert keys(index) == []
-    [asleep] = questions(index, ANN, Filters(state="asleep")).questions
+    [asleep] = load_queue_page(index, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.asleep_until) == (key, day)
     assert load_question_view(index, ANN, key).pairs[0].verdict == "unsure"
     with at(later(days=31)):
@@ -461,7 +461,7 @@ def test_a_step_that_waits_for_a_second_word_is_approved_in_the_queue_by_somebod
     done = answer_question(careful, ANN, key, verdicts(careful, "same"), "typo")
     assert done.effect.awaiting
     assert not together(careful, "sis:1", "ccwis:2")
-    [approval] = questions(careful, CLEO, Filters()).questions
+    [approval] = load_queue_page(careful, CLEO, Filters()).questions
     assert approval.kind == "approval"
     assert keys(careful, state="waiting") == [key]
     with pytest.raises(AccessDenied):

@@ -10,7 +10,7 @@ from mpi.service.review.answer import PairVerdict, answer_question, claim, defer
 from mpi.service.review.open_questions import make_burst_key
 from mpi.service.review.owner_questions import answer_owner_question, ask_owner, list_owner_questions
 from mpi.service.review.question import load_question_view
-from mpi.service.review.queue import Filters, load_landing, questions
+from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from mpi.storage.repositories.review.tasks import Task
 from tests.desk import (
     ANN,
@@ -52,7 +52,7 @@ def test_the_owner_sees_that_record_and_the_question_and_nothing_of_the_other_re
     with pytest.raises(AccessDenied):
         list_owner_questions(index, ANN)
     with pytest.raises(AccessDenied):
-        questions(index, SIS_OWNER, Filters())
+        load_queue_page(index, SIS_OWNER, Filters())
     with index.database.read(OPERATOR) as unit:
         told = [line for line in unit.disclosures.all() if line.client == "sis-owner"]
         [record] = unit.records.find(unit.sources.by_code("sis").id, ["1"]).values()
@@ -103,7 +103,7 @@ def test_a_steward_of_one_source_asks_about_its_own_records_only_and_sees_no_oth
     with pytest.raises(NotFoundError):
         ask_owner(index, SIS_STEWARD, key, OURS, "confirm-name")
     upsert(index, OPERATOR, "sis", a_child("5", first_name="Amaro", last_name="Okonkwu", postal_code=None))
-    own = questions(index, SIS_STEWARD, Filters()).questions
+    own = load_queue_page(index, SIS_STEWARD, Filters()).questions
     for one in own:
         assert {label.source for label in one.records} == {"sis"}
         told = load_question_view(index, SIS_STEWARD, one.key)

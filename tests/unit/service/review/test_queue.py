@@ -10,7 +10,7 @@ from mpi.domain.errors import AccessDenied, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.service.records.upsert import withdraw
 from mpi.service.review.open_questions import make_burst_key
-from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, questions
+from mpi.service.review.queue import MAX_COUNTED, Filters, load_landing, load_queue_page
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.task_work import QuestionAction, QuestionWork
@@ -53,7 +53,7 @@ def test_fifty_questions_come_page_by_page_each_once_in_the_order_of_harm(many):
     add_tasks(many, *tasks)
     seen, after = [], None
     while True:
-        page = questions(many, ANN, Filters(), 7, after)
+        page = load_queue_page(many, ANN, Filters(), 7, after)
         seen += page.questions
         assert page.total == 50
         if (after := page.after) is None:
@@ -94,7 +94,7 @@ def test_a_reader_of_one_source_is_asked_what_an_index_without_the_others_would_
         pair(mine[1], other[1], 8, "hidden"),
         pair(mine[0], mine[2], 4, "own", unflagged=2),
     )
-    page = questions(index, SIS_STEWARD, Filters())
+    page = load_queue_page(index, SIS_STEWARD, Filters())
     assert [one.key for one in page.questions] == ["own", "mixed"]
     assert page.total == 2
     [mixed] = [one for one in page.questions if one.key == "mixed"]
@@ -102,7 +102,7 @@ def test_a_reader_of_one_source_is_asked_what_an_index_without_the_others_would_
     assert keys(index) == ["mixed", "hidden", "own"]
     assert keys(index, SIS_STEWARD, source="sis") == ["own", "mixed"]
     with pytest.raises(NotFoundError):
-        questions(index, SIS_STEWARD, Filters(source="ccwis"))
+        load_queue_page(index, SIS_STEWARD, Filters(source="ccwis"))
     assert [one.key for one in load_landing(index, SIS_STEWARD).new] == ["own", "mixed"]
 
 
@@ -117,10 +117,10 @@ def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counte
             unit.records.find(unit.sources.by_code("sis").id, ["c0", "c1"]).values(), key=lambda r: r.id
         )
     assert task.kind == "recheck"
-    page = questions(index, SIS_STEWARD, Filters())
+    page = load_queue_page(index, SIS_STEWARD, Filters())
     seen = {task.lo, task.hi} <= {record.id for record in mine}
     assert (len(page.questions), page.total) == ((1, 1) if seen else (0, 0))
-    assert questions(index, ANN, Filters()).total == 1
+    assert load_queue_page(index, ANN, Filters()).total == 1
 
 
 def test_filters_narrow_by_kind_source_local_id_and_day(index):
@@ -137,12 +137,12 @@ def test_filters_narrow_by_kind_source_local_id_and_day(index):
     )
     every = keys(index)
     assert len(every) >= 3
-    rechecks = questions(index, ANN, Filters(kind="recheck")).questions
+    rechecks = load_queue_page(index, ANN, Filters(kind="recheck")).questions
     assert [one.kind for one in rechecks] == ["recheck"]
     assert set(keys(index, kind="pair")) | {rechecks[0].key} == set(every)
     assert keys(index, source="ccwis")
     assert set(keys(index, source="ccwis")) < set(every)
-    found = questions(index, ANN, Filters(text="c2")).questions
+    found = load_queue_page(index, ANN, Filters(text="c2")).questions
     assert {label.local_id for one in found for label in one.records} == {"c2"}
     assert keys(index, text="c") == []
     assert keys(index, due=True) == []
@@ -150,11 +150,11 @@ def test_filters_narrow_by_kind_source_local_id_and_day(index):
         assert set(keys(index, due=True)) == set(every)
         assert {one.key for one in load_landing(index, ANN).due_today} == set(every)
     with pytest.raises(InputError):
-        questions(index, ANN, Filters(state="lost"))
+        load_queue_page(index, ANN, Filters(state="lost"))
     with pytest.raises(InputError):
-        questions(index, ANN, Filters(), after="nonsense")
+        load_queue_page(index, ANN, Filters(), after="nonsense")
     with pytest.raises(AccessDenied):
-        questions(index, NOBODY, Filters())
+        load_queue_page(index, NOBODY, Filters())
 
 
 def test_forty_one_day_birth_dates_from_one_feed_are_one_question_that_opens(many):
@@ -163,7 +163,7 @@ def test_forty_one_day_birth_dates_from_one_feed_are_one_question_that_opens(man
     # One that is asked for another reason too stays by itself.
     tasks.append(pair(1, 90, 3, "q00"))
     add_tasks(many, *tasks)
-    page = questions(many, ANN, Filters())
+    page = load_queue_page(many, ANN, Filters())
     assert [one.key for one in page.questions] == [
         "s04",
         "s03",
@@ -176,14 +176,14 @@ def test_forty_one_day_birth_dates_from_one_feed_are_one_question_that_opens(man
     assert page.total == 7
     burst = page.questions[5]
     assert (burst.burst, burst.kind, burst.reason, burst.state) == (40, "pair", "day-off", "open")
-    behind = questions(many, ANN, Filters(burst=burst.key))
+    behind = load_queue_page(many, ANN, Filters(burst=burst.key))
     assert len(behind.questions) == behind.total == 40
     # Whoever looks for a record finds its own question.
     assert keys(many, text="c20") == ["q20"]
     with pytest.raises(InputError):
-        questions(many, ANN, Filters(burst="q00"))
-    first = questions(many, ANN, Filters(), 5)
-    assert [one.key for one in questions(many, ANN, Filters(), 5, first.after).questions] == [
+        load_queue_page(many, ANN, Filters(burst="q00"))
+    first = load_queue_page(many, ANN, Filters(), 5)
+    assert [one.key for one in load_queue_page(many, ANN, Filters(), 5, first.after).questions] == [
         BURST, "q00",
     ]  # fmt: skip
 
@@ -205,12 +205,12 @@ def test_a_feed_that_writes_forty_birth_dates_a_day_too_early_makes_one_question
             add_source(made, OPERATOR, NewSource(code))
         load_rows(made, "sis", *children)
         batch = load_rows(made, "ccwis", *early).batch
-        [one] = questions(made, ANN, Filters()).questions
+        [one] = load_queue_page(made, ANN, Filters()).questions
         assert (one.burst, one.reason) == (40, "birth_date: a day off")
         assert one.key == make_burst_key(batch, "birth_date: a day off")
-        assert len(questions(made, ANN, Filters(burst=one.key)).questions) == 40
+        assert len(load_queue_page(made, ANN, Filters(burst=one.key)).questions) == 40
         # Whoever sees one of the two sources is asked nothing.
-        assert questions(made, SIS_STEWARD, Filters()).total == 0
+        assert load_queue_page(made, SIS_STEWARD, Filters()).total == 0
     finally:
         made.database.dispose()
 
@@ -219,7 +219,7 @@ def test_counting_stops_at_a_thousand_and_one(many):
     add_tasks(many, *(pair(n % 90 + 1, n // 90 + 91, 1, f"q{n}") for n in range(900)))
     more = [replace_key(pair(n % 90 + 1, n // 90 + 91, 1, f"r{n}")) for n in range(200)]
     add_tasks(many, *more)
-    assert questions(many, ANN, Filters()).total == MAX_COUNTED + 1
+    assert load_queue_page(many, ANN, Filters()).total == MAX_COUNTED + 1
 
 
 def replace_key(task: Task) -> Task:
@@ -236,8 +236,8 @@ def test_a_question_asleep_wakes_on_its_day_or_when_a_weight_or_a_pair_is_anothe
 
     put_to_sleep(known)
     assert keys(many) == []
-    assert questions(many, ANN, Filters()).total == 0
-    [asleep] = questions(many, ANN, Filters(state="asleep")).questions
+    assert load_queue_page(many, ANN, Filters()).total == 0
+    [asleep] = load_queue_page(many, ANN, Filters(state="asleep")).questions
     assert (asleep.key, asleep.state, asleep.asleep_until) == ("q", "asleep", FAR)
     with at(clock.datetime(2099, 1, 1, tzinfo=clock.UTC)):
         assert keys(many) == ["q"]

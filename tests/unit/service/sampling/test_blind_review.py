@@ -14,7 +14,7 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.domain.weight import Band
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import PairVerdict, answer_question
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.sampling import blind_sample
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair, sample_second_review
@@ -320,16 +320,16 @@ def test_a_share_of_what_a_steward_answers_in_the_queue_is_asked_of_another(inde
     a_state(index, 2)
     watched = with_settings(index, quality_rules=QualityRules(second_share=1.0))
     ana = Viewer("ana", "data_quality", ACTIONS_BY_ROLE[Role.STEWARD], None)
-    for one in questions(watched, ana, Filters()).questions:
+    for one in load_queue_page(watched, ana, Filters()).questions:
         answer_question(watched, ana, one.key, [PairVerdict(*one.records, "different")], "sibling")
-    assert questions(watched, ana, Filters()).total == 0
+    assert load_queue_page(watched, ana, Filters()).total == 0
     ben = replace(ana, client="ben")
     assert get_next_blind_pair(watched, ana) is None
     shown = get_next_blind_pair(watched, ben)
     assert shown.left == 1
     told = answer_blind_pair(watched, ben, shown.id, "same")
     assert (told.first_verdict, told.linked, told.band) == ("different", False, Band.REVIEW)
-    [raised] = questions(watched, ben, Filters(state=None)).questions
+    [raised] = load_queue_page(watched, ben, Filters(state=None)).questions
     assert (raised.kind, raised.assigned_to) == ("claim", APPROVER_ASSIGNEE)
 
 

@@ -34,7 +34,7 @@ def test_what_was_said_before_is_what_stands_after(tmp_path):
     assert migrate.upgrade(database) is migrate.SchemaState.BEHIND
     assert migrate.schema_drift(database) == []
     with database.read(make_operator()) as unit:
-        heard = unit.sightings.heard([1, 2, 3])
+        heard = unit.record_assertions.assertions_about([1, 2, 3])
     latest = {record: max(said) for record, said in heard.items()}
     assert {record: one.version_id for record, one in latest.items()} == {1: 1, 2: 2, 3: None}
     assert {record: one.as_of for record, one in latest.items()} == {

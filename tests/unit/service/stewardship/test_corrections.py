@@ -28,7 +28,7 @@ from mpi.service.persons.golden_record import golden
 from mpi.service.persons.persons import crosswalk as crosswalk_of
 from mpi.service.persons.persons import lineage, person
 from mpi.service.records.upsert import read, upsert, withdraw
-from mpi.service.review.queue import Filters, questions
+from mpi.service.review.queue import Filters, load_queue_page
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
@@ -236,7 +236,7 @@ def calls_that_take(label: RecordRef, eid: str) -> dict:
         "rekey": lambda *who: rekey(*who, label.source, {label.local_id: "new"}),
         "rekeys": lambda *who: rekey(*who, label.source, {label.local_id: "new", "correction-0": "newer"}),
         "rekey to": lambda *who: rekey(*who, "STEWARD", {"correction-0": label.local_id, "-": "new"}),
-        "ask": lambda *who: questions(*who, Filters(text=label.local_id, state=None)),
+        "ask": lambda *who: load_queue_page(*who, Filters(text=label.local_id, state=None)),
     }
 
 

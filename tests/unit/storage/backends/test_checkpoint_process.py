@@ -83,16 +83,16 @@ def test_the_process_ends_with_the_work(tmp_path):
 def test_where_the_process_was_ended_from_outside_the_threads_go_on(tmp_path):
     path = tmp_path / "log.db"
     checkpoints = Checkpointer(path)
-    with closing(opened(path)) as connection, checkpoints.apart():
+    with closing(opened(path)) as connection, checkpoints.use_own_process():
         (process,) = active_children()
         process.kill()
         process.join()
         write(connection)
         assert within_seconds(
-            20, lambda: [checkpoints.committed() for _ in range(COMMITS_PER_CHECKPOINT)] and rows_in_file(path) == 300
+            20, lambda: [checkpoints.count_commit() for _ in range(COMMITS_PER_CHECKPOINT)] and rows_in_file(path) == 300
         )
         # The thread may be at the last of those checkpoints still.
-        assert within_seconds(10, lambda: checkpoints.begin_log_anew() or log_bytes(path) == 0)
+        assert within_seconds(10, lambda: checkpoints.truncate_log() or log_bytes(path) == 0)
     checkpoints.stop()
 
 
@@ -100,11 +100,11 @@ def test_where_it_cannot_be_had_the_thread_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(copier_module.importlib.util, "find_spec", lambda _name: None)
     path = tmp_path / "log.db"
     checkpoints = Checkpointer(path)
-    with closing(opened(path)) as connection, checkpoints.apart():
+    with closing(opened(path)) as connection, checkpoints.use_own_process():
         assert not active_children()
         write(connection)
         for _ in range(COMMITS_PER_CHECKPOINT):
-            checkpoints.committed()
+            checkpoints.count_commit()
         assert within_seconds(10, lambda: rows_in_file(path) == 300)
     checkpoints.stop()
 

@@ -23,9 +23,9 @@ def test_after_enough_commits_the_log_is_copied_into_the_file_while_it_stays_ope
     checkpoints = Checkpointer(path)
     write(connection, 3)
     for _ in range(COMMITS_PER_CHECKPOINT - 1):
-        checkpoints.committed()
+        checkpoints.count_commit()
     assert not rows_in_file(path)
-    checkpoints.committed()
+    checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
@@ -37,7 +37,7 @@ def test_so_it_is_after_one_commit_of_a_work_that_seldom_commits(tmp_path, monke
     connection = opened(path)
     checkpoints = Checkpointer(path)
     write(connection, 3)
-    checkpoints.committed()
+    checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
@@ -49,11 +49,11 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
     checkpoints = Checkpointer(path)
     for _ in range(2):
         for _ in range(COMMITS_PER_CHECKPOINT):
-            checkpoints.committed()
+            checkpoints.count_commit()
         checkpoints.stop()
     write(connection, 1)
     for _ in range(COMMITS_PER_CHECKPOINT):
-        checkpoints.committed()
+        checkpoints.count_commit()
     assert within_seconds(10, lambda: rows_in_file(path))
     checkpoints.stop()
     connection.close()
@@ -73,7 +73,7 @@ def test_the_log_begins_anew_when_that_is_asked_for(tmp_path):
     with closing(opened(path)) as connection:
         write(connection, 3)
         assert log_bytes(path)
-        Checkpointer(path).begin_log_anew()
+        Checkpointer(path).truncate_log()
         assert not log_bytes(path)
         assert rows_in_file(path)
 
@@ -85,7 +85,7 @@ def test_the_log_stays_where_somebody_reads_what_was_before_and_nobody_waits_lon
         reader.execute("SELECT count(*) FROM t").fetchone()
         write(connection, 3)
         began = time.monotonic()
-        Checkpointer(path).begin_log_anew()
+        Checkpointer(path).truncate_log()
         assert time.monotonic() - began < 5
         assert log_bytes(path)
         assert reader.execute("SELECT count(*) FROM t").fetchone() == (0,)

@@ -14,7 +14,7 @@ from mpi.service.quality.forecast import forecast_workload
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.answer import claim
 from mpi.service.review.question import load_question_view
-from mpi.service.review.queue import Filters, load_landing, questions
+from mpi.service.review.queue import Filters, load_landing, load_queue_page
 from tests.desk import ANN, SIS_STEWARD, almost
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children
 
@@ -92,7 +92,7 @@ def test_what_a_page_shows_of_a_child_or_a_question_is_found_by_a_key(tmp_path, 
         load_rows(
             index, "sis", *children, *({**almost(c), "local_id": f"x{n}"} for n, c in enumerate(children))
         )
-        one = questions(index, steward, Filters()).questions[0]
+        one = load_queue_page(index, steward, Filters()).questions[0]
         eid = crosswalk(index)["sis", "c7"]
         with statements_of(index) as statements:
             person(index, steward, eid)
@@ -133,7 +133,7 @@ def test_the_queue_of_some_sources_is_read_in_order_and_looks_up_no_record_of_an
             upsert(index, OPERATOR, "ccwis", almost(child))
             upsert(index, OPERATOR, "sis", {**almost(child), "local_id": f"again-{child['local_id']}"})
         with statements_of(index) as statements:
-            page = questions(index, steward, Filters())
+            page = load_queue_page(index, steward, Filters())
         assert page.total == 3
         assert {label.source for one in page.questions for label in one.records} == {"sis"}
         walks = [each for each in statements if "ORDER BY task.harm_unflagged" in each]

@@ -9,23 +9,23 @@ from mpi.domain.features import Features
 from mpi.matching.model.model import load_model
 from tests.models import tiny_model
 from training.__main__ import build_app
-from training.evaluate.acceptance import promises
-from training.evaluate.datasets.dataset import Care, Dataset
-from training.evaluate.datasets.simulated_state import name_book
-from training.evaluate.evaluation import measure
-from training.evaluate.golden_pairs import Golden, golden_pairs
+from training.evaluate.acceptance import build_acceptance_rows
+from training.evaluate.datasets.dataset import CareRecords, Dataset
+from training.evaluate.datasets.simulated_state import load_name_book
+from training.evaluate.evaluation import evaluate_dataset
+from training.evaluate.golden_pairs import GoldenResult, decide_golden_pairs
 from training.evaluate.measures import bias
-from training.evaluate.measures.ablation import ablation
-from training.evaluate.measures.care import schools_found
-from training.evaluate.measures.error_kinds import errors_by_kind
-from training.evaluate.measures.intervals import Bootstrap, share
-from training.evaluate.measures.nightly_review import feed_review
-from training.evaluate.measures.relatives import relatives
-from training.evaluate.measures.review import review
-from training.evaluate.measures.scores import quality
-from training.evaluate.measures.stress_set import HISPANIC_SHARE, judge_strangers, stress_set
-from training.evaluate.measures.wrong_pairs import false_links, missed_links
-from training.evaluate.model_clusters import Persons
+from training.evaluate.measures.ablation import measure_ablation
+from training.evaluate.measures.care import find_schools
+from training.evaluate.measures.error_kinds import count_errors_by_kind
+from training.evaluate.measures.intervals import Bootstrap, estimate_share
+from training.evaluate.measures.nightly_review import measure_feed_review
+from training.evaluate.measures.relatives import count_linked_relatives
+from training.evaluate.measures.review import measure_review
+from training.evaluate.measures.scores import measure_quality
+from training.evaluate.measures.stress_set import HISPANIC_SHARE, judge_stress_set, build_stress_set
+from training.evaluate.measures.wrong_pairs import find_false_links, find_missed_links
+from training.evaluate.model_clusters import ModelPartition
 from training.fit.errors import TrainingError
 
 
@@ -42,12 +42,12 @@ CLUSTERS = {0: 0, 1: 0, 2: 2, 3: 2, 4: 4, 5: 5}
 
 
 def test_a_share_has_wilsons_interval_and_stays_within_nought_and_one():
-    found = share(1, 10)
+    found = estimate_share(1, 10)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0179, 0.4042)
-    assert share(0, 3000).low == 0
-    assert share(0, 3000).high == pytest.approx(0.00128, abs=1e-5)
-    assert share(7, 7).high == 1
-    assert (share(0, 0).low, share(0, 0).high) == (0, 1)
+    assert estimate_share(0, 3000).low == 0
+    assert estimate_share(0, 3000).high == pytest.approx(0.00128, abs=1e-5)
+    assert estimate_share(7, 7).high == 1
+    assert (estimate_share(0, 0).low, estimate_share(0, 0).high) == (0, 1)
 
 
 def test_the_bootstrap_is_the_same_every_time_and_holds_the_value():
@@ -60,7 +60,7 @@ def test_the_bootstrap_is_the_same_every_time_and_holds_the_value():
 
 
 def test_quality_counts_pairs_records_and_whole_persons():
-    found = quality(CLUSTERS, TRUTH)
+    found = measure_quality(CLUSTERS, TRUTH)
     assert (found.pairwise.precision.value, found.pairwise.recall.value) == (1 / 2, 1 / 4)
     # Records 0, 1, 4 and 5 are in pure clusters; 2 and 3 share one evenly.
     assert found.b_cubed.precision.value == pytest.approx((4 + 2 * 1 / 2) / 6)
@@ -69,35 +69,35 @@ def test_quality_counts_pairs_records_and_whole_persons():
 
 
 def test_a_perfect_partition_is_not_certain():
-    found = quality(dict(TRUTH), TRUTH).pairwise.precision
+    found = measure_quality(dict(TRUTH), TRUTH).pairwise.precision
     assert found.value == found.high == 1
     assert found.low < 0.6
 
 
 def test_false_and_missed_pairs_are_listed():
-    assert false_links(CLUSTERS, TRUTH) == [(2, 3)]
-    assert missed_links(CLUSTERS, TRUTH) == [(0, 2), (1, 2), (3, 4)]
+    assert find_false_links(CLUSTERS, TRUTH) == [(2, 3)]
+    assert find_missed_links(CLUSTERS, TRUTH) == [(0, 2), (1, 2), (3, 4)]
 
 
 def test_review_counts_what_right_answers_would_bring_together():
-    found = review(Persons(CLUSTERS, ((0, 2), (4, 5))), TRUTH)
+    found = measure_review(ModelPartition(CLUSTERS, ((0, 2), (4, 5))), TRUTH)
     assert (found.tasks, found.same.value, found.missed) == (2, 0.5, 3)
     assert found.held.value == pytest.approx(2 / 3)  # the answer to (0, 2) brings (1, 2) with it
 
 
 def test_children_of_one_household_taken_for_one_are_counted_once_a_pair():
     records = [(n, child(given=f"N{n}")) for n in range(6)]
-    found = relatives(
+    found = count_linked_relatives(
         {0: 0, 1: 1, 2: 0, 3: 0, 4: 0, 5: 5}, Dataset("x", records, TRUTH, {"a": 1, "b": 1, "c": 2})
     )
     assert (found.pairs, found.wrong, found.twins) == (1, 1, 1)
 
 
 def test_the_school_of_a_child_in_care_is_found_or_mistaken():
-    care = Care(records=frozenset({0, 3}), schools=frozenset({1, 2, 4}))
-    found = schools_found(CLUSTERS, TRUTH, care)
+    care = CareRecords(records=frozenset({0, 3}), schools=frozenset({1, 2, 4}))
+    found = find_schools(CLUSTERS, TRUTH, care)
     assert (found.children, found.found.value, found.links, found.false) == (2, 0.5, 2, 1)
-    apart = schools_found({**CLUSTERS, 3: 3}, TRUTH, care)
+    apart = find_schools({**CLUSTERS, 3: 3}, TRUTH, care)
     assert (apart.links, apart.false, apart.precision.value) == (1, 0, 1)
 
 
@@ -107,7 +107,7 @@ def test_errors_are_told_by_kind():
         (4, child(given="EVA", born="2013-03-04")), (5, child()),
     ]  # fmt: skip
     dataset = Dataset("x", records, TRUTH, {"a": 1, "b": 1}, {3: frozenset({"adopted"})})
-    assert errors_by_kind(CLUSTERS, dataset) == {
+    assert count_errors_by_kind(CLUSTERS, dataset) == {
         "false": {"twin": 1},
         "missed": {"surname differs": 2, "adopted": 1},
     }
@@ -117,11 +117,11 @@ def test_a_group_past_the_gap_is_named_and_a_small_one_is_not_judged():
     truth = {n: f"p{n // 2}" for n in range(1200)}
     clusters = {n: n // 2 if n < 1000 else n for n in range(1200)}
     groups = {"race": {f"p{n}": "x" if n >= 490 else "y" for n in range(600)}}
-    rows = bias.bias_table(Persons(clusters, ()), truth, groups)
+    rows = bias.build_bias_table(ModelPartition(clusters, ()), truth, groups)
     assert [row.group for row in rows] == ["all", "x", "y"]
-    (line,) = bias.gaps(rows)
+    (line,) = bias.find_gaps(rows)
     assert line.startswith("race x: missed 90.91%")
-    assert bias.gaps([rows[0], replace(rows[1], children=99)]) == []
+    assert bias.find_gaps([rows[0], replace(rows[1], children=99)]) == []
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def dataset():
 
 
 def test_an_evaluation_shows_every_way_on_the_same_records(model, dataset):
-    found = measure(model, dataset)
+    found = evaluate_dataset(model, dataset)
     ways = [line.way for line in found.lines]
     assert ways[0] == "exact name and birth date"
     assert [way for way in ways if way.startswith("plain Splink")]
@@ -157,7 +157,7 @@ def test_an_evaluation_shows_every_way_on_the_same_records(model, dataset):
 
 
 def test_each_blocking_rule_says_what_it_adds_and_the_last_says_what_all_find(model, dataset):
-    found = measure(model, dataset).blocking
+    found = evaluate_dataset(model, dataset).blocking
     assert {rule.name for rule in found.rules} == {"names", "birth", "ssn"}
     names, birth, ssn = found.rules
     assert (names.name, names.pairs, names.recall_so_far.value) == ("names", 300, 1)
@@ -168,13 +168,13 @@ def test_each_blocking_rule_says_what_it_adds_and_the_last_says_what_all_find(mo
 
 
 def test_an_ablation_shows_what_a_comparison_buys(model, dataset):
-    rows = {row.without: row.scores for row in ablation(model, dataset)}
+    rows = {row.without: row.scores for row in measure_ablation(model, dataset)}
     assert rows["comparison birth_date"].recall < rows["nothing"].recall
     assert rows["comparison ssn"] == rows["nothing"]  # nobody has one
 
 
 def test_strangers_are_given_one_name_and_birth_date_before_anything_is_written():
-    stress = stress_set(3_000, 60, name_book(None))
+    stress = build_stress_set(3_000, 60, load_name_book(None))
     assert len(stress.pairs) == 60
     held = {}
     for number, features in stress.dataset.records:
@@ -182,18 +182,18 @@ def test_strangers_are_given_one_name_and_birth_date_before_anything_is_written(
     alike = sum(bool(held.get(left, set()) & held.get(right, set())) for left, right in stress.pairs)
     assert alike > 40
     apart = {n: n for n, _ in stress.dataset.records}
-    assert judge_strangers(Persons(apart, ()), stress).linked.value == 0
+    assert judge_stress_set(ModelPartition(apart, ()), stress).linked.value == 0
     together = dict.fromkeys(apart, 0)
-    assert judge_strangers(Persons(together, ()), stress).linked.value == 1
+    assert judge_stress_set(ModelPartition(together, ()), stress).linked.value == 1
 
 
 def test_most_strangers_are_hispanic_as_in_life_where_there_are_enough():
-    stress = stress_set(3_000, 20, name_book(None))
+    stress = build_stress_set(3_000, 20, load_name_book(None))
     assert stress.hispanic == round(20 * HISPANIC_SHARE)
 
 
 def test_a_feed_of_known_children_asks_less_than_a_night_of_new_ones(model):
-    found = feed_review(model, 1_500, None)
+    found = measure_feed_review(model, 1_500, None)
     assert 0 <= found.value < 0.05
     assert found.high > 0, "some record must have been written"
 
@@ -204,8 +204,8 @@ def test_the_golden_pairs_are_counted_by_what_their_own_program_says(monkeypatch
         return CompletedProcess(command, 1, json.dumps({"HC01": {"kept": True}, "HC02": {"kept": False}}))
 
     monkeypatch.setattr("training.evaluate.golden_pairs.subprocess.run", decided)
-    assert golden_pairs(tmp_path) == Golden(2, 1, ("HC02",))
-    [row] = promises({}, golden=golden_pairs(tmp_path))
+    assert decide_golden_pairs(tmp_path) == GoldenResult(2, 1, ("HC02",))
+    [row] = build_acceptance_rows({}, golden=decide_golden_pairs(tmp_path))
     assert (row.measured, row.kept) == (1, False)
 
 
@@ -214,7 +214,7 @@ def test_golden_pairs_that_cannot_be_decided_are_an_error_and_no_figure(monkeypa
         "training.evaluate.golden_pairs.subprocess.run", lambda c, **_: CompletedProcess(c, 1, "")
     )
     with pytest.raises(TrainingError, match="golden"):
-        golden_pairs(tmp_path)
+        decide_golden_pairs(tmp_path)
 
 
 def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):

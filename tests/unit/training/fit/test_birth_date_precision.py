@@ -10,9 +10,9 @@ from mpi.matching.model.levels import read_levels
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, population
-from training.fit.birth_date_precision import whole_dates
+from training.fit.birth_date_precision import measure_complete_dates
 from training.fit.fit import fit
-from training.fit.model_writer import Identity, write_model
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 
 GUARD = "a birth date not whole, and names alone"
@@ -33,7 +33,7 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
     made = fit(records, OPTIONS)
     levels = (level for each in read_levels(made.settings).comparisons for level in each.levels)
     assert [level_bits(level) for level in levels if level.label == GUARD] == [guard]
-    write_model(tmp_path, Identity("dates", "1"), made, choose_thresholds(made.learned.bits))
+    write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.bits))
     assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
     assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted
 
@@ -41,5 +41,5 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
 def test_the_share_of_whole_dates_is_of_those_that_are_known():
     records = of_years(population(400)[0], 4)
     unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
-    assert whole_dates(feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
-    assert whole_dates(feature_table(unknown, FEATURE_COLUMNS)) == 1
+    assert measure_complete_dates(feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
+    assert measure_complete_dates(feature_table(unknown, FEATURE_COLUMNS)) == 1

@@ -11,23 +11,23 @@ from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
 from training.blocking import compute_blocking_keys, find_candidate_pairs, join_candidate_pairs, count_rule_pairs
 from training.fit.blocking import (
-    BLOCKING,
-    LOOSER,
-    PAIRS_A_RECORD,
+    STANDARD_RULES,
+    LOOSER_RULES,
+    PAIRS_PER_RECORD,
     REFINEMENTS,
-    SMALL,
-    TIGHTER,
-    WORTH_THEIR_PAIRS,
-    choose,
-    tried,
+    SMALL_INDEX_RECORDS,
+    TIGHTER_RULES,
+    LEAST_STANDARD_YIELD,
+    choose_rules,
+    select_trial_rules,
 )
 from training.fit.fit import FitOptions, fit
-from training.fit.model_writer import Identity, write_model
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 
-RULES = {**BLOCKING, **LOOSER}
+RULES = {**STANDARD_RULES, **LOOSER_RULES}
 STANDING = 1  # the bit of the first standing rule
-FOR_MANY = {**BLOCKING, **{name: tighter.parts for name, tighter in TIGHTER.items()}}
+FOR_MANY = {**STANDARD_RULES, **{name: tighter.parts for name, tighter in TIGHTER_RULES.items()}}
 
 
 def bit(name, rules=RULES):
@@ -38,7 +38,7 @@ def chosen(groups, budget=1e9, rules=RULES, growth=1.0):
     """Choose from (rules that bring the pairs, pairs, probability that each is a match)."""
     brought = np.concatenate([np.full(count, rules, dtype=np.int64) for rules, count, _ in groups])
     expected = np.concatenate([np.full(count, share) for _, count, share in groups])
-    return choose(rules, brought, expected, budget, growth)
+    return choose_rules(rules, brought, expected, budget, growth)
 
 
 def chosen_for_many(share, growth=1.0, also=()):
@@ -75,22 +75,22 @@ def test_what_a_rule_costs_is_counted_without_making_its_pairs(standing):
 
 def test_rules_are_tried_only_as_far_as_the_budget_and_the_size_allow(standing):
     made, connection = standing
-    few = tried(connection, 1, 1)
-    some = tried(connection, len(made), len(made))
+    few = select_trial_rules(connection, 1, 1)
+    some = select_trial_rules(connection, len(made), len(made))
     assert few.keys() < some.keys() <= RULES.keys()
-    assert tried(connection, SMALL + 1, SMALL + 1) == FOR_MANY
-    assert tried(connection, len(made), SMALL + 1) == FOR_MANY
+    assert select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == FOR_MANY
+    assert select_trial_rules(connection, len(made), SMALL_INDEX_RECORDS + 1) == FOR_MANY
 
 
 def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standing):
     made, _ = standing
-    for name, tighter in TIGHTER.items():
+    for name, tighter in TIGHTER_RULES.items():
         tight, wide = (
             {
                 (lo.as_py(), hi.as_py())
                 for lo, hi in zip(*find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True)
             }
-            for rules in ({name: tighter.parts}, {tighter.instead_of: BLOCKING[tighter.instead_of]})
+            for rules in ({name: tighter.parts}, {tighter.instead_of: STANDARD_RULES[tighter.instead_of]})
         )
         assert tight <= wide
         assert tight
@@ -98,50 +98,50 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
 
 def test_a_tighter_rule_is_refined_where_the_one_in_its_place_is():
     parsed = {rule.name: rule for rule in BlockingSpec.parse(FOR_MANY).rules}
-    for name, tighter in TIGHTER.items():
+    for name, tighter in TIGHTER_RULES.items():
         assert (name in REFINEMENTS) == (tighter.instead_of in REFINEMENTS)
         assert parsed[name]
 
 
 def test_a_rule_that_adds_hardly_a_match_for_its_pairs_gives_way_to_its_tighter_form():
-    found = chosen_for_many(WORTH_THEIR_PAIRS / 2)
+    found = chosen_for_many(LEAST_STANDARD_YIELD / 2)
     assert "names-day-1" in found.rules
     assert "names-day" not in found.rules
-    assert len(found.rules) == len(BLOCKING)
+    assert len(found.rules) == len(STANDARD_RULES)
     assert sum(each.alone for each in found.added) == pytest.approx(1000)
     assert {each.name for each in found.added} == found.rules.keys()
 
 
 def test_a_rule_that_is_worth_its_pairs_stays_as_it_is():
-    assert list(chosen_for_many(WORTH_THEIR_PAIRS * 2).rules) == list(BLOCKING)
+    assert list(chosen_for_many(LEAST_STANDARD_YIELD * 2).rules) == list(STANDARD_RULES)
 
 
 def test_pairs_of_strangers_are_reckoned_at_the_size_that_the_index_will_have():
-    assert "names-day-1" in chosen_for_many(WORTH_THEIR_PAIRS * 2, growth=5.0).rules
-    assert "names-day" in chosen_for_many(WORTH_THEIR_PAIRS / 2, growth=0.1).rules
+    assert "names-day-1" in chosen_for_many(LEAST_STANDARD_YIELD * 2, growth=5.0).rules
+    assert "names-day" in chosen_for_many(LEAST_STANDARD_YIELD / 2, growth=0.1).rules
 
 
 def test_a_rule_whose_tighter_form_spares_nothing_stays_as_it_is():
     both = bit("names-day", FOR_MANY) | bit("names-day-1", FOR_MANY)
-    assert list(chosen([(both, 1000, 1e-6)], rules=FOR_MANY).rules) == list(BLOCKING)
+    assert list(chosen([(both, 1000, 1e-6)], rules=FOR_MANY).rules) == list(STANDARD_RULES)
 
 
 def test_what_two_rules_find_together_is_the_others_once_one_has_given_way():
     day, year = (bit(name, FOR_MANY) for name in ("names-day", "names-year"))
     # By itself each is worth nothing; what both bring is worth its pairs to the one that is left.
-    both = (day | year, 10_000, WORTH_THEIR_PAIRS * 4)
-    found = chosen_for_many(0.0, also=[both, (year, 10_000, WORTH_THEIR_PAIRS / 2)])
+    both = (day | year, 10_000, LEAST_STANDARD_YIELD * 4)
+    found = chosen_for_many(0.0, also=[both, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
     assert "names-day-1" in found.rules
     assert "names-year" in found.rules
 
 
 def test_the_card_says_which_rules_are_tighter(tmp_path):
     fitted = fit(population(600)[0], FitOptions(random_pairs=60_000, index_size=10_000_000))
-    write_model(tmp_path, Identity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
-    tighter = [name for name in fitted.blocking.rules if name in TIGHTER]
+    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    tighter = [name for name in fitted.blocking.rules if name in TIGHTER_RULES]
     assert tighter
     card = (tmp_path / "card.md").read_text()
-    assert all(f"{name} for {TIGHTER[name].instead_of}" in card for name in tighter)
+    assert all(f"{name} for {TIGHTER_RULES[name].instead_of}" in card for name in tighter)
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
     assert find_candidate_pairs(population(600)[0], model.blocking).num_rows == fitted.candidates
@@ -149,17 +149,17 @@ def test_the_card_says_which_rules_are_tighter(tmp_path):
 
 def test_a_looser_rule_is_taken_for_the_matches_that_only_it_finds():
     made = chosen([(STANDING, 1000, 1.0), (bit("home"), 100, 0.5)])
-    assert list(made.rules) == [*BLOCKING, "home"]
+    assert list(made.rules) == [*STANDARD_RULES, "home"]
     assert sum(each.alone for each in made.added) == pytest.approx(1050)
 
 
 def test_a_rule_that_brings_many_pairs_for_a_match_is_not_taken():
-    assert list(chosen([(STANDING, 1000, 1.0), (bit("home"), 10_000, 0.001)]).rules) == list(BLOCKING)
+    assert list(chosen([(STANDING, 1000, 1.0), (bit("home"), 10_000, 0.001)]).rules) == list(STANDARD_RULES)
 
 
 def test_a_rule_that_finds_what_another_has_found_is_not_taken():
     found = chosen([(STANDING | bit("birth"), 1000, 1.0), (bit("home") | bit("starts"), 100, 0.5)])
-    assert len(found.rules.keys() - BLOCKING.keys()) == 1
+    assert len(found.rules.keys() - STANDARD_RULES.keys()) == 1
 
 
 def test_rules_are_not_taken_past_the_budget():
@@ -188,10 +188,10 @@ def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_pa
         for n, features in population(600)[0]
     ]
     fitted = fit(made, FitOptions(random_pairs=60_000))
-    write_model(tmp_path, Identity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
     pairs = find_candidate_pairs(made, model.blocking)
-    assert fitted.blocking.rules.keys() > BLOCKING.keys()
-    assert pairs.num_rows == fitted.candidates <= PAIRS_A_RECORD * len(made)
+    assert fitted.blocking.rules.keys() > STANDARD_RULES.keys()
+    assert pairs.num_rows == fitted.candidates <= PAIRS_PER_RECORD * len(made)
     assert f"{len(fitted.blocking.rules)} rules" in (tmp_path / "card.md").read_text()

@@ -12,21 +12,21 @@ from mpi.matching.compiler.online_scorer import compile_scorer, level_bits
 from mpi.matching.model.levels import read_levels
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import feature_table
-from training.evaluate.baseline import exact_match, plain_splink
+from training.evaluate.baseline import cluster_exact_matches, cluster_with_splink
 from training.evaluate.evaluation import evaluate
-from training.evaluate.measures.scores import pairwise
+from training.evaluate.measures.scores import count_pairs
 from training.fit.errors import DegenerateDataError, TrainingError
 from training.fit.fit import FitOptions, fit
 from training.fit.frequencies import count_frequencies
-from training.fit.model_writer import Identity, write_model
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import (
     CLEARANCE,
     FALSE_LINK_COST,
     STATISTICAL_BITS,
     choose_thresholds,
-    gaps,
+    measure_gaps,
 )
-from training.publish.checks import publish
+from training.publish.checks import publish_model
 
 OPTIONS = FitOptions(random_pairs=60_000)
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
@@ -65,7 +65,7 @@ def fitted():
 def folder(fitted, tmp_path_factory):
     made = fitted[2]
     path = tmp_path_factory.mktemp("fit") / "model"
-    write_model(path, Identity("try", "1"), made, choose_thresholds(made.learned.bits))
+    write_model(path, ModelIdentity("try", "1"), made, choose_thresholds(made.learned.bits))
     return path
 
 
@@ -90,7 +90,7 @@ def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_le
     assert larger.learned.bits == pytest.approx(made.learned.bits - 1, abs=1e-3)
     assert larger.matches == made.matches
 
-    write_model(tmp_path, Identity("try", "1"), larger, choose_thresholds(larger.learned.bits))
+    write_model(tmp_path, ModelIdentity("try", "1"), larger, choose_thresholds(larger.learned.bits))
     written = load_model(tmp_path)
     assert written.index_size == 2 * len(records)
     assert written.settings["probability_two_random_records_match"] == pytest.approx(made.learned.prior / 2)
@@ -108,12 +108,12 @@ def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, fol
 
 
 def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder, tmp_path):
-    published = publish(folder, tmp_path)
+    published = publish_model(folder, tmp_path)
     assert published == tmp_path / "try" / "1"
     assert load_model(published).digest == load_model(folder).digest
     compile_scorer(load_model(published))
     with pytest.raises(TrainingError, match="published already"):
-        publish(folder, tmp_path)
+        publish_model(folder, tmp_path)
 
 
 def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tmp_path):
@@ -121,15 +121,15 @@ def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tm
     bits = float(sorted(made.learned.bits)[-5])
     chosen = choose_thresholds(made.learned.bits)
     moved = replace(chosen, operational=replace(chosen.operational, link=bits))
-    write_model(tmp_path / "m", Identity("try", "2"), made, moved)
+    write_model(tmp_path / "m", ModelIdentity("try", "2"), made, moved)
     assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
     with pytest.raises(TrainingError, match="link threshold"):
-        publish(tmp_path / "m", tmp_path / "models")
+        publish_model(tmp_path / "m", tmp_path / "models")
 
 
 def test_chosen_thresholds_are_clear_of_every_weight(fitted):
     bits = fitted[2].learned.bits
-    assert min(gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
+    assert min(measure_gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
 
 
 def test_research_links_from_about_even_odds_and_looks_for_no_second_best(fitted):
@@ -181,14 +181,14 @@ def test_data_that_can_teach_nothing_is_refused_with_the_reason(records, told):
 def test_exact_match_joins_only_equal_names_and_birth_dates_and_never_missing_ones():
     ana = Features(given="ANA", surname="DIAZ", birth_date="2011-01-02")
     unknown = Features(given="ANA", surname="DIAZ")
-    assert exact_match([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
+    assert cluster_exact_matches([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
 
 
 def test_plain_splink_gives_every_record_a_cluster(fitted):
     records, truth, _ = fitted
-    clusters = plain_splink(records)
+    clusters = cluster_with_splink(records)
     assert clusters.keys() == truth.keys()
-    assert pairwise(clusters, truth).f1 > 0.8
+    assert count_pairs(clusters, truth).f1 > 0.8
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,11 @@ def test_plain_splink_gives_every_record_a_cluster(fitted):
 def test_plain_splink_takes_whatever_columns_there_are(fitted, known):
     records, truth, _ = fitted
     bare = [(number, Features(**{name: getattr(one, name) for name in known})) for number, one in records]
-    assert plain_splink(bare).keys() == truth.keys()
+    assert cluster_with_splink(bare).keys() == truth.keys()
 
 
 def test_pairwise_scores_count_pairs():
-    scores = pairwise({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
+    scores = count_pairs({1: 1, 2: 1, 3: 1, 4: 4}, {1: "a", 2: "a", 3: "b", 4: "b"})
     assert (scores.true_links, scores.links, scores.matches) == (1, 3, 2)
     assert (scores.precision, scores.recall, scores.f1) == (1 / 3, 1 / 2, 0.4)
 

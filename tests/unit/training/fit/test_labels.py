@@ -21,15 +21,15 @@ from training.__main__ import build_app
 from training.fit.decisions import read_decisions
 from training.fit.errors import TrainingError
 from training.fit.fit import fit_table
-from training.fit.labels import LABELLED, with_labels
-from training.fit.model_writer import Identity, write_model
+from training.fit.labels import LABEL_SCHEMA, add_labels
+from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 from training.plots import canvas
 
 
 def labels(pairs):
     lo, hi, same = zip(*sorted(pairs), strict=True) if pairs else ((), (), ())
-    return pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABELLED)
+    return pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABEL_SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def unlabelled(people):
 
 def surprise(fitted, records, truth, folder, but_not=()):
     """Mean bits by which the truth of pairs that nobody labelled surprises the model."""
-    write_model(folder, Identity("x", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(folder, ModelIdentity("x", "1"), fitted, choose_thresholds(fitted.learned.bits))
     scorer, held = compile_scorer(load_model(folder)), dict(records)
     told = {(lo, hi) for lo, hi, _ in but_not}
     by_surname = {}
@@ -114,7 +114,7 @@ CANDIDATES = pa.table(
 
 def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not():
     said = labels([(1, 2, True), (2, 3, False), (4, 9, True), (4, 8, False)])
-    pairs, known = with_labels(CANDIDATES, said, 10, np.random.default_rng(1))
+    pairs, known = add_labels(CANDIDATES, said, 10, np.random.default_rng(1))
     assert list(zip(*(pairs[name].to_pylist() for name in ("lo", "hi", "rules")), strict=True)) == [
         (1, 2, 1), (1, 3, 1), (2, 3, 2), (4, 9, 0), (5, 6, 4),
     ]  # fmt: skip
@@ -123,7 +123,7 @@ def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not
 
 def test_where_candidates_are_drawn_labelled_pairs_are_all_kept_and_weigh_as_if_drawn():
     said = labels([(1, 2, True), (5, 6, True)])
-    pairs, known = with_labels(CANDIDATES, said, 2, np.random.default_rng(1))
+    pairs, known = add_labels(CANDIDATES, said, 2, np.random.default_rng(1))
     kept = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
     assert {(1, 2), (5, 6)} <= kept
     assert [weight for weight, told in zip(known.weight, known.posterior, strict=True) if told == 1] == [

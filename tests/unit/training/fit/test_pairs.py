@@ -10,12 +10,12 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
 from mpi.matching.scoring.batch import Engine, candidate_pairs, connect, feature_table
 from training.blocking import compute_blocking_keys, join_candidate_pairs
-from training.fit.blocking import BLOCKING
+from training.fit.blocking import STANDARD_RULES
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
 from training.fit.frequencies import count_frequencies
 from training.fit.levels import LevelReader
-from training.fit.settings import untrained
-from training.records import SEAL
+from training.fit.settings import build_untrained_settings
+from training.records import KEYED_HASH
 
 _GIVEN = ("ANA", "ANNA", "JO", "JOSE", "LIZ", "ELIZABETH", "X")
 _SURNAMES = ("DIAZ", "DIAS", "GARCIA", "LI", "ANA")
@@ -63,7 +63,7 @@ def standing(tmp_path):
 
 def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
     made, connection = standing
-    spec = BlockingSpec.parse(BLOCKING)
+    spec = BlockingSpec.parse(STANDARD_RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
     theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by([("lo", "ascending"), ("hi", "ascending")])
     assert ours.num_rows > 1000
@@ -72,8 +72,8 @@ def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
 
 def test_each_pair_knows_which_rules_bring_it(standing):
     made, connection = standing
-    spec, features = BlockingSpec.parse(BLOCKING), dict(made)
-    keys = {number: set(keys_by_rule(each, spec, SEAL)) for number, each in features.items()}
+    spec, features = BlockingSpec.parse(STANDARD_RULES), dict(made)
+    keys = {number: set(keys_by_rule(each, spec, KEYED_HASH)) for number, each in features.items()}
     names = [rule.name for rule in spec.rules]
     for pair in join_candidate_pairs(connection, spec).to_pylist()[::50]:
         shared = {rule for rule, _ in keys[pair["lo"]] & keys[pair["hi"]]}
@@ -82,9 +82,9 @@ def test_each_pair_knows_which_rules_bring_it(standing):
 
 def test_levels_and_term_frequencies_are_those_that_splink_scores_with(standing):
     made, connection = standing
-    settings = untrained(COMPARISONS)
+    settings = build_untrained_settings(COMPARISONS)
     frequencies = count_frequencies(feature_table(made, FEATURE_COLUMNS), FREQUENCY_COLUMNS)
-    pairs = join_candidate_pairs(connection, BlockingSpec.parse(BLOCKING)).select(["lo", "hi"])
+    pairs = join_candidate_pairs(connection, BlockingSpec.parse(STANDARD_RULES)).select(["lo", "hi"])
     ours = LevelReader(settings, frequencies, connection).read(pairs)
     engine = Engine(settings, frequencies, connection, detailed=True)
     gammas = ", ".join(f"gamma_{each.name}::TINYINT AS {each.name}" for each in COMPARISONS)

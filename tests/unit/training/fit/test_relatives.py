@@ -7,12 +7,12 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
 from mpi.matching.scoring.batch import PAIRS, connect, feature_table
-from training.fit.cautions import CAUTIONS, TWINS, cautions_for
+from training.fit.cautions import CAUTIONS, TWIN_CAUTIONS, build_cautions
 from training.fit.comparisons import COMPARISONS, FAMILY, FREQUENCY_COLUMNS, MULTIPLE_BIRTH
 from training.fit.frequencies import count_frequencies
 from training.fit.levels import LevelReader
-from training.fit.relatives import USUAL_KIN, Kin, count_kin, relieved
-from training.fit.settings import untrained
+from training.fit.relatives import USUAL_RELATIVES, RelativeCounts, count_relatives, relieve_guards
+from training.fit.settings import build_untrained_settings
 
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 
@@ -44,7 +44,7 @@ def counted(tmp_path, records):
     connection = connect(tmp_path)
     try:
         connection.register("feature_table", feature_table(records, FEATURE_COLUMNS))
-        return count_kin(connection, len(records))
+        return count_relatives(connection, len(records))
     finally:
         connection.close()
 
@@ -71,26 +71,26 @@ def test_a_home_that_one_child_in_ten_shares_with_a_sibling_takes_some_bits_off_
 
 
 def test_where_nothing_tells_the_guards_weigh_what_they_state():
-    assert Kin(0, 0, 0, 0).relief == 0
+    assert RelativeCounts(0, 0, 0, 0).relief == 0
 
 
 def test_few_pairs_take_few_bits_off_however_clean_they_are():
-    assert Kin(5, 0, 0, 0).relief < 1
-    assert Kin(5, 0, 0, 0).relief < Kin(50, 0, 0, 0).relief < Kin(5000, 0, 0, 0).relief
+    assert RelativeCounts(5, 0, 0, 0).relief < 1
+    assert RelativeCounts(5, 0, 0, 0).relief < RelativeCounts(50, 0, 0, 0).relief < RelativeCounts(5000, 0, 0, 0).relief
 
 
 def test_usual_relatives_take_nothing_off():
-    assert Kin(1000, 50, 90, round(1000 * USUAL_KIN)).relief == 0
+    assert RelativeCounts(1000, 50, 90, round(1000 * USUAL_RELATIVES)).relief == 0
 
 
 def test_pairs_that_independence_expects_are_no_relatives():
-    assert Kin(1000, 100, 100, 10).relief > Kin(1000, 0, 0, 10).relief
+    assert RelativeCounts(1000, 100, 100, 10).relief > RelativeCounts(1000, 0, 0, 10).relief
 
 
 def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence():
-    kin = Kin(1000, 50, 90, 5)
+    kin = RelativeCounts(1000, 50, 90, 5)
     before = {(c.name, x.label): x for c in COMPARISONS for x in c.levels}
-    after = {(c.name, x.label): x for c in relieved(COMPARISONS, kin) for x in c.levels}
+    after = {(c.name, x.label): x for c in relieve_guards(COMPARISONS, kin) for x in c.levels}
     assert before.keys() == after.keys()
     for name, level in before.items():
         expected = min(0.0, level.fixed + kin.relief) if level.kin else level.fixed
@@ -101,15 +101,15 @@ def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence
 
 def test_cautions_that_twins_give_cause_for_go_only_where_relatives_are_rare():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
-    assert len(TWINS) >= 2
-    assert cautions_for(thresholds, relief=3.9).when == CAUTIONS
-    assert cautions_for(thresholds, relief=4.0).when.keys() == CAUTIONS.keys() - TWINS
+    assert len(TWIN_CAUTIONS) >= 2
+    assert build_cautions(thresholds, relief=3.9).when == CAUTIONS
+    assert build_cautions(thresholds, relief=4.0).when.keys() == CAUTIONS.keys() - TWIN_CAUTIONS
 
 
 def test_a_number_a_slip_apart_opposes_unless_it_was_learned_to_link():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
-    assert "identifiers_near" not in cautions_for(thresholds, slip=2.8).opposed
-    assert "identifiers_near" in cautions_for(thresholds, slip=4.0).opposed
+    assert "identifiers_near" not in build_cautions(thresholds, slip=2.8).opposed
+    assert "identifiers_near" in build_cautions(thresholds, slip=4.0).opposed
 
 
 def guard(tmp_path, left, right):
@@ -118,7 +118,7 @@ def guard(tmp_path, left, right):
     try:
         connection.register("feature_table", feature_table([(0, left), (1, right)], FEATURE_COLUMNS))
         frequencies = count_frequencies(feature_table([(0, left)], FEATURE_COLUMNS), FREQUENCY_COLUMNS)
-        reader = LevelReader(untrained([FAMILY]), frequencies, connection)
+        reader = LevelReader(build_untrained_settings([FAMILY]), frequencies, connection)
         [[value]] = reader.read(pa.table({"lo": [0], "hi": [1]}, schema=PAIRS)).values
     finally:
         connection.close()

@@ -12,11 +12,11 @@ from tests.models import tiny_model
 from tests.unit.training.publish.test_publish import evaluation_of, figure
 from training.__main__ import build_app
 from training.blocking import rank_rules_by_contribution
-from training.fit.comparisons import stated_levels
-from training.fit.model_writer import checksums_toml
+from training.fit.comparisons import list_fixed_levels
+from training.fit.model_writer import format_checksums_toml
 from training.plots import canvas
 from training.plots.figures import draw_evaluation, draw_model
-from training.publish.checks import publish
+from training.publish.checks import publish_model
 
 RULES = tuple(rank_rules_by_contribution(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0}))
 
@@ -48,7 +48,7 @@ def test_rules_come_in_the_order_of_what_they_add_and_the_last_holds_all():
 
 def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_path):
     model = load_model(find_model())
-    weights, rates, rules = draw_model(tmp_path, model.settings, stated_levels(), RULES)
+    weights, rates, rules = draw_model(tmp_path, model.settings, list_fixed_levels(), RULES)
     assert {path.name for path in (weights, rates, rules)} == {
         "match-weights.svg", "m-and-u.svg", "blocking-expected.svg",
     }  # fmt: skip
@@ -66,7 +66,7 @@ def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
     for name in ("one", "two"):
         folder = tmp_path / name
         drawn.append([
-            *draw_model(folder, model.settings, stated_levels(), RULES), *draw_evaluation(folder, evaluation)
+            *draw_model(folder, model.settings, list_fixed_levels(), RULES), *draw_evaluation(folder, evaluation)
         ])  # fmt: skip
     assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
     for path in drawn[0]:
@@ -105,11 +105,11 @@ def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path
     folder = tiny_model(tmp_path / "tiny")
     head = (folder / "model.toml").read_text()
     (folder / "metrics.json").write_text(json.dumps({"records": 10_000, "threshold_gaps": {}}))
-    (folder / "model.toml").write_text(head[: head.index("[sha256]")] + checksums_toml(folder))
-    draw_model(folder, load_model(folder).settings, stated_levels(), RULES)
+    (folder / "model.toml").write_text(head[: head.index("[sha256]")] + format_checksums_toml(folder))
+    draw_model(folder, load_model(folder).settings, list_fixed_levels(), RULES)
     file = tmp_path / "evaluation.json"
     file.write_text(json.dumps(measured(folder)))
-    published = publish(folder, tmp_path / "models", file)
+    published = publish_model(folder, tmp_path / "models", file)
     assert {path.stem for path in (published / "plots").iterdir()} == {
         "match-weights", "m-and-u", "blocking-expected", "calibration", "blocking-recall",
     }  # fmt: skip
@@ -117,7 +117,7 @@ def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path
     for target in re.findall(r"\]\(([^)]+svg)\)", card.partition("## Measured")[2]):
         assert (published / target).exists()
     monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
-    without = publish(folder, tmp_path / "others", file)
+    without = publish_model(folder, tmp_path / "others", file)
     assert "calibration.svg" not in (without / "card.md").read_text()
     assert load_model(without).ref == "tiny/1"
 

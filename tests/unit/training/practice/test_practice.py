@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.practice.selection import LEFT_OUT, choose
+from training.practice.selection import HIDDEN_FIELDS, choose_practice_pairs
 from training.simulate.simulation import simulate
 
 
@@ -13,7 +13,7 @@ def population():
 
 @pytest.fixture(scope="module")
 def chosen(population):
-    return choose(population, 32)
+    return choose_practice_pairs(population, 32)
 
 
 def person_of(population, record):
@@ -44,7 +44,7 @@ def test_as_many_are_of_one_child_as_of_two_as_far_as_the_state_has_the_kinds(ch
 
 
 def test_the_same_state_gives_the_same_pairs_in_an_order_that_tells_nothing(population, chosen):
-    assert choose(population, 32) == chosen
+    assert choose_practice_pairs(population, 32) == chosen
     assert [pair["id"] for pair in chosen] == list(range(1, len(chosen) + 1))
     truths = [pair["truth"] for pair in chosen]
     assert truths not in (sorted(truths), sorted(truths, reverse=True))
@@ -53,4 +53,4 @@ def test_the_same_state_gives_the_same_pairs_in_an_order_that_tells_nothing(popu
 def test_no_pair_shows_what_is_left_out(chosen):
     for pair in chosen:
         for record in pair["records"]:
-            assert not LEFT_OUT & record["values"].keys()
+            assert not HIDDEN_FIELDS & record["values"].keys()

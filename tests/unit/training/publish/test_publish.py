@@ -8,7 +8,7 @@ import pytest
 from mpi.matching.model.model import load_model
 from tests.models import tiny_model
 from training.fit.errors import TrainingError
-from training.publish.checks import publish
+from training.publish.checks import publish_model
 
 
 def figure(value):
@@ -54,7 +54,7 @@ def folder(tmp_path):
 def test_a_card_shows_the_bar_the_groups_and_the_calibration_that_were_measured(folder, tmp_path):
     file = tmp_path / "evaluation.json"
     file.write_text(json.dumps(evaluation_of(folder)))
-    published = publish(folder, tmp_path / "models", file)
+    published = publish_model(folder, tmp_path / "models", file)
     card = (published / "card.md").read_text()
     assert card.startswith((folder / "card.md").read_text())
     assert "| s sim F1 | 0.9700 | 0.9800 | at least 0.99 | **no** |" in card
@@ -68,7 +68,7 @@ def test_an_evaluation_of_another_model_is_refused_and_nothing_is_published(fold
     file = tmp_path / "evaluation.json"
     file.write_text(json.dumps({**evaluation_of(folder), "digest": "another"}))
     with pytest.raises(TrainingError, match="another model"):
-        publish(folder, tmp_path / "models", file)
+        publish_model(folder, tmp_path / "models", file)
     assert not (tmp_path / "models").exists()
 
 
@@ -76,4 +76,4 @@ def test_a_file_that_is_no_evaluation_is_named(folder, tmp_path):
     file = tmp_path / "evaluation.json"
     file.write_text("no JSON")
     with pytest.raises(TrainingError, match=r"evaluation\.json"):
-        publish(folder, tmp_path / "models", file)
+        publish_model(folder, tmp_path / "models", file)

@@ -26,9 +26,9 @@ from tests.index import OPERATOR, an_index, load_rows
 from training.__main__ import build_app
 from training.current_records import read_current_records
 from training.fit.errors import TrainingError
-from training.fit.model_writer import Identity
-from training.wrap.blocking import blocking_rules
-from training.wrap.wrap import wrap
+from training.fit.model_writer import ModelIdentity
+from training.wrap.blocking import convert_blocking_rules
+from training.wrap.wrap import wrap_settings
 
 SEAL = KeyedHash(b"s" * 32)
 GIVEN = ["Ana", "Anna", "Jayden", "Jaylen", "Maria", "Marie", "José", "Daniel"]
@@ -167,7 +167,7 @@ def test_an_index_re_clusters_with_it(folder, tmp_path):
     ],
 )
 def test_a_rule_that_says_what_is_equal_is_one_of_the_index(rule, parts):
-    assert blocking_rules([rule]) == {"rule-1": parts}
+    assert convert_blocking_rules([rule]) == {"rule-1": parts}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_rule_that_says_what_is_equal_is_one_of_the_index(rule, parts):
 )
 def test_a_rule_that_says_anything_else_is_refused_with_its_text(rule):
     with pytest.raises(TrainingError) as refusal:
-        blocking_rules([rule])
+        convert_blocking_rules([rule])
     assert rule in str(refusal.value)
 
 
@@ -205,17 +205,17 @@ def test_what_cannot_be_scored_exactly_is_refused_by_name_when_it_is_wrapped(dat
     records = read_current_records([data]).features
     thresholds = Thresholds(link=5, review=0, margin=2)
     with pytest.raises(ModelError, match="lat_long"):
-        wrap(tmp_path / "saved.json", records, tmp_path / "out", Identity("km", "1"), thresholds)
+        wrap_settings(tmp_path / "saved.json", records, tmp_path / "out", ModelIdentity("km", "1"), thresholds)
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", "{}"])
 def test_a_file_that_is_not_splinks_settings_is_refused(data, tmp_path, text):
     (tmp_path / "saved.json").write_text(text)
     with pytest.raises(TrainingError, match=r"saved\.json"):
-        wrap(
+        wrap_settings(
             tmp_path / "saved.json",
             read_current_records([data]).features,
             tmp_path / "out",
-            Identity("no", "1"),
+            ModelIdentity("no", "1"),
             Thresholds(link=5, review=0, margin=2),
         )

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from mpi.api.app import create_app
-from mpi.api.pages.session.session import local_path
+from mpi.api.pages.session.session import to_local_path
 from mpi.api.request.forms import MAX_FORM_BYTES, MAX_FORM_FIELDS
 from mpi.domain.roles import Role
 from mpi.service.access.accounts import NewAccount, add_account, end_account
@@ -133,12 +133,12 @@ def test_whoever_signs_in_goes_on_to_the_page_that_was_asked_for(browser, index)
      "/x\\@evil.example", "evil.example", "/sign-in", "/sign-out", "/é", "/" + "x" * 3000, ""],
 )  # fmt: skip
 def test_nobody_is_led_to_another_site(sent):
-    assert local_path(sent) == "/"
+    assert to_local_path(sent) == "/"
 
 
 def test_what_leads_on_inside_is_kept():
     for path in ("/", "/queue?kind=pair&after=x%2F", "/people/T7K3-M92Q-X0HN", "/queue/rec:sis%2F1"):
-        assert local_path(path) == path
+        assert to_local_path(path) == path
 
 
 def test_an_address_that_leads_elsewhere_is_dropped_when_signing_in(browser, index):

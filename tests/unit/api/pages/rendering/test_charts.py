@@ -1,11 +1,11 @@
 import pytest
 
-from mpi.api.pages.rendering.charts import Point, arcs, lines, waterfall
+from mpi.api.pages.rendering.charts import Point, draw_arcs, draw_lines, draw_waterfall
 from mpi.domain.record_ref import RecordRef
 
 
 def test_bars_of_a_waterfall_are_drawn_on_one_scale_from_one_zero():
-    chart = waterfall([("prior", "", -10.0), ("name", "equal", 15.0), ("sex", "missing", 0.0)])
+    chart = draw_waterfall([("prior", "", -10.0), ("name", "equal", 15.0), ("sex", "missing", 0.0)])
     against, spoken, nothing = chart.bars
     assert chart.total == 5.0
     assert against.x + against.width == pytest.approx(chart.zero, abs=0.2)
@@ -18,18 +18,18 @@ def test_bars_of_a_waterfall_are_drawn_on_one_scale_from_one_zero():
 def test_the_drawing_of_a_cluster_is_the_same_in_whatever_order_its_records_come():
     a, b, c = RecordRef("ccwis", "1"), RecordRef("sis", "2"), RecordRef("sis", "3")
     pairs = [(a, b, 12.0), (b, c, 3.0)]
-    assert arcs([a, b, c], pairs) == arcs([c, a, b], pairs)
-    tones = {node.local_id: node.tone for node in arcs([a, b, c], pairs).nodes}
+    assert draw_arcs([a, b, c], pairs) == draw_arcs([c, a, b], pairs)
+    tones = {node.local_id: node.tone for node in draw_arcs([a, b, c], pairs).nodes}
     assert tones["2"] == tones["3"] != tones["1"]
 
 
 def test_a_cluster_too_large_to_read_is_not_drawn():
-    assert arcs([RecordRef("sis", str(n)) for n in range(25)], []) is None
+    assert draw_arcs([RecordRef("sis", str(n)) for n in range(25)], []) is None
 
 
 def test_a_line_has_its_interval_as_a_band_and_the_same_figures_as_rows():
     points = [Point("2026-09", 0.97, 0.95, 0.99), Point("2026-10", 0.98, 0.96, 0.99)]
-    chart = lines([("precision", points), ("recall", points[:1])], percent=True)
+    chart = draw_lines([("precision", points), ("recall", points[:1])], percent=True)
     precision, recall = chart.lines
     assert precision.band
     assert not recall.band
@@ -41,4 +41,4 @@ def test_a_line_has_its_interval_as_a_band_and_the_same_figures_as_rows():
 
 
 def test_nothing_is_drawn_of_no_figures():
-    assert lines([("precision", [])], percent=True) is None
+    assert draw_lines([("precision", [])], percent=True) is None

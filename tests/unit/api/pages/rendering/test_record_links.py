@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mpi.api.pages.rendering.record_links import FILE, record_link
+from mpi.api.pages.rendering.record_links import FILE_NAME, build_record_link
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 
@@ -11,8 +11,8 @@ from mpi.domain.record_ref import RecordRef
 @pytest.fixture
 def at(tmp_path):
     def write(text):
-        (tmp_path / FILE).write_text(text)
-        os.utime(tmp_path / FILE, ns=(write.made, write.made))
+        (tmp_path / FILE_NAME).write_text(text)
+        os.utime(tmp_path / FILE_NAME, ns=(write.made, write.made))
         write.made += 1
         return SimpleNamespace(home=tmp_path)
 
@@ -22,18 +22,18 @@ def at(tmp_path):
 
 def test_a_record_leads_to_its_own_system_with_its_key_encoded(at):
     index = at('[records]\nsis = "https://sis.example/students/{local_id}/view"\n')
-    assert record_link(index, RecordRef("sis", "A/1?x")) == "https://sis.example/students/A%2F1%3Fx/view"
-    assert record_link(index, RecordRef("ccwis", "1")) is None
+    assert build_record_link(index, RecordRef("sis", "A/1?x")) == "https://sis.example/students/A%2F1%3Fx/view"
+    assert build_record_link(index, RecordRef("ccwis", "1")) is None
 
 
 def test_without_the_file_there_are_no_links(tmp_path):
-    assert record_link(SimpleNamespace(home=tmp_path), RecordRef("sis", "1")) is None
+    assert build_record_link(SimpleNamespace(home=tmp_path), RecordRef("sis", "1")) is None
 
 
 def test_a_changed_file_is_read_anew(at):
     at('[records]\nsis = "https://old.example/{local_id}"\n')
     index = at('[records]\nsis = "https://new.example/{local_id}"\n')
-    assert record_link(index, RecordRef("sis", "1")) == "https://new.example/1"
+    assert build_record_link(index, RecordRef("sis", "1")) == "https://new.example/1"
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_a_changed_file_is_read_anew(at):
 def test_only_an_https_address_with_a_place_for_the_key_is_taken(at, pattern):
     said = pattern if isinstance(pattern, int) else f'"{pattern}"'
     with pytest.raises(InputError, match="sis"):
-        record_link(at(f"[records]\nsis = {said}\n"), RecordRef("sis", "1"))
+        build_record_link(at(f"[records]\nsis = {said}\n"), RecordRef("sis", "1"))

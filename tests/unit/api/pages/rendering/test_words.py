@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import mpi.api
-from mpi.api.pages.rendering.words import put, words
+from mpi.api.pages.rendering.words import format_text, load_words
 
 TEMPLATES = Path(mpi.api.__file__).parent / "templates"
 PAGES = sorted(TEMPLATES.glob("*.html"))
@@ -26,15 +26,15 @@ def test_a_template_says_no_word_of_its_own(template):
 
 def test_a_word_that_is_not_there_is_an_error_and_no_empty_text():
     with pytest.raises(LookupError, match=r"person\.nothing_like_it"):
-        words().person.nothing_like_it  # noqa: B018
+        load_words().person.nothing_like_it  # noqa: B018
 
 
 def test_no_word_hides_behind_a_method_of_the_table():
-    assert set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(words())) == set()
+    assert set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(load_words())) == set()
 
 
 def test_values_are_escaped_where_they_are_put():
-    assert put("<{name}>", name="<b>") == "<&lt;b&gt;>"
+    assert format_text("<{name}>", name="<b>") == "<&lt;b&gt;>"
 
 
 def test_the_pages_use_none_of_the_words_that_the_project_avoids():

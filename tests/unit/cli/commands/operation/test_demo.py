@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from mpi.cli.demo.display import show_pages, show_story
-from mpi.cli.demo.story import Held, Story
-from mpi.cli.demo.world import made, make
+from mpi.cli.demo.story import AgencyRecord, ChildStory
+from mpi.cli.demo.world import read_build, build_demo
 from mpi.domain.errors import ConflictError
 
 
@@ -19,15 +19,15 @@ def quiet(step, done, total):
 def test_a_folder_that_no_demo_made_is_never_emptied(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ConflictError, match="--folder"):
-        make(tmp_path, 1_000, quiet)
+        build_demo(tmp_path, 1_000, quiet)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 def test_a_demo_that_was_cut_short_is_made_anew(tmp_path):
-    make(tmp_path / "demo", 1_000, quiet)
+    build_demo(tmp_path / "demo", 1_000, quiet)
     (tmp_path / "demo" / "making.json").unlink()
     (tmp_path / "demo" / "index" / "half").write_text("left behind")
-    assert make(tmp_path / "demo", 1_000, quiet).records == 1_000
+    assert build_demo(tmp_path / "demo", 1_000, quiet).records == 1_000
     assert not (tmp_path / "demo" / "index" / "half").exists()
 
 
@@ -37,16 +37,16 @@ def test_a_demo_that_another_is_making_is_left_alone(tmp_path):
     with (tmp_path / ".mpi-demo").open() as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         with pytest.raises(ConflictError, match="another demo"):
-            make(tmp_path, 1_000, quiet)
+            build_demo(tmp_path, 1_000, quiet)
     assert (tmp_path / "state").is_dir()
 
 
 def test_the_story_withholds_the_homes_of_a_confidential_child():
     home = {"address_line1": "77 Hideaway Ln", "city": "Nowheresville"}
     secret = {"local_id": "1", "restrictions": [{"kind": "address_confidential"}]}
-    held = (Held("ccwis", "1", {**secret, **home}), Held("ccwis", "2", {"local_id": "2", **home}))
+    held = (AgencyRecord("ccwis", "1", {**secret, **home}), AgencyRecord("ccwis", "2", {"local_id": "2", **home}))
     shown = io.StringIO()
-    story = Story("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
+    story = ChildStory("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
     show_story(Console(file=shown, width=120), story)
     assert "withheld" in shown.getvalue()
     assert "Hideaway" not in shown.getvalue()
@@ -61,16 +61,16 @@ def test_all_that_init_writes_is_its_owners_only(blank):
 
 
 def test_a_demo_of_an_earlier_schema_is_made_anew(tmp_path, monkeypatch):
-    make(tmp_path / "demo", 1_000, quiet)
-    assert made(tmp_path / "demo", 1_000) is not None
+    build_demo(tmp_path / "demo", 1_000, quiet)
+    assert read_build(tmp_path / "demo", 1_000) is not None
     monkeypatch.setattr("mpi.cli.demo.world.latest_revision", lambda: "a later one")
-    assert made(tmp_path / "demo", 1_000) is None
+    assert read_build(tmp_path / "demo", 1_000) is None
 
 
 def test_the_demo_opens_on_the_child_and_one_question():
     shown = io.StringIO()
-    held = (Held("ccwis", "1", {"local_id": "1"}),)
-    story = Story("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
+    held = (AgencyRecord("ccwis", "1", {"local_id": "1"}),)
+    story = ChildStory("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
     show_pages(Console(file=shown, width=120), "http://127.0.0.1:8520", story, "q-1f")
     assert "http://127.0.0.1:8520/people/T7K3-M92Q-X0HN" in shown.getvalue()
     assert "http://127.0.0.1:8520/queue/q-1f" in shown.getvalue()

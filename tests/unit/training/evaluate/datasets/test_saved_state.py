@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 from tests.models import tiny_model
 from training.__main__ import build_app
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.datasets.saved_state import is_saved_state, saved_state
-from training.evaluate.datasets.simulated_state import as_dataset
+from training.evaluate.datasets.saved_state import is_saved_state, load_saved_state
+from training.evaluate.datasets.simulated_state import to_dataset
 from training.fit.errors import TrainingError
 from training.simulate.files.feed_files import FeedPlan, save_feeds
 from training.simulate.files.output import save, save_all
@@ -28,7 +28,7 @@ def population() -> Population:
 
 @pytest.fixture(scope="module")
 def made(population: Population) -> Dataset:
-    return as_dataset("state", population)
+    return to_dataset("state", population)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) -> None:
-    read = saved_state(folder)
+    read = load_saved_state(folder)
     assert read.name == "state"
     assert list(read.records) == made.records
     assert (read.truth, read.tags, read.households, read.care) == (
@@ -54,20 +54,20 @@ def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) 
 
 def test_a_record_that_is_never_compared_is_nobodys_missed_link(made: Dataset, folder: Path) -> None:
     assert any("sealed" in held for held in made.tags.values())
-    for dataset in (made, saved_state(folder)):
+    for dataset in (made, load_saved_state(folder)):
         assert dataset.care is not None
         assert set(dataset.truth) == set(dataset.features) >= dataset.care.records | dataset.care.schools
 
 
 def test_parquet_reads_as_csv_does(population: Population, folder: Path, tmp_path: Path) -> None:
     save_all([population], tmp_path / "state", Format.PARQUET)
-    assert saved_state(tmp_path / "state") == saved_state(folder)
+    assert load_saved_state(tmp_path / "state") == load_saved_state(folder)
 
 
 def test_weekly_feeds_are_read_as_they_stand_after_the_last_week(tmp_path: Path) -> None:
     book = faker_names(0.5, 0.6)
     save_feeds(FeedPlan(3, 500, 6, book, load()), tmp_path, lambda _step, _done, _total: None)
-    read = saved_state(tmp_path)
+    read = load_saved_state(tmp_path)
     truth = list(read_table(tmp_path / "truth.csv"))
     sealing = {"sealed", "expunged"}
     compared = [row for row in truth if not sealing & set(row["tags"].split("|"))]
@@ -90,13 +90,13 @@ def test_a_state_that_lacks_a_file_or_truth_is_refused_in_one_line(folder: Path,
     lines = (folder / "truth.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "truth.csv").write_text("\n".join(lines[:-1]), encoding="utf-8")
     with pytest.raises(TrainingError, match="lacks a record"):
-        saved_state(tmp_path)
+        load_saved_state(tmp_path)
     (tmp_path / "truth.csv").write_text("who\nP1\n", encoding="utf-8")
     with pytest.raises(TrainingError, match="person_id"):
-        saved_state(tmp_path)
+        load_saved_state(tmp_path)
     (tmp_path / "ccwis.csv").unlink()
     with pytest.raises(TrainingError, match=r"no ccwis\.csv"):
-        saved_state(tmp_path)
+        load_saved_state(tmp_path)
 
 
 def test_the_command_evaluates_a_saved_state(folder: Path, tmp_path: Path) -> None:

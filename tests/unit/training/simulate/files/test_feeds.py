@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mpi.cli.arguments import read_moment
+from mpi.cli.arguments import parse_moment
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.reader import open_file
@@ -285,7 +285,7 @@ def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
     with an_index(tmp_path / "index", *Source) as index:
         for line in read(tmp_path / "feeds" / "feeds.csv"):
             rows = open_file(tmp_path / "feeds" / line["file"], None, None)
-            options = LoadOptions(Snapshot(line["snapshot"]), read_moment(line["as_of"]))
+            options = LoadOptions(Snapshot(line["snapshot"]), parse_moment(line["as_of"]))
             receipt = load(index, OPERATOR, line["source"], rows, options)
             assert receipt.status == "loaded"
             assert receipt.adds_up
