@@ -37,13 +37,21 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "freeze lift": CatalogEntry("End a freeze window before its time.", "stewardship.freeze:lift_one"),
     "client": CatalogEntry("Add, list and revoke clients of the API."),
     "client add": CatalogEntry("Add a client of the API and show its key, this once.", "access.client:add"),
-    "client list": CatalogEntry("List the clients of the API and what each may do.", "access.client:list_all"),
+    "client list": CatalogEntry(
+        "List the clients of the API and what each may do.", "access.client:list_all"
+    ),
     "client revoke": CatalogEntry("End a client's key: its next call is refused.", "access.client:revoke"),
     "account": CatalogEntry("Add, list, change and end accounts of people who sign in."),
-    "account add": CatalogEntry("Add an account and show a password that opens it once.", "access.account:add"),
-    "account list": CatalogEntry("List the accounts and what each person is here for.", "access.account:list_all"),
+    "account add": CatalogEntry(
+        "Add an account and show a password that opens it once.", "access.account:add"
+    ),
+    "account list": CatalogEntry(
+        "List the accounts and what each person is here for.", "access.account:list_all"
+    ),
     "account change": CatalogEntry("Give a person another role or sources.", "access.account:change"),
-    "account password": CatalogEntry("Give an account a password that opens it once.", "access.account:password"),
+    "account password": CatalogEntry(
+        "Give an account a password that opens it once.", "access.account:password"
+    ),
     "account unlock": CatalogEntry("Let a person try again who was locked out.", "access.account:unlock"),
     "account end": CatalogEntry("End an account and its sign-ins.", "access.account:end"),
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
@@ -57,7 +65,9 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "rekey": CatalogEntry("Give records of a source new local IDs, all at once.", "files.rekey:run"),
     "search": CatalogEntry("Find who a record on standard input might be.", "persons.search:run"),
     "recluster": CatalogEntry("Think the whole index through, as a plan first.", "matching.recluster:run"),
-    "simulate": CatalogEntry("Try other thresholds on the live index, storing nothing.", "matching.simulate:run"),
+    "simulate": CatalogEntry(
+        "Try other thresholds on the live index, storing nothing.", "matching.simulate:run"
+    ),
     "proposal": CatalogEntry("Re-cluster as a proposal: make, read, apply, reject, roll back."),
     "proposal make": CatalogEntry(
         "Think the whole index through, as a proposal to be read.", "matching.proposal:make"
@@ -71,23 +81,37 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Take an applied proposal back; what came since stays.", "matching.proposal:rollback"
     ),
     "hold": CatalogEntry("Computed changes that wait for a person."),
-    "hold list": CatalogEntry("List computed changes that wait for a person.", "matching.proposal:list_holds"),
+    "hold list": CatalogEntry(
+        "List computed changes that wait for a person.", "matching.proposal:list_holds"
+    ),
     "hold release": CatalogEntry("Let a held change happen.", "matching.proposal:release"),
-    "hold refuse": CatalogEntry("Say no to a held change, as a steward's decision.", "matching.proposal:refuse"),
+    "hold refuse": CatalogEntry(
+        "Say no to a held change, as a steward's decision.", "matching.proposal:refuse"
+    ),
     "person": CatalogEntry("Look up an enterprise ID.", "persons.person:run"),
     "lineage": CatalogEntry("List every change of an enterprise ID's records.", "persons.lineage:run"),
-    "golden": CatalogEntry("Show what is known of a person, and by which record and rule.", "persons.golden:run"),
-    "correct": CatalogEntry("Correct a value of a person, whatever its records state.", "persons.golden:correct"),
-    "explain": CatalogEntry("Tell why records are one person, or two records are not.", "persons.explain:run"),
+    "golden": CatalogEntry(
+        "Show what is known of a person, and by which record and rule.", "persons.golden:run"
+    ),
+    "correct": CatalogEntry(
+        "Correct a value of a person, whatever its records state.", "persons.golden:correct"
+    ),
+    "explain": CatalogEntry(
+        "Tell why records are one person, or two records are not.", "persons.explain:run"
+    ),
     "crosswalk": CatalogEntry("Tell the enterprise ID of one source record.", "files.crosswalk:run"),
-    "decide": CatalogEntry("Decide that records are one person, or not, or unsure.", "stewardship.decide:run"),
+    "decide": CatalogEntry(
+        "Decide that records are one person, or not, or unsure.", "stewardship.decide:run"
+    ),
     "decisions": CatalogEntry("List decisions, or show one with its evidence.", "stewardship.decide:show"),
     "tasks": CatalogEntry("List what waits for a steward, or show one question.", "review.tasks:run"),
     "merge": CatalogEntry("Make two or more persons one.", "stewardship.merge:merge"),
     "split": CatalogEntry("Part one person's records into several persons.", "stewardship.merge:split"),
     "move": CatalogEntry("Move records from one person to another.", "stewardship.merge:move"),
     "undo": CatalogEntry("Take a decision, merge, split or move back.", "stewardship.merge:undo"),
-    "approve": CatalogEntry("Give the second word on a step that waits for one.", "stewardship.merge:approve"),
+    "approve": CatalogEntry(
+        "Give the second word on a step that waits for one.", "stewardship.merge:approve"
+    ),
     "consent": CatalogEntry(
         "Consent to a step, or refuse it, as an owner of a source.", "stewardship.pending_steps:answer"
     ),
@@ -96,10 +120,16 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export": CatalogEntry("Write what the index knows to a file."),
     "export crosswalk": CatalogEntry("Write all enterprise IDs as CSV.", "files.export:crosswalk"),
-    "export labels": CatalogEntry("Write what stewards decided, as pairs to fit a model by.", "files.labels:run"),
+    "export labels": CatalogEntry(
+        "Write what stewards decided, as pairs to fit a model by.", "files.labels:run"
+    ),
     "report": CatalogEntry("Show figures about the index.", "review.report:run"),
-    "quality": CatalogEntry("Show how good the index and its stewards are, and what waits.", "review.quality:run"),
-    "sample": CatalogEntry("Draw this month's pairs for blind review; once a month.", "review.quality:sample"),
+    "quality": CatalogEntry(
+        "Show how good the index and its stewards are, and what waits.", "review.quality:run"
+    ),
+    "sample": CatalogEntry(
+        "Draw this month's pairs for blind review; once a month.", "review.quality:sample"
+    ),
     "serve": CatalogEntry("Serve the API and pages on this machine.", "operation.serve:run"),
     "db": CatalogEntry("Check and upgrade the database."),
     "db upgrade": CatalogEntry("Bring the database to this version.", "operation.db:upgrade"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import print_note, print_facts, print_json, print_table
+from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.receipt_view import receipt_to_dict, show_counts
 
 if TYPE_CHECKING:

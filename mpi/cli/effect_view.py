@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import print_note, print_facts, print_json, print_table
+from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
     if effect.held_until is not None:
         print_note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
     if effect.preview:
-        print_note("preview: nothing was changed; run it again without --preview, and with --if-match if you like")
+        print_note(
+            "preview: nothing was changed; run it again without --preview, and with --if-match if you like"
+        )
 
 
 def show_disclosures(number: int | None, latest: Sequence[Received]) -> None:

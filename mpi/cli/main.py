@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mpi import __version__
-from mpi.cli.exit_codes import ExitCode, ExitMessage, CommandInterrupt, OutputPipeClosed, describe_error
+from mpi.cli.exit_codes import CommandInterrupt, ExitCode, ExitMessage, OutputPipeClosed, describe_error
 from mpi.cli.lazy_commands import LazyGroup, PausedCollection, add_commands
 
 PROGRAM = "mpi"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mpi.cli.output import print_note, print_facts, print_json, print_table
+from mpi.cli.output import print_facts, print_json, print_note, print_table
 
 if TYPE_CHECKING:
     from mpi.service.maintenance.blocking_stop_list import StopListPlan

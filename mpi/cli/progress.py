@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 if TYPE_CHECKING:
     from mpi.intake.reader import FileRows
-    from mpi.intake.rows import RejectedRow, CanonicalRow
+    from mpi.intake.rows import CanonicalRow, RejectedRow
 
 
 PATIENCE_SECONDS = 2.0

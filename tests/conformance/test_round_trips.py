@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from mpi.service.access.clients import add_client, authenticate
-from mpi.service.core.group_commit import MOST, GroupCommit
+from mpi.service.core.group_commit import MAX_STEPS, GroupCommit
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.pipeline import Pipeline
 from tests.index import OPERATOR, a_child, an_index, many_children
@@ -69,7 +69,7 @@ def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_th
         inside.clear()
         with monkeypatch.context() as patched:
             patched.setattr(GroupCommit, "_do_some", counted)
-            children = many_children(MOST, start)
+            children = many_children(MAX_STEPS, start)
             at_once(index, [lambda c=c: upsert(index, OPERATOR, "sis", c) for c in children])
     # One that is answered before the next is begun waits twice: for what it begins with, and for its answer.
     assert sum(inside) <= 12

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from mpi.domain.errors import ConflictError, NotFoundError, ReusedKeyError, StoreError
 from mpi.domain.viewer import IdempotentCall, make_operator
 from mpi.service.core import group_commit as module
-from mpi.service.core.group_commit import MOST
+from mpi.service.core.group_commit import MAX_STEPS
 from mpi.service.maintenance.verify import verify
 from mpi.service.records import upsert as upsert_module
 from mpi.service.records.upsert import upsert
@@ -65,7 +65,7 @@ def test_upserts_that_wait_share_transactions_and_each_has_a_commit_of_its_own(i
     assert [answer.local_id for answer in answers] == [child["local_id"] for child in children]
     assert len({answer.enterprise_id for answer in answers}) == CALLS
     # Also who came after the first, while it waited for the writer's place.
-    assert transactions == [MOST, CALLS - MOST]
+    assert transactions == [MAX_STEPS, CALLS - MAX_STEPS]
     assert commits(index) == before + CALLS
     with index.database.read(OPERATOR) as unit:
         made = unit.commit_info(set(range(before + 1, before + CALLS + 1)))
@@ -143,7 +143,7 @@ def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alo
         unit.note_commit()
     upsert(index, OPERATOR, "ccwis", children[-3])
     assert (together.are_alone, together.wait_for_each_other) == (False, False)
-    monkeypatch.setattr(module, "LATELY_S", 0.0)
+    monkeypatch.setattr(module, "RECENT_S", 0.0)
     upsert(index, OPERATOR, "ccwis", children[-4])
     assert (together.are_alone, together.wait_for_each_other) == (True, False)
 
@@ -208,7 +208,7 @@ def later(read):
 
     def work(unit):
         unit.note_commit()
-        return module.Later(lambda: read(unit))
+        return module.DeferredAnswer(lambda: read(unit))
 
     return work
 

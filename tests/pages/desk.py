@@ -10,6 +10,7 @@ from mpi.domain import clock
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import Role
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account
 from mpi.service.core.block_limits import queue_large_blocks
@@ -20,7 +21,6 @@ from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_sample import draw_blind_sample
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, report_link
 from tests.index import a_child, an_index, crosswalk, load_rows, many_children

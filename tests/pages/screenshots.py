@@ -15,7 +15,7 @@ from mpi.api.app import create_app
 from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import read_labeled_index
 from mpi.cli.demo.story import choose_story
-from mpi.cli.demo.world import SOURCES, read_build, build_demo, open_demo_index, read_truth
+from mpi.cli.demo.world import SOURCES, build_demo, open_demo_index, read_build, read_truth
 from mpi.domain.roles import Role
 from mpi.domain.viewer import make_operator
 from mpi.service.access.accounts import NewAccount, add_account

@@ -15,7 +15,7 @@ from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.session import PageRedirect, require_signed_in
 from mpi.api.pages.session.visit import create_visit
 from mpi.api.request.model_reload import ModelReloadRoute
-from mpi.api.request.problems import REQUEST_ID, log_unexpected, problem_from_error, find_status
+from mpi.api.request.problems import REQUEST_ID, find_status, log_unexpected, problem_from_error
 from mpi.domain.errors import AccessDenied, MpiError, NotFoundError
 
 _OTHER_STATUS = HTTPStatus.BAD_REQUEST

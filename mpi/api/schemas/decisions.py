@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.decision import DecisionKind
 
@@ -87,7 +87,9 @@ MOVE = build_json_body(
     to={"type": "string", "description": "The enterprise ID that they join."},
     **_WHY,
 )
-UNDO = build_json_body({"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"])
+UNDO = build_json_body(
+    {"reason": "mistaken", "preview": True}, (), reason=_WHY["reason"], preview=_WHY["preview"]
+)
 
 
 class ReportedOut(BaseModel):

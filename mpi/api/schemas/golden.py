@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import build_json_body
-from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, SelectionReason
 from mpi.storage.repositories.persons.persons import PersonStatus

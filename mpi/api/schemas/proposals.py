@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import ReceivedOut, build_json_body
-from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.persons import LabelOut
 
 _LEFT: dict[str, Any] = {"source": "D01-SIS", "local_id": "12345"}

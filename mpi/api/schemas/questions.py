@@ -6,10 +6,10 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.decisions import EffectOut, build_json_body
-from mpi.api.schemas.examples import EXAMPLE_TIME, EXAMPLE_EID
+from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.api.schemas.parameters import NoQuery
 from mpi.api.schemas.persons import LabelOut
-from mpi.service.review.owner_questions import OWNER_ANSWERS, FIELDS_BY_REQUEST_KIND
+from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND, OWNER_ANSWERS
 from mpi.service.review.queue import MAX_QUESTIONS, STATES
 from mpi.service.review.verdicts import ANSWER_REASONS, VerdictKind
 

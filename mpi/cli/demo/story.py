@@ -112,7 +112,9 @@ def _build_story(index: Index, known: LabeledIndex, child: EnrolledChild) -> Chi
     assert met is not None  # noqa: S101 - the child was chosen for it
     care, school = met
     held = tuple(
-        AgencyRecord(label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"])
+        AgencyRecord(
+            label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"]
+        )
         for record in (*child.care, *child.school)
         if known.persons[record] == known.persons[care]
         for label in (known.labels[record],)

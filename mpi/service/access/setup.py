@@ -7,7 +7,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.core.configuration import put_in_force, require_config
+from mpi.service.core.configuration import activate_config, find_or_add_config
 from mpi.service.core.index import Matcher
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.derived.configs import IndexInfo
@@ -31,7 +31,7 @@ def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash
             secrets.token_hex(8), clock.format_timestamp(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
         )
         unit.configs.create_index(info)
-        put_in_force(unit, require_config(unit, matcher))
+        activate_config(unit, find_or_add_config(unit, matcher))
         key = f"mpi_{secrets.token_urlsafe(32)}"
         client = Client(FIRST_CLIENT, frozenset(Action), None)
         unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)

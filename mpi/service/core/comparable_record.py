@@ -6,7 +6,7 @@ from mpi.domain.features import Features
 from mpi.standardize.payload import features_from_bytes
 
 
-class Packed(NamedTuple):
+class PackedRecord(NamedTuple):
     """A record made comparable, as bytes: a load of a million keeps no more of each.
 
     Args:
@@ -21,9 +21,9 @@ class Packed(NamedTuple):
     config: str
 
 
-Comparable = Features | Packed
+ComparableRecord = Features | PackedRecord
 
 
-def unpacked(made: Comparable) -> Features:
+def unpack_features(made: ComparableRecord) -> Features:
     """The features, whichever way they are at hand."""
-    return features_from_bytes(made.features) if isinstance(made, Packed) else made
+    return features_from_bytes(made.features) if isinstance(made, PackedRecord) else made

@@ -8,11 +8,11 @@ from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.payload import from_payload
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-WITHHELD = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
+WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
 """Fields of no record of a child, as it is read, where the address of one of them is confidential."""
 
 
-def any_confidential(unit: ReadUnit, record_ids: Collection[int]) -> bool:
+def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> bool:
     """Whether any of the records, or another record of the same person, keeps its address confidential.
 
     Only records that the viewer may see count: what is left out must not tell that there are others.

@@ -9,7 +9,7 @@ from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 
-def lists_for(
+def read_shared_values(
     unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
 ) -> tuple[SharedValues, SharedValues | None]:
     """The lists in force, and those to think with; None for new ones.
@@ -24,7 +24,7 @@ def lists_for(
     return in_force, in_force if keep else None
 
 
-def require_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
+def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
     """The number of the configuration of a model and lists, made if there is none; not put in force."""
     active = unit.configs.active_config()
     digest = matcher.digest(shared)
@@ -33,18 +33,18 @@ def require_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_
     config_id = unit.configs.find_by_digest(digest)
     if config_id is None:
         config_id = unit.counters.take("config")
-        unit.configs.add(_config(config_id, matcher, shared, unit.commit_no))
+        unit.configs.add(_config_row(config_id, matcher, shared, unit.commit_no))
     return config_id
 
 
-def put_in_force(unit: WriteUnit, config_id: int) -> None:
+def activate_config(unit: WriteUnit, config_id: int) -> None:
     """Begin the epoch of a configuration, unless it is in force."""
     active = unit.configs.active_config()
     if active is None or active.id != config_id:
         unit.configs.activate(unit.counters.take("epoch"), config_id, unit.commit_no)
 
 
-def _config(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
+def _config_row(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
     thresholds = matcher.model.thresholds
     return {
         "id": number,

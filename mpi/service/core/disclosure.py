@@ -33,10 +33,10 @@ def disclose(
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    index.store.ledger.write(index.database, viewer, line_of(viewer, action, record_ids, fields, handle))
+    index.store.ledger.write(index.database, viewer, build_disclosure(viewer, action, record_ids, fields, handle))
 
 
-def line_of(
+def build_disclosure(
     viewer: Viewer,
     action: Action,
     record_ids: Iterable[int],

@@ -13,23 +13,23 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.database import Database, Lock
 
-REFUSED = "the ledger of disclosures could not be written, so nothing was answered: try again"
-_RESTS_S = 5.0
+WRITE_FAILED = "the ledger of disclosures could not be written, so nothing was answered: try again"
+_IDLE_S = 5.0
 """The thread that writes for calls without one of their own ends after so long with nothing to write."""
 
-Told = Callable[[Exception | None], None]
+WrittenCallback = Callable[[Exception | None], None]
 """Told that a line is durable; or why it is not, and the answer must not leave."""
 
 
-def at_once(work: Callable[[], None]) -> None:
+def call_now(work: Callable[[], None]) -> None:
     """Do it now."""
     work()
 
 
-class _Line:
+class _PendingDisclosure:
     """A disclosure that waits to be written, or first to be made."""
 
-    def __init__(self, make: Callable[[], Disclosure], told: Told | None = None) -> None:
+    def __init__(self, make: Callable[[], Disclosure], told: WrittenCallback | None = None) -> None:
         self.make = make
         self.written = False
         self.failed = False
@@ -57,7 +57,7 @@ class DisclosureLedger:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: list[_Line] = []
+        self._waiting: list[_PendingDisclosure] = []
         self._due = threading.Event()
         self._works = False
         self._is_to_wake = False
@@ -73,22 +73,22 @@ class DisclosureLedger:
         Raises:
             StoreError: it could not be written; the answer must not leave.
         """
-        line = _Line(lambda: disclosure)
+        line = _PendingDisclosure(lambda: disclosure)
         with self._guard:
             self._waiting.append(line)
         with self._turn:
             if not line.written and not line.failed:
                 self._write_all(database, viewer)
         if line.failed:
-            raise StoreError(REFUSED)
+            raise StoreError(WRITE_FAILED)
 
     def have_made(
         self,
         database: Database,
         viewer: Viewer,
         make: Callable[[], Disclosure],
-        told: Told,
-        soon: Callable[[Callable[[], None]], object] = at_once,
+        told: WrittenCallback,
+        soon: Callable[[Callable[[], None]], object] = call_now,
     ) -> None:
         """Have a line made and written down by a thread of the ledger's own, for a caller that cannot wait.
 
@@ -100,7 +100,7 @@ class DisclosureLedger:
             soon: calls what wakes that thread, once the caller has handed in what else it has.
         """
         with self._guard:
-            self._waiting.append(_Line(make, told))
+            self._waiting.append(_PendingDisclosure(make, told))
             if self._is_to_wake:
                 return
             self._is_to_wake = True
@@ -117,7 +117,7 @@ class DisclosureLedger:
 
     def _work(self, database: Database, viewer: Viewer) -> None:
         while True:
-            self._due.wait(_RESTS_S)
+            self._due.wait(_IDLE_S)
             with self._guard:
                 self._due.clear()
                 if not self._waiting:
@@ -128,7 +128,7 @@ class DisclosureLedger:
                 self._write_all(database, viewer)
 
     def _write_all(self, database: Database, viewer: Viewer) -> None:
-        lines: list[_Line] = []
+        lines: list[_PendingDisclosure] = []
 
         def take() -> list[Disclosure]:
             made = [(line, disclosure) for line in self._take() if (disclosure := line.made()) is not None]
@@ -136,22 +136,22 @@ class DisclosureLedger:
             return [disclosure for _, disclosure in made]
 
         try:
-            _put(database.ledger, viewer, take)
+            _insert(database.ledger, viewer, take)
         except BaseException as error:
             # Each caller is told; whoever writes for all raises what happened.
             for line in lines or self._take():
-                line.settle(error if isinstance(error, StoreError) else StoreError(REFUSED))
+                line.settle(error if isinstance(error, StoreError) else StoreError(WRITE_FAILED))
             raise
         for line in lines:
             line.settle(None)
 
-    def _take(self) -> list[_Line]:
+    def _take(self) -> list[_PendingDisclosure]:
         with self._guard:
             lines, self._waiting = self._waiting, []
         return lines
 
 
-def _put(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosure]]) -> None:
+def _insert(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosure]]) -> None:
     if ledger.is_postgresql:
         # Kept as soon as it is answered: one round trip.
         if lines := take():

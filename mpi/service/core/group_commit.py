@@ -19,16 +19,16 @@ from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.unit_of_work.database import BUSY_TIMEOUT_MS, Database
 from mpi.storage.unit_of_work.unit import WriteUnit, WriteUnits
 
-LATELY_S = 1.0
+RECENT_S = 1.0
 """For so long after steps shared a transaction, or others have written in between, they are at it still."""
-MOST = 8
+MAX_STEPS = 8
 """Steps of one transaction: other writers wait no longer than for so many."""
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Later(Generic[Answer]):
+class DeferredAnswer(Generic[Answer]):
     """An answer that nothing of the transaction depends on: it is read once that is kept.
 
     Args:
@@ -38,16 +38,16 @@ class Later(Generic[Answer]):
     read: Callable[[], Answer]
 
 
-def _read(answer: object) -> object:
-    return answer.read() if isinstance(answer, Later) else answer
+def _resolve(answer: object) -> object:
+    return answer.read() if isinstance(answer, DeferredAnswer) else answer
 
 
-def _tell(answers: "Sequence[tuple[_Call, Any]]") -> None:
+def _settle_all(answers: "Sequence[tuple[_Call, Any]]") -> None:
     for call, answer in answers:
-        call.settle(_read(answer))
+        call.settle(_resolve(answer))
 
 
-class _Call:
+class _PendingStep:
     """A step that waits to be done."""
 
     def __init__(self, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Any]) -> None:
@@ -62,7 +62,7 @@ class _Call:
     def alone(self, database: Database) -> None:
         try:
             with database.write(self.viewer, self.kind) as unit:
-                answer = _read(self.work(unit))
+                answer = _resolve(self.work(unit))
         except Exception as error:  # noqa: BLE001 - it is raised where the call was made
             self.settle(error=error)
         else:
@@ -75,27 +75,27 @@ class GroupCommit:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._turn = threading.Lock()
-        self._waiting: list[_Call] = []
+        self._waiting: list[_PendingStep] = []
         self._last_commit: int | None = None
         self._shared = self._others_wrote = -math.inf
 
     @property
     def are_alone(self) -> bool:
         """Whether neither others nor several of this process at a time have written lately."""
-        return time.monotonic() - max(self._shared, self._others_wrote) >= LATELY_S
+        return time.monotonic() - max(self._shared, self._others_wrote) >= RECENT_S
 
     @property
     def wait_for_each_other(self) -> bool:
         """Whether steps of this process wait for each other, and for those of no other process."""
         now = time.monotonic()
-        return now - self._shared < LATELY_S < now - self._others_wrote
+        return now - self._shared < RECENT_S < now - self._others_wrote
 
     def write(
         self,
         database: Database,
         viewer: Viewer,
         kind: str,
-        work: Callable[[WriteUnit], Answer | Later[Answer]],
+        work: Callable[[WriteUnit], Answer | DeferredAnswer[Answer]],
     ) -> Answer:
         """Do a step, with others that wait.
 
@@ -108,7 +108,7 @@ class GroupCommit:
         Raises:
             StoreError: the store cannot be used, or was busy for too long; and whatever ``work`` raises.
         """
-        call = _Call(viewer, kind, work)
+        call = _PendingStep(viewer, kind, work)
         with self._guard:
             self._waiting.append(call)
         self._have_turn(call)
@@ -121,7 +121,7 @@ class GroupCommit:
             raise call.error
         return call.answer  # type: ignore[no-any-return]
 
-    def _have_turn(self, call: _Call) -> None:
+    def _have_turn(self, call: _PendingStep) -> None:
         if self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             return
         with self._guard:
@@ -131,18 +131,18 @@ class GroupCommit:
         self._turn.acquire()  # somebody is at it
 
     def _do_some(self, database: Database) -> None:
-        taken: list[_Call] = []
+        taken: list[_PendingStep] = []
         begun: WriteUnits | None = None
         try:
             with database.write_group(is_small=True, is_contended=not self.are_alone) as begun:
-                answers: list[tuple[_Call, Any]] = []
+                answers: list[tuple[_PendingStep, Any]] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
-                while len(taken) < MOST and (call := self._next()) is not None:
+                while len(taken) < MAX_STEPS and (call := self._next()) is not None:
                     taken.append(call)
                     units.append(begun(call.viewer, call.kind))
                     answers.append((call, call.work(units[-1])))
-                begun.add_callback(partial(_tell, answers))
+                begun.add_callback(partial(_settle_all, answers))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             # What other transactions of this process have come to says nothing of this one.
             self._failed(database, taken, error, may_be_kept=begun is not None and begun.is_commit_begun)
@@ -166,11 +166,11 @@ class GroupCommit:
             self._others_wrote = now
         self._last_commit = commits[-1]
 
-    def _next(self) -> _Call | None:
+    def _next(self) -> _PendingStep | None:
         with self._guard:
             return self._waiting.pop(0) if self._waiting else None
 
-    def _failed(self, database: Database, taken: list[_Call], error: Exception, *, may_be_kept: bool) -> None:
+    def _failed(self, database: Database, taken: list[_PendingStep], error: Exception, *, may_be_kept: bool) -> None:
         """Do each alone, unless it was; where none could be begun, or the commit failed, all are told."""
         if len(taken) > 1 and not may_be_kept:
             for call in taken:

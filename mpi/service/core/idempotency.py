@@ -18,11 +18,11 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.steps.idempotent_answers import StoredAnswer
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-KEPT_FOR = timedelta(days=7)
-LONGEST_KEY = 200
+RETENTION = timedelta(days=7)
+MAX_KEY_LENGTH = 200
 
 
-def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
+def find_stored_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
     """What the call was answered before; None where it is new, or bears no key.
 
     Args:
@@ -38,12 +38,12 @@ def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> d
     once = unit.viewer.once
     if once is None:
         return None
-    if not 0 < len(once.key) <= LONGEST_KEY:
-        raise InputError(f"an Idempotency-Key has 1 to {LONGEST_KEY} characters")
+    if not 0 < len(once.key) <= MAX_KEY_LENGTH:
+        raise InputError(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters")
     kept = unit.idempotent_answers.get(unit.viewer.client, once.key)
     if kept is None:
         return None
-    if kept.digest != _digest(unit, index):
+    if kept.digest != _call_digest(unit, index):
         raise ReusedKeyError("this Idempotency-Key came before with another call: take a new one")
     labels = unit.records.labels(kept.record_ids)
     if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in kept.record_ids):
@@ -55,7 +55,7 @@ def kept_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> d
     return answer
 
 
-def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:
+def store_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:
     """Keep what the call is answered, if it bears a key.
 
     Args:
@@ -68,11 +68,11 @@ def keep_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Colle
     if once is None:
         return
     now = clock.now()
-    unit.idempotent_answers.delete_before(clock.format_timestamp(now - KEPT_FOR))
-    kept = StoredAnswer(_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
+    unit.idempotent_answers.delete_before(clock.format_timestamp(now - RETENTION))
+    kept = StoredAnswer(_call_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
     unit.idempotent_answers.save(unit.viewer.client, once.key, clock.format_timestamp(now), kept)
 
 
-def _digest(unit: WriteUnit, index: Index) -> str:
+def _call_digest(unit: WriteUnit, index: Index) -> str:
     once = unit.viewer.once
     return "" if once is None else index.keyed_hash.token("once", once.call.hex())

@@ -4,7 +4,7 @@ from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 
-_NOBODY = Viewer("nobody")
+_ANONYMOUS = Viewer("nobody")
 
 
 def require_ready(index: Index) -> None:
@@ -14,7 +14,7 @@ def require_ready(index: Index) -> None:
         StoreError: it is not so; the message says what to do.
     """
     try:
-        with index.database.read(_NOBODY) as unit:
+        with index.database.read(_ANONYMOUS) as unit:
             index.config_id(unit)
     except ConflictError as moved:
         raise StoreError(str(moved)) from moved

@@ -13,11 +13,11 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-LONGEST_REASON = 64
-LONGEST_NOTE = 4000
+MAX_REASON_LENGTH = 64
+MAX_NOTE_LENGTH = 4000
 
 
-class _TakenBack(Exception):  # noqa: N818 - what happened, not a fault
+class _PreviewRollback(Exception):  # noqa: N818 - what happened, not a fault
     """The preview is made: roll back."""
 
 
@@ -35,13 +35,13 @@ def step(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[
         with index.database.write(viewer, kind) as unit:
             yield unit
             _go_on_unless(preview)
-    except _TakenBack:
+    except _PreviewRollback:
         pass
 
 
 def _go_on_unless(preview: bool) -> None:
     if preview:
-        raise _TakenBack
+        raise _PreviewRollback
 
 
 def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
@@ -68,9 +68,9 @@ def reason_code(text: str) -> str:
     Raises:
         InputError: it is empty, too long, or not one line.
     """
-    if not text.strip() or len(text) > LONGEST_REASON or not text.isprintable():
+    if not text.strip() or len(text) > MAX_REASON_LENGTH or not text.isprintable():
         raise InputError(
-            f"reason: give a code of 1 to {LONGEST_REASON} characters, and in the note what tells of a person"
+            f"reason: give a code of 1 to {MAX_REASON_LENGTH} characters, and in the note what tells of a person"
         )
     return text
 
@@ -81,6 +81,6 @@ def note_text(text: str | None) -> str | None:
     Raises:
         InputError: it is too long.
     """
-    if text is not None and len(text) > LONGEST_NOTE:
-        raise InputError(f"note: at most {LONGEST_NOTE:,} characters")
+    if text is not None and len(text) > MAX_NOTE_LENGTH:
+        raise InputError(f"note: at most {MAX_NOTE_LENGTH:,} characters")
     return text or None

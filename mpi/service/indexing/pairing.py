@@ -18,7 +18,7 @@ from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import candidate_pairs
 from mpi.matching.scoring.feature_batches import packed, packed_parts
 from mpi.matching.scoring.load_scorer import WORTH_A_THREAD, Place, Progress, Scoring
-from mpi.service.core.comparable_record import Packed, unpacked
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import Again, found_by
 from mpi.service.indexing.scalar_scoring import weighed_in_parts
@@ -75,9 +75,9 @@ class AskedLast(NamedTuple):
     lower: int
 
 
-Beside = Mapping[int, Packed] | AskedLast
+Beside = Mapping[int, PackedRecord] | AskedLast
 """Records that others are compared with though nothing of them is stored, by number."""
-NONE_BESIDE: Mapping[int, Packed] = MappingProxyType({})
+NONE_BESIDE: Mapping[int, PackedRecord] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Pairing:
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
-        self._asked_last: Mapping[int, Packed] = NONE_BESIDE
+        self._asked_last: Mapping[int, PackedRecord] = NONE_BESIDE
         self._asked_of: Scoring | None = None
 
     def __enter__(self) -> Self:
@@ -149,7 +149,7 @@ class Pairing:
         self,
         unit: ReadUnit,
         config_id: int,
-        mine: Mapping[int, Packed],
+        mine: Mapping[int, PackedRecord],
         beside: Beside = NONE_BESIDE,
         was_read: Callable[[], None] = lambda: None,
         pairs: pa.Table | None = None,
@@ -184,7 +184,7 @@ class Pairing:
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return Scored(lo, hi, np.round(bits, 6))
 
-    def _of_others(self, beside: Beside) -> Mapping[int, Packed]:
+    def _of_others(self, beside: Beside) -> Mapping[int, PackedRecord]:
         if isinstance(beside, AskedLast):
             return {number - beside.lower: one for number, one in self._asked_last.items()}
         return beside
@@ -224,7 +224,7 @@ def pair_up(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
-    mine: Mapping[int, Packed],
+    mine: Mapping[int, PackedRecord],
     told: Place,
     again: Again | None = None,
 ) -> Scored:
@@ -244,11 +244,11 @@ def _weighed_one_by_one(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
-    mine: Mapping[int, Packed],
+    mine: Mapping[int, PackedRecord],
     pairs: pa.Table,
     progress: Progress | None,
 ) -> Scored:
-    features = {number: unpacked(one) for number, one in mine.items()}
+    features = {number: unpack_features(one) for number, one in mine.items()}
     near_to: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         record, other = (lo, hi) if lo in mine else (hi, lo)
@@ -267,8 +267,8 @@ def _weighed_one_by_one(
 def _blocks(
     unit: ReadUnit,
     config_id: int,
-    mine: Mapping[int, Packed],
-    others: Mapping[int, Packed] = NONE_BESIDE,
+    mine: Mapping[int, PackedRecord],
+    others: Mapping[int, PackedRecord] = NONE_BESIDE,
     again: Again | None = None,
 ) -> pa.Table:
     """Keys, and the records that have them: these, others, and what is stored of none of these."""
@@ -283,7 +283,7 @@ def _blocks(
     return pa.concat_tables([own, stored, _key_table(others)])
 
 
-def _numbers(mine: Mapping[int, Packed]) -> pa.Array:
+def _numbers(mine: Mapping[int, PackedRecord]) -> pa.Array:
     return pa.array(sorted(mine), pa.int64())
 
 
@@ -295,11 +295,11 @@ def _distinct(numbers: np.ndarray) -> np.ndarray:
     return ascending[first]
 
 
-def _rows(stated: Mapping[int, Packed]) -> Iterator[pa.RecordBatch]:
+def _rows(stated: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
     return packed((number, one.features) for number, one in stated.items())
 
 
-def _key_table(mine: Mapping[int, Packed]) -> pa.Table:
+def _key_table(mine: Mapping[int, PackedRecord]) -> pa.Table:
     keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
     counts = [len(one.keys) // keys.itemsize for one in mine.values()]
     return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(mine, np.int64), counts)})

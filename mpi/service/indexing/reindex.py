@@ -12,7 +12,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
-from mpi.service.core.comparable_record import Comparable, Packed, unpacked
+from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.indexing.pairing import MEMORY, edges_in, pair_up
 from mpi.service.indexing.scalar_scoring import weighed_in_parts
@@ -41,7 +41,7 @@ class Changed:
     """
 
     group_id: int
-    made: Comparable
+    made: ComparableRecord
     merged_into: str | None = None
     key: int | None = None
 
@@ -53,16 +53,16 @@ class Changed:
     @property
     def features(self) -> Features:
         """The record's features."""
-        return unpacked(self.made)
+        return unpack_features(self.made)
 
     @property
     def payload(self) -> bytes:
         """The features as they are stored."""
-        return self.made.features if isinstance(self.made, Packed) else features_to_bytes(self.made)
+        return self.made.features if isinstance(self.made, PackedRecord) else features_to_bytes(self.made)
 
     def packed_keys(self, blocking: BlockingSpec, seal: KeyedHash) -> bytes:
-        """The same keys as ``Packed`` has them."""
-        if isinstance(self.made, Packed):
+        """The same keys as ``PackedRecord`` has them."""
+        if isinstance(self.made, PackedRecord):
             return self.made.keys
         return array("q", keys(self.made, blocking, seal)).tobytes()
 
@@ -71,7 +71,7 @@ class Changed:
         return array("q", self.packed_keys(blocking, seal)).tolist()
 
 
-def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, config: str) -> Packed:
+def pack(made: ComparableRecord, blocking: BlockingSpec, seal: KeyedHash, config: str) -> PackedRecord:
     """A record made comparable, in bytes.
 
     Args:
@@ -80,10 +80,10 @@ def pack(made: Comparable, blocking: BlockingSpec, seal: KeyedHash, config: str)
         seal: the index's secret.
         config: digest of the configuration in force.
     """
-    if isinstance(made, Packed):
+    if isinstance(made, PackedRecord):
         return made
     own = array("q", keys(made, blocking, seal))
-    return Packed(features_to_bytes(made), own.tobytes(), config)
+    return PackedRecord(features_to_bytes(made), own.tobytes(), config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ def _score_many(
     progress: Progress,
 ) -> Edges:
     mine = {
-        record: Packed(change.payload, array("q", own_keys[record]).tobytes(), "")
+        record: PackedRecord(change.payload, array("q", own_keys[record]).tobytes(), "")
         for record, change in changed.items()
     }
     told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))

@@ -13,7 +13,7 @@ from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.scoring.load_scorer import Place
-from mpi.service.core.comparable_record import Comparable, Packed, unpacked
+from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pairing import MEMORY, pair_up
@@ -172,7 +172,7 @@ class _NumberedFile:
         index: Index,
         blocking: BlockingSpec,
         effective: Collection[Statement],
-        standardized: Mapping[str, Comparable],
+        standardized: Mapping[str, ComparableRecord],
         existing: Mapping[str, StoredRecord],
     ) -> None:
         self.statements: dict[int, Statement] = {}
@@ -182,7 +182,7 @@ class _NumberedFile:
             stored = existing.get(statement.local_id)
             number = -position if stored is None else stored.id
             self.statements[number] = statement
-            self.features[number] = unpacked(standardized[statement.local_id])
+            self.features[number] = unpack_features(standardized[statement.local_id])
             self.keys[number] = keys(self.features[number], blocking, index.keyed_hash)
 
 
@@ -222,7 +222,7 @@ def _score_large_file(
 ) -> Edges:
     """Score a large file's pairs with the batch engine."""
     records = {
-        number: Packed(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
+        number: PackedRecord(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
         for number, record_keys in file.keys.items()
     }
     place = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))

@@ -17,7 +17,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code, step
 from mpi.service.indexing.reindex import Progress, Reindexed, Scored, reindex, silent
@@ -112,7 +112,7 @@ def undo_load(
     code, sizer = reason_code(reason), new_transaction_sizer(index)
     with seeking_no_cycles(), sizer.turn(), step(index, viewer, COMMIT_KIND, preview=preview) as unit:
         sizer.begun(unit)
-        if (stored_answer := kept_answer(unit, index)) is not None:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer, viewer)
         if _has_concurrent_writer(unit):
             sizer.others_write()
@@ -302,7 +302,7 @@ class _LoadUndo:
             result: the answer.
         """
         unit.batches.end_undo(self.batch.id)
-        keep_answer(unit, self.index, result.as_dict(), ())
+        store_answer(unit, self.index, result.as_dict(), ())
 
     def detach(self, viewer: Viewer) -> None:
         """Release the undo from this process, if it owns it.

@@ -14,7 +14,7 @@ import numpy as np
 
 from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.load_scorer import Place
-from mpi.service.core.comparable_record import Packed
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.pairing import MEMORY, AskedLast, Scored, edges_in, pair_up
@@ -76,7 +76,7 @@ class PrefetchedPairs:
     statement_count: int
     pairs: Scored = NO_PAIRS
     write_positions: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
-    packed: dict[int, Packed] = field(default_factory=dict)
+    packed: dict[int, PackedRecord] = field(default_factory=dict)
     record_ids: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
     reindexed: set[int] = field(default_factory=set)
     inactive: set[int] = field(default_factory=set)
@@ -350,14 +350,14 @@ def _prepare_statements(
     return pairs
 
 
-def _number_by_position(packed: Mapping[int, Packed]) -> dict[int, Packed]:
+def _number_by_position(packed: Mapping[int, PackedRecord]) -> dict[int, PackedRecord]:
     """Give each record the negative number of its position."""
     return {-1 - position: record for position, record in packed.items()}
 
 
 def _standardize_effective(
     unit: ReadUnit, index: Index, source: Source, statements: Sequence[Statement]
-) -> dict[int, Packed]:
+) -> dict[int, PackedRecord]:
     """Standardize the statements that would take effect, by position."""
     stored = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
     effective = (Verdict.CREATED, Verdict.UPDATED)

@@ -20,7 +20,7 @@ from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.viewer import Viewer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.load_scorer import Place
-from mpi.service.core.comparable_record import Packed
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.indexing.pairing import Beside, Pairing, Scored, of_this_machine
 from mpi.service.processes.child_process import mappings_can_be_sent
@@ -60,7 +60,7 @@ class _PairRequest(NamedTuple):
     """Request for the pairs of records; see ``Pairing.pair_up``."""
 
     config_id: int
-    records: dict[int, Packed]
+    records: dict[int, PackedRecord]
     comparison: Beside
 
 
@@ -98,7 +98,7 @@ class PairWorker:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def request(self, config_id: int, records: dict[int, Packed], comparison: Beside) -> int:
+    def request(self, config_id: int, records: dict[int, PackedRecord], comparison: Beside) -> int:
         """Request the pairs of records from the worker.
 
         Commits after this method returns are not taken into account.

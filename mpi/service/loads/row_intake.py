@@ -19,8 +19,8 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
 from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
-from mpi.service.core.comparable_record import Packed
-from mpi.service.core.identity_key import who
+from mpi.service.core.comparable_record import PackedRecord
+from mpi.service.core.identity_key import identity_key
 from mpi.service.statements.statement import SEALS, Heading, Statement, statement
 from mpi.standardize.fields.scalars import local_id_of
 from mpi.standardize.payload import features_to_bytes
@@ -147,7 +147,7 @@ class RowValidator:
                 name = f"{issue.field}: {issue.code}"
                 block.issues[name] = block.issues.get(name, 0) + 1
             prepared = statement(received.record, issues, row.line)
-            identity = None if stored_hash in (None, prepared.content_hash) else who(received.record)
+            identity = None if stored_hash in (None, prepared.content_hash) else identity_key(received.record)
             is_new = stored_hash != prepared.content_hash
             heading = Heading(
                 prepared.as_of,
@@ -167,7 +167,7 @@ class RowValidator:
             pickled=pickle.dumps(statements, pickle.HIGHEST_PROTOCOL), nameless_count=nameless_count
         )
 
-    def pack_record(self, record: CanonicalRecord) -> Packed:
+    def pack_record(self, record: CanonicalRecord) -> PackedRecord:
         """Standardize a record and compute its blocking keys.
 
         Args:
@@ -175,7 +175,7 @@ class RowValidator:
         """
         features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
         blocking_keys = array("q", keys(features, self.blocking, self.seal))
-        return Packed(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
+        return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
 
 
 @dataclass

@@ -6,7 +6,7 @@ The assessment lists the records that the file lacks, and the counts that the lo
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mpi.service.core.identity_key import who
+from mpi.service.core.identity_key import identity_key
 from mpi.service.loads.guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.statements.intake import Verdict, judge
@@ -122,7 +122,7 @@ def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[Stored
     identity_of = {record.id: file.headings[record.local_id].who for record in updated}
     payloads = unit.records.payloads(identity_of)
     return sum(
-        identity is not None and who(from_payload(payloads[record_id][1])) != identity
+        identity is not None and identity_key(from_payload(payloads[record_id][1])) != identity
         for record_id, identity in identity_of.items()
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from mpi.service.core.comparable_record import Packed
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import from_payload
@@ -30,7 +30,7 @@ class PayloadStandardizer:
 
     validator: RowValidator
 
-    def __call__(self, payloads: Sequence[bytes]) -> list[Packed]:
+    def __call__(self, payloads: Sequence[bytes]) -> list[PackedRecord]:
         """Standardize records and compute their blocking keys.
 
         Args:
@@ -51,7 +51,7 @@ class PendingWindow:
 
     statements: list[Statement]
     positions: list[int]
-    futures: list[Future[list[Packed]]]
+    futures: list[Future[list[PackedRecord]]]
 
 
 class StandardizePool:

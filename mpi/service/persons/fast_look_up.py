@@ -4,7 +4,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, RecordError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.core.disclosure import line_of
+from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.persons.etags import tag_of
 from mpi.service.persons.look_up import WhoIs
@@ -29,7 +29,7 @@ def crosswalk_at_a_glance(
         return None
     viewer = who(found.client)
     require_permission(viewer, Action.CROSSWALK_READ, source)
-    line = line_of(viewer, Action.CROSSWALK_READ, [found.record_id], ("enterprise_id",))
+    line = build_disclosure(viewer, Action.CROSSWALK_READ, [found.record_id], ("enterprise_id",))
     return CrosswalkEntry(source, named, found.eid), line
 
 
@@ -71,4 +71,4 @@ def person_at_a_glance(
         tag_of(index, [(eid, PersonStatus.ACTIVE, held)]),
     )
     fields = ("now", "records", *(("flags",) if flags else ()))
-    return view, line_of(viewer, Action.PERSON_READ, labels, fields)
+    return view, build_disclosure(viewer, Action.PERSON_READ, labels, fields)

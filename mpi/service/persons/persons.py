@@ -9,7 +9,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.disclosure import disclose, line_of
+from mpi.service.core.disclosure import disclose, build_disclosure
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import known, visible
 from mpi.service.decisions.decision_log import projected
@@ -128,7 +128,7 @@ def person_in(
         etag(unit, index, [found]) if at is None else "",
     )
     fields = ("now", "records", *(("flags",) if view.flags else ()))
-    return view, line_of(unit.viewer, Action.PERSON_READ, labels, fields)
+    return view, build_disclosure(unit.viewer, Action.PERSON_READ, labels, fields)
 
 
 def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
@@ -246,7 +246,7 @@ def crosswalk_in(
     else:
         number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
     found = None if number is None else unit.persons.by_ids([number])[number].eid
-    line = line_of(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
+    line = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
     return CrosswalkEntry(source_code, local_id, found), line
 
 

@@ -9,7 +9,7 @@ are left that the rest fits into the transaction that puts the configuration in 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mpi.service.core.configuration import put_in_force
+from mpi.service.core.configuration import activate_config
 from mpi.service.indexing.reindex import Changed, write_derived
 from mpi.service.recluster.derive import DerivedData
 from mpi.service.recluster.key_verification import repair_keys
@@ -166,7 +166,7 @@ def activate_configuration(carrier: RunContext, config_id: int, shared: SharedVa
             while changed := unit.runs.changed_records(carrier.run.id, PAGE_RECORDS):
                 _derive_again(unit, carrier, config_id, shared, changed)
         previous_model = carrier.run.model if active is None else active.model
-        put_in_force(unit, config_id)
+        activate_config(unit, config_id)
         unit.runs.update(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
         if carrier.run.proposal_id is not None and carrier.run.kind == "proposal":
             unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, previous_model)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.service.core.configuration import lists_for
+from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, silent
 from mpi.service.processes.pacing import seeking_no_cycles
@@ -132,7 +132,7 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
         )
     floor = matcher.model.thresholds.stored_from
     with index.database.read(viewer) as unit:
-        previous_lists, plan_lists = lists_for(unit, index, matcher, refresh=refresh_lists)
+        previous_lists, plan_lists = read_shared_values(unit, index, matcher, refresh=refresh_lists)
         plan_lists = plan_lists if lists is None else lists
         scores = score_index(unit, index, matcher, floor, progress, plan_lists, engine)
         settlement = _settle(unit, matcher, scores)

@@ -14,7 +14,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.service.core.configuration import lists_for
+from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step, reason_code
@@ -367,7 +367,7 @@ def _score_index(
     unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool
 ) -> IndexScores:
     """Weigh everything under a model, with the lists that the rules give."""
-    _, shared = lists_for(unit, index, matcher, refresh=refresh)
+    _, shared = read_shared_values(unit, index, matcher, refresh=refresh)
     return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.service.core.configuration import lists_for, require_config
+from mpi.service.core.configuration import read_shared_values, find_or_add_config
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step
 from mpi.service.gates.holds import end_hold, require_whole_index
@@ -106,7 +106,7 @@ def execute_run(
     """
     _finish_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, COMMIT_KIND) as unit:
-        lists_for(unit, index, matcher, refresh=False)  # refuses a process that missed a move
+        read_shared_values(unit, index, matcher, refresh=False)  # refuses a process that missed a move
         detail = {**request.detail, **on_begin(unit), ENGINE_KEY: engine.name}
         run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
     index.database.is_commit_begun = False  # it is not too late to stop
@@ -274,7 +274,7 @@ def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
 
 def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
     with carrier.pace.turn() as unit:
-        config_id = require_config(unit, carrier.matcher, derived.shared)
+        config_id = find_or_add_config(unit, carrier.matcher, derived.shared)
         active = unit.configs.active_config()
         is_other_configuration = active is None or active.id != config_id
         unit.runs.update(carrier.run.id, config_id=config_id)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mpi.domain.features import Features
-from mpi.service.core.comparable_record import Packed, unpacked
+from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import KNOWN_AT_MOST
@@ -38,7 +38,7 @@ class CandidateQuery:
     """
 
     statement: Statement
-    packed: Packed
+    packed: PackedRecord
     source_id: int
     config_id: int
     groups: tuple[int, ...]
@@ -123,12 +123,12 @@ def score_candidates(
     return score_records(index, query.packed, features)
 
 
-def score_records(index: Index, packed: Packed, features: Mapping[int, Features]) -> ScoredCandidates:
+def score_records(index: Index, packed: PackedRecord, features: Mapping[int, Features]) -> ScoredCandidates:
     """Those of some records that pair with one."""
     if not features:
         return ScoredCandidates({}, {})
     pairs = [(_SELF, candidate) for candidate in features]
-    edges = weighed(index.matcher, {**features, _SELF: unpacked(packed)}, pairs)
+    edges = weighed(index.matcher, {**features, _SELF: unpack_features(packed)}, pairs)
     bits = {candidate: weight for (_, candidate), weight in edges.items()}
     return ScoredCandidates(
         bits, {candidate: features[candidate] for candidate in bits} if len(bits) <= KNOWN_AT_MOST else {}

@@ -13,10 +13,10 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record import CanonicalRecord, QualityIssue
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
-from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.group_commit import Later
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.group_commit import DeferredAnswer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import known, visible
 from mpi.service.decisions.decision_log import projected
@@ -165,10 +165,10 @@ class _PreparedUpsert:
     optimistic_pairs: OptimisticPairs | None = None
     large_blocks: BlockTooLargeError | None = None
 
-    def execute(self, unit: WriteUnit) -> UpsertResult | Later[UpsertResult]:
+    def execute(self, unit: WriteUnit) -> UpsertResult | DeferredAnswer[UpsertResult]:
         """Take it in one transaction, which it may share."""
         index, large, local_id = self.index, self.large_blocks, self.received.record.local_id
-        if (stored_answer := kept_answer(unit, index)) is not None:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer)
         source, existing, pipelined_search = self._read_stored(unit)
         refreshed_pairs = (
@@ -202,7 +202,7 @@ class _PreparedUpsert:
                 paired=limited_pairs,
             )
         resolve(unit, index, changed, intake.gone & _record_ids(existing), "upsert", besides=inputs)
-        result = Later(partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person))
+        result = DeferredAnswer(partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person))
         # SQLite answers at once, and an answer that is to be kept is written down by this very step.
         return result if index.database.is_postgresql and unit.viewer.once is None else result.read()
 
@@ -221,7 +221,7 @@ class _PreparedUpsert:
                 pending=True,
                 provisional=previous_person is None or answer.provisional,
             )
-        keep_answer(unit, self.index, answer.as_dict(), [record_id])
+        store_answer(unit, self.index, answer.as_dict(), [record_id])
         return answer
 
     def _read_stored(self, unit: WriteUnit) -> tuple[Source, dict[str, StoredRecord], PipelinedSearch | None]:
@@ -285,7 +285,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     received = Receipts()
     with index.database.write(viewer, "withdraw") as unit:
-        if (stored_answer := kept_answer(unit, index)) is not None:
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
             disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
             return WithdrawalResult(
                 source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=disclosed
@@ -303,7 +303,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
         result = WithdrawalResult(
             source_code, local_id, None, Outcome.WITHDRAWN, "withdrawn", disclosed=received.number
         )
-        keep_answer(unit, index, result.as_dict(), [record.id])
+        store_answer(unit, index, result.as_dict(), [record.id])
     if received.latest:
         fields = ("source", "local_id", "disclosures")
         disclose(index, viewer, Action.RECORD_WRITE, received.records, fields)
@@ -328,7 +328,7 @@ def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[
         canonical = from_payload(version.payload)
         visible_values = to_sent(canonical)
         withheld = (
-            WITHHELD & visible_values.keys()
+            WITHHELD_FIELDS & visible_values.keys()
             if _is_home_confidential(unit, record, canonical)
             else frozenset()
         )
@@ -380,7 +380,7 @@ def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: Canon
         # What may be read at all is of a source that the reader is named for.
         return False
     described_records = bound_with(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
-    return is_confidential(canonical) or any_confidential(unit, described_records)
+    return is_confidential(canonical) or has_confidential_address(unit, described_records)
 
 
 def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> CanonicalRecord:

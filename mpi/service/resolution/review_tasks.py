@@ -14,7 +14,7 @@ from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import pattern
-from mpi.service.core.identity_key import who
+from mpi.service.core.identity_key import identity_key
 from mpi.service.decisions.contradictions import contradicted
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.duplicate_local_ids import SameSets, derive_duplicate_id_tasks
@@ -230,7 +230,7 @@ def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDec
     return {
         number
         for number, seen, now in moved
-        if who(from_payload(payloads[seen])) != who(from_payload(payloads[now]))
+        if identity_key(from_payload(payloads[seen])) != identity_key(from_payload(payloads[now]))
     }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import EidError, InputError
-from mpi.service.core.identity_key import who
+from mpi.service.core.identity_key import identity_key
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.visibility import visible
@@ -329,8 +329,8 @@ def _rank_counting_assertions(unit: WriteUnit, record_id: int, words: Sequence[S
 
 
 def _is_another_child(before: bytes, now: bytes) -> bool:
-    *names, born = who(from_payload(before))
-    *new_names, new_born = who(from_payload(now))
+    *names, born = identity_key(from_payload(before))
+    *new_names, new_born = identity_key(from_payload(now))
     return names != new_names and born != new_born
 
 

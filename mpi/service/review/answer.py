@@ -13,7 +13,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text, reason_code, step
 from mpi.service.core.visibility import Groups, visible
@@ -179,7 +179,7 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
     code, clean_note = check_answer_reason(reason), note_text(note)
     recheck_day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
     with step(index, viewer, "decision", preview=preview) as unit:
-        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, if_match)
         numbered_verdicts = _resolve_verdicts(unit, question, verdicts)
@@ -254,7 +254,7 @@ def respond_to_question(
     permit_live_work(index, viewer)
     code, clean_note = reason_code(options.reason), note_text(options.note)
     with step(index, viewer, "decision", preview=options.preview) as unit:
-        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, options.if_match)
         if response not in RESPONSES_BY_KIND.get(question.main_task.kind, ()):
@@ -265,7 +265,7 @@ def respond_to_question(
             effect, record_ids = answer_overlay(
                 unit, index, question.main_task.lo, response, code, preview=options.preview
             )
-            keep_answer(unit, index, effect.as_dict(), record_ids)
+            store_answer(unit, index, effect.as_dict(), record_ids)
             detail: dict[str, object] = {"response": response, "reason": code}
         else:
             target_decision = require_decision(unit, decision or question.main_task.decision_id or 0)
@@ -311,7 +311,7 @@ def undo_answer(
     require_permission(viewer, Action.TASK_WORK)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (stored_answer := kept_answer(unit, index, FIELDS)) is not None:
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         answer_action = _find_answer(unit, key, step_number)
         work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, answer_action.at)

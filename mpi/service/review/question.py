@@ -10,7 +10,7 @@ from mpi.domain.errors import NotFoundError, StaleError
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import numbers_shown, visible
@@ -244,7 +244,7 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
     persons = unit.persons.by_ids(person_by_id.values())
     household_by_id = find_household_members(unit, index, labels)
     household_refs = visible(unit, {member for members in household_by_id.values() for member in members})
-    confidential = any_confidential(unit, labels)
+    confidential = has_confidential_address(unit, labels)
     built_cards = []
     for record_id in record_ids:
         if record_id in labels:
@@ -278,7 +278,7 @@ def _split_values(
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
     values = {name: value for name, value in to_sent(record).items() if name not in _HIDDEN_FIELDS}
-    withheld = tuple(sorted(WITHHELD & values.keys())) if confidential else ()
+    withheld = tuple(sorted(WITHHELD_FIELDS & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
 
@@ -294,7 +294,7 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
         pending_record = from_payload(latest.payload)
         active_versions = [version for version in versions.values() if version.state == "active"]
         compared_records = [pending_record, *(from_payload(version.payload) for version in active_versions)]
-        confidential = any(is_confidential(compared) for compared in compared_records) or any_confidential(
+        confidential = any(is_confidential(compared) for compared in compared_records) or has_confidential_address(
             unit, labels
         )
         values, withheld = _split_values(pending_record, confidential=confidential)

@@ -15,7 +15,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
-from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
@@ -245,7 +245,7 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
     labels, payloads = visible(unit, ends), unit.records.payloads(ends)
-    hidden = HIDDEN_FIELDS | WITHHELD if any_confidential(unit, ends) else HIDDEN_FIELDS
+    hidden = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
     one, other = (_build_blind_record(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
     return (one, other) if index.keyed_hash.int64("blind-order", str(pair.id)) % 2 else (other, one)

@@ -10,7 +10,7 @@ import orjson
 
 from mpi.domain.record import CanonicalRecord
 from mpi.matching.model.blocking_keys import keys
-from mpi.service.core.comparable_record import Comparable, Packed
+from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import Changed
 from mpi.service.statements.correction_records import seal_with
@@ -72,7 +72,7 @@ class Judged:
     """
 
     verdicts: dict[str, Verdict]
-    features: dict[str, Comparable]
+    features: dict[str, ComparableRecord]
     overlays: frozenset[str]
 
 
@@ -137,7 +137,7 @@ def judge_all(
 
 def comparable(
     unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
-) -> dict[str, Comparable]:
+) -> dict[str, ComparableRecord]:
     """Statements made comparable under the configuration in force, by local ID."""
     shared = index.shared_values(unit)
     config = index.matcher.digest(shared) if any(one.made for one in said) else None
@@ -149,7 +149,7 @@ def comparable(
     }
 
 
-def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> Packed | None:
+def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> PackedRecord | None:
     """A record made comparable before its transaction, as was right last; None where nothing is known yet.
 
     Where another configuration is in force by then, ``comparable`` makes it anew.
@@ -160,7 +160,7 @@ def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> 
         return None
     features = index.features_of(record, source_code, shared)
     own = array("q", keys(features, blocking, index.keyed_hash))
-    return Packed(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
+    return PackedRecord(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
 
 
 def take(

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mpi.domain.features import Features
 from mpi.matching.diagnostics.overlay import another_child
-from mpi.service.core.comparable_record import Comparable, Packed, unpacked
+from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.standardize.payload import features_from_bytes, from_payload, have_one_given
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
@@ -24,7 +24,7 @@ _TAKING_PART = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState
 
 
 def other_children(
-    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, Comparable]
+    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, ComparableRecord]
 ) -> set[int]:
     """Those of the records of which a source now says that they are another child.
 
@@ -45,12 +45,12 @@ def other_children(
     }
     before |= _features(unit, index, {number: one for number, one in had.items() if number not in stored})
     scorer = index.matcher.scorer
-    return {number for number in before if another_child(scorer, before[number], unpacked(said[number]))}
+    return {number for number in before if another_child(scorer, before[number], unpack_features(said[number]))}
 
 
-def _has_the_name(said: Comparable, payload: bytes) -> bool:
+def _has_the_name(said: ComparableRecord, payload: bytes) -> bool:
     """Whether the given name is the one that is stored: of most records that is all that need be read."""
-    return isinstance(said, Packed) and have_one_given(said.features, payload)
+    return isinstance(said, PackedRecord) and have_one_given(said.features, payload)
 
 
 def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
-from mpi.service.core.comparable_record import Packed
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_confidential
 from mpi.standardize.fields.dates import is_future, iso_day, read_date
 from mpi.standardize.payload import from_payload, payload_and_hash
@@ -40,7 +40,7 @@ class Statement(NamedTuple):
     merged_into: str | None
     sealing: str | None
     line: int = 0
-    made: Packed | None = None
+    made: PackedRecord | None = None
 
     @property
     def record(self) -> CanonicalRecord:
@@ -49,7 +49,7 @@ class Statement(NamedTuple):
 
 
 def statement(
-    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0, made: Packed | None = None
+    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0, made: PackedRecord | None = None
 ) -> Statement:
     """Prepare a record that came through the door."""
     payload, digest = payload_and_hash(record)

@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.decision import CORRECTION
 from mpi.domain.survivorship import STEWARD_SOURCE_KIND
 from mpi.domain.viewer import SecondApprover
-from mpi.service.core.idempotency import keep_answer
+from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.visibility import visible
@@ -103,7 +103,7 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         consent_of=list_visible_codes(unit, asked),
     )
     effect = with_received(unit, effect, settled.current)
-    keep_answer(unit, index, effect.as_dict(), shown)
+    store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 

@@ -8,7 +8,7 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import step
 from mpi.service.decisions.decision_log import bring_into_force, seen_whole, touched_by
@@ -45,7 +45,7 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
     """
     require_permission(viewer, Action.APPROVE)
     with step(index, viewer, "approve", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         effect, shown = approve_step(unit, index, number, preview=preview)
     disclose(index, viewer, Action.APPROVE, shown, fields_of(effect))
@@ -79,7 +79,7 @@ def approve_step(
     for decision in made:
         unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
     effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
-    keep_answer(unit, index, effect.as_dict(), shown)
+    store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 

@@ -16,7 +16,7 @@ from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES, STEWARD_SOURCE_KIND
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import kept_answer
+from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.steps import note_text, reason_code, step
 from mpi.service.decisions.decision_log import Statement
@@ -67,7 +67,7 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         raise InputError("note: say what the correction rests on")
     fields = _build_fields(attribute, value)
     with step(index, viewer, CORRECTION, preview=why.preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         source = _ensure_steward_source(unit)
         if not viewer.may_see(source.code):

@@ -10,7 +10,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission, is_allowed
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, note_text, reason_code, step
 from mpi.service.core.visibility import Groups, numbers_of, numbers_shown, visible
@@ -132,7 +132,7 @@ def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: boo
     reason, note = reason_code(asked.reason), note_text(asked.note)
     days = [_parse_day(asked.effective_from, "effective_from"), _parse_day(asked.recheck_on, "recheck_on")]
     with step(index, viewer, "decision", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, EFFECT_FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, EFFECT_FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
         said = Statement(
@@ -173,7 +173,7 @@ def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
     if asked.kind is DecisionKind.UNSURE:
         raise InputError("kind: a report says SAME or DIFFERENT")
     with index.database.write(viewer, "report") as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := find_stored_answer(unit, index)) is not None:
             return int(kept["claim"])
         groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
@@ -182,7 +182,7 @@ def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
         )
         number = write_down(unit, index, step_id, said)
         resettle(unit, index, said.record_ids, "report")
-        keep_answer(unit, index, {"claim": number}, said.record_ids)
+        store_answer(unit, index, {"claim": number}, said.record_ids)
         return number
 
 

@@ -13,7 +13,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import kept_answer
+from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import note_text, reason_code, step
 from mpi.service.core.visibility import Groups, numbers_of, visible
@@ -193,7 +193,7 @@ class _StewardStep:
     def __enter__(self) -> "_Step":
         self.unit = self._context.__enter__()
         try:
-            kept = kept_answer(self.unit, self._index, FIELDS)
+            kept = find_stored_answer(self.unit, self._index, FIELDS)
         except BaseException as error:  # Ctrl-C too: the transaction was entered and must be left
             self._context.__exit__(type(error), error, error.__traceback__)
             raise

@@ -11,7 +11,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code, require_own, step
 from mpi.service.core.visibility import numbers_of, visible
@@ -153,11 +153,11 @@ def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answ
     require_permission(viewer, Action.DECIDE, record.source)
     verdict, code = answer[0], reason_code(answer[1])
     with step(index, viewer, OVERLAY, preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         [(number,)] = numbers_of(unit, [[record]])
         effect, shown = answer_overlay(unit, index, number, verdict, code, preview=preview)
-        keep_answer(unit, index, effect.as_dict(), shown)
+        store_answer(unit, index, effect.as_dict(), shown)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
     return effect
 

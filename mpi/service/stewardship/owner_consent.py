@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code, step
 from mpi.service.decisions.decision_log import revoke, seen_whole, touched_by
@@ -103,7 +103,7 @@ def _answer_consent(
     code = reason_code(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
     with step(index, viewer, kind, preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         of, mine = _require_open_request(unit, number)
         unit.consents.record_answers(number, mine, status, unit.commit_no, code)
@@ -117,7 +117,7 @@ def _answer_consent(
             effect = replace(
                 effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
             )
-        keep_answer(unit, index, effect.as_dict(), shown)
+        store_answer(unit, index, effect.as_dict(), shown)
     disclose(index, viewer, Action.CONSENT, shown, fields_of(effect))
     return effect
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.steps import add_step, reason_code
 from mpi.service.core.visibility import nameable
@@ -69,7 +69,7 @@ def rekey(
     if len(set(wanted.values())) != len(wanted):
         raise InputError("two records would get one local ID")
     with index.database.write(viewer, REKEY) as unit:
-        if (kept := kept_answer(unit, index)) is not None:
+        if (kept := find_stored_answer(unit, index)) is not None:
             return RekeyResult(**kept)
         source = unit.sources.get_by_code(source_code)
         known = nameable(unit, source.id, {*wanted, *wanted.values()})
@@ -90,7 +90,7 @@ def rekey(
         done = RekeyResult(
             source_code, step_id if moving else None, len(moving), tuple(sorted(taken.values())), unknown
         )
-        keep_answer(unit, index, done, touched)
+        store_answer(unit, index, done, touched)
         return done
 
 

@@ -14,7 +14,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import keep_answer, kept_answer
+from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, reason_code, require_own, step
 from mpi.service.core.visibility import Groups, visible
@@ -72,7 +72,7 @@ def undo_decision(
     require_permission(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
@@ -101,7 +101,7 @@ def undo_step(
     require_permission(viewer, Action.DECIDE)
     code = reason_code(reason)
     with step(index, viewer, "undo", preview=preview) as unit:
-        if (kept := kept_answer(unit, index, FIELDS)) is not None:
+        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         effect, shown = undo_any_step(unit, index, number, code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
@@ -125,7 +125,7 @@ def undo_any_step(
     if of is not None and of.kind == OVERLAY:
         step_id = add_step(unit, "undo", reason, {"step": of.id})
         effect, shown = overlays.undo_overlay_answer(unit, index, of, step_id, preview=preview)
-        keep_answer(unit, index, effect.as_dict(), shown)
+        store_answer(unit, index, effect.as_dict(), shown)
         return effect, shown
     return undo_decision_step(unit, index, of, number, reason, preview=preview)
 
@@ -162,7 +162,7 @@ def _undo_rekey(
     shown |= visible(unit, touched).keys()
     effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
     effect = with_received(unit, effect, settlement.current)
-    keep_answer(unit, index, effect.as_dict(), shown)
+    store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
@@ -176,7 +176,7 @@ def _cancel_pending_undo(
     require_own(unit, undoing)
     end_pending_undo(unit, index, undoing)
     effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
-    keep_answer(unit, index, effect.as_dict(), ())
+    store_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
 
@@ -237,12 +237,12 @@ def undo_decisions(
         effect = Effect(
             "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
         )
-        keep_answer(unit, index, effect.as_dict(), ())
+        store_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
     [undoing] = [step for step in unit.steps.steps_in_commits([unit.commit_no]) if step.id == step_id]
     effect, shown = _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
-    keep_answer(unit, index, effect.as_dict(), shown)
+    store_answer(unit, index, effect.as_dict(), shown)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mpi.cli.catalog import COMMANDS
-from mpi.cli.exit_codes import ExitCode, CommandInterrupt, OutputPipeClosed, describe_error
+from mpi.cli.exit_codes import CommandInterrupt, ExitCode, OutputPipeClosed, describe_error
 from mpi.cli.interrupts import handle_interrupts
 from mpi.domain import errors
 from tests.index import many_children

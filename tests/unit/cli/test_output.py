@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from mpi.cli import output, progress
-from mpi.cli.output import print_facts, print_table, format_value
+from mpi.cli.output import format_value, print_facts, print_table
 
 LONG = "x" * 200
 EID = "7K3M-92QX-0HTV"

@@ -6,8 +6,14 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.desk.question import read_chosen_verdicts, redirect_to_question, open_next_question, read_superseded, render_question
-from mpi.api.pages.desk.question_view import parse_record_key, parse_pair_key
+from mpi.api.pages.desk.question import (
+    open_next_question,
+    read_chosen_verdicts,
+    read_superseded,
+    redirect_to_question,
+    render_question,
+)
+from mpi.api.pages.desk.question_view import parse_pair_key, parse_record_key
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.words import load_words
@@ -17,7 +23,14 @@ from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form
 from mpi.domain.errors import ConflictError, InputError
 from mpi.service.core.index import Index
-from mpi.service.review.answer import AnswerResult, ResponseOptions, PairVerdict, answer_question, respond_to_question, undo_answer
+from mpi.service.review.answer import (
+    AnswerResult,
+    PairVerdict,
+    ResponseOptions,
+    answer_question,
+    respond_to_question,
+    undo_answer,
+)
 from mpi.service.review.owner_questions import ask_owner
 from mpi.service.review.question import load_question_view
 
@@ -59,7 +72,9 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
             form.is_checked("preview"),
         )
         which = form.raw_text("decision")
-        return respond_to_question(index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None)
+        return respond_to_question(
+            index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None
+        )
 
     return _save_or_preview(index, visit, key, form, say)
 
@@ -85,14 +100,18 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
     return RedirectResponse("/?done=asked", HTTPStatus.SEE_OTHER)
 
 
-def _save_or_preview(index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]) -> Response:
+def _save_or_preview(
+    index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]
+) -> Response:
     try:
         answered = say()
     except (InputError, ConflictError) as error:
         return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
     effect = answered.effect
     if effect.preview:
-        return render_question(index, visit, load_question_view(index, visit.viewer, key), form, effect=effect)
+        return render_question(
+            index, visit, load_question_view(index, visit.viewer, key), form, effect=effect
+        )
     if answered.step is None and not effect.awaiting:
         said = "?done=asked"
     else:

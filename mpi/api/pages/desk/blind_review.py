@@ -24,7 +24,9 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
     if view is None:
         return render_page("blind.html", visit=visit, view=None, told=None)
     # What is confidential was left out before it came here.
-    rows = compare_records([format_record(one.values, confidential=False) for one in view.records], star=False)
+    rows = compare_records(
+        [format_record(one.values, confidential=False) for one in view.records], star=False
+    )
     return render_page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
 
 

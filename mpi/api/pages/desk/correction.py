@@ -40,7 +40,9 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
     """Take the correction."""
     why = StepOptions(form.text("reason"), form.optional_text("note"), expected=(form.text("etag"),))
     try:
-        effect = correct_value(index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), why)
+        effect = correct_value(
+            index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), why
+        )
     except (InputError, RecordError, StaleError) as error:
         return _render_form(index, visit, eid, form, error)
     return RedirectResponse(f"/people/{eid}?{format_flash_query(effect, 'corrected')}", HTTPStatus.SEE_OTHER)

@@ -7,8 +7,13 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.desk import search
-from mpi.api.pages.desk.person_view import read_record_cards, build_person_page
-from mpi.api.pages.desk.question_view import format_record_key, parse_record_key, parse_pair_key, explain_for_page
+from mpi.api.pages.desk.person_view import build_person_page, read_record_cards
+from mpi.api.pages.desk.question_view import (
+    explain_for_page,
+    format_record_key,
+    parse_pair_key,
+    parse_record_key,
+)
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.render import render_page
 from mpi.api.pages.rendering.words import load_words
@@ -28,7 +33,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, require_permission, is_allowed
+from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.effects import Effect
 from mpi.service.persons.persons import PersonView, person
@@ -109,7 +114,9 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     if told is None:
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
     eid = form.optional_text("eid")
-    return render_page("why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None)
+    return render_page(
+        "why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None
+    )
 
 
 @router.post("/steps/{step}/undo")
@@ -135,7 +142,8 @@ def _render_unlink_page(
     effect: Effect | None = None,
 ) -> Response:
     cards = [
-        {"key": format_record_key(card.label), "card": card} for card in read_record_cards(index, visit.viewer, view.records)
+        {"key": format_record_key(card.label), "card": card}
+        for card in read_record_cards(index, visit.viewer, view.records)
     ]
     chain = error.chain if isinstance(error, DecisionConflict) else ()
     return render_page(

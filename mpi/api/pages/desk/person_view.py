@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpi.api.pages.rendering.charts import ArcDiagram, draw_arcs
 from mpi.api.pages.rendering.record_links import build_record_link
-from mpi.api.pages.rendering.record_values import is_confidential, format_record, format_value
+from mpi.api.pages.rendering.record_values import format_record, format_value, is_confidential
 from mpi.domain.errors import AccessDenied, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_allowed
@@ -106,7 +106,9 @@ def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRo
     )
 
 
-def read_record_cards(index: Index, viewer: Viewer, records: tuple[RecordRef, ...]) -> tuple[SourceRecordCard, ...]:
+def read_record_cards(
+    index: Index, viewer: Viewer, records: tuple[RecordRef, ...]
+) -> tuple[SourceRecordCard, ...]:
     """The records in words, in their order; one that the viewer may not read is left out."""
     sources = {source.code: source for source in known_sources(index, viewer)}
     held = []

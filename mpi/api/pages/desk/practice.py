@@ -15,7 +15,12 @@ from mpi.api.pages.session.session import FormDep
 from mpi.api.pages.session.visit import VisitDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.record_ref import RecordRef
-from mpi.service.sampling.practice import PracticeRecord, answer_practice_pair, get_next_practice_pair, load_practice_pairs
+from mpi.service.sampling.practice import (
+    PracticeRecord,
+    answer_practice_pair,
+    get_next_practice_pair,
+    load_practice_pairs,
+)
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -65,7 +70,9 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
-    return compare_records([format_record(dict(record.values), confidential=False) for record in records], star=False)
+    return compare_records(
+        [format_record(dict(record.values), confidential=False) for record in records], star=False
+    )
 
 
 def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from mpi.api.pages.desk.question_view import describe_changes, build_question_page
+from mpi.api.pages.desk.question_view import build_question_page, describe_changes
 from mpi.api.pages.page_route import PageRoute
 from mpi.api.pages.rendering.paths import question_path
 from mpi.api.pages.rendering.render import render_page
@@ -89,7 +89,9 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Give it to an approver."""
     note = form.optional_text("note")
-    return _change_assignment(index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note))
+    return _change_assignment(
+        index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note)
+    )
 
 
 def _change_assignment(
@@ -105,7 +107,9 @@ def _change_assignment(
 def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
     """Claim the next question and open it; the desk where there is none."""
     tried = [key] if key is not None else []
-    found = load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
+    found = (
+        load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
+    )
     tried += [one.key for one in found.questions] if found is not None else []
     for each in tried:
         try:

@@ -129,14 +129,27 @@ def build_question_page(
     )
     is_burst = view.shape == BURST
     drawn = None if is_burst else _draw_links(view)
-    rows = compare_records([_format_values(card) for card in view.cards], star=star) if _is_side_by_side(view) else ()
+    rows = (
+        compare_records([_format_values(card) for card in view.cards], star=star)
+        if _is_side_by_side(view)
+        else ()
+    )
     why = [
-        explain_for_page(index, viewer, pair.left, pair.right) for pair in view.pairs[: 1 if is_burst else _MAX_EXPLAINED]
+        explain_for_page(index, viewer, pair.left, pair.right)
+        for pair in view.pairs[: 1 if is_burst else _MAX_EXPLAINED]
     ]
     told = tuple(one for one in why if one is not None)
     alike = _list_burst_pairs(view) if is_burst else ()
     return QuestionPage(
-        view, columns, rows, pairs, drawn, list_shown_values(view), told, alike, _read_decisions(index, viewer, view)
+        view,
+        columns,
+        rows,
+        pairs,
+        drawn,
+        list_shown_values(view),
+        told,
+        alike,
+        _read_decisions(index, viewer, view),
     )
 
 
@@ -181,7 +194,9 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
         told = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
-    return ExplainedPair(left, right, told, draw_waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts]))
+    return ExplainedPair(
+        left, right, told, draw_waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts])
+    )
 
 
 def format_record_key(label: RecordRef) -> str:
@@ -210,7 +225,10 @@ def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
 
 def list_shown_values(view: QuestionView) -> tuple[str, ...]:
     """What a page has shown, kept in its form, so that it can tell what changed if it is out of date."""
-    cards = (_SEPARATOR.join(("record", format_record_key(c.label), c.as_of, c.enterprise_id or "")) for c in view.cards)
+    cards = (
+        _SEPARATOR.join(("record", format_record_key(c.label), c.as_of, c.enterprise_id or ""))
+        for c in view.cards
+    )
     pairs = (_SEPARATOR.join(("pair", format_pair_key(p), f"{p.match_weight:.1f}")) for p in view.pairs)
     acts = (_SEPARATOR.join(("acts", str(len(view.history)))),)
     return (*cards, *pairs, *acts)
@@ -235,11 +253,14 @@ def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
         elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
             left, right = " ".join(key[1:3]), " ".join(key[3:])
             told.append(
-                format_text(w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0])
+                format_text(
+                    w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0]
+                )
             )
     known = int(before.get(("acts",), ("0",))[0] or 0)
     told += [
-        format_text(w.changed_action, action=w.action.of(act.action), actor=act.actor) for act in view.history[known:]
+        format_text(w.changed_action, action=w.action.of(act.action), actor=act.actor)
+        for act in view.history[known:]
     ]
     return [str(text) for text in told] or [w.changed_unknown]
 

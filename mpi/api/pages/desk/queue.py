@@ -22,9 +22,9 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, MpiError
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.review.answer import assign, defer, apply_in_bulk
+from mpi.service.review.answer import apply_in_bulk, assign, defer
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, load_queue_page
-from mpi.service.review.saved_views import delete_view, save_view, list_saved_views
+from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
 from mpi.service.statements.sources import known_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -70,7 +70,10 @@ def _render_queue(
     filters = parse_filters(asked)
     found = load_queue_page(index, visit.viewer, filters, after=asked.get("after") or None)
     sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
-    views = [SavedViewLink(name, format_query(kept)) for name, kept in list_saved_views(index, visit.viewer).items()]
+    views = [
+        SavedViewLink(name, format_query(kept))
+        for name, kept in list_saved_views(index, visit.viewer).items()
+    ]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return render_page(
         "queue.html",
@@ -117,7 +120,9 @@ def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     return _render_queue(index, visit, asked, problems, refused.keys())
 
 
-def _apply_in_bulk(index: Index, visit: Visit, form: Form, keys: Sequence[str]) -> Mapping[str, MpiError | None]:
+def _apply_in_bulk(
+    index: Index, visit: Visit, form: Form, keys: Sequence[str]
+) -> Mapping[str, MpiError | None]:
     until, to = form.raw_text("until"), form.raw_text("to")
     match form.text("do"):
         case "defer":

@@ -90,7 +90,9 @@ def _read_items(form: Form) -> list[int]:
     return [int(text) for text in marked]
 
 
-def _render_run(index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None) -> Response:
+def _render_run(
+    index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None
+) -> Response:
     run = proposals.get_proposal(index, visit.viewer, number)
     pages = max(1, -(-len(run.items) // _ITEMS_PER_PAGE))
     part = min(max(part, 1), pages)

@@ -16,7 +16,7 @@ from mpi.api.request.forms import Form
 from mpi.api.request.problems import find_status
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
-from mpi.domain.viewer import Action, require_permission, is_allowed
+from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.persons.persons import crosswalk
 from mpi.service.persons.search import Found, search

@@ -17,10 +17,10 @@ from mpi.api.pages.rendering.words import load_words
 from mpi.api.pages.session.cookies import (
     VISIT_BYTES,
     delete_sign_in_token,
-    set_sign_in_token,
-    set_visit_token,
     read_sign_in_token,
     read_visit_token,
+    set_sign_in_token,
+    set_visit_token,
 )
 from mpi.api.pages.session.session import (
     CHANGE_PASSWORD,
@@ -174,7 +174,9 @@ def _render_sign_in(
     return answer
 
 
-def _render_change_password(request: Request, index: Index, signed: Signed, error: MpiError | None = None) -> Response:
+def _render_change_password(
+    request: Request, index: Index, signed: Signed, error: MpiError | None = None
+) -> Response:
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
     return render_page(
         "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",

@@ -6,7 +6,7 @@ A page names each by its content: a browser keeps it and never asks again, and a
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from mpi.api.pages.rendering.render import read_asset, hash_asset
+from mpi.api.pages.rendering.render import hash_asset, read_asset
 
 router = APIRouter(include_in_schema=False)
 _CACHE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -33,5 +33,7 @@ def get_icon(v: str = "") -> Response:
 def _serve_asset(name: str, media_type: str, version: str) -> Response:
     """The file as it is now, kept only under its own name: the page of an earlier program has another."""
     return Response(
-        read_asset(name), media_type=media_type, headers=_CACHE_HEADERS if version == hash_asset(name) else None
+        read_asset(name),
+        media_type=media_type,
+        headers=_CACHE_HEADERS if version == hash_asset(name) else None,
     )

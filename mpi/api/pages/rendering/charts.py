@@ -93,7 +93,9 @@ class ArcDiagram:
     height: int
 
 
-def draw_arcs(records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]) -> ArcDiagram | None:
+def draw_arcs(
+    records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]
+) -> ArcDiagram | None:
     """The drawing of a cluster; None where it would be too large to read."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _MAX_NODES:
@@ -185,7 +187,13 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
         return round(top + (high - value) / (high - low) * (height - top - foot), 1)
 
     drawn = tuple(
-        _draw_series(name, points, tone, [(x(point.month) + tone * _SERIES_OFFSET, y(point.value)) for point in points], y)
+        _draw_series(
+            name,
+            points,
+            tone,
+            [(x(point.month) + tone * _SERIES_OFFSET, y(point.value)) for point in points],
+            y,
+        )
         for tone, (name, points) in enumerate(series)
     )
     steps = [low + (high - low) * n / 4 for n in range(5)]
@@ -216,7 +224,9 @@ def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent:
     return next((step for step in (0.98, 0.9, 0.8, 0.6) if floor >= step), 0.0), 1.0
 
 
-def _draw_series(name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale) -> SeriesLine:
+def _draw_series(
+    name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale
+) -> SeriesLine:
     path = "M " + " L ".join(f"{px} {py}" for px, py in at)
     spread = [(px, p.low, p.high) for (px, _), p in zip(at, points, strict=True)]
     above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]

@@ -61,7 +61,9 @@ def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tupl
     """
     held = {field for record in records for field in record}
     fields = [*(field for field in ROWS if field in held), *sorted(held.difference(ROWS))]
-    return tuple(_compare_field(field, [record.get(field, "") for record in records], star=star) for field in fields)
+    return tuple(
+        _compare_field(field, [record.get(field, "") for record in records], star=star) for field in fields
+    )
 
 
 def _compare_field(field: str, values: Sequence[str], *, star: bool) -> ComparisonRow:
@@ -70,7 +72,9 @@ def _compare_field(field: str, values: Sequence[str], *, star: bool) -> Comparis
     cells = [_compare_cell(field, reference, value) for value in values]
     others = [cell.standing for n, cell in enumerate(cells) if n != place]
     if star or ComparisonStatus.EQUAL not in others:
-        cells[place] = ComparisonCell(ComparisonStatus.SUBJECT if star else ComparisonStatus.ALONE, escape(reference))
+        cells[place] = ComparisonCell(
+            ComparisonStatus.SUBJECT if star else ComparisonStatus.ALONE, escape(reference)
+        )
     return ComparisonRow(field, tuple(cells))
 
 
@@ -101,11 +105,15 @@ def compare_values(reference: str, value: str, field: str = "") -> ComparisonSta
         return ComparisonStatus.ALONE
     if _normalize(reference, field) == _normalize(value, field):
         return ComparisonStatus.EQUAL
-    ours, theirs = ({_normalize(item, field) for item in each.split(_ITEM_SEPARATOR)} for each in (reference, value))
+    ours, theirs = (
+        {_normalize(item, field) for item in each.split(_ITEM_SEPARATOR)} for each in (reference, value)
+    )
     # Given name and surname exchanged are the same words.
     if ours & theirs or sorted(_normalize(reference).split()) == sorted(_normalize(value).split()):
         return ComparisonStatus.SHARES
-    alike = SequenceMatcher(None, _normalize(reference, field), _normalize(value, field), autojunk=False).ratio()
+    alike = SequenceMatcher(
+        None, _normalize(reference, field), _normalize(value, field), autojunk=False
+    ).ratio()
     near = _CLOSE_NUMBER_RATIO if field in _NUMBER_FIELDS else _CLOSE_RATIO
     return ComparisonStatus.CLOSE if alike >= near else ComparisonStatus.DIFFERS
 

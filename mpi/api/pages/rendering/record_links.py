@@ -44,7 +44,9 @@ def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
         raise InputError(f"{FILE_NAME} cannot be read as TOML: the operator has to mend it") from error
     wrong = [source for source, pattern in found.items() if not _is_address(pattern)]
     if wrong:
-        raise InputError(f"{FILE_NAME}: of {', '.join(wrong)} give an https address that holds {_PLACEHOLDER} once")
+        raise InputError(
+            f"{FILE_NAME}: of {', '.join(wrong)} give an https address that holds {_PLACEHOLDER} once"
+        )
     return dict(found)
 
 

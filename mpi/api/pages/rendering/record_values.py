@@ -77,14 +77,17 @@ def shorten_id(text: str) -> str:
     return text if len(text) <= _MAX_ID_LENGTH else f"{text[:7]}…{text[-6:]}"
 
 
-def _format_rows(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
+def _format_rows(
+    record: Record, *, confidential: bool, withheld: Collection[str]
+) -> Iterator[tuple[str, str]]:
     w = load_words()
     yield "name", _join_values(record, "first_name", "middle_name", "last_name", "suffix")
     yield "preferred_name", _join_values(record, "preferred_name")
     yield (
         "other_names",
         "; ".join(
-            _join_values(name, "first_name", "middle_name", "last_name") for name in _read_list(record, "other_names")
+            _join_values(name, "first_name", "middle_name", "last_name")
+            for name in _read_list(record, "other_names")
         ),
     )
     yield "birth_date", _join_values(record, "birth_date")
@@ -93,9 +96,18 @@ def _format_rows(record: Record, *, confidential: bool, withheld: Collection[str
     yield "sex", _join_values(record, "sex")
     yield "multiple_birth", w.value.yes if record.get("multiple_birth") in (True, "Y") else ""
     yield from _format_contacts(record, confidential=confidential, withheld=withheld)
-    yield "guardians", "; ".join(_format_guardian(guardian) for guardian in _read_dated_list(record, "guardians"))
-    yield "enrollments", "; ".join(_format_enrollment(w.value, one) for one in _read_dated_list(record, "enrollments"))
-    yield "placements", "; ".join(_format_placement(w.value, one) for one in _read_dated_list(record, "placements"))
+    yield (
+        "guardians",
+        "; ".join(_format_guardian(guardian) for guardian in _read_dated_list(record, "guardians")),
+    )
+    yield (
+        "enrollments",
+        "; ".join(_format_enrollment(w.value, one) for one in _read_dated_list(record, "enrollments")),
+    )
+    yield (
+        "placements",
+        "; ".join(_format_placement(w.value, one) for one in _read_dated_list(record, "placements")),
+    )
     yield (
         "identifiers",
         "; ".join(_format_identifier(each) for each in _read_list(record, "identifiers")),
@@ -108,7 +120,9 @@ def _format_rows(record: Record, *, confidential: bool, withheld: Collection[str
     yield "death_date", _join_values(record, "death_date")
 
 
-def _format_contacts(record: Record, *, confidential: bool, withheld: Collection[str]) -> Iterator[tuple[str, str]]:
+def _format_contacts(
+    record: Record, *, confidential: bool, withheld: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """Where the person lives and is called, or that it is withheld."""
     instead = load_words().value.withheld
     values = {

@@ -40,6 +40,13 @@ def _create_environment() -> Environment:
         loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(day=format_day, minute=format_minute, short=shorten_id, put=format_text, count=format_count, by_client=group_by_client)
+    environment.filters.update(
+        day=format_day,
+        minute=format_minute,
+        short=shorten_id,
+        put=format_text,
+        count=format_count,
+        by_client=group_by_client,
+    )
     environment.globals.update(w=load_words(), address=_asset_url)
     return environment

@@ -40,7 +40,11 @@ def set_sign_in_token(request: Request, answer: Response, token: str) -> None:
 def delete_sign_in_token(request: Request, answer: Response) -> None:
     """Take the token back."""
     answer.delete_cookie(
-        _cookie_name(request, _SIGN_IN_COOKIE), path="/", secure=_is_secure(request), httponly=True, samesite="strict"
+        _cookie_name(request, _SIGN_IN_COOKIE),
+        path="/",
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="strict",
     )
 
 
@@ -56,7 +60,12 @@ def set_demo_role(request: Request, answer: Response, role: str) -> None:
 
 def _set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
     answer.set_cookie(
-        _cookie_name(request, name), value, path="/", secure=_is_secure(request), httponly=True, samesite="strict"
+        _cookie_name(request, name),
+        value,
+        path="/",
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="strict",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.domain.errors import InputError
 
 _NAME = "1 to 64 letters, digits, '_', '-' or '.'."

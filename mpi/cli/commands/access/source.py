@@ -103,7 +103,9 @@ def ask_owner(
 
     with open_session() as session:
         found = asdict(
-            owner_consent.set_consent_required(session.index, session.viewer, code, asks=not no, reason=reason)
+            owner_consent.set_consent_required(
+                session.index, session.viewer, code, asks=not no, reason=reason
+            )
         )
     if as_json:
         print_json(found)

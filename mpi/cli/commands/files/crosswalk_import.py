@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import FileError
 

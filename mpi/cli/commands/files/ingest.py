@@ -14,7 +14,7 @@ from mpi.cli.dry_run_view import show_dry_run
 from mpi.cli.exit_codes import ExitCode
 from mpi.cli.files import write_csv
 from mpi.cli.output import JsonFlag, print_note
-from mpi.cli.progress import show_progress, report_rows_read
+from mpi.cli.progress import report_rows_read, show_progress
 from mpi.cli.receipt_view import REJECT_HEADER, list_reject_rows, show_receipt
 from mpi.domain import clock
 from mpi.domain.errors import InputError
@@ -87,7 +87,9 @@ def run(  # noqa: PLR0913 - a command's options
                 write_csv(rejects, REJECT_HEADER, list_reject_rows(found.receipt.rejects))
             show_dry_run(look, found, as_json=as_json)
             return
-        receipt = load.load(session.index, session.viewer, source, report_rows_read(rows, report), options, report)
+        receipt = load.load(
+            session.index, session.viewer, source, report_rows_read(rows, report), options, report
+        )
         beyond = model_capacity.find_capacity_excess(session.index, session.viewer)
     if beyond is not None:
         _warn_of_capacity(beyond)
@@ -147,7 +149,9 @@ def _report_outcome(receipt: Receipt, listed: Path | None) -> None:
     if receipt.rejects:
         print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
     if receipt.status == "held":
-        print_note(f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm")
+        print_note(
+            f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm"
+        )
         raise typer.Exit(ExitCode.HELD)
     if receipt.rejected and receipt.rejected + receipt.withdrawn == receipt.received:
         raise typer.Exit(ExitCode.ALL_REJECTED)

@@ -8,7 +8,7 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.files import write_csv
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import PURPOSES
 

@@ -7,7 +7,7 @@ import typer
 from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.decide import Preview
 from mpi.cli.effect_view import show_disclosures
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 from mpi.cli.progress import show_progress
 
 

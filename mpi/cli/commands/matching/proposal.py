@@ -9,7 +9,7 @@ import typer
 
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.effect_view import show_disclosures
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
 from mpi.cli.record_references import format_group
 
@@ -123,7 +123,14 @@ def list_holds(as_json: JsonFlag = False) -> None:
     print_table(
         ("hold", "since", "until", "proposal", "held as", "computed as"),
         [
-            (h.id, h.since[:19], h.held_until or "", h.proposal, _format_groups(h.before), _format_groups(h.after))
+            (
+                h.id,
+                h.since[:19],
+                h.held_until or "",
+                h.proposal,
+                _format_groups(h.before),
+                _format_groups(h.after),
+            )
             for h in found
         ],
     )

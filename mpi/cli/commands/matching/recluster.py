@@ -9,7 +9,7 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
-from mpi.cli.output import JsonFlag, print_note, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 from mpi.cli.plan_view import show_plan
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import ConflictError, InputError

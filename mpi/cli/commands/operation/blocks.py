@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_note, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 
 
 def run(

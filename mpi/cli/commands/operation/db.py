@@ -4,7 +4,7 @@ import typer
 
 from mpi.cli.command_session import read_settings
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note
 
 _ADVICE = {
     "missing": "there is no index here yet: run mpi init",

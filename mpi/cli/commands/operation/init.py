@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mpi.cli.command_session import read_settings
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 
 _NEXT = (
     ("mpi source add CODE", "for each system that sends records"),

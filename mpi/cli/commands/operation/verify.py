@@ -7,7 +7,7 @@ import typer
 from mpi.cli.command_session import open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
 from mpi.cli.exit_codes import ExitCode
-from mpi.cli.output import JsonFlag, print_note, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 from mpi.cli.progress import show_progress
 
 

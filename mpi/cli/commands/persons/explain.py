@@ -9,7 +9,7 @@ import typer
 
 from mpi.cli.command_session import CommandSession, open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.cli.record_references import parse_record_ref, format_group
+from mpi.cli.record_references import format_group, parse_record_ref
 from mpi.domain.errors import InputError
 
 if TYPE_CHECKING:

@@ -79,7 +79,9 @@ def _show_golden_record(found: GoldenRecord) -> None:
     facts = {"enterprise ID": found.enterprise_id, "status": found.status, "etag": found.etag}
     print_facts(facts if found.values else {**facts, "now": found.now or "gone: nobody holds its records"})
     if found.values:
-        print_table(("attribute", "value", "of", "because", "others"), [_format_row(each) for each in found.values])
+        print_table(
+            ("attribute", "value", "of", "because", "others"), [_format_row(each) for each in found.values]
+        )
     for value in found.values:
         if value.correction is not None:
             told = value.correction
@@ -90,7 +92,9 @@ def _show_golden_record(found: GoldenRecord) -> None:
 def _format_row(each: GoldenValue) -> tuple[object, ...]:
     from mpi.service.explanations import wording
 
-    others = "; ".join(f"{_format_value(other.value)} ({format_group([other.record])})" for other in each.others)
+    others = "; ".join(
+        f"{_format_value(other.value)} ({format_group([other.record])})" for other in each.others
+    )
     of = format_group([each.record, *each.agreeing])
     return each.attribute, _format_value(each.value), of, wording.describe_rule(each.rule), others
 

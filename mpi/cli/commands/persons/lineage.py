@@ -26,7 +26,9 @@ def run(
     if as_json:
         print_json([asdict(step) for step in steps])
     else:
-        print_table(("at", "by", "cause", "source", "local ID", "from", "to"), [_format_step(step) for step in steps])
+        print_table(
+            ("at", "by", "cause", "source", "local ID", "from", "to"), [_format_step(step) for step in steps]
+        )
 
 
 def _format_step(step: LineageStep) -> tuple[object, ...]:

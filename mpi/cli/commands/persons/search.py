@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mpi.cli.arguments import read_record
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_note, print_json, print_table
+from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 
 if TYPE_CHECKING:
     from mpi.service.persons.search import Found
@@ -32,7 +32,13 @@ def run(as_json: JsonFlag = False) -> None:
     print_table(
         ("enterprise ID", "band", "bits", "probability", "why"),
         [
-            (one.enterprise_id, one.band.value, one.match_weight, f"{one.probability:.4f}", _format_reasons(one))
+            (
+                one.enterprise_id,
+                one.band.value,
+                one.match_weight,
+                f"{one.probability:.4f}",
+                _format_reasons(one),
+            )
             for one in found
         ],
     )

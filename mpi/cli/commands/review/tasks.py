@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpi.cli.command_session import open_session
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import typer
 
 from mpi.cli.command_session import open_session
 from mpi.cli.effect_view import show_effect
-from mpi.cli.output import JsonFlag, print_note, print_facts, print_json, print_table
-from mpi.cli.record_references import parse_record_groups, format_group
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
+from mpi.cli.record_references import format_group, parse_record_groups
 from mpi.domain.decision import DecisionKind
 
 if TYPE_CHECKING:
@@ -46,7 +46,13 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     from mpi.service.stewardship import decisions
 
     asked = decisions.DecisionRequest(
-        kind, parse_record_groups(records), reason, effective_from, recheck_on, note_text, tuple(supersedes or ())
+        kind,
+        parse_record_groups(records),
+        reason,
+        effective_from,
+        recheck_on,
+        note_text,
+        tuple(supersedes or ()),
     )
     if claim:
         with open_session() as session:
@@ -72,7 +78,9 @@ def show(
 
     with open_session() as session:
         if due:
-            print_note(f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force")
+            print_note(
+                f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force"
+            )
         if number is not None:
             found = decisions.get_decision(session.index, session.viewer, number)
             _show_decision(found, as_json=as_json)

@@ -27,7 +27,9 @@ def add(
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
-        made = freeze_windows.add_freeze_window(session.index, session.viewer, source, begins_on, ends_on, reason)
+        made = freeze_windows.add_freeze_window(
+            session.index, session.viewer, source, begins_on, ends_on, reason
+        )
     _show_window(made, as_json=as_json)
 
 
@@ -36,7 +38,9 @@ def list_all(as_json: JsonFlag = False) -> None:
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
-        found = [asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)]
+        found = [
+            asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)
+        ]
     if as_json:
         print_json(found)
         return

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "MPI_API_KEY"
 """Environment variable with the API key of whoever speaks for a source."""
 Owner = Annotated[
-    bool, typer.Option("--owner", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator.")
+    bool,
+    typer.Option("--owner", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."),
 ]
 
 

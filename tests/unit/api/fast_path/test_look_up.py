@@ -120,7 +120,7 @@ def test_calls_of_one_moment_each_have_their_line_when_they_are_answered(call, i
 
 
 def test_the_thread_that_writes_lines_comes_back_after_a_rest(call, path, monkeypatch):
-    monkeypatch.setattr("mpi.service.core.disclosure_ledger._RESTS_S", 0.01)
+    monkeypatch.setattr("mpi.service.core.disclosure_ledger._IDLE_S", 0.01)
     for _ in range(3):
         assert call.get(path).status_code == 200
         time.sleep(0.1)

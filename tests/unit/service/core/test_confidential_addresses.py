@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.core.confidential_addresses import WITHHELD, any_confidential
+from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.records.upsert import read, withdraw
 from mpi.service.review.question import build_cards
 from mpi.service.stewardship.corrections import correct_value
@@ -33,7 +33,7 @@ def school_record(unit) -> int:
 def test_a_question_withholds_the_home_on_every_record_of_the_child_though_it_asks_about_another_one(index):
     with index.database.read(OPERATOR) as unit:
         [card] = build_cards(unit, index, [school_record(unit)])
-    assert not WITHHELD & card.values.keys()
+    assert not WITHHELD_FIELDS & card.values.keys()
     assert {"address_line1", "phone"} <= set(card.withheld)
     assert card.values["first_name"] == "Zuleika"
 
@@ -41,21 +41,21 @@ def test_a_question_withholds_the_home_on_every_record_of_the_child_though_it_as
 def test_a_reader_who_may_not_see_the_confidential_record_is_not_told_of_it_by_what_is_withheld(index):
     school = Viewer("school", None, OPERATOR.actions, frozenset({"sis"}))
     with index.database.read(school) as unit:
-        assert not any_confidential(unit, [school_record(unit)])
+        assert not has_confidential_address(unit, [school_record(unit)])
     with index.database.read(OPERATOR) as unit:
-        assert any_confidential(unit, [school_record(unit)])
+        assert has_confidential_address(unit, [school_record(unit)])
 
 
 def test_who_is_named_for_no_source_reads_the_home_of_no_record_of_the_child(index):
     for source in ("sis", "ccwis"):
         told = read(index, OPERATOR, source, "1")
-        assert not WITHHELD & told["record"].keys()
+        assert not WITHHELD_FIELDS & told["record"].keys()
         assert {"addresses", "address_line1", "phone"} <= set(told["withheld"])
         assert told["record"]["first_name"] == "Zuleika"
         assert not {"12 Elm St", "5551234567"} & set(map(str, told["record"].values()))
     with index.database.read(OPERATOR) as unit:
         lines = [line for line in unit.disclosures.all() if line.action == Action.RECORD_READ]
-    assert [WITHHELD & set(line.fields) for line in lines] == [set(), set()]
+    assert [WITHHELD_FIELDS & set(line.fields) for line in lines] == [set(), set()]
 
 
 def test_a_record_reads_its_home_to_who_is_named_for_its_source(index):
@@ -82,4 +82,4 @@ def test_a_correction_does_not_tell_what_the_record_does_not_that_it_corrects(in
 
 def test_a_record_that_takes_no_part_keeps_its_own_home(index):
     withdraw(index, OPERATOR, "ccwis", "1")
-    assert not WITHHELD & read(index, OPERATOR, "ccwis", "1")["record"].keys()
+    assert not WITHHELD_FIELDS & read(index, OPERATOR, "ccwis", "1")["record"].keys()

@@ -11,7 +11,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, make_operator
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.disclosure_ledger import at_once
+from mpi.service.core.disclosure_ledger import call_now
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.database import Database, Lock
 from tests.index import an_index
@@ -130,7 +130,7 @@ def test_lines_handed_in_one_after_the_other_are_written_once_all_are_there(inde
     assert said.get(timeout=10) is None
 
 
-def hand_in(index, record, told, soon=at_once):
+def hand_in(index, record, told, soon=call_now):
     line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
     index.store.ledger.have_made(index.database, make_operator(), lambda: line, told, soon)
 

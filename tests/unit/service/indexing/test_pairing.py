@@ -7,7 +7,7 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
 from mpi.matching.scoring.load_scorer import Place, Scoring
-from mpi.service.core.comparable_record import Packed
+from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.indexing.pairing import AskedLast, Bounds, Pairing, of_this_machine, pair_up
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
@@ -46,7 +46,7 @@ def read(monkeypatch):
 def as_stored(unit, config_id, *records):
     """Stored records, as they are compared."""
     bodies, own = unit.derived.features(config_id, records), unit.keys.own(config_id, records)
-    return [Packed(bodies[record], own[record].keys, "") for record in records]
+    return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 
 def looked_for(index, pairs, *like, numbers=(-1, -2)):

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mpi.cli.demo.display import show_pages, show_story
 from mpi.cli.demo.story import AgencyRecord, ChildStory
-from mpi.cli.demo.world import read_build, build_demo
+from mpi.cli.demo.world import build_demo, read_build
 from mpi.domain.errors import ConflictError
 
 
