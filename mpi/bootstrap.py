@@ -18,7 +18,7 @@ from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import make_operator
 from mpi.matching.model.model import FILES, find_model, load_model
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine, DuckDbEngine
-from mpi.service.access.setup import create, require_secret
+from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
 from mpi.service.maintenance.restore_notice import begin_generation_after_restore
@@ -30,12 +30,12 @@ _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 
 
-def open_index(settings: Settings, *, to_move: bool = False) -> Index:
+def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
     """Open the index that the settings name.
 
     Args:
         settings: name it.
-        to_move: to move it to another model: its own may be one of an earlier standardizer, by which nothing
+        for_model_change: to move it to another model: its own may be one of an earlier standardizer, by which nothing
             new can be made comparable.
 
     Raises:
@@ -45,10 +45,10 @@ def open_index(settings: Settings, *, to_move: bool = False) -> Index:
     """
     database = _open_database(settings)
     with _dispose_on_failure(database):
-        return _open_checked(settings, database, to_move=to_move)
+        return _open_checked(settings, database, for_model_change=for_model_change)
 
 
-def _open_checked(settings: Settings, database: Database, *, to_move: bool) -> Index:
+def _open_checked(settings: Settings, database: Database, *, for_model_change: bool) -> Index:
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
     with database.read(make_operator()) as unit:
@@ -57,7 +57,7 @@ def _open_checked(settings: Settings, database: Database, *, to_move: bool) -> I
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
-    matcher = load_matcher(settings, name, of_any_standardizer=to_move)
+    matcher = load_matcher(settings, name, any_standardizer=for_model_change)
     if not matcher.runs(active):
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
@@ -115,13 +115,13 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
         migrate.upgrade(database)
         with database.read(make_operator()) as unit:
             if unit.configs.index_info() is not None:
-                place = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
-                raise ConflictError(f"there is an index already {place} to make another")
+                location = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
+                raise ConflictError(f"there is an index already {location} to make another")
         # The index keeps its model, so that an upgrade of the program never takes it away.
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
-        key = create(database, make_operator(), matcher, keyed_hash, is_test=is_test)
+        key = create_index(database, make_operator(), matcher, keyed_hash, is_test=is_test)
         return _create_index(settings, database, matcher, keyed_hash, is_test=is_test), key
 
 
@@ -134,7 +134,7 @@ def _dispose_on_failure(database: Database) -> Iterator[None]:
         raise
 
 
-def load_matcher(settings: Settings, ref: str | None, *, of_any_standardizer: bool = False) -> Matcher:
+def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool = False) -> Matcher:
     """Load and compile a model.
 
     Args:
@@ -142,14 +142,18 @@ def load_matcher(settings: Settings, ref: str | None, *, of_any_standardizer: bo
         ref: the model that an index runs on; None for a new index. The copy that was kept in the home
             when the index was moved to it comes first, then ``MPI_MODEL``, then the model of that name,
             then the default.
-        of_any_standardizer: one of an earlier version too.
+        any_standardizer: one of an earlier version too.
 
     Raises:
         ModelError: it cannot be found or compiled.
     """
-    kept = settings.home / "models" / ref if ref else None
-    folder = kept if kept is not None and kept.is_dir() else find_model(settings.model or ref)
-    return compile_matcher(load_model(folder, of_any_standardizer=of_any_standardizer))
+    stored_folder = settings.home / "models" / ref if ref else None
+    folder = (
+        stored_folder
+        if stored_folder is not None and stored_folder.is_dir()
+        else find_model(settings.model or ref)
+    )
+    return compile_matcher(load_model(folder, of_any_standardizer=any_standardizer))
 
 
 def load_survivorship(settings: Settings) -> SurvivorshipRules:
@@ -181,21 +185,21 @@ def keep_model(settings: Settings, ref: str | None) -> None:
     """
     folder = find_model(ref)
     model = load_model(folder)
-    kept = settings.home / "models" / model.name / model.version
-    if kept.is_dir():
-        if load_model(kept, of_any_standardizer=True).digest != model.digest:
+    stored_folder = settings.home / "models" / model.name / model.version
+    if stored_folder.is_dir():
+        if load_model(stored_folder, of_any_standardizer=True).digest != model.digest:
             raise ConflictError(
-                f"{kept} is another model of that name and version: publish this one as a new version"
+                f"{stored_folder} is another model of that name and version: publish this one as a new version"
             )
         return
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    stored_folder.parent.mkdir(parents=True, exist_ok=True)
     # A copy in part is never seen under the model's name.
-    with tempfile.TemporaryDirectory(prefix="copying-", dir=kept.parent) as part:
-        copied = Path(part) / model.version
-        copied.mkdir()
+    with tempfile.TemporaryDirectory(prefix="copying-", dir=stored_folder.parent) as partial_folder:
+        copied_folder = Path(partial_folder) / model.version
+        copied_folder.mkdir()
         for name in ("model.toml", *FILES):
-            shutil.copyfile(folder / name, copied / name)
-        copied.rename(kept)
+            shutil.copyfile(folder / name, copied_folder / name)
+        copied_folder.rename(stored_folder)
 
 
 def open_matcher(ref: str) -> Matcher:
@@ -228,10 +232,10 @@ def create_batch_engine(
         return DUCKDB if memory is None else DuckDbEngine(memory)
     from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
 
-    named = master or settings.spark_master
-    if named is None:
+    master_url = master or settings.spark_master
+    if master_url is None:
         raise InputError("--engine spark: give the cluster's URL with --master, or set MPI_SPARK_MASTER")
-    return SparkEngine(named, settings.spark_memory, settings.spark_staging)
+    return SparkEngine(master_url, settings.spark_memory, settings.spark_staging)
 
 
 def upgrade_database(settings: Settings) -> migrate.SchemaState:

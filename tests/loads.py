@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from mpi.service.indexing import compaction
-from mpi.service.indexing.reindex import silent
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads import batch_sizes, chunk_writer, load_undo
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.derive import derive
@@ -35,7 +35,7 @@ def children(postal_code: str = "43001"):
 def waiting(index) -> int:
     """Records of which keys are in runs still."""
     with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.waiting(index.config_id(unit)).records
+        return unit.keys.segments.uncompacted(index.config_id(unit)).records
 
 
 def sound(index) -> None:
@@ -43,8 +43,8 @@ def sound(index) -> None:
     assert verify(index, OPERATOR) == []
     floor = index.matcher.model.thresholds.stored_from
     with index.database.read(OPERATOR) as unit:
-        stored = unit.derived.all_edges(index.config_id(unit))
-        anew = derive(unit, index, index.matcher, floor, silent, index.shared_values(unit)).edges
+        stored = unit.derived_data.all_edges(index.config_id(unit))
+        anew = derive(unit, index, index.matcher, floor, ignore_progress, index.shared_values(unit)).edges
     assert stored == anew
 
 

@@ -21,12 +21,12 @@ def quick_passwords():
     """Hash with the least that argon2 takes: those in force cost a tenth of a second each."""
     in_force = passwords.HASHER
     passwords.HASHER = PasswordHasher.from_parameters(CHEAPEST)
-    passwords._nobodys.cache_clear()
+    passwords._dummy_hash.cache_clear()
     try:
         yield
     finally:
         passwords.HASHER = in_force
-        passwords._nobodys.cache_clear()
+        passwords._dummy_hash.cache_clear()
 
 
 def a_person(index, name: str, role: Role = Role.STEWARD, sources=None, full_name: str = "Ana Ruiz") -> str:

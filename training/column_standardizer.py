@@ -22,8 +22,8 @@ from mpi.domain import clock
 from mpi.domain.errors import RecordError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.scoring.batch import feature_schema, feature_table
-from mpi.standardize.fields.scalars import LONGEST_VALUE
-from mpi.standardize.process_pool import workers as processes
+from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS
+from mpi.standardize.process_pool import start_pool as processes
 from training.field_groups import (
     FIRST_GROUPS,
     OTHER_GROUPS,
@@ -73,7 +73,7 @@ def _split_ordinary_rows(sent: pa.Table) -> tuple[Indices, Indices]:
         if name in RARE_FIELDS:
             odd |= sent[name].is_valid().to_numpy()
         else:
-            long = pc.greater(pc.utf8_length(sent[name]), LONGEST_VALUE)
+            long = pc.greater(pc.utf8_length(sent[name]), MAX_VALUE_CHARACTERS)
             unusable = pc.or_(long, pc.match_substring(sent[name], _NUL))
             odd |= unusable.fill_null(fill_value=False).to_numpy()
     return np.flatnonzero(~odd), np.flatnonzero(odd)

@@ -12,21 +12,21 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import Address, CanonicalRecord, Enrollment, Guardian, Placement
 from mpi.matching.scoring.batch import feature_schema
-from mpi.standardize.address.addresses import NOWHERE, address_keys, places
-from mpi.standardize.address.placements import placement_homes
-from mpi.standardize.birth_dates import read_birth_dates
+from mpi.standardize.address.addresses import NO_ADDRESS, list_address_keys, parse_addresses
+from mpi.standardize.address.placements import find_placement_homes
+from mpi.standardize.birth_dates import parse_birth_dates
 from mpi.standardize.fields import codes, list_items
-from mpi.standardize.fields.lists import scalars_of
+from mpi.standardize.fields.lists import parse_scalars
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
-from mpi.standardize.fields.scalars import local_id_of, text_of
-from mpi.standardize.identifiers import household_ids, read_identifiers
-from mpi.standardize.name.guardians import guardian_names, surnames_of
-from mpi.standardize.name.names import read_given, read_middle, read_suffix, roots
-from mpi.standardize.name.person_names import surname_of
-from mpi.standardize.name.placeholders import says_multiple_birth
-from mpi.standardize.phones import read_email, read_phones
-from mpi.standardize.record import birth_place_of
-from mpi.standardize.record_validation import moment_of, multiple_birth_of
+from mpi.standardize.fields.scalars import parse_local_id, parse_text
+from mpi.standardize.identifiers import normalize_household_ids, tokenize_identifiers
+from mpi.standardize.name.guardians import build_guardian_names, extract_surnames
+from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, add_formal_names
+from mpi.standardize.name.person_names import choose_surname
+from mpi.standardize.name.placeholders import is_multiple_birth_name
+from mpi.standardize.phones import parse_email, parse_phones
+from mpi.standardize.record import format_birth_place
+from mpi.standardize.record_validation import parse_as_of, parse_multiple_birth
 from mpi.standardize.ssn import seal_ssn
 from training.records import KEYED_HASH, SOURCE_COLUMN
 
@@ -86,52 +86,52 @@ def find_group(name: str) -> FieldGroup:
 
 
 def _read_as_of(values: Values, received: datetime) -> Sequence[object]:
-    return (moment_of(values[0], received)[:10],)
+    return (parse_as_of(values[0], received)[:10],)
 
 
 def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
-    text = text_of("first_name", values[0])
-    found = read_given(text)
-    every = tuple(sorted(roots(frozenset(found.forms))))
-    several = text is not None and says_multiple_birth(text)
+    text = parse_text("first_name", values[0])
+    found = parse_given_name(text)
+    every = tuple(sorted(add_formal_names(frozenset(found.forms))))
+    several = text is not None and is_multiple_birth_name(text)
     return found.name, found.forms or None, every or None, found.suffix, several
 
 
 def _read_last_name(values: Values, _: datetime) -> Sequence[object]:
-    found = surname_of(text_of("first_name", values[0]), text_of("last_name", values[1]))
+    found = choose_surname(parse_text("first_name", values[0]), parse_text("last_name", values[1]))
     return found.name, found.tokens or None, (found.name,) if found.name else None, found.suffix
 
 
 def _read_middle_name(values: Values, _: datetime) -> Sequence[object]:
-    found = read_middle(text_of("middle_name", values[0]))
+    found = parse_middle_name(parse_text("middle_name", values[0]))
     return found.name, found.name[0] if found.name else None, found.suffix
 
 
 def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
-    return (read_suffix(text_of("suffix", values[0])),)
+    return (parse_suffix(parse_text("suffix", values[0])),)
 
 
 def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
     day, quality, stated = values
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
-        birth_date=text_of("birth_date", day),
-        birth_date_quality=text_of("birth_date_quality", quality),
+        birth_date=parse_text("birth_date", day),
+        birth_date_quality=parse_text("birth_date_quality", quality),
         as_of=stated,
     )
-    found = read_birth_dates(record)
+    found = parse_birth_dates(record)
     return found.day, found.swapped, found.days or None, found.year
 
 
 def _read_sex(values: Values, _: datetime) -> Sequence[object]:
-    return (codes.sex(text_of("sex", values[0])),)
+    return (codes.parse_sex(parse_text("sex", values[0])),)
 
 
 def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
     ssn, last4, cell = values
-    kept, ssns = list_items.identifiers(cell)
-    sealed = seal_ssn(text_of("ssn", ssn), text_of("ssn_last4", last4), ssns, KEYED_HASH)
-    found = read_identifiers(kept, KEYED_HASH)
+    kept, ssns = list_items.build_identifiers(cell)
+    sealed = seal_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
+    found = tokenize_identifiers(kept, KEYED_HASH)
     return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
 
 
@@ -140,11 +140,11 @@ def _read_home(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_ADDRESS_FIELDS, where, strict=True) if value is not None}
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
-        addresses=list_items.dated_items("addresses", Address, sent),
+        addresses=list_items.build_dated_items("addresses", Address, sent),
         guardians=(Guardian(guardian_relationship=carer),) if carer else (),
     )
-    homes = places(record)
-    home = homes[0] if homes else NOWHERE
+    homes = parse_addresses(record)
+    home = homes[0] if homes else NO_ADDRESS
     return (
         home.number,
         home.street,
@@ -152,68 +152,68 @@ def _read_home(values: Values, _: datetime) -> Sequence[object]:
         home.city,
         home.state,
         home.postal_code,
-        address_keys(homes) or None,
-        placement_homes(record, homes) or None,
+        list_address_keys(homes) or None,
+        find_placement_homes(record, homes) or None,
     )
 
 
 def _read_phone(values: Values, _: datetime) -> Sequence[object]:
-    return (read_phones(text_of("phone", values[0])) or None,)
+    return (parse_phones(parse_text("phone", values[0])) or None,)
 
 
 def _read_email_address(values: Values, _: datetime) -> Sequence[object]:
-    return (read_email(text_of("email", values[0])),)
+    return (parse_email(parse_text("email", values[0])),)
 
 
 def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
-    found = list_items.dated_items("guardians", Guardian, sent)
-    names = guardian_names(found)
+    found = list_items.build_dated_items("guardians", Guardian, sent)
+    names = build_guardian_names(found)
     carer = found[0].guardian_relationship if found else None
-    return names or None, surnames_of(names) or None, carer
+    return names or None, extract_surnames(names) or None, carer
 
 
 def _read_households(values: Values, _: datetime) -> Sequence[object]:
     cell, source = values
-    found = household_ids(scalars_of("household_ids", cell), str(source))
+    found = normalize_household_ids(parse_scalars("household_ids", cell), str(source))
     return found or None, str(source) if found else None
 
 
 def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
-    city, state, country = map(text_of, _BIRTH_PLACE_FIELDS, values)
+    city, state, country = map(parse_text, _BIRTH_PLACE_FIELDS, values)
     return (
-        birth_place_of(CanonicalRecord(_DUMMY_LOCAL_ID, birth_city=city, birth_state=state, birth_country=country)),
+        format_birth_place(CanonicalRecord(_DUMMY_LOCAL_ID, birth_city=city, birth_state=state, birth_country=country)),
     )
 
 
 def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
-    return (multiple_birth_of(values[0])[0],)
+    return (parse_multiple_birth(values[0])[0],)
 
 
 def _check_local_id(values: Values, _: datetime) -> Sequence[object]:
     if values[0] is not None:  # one that is missing is the row's number
-        local_id_of(values[0])
+        parse_local_id(values[0])
     return ()
 
 
 def _check_race(values: Values, _: datetime) -> Sequence[object]:
-    scalars_of("race", values[0])
+    parse_scalars("race", values[0])
     return ()
 
 
 def _check_flags(values: Values, _: datetime) -> Sequence[object]:
-    list_items.flags(values[0])
+    list_items.build_flags(values[0])
     return ()
 
 
 def _check_placements(values: Values, _: datetime) -> Sequence[object]:
-    list_items.dated_items("placements", Placement, {"placements": values[0]})
+    list_items.build_dated_items("placements", Placement, {"placements": values[0]})
     return ()
 
 
 def _check_enrollments(values: Values, _: datetime) -> Sequence[object]:
     sent = {name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None}
-    list_items.dated_items("enrollments", Enrollment, sent)
+    list_items.build_dated_items("enrollments", Enrollment, sent)
     return ()
 
 

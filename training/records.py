@@ -15,10 +15,10 @@ from mpi.domain.errors import FileError, RecordError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.record import SENT_FIELDS
-from mpi.standardize.process_pool import spread
+from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
-from mpi.standardize.shared_value_detection import find_shared
+from mpi.standardize.record_validation import validate_record
+from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import without_shared
 
 KEYED_HASH = KeyedHash(bytes(SECRET_BYTES))
@@ -68,7 +68,7 @@ def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[RawRow]:
 
 def standardize_in_parallel(rows: Iterable[RawRow], count: int | None = None) -> list[Features | None]:
     """Standardize rows on all cores, in order; None for a row that the door refuses."""
-    return [features for done in spread(standardize_rows, _split_into_chunks(rows), count) for features in done]
+    return [features for done in map_chunks(standardize_rows, _split_into_chunks(rows), count) for features in done]
 
 
 def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
@@ -78,7 +78,7 @@ def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[
         records: all of the index's, numbered; nothing taken out of them.
     """
     standing = list(records)
-    shared = find_shared((features for _, features in standing), KEYED_HASH)
+    shared = find_shared_values((features for _, features in standing), KEYED_HASH)
     return [(number, without_shared(features, shared, KEYED_HASH)) for number, features in standing]
 
 
@@ -88,7 +88,7 @@ def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
     made: list[Features | None] = []
     for number, row in enumerate(rows):
         try:
-            record = receive({"local_id": str(number), **row.fields}, KEYED_HASH, received).record
+            record = validate_record({"local_id": str(number), **row.fields}, KEYED_HASH, received).record
         except RecordError:
             made.append(None)  # counted by the caller; ingest is where a reject gets its reason
             continue

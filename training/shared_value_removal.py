@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.scoring.batch import connect, feature_table
 from mpi.matching.scoring.shared_value_counts import BORNE, SHARED
-from mpi.standardize.shared_values import listed, without_shared
+from mpi.standardize.shared_values import make_shared_values, without_shared
 from training.record_table import decode_features
 from training.records import KEYED_HASH
 
@@ -47,7 +47,7 @@ def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) ->
     values: dict[str, list[str]] = {}
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)
-    shared = listed(values, KEYED_HASH)
+    shared = make_shared_values(values, KEYED_HASH)
     bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
     found = decode_features(standing.filter(bears))
     made = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in found)

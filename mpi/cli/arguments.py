@@ -35,10 +35,10 @@ def parse_moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        ahead = moment - clock.now()
+        lead = moment - clock.now()
     except (ValueError, OverflowError):
         raise InputError("--as-of: give an ISO 8601 date or time, such as 2026-11-24T08:30Z") from None
-    if ahead > _CLOCK_SKEW:
+    if lead > _CLOCK_SKEW:
         raise InputError("--as-of: lies more than a day ahead of this machine's clock")
     return moment
 

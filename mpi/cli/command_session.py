@@ -45,20 +45,20 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def open_session(*, to_move: bool = False) -> Iterator[CommandSession]:
+def open_session(*, for_model_change: bool = False) -> Iterator[CommandSession]:
     """Open the index that the environment names and close it at the end.
 
     Nearly every use case is one transaction, so Ctrl-C leaves nothing of it; of a large load it leaves whole
     chunks.
 
     Args:
-        to_move: open the index in order to move it to another model.
+        for_model_change: open the index in order to move it to another model.
     """
     from mpi import bootstrap  # noqa: PLC0415 - --help opens no index
 
     settings = read_settings()
     try:
-        index = bootstrap.open_index(settings, to_move=to_move)
+        index = bootstrap.open_index(settings, for_model_change=for_model_change)
     except KeyboardInterrupt as interrupt:
         raise CommandInterrupt(undone=True) from interrupt
     # The imports are done: see PausedCollection.

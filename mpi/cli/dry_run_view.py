@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from mpi.service.loads.dry_run import DryRun
 
 
-def show_dry_run(profile: FileProfile, found: DryRun, *, as_json: bool) -> None:
+def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
     """Print a file's profile, what loading it would do, and a sample to look at."""
     if as_json:
         print_json(
             {
                 "dry_run": True,
                 "profile": asdict(profile),
-                "receipt": receipt_to_dict(found.receipt, profile.passed_over, None),
-                "sealed": found.sealed,
-                "bands": {band.value: count for band, count in found.bands.items()},
-                "sample": [asdict(one) for one in found.sample],
+                "receipt": receipt_to_dict(trial.receipt, profile.passed_over, None),
+                "sealed": trial.sealed,
+                "bands": {band.value: count for band, count in trial.bands.items()},
+                "sample": [asdict(sample_pair) for sample_pair in trial.sample],
             }
         )
         return
     _show_profile(profile)
-    print_facts({"Would be": found.receipt.status})
-    show_counts(found.receipt, profile.passed_over)
-    if found.sealed:
-        print_facts({"of these sealed or expunged, which cannot be undone": found.sealed})
-    bands = [(band.value, count) for band, count in found.bands.items()]
+    print_facts({"Would be": trial.receipt.status})
+    show_counts(trial.receipt, profile.passed_over)
+    if trial.sealed:
+        print_facts({"of these sealed or expunged, which cannot be undone": trial.sealed})
+    bands = [(band.value, count) for band, count in trial.bands.items()]
     print_table(("best match", "new and changed records"), bands)
-    _show_sample(found)
-    if found.receipt.held_reason:
-        print_note(f"the load would be held: {found.receipt.held_reason}")
+    _show_sample(trial)
+    if trial.receipt.held_reason:
+        print_note(f"the load would be held: {trial.receipt.held_reason}")
     print_note("dry run: nothing was stored")
 
 
@@ -56,17 +56,17 @@ def _show_profile(profile: FileProfile) -> None:
         print_table(("rejected because", "rows"), profile.rejects)
 
 
-def _show_sample(found: DryRun) -> None:
-    if not found.sample:
+def _show_sample(trial: DryRun) -> None:
+    if not trial.sample:
         return
     rows = [
         (
-            one.local_id,
-            str(one.line),
-            one.band.value,
-            one.match_weight,
-            one.enterprise_id or f"{one.other_local_id} of this file",
+            sample_pair.local_id,
+            str(sample_pair.line),
+            sample_pair.band.value,
+            sample_pair.match_weight,
+            sample_pair.enterprise_id or f"{sample_pair.other_local_id} of this file",
         )
-        for one in found.sample
+        for sample_pair in trial.sample
     ]
     print_table(("local ID", "line", "band", "bits", "best match"), rows, "Nearest to the link threshold")

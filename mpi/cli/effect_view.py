@@ -9,10 +9,10 @@ from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
-    from mpi.service.persons.effects import Effect, Received
+    from mpi.service.persons.effects import StepEffect, PastDisclosure
 
 
-def show_effect(effect: Effect, *, as_json: bool) -> None:
+def show_effect(effect: StepEffect, *, as_json: bool) -> None:
     """Print an effect."""
     if as_json:
         print_json(effect.as_dict())
@@ -36,21 +36,21 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
     else:
         print_note("no record changes person")
     show_disclosures(effect.disclosed, effect.disclosures)
-    for stays in effect.stays:
+    for unchanged in effect.stays:
         groups = " / ".join(
             " ".join(f"{label['source']}:{label['local_id']}" for label in group)
-            for group in stays.offer["groups"]
+            for group in unchanged.offer["groups"]
         )
-        state = "one person" if stays.together else "apart"
+        state = "one person" if unchanged.together else "apart"
         print_note(
-            f"they stay {state}, because the {stays.because} says so; to change that: "
-            f"mpi decide {stays.offer['kind']} {groups} --reason CODE"
+            f"they stay {state}, because the {unchanged.because} says so; to change that: "
+            f"mpi decide {unchanged.offer['kind']} {groups} --reason CODE"
         )
     if effect.approval:
         print_note("it waits for a second approver: mpi approve, or POST /v1/steps/{number}:approve")
     for source in effect.consent_of:
-        how = "mpi consent, or POST /v1/steps/{number}:consent"
-        print_note(f"it waits for the consent of an owner of {source}: {how}")
+        answer_command = "mpi consent, or POST /v1/steps/{number}:consent"
+        print_note(f"it waits for the consent of an owner of {source}: {answer_command}")
     if effect.held_until is not None:
         print_note(f"a freeze window holds it until {effect.held_until}: then mpi decisions --due")
     if effect.preview:
@@ -59,7 +59,7 @@ def show_effect(effect: Effect, *, as_json: bool) -> None:
         )
 
 
-def show_disclosures(number: int | None, latest: Sequence[Received]) -> None:
+def show_disclosures(number: int | None, latest: Sequence[PastDisclosure]) -> None:
     """Print who received what because of the links that a step parts, for people."""
     if not latest:
         return
@@ -68,14 +68,14 @@ def show_disclosures(number: int | None, latest: Sequence[Received]) -> None:
         ("at", "client", "purpose", "action", "records", "fields", "handle"),
         [
             (
-                line.at[:19],
-                line.client,
-                line.purpose or "",
-                line.action,
-                format_group(line.records),
-                line.fields,
-                line.handle or "",
+                disclosure.at[:19],
+                disclosure.client,
+                disclosure.purpose or "",
+                disclosure.action,
+                format_group(disclosure.records),
+                disclosure.fields,
+                disclosure.handle or "",
             )
-            for line in latest
+            for disclosure in latest
         ],
     )

@@ -29,13 +29,13 @@ def handle_interrupts(database: Database) -> Iterator[None]:
         # A background job ignores Ctrl-C, and so do we.
         yield
         return
-    stop = _InterruptHandler(database)
-    signal.signal(signal.SIGINT, stop)
+    handler = _InterruptHandler(database)
+    signal.signal(signal.SIGINT, handler)
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
         # Splink makes an error of its own of an interrupt while DuckDB works.
-        if stop.asked:
+        if handler.requested:
             raise CommandInterrupt(undone=not database.committed_units) from error
         raise
     finally:
@@ -51,9 +51,9 @@ class _InterruptHandler:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.asked = False
+        self.requested = False
 
     def __call__(self, _signal: int, _frame: FrameType | None) -> None:
         if not self._database.is_commit_begun:
-            self.asked = True
+            self.requested = True
             raise KeyboardInterrupt

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     command = typer.main.get_command(build_app())
     try:
-        ended = command.main(list(arguments), PROGRAM, standalone_mode=False)
+        result = command.main(list(arguments), PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _report_exit(_describe_usage_error(error))
@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get("MPI_DEBUG") == "1":
             traceback.print_exception(error)
         return _report_exit(describe_error(error))
-    return ended if isinstance(ended, int) else ExitCode.DONE
+    return result if isinstance(result, int) else ExitCode.DONE
 
 
 def main() -> None:

@@ -35,10 +35,10 @@ def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json
         stops: the list of stopped keys that it was made with, where it is another than the one in force.
         as_json: for programs.
     """
-    stopping = {} if stops is None else _count_stopped_keys(stops)
+    stop_counts = {} if stops is None else _count_stopped_keys(stops)
     if as_json:
-        told = {} if stops is None else {"stops": stopping}
-        print_json({**asdict(plan), **told, "nothing_to_do": plan.is_empty})
+        stop_list = {} if stops is None else {"stops": stop_counts}
+        print_json({**asdict(plan), **stop_list, "nothing_to_do": plan.is_empty})
         return
     print_facts(
         {
@@ -52,14 +52,14 @@ def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json
             "records moved": plan.moved,
             "review tasks": plan.tasks,
             "shared values": plan.lists.listed,
-            **{name.replace("_", " "): value for name, value in stopping.items()},
+            **{name.replace("_", " "): value for name, value in stop_counts.items()},
             "applied": plan.applied,
         }
     )
     if not plan.lists.fresh:
-        no_longer = "" if plan.lists.dropped is None else f" and {plan.lists.dropped:,} no longer"
+        dropped = "" if plan.lists.dropped is None else f" and {plan.lists.dropped:,} no longer"
         print_note(
-            f"shared values: {plan.lists.added:,} to be listed{no_longer}; "
+            f"shared values: {plan.lists.added:,} to be listed{dropped}; "
             "mpi recluster --refresh-lists proposes with them"
         )
     if plan.is_empty:
@@ -69,6 +69,6 @@ def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json
         ("change", "records", "enterprise IDs"),
         [(change.kind, change.records, change.eids) for change in plan.changes[:MAX_LINES]],
     )
-    left = len(plan.changes) - MAX_LINES
-    if left > 0:
-        print_note(f"{left:,} more changes: --json lists them all")
+    remaining = len(plan.changes) - MAX_LINES
+    if remaining > 0:
+        print_note(f"{remaining:,} more changes: --json lists them all")

@@ -18,26 +18,26 @@ REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
 
 def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
     """The rows of a rejects file."""
-    return ((one.line, one.offset, one.field, one.reason, one.detail) for one in rejects)
+    return ((reject.line, reject.offset, reject.field, reject.reason, reject.detail) for reject in rejects)
 
 
-def show_receipt(receipt: Receipt, passed_over: int, listed: Path | None, *, as_json: bool) -> None:
+def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, as_json: bool) -> None:
     """Print a receipt.
 
     Args:
         receipt: the receipt.
-        passed_over: rows of the file that were not asked for.
-        listed: where the rejected rows are listed.
+        skipped: rows of the file that were not asked for.
+        rejects_path: where the rejected rows are listed.
         as_json: for programs.
     """
     if as_json:
-        print_json(receipt_to_dict(receipt, passed_over, listed))
+        print_json(receipt_to_dict(receipt, skipped, rejects_path))
         return
     print_facts({"source": receipt.source, "batch": receipt.batch, "status": receipt.status})
-    show_counts(receipt, passed_over)
+    show_counts(receipt, skipped)
 
 
-def receipt_to_dict(receipt: Receipt, passed_over: int, listed: Path | None) -> dict[str, object]:
+def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -> dict[str, object]:
     """A receipt as plain values."""
     return {
         "source": receipt.source,
@@ -46,13 +46,13 @@ def receipt_to_dict(receipt: Receipt, passed_over: int, listed: Path | None) -> 
         "held_reason": receipt.held_reason,
         **receipt.counts,
         "spared": receipt.spared,
-        "passed_over": passed_over,
+        "passed_over": skipped,
         "issues": dict(sorted(receipt.issues.items())),
-        "rejects_file": None if listed is None else str(listed),
+        "rejects_file": None if rejects_path is None else str(rejects_path),
     }
 
 
-def show_counts(receipt: Receipt, passed_over: int) -> None:
+def show_counts(receipt: Receipt, skipped: int) -> None:
     """Print the sum that every load keeps to, and the quality issues."""
     counts = receipt.counts
     received = counts.pop("received")
@@ -61,13 +61,13 @@ def show_counts(receipt: Receipt, passed_over: int) -> None:
         ("rows", "count"),
         [
             ("received", received),
-            *((f"{'+' if place else '='} {name}", count) for place, (name, count) in enumerate(parts)),
+            *((f"{'+' if position else '='} {name}", count) for position, (name, count) in enumerate(parts)),
         ],
     )
     if receipt.spared:
         print_facts({"absent, not withdrawn: a row could not be read": receipt.spared})
-    if passed_over:
-        print_facts({"passed over, not asked for": passed_over})
+    if skipped:
+        print_facts({"passed over, not asked for": skipped})
     if receipt.issues:
         issues = sorted(receipt.issues.items(), key=lambda item: (-item[1], item[0]))
         print_table(("quality issue", "records"), issues)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from mpi.standardize.fields.scalars import is_inexact, whole
+from mpi.standardize.fields.scalars import is_inexact, to_whole_number
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -57,14 +57,14 @@ def to_number(value: float | Decimal) -> object:
     """
     if is_inexact(value):
         return value
-    integer = whole(value)
+    integer = to_whole_number(value)
     return to_text(value) if integer is None else integer
 
 
 def _format_number(value: float | Decimal) -> str | None:
     if math.isnan(value):
         return None
-    integer = whole(value)
+    integer = to_whole_number(value)
     if integer is not None:
         return str(integer)
     return repr(value) if isinstance(value, float) else f"{value:f}".rstrip("0")

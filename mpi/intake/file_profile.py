@@ -15,7 +15,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.reader import FileRows
 from mpi.intake.rows import RejectedRow, CanonicalRow
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 
 _SKETCH_SIZE = 1_024
 _MAX_SHAPES = 200
@@ -104,7 +104,7 @@ def profile_file(rows: FileRows, seal: KeyedHash, received: datetime) -> FilePro
 
 def _count_validation(row: CanonicalRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
     try:
-        found = receive(row.fields, seal, received)
+        found = validate_record(row.fields, seal, received)
     except RecordError as error:
         tally.reject(f"{error.field}: {error.reason}")
         return

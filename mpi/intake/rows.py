@@ -8,7 +8,7 @@ from mpi.domain.record import QualityIssue
 
 @dataclass(frozen=True, slots=True)
 class CanonicalRow:
-    """One row under canonical field names, with values as ``mpi.standardize.record_validation.receive`` takes them.
+    """One row under canonical field names, with values as ``mpi.standardize.record_validation.validate_record`` takes them.
 
     Args:
         line: line of the file on which the row begins, from 1 and counting the header; in Parquet,

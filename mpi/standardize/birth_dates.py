@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.fields.dates import DateReading, day_month_swapped, is_future, read_date
+from mpi.standardize.fields.dates import ParsedDate, swap_day_and_month, is_future, parse_date
 from mpi.standardize.text import squeezed
 
-_NOTHING_KNOWN = DateReading()
+_NO_DATE = ParsedDate()
 
 
 class BirthDates(NamedTuple):
@@ -18,25 +18,25 @@ class BirthDates(NamedTuple):
     year: int | None = None
 
 
-def read_birth_dates(record: CanonicalRecord) -> BirthDates:
+def parse_birth_dates(record: CanonicalRecord) -> BirthDates:
     """Read the record's birth date and its previous birth dates."""
-    reading = _usable(record.birth_date, record.as_of)
+    reading = _parse_usable_date(record.birth_date, record.as_of)
     day = None if _is_placeholder_day(reading.day, record.birth_date_quality) else reading.day
-    days = {day, *(_usable(text, record.as_of).day for text in record.previous_birth_dates)}
+    days = {day, *(_parse_usable_date(text, record.as_of).day for text in record.previous_birth_dates)}
     return BirthDates(
         day=day,
-        swapped=day_month_swapped(day) if day else None,
+        swapped=swap_day_and_month(day) if day else None,
         days=tuple(sorted(found for found in days if found)),
         year=reading.year,
     )
 
 
-def _usable(text: str | None, as_of: str | None) -> DateReading:
+def _parse_usable_date(text: str | None, as_of: str | None) -> ParsedDate:
     """The reading of a birth date; nothing where it lies after the record's own statement."""
     if not text:
-        return _NOTHING_KNOWN
-    reading = read_date(text)
-    return _NOTHING_KNOWN if as_of and is_future(reading, as_of) else reading
+        return _NO_DATE
+    reading = parse_date(text)
+    return _NO_DATE if as_of and is_future(reading, as_of) else reading
 
 
 def _is_placeholder_day(day: str | None, quality: str | None) -> bool:

@@ -3,41 +3,41 @@
 from collections.abc import Iterator
 
 from mpi.domain.record import CanonicalRecord, QualityIssue
-from mpi.standardize.address.postal_codes import postal_code
+from mpi.standardize.address.postal_codes import parse_postal_code
 from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
-from mpi.standardize.fields.dates import is_future, read_date
+from mpi.standardize.fields.dates import is_future, parse_date
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
-from mpi.standardize.phones import read_email, read_phones
+from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text import squeezed
 
 
-def issues_of(record: CanonicalRecord) -> Iterator[QualityIssue]:
+def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     """The issues of a record that was let in, in the order of its fields; one may repeat."""
-    yield from _name_issues(record)
-    yield from _date_issues(record)
-    yield from _code_issues(record)
-    yield from _contact_issues(record)
+    yield from _find_name_issues(record)
+    yield from _find_date_issues(record)
+    yield from _find_code_issues(record)
+    yield from _find_contact_issues(record)
 
 
-def _name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     if record.first_name and is_placeholder_given(record.first_name):
         yield QualityIssue("first_name", "placeholder-name")
     if record.last_name and is_placeholder_surname(record.last_name):
         yield QualityIssue("last_name", "placeholder-name")
 
 
-def _date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    for field, text, may_lie_ahead in _dates(record):
+def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    for field, text, may_lie_ahead in _iter_dates(record):
         if text is None:
             continue
-        reading = read_date(text)
+        reading = parse_date(text)
         if not may_lie_ahead and record.as_of and is_future(reading, record.as_of):
             yield QualityIssue(field, "future-date")
         elif reading.issue is not None:
             yield QualityIssue(field, reading.issue)
 
 
-def _dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
+def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
     """Every date of the record: field, text, and whether it may lie ahead of the statement."""
     yield "birth_date", record.birth_date, False
     for previous in record.previous_birth_dates:
@@ -55,7 +55,7 @@ def _dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
         yield "restrictions", restriction.end, True
 
 
-def _code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     if record.sex and not is_sex_code(record.sex):
         yield QualityIssue("sex", "unknown-code")
     quality = record.birth_date_quality
@@ -63,11 +63,11 @@ def _code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
         yield QualityIssue("birth_date_quality", "unknown-code")
 
 
-def _contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     for address in record.addresses:
-        if address.postal_code and postal_code(address.postal_code) is None:
+        if address.postal_code and parse_postal_code(address.postal_code) is None:
             yield QualityIssue("postal_code", "invalid-postal-code")
-    if record.phone and not read_phones(record.phone):
+    if record.phone and not parse_phones(record.phone):
         yield QualityIssue("phone", "invalid-phone")
-    if record.email and read_email(record.email) is None:
+    if record.email and parse_email(record.email) is None:
         yield QualityIssue("email", "invalid-email")

@@ -15,18 +15,18 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
 from mpi.standardize.text import CACHE_SIZE, spaced, squeezed
 
-_GROUPS = ("CASE", "FAMILY", "HOUSEHOLD")
+_FAMILY_SYSTEM_WORDS = ("CASE", "FAMILY", "HOUSEHOLD")
 """Words in the name of a system that numbers families, not persons (docs: ccwis_case_id, court cases)."""
 
 _NINES = re.compile(r"9{4,}\Z")
-_LEAST_NEAR, _MOST_NEAR = 6, 16
+_MIN_NEAR_CHARACTERS, _MAX_NEAR_CHARACTERS = 6, 16
 """Shorter numbers are near each other by chance; longer ones would cost a token a character."""
-_NEAR_LENGTH = 12
+_SHORT_TOKEN_DIGITS = 12
 """Hexadecimal digits of a near token: 48 bits, so that a chance collision is as rare as an equal number."""
 _FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PENDING"))
 
 
-class Numbers(NamedTuple):
+class IdentifierTokens(NamedTuple):
     """See the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of ``Features``."""
 
     tokens: tuple[str, ...] = ()
@@ -34,10 +34,10 @@ class Numbers(NamedTuple):
     systems: tuple[str, ...] = ()
 
 
-NO_NUMBERS = Numbers()
+NO_IDENTIFIERS = IdentifierTokens()
 
 
-def read_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> Numbers:
+def tokenize_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> IdentifierTokens:
     """Tokens of every (system, assigner, value) that names a person.
 
     Case and punctuation do not matter. A filler, and the number of a case or a family, is left out.
@@ -45,41 +45,41 @@ def read_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> Numb
     found = {
         (system, value)
         for identifier in identifiers
-        if (system := _system_of_persons(identifier.system, identifier.assigner))
+        if (system := _fold_person_system(identifier.system, identifier.assigner))
         and _is_real(value := squeezed(identifier.value))
     }
     if not found:
-        return NO_NUMBERS
+        return NO_IDENTIFIERS
     shorter = [
         f"{system}|{short}"
         for system, value in found
-        if _LEAST_NEAR <= len(value) <= _MOST_NEAR
-        for short in _shorter(value)
+        if _MIN_NEAR_CHARACTERS <= len(value) <= _MAX_NEAR_CHARACTERS
+        for short in _list_deletions(value)
     ]
-    near = {token[:_NEAR_LENGTH] for token in seal.tokens("near", shorter)}
-    return Numbers(
+    near = {token[:_SHORT_TOKEN_DIGITS] for token in seal.tokens("near", shorter)}
+    return IdentifierTokens(
         tokens=tuple(sorted(seal.token("identifier", f"{system}|{value}") for system, value in found)),
         near=tuple(sorted(near)),
-        systems=tuple(sorted({seal.token("system", system)[:_NEAR_LENGTH] for system, _ in found})),
+        systems=tuple(sorted({seal.token("system", system)[:_SHORT_TOKEN_DIGITS] for system, _ in found})),
     )
 
 
-def _shorter(value: str) -> set[str]:
+def _list_deletions(value: str) -> set[str]:
     """The value, and the value with each one of its characters left out."""
     return {value, *(value[:at] + value[at + 1 :] for at in range(len(value)))}
 
 
-def household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
+def normalize_household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
     """The source's household identifiers, namespaced by the source, sorted."""
     folded = {text for text in map(spaced, texts) if text and _is_real(text.replace(" ", ""))}
     return tuple(sorted(f"{source}|{text}" for text in folded))
 
 
 @lru_cache(CACHE_SIZE)
-def _system_of_persons(system: str, assigner: str) -> str | None:
+def _fold_person_system(system: str, assigner: str) -> str | None:
     """System and assigner, folded; None where the system numbers families."""
     folded = squeezed(system)
-    return None if any(group in folded for group in _GROUPS) else f"{folded}|{squeezed(assigner)}"
+    return None if any(group in folded for group in _FAMILY_SYSTEM_WORDS) else f"{folded}|{squeezed(assigner)}"
 
 
 def _is_real(value: str) -> bool:

@@ -7,36 +7,36 @@ import phonenumbers
 
 from mpi.standardize.text import CACHE_SIZE
 
-_HOME = "US"
-_LONGEST_PHONE = 100
-_LONGEST_EMAIL = 254
+_HOME_REGION = "US"
+_MAX_PHONE_CHARACTERS = 100
+_MAX_EMAIL_CHARACTERS = 254
 """Characters; RFC 5321 section 4.5.3.1.3 less the angle brackets."""
 
-_SEVERAL = re.compile(r"[;|]")
+_NUMBER_SEPARATOR = re.compile(r"[;|]")
 # A number of the North American plan as nearly everybody writes it. Its block of a thousand (the first seven
 # digits) says whether it can be dialled: no pattern of the plan looks at the last three (a test holds that).
-_PLAIN = re.compile(r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z")
+_NORTH_AMERICAN_NUMBER = re.compile(r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z")
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+\Z")
 _FILLERS = frozenset(("none", "noemail", "na", "n/a", "unknown", "test", "noreply", "no"))
 
 
-def read_phones(text: str | None) -> tuple[str, ...]:
+def parse_phones(text: str | None) -> tuple[str, ...]:
     """The valid numbers in a phone field, in E.164, sorted; ``;`` and ``|`` separate several.
 
     A number without a country code is read as a US number.
     """
     if not text:
         return ()
-    found = {_e164(part) for part in _SEVERAL.split(text[:_LONGEST_PHONE])}
+    found = {_to_e164(part) for part in _NUMBER_SEPARATOR.split(text[:_MAX_PHONE_CHARACTERS])}
     return tuple(sorted(number for number in found if number))
 
 
-def read_email(text: str | None) -> str | None:
+def parse_email(text: str | None) -> str | None:
     """The address in lower case; None for a filler or what is no address.
 
     Nothing else is changed: which spellings reach one mailbox is the provider's business.
     """
-    if not text or len(text) > _LONGEST_EMAIL:
+    if not text or len(text) > _MAX_EMAIL_CHARACTERS:
         return None
     lower = text.lower()
     if not _EMAIL.match(lower) or lower.partition("@")[0] in _FILLERS:
@@ -44,25 +44,25 @@ def read_email(text: str | None) -> str | None:
     return lower
 
 
-def _e164(text: str) -> str | None:
-    plain = _PLAIN.match(text)
+def _to_e164(text: str) -> str | None:
+    plain = _NORTH_AMERICAN_NUMBER.match(text)
     if plain is None:
-        return _parsed(text)
+        return _parse_other_number(text)
     block = f"{plain[1] or plain[2]}{plain[3]}{plain[4]}"
-    return f"+1{block}{plain[5]}" if _is_in_use(block) else None
+    return f"+1{block}{plain[5]}" if _is_valid_block(block) else None
 
 
 @lru_cache(CACHE_SIZE)
-def _is_in_use(block: str) -> bool:
+def _is_valid_block(block: str) -> bool:
     """Whether numbers that begin with those seven digits are valid ones."""
     number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{block}000"))
     return phonenumbers.is_valid_number(number)
 
 
 @lru_cache(CACHE_SIZE)
-def _parsed(text: str) -> str | None:
+def _parse_other_number(text: str) -> str | None:
     try:
-        number = phonenumbers.parse(text, _HOME)
+        number = phonenumbers.parse(text, _HOME_REGION)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):

@@ -15,24 +15,24 @@ from typing import Any, TypeVar
 
 from mpi.domain.errors import EngineError
 
-CHUNKS_ALONE = 4
+MIN_PARALLEL_CHUNKS = 4
 """Fewer chunks are done before a second process has started."""
-_AHEAD = 3
+_CHUNKS_PER_PROCESS = 3
 """Chunks that wait for each process: enough that none stands still, and bounded."""
-NICE = 10
+WORKER_NICENESS = 10
 """Of a process that works for another."""
-_NICER = 15
+_STANDARDIZER_NICENESS = 15
 """Of one whose work is not waited for until much else is done; by it the others keep every core busy."""
 
 Chunk = TypeVar("Chunk")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _work: Callable[[Any], Any] | None = None
 
 
-def spread(
-    work: Callable[[Chunk], Made], chunks: Iterable[Chunk], count: int | None = None
-) -> Iterator[Made]:
+def map_chunks(
+    work: Callable[[Chunk], Result], chunks: Iterable[Chunk], count: int | None = None
+) -> Iterator[Result]:
     """What ``work`` makes of each chunk, in order; no more chunks are taken than are soon worked on.
 
     Args:
@@ -43,61 +43,61 @@ def spread(
     Raises:
         EngineError: a process was ended from outside.
     """
-    count = count or processes()
+    count = count or count_cores()
     rest = iter(chunks)
-    first = list(islice(rest, CHUNKS_ALONE))
-    if count == 1 or len(first) < CHUNKS_ALONE:
+    first = list(islice(rest, MIN_PARALLEL_CHUNKS))
+    if count == 1 or len(first) < MIN_PARALLEL_CHUNKS:
         yield from map(work, chain(first, rest))
         return
-    pool = workers(count, work)
+    pool = start_pool(count, work)
     try:
-        waiting: deque[Future[Made]] = deque()
+        waiting: deque[Future[Result]] = deque()
         for chunk in chain(first, rest):
-            waiting.append(submit(pool, chunk))
-            if len(waiting) > _AHEAD * count:
+            waiting.append(submit_chunk(pool, chunk))
+            if len(waiting) > _CHUNKS_PER_PROCESS * count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool:
-        raise ended_from_outside() from None
+        raise make_worker_lost_error() from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def processes() -> int:
+def count_cores() -> int:
     """As many as there are cores."""
     return os.cpu_count() or 1
 
 
-def ended_from_outside() -> EngineError:
+def make_worker_lost_error() -> EngineError:
     """What is told where a pool is broken."""
     return EngineError(
         "a process that standardizes was ended from outside, for want of memory perhaps: run it again"
     )
 
 
-def submit(pool: ProcessPoolExecutor, chunk: Any) -> Future[Any]:  # noqa: ANN401 - whatever the work takes and makes
-    """Have the work of a pool of ``workers`` done on a chunk."""
-    return pool.submit(_worked, chunk)
+def submit_chunk(pool: ProcessPoolExecutor, chunk: Any) -> Future[Any]:  # noqa: ANN401 - whatever the work takes and makes
+    """Have the work of a pool of ``start_pool`` done on a chunk."""
+    return pool.submit(_run_work, chunk)
 
 
-def workers(count: int, work: Callable[[Any], Any] | None = None) -> ProcessPoolExecutor:
+def start_pool(count: int, work: Callable[[Any], Any] | None = None) -> ProcessPoolExecutor:
     """Processes that standardize, and give way to those that answer people."""
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_begin, initargs=(work,))
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_initialize_worker, initargs=(work,))
 
 
-def _begin(work: Callable[[Any], Any] | None) -> None:
+def _initialize_worker(work: Callable[[Any], Any] | None) -> None:
     global _work  # noqa: PLW0603 - a process has one work, sent once
     _work = work
     # What is made here holds no cycles and soon leaves: looking for some takes a sixth of the time.
     gc.disable()
     # Nor is any looked for as it ends, which whoever asked waits for: with all that it remembers two seconds.
     atexit.register(gc.freeze)
-    give_way(_NICER)
+    lower_priority(_STANDARDIZER_NICENESS)
 
 
-def give_way(niceness: int = NICE) -> None:
+def lower_priority(niceness: int = WORKER_NICENESS) -> None:
     """Be a process that works for another: give way to those that answer people, and end with that one."""
     # Begun by one that gives way itself, they would give way twice, and on a busy machine get nothing done.
     os.nice(max(0, niceness - os.nice(0)))
@@ -113,5 +113,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _worked(chunk: Any) -> Any:  # noqa: ANN401 - whatever the work takes and makes
+def _run_work(chunk: Any) -> Any:  # noqa: ANN401 - whatever the work takes and makes
     return _work(chunk) if _work is not None else None

@@ -3,14 +3,14 @@
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.address.addresses import NOWHERE, address_keys, places, read_city
-from mpi.standardize.address.placements import placement_homes
-from mpi.standardize.birth_dates import BirthDates, read_birth_dates
+from mpi.standardize.address.addresses import NO_ADDRESS, list_address_keys, parse_addresses, parse_city
+from mpi.standardize.address.placements import find_placement_homes
+from mpi.standardize.birth_dates import BirthDates, parse_birth_dates
 from mpi.standardize.fields import codes
-from mpi.standardize.identifiers import household_ids, read_identifiers
-from mpi.standardize.name.guardians import guardian_names, surnames_of
-from mpi.standardize.name.person_names import PersonNames, read_names
-from mpi.standardize.phones import read_email, read_phones
+from mpi.standardize.identifiers import normalize_household_ids, tokenize_identifiers
+from mpi.standardize.name.guardians import build_guardian_names, extract_surnames
+from mpi.standardize.name.person_names import PersonNames, parse_person_names
+from mpi.standardize.phones import parse_email, parse_phones
 
 STANDARDIZER_VERSION = "4"
 """Enters a configuration's identity: raise it whenever a record may get other features than before."""
@@ -27,13 +27,13 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         source: the code of its source, which namespaces its household identifiers.
         seal: the index's secret, for identifiers.
     """
-    names: PersonNames = read_names(record)
-    birth: BirthDates = read_birth_dates(record)
-    numbers = read_identifiers(record.identifiers, seal)
-    homes = places(record)
-    home = homes[0] if homes else NOWHERE
-    guardians = guardian_names(record.guardians)
-    households = household_ids(record.household_ids, source)
+    names: PersonNames = parse_person_names(record)
+    birth: BirthDates = parse_birth_dates(record)
+    numbers = tokenize_identifiers(record.identifiers, seal)
+    homes = parse_addresses(record)
+    home = homes[0] if homes else NO_ADDRESS
+    guardians = build_guardian_names(record.guardians)
+    households = normalize_household_ids(record.household_ids, source)
     return Features(
         given=names.given,
         given_forms=names.given_forms,
@@ -48,7 +48,7 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         birth_date_swapped=birth.swapped,
         birth_dates=birth.days,
         birth_year=birth.year,
-        sex=codes.sex(record.sex),
+        sex=codes.parse_sex(record.sex),
         ssn=record.ssn_token,
         ssn_last4=record.ssn_last4_token,
         identifiers=numbers.tokens,
@@ -60,26 +60,26 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         city=home.city,
         state=home.state,
         postal_code=home.postal_code,
-        addresses=address_keys(homes),
-        phones=read_phones(record.phone),
-        email=read_email(record.email),
+        addresses=list_address_keys(homes),
+        phones=parse_phones(record.phone),
+        email=parse_email(record.email),
         guardians=guardians,
         household_ids=households,
-        birth_place=birth_place_of(record),
+        birth_place=format_birth_place(record),
         multiple_birth=True if names.says_multiple_birth else record.multiple_birth,
-        placement_homes=placement_homes(record, homes),
-        guardian_surnames=surnames_of(guardians),
+        placement_homes=find_placement_homes(record, homes),
+        guardian_surnames=extract_surnames(guardians),
         household_system=source if households else None,
     )
 
 
-def birth_place_of(record: CanonicalRecord) -> str | None:
+def format_birth_place(record: CanonicalRecord) -> str | None:
     """City, state and country of birth; without the city it places nobody."""
-    city = read_city(record.birth_city)
+    city = parse_city(record.birth_city)
     if city is None:
         return None
-    state = codes.state(record.birth_state)
-    country = codes.country(record.birth_country)
+    state = codes.parse_state(record.birth_state)
+    country = codes.parse_country(record.birth_country)
     if country is None and state in codes.STATE_CODES:
         country = "US"
     return f"{city}|{state or ''}|{country or ''}"

@@ -20,28 +20,28 @@ from mpi.domain.record import (
     Placement,
     QualityIssue,
 )
-from mpi.standardize.data_quality import issues_of
+from mpi.standardize.data_quality import find_quality_issues
 from mpi.standardize.fields import list_items
-from mpi.standardize.fields.codes import is_yes_no_code, yes_or_no
-from mpi.standardize.fields.lists import scalars_of, unknown_name
-from mpi.standardize.fields.scalars import local_id_of, text_of, texts_of
+from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
+from mpi.standardize.fields.lists import parse_scalars, make_unknown_field_error
+from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
 from mpi.standardize.ssn import seal_ssn
 
-_KNOWN = frozenset(SENT_FIELDS)
+_FIELD_NAMES = frozenset(SENT_FIELDS)
 
-_PLAIN = (
+_TEXT_FIELDS = (
     "first_name", "middle_name", "last_name", "suffix", "preferred_name", "birth_date",
     "birth_date_quality", "sex", "phone", "email", "birth_city", "birth_state", "birth_country",
     "ethnicity", "subject", "death_date", "merged_into",
 )  # fmt: skip
 """Fields whose text enters the record as it is."""
 
-_OLDEST_STATEMENT = 1900
+_EARLIEST_YEAR = 1900
 _CLOCK_SKEW = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ValidatedRecord:
     """A record that was let in.
 
     Args:
@@ -53,7 +53,7 @@ class Received:
     issues: tuple[QualityIssue, ...]
 
 
-def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> Received:
+def validate_record(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> ValidatedRecord:
     """Let a record in.
 
     Args:
@@ -64,66 +64,66 @@ def receive(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> 
     Raises:
         RecordError: the record as a whole cannot be used; names the field, the reason, and no value.
     """
-    if not sent.keys() <= _KNOWN:
-        raise unknown_name("record", next(name for name in sent if name not in _KNOWN), _KNOWN)
-    local_id = local_id_of(sent.get("local_id"))
-    as_of = moment_of(sent.get("as_of"), received)
-    identifiers, ssns = list_items.identifiers(sent.get("identifiers"))
-    ssn = seal_ssn(text_of("ssn", sent.get("ssn")), text_of("ssn_last4", sent.get("ssn_last4")), ssns, seal)
-    multiple_birth, multiple_birth_issues = multiple_birth_of(sent.get("multiple_birth"))
+    if not sent.keys() <= _FIELD_NAMES:
+        raise make_unknown_field_error("record", next(name for name in sent if name not in _FIELD_NAMES), _FIELD_NAMES)
+    local_id = parse_local_id(sent.get("local_id"))
+    as_of = parse_as_of(sent.get("as_of"), received)
+    identifiers, ssns = list_items.build_identifiers(sent.get("identifiers"))
+    ssn = seal_ssn(parse_text("ssn", sent.get("ssn")), parse_text("ssn_last4", sent.get("ssn_last4")), ssns, seal)
+    multiple_birth, multiple_birth_issues = parse_multiple_birth(sent.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,
-        **texts_of(sent, _PLAIN),
-        other_names=list_items.other_names(sent.get("other_names")),
-        previous_birth_dates=scalars_of("previous_birth_dates", sent.get("previous_birth_dates")),
+        **parse_texts(sent, _TEXT_FIELDS),
+        other_names=list_items.build_other_names(sent.get("other_names")),
+        previous_birth_dates=parse_scalars("previous_birth_dates", sent.get("previous_birth_dates")),
         ssn_token=ssn.full,
         ssn_last4_token=ssn.last4,
         identifiers=identifiers,
-        addresses=list_items.dated_items("addresses", Address, sent),
-        guardians=list_items.dated_items("guardians", Guardian, sent),
-        household_ids=scalars_of("household_ids", sent.get("household_ids")),
+        addresses=list_items.build_dated_items("addresses", Address, sent),
+        guardians=list_items.build_dated_items("guardians", Guardian, sent),
+        household_ids=parse_scalars("household_ids", sent.get("household_ids")),
         multiple_birth=multiple_birth,
-        enrollments=list_items.dated_items("enrollments", Enrollment, sent),
-        placements=list_items.dated_items("placements", Placement, sent),
-        race=scalars_of("race", sent.get("race")),
-        flags=list_items.flags(sent.get("flags")),
-        restrictions=list_items.restrictions(sent.get("restrictions")),
+        enrollments=list_items.build_dated_items("enrollments", Enrollment, sent),
+        placements=list_items.build_dated_items("placements", Placement, sent),
+        race=parse_scalars("race", sent.get("race")),
+        flags=list_items.build_flags(sent.get("flags")),
+        restrictions=list_items.build_restrictions(sent.get("restrictions")),
         as_of=as_of,
     )
-    issues = (*ssn.issues, *multiple_birth_issues, *issues_of(record))
-    return Received(record, tuple(dict.fromkeys(issues)))
+    issues = (*ssn.issues, *multiple_birth_issues, *find_quality_issues(record))
+    return ValidatedRecord(record, tuple(dict.fromkeys(issues)))
 
 
-def multiple_birth_of(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
+def parse_multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
     """Whether the source says twin or other multiple, and what it should look at."""
     if isinstance(value, bool):
         return value, ()
-    text = text_of("multiple_birth", value)
+    text = parse_text("multiple_birth", value)
     if text is None:
         return None, ()
     known = is_yes_no_code(text)
-    return yes_or_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
+    return parse_yes_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
 
 
-def moment_of(value: object, received: datetime) -> str:
+def parse_as_of(value: object, received: datetime) -> str:
     """The moment of a statement, as the index writes moments.
 
     Raises:
         RecordError: it is no time, or lies more than a day ahead of the moment of receipt.
     """
     if isinstance(value, datetime):
-        return _written(value, received)
-    text = text_of("as_of", value)
-    return format_timestamp(received) if text is None else _read_moment(text, received)
+        return _format_as_of(value, received)
+    text = parse_text("as_of", value)
+    return format_timestamp(received) if text is None else _parse_as_of_text(text, received)
 
 
 @lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
-def _read_moment(text: str, received: datetime) -> str:
-    return _written(_moment(text), received)
+def _parse_as_of_text(text: str, received: datetime) -> str:
+    return _format_as_of(_parse_iso_time(text), received)
 
 
-def _written(moment: datetime | None, received: datetime) -> str:
-    if moment is None or not _OLDEST_STATEMENT <= moment.year < date.max.year:
+def _format_as_of(moment: datetime | None, received: datetime) -> str:
+    if moment is None or not _EARLIEST_YEAR <= moment.year < date.max.year:
         raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -132,7 +132,7 @@ def _written(moment: datetime | None, received: datetime) -> str:
     return format_timestamp(moment)
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_iso_time(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -14,11 +14,11 @@ import numpy as np
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES, SharedValues, hash_of, values_of
+from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES, SharedValues, hash_of, values_of
 
 
-def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
-    """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates.
+def find_shared_values(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
+    """The values that are borne with at least ``MIN_BIRTH_DATES`` distinct birth dates.
 
     The order of the records does not matter. A record without a birth date is not counted.
 
@@ -26,17 +26,17 @@ def find_shared(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
         records: features of all active records, nothing taken out of them.
         seal: the index's secret.
     """
-    borne = Borne()
+    borne = SharedValueCounter()
     for features in records:
         borne.add(features, seal)
     return borne.shared()
 
 
-class Borne:
+class SharedValueCounter:
     """Which values are borne with which birth dates, as hashes and days; can be sent to another process."""
 
     def __init__(self) -> None:
-        self._pairs = {column: (array("q"), array("q")) for column in COLUMNS}
+        self._pairs = {column: (array("q"), array("q")) for column in SHARED_VALUE_COLUMNS}
 
     def add(self, features: Features, seal: KeyedHash) -> None:
         """Count one record, nothing taken out of it; one without a birth date is not counted."""
@@ -56,15 +56,15 @@ class Borne:
             days.extend(more_days)
 
     def shared(self) -> SharedValues:
-        """The values that are borne with at least ``LEAST_BIRTH_DATES`` distinct birth dates."""
-        found = {column: _shared(*pairs) for column, pairs in self._pairs.items()}
+        """The values that are borne with at least ``MIN_BIRTH_DATES`` distinct birth dates."""
+        found = {column: _select_shared_hashes(*pairs) for column, pairs in self._pairs.items()}
         return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))
 
 
-def _shared(hashes: "array[int]", days: "array[int]") -> frozenset[int]:
+def _select_shared_hashes(hashes: "array[int]", days: "array[int]") -> frozenset[int]:
     pairs = np.vstack([np.asarray(hashes), np.asarray(days)])
     pairs = pairs[:, np.lexsort((pairs[1], pairs[0]))]
     another = np.ones(pairs.shape[1], dtype=np.bool_)
     another[1:] = (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)
     values, dates = np.unique(pairs[0, another], return_counts=True)
-    return frozenset(values[dates >= LEAST_BIRTH_DATES].tolist())
+    return frozenset(values[dates >= MIN_BIRTH_DATES].tolist())

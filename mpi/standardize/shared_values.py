@@ -21,16 +21,16 @@ import orjson
 from mpi.domain.errors import StoreError
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.standardize.address.addresses import address_key
+from mpi.standardize.address.addresses import format_address_key
 
-COLUMNS = ("addresses", "phones", "email", "household_ids")
+SHARED_VALUE_COLUMNS = ("addresses", "phones", "email", "household_ids")
 """Columns whose values stand for one household. A guardian's name is shared by being common (ADR 0017)."""
 
-LEAST_BIRTH_DATES = 12
+MIN_BIRTH_DATES = 12
 """Distinct birth dates from which a value is not a household's (ADR 0017)."""
 
-_DOMAIN = "shared"
-_STOPPED = "stopped_keys"
+_HASH_DOMAIN = "shared"
+_STOPPED_KEYS_NAME = "stopped_keys"
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class SharedValues:
 
     def to_text(self) -> str:
         """The lists as JSON, sorted."""
-        stated = {column: sorted(self.hashes[column]) for column in COLUMNS if column in self.hashes}
-        stated |= {_STOPPED: sorted(self.stopped)} if self.stopped else {}
+        stated = {column: sorted(self.hashes[column]) for column in SHARED_VALUE_COLUMNS if column in self.hashes}
+        stated |= {_STOPPED_KEYS_NAME: sorted(self.stopped)} if self.stopped else {}
         return orjson.dumps(stated).decode()
 
     @classmethod
@@ -77,7 +77,7 @@ class SharedValues:
         """
         try:
             stated = {column: frozenset(map(int, held)) for column, held in orjson.loads(text).items()}
-            stopped = stated.pop(_STOPPED, frozenset())
+            stopped = stated.pop(_STOPPED_KEYS_NAME, frozenset())
             return cls(MappingProxyType(stated), stopped)
         except (ValueError, TypeError, AttributeError) as error:
             raise StoreError("the configuration's lists cannot be read: restore a backup") from error
@@ -86,7 +86,7 @@ class SharedValues:
 NO_SHARED_VALUES = SharedValues()
 
 
-def listed(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:
+def make_shared_values(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:
     """Lists of values that are known to be shared: column to its values."""
     hashes = {column: frozenset(hash_of(seal, value) for value in held) for column, held in values.items()}
     return SharedValues(MappingProxyType({column: held for column, held in hashes.items() if held}))
@@ -136,7 +136,7 @@ def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple
 def _first_home(features: Features) -> tuple[str | None, str | None]:
     """The first address as ``addresses`` has it, and the flat in it where there is one."""
     where = features.postal_code or features.city
-    house = address_key(features.street_number, features.street, where) if features.street and where else None
+    house = format_address_key(features.street_number, features.street, where) if features.street and where else None
     if house not in features.addresses:
         return None, None
     return house, f"{house}|{features.unit}" if features.unit else None
@@ -153,4 +153,4 @@ def values_of(features: Features, column: str) -> tuple[str, ...]:
 
 def hash_of(seal: KeyedHash, value: str) -> int:
     """A value as lists have it."""
-    return seal.int64(_DOMAIN, value)
+    return seal.int64(_HASH_DOMAIN, value)

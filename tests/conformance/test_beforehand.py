@@ -11,7 +11,7 @@ from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
-from mpi.service.indexing.background_compaction import merge_left
+from mpi.service.indexing.background_compaction import compact_leftover_segments
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster
 from mpi.service.records import optimistic_candidates
@@ -40,8 +40,8 @@ def withdrawn(index):
 def sealed(index):
     upsert(index, OPERATOR, "sis", {**KNOWN, "restrictions": [{"kind": "sealed"}]})
     with index.database.read(OPERATOR) as unit:
-        source = unit.sources.by_code("sis")
-        assert unit.records.find(source.id, ["known"])["known"].state == "sealed"
+        source = unit.sources.get_by_code("sis")
+        assert unit.records.find_by_local_ids(source.id, ["known"])["known"].state == "sealed"
 
 
 def becomes_another(index):
@@ -136,8 +136,8 @@ def with_meanwhile(index, act, child):
 
 def edges_of(index):
     with index.database.read(OPERATOR) as unit:
-        keys = unit.records.keys(unit.records.active())
-        edges = unit.derived.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.stored_from)
+        keys = unit.records.canonical_keys(unit.records.active_canonical_keys())
+        edges = unit.derived_data.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.stored_from)
         return {frozenset((keys[lo], keys[hi])): bits for (lo, hi), bits in edges.items()}
 
 
@@ -164,7 +164,7 @@ def test_whatever_happens_meanwhile_the_pairs_are_those_of_a_search_in_the_trans
 
 def searched_in_the_transaction(index, act):
     """The records whose pairs are looked for once the writer is held."""
-    with patch.object(reindex, "_blocks", wraps=reindex._blocks) as searched:
+    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as searched:
         act(index)
     return [len(call.args[2]) for call in searched.call_args_list]
 
@@ -204,7 +204,7 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
     _, found = with_meanwhile(limited, nothing, SAME)
     assert found is None
     with index.database.read(OPERATOR) as unit:
-        assert unit.blocks.queued(index.config_id(unit))
+        assert unit.large_blocks.all(index.config_id(unit))
 
 
 def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_its_own(index, monkeypatch):
@@ -239,9 +239,9 @@ def with_a_run(index):
     """An index of which the first record's keys are in a run."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, [1])
-        unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
+        own = unit.keys.packed_keys(config, [1])
+        unit.keys.delete(config, [1])
+        unit.keys.write(config, own, unit.commit_no, in_run=True)
     return index
 
 
@@ -260,11 +260,11 @@ def test_a_run_that_is_merged_and_gone_while_pairs_are_looked_for_loses_none(wit
         told.append(found)
         if len(told) == in_the_snapshot:
             another_process = Database(with_a_run.database.url)
-            merge_left(another_process, OPERATOR)
+            compact_leftover_segments(another_process, OPERATOR)
             another_process.dispose()
         return found
 
-    monkeypatch.setattr(KeySegments, "runs", merged_meanwhile)
+    monkeypatch.setattr(KeySegments, "segments_of", merged_meanwhile)
     assert searched_in_the_transaction(with_a_run, comes_by_another) == [0]
     assert told[in_the_snapshot - 1]
     assert verify(with_a_run, OPERATOR) == []
@@ -274,9 +274,9 @@ def wrong_keys(index):
     """Records that have other keys than the model in force gives them."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        upsert_module = unit.derived.record_ids(config_id)
-        stored, blocking = unit.derived.features(config_id, upsert_module), index.blocking_of(unit, config_id)
-        own = unit.keys.own(config_id, upsert_module)
+        upsert_module = unit.derived_data.record_ids(config_id)
+        stored, blocking = unit.derived_data.features(config_id, upsert_module), index.blocking_of(unit, config_id)
+        own = unit.keys.packed_keys(config_id, upsert_module)
     return {
         record
         for record, features in stored.items()

@@ -141,7 +141,7 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
     with an_open_index() as index:
         before = crosswalk(index)
         with index.database.read(OPERATOR) as unit:
-            made = unit.configs.index().generation
+            made = unit.configs.index_info().generation
         if blank is None:
             for name in ("mpi.db", "mpi-ledger.db"):
                 plain = sqlite3.connect(home / name)
@@ -162,7 +162,7 @@ def test_a_restored_backup_is_the_index_it_was_made_of(mpi, blank, tmp_path, mon
     generation = mpi("db", "restored", "--json")[1]["generation"]
     with an_open_index() as index:
         with index.database.read(OPERATOR) as unit:
-            assert unit.configs.index().generation == generation != made
+            assert unit.configs.index_info().generation == generation != made
             assert unit.commit_info({unit.last_commit()})[unit.last_commit()][2] == "restored"
         assert crosswalk(index) == before
         assert verify(index, OPERATOR) == []

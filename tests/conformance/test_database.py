@@ -154,7 +154,7 @@ def test_postgresql_goes_by_each_of_its_names(name):
 def test_the_servers_processes_that_work_for_this_one_are_known_where_they_are_on_this_machine(database):
     with database.read(make_operator()) as unit:
         mine = {unit.connection.scalar(text("SELECT pg_backend_pid()"))} if database.is_postgresql else set()
-        found = set(database.servers_of(make_operator(), [os.getpid()]))
+        found = set(database.server_processes_of(make_operator(), [os.getpid()]))
     assert mine <= found
     assert bool(found) == database.is_postgresql
-    assert database.servers_of(make_operator(), [1]) == []
+    assert database.server_processes_of(make_operator(), [1]) == []

@@ -8,12 +8,12 @@ import pytest
 
 from mpi.api.app import create_app
 from mpi.domain.errors import NotAuthenticated, NotFoundError, StoreError
-from mpi.service.access.clients import add_client, revoke_client, viewer_of
-from mpi.service.access.setup import key_hash
+from mpi.service.access.clients import add_client, revoke_client, viewer_from_client
+from mpi.service.access.setup import hash_token
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.fast_look_up import crosswalk_at_a_glance, person_at_a_glance
-from mpi.service.persons.look_up import Ask, look_up
-from mpi.service.persons.persons import crosswalk_in, person_in
+from mpi.service.persons.fast_look_up import look_up_crosswalk_fast, look_up_person_fast
+from mpi.service.persons.look_up import LookUpQuery, look_up
+from mpi.service.persons.persons import read_crosswalk, read_person
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.access.disclosures import Disclosures
 from mpi.storage.unit_of_work.database import Database
@@ -45,16 +45,16 @@ def key(index):
 
 
 def by_local_id(source, local_id):
-    return Ask(
-        lambda unit, key, who: crosswalk_at_a_glance(unit, key, who, source, local_id),
-        lambda unit: crosswalk_in(unit, source, local_id),
+    return LookUpQuery(
+        lambda unit, key, who: look_up_crosswalk_fast(unit, key, who, source, local_id),
+        lambda unit: read_crosswalk(unit, source, local_id),
     )
 
 
 def by_eid(index, eid):
-    return Ask(
-        lambda unit, key, who: person_at_a_glance(unit, key, who, index, eid),
-        lambda unit: person_in(unit, index, eid),
+    return LookUpQuery(
+        lambda unit, key, who: look_up_person_fast(unit, key, who, index, eid),
+        lambda unit: read_person(unit, index, eid),
     )
 
 
@@ -64,16 +64,16 @@ def asked(index, key, monkeypatch):
 
     def both(ask, own_key=key):
         with index.database.read(OPERATOR) as unit:
-            found = ask.at_a_glance(unit, key_hash(own_key), lambda client: viewer(unit, client))
+            found = ask.at_a_glance(unit, hash_token(own_key), lambda client: viewer(unit, client))
         quick = look_up(index, own_key, None, ask)
-        in_full = look_up(index, own_key, None, Ask(lambda *_: None, ask.in_full))
+        in_full = look_up(index, own_key, None, LookUpQuery(lambda *_: None, ask.in_full))
         assert quick[0] == in_full[0]
         assert replace(quick[1], at="") == replace(in_full[1], at="")
         assert quick[2] == in_full[2]
         return quick[0], found is not None
 
     def viewer(unit, client):
-        unit.viewer = viewer_of(client, None)
+        unit.viewer = viewer_from_client(client, None)
         return unit.viewer
 
     return both
@@ -143,15 +143,15 @@ def test_a_glance_begins_no_transaction_and_leaves_the_session_as_it_was(index, 
     look_up(index, key, None, by_local_id("sis", "1"))
     assert not begun
     with index.database.write(OPERATOR, "test") as unit:
-        unit.note_commit()
-    failing = partial(look_up, index, key, None, Ask(lambda *_: 1 / 0, None))
+        unit.ensure_commit()
+    failing = partial(look_up, index, key, None, LookUpQuery(lambda *_: 1 / 0, None))
     with pytest.raises(ZeroDivisionError):
         failing()
     with pytest.raises(ZeroDivisionError), index.database.write(OPERATOR, "test") as unit:
         unit.persons.mint([{"id": 10**6, "eid": "x", "minted_commit": unit.commit_no}])
         _ = 1 / 0
     with index.database.read(OPERATOR) as unit:
-        assert not unit.persons.get([10**6])
+        assert not unit.persons.by_ids([10**6])
 
 
 def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_store(index, key):
@@ -178,7 +178,7 @@ def test_over_http_each_call_is_answered_once_its_line_is_durable_on_either_stor
         assert {answer.content for answer in answers} == {person.content}
         assert lines() == 27
     with index.database.read(OPERATOR) as unit:
-        count, last = unit.disclosures.extent()
+        count, last = unit.disclosures.count_and_last()
         told = unit.disclosures.all()
     assert count == last
     assert {line.client for line in told} == {"looks", "sees-some"}

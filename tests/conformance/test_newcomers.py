@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.search import search
+from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import upsert
 from mpi.service.resolution import resolve as resolving
 from mpi.service.resolution.closure import NO_NEW_RECORDS
@@ -64,9 +64,9 @@ def test_a_question_sent_ahead_is_asked_anew_once_something_was_written(index):
         session = unit.connection
         assert isinstance(session, DatabaseSession)
         for _ in range(3):
-            unit.records.keys([1])
-        unit.records.ask_keys([1])
-        source = unit.sources.by_code("sis")
+            unit.records.canonical_keys([1])
+        unit.records.prefetch_canonical_keys([1])
+        source = unit.sources.get_by_code("sis")
         unit.records.insert(
             [
                 {"id": 1, "source_id": source.id, "local_id": "1", "group_id": source.group_id,
@@ -74,13 +74,13 @@ def test_a_question_sent_ahead_is_asked_anew_once_something_was_written(index):
                  "last_seen": "2026-01-01T00:00:00.000000Z"}
             ]
         )  # fmt: skip
-        assert unit.records.keys([1]) == {1: 7}
+        assert unit.records.canonical_keys([1]) == {1: 7}
 
 
 def test_questions_sent_ahead_and_never_asked_leave_no_trace(index):
     for _ in range(4):
         with index.database.write(OPERATOR, "test") as unit:
-            unit.ask_ahead()
-            unit.records.ask_keys([1, 2])
-            unit.tasks.ask_touching([1])
-    assert search(index, OPERATOR, a_child("x")) == []
+            unit.prefetch()
+            unit.records.prefetch_canonical_keys([1, 2])
+            unit.tasks.prefetch_about_records([1])
+    assert search_persons(index, OPERATOR, a_child("x")) == []

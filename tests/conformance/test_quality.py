@@ -41,24 +41,24 @@ def test_a_pair_comes_back_as_it_was_drawn_with_its_answer(index):
         2, "second", 0, 0, "2026-12", "2026-12-01T00:00:00.000000Z", 1, 1, 2, 3, 4, 5.5, False, "ana", "same"
     )
     with index.database.write(OPERATOR, "test") as unit:
-        unit.blind.add([pair, second])
-        assert unit.blind.get(1) == pair
-        assert unit.blind.drawn("2026-10", "2026-12") == [pair]
-        assert unit.blind.waiting("ana") == [pair]
-        assert unit.blind.waiting("ben") == [pair, second]
+        unit.blind_pairs.add([pair, second])
+        assert unit.blind_pairs.get(1) == pair
+        assert unit.blind_pairs.samples("2026-10", "2026-12") == [pair]
+        assert unit.blind_pairs.unanswered_for("ana") == [pair]
+        assert unit.blind_pairs.unanswered_for("ben") == [pair, second]
         said = BlindAnswer(2, "ben", "unsure", "2026-12-02T00:00:00.000000Z")
-        unit.blind.answer(said)
-        assert unit.blind.waiting("ben") == [pair]
-        assert unit.blind.labelled() == [(second, said)]
-        assert unit.blind.both_said() == [("ana", "ben", "same", "unsure", 1)]
-        assert (unit.blind.get(3), unit.blind.seconds_waiting()) == (None, 0)
+        unit.blind_pairs.add_answer(said)
+        assert unit.blind_pairs.unanswered_for("ben") == [pair]
+        assert unit.blind_pairs.all_with_answers() == [(second, said)]
+        assert unit.blind_pairs.count_second_reviews() == [("ana", "ben", "same", "unsure", 1)]
+        assert (unit.blind_pairs.get(3), unit.blind_pairs.count_unanswered_second_reviews()) == (None, 0)
 
 
 def test_edges_are_read_by_their_lower_end_alone(index):
     with index.database.write(OPERATOR, "test") as unit:
-        unit.derived.put_edges(9, {(1, 2): 4.5, (2, 3): -0.5, (1, 5): 7.0})
-        assert unit.blind.edges_from(9, [1, 3]) == {(1, 2): 4.5, (1, 5): 7.0}
-        assert unit.blind.highest_record() == 7
+        unit.derived_data.add_edges(9, {(1, 2): 4.5, (2, 3): -0.5, (1, 5): 7.0})
+        assert unit.blind_pairs.edges_by_lower_record(9, [1, 3]) == {(1, 2): 4.5, (1, 5): 7.0}
+        assert unit.blind_pairs.max_record_id() == 7
 
 
 def test_the_desk_works_whole_from_draw_to_label(index):
@@ -82,16 +82,16 @@ def test_work_is_counted_alike(index):
         for n, (state, held) in enumerate(
             [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
         ):
-            unit.task_work.put(QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
-        unit.task_work.put(QuestionWork("q9", "closed", moment, closed_at=moment, closed_because="went"))
+            unit.task_work.save(QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
+        unit.task_work.save(QuestionWork("q9", "closed", moment, closed_at=moment, closed_because="went"))
         for n, action in enumerate(("claim", "answer"), 1):
             at = clock.format_timestamp(now + timedelta(hours=1, seconds=30 * n))
-            unit.task_work.add(QuestionAction(n, "q0", at, "ana", action))
-        assert unit.figures.standing(moment) == {"claimed": 1, "open": 1, "asleep": 1, "waiting": 1}
-        assert unit.figures.closed(moment) == {"went": 1}
-        assert unit.figures.closed_by_day_opened(moment[:10]) == {moment[:10]: 1}
-        assert unit.figures.answers("2026", "answer", 60.0) == [
+            unit.task_work.add_action(QuestionAction(n, "q0", at, "ana", action))
+        assert unit.figures.count_by_state(moment) == {"claimed": 1, "open": 1, "asleep": 1, "waiting": 1}
+        assert unit.figures.count_closed(moment) == {"went": 1}
+        assert unit.figures.count_closed_by_opening_day(moment[:10]) == {moment[:10]: 1}
+        assert unit.figures.count_answers_by_actor("2026", "answer", 60.0) == [
             StewardAnswers("ana", 1, 1, pytest.approx(30.0, abs=0.001))
         ]
-        assert unit.figures.answered_by_day("2026", "answer") == {at[:10]: 1}
-        assert unit.figures.oldest(moment[:10]) is None
+        assert unit.figures.count_answers_by_day("2026", "answer") == {at[:10]: 1}
+        assert unit.figures.oldest_opened_at(moment[:10]) is None

@@ -46,7 +46,7 @@ def group_of(record):
 def put(unit, config, records, commit_no=1, *, in_run=False):
     """A key that all share, one that two share, and the greatest."""
     own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
-    unit.keys.put(config, own, commit_no, in_run=in_run)
+    unit.keys.write(config, own, commit_no, in_run=in_run)
 
 
 def in_runs(unit):
@@ -58,7 +58,7 @@ def in_runs(unit):
 
 def are_in_runs(unit, config=1):
     """How many keys runs have still."""
-    return sum(rows.shape[1] for rows in unit.keys.recent.searched(config))
+    return sum(rows.shape[1] for rows in unit.keys.segments.iterate_rows(config))
 
 
 def stored(unit):
@@ -68,7 +68,7 @@ def stored(unit):
 
 
 def merge_all(unit, most=1_000):
-    while unit.keys.recent.merge(most):
+    while unit.keys.segments.compact(most):
         pass
 
 
@@ -90,24 +90,24 @@ def test_they_are_found_by_whatever_searches(unit):
     found = [(LEAST + 1, 2), (LEAST + 1, 3), *((SHARED, n) for n in (1, 2, 3, 4, 5, 6, 8))]
     few, many = [LEAST + 1, 0, SHARED], [LEAST + 1, *range(30)]
     for wanted in (few, many):
-        assert sorted(unit.keys.sharing(1, GROUPS, wanted)) == found
-        parts = unit.keys.found_by(1, GROUPS, wanted)
+        assert sorted(unit.keys.find_records(1, GROUPS, wanted)) == found
+        parts = unit.keys.find_records_in_parts(1, GROUPS, wanted)
         assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
-        assert [part.shape[1] for part in unit.keys.found_by(1, [9], wanted) if part.size] == []
-    assert sorted(unit.keys.sharing(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
-    assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=3)) > 3
-    assert unit.keys.sharing(1, GROUPS, []) == []
-    assert unit.keys.large(1, 2) == [(SHARED, 7), (GREATEST, 7)]
-    assert unit.keys.large(3, 0) == []
+        assert [part.shape[1] for part in unit.keys.find_records_in_parts(1, [9], wanted) if part.size] == []
+    assert sorted(unit.keys.find_records(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
+    assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=3)) > 3
+    assert unit.keys.find_records(1, GROUPS, []) == []
+    assert unit.keys.large_keys(1, 2) == [(SHARED, 7), (GREATEST, 7)]
+    assert unit.keys.large_keys(3, 0) == []
 
 
 @pytest.mark.parametrize("merged", [0, 1, 2, 3])
 def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
     for n in range(1, 9):
-        unit.keys.put(1, {n: own_keys(1, *range(n))}, n, in_run=n > merged)
+        unit.keys.write(1, {n: own_keys(1, *range(n))}, n, in_run=n > merged)
     sizes = {key: 8 - key for key in range(8)}
     for over in range(9):
-        assert dict(unit.keys.large(1, over)) == {key: size for key, size in sizes.items() if size > over}
+        assert dict(unit.keys.large_keys(1, over)) == {key: size for key, size in sizes.items() if size > over}
 
 
 def among_all(unit, config=1):
@@ -119,7 +119,7 @@ def among_all(unit, config=1):
 def moved_away(unit, *records, in_run=True, commit_no=12):
     """Records lose the key that all share, and the least, and get another."""
     now = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
-    unit.keys.put(1, now, commit_no, in_run=in_run, had=now)
+    unit.keys.write(1, now, commit_no, in_run=in_run, had=now)
 
 
 def test_a_key_that_a_record_lost_is_not_found_though_it_stays_among_all_until_it_is_merged(unit):
@@ -130,10 +130,10 @@ def test_a_key_that_a_record_lost_is_not_found_though_it_stays_among_all_until_i
     expected = sorted([*keys_of(2, 4, 5, 6, 8), (7, 1), (7, 3), (GREATEST, 1), (GREATEST, 3)])
     assert all_keys(unit, 1) == expected
     wanted, found = [LEAST, SHARED, 7], [*((SHARED, n) for n in (2, 4, 5, 6, 8)), (7, 1), (7, 3)]
-    assert sorted(unit.keys.sharing(1, GROUPS, wanted)) == found
-    parts = unit.keys.found_by(1, GROUPS, wanted)
+    assert sorted(unit.keys.find_records(1, GROUPS, wanted)) == found
+    parts = unit.keys.find_records_in_parts(1, GROUPS, wanted)
     assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
-    assert unit.keys.large(1, 2) == [(GREATEST, 7), (SHARED, 5)]
+    assert unit.keys.large_keys(1, 2) == [(GREATEST, 7), (SHARED, 5)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == expected
 
@@ -144,17 +144,17 @@ def test_of_too_many_it_is_seen_that_they_are_though_some_are_lost(unit):
     moved_away(unit, 2, 4, 6)
     # Those are the first that are found in the table; four are left.
     for most in (2, 3):
-        assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=most)) > most
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=most)) > most
     for most in (4, 5, 7):
-        assert len(unit.keys.sharing(1, GROUPS, [SHARED], most=most)) == 4
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=most)) == 4
 
 
 def test_a_key_that_is_lost_twice_is_gone_once_it_is_merged(unit):
     group = group_of(1)
-    unit.keys.put(1, {1: own_keys(group, 10, 20)}, 1)
+    unit.keys.write(1, {1: own_keys(group, 10, 20)}, 1)
     # Among all, in a run as well, in another as well, and then gone.
     for commit_no, keys in ((2, (10, 30)), (3, (10, 40)), (4, (50,))):
-        unit.keys.put(1, {1: own_keys(group, *keys)}, commit_no, in_run=True, had=[1])
+        unit.keys.write(1, {1: own_keys(group, *keys)}, commit_no, in_run=True, had=[1])
     assert all_keys(unit, 1) == [(50, 1)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == [(50, 1)]
@@ -164,10 +164,10 @@ def test_a_key_that_a_record_lost_and_has_again_is_found_once(unit):
     put(unit, 1, (1, 2))
     moved_away(unit, 1, 2, commit_no=3)
     back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.put(1, back, 4, had=back)
+    unit.keys.write(1, back, 4, had=back)
     expected = sorted([*keys_of(1), (7, 2), (GREATEST, 2)])
     assert all_keys(unit, 1) == expected
-    assert unit.keys.sharing(1, GROUPS, [SHARED]) == [(SHARED, 1)]
+    assert unit.keys.find_records(1, GROUPS, [SHARED]) == [(SHARED, 1)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == expected
 
@@ -176,36 +176,36 @@ def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
     put(unit, 1, (1, 2))
     moved_away(unit, 1, commit_no=3)
     back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.put(1, back, 4, in_run=True, had=back)
-    unit.keys.correct(1, [(group_of(1), SHARED, 1)])
+    unit.keys.write(1, back, 4, in_run=True, had=back)
+    unit.keys.repair(1, [(group_of(1), SHARED, 1)])
     assert all_keys(unit, 1) == keys_of(1, 2)
-    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
+    assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == keys_of(1, 2)
 
 
 def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
-    monkeypatch.setattr(key_lookup, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
     monkeypatch.setattr(key_lookup, "iter_chunks", partial(key_lookup.iter_chunks, size=30))
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, range(1, 61))
-        keys = sorted({key for each in unit.keys.of(config, own).values() for key in each})
+        own = unit.keys.packed_keys(config, range(1, 61))
+        keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
         fewer = {n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3}
-        unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=fewer)
+        unit.keys.write(config, fewer, unit.commit_no, in_run=True, had=fewer)
         expected = all_keys(unit, config)
     with index.database.read(OPERATOR) as unit:
         for again in (None, partial(index.database.read, OPERATOR)):
-            found = key_lookup.found_by(unit, config, keys, again)
+            found = key_lookup.find_records_by_key(unit, config, keys, again)
             assert sorted(tuple(row) for part in found for row in part.T.tolist()) == expected
 
 
 def test_what_a_record_lost_is_destroyed_with_it(unit):
     put(unit, 1, (1, 3))
     moved_away(unit, 1, 3)
-    unit.keys.recent.erase([1])
-    unit.keys.drop(1, [1])
+    unit.keys.segments.erase([1])
+    unit.keys.delete(1, [1])
     assert stored(unit) == [{3}]
     assert 1 not in {record for _, record in among_all(unit)}
     assert all_keys(unit, 1) == [(7, 3), (GREATEST, 3)]
@@ -215,17 +215,17 @@ def test_what_small_transactions_put_into_runs_is_put_together(unit):
     for n in range(1, 21, 2):
         put(unit, 1, (n,), n, in_run=True)
         # In the last run, to which the next is put.
-        unit.keys.drop(1, [n] if n % 3 == 0 else [])
-    runs = unit.keys.recent.runs(1)
+        unit.keys.delete(1, [n] if n % 3 == 0 else [])
+    runs = unit.keys.segments.segments_of(1)
     assert max(run.size for run in runs) == key_segments.MAX_JOINED_KEYS
     assert len(runs) < 10
     assert [run.number for run in runs] == sorted({run.number for run in runs})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
     # One that a merge has moved keys of is added to no more.
-    unit.keys.recent.merge(1)
-    begun = unit.keys.recent.runs(1)
+    unit.keys.segments.compact(1)
+    begun = unit.keys.segments.segments_of(1)
     put(unit, 1, (21,), 21, in_run=True)
-    assert unit.keys.recent.runs(1)[:-1] == begun
+    assert unit.keys.segments.segments_of(1)[:-1] == begun
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19, 21)
 
 
@@ -243,9 +243,9 @@ def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
 @pytest.mark.parametrize(
     "drop",
     [
-        lambda unit: unit.keys.drop(1, [2, 3, 5]),
-        lambda unit: [unit.keys.drop_range(1, n, n) for n in (2, 3, 5)],
-        lambda unit: unit.derived.drop_own(1, [3, 2, 5]),
+        lambda unit: unit.keys.delete(1, [2, 3, 5]),
+        lambda unit: [unit.keys.delete_range(1, n, n) for n in (2, 3, 5)],
+        lambda unit: unit.derived_data.delete_features_and_keys(1, [3, 2, 5]),
     ],
 )
 def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
@@ -254,10 +254,10 @@ def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
     drop(unit)
     assert all_keys(unit, 1) == keys_of(1, 4, 6, 8)
     assert all_keys(unit, 2) == keys_of(3)
-    unit.derived.drop_all(1)
+    unit.derived_data.delete_all(1)
     assert all_keys(unit, 1) == []
     assert all_keys(unit, 2) == keys_of(3)
-    unit.derived.drop_all()
+    unit.derived_data.delete_all()
     assert all_keys(unit, 2) == []
 
 
@@ -265,37 +265,37 @@ def test_a_merge_moves_some_at_a_time_and_every_search_finds_the_same(unit):
     in_runs(unit)
     put(unit, 2, (30, 31), 8, in_run=True)
     expected, left = all_keys(unit, 1), are_in_runs(unit, 1) + are_in_runs(unit, 2)
-    while unit.keys.recent.merge(4):
+    while unit.keys.segments.compact(4):
         now = are_in_runs(unit, 1) + are_in_runs(unit, 2)
         assert left - 4 <= now <= left
         left = now
         assert all_keys(unit, 1) == expected
         assert all_keys(unit, 2) == keys_of(30, 31)
-        assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
     assert left == 0
-    assert unit.keys.recent.runs(1) == unit.keys.recent.runs(2) == []
-    assert unit.keys.recent.waiting(1) == (0, False)
-    assert unit.keys.recent.newest() is None
+    assert unit.keys.segments.segments_of(1) == unit.keys.segments.segments_of(2) == []
+    assert unit.keys.segments.uncompacted(1) == (0, False)
+    assert unit.keys.segments.newest_mark() is None
 
 
 def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(unit):
     in_runs(unit)
-    assert unit.keys.recent.waiting(1) == (5, False)
-    assert 0 < unit.keys.recent.merge(6) <= 6
-    assert unit.keys.recent.waiting(1) == (5, True)
-    unit.keys.put(1, {10: own_keys(GROUPS[0], LEAST)}, 11, in_run=True)
+    assert unit.keys.segments.uncompacted(1) == (5, False)
+    assert 0 < unit.keys.segments.compact(6) <= 6
+    assert unit.keys.segments.uncompacted(1) == (5, True)
+    unit.keys.write(1, {10: own_keys(GROUPS[0], LEAST)}, 11, in_run=True)
     expected = all_keys(unit, 1)
-    while unit.keys.recent.waiting(1).is_begun:
-        assert unit.keys.recent.merge(6)
+    while unit.keys.segments.uncompacted(1).is_begun:
+        assert unit.keys.segments.compact(6)
         assert all_keys(unit, 1) == expected
-    assert unit.keys.recent.waiting(1) == (1, False)
+    assert unit.keys.segments.uncompacted(1) == (1, False)
     merge_all(unit)
-    assert (all_keys(unit, 1), unit.keys.recent.runs(1)) == (expected, [])
+    assert (all_keys(unit, 1), unit.keys.segments.segments_of(1)) == (expected, [])
 
 
 def test_what_was_gone_from_runs_that_are_merged_is_not_gone_from_later_ones(unit):
     in_runs(unit)
-    unit.keys.drop(1, [3, 5])
+    unit.keys.delete(1, [3, 5])
     merge_all(unit)
     put(unit, 1, (3, 5), 12, in_run=True)
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
@@ -304,7 +304,7 @@ def test_what_was_gone_from_runs_that_are_merged_is_not_gone_from_later_ones(uni
 def test_a_record_that_is_corrected_is_in_no_run_any_more(unit):
     in_runs(unit)
     expected = all_keys(unit, 1)
-    unit.keys.correct(1, [(group_of(5), SHARED, 5), (group_of(5), 77, 5)])
+    unit.keys.repair(1, [(group_of(5), SHARED, 5), (group_of(5), 77, 5)])
     assert all_keys(unit, 1) == expected
     assert are_in_runs(unit) == 12
 
@@ -314,46 +314,46 @@ def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
     in_runs(unit)
     put(unit, 2, (3,), 8, in_run=True)
     if merged:
-        unit.keys.recent.merge(merged)
+        unit.keys.segments.compact(merged)
     # What the process has read before is not what is searched afterwards.
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
     for config in (1, 2):
-        unit.keys.drop(config, [3, 4, 8])
-    before = {run.mark for run in unit.keys.recent.runs(1)}
-    unit.keys.recent.erase([3, 4, 8, 99])
+        unit.keys.delete(config, [3, 4, 8])
+    before = {run.mark for run in unit.keys.segments.segments_of(1)}
+    unit.keys.segments.erase([3, 4, 8, 99])
     assert not {3, 4, 8} & set().union(*stored(unit))
-    runs = [*unit.keys.recent.runs(1), *unit.keys.recent.runs(2)]
+    runs = [*unit.keys.segments.segments_of(1), *unit.keys.segments.segments_of(2)]
     assert [run.records for run in sorted(runs)] == [len(records) for records in stored(unit)]
     assert len(before & {run.mark for run in runs}) == len(before) - 2, "others are as they were"
     assert all_keys(unit, 1) == keys_of(1, 2, 5, 6)
-    assert sorted(unit.keys.sharing(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
+    assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
     merge_all(unit)
     assert (all_keys(unit, 1), all_keys(unit, 2)) == (keys_of(1, 2, 5, 6), [])
 
 
 def test_what_is_merged_is_kept_in_memory_no_longer_though_numbers_of_runs_begin_anew(unit):
     in_runs(unit)
-    unit.keys.sharing(1, GROUPS, [SHARED])
-    many = unit.keys.recent.runs(1)
-    assert {run.mark for run in many} <= unit.keys.recent._kept.keys()
+    unit.keys.find_records(1, GROUPS, [SHARED])
+    many = unit.keys.segments.segments_of(1)
+    assert {run.mark for run in many} <= unit.keys.segments._cache.keys()
     merge_all(unit)
-    unit.keys.drop(1, [3, 5])
+    unit.keys.delete(1, [3, 5])
     put(unit, 1, (3, 5), 12, in_run=True)
-    unit.keys.sharing(1, GROUPS, [SHARED])
-    [one] = unit.keys.recent.runs(1)
+    unit.keys.find_records(1, GROUPS, [SHARED])
+    [one] = unit.keys.segments.segments_of(1)
     assert one.number < many[-1].number
-    assert unit.keys.recent._kept.keys() == {one.mark}
+    assert unit.keys.segments._cache.keys() == {one.mark}
 
 
 def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
     load_rows(index, "ccwis", *many_children(20))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, range(1, 11))
-        unit.keys.drop(config, own)
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
-        source = unit.sources.by_code("ccwis")
-        record = unit.records.find(source.id, ["c3"])["c3"].id
+        own = unit.keys.packed_keys(config, range(1, 11))
+        unit.keys.delete(config, own)
+        unit.keys.write(config, own, unit.commit_no, in_run=True)
+        source = unit.sources.get_by_code("ccwis")
+        record = unit.records.find_by_local_ids(source.id, ["c3"])["c3"].id
     assert record in own
     upsert(index, OPERATOR, "ccwis", {**many_children(20)[3], "restrictions": [{"kind": "expunged"}]})
     with index.database.read(OPERATOR) as unit:
@@ -367,7 +367,7 @@ def test_a_merge_that_is_not_committed_moves_nothing(index):
         in_runs(unit)
         expected = all_keys(unit, 1)
     with index.database.write(OPERATOR, "test") as unit:
-        unit.keys.recent.merge(4)
+        unit.keys.segments.compact(4)
         before = are_in_runs(unit)
     with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
         merge_all(unit)
@@ -383,9 +383,9 @@ def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(i
     with index.database.read(OPERATOR) as before, index.database.read(OPERATOR) as and_before:
         assert all_keys(before, 1) == all_keys(and_before, 1) == expected
         with index.database.write(OPERATOR, "test") as unit:
-            unit.keys.recent.merge(1_000)
+            unit.keys.segments.compact(1_000)
             put(unit, 1, (9,), 11, in_run=True)
-            unit.keys.drop(1, [3])
+            unit.keys.delete(1, [3])
             assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
         with index.database.write(OPERATOR, "test") as unit:
             merge_all(unit)
@@ -394,23 +394,23 @@ def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(i
             # What this process keeps of runs is of another moment by now.
             assert all_keys(snapshot, 1) == expected
     with index.database.read(OPERATOR) as after:
-        assert (after.keys.recent.runs(1), all_keys(after, 1)) == ([], keys_of(1, 2, 4, 5, 6, 8, 9))
+        assert (after.keys.segments.segments_of(1), all_keys(after, 1)) == ([], keys_of(1, 2, 4, 5, 6, 8, 9))
 
 
 def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
-        runs = unit.keys.recent.runs(1)
+        runs = unit.keys.segments.segments_of(1)
     with patch.object(KeySegments, "_stored", autospec=True, side_effect=KeySegments._read_content) as stored:
         for _ in range(2):
             with index.database.read(OPERATOR) as unit:
-                assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+                assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
                 kept = unit.connection.unchanging["key_run"]
         assert stored.call_count == len(runs) == len(kept)
     with index.database.write(OPERATOR, "test") as unit:
         merge_all(unit)
     with index.database.read(OPERATOR) as unit:
-        assert len(unit.keys.sharing(1, GROUPS, [SHARED])) == 7
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
     assert kept == {}
 
 
@@ -436,20 +436,20 @@ STEPS = st.lists(
 
 
 def drop(unit, config, records):
-    unit.keys.drop(config, records)
+    unit.keys.delete(config, records)
     return {config: records}
 
 
 def drop_range(unit, config, records):
     some = range(min(records, default=1), max(records, default=0) + 1)
-    unit.keys.drop_range(config, some.start, some.stop - 1)
+    unit.keys.delete_range(config, some.start, some.stop - 1)
     return {config: some}
 
 
 def expunge(unit, _config, records):
-    unit.keys.recent.erase(records)
+    unit.keys.segments.erase(records)
     for config in CONFIGS:
-        unit.keys.drop(config, records)
+        unit.keys.delete(config, records)
     assert not records & set().union(*stored(unit))
     return dict.fromkeys(CONFIGS, records)
 
@@ -465,7 +465,7 @@ def in_a_version(n, version):
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, steps):
-    unit.derived.drop_all()
+    unit.derived_data.delete_all()
     having = {config: {} for config in CONFIGS}
     commit_no = 1
     for (step, records, how), config, is_another_commit in steps:
@@ -473,25 +473,25 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
         if step == "put":
             own = {n: in_a_version(n, version) for n, version in records.items()}
             had = own.keys() & having[config].keys()
-            unit.keys.put(config, own, commit_no, in_run=how, had=had)
+            unit.keys.write(config, own, commit_no, in_run=how, had=had)
             having[config] |= records
         elif step == "correct":
-            unit.keys.correct(config, [(group, 0, n) for n in records for group in GROUPS])
+            unit.keys.repair(config, [(group, 0, n) for n in records for group in GROUPS])
         elif step == "merge":
-            unit.keys.recent.merge(how)
+            unit.keys.segments.compact(how)
         else:
             for each, gone in DROPPING[step](unit, config, records).items():
                 having[each] = {n: version for n, version in having[each].items() if n not in gone}
         for each in CONFIGS:
             keys = sorted((key, n) for n, version in having[each].items() for key in version)
             assert all_keys(unit, each) == keys
-            assert sorted(unit.keys.sharing(each, GROUPS, {key for key, _ in keys})) == keys
+            assert sorted(unit.keys.find_records(each, GROUPS, {key for key, _ in keys})) == keys
             sizes = Counter(key for key, _ in keys)
             for over in (0, 1, 2):
                 large = {key: size for key, size in sizes.items() if size > over}
-                assert dict(unit.keys.large(each, over)) == large
+                assert dict(unit.keys.large_keys(each, over)) == large
             assert are_keys_consistent(unit, each)
-    runs = sorted(run for config in CONFIGS for run in unit.keys.recent.runs(config))
+    runs = sorted(run for config in CONFIGS for run in unit.keys.segments.segments_of(config))
     assert [run.records for run in runs] == [len(records) for records in stored(unit)]
 
 
@@ -499,7 +499,7 @@ def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
     put(unit, 1, (1, 2))
     now = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
     with patch.object(blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns) as written:
-        unit.keys.put(1, now, 2, had=now)
+        unit.keys.write(1, now, 2, had=now)
     assert written.call_args.args[2]["key"] == [7, 7]
     assert all_keys(unit, 1) == sorted((key, n) for n in (1, 2) for key in (7, SHARED, GREATEST))
 
@@ -517,10 +517,10 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     load_rows(index, "ccwis", *many_children(20), a_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, range(1, 11))
-        unit.keys.drop(config, own)
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
-        assert 0 < unit.keys.recent.merge(6) < are_in_runs(unit, config)
+        own = unit.keys.packed_keys(config, range(1, 11))
+        unit.keys.delete(config, own)
+        unit.keys.write(config, own, unit.commit_no, in_run=True)
+        assert 0 < unit.keys.segments.compact(6) < are_in_runs(unit, config)
         expected = all_keys(unit, config)
     assert verify(index, OPERATOR) == []
     with index.database.engine.begin() as connection:
@@ -532,7 +532,7 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     assert rebuild(index, OPERATOR).is_empty
     with index.database.read(OPERATOR) as unit:
         assert all_keys(unit, config) == expected
-        assert unit.keys.recent.rows_waiting() == 0
+        assert unit.keys.segments.count_uncompacted_rows() == 0
     assert verify(index, OPERATOR) == []
 
 

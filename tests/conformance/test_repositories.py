@@ -42,7 +42,7 @@ def unit(index):
 
 def records(unit, *local_ids):
     """Bare records of the source sis, numbered from 1; a version each."""
-    source = unit.sources.by_code("sis")
+    source = unit.sources.get_by_code("sis")
     unit.records.insert(
         [
             {"id": n, "source_id": source.id, "local_id": local_id, "group_id": source.group_id,
@@ -69,22 +69,22 @@ def records(unit, *local_ids):
 
 def test_local_ids_stay_apart_to_the_byte_and_sort_by_it(unit):
     records(unit, *ODD)
-    source = unit.sources.by_code("sis")
-    assert set(unit.records.find(source.id, ODD)) == set(ODD)
-    assert unit.records.find(source.id, ["A", "É"]) == {}
-    assert [label.local_id for _, label in unit.records.every_label()] == sorted(ODD)
+    source = unit.sources.get_by_code("sis")
+    assert set(unit.records.find_by_local_ids(source.id, ODD)) == set(ODD)
+    assert unit.records.find_by_local_ids(source.id, ["A", "É"]) == {}
+    assert [label.local_id for _, label in unit.records.iterate_labels()] == sorted(ODD)
 
 
 def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
     records(unit, "1")
     [(source_id, payload)] = unit.records.payloads([1]).values()
-    assert (source_id, payload) == (unit.sources.by_code("sis").id, bytes(range(256)))
+    assert (source_id, payload) == (unit.sources.get_by_code("sis").id, bytes(range(256)))
     assert type(payload) is bytes
-    assert unit.records.keys([1]) == {1: LEAST + 1}
-    unit.keys.put(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)}, 1)
-    assert sorted(unit.keys.sharing(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
-    assert unit.keys.sharing(1, [2], [LEAST, -1]) == []
-    assert unit.keys.of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
+    assert unit.records.canonical_keys([1]) == {1: LEAST + 1}
+    unit.keys.write(1, {1: own_keys(1, LEAST, -1, GREATEST), 2: own_keys(2, GREATEST)}, 1)
+    assert sorted(unit.keys.find_records(1, [1], [LEAST, GREATEST])) == [(LEAST, 1), (GREATEST, 1)]
+    assert unit.keys.find_records(1, [2], [LEAST, -1]) == []
+    assert unit.keys.keys_of(1, [1, 2, 3]) == {1: [LEAST, -1, GREATEST], 2: [GREATEST]}
     assert all_keys(unit, 1) == [(LEAST, 1), (-1, 1), (GREATEST, 1), (GREATEST, 2)]
     assert all_keys(unit, 2) == []
 
@@ -92,41 +92,41 @@ def test_bytes_and_numbers_of_64_bits_come_back_whole(unit):
 @pytest.mark.parametrize(
     "drop",
     [
-        lambda unit: unit.keys.drop(1, [2, 3]),
-        lambda unit: unit.keys.drop_range(1, 2, 9),
-        lambda unit: unit.derived.drop_range(1, 2, 3),
-        lambda unit: unit.derived.drop_own(1, [3, 2]),
-        lambda unit: unit.derived.drop(1, [2, 3]),
+        lambda unit: unit.keys.delete(1, [2, 3]),
+        lambda unit: unit.keys.delete_range(1, 2, 9),
+        lambda unit: unit.derived_data.delete_range(1, 2, 3),
+        lambda unit: unit.derived_data.delete_features_and_keys(1, [3, 2]),
+        lambda unit: unit.derived_data.delete(1, [2, 3]),
     ],
 )
 def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
-    unit.derived.put_features(1, ((n, b"x") for n in (1, 2, 3)))
+    unit.derived_data.add_features(1, ((n, b"x") for n in (1, 2, 3)))
     for config in (1, 2):
-        unit.keys.put(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
+        unit.keys.write(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
-    assert unit.keys.own(1, [1, 2, 3]).keys() == {1}
+    assert unit.keys.packed_keys(1, [1, 2, 3]).keys() == {1}
     assert len(all_keys(unit, 2)) == 9
-    unit.derived.drop_all(2)
+    unit.derived_data.delete_all(2)
     assert all_keys(unit, 2) == []
 
 
 def test_it_is_known_which_commit_wrote_the_keys_of_a_record(unit):
-    unit.keys.put(1, {1: own_keys(1, 5), 2: own_keys(1, 5)}, 7)
-    unit.keys.put(1, {3: own_keys(1, 5), 4: own_keys(1)}, 8)
-    unit.keys.put(2, {5: own_keys(1, 5)}, 9)
-    assert [sorted(unit.keys.written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
-    unit.keys.drop(1, [1])
-    assert sorted(unit.keys.written_since(1, 0)) == [2, 3]
-    assert unit.keys.having(1, range(6)) == {2, 3}
+    unit.keys.write(1, {1: own_keys(1, 5), 2: own_keys(1, 5)}, 7)
+    unit.keys.write(1, {3: own_keys(1, 5), 4: own_keys(1)}, 8)
+    unit.keys.write(2, {5: own_keys(1, 5)}, 9)
+    assert [sorted(unit.keys.records_written_since(1, since)) for since in (6, 7, 8)] == [[1, 2, 3], [3], []]
+    unit.keys.delete(1, [1])
+    assert sorted(unit.keys.records_written_since(1, 0)) == [2, 3]
+    assert unit.keys.records_with_keys(1, range(6)) == {2, 3}
 
 
 def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
     monkeypatch.setattr(blocking_keys, "RECORDS_PER_PAGE", 2)
     monkeypatch.setattr(blocking_keys, "BASE_ROWS_PER_PAGE", 3)
-    unit.keys.put(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
+    unit.keys.write(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
-    by_record, by_key = (list(found(1)) for found in (unit.keys.pages, unit.keys.searched))
+    by_record, by_key = (list(found(1)) for found in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows))
     assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
     assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
     assert (len(by_record), len(by_key)) == (2, 4)
@@ -134,32 +134,32 @@ def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
 
 def test_lists_longer_than_a_statement_may_have_are_asked_in_parts(unit):
     many = range(1, 70_001)
-    unit.derived.put_features(1, ((n, b"x") for n in (1, 9_999, 10_000, 10_001, 70_000)))
-    unit.derived.put_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
-    assert sorted(unit.derived.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
-    read = list(unit.derived.features_in_parts(1, many))
+    unit.derived_data.add_features(1, ((n, b"x") for n in (1, 9_999, 10_000, 10_001, 70_000)))
+    unit.derived_data.add_edges(1, {(1, 2): 4.0, (69_999, 70_000): -1.25})
+    assert sorted(unit.derived_data.features(1, many)) == [1, 9_999, 10_000, 10_001, 70_000]
+    read = list(unit.derived_data.iterate_features_in_parts(1, many))
     assert [part.records for part in read if part.records] == [[1, 9_999, 10_000], [10_001], [70_000]]
-    assert unit.derived.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
-    assert unit.tasks.touching(many) == []
+    assert unit.derived_data.edges_of(1, many, -2.0) == {(1, 2): 4.0, (69_999, 70_000): -1.25}
+    assert unit.tasks.about_records(many) == []
     assert unit.records.get(many) == {}
-    unit.derived.put_features(2, ((n, b"x") for n in range(1, 20_001)))
-    assert [record for record, _ in unit.derived.all_features(2)] == list(range(1, 20_001))
-    assert unit.derived.with_features(1) == {1, 9_999, 10_000, 10_001, 70_000}
-    unit.derived.drop(1, many)
-    assert list(unit.derived.all_features(1)) == []
-    assert unit.derived.all_edges(1) == {}
+    unit.derived_data.add_features(2, ((n, b"x") for n in range(1, 20_001)))
+    assert [record for record, _ in unit.derived_data.iterate_features(2)] == list(range(1, 20_001))
+    assert unit.derived_data.records_with_features(1) == {1, 9_999, 10_000, 10_001, 70_000}
+    unit.derived_data.delete(1, many)
+    assert list(unit.derived_data.iterate_features(1)) == []
+    assert unit.derived_data.all_edges(1) == {}
 
 
 def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
     stored = {1: b'["Ana"]', 2: '["Zo\u00eb"]'.encode(), 7: b"[]", 9: b'["' + b"x" * 70_000 + b'"]'}
-    unit.derived.put_features(1, stored.items())
-    unit.derived.put_features(2, [(1, b"[1]")])
-    [part] = unit.derived.features_in_parts(1, [1, 2, 3, 7, 9])
+    unit.derived_data.add_features(1, stored.items())
+    unit.derived_data.add_features(2, [(1, b"[1]")])
+    [part] = unit.derived_data.iterate_features_in_parts(1, [1, 2, 3, 7, 9])
     [batch] = packed_parts([part])
     assert dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)) == {
         record: payload.decode() for record, payload in stored.items()
     }
-    assert [batch.num_rows for batch in packed_parts(unit.derived.features_in_parts(1, [3]))] == [0]
+    assert [batch.num_rows for batch in packed_parts(unit.derived_data.iterate_features_in_parts(1, [3]))] == [0]
     with pytest.raises(pa.ArrowInvalid):
         list(packed_parts([([1], [2], b"\xff\xfe")]))
 
@@ -178,25 +178,25 @@ def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):
 
 def test_edges_come_back_to_the_millionth_bit_from_either_end_and_above_the_floor(unit):
     edges = {(1, 2): 12.345678, (2, 3): -0.000001, (3, 4): 5.0}
-    unit.derived.put_edges(7, edges)
-    assert unit.derived.edges_of(7, [2], -1.0) == {(1, 2): 12.345678, (2, 3): -0.000001}
-    assert unit.derived.edges_of(7, [2, 3, 4], 5.0) == {(1, 2): 12.345678, (3, 4): 5.0}
-    assert unit.derived.edges_of(8, [2], -1.0) == {}
-    assert unit.derived.all_edges(7) == edges
-    unit.derived.drop_all(7, edges_only=True)
-    assert unit.derived.all_edges(7) == {}
+    unit.derived_data.add_edges(7, edges)
+    assert unit.derived_data.edges_of(7, [2], -1.0) == {(1, 2): 12.345678, (2, 3): -0.000001}
+    assert unit.derived_data.edges_of(7, [2, 3, 4], 5.0) == {(1, 2): 12.345678, (3, 4): 5.0}
+    assert unit.derived_data.edges_of(8, [2], -1.0) == {}
+    assert unit.derived_data.all_edges(7) == edges
+    unit.derived_data.delete_all(7, edges_only=True)
+    assert unit.derived_data.all_edges(7) == {}
 
 
 def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
     records(unit, "1", "2")
     unit.persons.mint([{"id": 1, "eid": "A", "minted_commit": 1}, {"id": 2, "eid": "B", "minted_commit": 1}])
-    unit.persons.change(10, [(1, None, 1), (2, None, 1)], "load")
-    unit.persons.change(11, [(2, 1, 2)], "upsert")
+    unit.persons.move_records(10, [(1, None, 1), (2, None, 1)], "load")
+    unit.persons.move_records(11, [(2, 1, 2)], "upsert")
     unit.persons.set_status([1], PersonStatus.RETIRED, 11)
-    assert unit.persons.current([1, 2, 3]) == {1: 1, 2: 2}
+    assert unit.persons.current_persons([1, 2, 3]) == {1: 1, 2: 2}
     assert unit.persons.members([1, 2]) == {1: [1], 2: [2]}
     assert (unit.persons.members_at(1, 10), unit.persons.person_at(2, 10)) == ([1, 2], 1)
-    assert unit.persons.everyone_of([2]) == {1, 2}
+    assert unit.persons.persons_ever_holding([2]) == {1, 2}
     events = unit.persons.events_after(9, 1)
     assert [(e.commit_no, e.record_id, e.before, e.after) for e in events] == [
         (10, 1, None, 1),
@@ -204,35 +204,35 @@ def test_a_change_of_person_is_a_membership_ended_and_begun_and_one_event(unit):
     ]
     assert [e.commit_no for e in unit.persons.events_of([2])] == [11]
     assert unit.persons.counts() == {"active": 1, "retired": 1}
-    assert unit.persons.by_eid("A").retired_commit == 11
-    assert unit.persons.by_eid("a") is None
+    assert unit.persons.find_by_eid("A").retired_commit == 11
+    assert unit.persons.find_by_eid("a") is None
 
 
 def test_tasks_come_heaviest_first_then_by_key_and_keep_the_commit_they_were_opened_in(unit):
     records(unit, *"1234567")
     tasks = [Task("b", "pair", 1, 2, 5.5, "band"), Task("B", "pair", 3, 4, 5.5, "band"),
              Task("a", "pair", 5, 6, 6.25, "margin")]  # fmt: skip
-    unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4, 5, 6]), tasks, 3)
+    unit.tasks.replace(unit.tasks.about_records([1, 2, 3, 4, 5, 6]), tasks, 3)
     assert [task.key for task in unit.tasks.all()] == ["a", "B", "b"]
     unit.tasks.replace(
-        unit.tasks.touching([1]), [replace(tasks[0], bits=4.0), Task("c", "pair", 1, 7, 4.0, "x")], 9
+        unit.tasks.about_records([1]), [replace(tasks[0], bits=4.0), Task("c", "pair", 1, 7, 4.0, "x")], 9
     )
-    found = [task for record in (4, 1) for task in unit.tasks.ask_of(record, TODAY)()]
+    found = [task for record in (4, 1) for task in unit.tasks.request_about_record(record, TODAY)()]
     assert [(task.key, task.bits) for task in found] == [("B", 5.5), ("b", 4.0), ("c", 4.0)]
     assert [task.opened_commit for task in found] == [3, 3, 9]
-    assert unit.tasks.replace(unit.tasks.touching([1, 2, 3, 4]), [], 10) == ({"B", "b", "c"}, set())
+    assert unit.tasks.replace(unit.tasks.about_records([1, 2, 3, 4]), [], 10) == ({"B", "b", "c"}, set())
     assert unit.tasks.count() == 1
 
 
 def test_clients_sources_and_flags_come_back_as_they_were_put(unit):
     unit.clients.add(90, Client("d", frozenset(Action), frozenset({"sis"})), "hash", 1)
-    assert unit.clients.by_key("hash").sources == frozenset({"sis"})
-    assert unit.clients.by_key("HASH") is None
+    assert unit.clients.find_by_key("hash").sources == frozenset({"sis"})
+    assert unit.clients.find_by_key("HASH") is None
     assert [unit.clients.revoke("d", 2), unit.clients.revoke("d", 3)] == [True, False]
-    assert unit.clients.by_key("hash") is None
+    assert unit.clients.find_by_key("hash") is None
     assert [source.code for source in unit.sources.all()] == ["ccwis", "sis"]
     with pytest.raises(NotFoundError, match="ccwis, sis"):
-        unit.sources.by_code("SIS")
+        unit.sources.get_by_code("SIS")
     records(unit, "1")
     unit.records.insert_flags(
         [{"version_id": 1, "seq": 0, "population": "foster_care", "value": "Y", "definition": "x"}]
@@ -258,7 +258,7 @@ def test_an_erased_record_keeps_nothing_of_its_versions(unit):
 
 def test_keys_that_lead_nowhere_and_names_taken_twice_are_refused(index):
     with pytest.raises(StoreError), index.database.write(OPERATOR, "test") as unit:
-        unit.persons.change(10, [(99, None, 1)], "load")
+        unit.persons.move_records(10, [(99, None, 1)], "load")
         unit.connection.commit()
     with index.database.write(OPERATOR, "test") as unit:
         records(unit, "1")
@@ -283,9 +283,9 @@ def test_both_stores_make_the_same_persons_and_events_of_the_same_records(tmp_pa
                     (e.commit_no, e.seq, e.record_id, e.before, e.after, e.cause)
                     for e in unit.persons.events_after(0, 10_000)
                 ]
-                keys = unit.records.active()
+                keys = unit.records.active_canonical_keys()
                 tasks = [(task.key, task.bits) for task in unit.tasks.all()]
-                edges = unit.derived.all_edges(index.config_id(unit))
+                edges = unit.derived_data.all_edges(index.config_id(unit))
             seen.append((events, keys, tasks, edges))
     assert len(seen[0][0]) > 40
     assert seen[0] == seen[1]

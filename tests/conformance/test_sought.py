@@ -14,8 +14,8 @@ from mpi.service.records import upsert as upsert_module
 from mpi.service.records.pipelined_candidates import start_pipelined_search
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
-from mpi.service.statements.statement import statement
-from mpi.standardize.record_validation import receive
+from mpi.service.statements.statement import build_statement
+from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.sources.sources import Source
 from tests.conformance.test_beforehand import edges_of
 from tests.index import OPERATOR, a_child, an_index, own_keys, partition_of, with_caches, with_settings
@@ -51,7 +51,7 @@ def send_all(index):
 
 def searched_for(index, act):
     """How many records were searched for after something of their transaction was written."""
-    with patch.object(reindex, "_blocks", wraps=reindex._blocks) as searched:
+    with patch.object(reindex, "_read_blocks", wraps=reindex._read_blocks) as searched:
         answer = act(index)
     return answer, sum(len(call.args[2]) for call in searched.call_args_list)
 
@@ -103,9 +103,9 @@ def test_a_record_whose_keys_are_in_a_run_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.own(config, [1])
-        unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
+        own = unit.keys.packed_keys(config, [1])
+        unit.keys.delete(config, [1])
+        unit.keys.write(config, own, unit.commit_no, in_run=True)
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 0)
     assert verify(index, OPERATOR) == []
@@ -115,8 +115,8 @@ def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        [group] = {own.group_id for own in unit.keys.own(config, [1]).values()}
-        unit.keys.put(config, {1: own_keys(group, 7)}, unit.commit_no, in_run=True, had=[1])
+        [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
+        unit.keys.write(config, {1: own_keys(group, 7)}, unit.commit_no, in_run=True, had=[1])
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("created", 0)
 
@@ -128,7 +128,7 @@ def test_a_record_that_shares_a_key_with_very_many_is_told_of_as_before(index):
     answer, searched = searched_for(limited, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)
     with index.database.read(OPERATOR) as unit:
-        assert unit.blocks.queued(index.config_id(unit))
+        assert unit.large_blocks.all(index.config_id(unit))
 
 
 def test_where_more_share_its_keys_than_are_asked_for_a_record_is_searched_for(index, monkeypatch):
@@ -158,9 +158,9 @@ def test_after_a_move_to_another_model_by_another_process_nothing_is_paired_by_t
 def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_what_is_written(index):
     for child in (KNOWN, OTHER):
         upsert(index, OPERATOR, "sis", child)
-    came = receive({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
+    came = validate_record({**OTHER, "local_id": "same"}, index.keyed_hash, clock.now())
     with patch.object(
-        upsert_module._PreparedUpsert, "_date_statement", lambda *_: statement(came.record, came.issues)
+        upsert_module._PreparedUpsert, "_date_statement", lambda *_: build_statement(came.record, came.issues)
     ):
         answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("linked", 1)

@@ -97,7 +97,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
     def beside_another(step, unit):
         if step.source_code == "nowhere" and index.database.is_postgresql:
             with index.database.write(OPERATOR, "seen", Lock.NONE) as other:
-                other.note_commit()
+                other.ensure_commit()
         return take(step, unit)
 
     monkeypatch.setattr(upsert_module._PreparedUpsert, "execute", beside_another)
@@ -140,7 +140,7 @@ def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alo
     at_once(index, [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children[:CALLS]])
     assert (together.are_alone, together.wait_for_each_other) == (False, True)
     with index.database.write(OPERATOR, "another") as unit:
-        unit.note_commit()
+        unit.ensure_commit()
     upsert(index, OPERATOR, "ccwis", children[-3])
     assert (together.are_alone, together.wait_for_each_other) == (False, False)
     monkeypatch.setattr(module, "RECENT_S", 0.0)
@@ -152,7 +152,7 @@ def test_one_writer_that_another_wrote_beside_is_not_alone(index):
     together, children = index.store.group_commit, many_children(2)
     upsert(index, OPERATOR, "ccwis", children[0])
     with index.database.write(OPERATOR, "another") as unit:
-        unit.note_commit()
+        unit.ensure_commit()
     upsert(index, OPERATOR, "ccwis", children[1])
     assert not together.are_alone
 
@@ -207,7 +207,7 @@ def later(read):
     """A step whose answer is read once it is kept."""
 
     def work(unit):
-        unit.note_commit()
+        unit.ensure_commit()
         return module.DeferredAnswer(lambda: read(unit))
 
     return work

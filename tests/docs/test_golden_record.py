@@ -12,7 +12,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES, Criterion, SelectionReason, SurvivorshipRules
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.explanations.person_history import describe_history
-from mpi.service.persons.golden_record import golden
+from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
@@ -43,7 +43,7 @@ def test_the_golden_record_of_the_example_is_as_the_page_shows_it(index):
     put_example(index, GOLDEN)
     links = crosswalk(index)
     assert links["sis", "1"] == links["ccwis", "9"]
-    values = {value.attribute: value for value in golden(index, OPERATOR, links["sis", "1"]).values}
+    values = {value.attribute: value for value in look_up_golden_record(index, OPERATOR, links["sis", "1"]).values}
     shown = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| `(\w+)` \| (\S*) ?\|$", GOLDEN, re.MULTILINE)
     assert len(shown) == 3
     for attribute, value, record, rule, others in shown:

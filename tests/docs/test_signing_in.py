@@ -7,7 +7,7 @@ from mpi.config import Settings
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action
 from mpi.service.access import passwords
-from mpi.service.access.sign_in import MOST_WRONG, WRONG_IN_A_ROW
+from mpi.service.access.sign_in import MAX_FAILURES, FAILURES_PER_LOCK
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "reference" / "accounts.md").read_text(encoding="utf-8")
@@ -28,13 +28,13 @@ def test_the_figures_are_those_of_the_code():
     said = " ".join(PAGE.split())
     hasher = passwords.HASHER
     for phrase in (
-        f"At least {passwords.SHORTEST} characters, at most {passwords.LONGEST}",
+        f"At least {passwords.MIN_LENGTH} characters, at most {passwords.MAX_LENGTH}",
         f"{hasher.memory_cost // 1024} MiB, {hasher.time_cost} passes and {hasher.parallelism} lanes",
         f"| without asking for a page | {settings['sign_in_idle_minutes'].default} minutes |",
         f"| in all | {settings['sign_in_hours'].default} hours |",
     ):
         assert phrase in said
-    assert (WRONG_IN_A_ROW, MOST_WRONG) == (10, 100)
+    assert (FAILURES_PER_LOCK, MAX_FAILURES) == (10, 100)
 
 
 def test_the_manual_lists_every_scope():

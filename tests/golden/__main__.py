@@ -11,8 +11,8 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.matching.model.model import DEFAULT_MODEL
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
-from mpi.standardize.shared_value_detection import find_shared
+from mpi.standardize.record_validation import validate_record
+from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, without_shared
 from tests.golden.hard_cases import Case, cases, decide, make_state, others
 from tests.golden.scenes import RECLUSTERED
@@ -45,11 +45,11 @@ def main() -> None:
 def _shared(case: Case) -> SharedValues:
     if case.name not in RECLUSTERED:
         return NO_SHARED_VALUES
-    return find_shared((_features(*other) for other in others(case)), _SEAL)
+    return find_shared_values((_features(*other) for other in others(case)), _SEAL)
 
 
 def _features(source: str, record: dict[str, object]) -> Features:
-    return standardize(receive(record, _SEAL, clock.now()).record, source, _SEAL)
+    return standardize(validate_record(record, _SEAL, clock.now()).record, source, _SEAL)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 from tests.postgres import Postgres, a_server
 
 LOADED = 700
-"""Above ``mpi.service.indexing.reindex.BATCH_RECORDS``, so that a load goes through DuckDB."""
+"""Above ``mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB``, so that a load goes through DuckDB."""
 WRONG = 450
 """Records of a load that is taken back."""
 CHUNK = 200
@@ -77,8 +77,8 @@ def work(place: Place, turn: int) -> None:
     index = open_index(place.settings)
     chunk_writer.SQLITE_CHUNK = chunk_writer.POSTGRESQL_CHUNK = CHUNK
     # Where there are runs of keys, loads as small as these write some, and merge them.
-    compaction.LARGE_RECORDS = compaction.FEW_STATEMENTS = 1
-    compaction.MERGED_RECORDS, compaction.WORTH_RECORDS = 4 * CHUNK, 1
+    compaction.MIN_INDEX_RECORDS = compaction.MIN_STATEMENTS = 1
+    compaction.MAX_UNMERGED_RECORDS, compaction.MIN_MERGE_RECORDS = 4 * CHUNK, 1
     _take_back(index)
     while True:
         for number in range(20):
@@ -201,7 +201,7 @@ def _faults_of(index, receipt, loaded: int) -> list[str]:
     stated = counts["created"] + counts["updated"] + counts["unchanged"]
     if receipt.status == "loading":
         with index.database.read(OPERATOR) as unit:
-            loaded = len(unit.sightings.of_batch(receipt.id))
+            loaded = len(unit.record_assertions.records_of_load(receipt.id))
         if stated % CHUNK:
             return [f"a chunk of {stated % CHUNK} records"]
     return [] if stated == loaded else [f"{loaded} records of a load of {stated}"]
@@ -211,7 +211,7 @@ def _not_taken_back(index) -> int:
     """The records of which what the wrong load says counts still."""
     with index.database.read(OPERATOR) as unit:
         return sum(
-            len(unit.sightings.of_batch(batch.id) - unit.batches.taken_back(batch.id))
+            len(unit.record_assertions.records_of_load(batch.id) - unit.batches.undone_records(batch.id))
             for batch in unit.batches.all()
             if batch.source == "ccwis" and batch.status != "undone"
         )

@@ -7,7 +7,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
 from mpi.service.stewardship.undo import undo_step
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.index import OPERATOR, a_child
 
 ALIKE = {"JAYDEN", "JAYLEN"}
@@ -27,7 +27,7 @@ class Overlays:
     def _features(self, said):
         sent = a_child("x", **{**dict.fromkeys(a_child(None)), **self.sent(said.content)}, as_of=said.as_of)
         return standardize(
-            receive(sent, self.index.keyed_hash, self.time).record, "sis", self.index.keyed_hash
+            validate_record(sent, self.index.keyed_hash, self.time).record, "sis", self.index.keyed_hash
         )
 
     @precondition(lambda self: self.oracle.active)

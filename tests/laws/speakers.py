@@ -9,7 +9,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from sqlalchemy import select
 
 from mpi.domain.decision import Authority, DecisionKind
-from mpi.service.persons.golden_record import golden
+from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge import StepOptions
@@ -33,7 +33,7 @@ class Speakers:
                                        .where(_decision.c.origin.in_(ASSERTED)))  # fmt: skip
         speakers = dict(rows.all())
         codes = {source.id: source.code for source in unit.sources.all()}
-        for one in unit.decisions.get(speakers).values():
+        for one in unit.decisions.by_ids(speakers).values():
             records = unit.records.get(one.seen)
             address = {n: (codes[record.source_id], record.local_id) for n, record in records.items()}
             word = self.oracle.words.setdefault(one.id, Word(one.kind, one.authority, ()))
@@ -132,7 +132,7 @@ class Speakers:
         assert crosswalk(self.index) == self.before
         [number] = done.decisions
         with self.index.database.read(OPERATOR) as unit:
-            [one] = unit.decisions.get([number]).values()
+            [one] = unit.decisions.by_ids([number]).values()
             labels = unit.records.labels(one.seen)
         group = tuple((label.source, label.local_id) for label in labels.values())
         [corrected] = [address for address in group if address[0] != "STEWARD"]
@@ -169,7 +169,7 @@ class Speakers:
                 bound.setdefault((links[corrected], attribute), set()).add(value)
         for eid in persons:
             for attribute in VALUES:
-                stands = [v for v in golden(self.index, OPERATOR, eid).values if v.attribute == attribute]
+                stands = [v for v in look_up_golden_record(self.index, OPERATOR, eid).values if v.attribute == attribute]
                 said = bound.get((eid, attribute))
                 if said:
                     [one] = stands

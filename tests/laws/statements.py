@@ -45,7 +45,7 @@ def decide(index, kind: DecisionKind, authority: Authority, groups) -> int:
 def revoke(index, number: int) -> None:
     """Revoke a decision, and compute anew."""
     with index.database.write(OPERATOR, "undo") as unit:
-        [named] = [d for d in unit.decisions.in_force() if d.decision.id == number]
+        [named] = [d for d in unit.decisions.all_in_force() if d.decision.id == number]
         unit.connection.execute(
             update(_decision)
             .where(_decision.c.id == number)
@@ -55,7 +55,7 @@ def revoke(index, number: int) -> None:
 
 
 def _record(unit, source: str, local_id: str) -> int:
-    return unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
+    return unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
 
 
 def _settle(unit, index, touched) -> None:

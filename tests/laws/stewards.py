@@ -15,7 +15,7 @@ from mpi.domain.errors import ConflictError, DecisionConflict
 from mpi.domain.record_ref import RecordRef
 from mpi.service.gates.holds import list_holds, refuse_hold, release_hold
 from mpi.service.loads.load_undo import undo_load
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import apply_proposal, get_proposal, propose, roll_back_proposal
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
@@ -141,7 +141,7 @@ class Stewards:
     def hear_words(self):
         """Which words wait for a day, which is for windows to say; and what sources say with records."""
         with self.index.database.read(OPERATOR) as unit:
-            mine = unit.decisions.get([n for n, word in self.oracle.words.items() if not word.revoked])
+            mine = unit.decisions.by_ids([n for n, word in self.oracle.words.items() if not word.revoked])
             for number, one in mine.items():
                 word = self.oracle.words[number]
                 if one.status == "pending":
@@ -248,10 +248,10 @@ class Stewards:
         eids = data.draw(st.lists(st.sampled_from(list(persons)), min_size=2, max_size=3, unique=True))
         survivor = eids[-1] if choose else None
         together = tuple(address for eid in eids for address in persons[eid])
-        tags = tuple(person(self.index, OPERATOR, eid).etag for eid in eids)
+        tags = tuple(look_up_person(self.index, OPERATOR, eid).etag for eid in eids)
 
         def act(preview):
-            why = StepOptions("test", preview=preview, expected=tags)
+            why = StepOptions("test", preview=preview, expected_etags=tags)
             return merge(self.index, OPERATOR, eids, why, survivor)
 
         try:

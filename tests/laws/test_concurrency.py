@@ -87,7 +87,7 @@ def test_many_writers_of_one_record_leave_one_of_their_words_whole(tmp_path, dat
         assert outcomes.count("created") == 1
         assert set(outcomes) == {"created", "updated"}
         with index.database.read(OPERATOR) as unit:
-            [record] = unit.records.of_source(unit.sources.by_code("sis").id).values()
+            [record] = unit.records.all_of_source(unit.sources.get_by_code("sis").id).values()
             versions = unit.records.versions(record.id)
         assert len(versions) == 40
         assert [version.state for version in versions].count("active") == 1
@@ -146,7 +146,7 @@ def test_several_processes_give_one_person_one_id_a_family_its_people_and_lose_n
         outcomes = [answer.record for answer in answers if answer.local_id.startswith("u")]
         assert (outcomes.count("created"), outcomes.count("updated")) == (5, 20)
         with index.database.read(OPERATOR) as unit:
-            assert sum(len(unit.records.versions(r)) for r in unit.records.active()) == 125
+            assert sum(len(unit.records.versions(r)) for r in unit.records.active_canonical_keys()) == 125
             events = unit.persons.events_after(0, 10_000)
             last = unit.last_commit()
             moments = [at for _, (at, _, _) in sorted(unit.commit_info(set(range(1, last + 1))).items())]

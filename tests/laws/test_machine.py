@@ -34,17 +34,17 @@ from mpi.service.indexing import pairing
 from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.change_feed import events
-from mpi.service.persons.persons import crosswalk as look_up
-from mpi.service.persons.persons import lineage, person
-from mpi.service.persons.search import search
+from mpi.service.persons.change_feed import read_change_feed
+from mpi.service.persons.persons import look_up_crosswalk as look_up
+from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.search import search_persons
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import list_decisions
 from mpi.standardize.payload import features_from_bytes
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.index import OPERATOR, a_child, all_keys, an_index, crosswalk, load_rows, partition_of
 from tests.laws.families import contents, means_the_same_later, plain
 from tests.laws.oracle import Oracle
@@ -363,7 +363,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
     def _known(index, decision) -> bool:
         with index.database.read(OPERATOR) as unit:
             return all(
-                unit.records.find(unit.sources.by_code(source).id, [local_id])
+                unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])
                 for group in decision[2]
                 for source, local_id in group
             )
@@ -384,7 +384,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         with self.index.database.read(OPERATOR) as unit:
             config_id = self.index.config_id(unit)
             meant = self.meant(unit)
-            assert {r: features_from_bytes(f) for r, f in unit.derived.all_features(config_id)} == meant
+            assert {r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)} == meant
             blocks = {
                 record: set(keys(f, model.blocking, self.index.keyed_hash)) for record, f in meant.items()
             }
@@ -397,15 +397,15 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 if blocks[lo] & blocks[hi]
                 and (bits := round_weight(scorer.weight(meant[lo], meant[hi]))) >= model.thresholds.stored_from
             }
-            assert unit.derived.all_edges(config_id) == edges
+            assert unit.derived_data.all_edges(config_id) == edges
 
     def meant(self, unit):
         """Features by record, from nothing but what each source said last."""
         found = {}
         for (source, local_id), said in self.oracle.active.items():
             sent = dict.fromkeys(a_child(None)) | plain(said.content)
-            came = receive(a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time)
-            number = unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
+            came = validate_record(a_child(local_id, **sent, as_of=said.as_of), self.index.keyed_hash, self.time)
+            number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
             found[number] = standardize(came.record, source, self.index.keyed_hash)
         return found
 
@@ -429,7 +429,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.oracle.learn(clock.format_timestamp(self.time), links)
         self.oracle.check_stewards_rule(links)
         for eid, standing in self.oracle.standing.items():
-            view = person(self.index, OPERATOR, eid)
+            view = look_up_person(self.index, OPERATOR, eid)
             assert view.status == standing, (view, self.oracle.held[eid])
             expected = self.oracle.now_of(eid, links) if standing == "retired" else {eid}
             assert set(view.now) == expected
@@ -460,12 +460,12 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             ):
                 with pytest.raises(NotFoundError):
                     asked(address)
-        shown = {(e.source, e.local_id) for e in events(self.index, OPERATOR, limit=1000).events}
+        shown = {(e.source, e.local_id) for e in read_change_feed(self.index, OPERATOR, limit=1000).events}
         for task in list_review_tasks(self.index, OPERATOR):
             shown |= {(label.source, label.local_id) for label in task.records}
         for eid in self.oracle.standing:
-            shown |= {(r.source, r.local_id) for r in person(self.index, OPERATOR, eid).records}
-            steps = [step for step in lineage(self.index, OPERATOR, eid) if step.record is not None]
+            shown |= {(r.source, r.local_id) for r in look_up_person(self.index, OPERATOR, eid).records}
+            steps = [step for step in look_up_lineage(self.index, OPERATOR, eid) if step.record is not None]
             shown |= {(step.record.source, step.record.local_id) for step in steps}
         for view in list_decisions(self.index, OPERATOR, limit=1000):
             shown |= {(label.source, label.local_id) for group in view.groups for label in group}
@@ -473,7 +473,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         assert not shown & sealed
         links = set(crosswalk(self.index).values())
         query = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-01-20"}
-        assert {found.enterprise_id for found in search(self.index, OPERATOR, query)} <= links
+        assert {found.enterprise_id for found in search_persons(self.index, OPERATOR, query)} <= links
 
 
 TestLaws = Laws.TestCase

@@ -27,10 +27,10 @@ def state_of(index):
     """The lists, the features, the edges and the partition, by what names them on every index alike."""
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
-        label = {number: each.local_id for number, each in unit.records.every_label()}
-        features = {label[number]: body for number, body in unit.derived.all_features(config_id)}
+        label = {number: each.local_id for number, each in unit.records.iterate_labels()}
+        features = {label[number]: body for number, body in unit.derived_data.iterate_features(config_id)}
         edges = {
-            frozenset(map(label.get, edge)): bits for edge, bits in unit.derived.all_edges(config_id).items()
+            frozenset(map(label.get, edge)): bits for edge, bits in unit.derived_data.all_edges(config_id).items()
         }
         return index.shared_values(unit), features, edges, partition_of(index)
 

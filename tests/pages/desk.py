@@ -118,7 +118,9 @@ def _fill_up(index):
     other = a_child("became", first_name="Tobias", last_name="Quillfeather", birth_date="2015-08-19", sex="M")
     upsert(index, make_operator(), "sis", other)
     together = [[RecordRef("sis", "wrong-1")], [RecordRef("ccwis", "wrong-2")]]
-    report_link(index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link"))
+    report_link(
+        index, make_operator("sis-feed"), DecisionRequest(DecisionKind.DIFFERENT, together, "wrong-link")
+    )
     waiting = load_queue_page(index, make_operator(), Filters(kind="pair")).questions
     single = [one for one in waiting if not one.burst]
     later = (date.fromisoformat(clock.today()) + timedelta(days=30)).isoformat()

@@ -44,7 +44,11 @@ def main(folder: Path, demo: Path) -> None:
         build_demo(demo, RECORDS, lambda *_: None)
         with open_demo_index(demo) as index:
             _furnish(index, demo)
-    with open_demo_index(demo) as index, serving(create_app(index, open_pages=True)) as url, browsing() as browser:
+    with (
+        open_demo_index(demo) as index,
+        serving(create_app(index, open_pages=True)) as url,
+        browsing() as browser,
+    ):
         places = list(_places(index, demo))
         for look, (width, scheme) in LOOKS.items():
             for name, role, path, press in places:
@@ -99,7 +103,8 @@ def _places(index, demo: Path) -> Iterator[tuple]:
     story = choose_story(index, read_labeled_index(index, read_truth(demo)))
     top = load_queue_page(index, make_operator(), Filters(), limit=60).questions
     several = next(
-        (one.key for one in top if len(load_question_view(index, make_operator(), one.key).pairs) > 1), top[0].key
+        (one.key for one in top if len(load_question_view(index, make_operator(), one.key).pairs) > 1),
+        top[0].key,
     )
 
     def claim(page):

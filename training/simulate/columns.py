@@ -12,26 +12,26 @@ Dates = npt.NDArray[np.datetime64]
 Spans = npt.NDArray[np.timedelta64]
 Rng = np.random.Generator
 
-DRAWS = 2**31
+DRAW_LIMIT = 2**31
 """Random integers handed to pure text functions are below this."""
 
 
-def texts(values: Sequence[str]) -> Texts:
+def text_column(values: Sequence[str]) -> Texts:
     """A column of Python strings."""
     return np.array(values, dtype=object)
 
 
-def blank(size: int) -> Texts:
+def blank_column(size: int) -> Texts:
     """A column of empty strings."""
     return np.full(size, "", dtype=object)
 
 
-def happens(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> Bools:
+def draw_events(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> Bools:
     """Where an event of this rate happens."""
     return np.asarray(rng.random(size) < rate)
 
 
-def choose(rng: Rng, shares: Sequence[float], size: int) -> Ints:
+def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
     """Positions drawn by shares, which need not sum to exactly 1."""
     edges = np.cumsum(np.asarray(shares, dtype=float))
     return np.minimum(
@@ -39,14 +39,14 @@ def choose(rng: Rng, shares: Sequence[float], size: int) -> Ints:
     ).astype(np.int64)
 
 
-def change(column: Texts, where: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
+def rewrite_values(column: Texts, where: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
     """Rewrite the non-empty values at ``where`` by a pure rule of (text, random integer), in place."""
     rows = np.flatnonzero(where & (column != ""))
-    draws = rng.integers(0, DRAWS, len(rows)).tolist()
-    column[rows] = texts([rule(text, draw) for text, draw in zip(column[rows], draws, strict=True)])
+    draws = rng.integers(0, DRAW_LIMIT, len(rows)).tolist()
+    column[rows] = text_column([rule(text, draw) for text, draw in zip(column[rows], draws, strict=True)])
 
 
-def iso_dates(days: Dates) -> Texts:
+def to_iso_dates(days: Dates) -> Texts:
     """Dates as ``YYYY-MM-DD``, empty where there is none."""
     written = np.datetime_as_string(days, unit="D").astype(object)
     written[np.isnat(days)] = ""

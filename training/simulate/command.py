@@ -10,13 +10,13 @@ from rich.table import Table
 from mpi.cli.progress import show_progress
 from mpi.domain.errors import InputError
 from training.simulate.files.feed_files import FeedPlan, save_feeds
-from training.simulate.files.feeds import children_for
-from training.simulate.files.output import save_all
-from training.simulate.files.tables import Format
-from training.simulate.people.census_names import census_names
-from training.simulate.people.names import faker_names
-from training.simulate.rates import load
-from training.simulate.simulation import stream
+from training.simulate.files.feeds import estimate_children
+from training.simulate.files.output import save_populations
+from training.simulate.files.tables import FileFormat
+from training.simulate.people.census_names import read_census_names
+from training.simulate.people.names import build_faker_names
+from training.simulate.rates import load_rates
+from training.simulate.simulation import simulate_in_blocks
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
     names: Annotated[
         Path | None, typer.Option(help="Folder of census name tables, for more lifelike names.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How the files are written.")] = Format.CSV,
+    form: Annotated[FileFormat, typer.Option("--format", help="How the files are written.")] = FileFormat.CSV,
     weeks: Annotated[
         int | None,
         typer.Option(min=1, max=1_040, help="Weekly feeds for so many weeks after a first, as CSV."),
@@ -42,26 +42,26 @@ def run(
     With --weeks, a folder a week: the first with everything, the others with what each source sends of what
     happened since. feeds.csv lists the files in the order in which they are to be loaded.
     """
-    rates = load()
-    book = faker_names(rates.names.tail_share, rates.names.surname_tail_share)
+    rates = load_rates()
+    book = build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)
     if names is not None:
-        book = census_names(names, book)
-    if weeks is not None and form is not Format.CSV:
+        book = read_census_names(names, book)
+    if weeks is not None and form is not FileFormat.CSV:
         raise InputError("weekly feeds are CSV: leave out --format, or --weeks")
     with show_progress() as report:
         if weeks is not None:
-            size = children or children_for(records, seed, weeks, rates, book)
+            size = children or estimate_children(records, seed, weeks, rates, book)
             manifest = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)
         else:
-            populations = stream(records, seed, children, book, rates, report)
-            manifest = save_all(populations, out, form)
+            populations = simulate_in_blocks(records, seed, children, book, rates, report)
+            manifest = save_populations(populations, out, form)
     if weeks is None:
-        _show(manifest, f"Synthetic state, seed {seed}", f".{form}")
+        _print_counts(manifest, f"Synthetic state, seed {seed}", f".{form}")
     else:
-        _show(manifest, f"{weeks} weeks, seed {seed}", "")
+        _print_counts(manifest, f"{weeks} weeks, seed {seed}", "")
 
 
-def _show(manifest: dict[str, Any], title: str, ending: str) -> None:
+def _print_counts(manifest: dict[str, Any], title: str, ending: str) -> None:
     table = Table("file" if ending else "source", "records", title=title)
     for source, count in manifest["records_by_source"].items():
         table.add_row(f"{source}{ending}", f"{count:,}")

@@ -11,7 +11,7 @@ _FILE = "rates.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateRates:
     """The day of the extract and the size of the state."""
 
     as_of: str
@@ -25,7 +25,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Families:
+class FamilyRates:
     """Births, homes and surnames."""
 
     children_shares: list[float]
@@ -47,7 +47,7 @@ class Families:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NameRates:
     """How children are named, and renamed."""
 
     middle_name: float
@@ -67,7 +67,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class StrangerRates:
     """Pairs of strangers made alike beyond chance, in a state of one million children."""
 
     hispanic_pairs: float
@@ -75,7 +75,7 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
+class CareRates:
     """Child welfare: who is known, in care, placed where, adopted."""
 
     family_known: float
@@ -104,7 +104,7 @@ class Care:
 
 
 @dataclass(frozen=True, slots=True)
-class School:
+class SchoolRates:
     """Enrolment, moves and double registrations."""
 
     public: float
@@ -120,7 +120,7 @@ class School:
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class FeedRates:
     """What happens from week to week, and how each kind of source sends it."""
 
     newcomers_a_year: float
@@ -132,7 +132,7 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingRates:
     """What one kind of source leaves out."""
 
     middle_name: float
@@ -152,7 +152,7 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class NoiseRates:
     """How one kind of source gets values wrong."""
 
     given_typo: float
@@ -187,7 +187,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Misspelling:
+class MisspellingRates:
     """How a name is misspelt; the rest is a slip of the keyboard."""
 
     by_ear: float
@@ -195,7 +195,7 @@ class Misspelling:
 
 
 @dataclass(frozen=True, slots=True)
-class Uneven:
+class ErrorFactors:
     """How many times likelier the names of a group go wrong."""
 
     black: float
@@ -226,37 +226,37 @@ class FlagRates:
 class Rates:
     """All of ``rates.toml``; ``missing`` and ``noise`` by kind of source, ``digest`` of the file."""
 
-    state: State
-    families: Families
-    names: Names
-    strangers: Strangers
-    care: Care
-    school: School
-    feed: Feed
-    missing: dict[str, Missing]
-    noise: dict[str, Noise]
-    misspelling: Misspelling
-    uneven: Uneven
+    state: StateRates
+    families: FamilyRates
+    names: NameRates
+    strangers: StrangerRates
+    care: CareRates
+    school: SchoolRates
+    feed: FeedRates
+    missing: dict[str, MissingRates]
+    noise: dict[str, NoiseRates]
+    misspelling: MisspellingRates
+    uneven: ErrorFactors
     flags: FlagRates
     digest: str
 
 
-def load() -> Rates:
+def load_rates() -> Rates:
     """Read the rates that ship with the simulator; a key too many or too few is an error."""
     content = resources.files("training.simulate").joinpath(_FILE).read_bytes()
     raw = tomllib.loads(content.decode())
     return Rates(
-        state=State(**raw["state"]),
-        families=Families(**raw["families"]),
-        names=Names(**raw["names"]),
-        strangers=Strangers(**raw["strangers"]),
-        care=Care(**raw["care"]),
-        school=School(**raw["school"]),
-        feed=Feed(**raw["feed"]),
-        missing={kind: Missing(**rates) for kind, rates in raw["missing"].items()},
-        noise={kind: Noise(**rates) for kind, rates in raw["noise"].items()},
-        misspelling=Misspelling(**raw["misspelling"]),
-        uneven=Uneven(**raw["uneven"]),
+        state=StateRates(**raw["state"]),
+        families=FamilyRates(**raw["families"]),
+        names=NameRates(**raw["names"]),
+        strangers=StrangerRates(**raw["strangers"]),
+        care=CareRates(**raw["care"]),
+        school=SchoolRates(**raw["school"]),
+        feed=FeedRates(**raw["feed"]),
+        missing={kind: MissingRates(**rates) for kind, rates in raw["missing"].items()},
+        noise={kind: NoiseRates(**rates) for kind, rates in raw["noise"].items()},
+        misspelling=MisspellingRates(**raw["misspelling"]),
+        uneven=ErrorFactors(**raw["uneven"]),
         flags=FlagRates(**raw["flags"]),
         digest=hashlib.blake2b(content, digest_size=8).hexdigest(),
     )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate.columns import Texts
-from training.simulate.people.blocks import Block, Report, blocks, unwatched
-from training.simulate.people.names import NameBook, faker_names
-from training.simulate.people.population import State, draw_state
-from training.simulate.rates import Rates, load
+from training.simulate.people.blocks import Block, ProgressCallback, split_into_blocks, ignore_progress
+from training.simulate.people.names import NameBook, build_faker_names
+from training.simulate.people.population import SimulatedState, draw_state
+from training.simulate.rates import Rates, load_rates
 from training.simulate.sources.identity import StateIds
 from training.simulate.sources.records import SourceFile, write_source
 from training.simulate.sources.rosters import Source, draw_rosters
@@ -22,7 +22,7 @@ class Population:
     """A simulated state, or a block of one: its four files and all that is true of it."""
 
     seed: int
-    state: State
+    state: SimulatedState
     files: dict[Source, SourceFile]
 
     @property
@@ -45,7 +45,7 @@ def simulate(
     """Simulate a state of about ``records`` source records, held in memory whole.
 
     The same arguments give the same state to the byte, on any machine and under any hash seed. Of more
-    than some 100,000 records, use ``stream``.
+    than some 100,000 records, use ``simulate_in_blocks``.
 
     Args:
         records: how many source records to aim at; the files come within a few in a hundred.
@@ -54,18 +54,18 @@ def simulate(
         book: names to draw from; Faker's lists by default.
         rates: how often things happen; ``rates.toml`` by default.
     """
-    rates = rates or load()
+    rates = rates or load_rates()
     size = children or round(records / rates.state.records_per_child)
-    return _population(Block(seed), size, book or _usual_names(rates), rates)
+    return _simulate_block(Block(seed), size, book or _default_names(rates), rates)
 
 
-def stream(
+def simulate_in_blocks(
     records: int = 20_000,
     seed: int = 1,
     children: int | None = None,
     book: NameBook | None = None,
     rates: Rates | None = None,
-    report: Report = unwatched,
+    report: ProgressCallback = ignore_progress,
 ) -> Iterator[Population]:
     """Simulate a state of any size block by block; a small one is one block, the same as ``simulate``.
 
@@ -77,16 +77,16 @@ def stream(
         rates: as for ``simulate``.
         report: told of each block begun.
     """
-    rates = rates or load()
-    book = book or _usual_names(rates)
+    rates = rates or load_rates()
+    book = book or _default_names(rates)
     size = children or round(records / rates.state.records_per_child)
-    parts = blocks(seed, round(size * rates.state.records_per_child))
+    parts = split_into_blocks(seed, round(size * rates.state.records_per_child))
     for place, block in enumerate(parts):
         report("simulating", place, len(parts))
-        yield _population(block, round(size / len(parts)), book, rates)
+        yield _simulate_block(block, round(size / len(parts)), book, rates)
 
 
-def _population(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
+def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
     state = draw_state(block.seed, children, rates, book, block)
     rosters = draw_rosters(block.stage(_ROSTER_STAGE), state.schooling, state.care, rates, block)
     ids = StateIds.of(rosters[Source.STATE], len(state.births))
@@ -97,5 +97,5 @@ def _population(block: Block, children: int, book: NameBook, rates: Rates) -> Po
     return Population(block.seed, state, files)
 
 
-def _usual_names(rates: Rates) -> NameBook:
-    return faker_names(rates.names.tail_share, rates.names.surname_tail_share)
+def _default_names(rates: Rates) -> NameBook:
+    return build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)

@@ -10,7 +10,7 @@ from itertools import chain
 from anyascii import anyascii
 from nicknames import NickNamer
 
-from training.simulate.rates import Misspelling, load
+from training.simulate.rates import MisspellingRates, load_rates
 
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOUR = {
@@ -44,7 +44,7 @@ _SHORTEST_TO_SPOIL = 3
 _PARTS = 1_000
 
 
-def keyboard(text: str, draw: int) -> str:
+def make_keyboard_slip(text: str, draw: int) -> str:
     """One slip of the fingers: a key left out, doubled, exchanged with the next, or its neighbour hit."""
     if len(text) < _SHORTEST_TO_SPOIL:
         return text
@@ -61,33 +61,33 @@ def keyboard(text: str, draw: int) -> str:
     return text[:place] + keys[(draw >> 12) % len(keys)] + text[place + 1 :]
 
 
-def _by_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
+def _apply_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
     """The first rule that applies, beginning at a random one; a keyboard slip where none does."""
     start = draw % len(table)
     for wrong, other in chain(table[start:], table[:start]):
         place = text.find(wrong, 1)
         if place > 0:
             return text[:place] + other + text[place + len(wrong) :]
-    return keyboard(text, draw)
+    return make_keyboard_slip(text, draw)
 
 
 def misspell(text: str, draw: int) -> str:
     """One mistake: by ear, by scanner, or by hand."""
     kind = (draw >> 20) % _PARTS / _PARTS
-    rates = _misspelling()
+    rates = _load_misspelling_rates()
     if kind < rates.by_ear:
-        return _by_table(text, draw, _SOUNDS)
+        return _apply_table(text, draw, _SOUNDS)
     if kind < rates.by_ear + rates.by_scanner:
-        return _by_table(text, draw, _SCANNED)
-    return keyboard(text, draw)
+        return _apply_table(text, draw, _SCANNED)
+    return make_keyboard_slip(text, draw)
 
 
 @cache
-def _misspelling() -> Misspelling:
-    return load().misspelling
+def _load_misspelling_rates() -> MisspellingRates:
+    return load_rates().misspelling
 
 
-def wrong_digit(text: str, draw: int) -> str:
+def change_digit(text: str, draw: int) -> str:
     """One digit replaced, or two neighbours exchanged."""
     places = [place for place, letter in enumerate(text) if letter.isdigit()]
     if not places:
@@ -99,7 +99,7 @@ def wrong_digit(text: str, draw: int) -> str:
     return text[:place] + digit + text[place + 1 :]
 
 
-def other_spelling(text: str, draw: int) -> str:
+def respell(text: str, draw: int) -> str:
     """Another accepted spelling of a name that has several."""
     variants = _VARIANTS.get(text, (text,))
     return variants[draw % len(variants)]

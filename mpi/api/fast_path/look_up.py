@@ -18,7 +18,7 @@ from starlette.responses import Response
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.persons.look_up import Ask, MoreToRead, glance, in_full, look_up
+from mpi.service.persons.look_up import FastPathMiss, LookUpQuery, look_up, look_up_fast, look_up_in_full
 from mpi.storage.repositories.access.disclosures import Disclosure
 
 _BEARER = "bearer "
@@ -28,7 +28,7 @@ _LOOK_UP_VIEWER = Viewer("look-up")
 class LookUpRoute(FastPathRoute):
     """Route of a look-up with a fast path."""
 
-    def parse_query(self, request: Request, index: Index) -> Ask[Any] | None:
+    def parse_query(self, request: Request, index: Index) -> LookUpQuery[Any] | None:
         """Return the look-up that a request asks for.
 
         Returns:
@@ -37,11 +37,15 @@ class LookUpRoute(FastPathRoute):
         raise NotImplementedError
 
     def render(self, result: Any) -> Response:  # noqa: ANN401 - what ``parse_query`` answers with
-        """Render the result of a look-up in the shape of the response model."""
+        """Render a look-up's result in the shape of the response model."""
         raise NotImplementedError
 
     async def try_fast_path(self, request: Request) -> Response | None:
-        """Look up a person or record, after its line on the ledger is durable."""
+        """Answer a look-up once its line on the ledger is durable.
+
+        Returns:
+            None if the request is not of the common form.
+        """
         index: Index = request.app.state.index
         query = self.parse_query(request, index)
         if query is None:
@@ -70,7 +74,7 @@ def read_api_key(headers: Headers) -> str | None:
 
 
 async def _look_up_in_ledger_thread(
-    index: Index, key: str | None, purpose: str | None, query: Ask[Any]
+    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Any]
 ) -> Any:  # noqa: ANN401
     """Look up in the thread that writes the ledger.
 
@@ -79,14 +83,14 @@ async def _look_up_in_ledger_thread(
     answers: list[Any] = []
 
     def make_line() -> Disclosure:
-        answer, line, _ = glance(index, key, purpose, query)
+        answer, line, _ = look_up_fast(index, key, purpose, query)
         answers.append(answer)
         return line
 
     try:
         await _await_disclosure(index, _LOOK_UP_VIEWER, make_line)
-    except MoreToRead:
-        answer, line, viewer = await run_in_threadpool(in_full, index, key, purpose, query)
+    except FastPathMiss:
+        answer, line, viewer = await run_in_threadpool(look_up_in_full, index, key, purpose, query)
         await _await_disclosure(index, viewer, lambda: line)
         return answer
     return answers[0]

@@ -37,7 +37,7 @@ class UpsertRoute(FastPathRoute):
 
 
 def _is_fast_path_request(request: Request) -> bool:
-    """Return whether a request has no query and so takes the fast path."""
+    """Return whether a request can take the fast path: no query."""
     return not request.scope["query_string"]
 
 
@@ -54,7 +54,7 @@ def _upsert_record(request: Request, body: bytes) -> Response:
 
 
 def require_matching_local_id(record: dict[str, object], local_id: str) -> None:
-    """Set a record's local ID from the path, and refuse a different one.
+    """Set a record's local ID from the path; refuse a different one.
 
     Raises:
         RecordError: the record's local ID differs from the path's.

@@ -49,14 +49,14 @@ class PageRoute(ModelReloadRoute):
 
 def install(app: FastAPI) -> None:
     """Tell a person whose address leads nowhere so on a page; a program is told as before."""
-    told = app.exception_handlers[HTTPException]
+    api_handler = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
     async def _nowhere(request: Request, error: HTTPException) -> Response:
         wants_page = "text/html" in request.headers.get("accept", "")
         if error.status_code == HTTPStatus.NOT_FOUND and wants_page:
             return await run_in_threadpool(render_error, request, NotFoundError("there is no such page"))
-        answer = told(request, error)
+        answer = api_handler(request, error)
         return await answer if isinstance(answer, Awaitable) else answer
 
 
@@ -64,9 +64,9 @@ def render_error(request: Request, error: Exception) -> Response:
     """An error in words, for whoever looks."""
     problem = problem_from_error(error)
     status = HTTPStatus(problem["status"])
-    w = load_words().error
-    title = w.maybe(f"title_{status.value}") or w[f"title_{_OTHER_STATUS.value}"]
-    about = w.maybe(f"help_{status.value}") or w[f"help_{_OTHER_STATUS.value}"]
+    texts = load_words().error
+    title = texts.maybe(f"title_{status.value}") or texts[f"title_{_OTHER_STATUS.value}"]
+    help_text = texts.maybe(f"help_{status.value}") or texts[f"help_{_OTHER_STATUS.value}"]
     index = request.app.state.index
     try:
         visit = create_visit(request, index, require_signed_in(request, index))
@@ -74,5 +74,7 @@ def render_error(request: Request, error: Exception) -> Response:
         visit = create_visit(request, index, None)
     # The policy's own sentence names actions by their codes; the help says the same to a person.
     detail = "" if isinstance(error, AccessDenied) and "may not do" in str(error) else problem["detail"]
-    again = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
-    return render_page("error.html", status, visit=visit, title=title, detail=detail, help=about, again=again)
+    retry_path = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
+    return render_page(
+        "error.html", status, visit=visit, title=title, detail=detail, help=help_text, again=retry_path
+    )

@@ -11,7 +11,7 @@ from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
 
 MAX_RECORD_BYTES = 1_000_000
-"""Largest body, or line of a body, that holds one record, in bytes."""
+"""Largest body, or line of a body, for one record, in bytes."""
 _TOO_LARGE = f"a record has at most {MAX_RECORD_BYTES:,} bytes"
 
 
@@ -44,7 +44,7 @@ async def read_raw_body(request: Request) -> bytes:
 
 
 async def _read(request: Request) -> bytes | TooLargeError:
-    """Read the body from the stream, or return the error for a large one."""
+    """Read the body, or return the error for a large one."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk

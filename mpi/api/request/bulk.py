@@ -130,7 +130,7 @@ def _pop_source(record: dict[str, object]) -> str:
 
 
 def _extract_record_key(record: dict[str, object]) -> dict[str, object]:
-    """Return source and local ID of a line, as far as they are valid.
+    """Return the valid ones of a line's source and local ID.
 
     They tell the client which record a problem is about.
     """

@@ -39,7 +39,7 @@ _log = logging.getLogger("mpi.api")
 
 
 class TooLargeError(InputError):
-    """Error of a body, or a line of a body, that is too large."""
+    """Error of a request body, or one line, that is too large."""
 
     code = "too-large"
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from mpi.domain.viewer import Viewer, make_operator
 from mpi.service.core.index import Index, Matcher
 from mpi.service.gates.holds import require_whole_index
-from mpi.service.processes.child_process import computed_apart
+from mpi.service.processes.child_process import run_with_index_in_child_process
 from mpi.service.recluster import proposals
 from mpi.service.recluster.proposals import ProposalResult, ProposalView
 from mpi.service.recluster.run_state import RunView
@@ -55,14 +55,14 @@ def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
 
 
 def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *arguments: object) -> Result:
-    """Run a job here, or in a child process for a large index."""
+    """Run a re-cluster job, in a child process for a large index."""
     # No process is begun for who may not ask for it.
     require_whole_index(viewer)
     with index.database.read(make_operator()) as unit:
         record_count = unit.keys.max_record_id(index.config_id(unit))
     if record_count < MIN_PROCESS_RECORDS:
         return job(index, viewer, *arguments)
-    return computed_apart(index, job, viewer, *arguments)
+    return run_with_index_in_child_process(index, job, viewer, *arguments)
 
 
 def _propose(

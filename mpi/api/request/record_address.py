@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import Depends, Path, Request
 
 from mpi.domain.errors import InputError, NotFoundError
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.standardize.fields.scalars import parse_local_id
 
 _SOURCE, _LOCAL_ID, _SEGMENTS = 3, 5, 6
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -80,7 +80,7 @@ def address_from_path(raw_path: bytes) -> RecordAddress:
     if len(segments) > _SEGMENTS:
         raise InputError("a local ID is one segment of the path: write / as %2F")
     return RecordAddress(
-        _decode_segment(segments[_SOURCE]), local_id_of(_decode_segment(segments[_LOCAL_ID]))
+        _decode_segment(segments[_SOURCE]), parse_local_id(_decode_segment(segments[_LOCAL_ID]))
     )
 
 

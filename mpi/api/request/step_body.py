@@ -112,7 +112,11 @@ class JsonBody:
         return [self._verdict(name, item) for item in _require_value(name, self._list(name))]
 
     def optional_group(self, name: str) -> int | RecordRef | None:
-        """Return a group by its position or one of its records; None if missing."""
+        """Return a group as its position or one of its records.
+
+        Returns:
+            None if the member is missing.
+        """
         value = self._sent.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value

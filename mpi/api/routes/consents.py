@@ -1,4 +1,4 @@
-"""Steps that wait for others, and the consent of a source's owner."""
+"""Routes for owner consent, and for steps that wait for approval."""
 
 from fastapi import APIRouter
 
@@ -10,7 +10,7 @@ from mpi.api.schemas.parameters import NoQueryDep, NumberDep, SourceDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.persons.effects import Effect
+from mpi.service.persons.effects import StepEffect
 from mpi.service.stewardship.owner_consent import (
     ConsentSetting,
     give_consent,
@@ -29,7 +29,7 @@ _ASK_CONSENT_BODY = build_json_body(
 @router.post(
     "/v1/sources/{source}:ask-consent",
     response_model=AskingConsentOut,
-    summary="Let what others decide of a source's records wait for its owner, or not",
+    summary="Set whether decisions about a source's records need its owner's consent",
     responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=_ASK_CONSENT_BODY,
@@ -37,7 +37,10 @@ _ASK_CONSENT_BODY = build_json_body(
 def post_ask_consent(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ConsentSetting:
-    """From now on. What waits already goes on waiting for those who were asked."""
+    """Set whether decisions about a source's records need its owner's consent.
+
+    The setting applies from now on. Steps that wait already go on waiting for the owners who were asked.
+    """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     body = JsonBody(members, "asks", "reason")
     if body.value("asks") not in (True, False):
@@ -49,11 +52,14 @@ def post_ask_consent(
 @router.get(
     "/v1/waiting-steps",
     response_model=list[WaitingStepOut],
-    summary="List what waits for a second approver or for an owner, the oldest first",
+    summary="List steps that wait for a second approver or an owner, oldest first",
     responses=describe_problems(),
 )
 def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[PendingStep]:
-    """Steps that the caller may see whole, and those about which a source of the caller's was asked."""
+    """List steps that wait for an approver or a source owner.
+
+    Listed are steps that the caller may see whole, and those about which one of the caller's sources was asked.
+    """
     return list_pending_steps(index, viewer)
 
 
@@ -67,8 +73,11 @@ def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list
 )
 def post_consent(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """For every source that the caller owns. It takes effect once nobody is awaited any more."""
+) -> StepEffect:
+    """Consent to a step for every source that the caller owns.
+
+    The step takes effect as soon as no approver or owner is still to answer.
+    """
     require_permission(viewer, Action.CONSENT)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "consent"
@@ -85,8 +94,11 @@ def post_consent(
 )
 def post_refusal(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """The step ends, and nothing of it ever took effect."""
+) -> StepEffect:
+    """Refuse a step for the sources that the caller owns.
+
+    The step ends, and nothing of it takes effect.
+    """
     require_permission(viewer, Action.CONSENT)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or "refused"

@@ -1,4 +1,4 @@
-"""The crosswalk, both ways, and the feed of its changes."""
+"""Routes of the crosswalk and the feed of its changes."""
 
 from urllib.parse import parse_qsl
 
@@ -12,29 +12,37 @@ from mpi.api.schemas.parameters import CrosswalkDep, EventsDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
-from mpi.service.persons.change_feed import EventPage, events
-from mpi.service.persons.fast_look_up import crosswalk_at_a_glance
-from mpi.service.persons.look_up import Ask
-from mpi.service.persons.persons import Addressed, CrosswalkEntry, crosswalk, crosswalk_in, records_of
+from mpi.service.persons.change_feed import ChangeEventPage, read_change_feed
+from mpi.service.persons.fast_look_up import look_up_crosswalk_fast
+from mpi.service.persons.look_up import LookUpQuery
+from mpi.service.persons.persons import (
+    CrosswalkEntry,
+    PersonRecords,
+    look_up_crosswalk,
+    look_up_records,
+    read_crosswalk,
+)
 
 router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 
 
 class _CrosswalkRoute(LookUpRoute):
-    def parse_query(self, request: Request, index: Index) -> Ask[CrosswalkEntry] | None:  # noqa: ARG002
-        """A source and a local ID, once each and nothing else."""
+    """Route of the crosswalk with a fast path by local ID."""
+
+    def parse_query(self, request: Request, index: Index) -> LookUpQuery[CrosswalkEntry] | None:  # noqa: ARG002
+        """Return the look-up of exactly one source and one local ID."""
         parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         values = dict(parameters)
         if len(parameters) != len(values) or values.keys() != {"source", "local_id"}:
             return None
         source, local_id = values["source"], values["local_id"]
-        return Ask(
-            lambda unit, key, who: crosswalk_at_a_glance(unit, key, who, source, local_id),
-            lambda unit: crosswalk_in(unit, source, local_id),
+        return LookUpQuery(
+            lambda unit, key, who: look_up_crosswalk_fast(unit, key, who, source, local_id),
+            lambda unit: read_crosswalk(unit, source, local_id),
         )
 
     def render(self, result: CrosswalkEntry) -> Response:
-        """As ``CrosswalkOut``."""
+        """Render a crosswalk entry in the shape of ``CrosswalkOut``."""
         return json_response(result)
 
 
@@ -44,16 +52,19 @@ look_up_router = APIRouter(tags=["crosswalk"], route_class=_CrosswalkRoute)
 @look_up_router.get(
     "/v1/crosswalk",
     response_model=CrosswalkOut | AddressedOut,
-    summary="From a record to its enterprise ID, or the other way",
+    summary="Look up a record's enterprise ID, or an enterprise ID's records",
     responses=describe_problems(404, 422),
 )
-def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> CrosswalkEntry | Addressed:
-    """Give `source` and `local_id`, or `enterprise_id`; with `as_of`, as it was then."""
+def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> CrosswalkEntry | PersonRecords:
+    """Look up a record's enterprise ID, or an enterprise ID's records.
+
+    Give `source` and `local_id`, or `enterprise_id` alone. With `as_of`, the answer is as of that moment.
+    """
     match query.source, query.local_id, query.enterprise_id:
         case None, None, str(eid):
-            return records_of(index, viewer, eid, query.as_of)
+            return look_up_records(index, viewer, eid, query.as_of)
         case str(source), str(local_id), None:
-            return crosswalk(index, viewer, source, local_id, query.as_of)
+            return look_up_crosswalk(index, viewer, source, local_id, query.as_of)
         case _:
             raise InputError("give source and local_id, or enterprise_id alone")
 
@@ -64,6 +75,9 @@ def get_crosswalk(index: IndexDep, viewer: CallerDep, query: CrosswalkDep) -> Cr
     summary="Follow the changes of enterprise IDs",
     responses=describe_problems(409),
 )
-def get_events(index: IndexDep, viewer: CallerDep, query: EventsDep) -> EventPage:
-    """Whole commits after a cursor, in order: read on with `after` set to the answer's `cursor`."""
-    return events(index, viewer, query.after, query.limit)
+def get_events(index: IndexDep, viewer: CallerDep, query: EventsDep) -> ChangeEventPage:
+    """Return the changes of enterprise IDs after a cursor, in order.
+
+    Commits are returned whole. Read on with `after` set to the answer's `cursor`.
+    """
+    return read_change_feed(index, viewer, query.after, query.limit)

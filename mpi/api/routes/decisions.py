@@ -1,4 +1,4 @@
-"""Decisions, and the steps that are made of them: merge, split, move, undo."""
+"""Routes for decisions, merges, splits, moves, approvals and undo."""
 
 from fastapi import APIRouter
 
@@ -21,7 +21,7 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.persons.effects import Effect
+from mpi.service.persons.effects import StepEffect
 from mpi.service.stewardship import decisions, merge, undo
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.decisions import DecisionRequest, DecisionView
@@ -35,14 +35,15 @@ _DEFAULT_UNDO_REASON = "undo"
 @router.post(
     "/v1/decisions",
     response_model=EffectOut,
-    summary="Decide that records are one person, are not, or that it is unsure",
+    summary="Decide that records are one person, are different persons, or cannot be told",
     responses=describe_problems(404, 409, 413, 422),
     openapi_extra=DECIDE,
 )
-def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> Effect:
-    """It holds until it is undone or superseded, whatever its records come to say and whatever the model.
+def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> StepEffect:
+    """Decide whether groups of records are one person.
 
-    One that contradicts decisions in force is answered 409 with their numbers in `chain`.
+    A decision holds until it is undone or superseded, whatever new record versions or models say. A decision that
+    contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
@@ -61,14 +62,17 @@ def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: Js
 @router.post(
     "/v1/link-reports",
     response_model=ReportedOut,
-    summary="Report a wrong link, a missed one, or two IDs of one child",
+    summary="Report a wrong link, a missed link, or two IDs of one child",
     responses=describe_problems(404, 413, 422),
     openapi_extra=REPORT,
 )
 def post_link_report(
     index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, int]:
-    """It changes nothing by itself: it is a claim, and a task asks a steward about it."""
+    """Report a wrong link, a missed link, or a duplicate ID.
+
+    A report changes nothing by itself. It becomes a claim, and a task asks a steward about it.
+    """
     require_permission(viewer, Action.LINK_REPORT)
     body = JsonBody(members, "kind", "groups", "reason", "note")
     claim = DecisionRequest(
@@ -87,33 +91,40 @@ def post_link_report(
     responses=describe_problems(),
 )
 def get_decisions(index: IndexDep, viewer: CallerDep, query: DecisionsDep) -> list[DecisionView]:
-    """Those about records that the caller may see; go on with `before` set to the last `id`."""
+    """List decisions about records that the caller may see.
+
+    Newest first; go on with `before` set to the last `id`.
+    """
     return decisions.list_decisions(index, viewer, query.before, query.limit)
 
 
 @router.get(
     "/v1/decisions/{number}",
     response_model=DecisionOut,
-    summary="Read a decision with the evidence that its maker saw",
+    summary="Read a decision with the evidence that its author saw",
     responses=describe_problems(404),
 )
 def get_decision(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> DecisionView:
-    """Who said what, when and why; and whether it still binds."""
+    """Return a decision with its evidence, and whether it is in force."""
     return decisions.get_decision(index, viewer, number)
 
 
 @router.post(
     "/v1/decisions/{number}:undo",
     response_model=EffectOut,
-    summary="Take a decision back",
+    summary="Undo a decision",
     responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
 def post_decision_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """The result is what would be without it, with all that came since; `stays` tells what stays as it is."""
+) -> StepEffect:
+    """Undo a decision.
+
+    The result is as if the decision had never been made, with everything that came since. `stays` lists what
+    does not change, and why.
+    """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
@@ -123,15 +134,18 @@ def post_decision_undo(
 @router.post(
     "/v1/steps/{number}:undo",
     response_model=EffectOut,
-    summary="Take a merge, split, move or decision back, whole",
+    summary="Undo a merge, split, move or decision whole",
     responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
 def post_step_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """All decisions that the step made are revoked, in any order with other steps."""
+) -> StepEffect:
+    """Undo a step whole: all decisions that it made are revoked.
+
+    Steps can be undone in any order.
+    """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
@@ -141,15 +155,18 @@ def post_step_undo(
 @router.post(
     "/v1/steps/{number}:approve",
     response_model=EffectOut,
-    summary="Give the second word on a step that waits for one",
+    summary="Approve a step that waits for a second approver",
     responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
 )
 def post_step_approve(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """It takes effect as it would now. Whoever made the step cannot approve it."""
+) -> StepEffect:
+    """Approve a step that waits for a second approver.
+
+    It takes effect as computed now. Whoever made the step cannot approve it.
+    """
     require_permission(viewer, Action.APPROVE)
     return approve(index, viewer, number, preview=JsonBody(members, "reason", "preview").flag("preview"))
 
@@ -157,17 +174,18 @@ def post_step_approve(
 @router.post(
     "/v1/persons:merge",
     response_model=EffectOut,
-    summary="Make two or more persons one",
+    summary="Merge two or more persons",
     responses=describe_problems(404, 409, 412, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=MERGE,
 )
 def post_merge(
     index: IndexDep, viewer: WriterDep, etags: IfMatchDep, _: NoQueryDep, members: JsonBodyDep
-) -> Effect:
-    """The survivor keeps its ID; the others are retired and answer with it.
+) -> StepEffect:
+    """Merge two or more persons into one.
 
-    Survivor is the ID with an open enrolment, then of most records, then the oldest, unless `survivor` says.
+    The surviving ID stays; the other IDs are retired and answer with the survivor. The survivor is the ID with an
+    open enrollment, then with most records, then the oldest, unless `survivor` names another.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "eids", "survivor", *_REASON_MEMBERS)
@@ -178,7 +196,7 @@ def post_merge(
 @router.post(
     "/v1/persons/{eid}:split",
     response_model=EffectOut,
-    summary="Part one person's records into several persons",
+    summary="Split one person's records into several persons",
     responses=describe_problems(404, 409, 412, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=SPLIT,
@@ -190,8 +208,11 @@ def post_split(
     etags: IfMatchDep,
     _: NoQueryDep,
     members: JsonBodyDep,
-) -> Effect:
-    """The part that holds most of its records keeps the ID, unless `keep` says."""
+) -> StepEffect:
+    """Split one person's records into several persons.
+
+    The group with most of the records keeps the ID, unless `keep` names another.
+    """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "groups", "keep", "one_child", *_REASON_MEMBERS)
     reason = _build_reason(body, etags)
@@ -216,8 +237,11 @@ def post_move(
     etags: IfMatchDep,
     _: NoQueryDep,
     members: JsonBodyDep,
-) -> Effect:
-    """They are held apart from the one person, and together with the other."""
+) -> StepEffect:
+    """Move records from one person to another.
+
+    A decision keeps them apart from the first person and together with the second.
+    """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "records", "to", *_REASON_MEMBERS)
     reason = _build_reason(body, etags)
@@ -225,16 +249,18 @@ def post_move(
 
 
 def _build_reason(body: JsonBody, etags: tuple[str, ...] | None) -> StepOptions:
+    """Build a step's options from the body's members and the ETags."""
     return StepOptions(
         reason=body.text("reason"),
         note=body.optional_text("note"),
         supersedes=body.numbers("supersedes"),
-        expected=etags,
+        expected_etags=etags,
         preview=body.flag("preview"),
     )
 
 
 def _parse_decision_kind(text: str) -> DecisionKind:
+    """Parse the kind of a decision."""
     try:
         return DecisionKind(text)
     except ValueError:

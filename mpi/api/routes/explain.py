@@ -1,4 +1,4 @@
-"""Explanations: why, why not, what would change it, and how a person was built."""
+"""Routes that explain links, non-links and the history of a person."""
 
 from fastapi import APIRouter
 
@@ -19,12 +19,16 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 @router.post(
     "/v1/explanations",
     response_model=ExplanationOut,
-    summary="Ask why two records are taken for one child's, or not",
+    summary="Explain why two records are one person, or are not",
     responses=describe_problems(404, 409, 413, 422),
     openapi_extra=EXPLAIN,
 )
 def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Explanation:
-    """One sentence, what each comparison adds, what opposes, and what would change the answer; no values."""
+    """Explain why two records are one person, or are not.
+
+    The answer has one sentence, the weight of each comparison, opposing evidence, and what would change the
+    result. It holds no values of the records.
+    """
     require_permission(viewer, Action.RECORD_READ)
     body = JsonBody(members, "left", "right")
     return explain_pair(index, viewer, body.record("left"), body.record("right"))
@@ -33,20 +37,23 @@ def post_explanation(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members:
 @router.get(
     "/v1/persons/{eid}/explanation",
     response_model=PersonExplanationOut,
-    summary="Ask why the records of a person are one person",
+    summary="Explain why the records of a person are one person",
     responses=describe_problems(404),
 )
 def get_explanation(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> PersonExplanation:
-    """The strongest links and the decisions between those of its records that the caller may see."""
+    """Explain why the records of a person are one person.
+
+    Returns the strongest links and the decisions between those of its records that the caller may see.
+    """
     return explain_person(index, viewer, eid)
 
 
 @router.get(
     "/v1/persons/{eid}/built",
     response_model=list[BuiltOut],
-    summary="Read in plain sentences how a person was built",
+    summary="Read the history of a person in plain sentences",
     responses=describe_problems(404),
 )
 def get_built(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[HistoryStep, ...]:
-    """Step by step, the oldest first."""
+    """Return the history of a person in plain sentences, oldest first."""
     return describe_history(index, viewer, eid)

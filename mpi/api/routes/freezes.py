@@ -1,4 +1,4 @@
-"""Freeze windows: days on which what is decided of a source's records waits."""
+"""Routes for freeze windows of a source."""
 
 from fastapi import APIRouter
 
@@ -32,7 +32,7 @@ _WINDOW_BODY = build_json_body(
 @router.post(
     "/v1/sources/{source}:freeze",
     response_model=FreezeWindowOut,
-    summary="Name days on which what is decided of a source's records waits",
+    summary="Add a freeze window, in which decisions about a source's records wait",
     responses=describe_problems(404, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=_WINDOW_BODY,
@@ -40,7 +40,11 @@ _WINDOW_BODY = build_json_body(
 def post_freeze(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
-    """Decisions, merges, splits, moves and approved items of a proposal wait for the first day after it."""
+    """Add a freeze window to a source.
+
+    Decisions, merges, splits, moves and approved proposal items about its records wait until the day after the
+    window.
+    """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     body = JsonBody(members, "begins_on", "ends_on", "reason")
     reason = body.optional_text("reason") or "reporting-period"
@@ -54,14 +58,17 @@ def post_freeze(
     responses=describe_problems(),
 )
 def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[FreezeWindow]:
-    """Of the sources that the caller may see, by their first day."""
+    """List the freeze windows of sources that the caller may see.
+
+    Ordered by first day.
+    """
     return list_freeze_windows(index, viewer)
 
 
 @router.post(
     "/v1/freeze-windows/{number}:lift",
     response_model=FreezeWindowOut,
-    summary="End a freeze window before its time",
+    summary="End a freeze window early",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=build_json_body({"reason": "count-is-done"}, (), reason=_REASON_SCHEMA),
@@ -69,7 +76,10 @@ def get_freezes(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Freez
 def post_lift(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> FreezeWindow:
-    """What waits for it alone takes effect at once."""
+    """End a freeze window early.
+
+    Steps that wait only for this window take effect at once.
+    """
     require_permission(viewer, Action.SOURCE_ADMIN)
     return lift_freeze_window(
         index, viewer, number, JsonBody(members, "reason").optional_text("reason") or "lifted"

@@ -1,4 +1,4 @@
-"""The golden record of a person, and stewards' corrections."""
+"""Routes for golden records and stewards' corrections."""
 
 from fastapi import APIRouter, Response
 
@@ -10,8 +10,8 @@ from mpi.api.schemas.golden import CORRECT, GoldenOut
 from mpi.api.schemas.parameters import EidDep, NoQueryDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.domain.viewer import Action, require_permission
-from mpi.service.persons.effects import Effect
-from mpi.service.persons.golden_record import GoldenRecord, golden
+from mpi.service.persons.effects import StepEffect
+from mpi.service.persons.golden_record import GoldenRecord, look_up_golden_record
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge import StepOptions
 
@@ -21,18 +21,19 @@ router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 @router.get(
     "/v1/persons/{eid}/golden",
     response_model=GoldenOut,
-    summary="Read what is known of a person",
+    summary="Read the golden record of a person",
     responses=describe_problems(404),
 )
 def get_golden(
     index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep, response: Response
 ) -> GoldenRecord:
-    """Every value names its record and the rule that chose it, and lists what other records say.
+    """Return the golden record of a person.
 
-    Where a record says that the child's address is confidential, no address and no telephone is told.
-    `ETag` names what was read, for the `If-Match` of a correction.
+    Each value names its record and the survivorship rule that chose it, and lists what other records say. If a
+    record says that the child's address is confidential, no address and no phone number is shown. `ETag` names
+    what was read, for the `If-Match` of a correction.
     """
-    record = golden(index, viewer, eid)
+    record = look_up_golden_record(index, viewer, eid)
     response.headers["ETag"] = f'"{record.etag}"'
     return record
 
@@ -40,7 +41,7 @@ def get_golden(
 @router.post(
     "/v1/persons/{eid}/corrections",
     response_model=EffectOut,
-    summary="Correct a value, whatever the records state",
+    summary="Correct a value of the golden record",
     responses=describe_problems(404, 409, 412, 413, 422),
     openapi_extra=CORRECT,
 )
@@ -51,17 +52,18 @@ def post_correction(
     etags: IfMatchDep,
     _: NoQueryDep,
     members: JsonBodyDep,
-) -> Effect:
-    """It is a record of the stewards' own source, stands before every other, and joins nobody.
+) -> StepEffect:
+    """Correct one value of a person's golden record.
 
-    It goes where the record goes that it corrects, and is taken back by undoing its step.
+    A correction is a record of the stewards' own source. It precedes every other record and links nothing. It
+    follows the record that it corrects, and is taken back by undoing its step.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "attribute", "value", "reason", "note", "preview")
     reason = StepOptions(
         body.text("reason"),
         body.optional_text("note"),
-        expected=etags,
+        expected_etags=etags,
         preview=body.flag("preview"),
     )
     return correct_value(index, viewer, eid, body.text("attribute"), body.value("value"), reason)

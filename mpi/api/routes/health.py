@@ -1,4 +1,7 @@
-"""Probes and measures for who runs the service; they need no key and tell nothing of any person."""
+"""Routes for health probes and metrics, open without a key.
+
+They disclose nothing about any person.
+"""
 
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
@@ -12,20 +15,20 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/healthz")
 async def get_health() -> dict[str, str]:
-    """The process lives."""
+    """Report that the process is alive."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 def get_readiness(index: IndexDep) -> dict[str, str]:
-    """The index can be used now."""
+    """Report that the index can be used now."""
     require_ready(index)
     return {"status": "ready"}
 
 
 @router.get("/metrics")
 async def get_metrics(request: Request) -> PlainTextResponse:
-    """Calls and latencies."""
+    """Return request counts and latencies in Prometheus text format."""
     metrics: Metrics = request.app.state.metrics
     counts = request.app.state.index.block_counts
     return PlainTextResponse(metrics.render() + render_block_counts(counts), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Loads: take one back."""
+"""Route that undoes a load."""
 
 from fastapi import APIRouter
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 @router.post(
     "/v1/loads/{number}:undo",
     response_model=LoadUndoneOut,
-    summary="Take a load back",
+    summary="Undo a load",
     responses=describe_problems(404, 409, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=UNDO,
@@ -26,10 +26,11 @@ router = APIRouter(tags=["records"], route_class=ModelReloadRoute)
 def post_load_undo(
     index: IndexDep, viewer: WriterDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> LoadUndoResult:
-    """Nothing that it said counts any more: records, people and IDs are as they would be without it.
+    """Undo a load whole.
 
-    What came since stays. A record that it sealed stays sealed. It is written step by step, and others write
-    in between; interrupted, it goes on when it is asked for again.
+    Records, persons and IDs become as they would be without the load. What came since stays, and a record that
+    the load sealed stays sealed. The undo is written in steps, with other writes in between. If it is
+    interrupted, the same request continues it.
     """
     require_permission(viewer, Action.LOAD)
     body = JsonBody(members, "reason", "preview")

@@ -1,4 +1,4 @@
-"""Persons: search for one, look one up, its history."""
+"""Routes to search for persons, and to read one with its lineage."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,27 +12,29 @@ from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.records import CHILD, build_record_body
 from mpi.service.core.index import Index
 from mpi.service.persons import persons
-from mpi.service.persons.fast_look_up import person_at_a_glance
-from mpi.service.persons.look_up import Ask
+from mpi.service.persons.fast_look_up import look_up_person_fast
+from mpi.service.persons.look_up import LookUpQuery
 from mpi.service.persons.persons import LineageStep, PersonView
-from mpi.service.persons.search import Found, search
+from mpi.service.persons.search import SearchResult, search_persons
 
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
 class _PersonRoute(LookUpRoute):
-    def parse_query(self, request: Request, index: Index) -> Ask[PersonView] | None:
-        """An enterprise ID, now."""
+    """Route of a person with a fast path by enterprise ID."""
+
+    def parse_query(self, request: Request, index: Index) -> LookUpQuery[PersonView] | None:
+        """Return the look-up of an enterprise ID as of now."""
         if request.scope["query_string"]:
             return None
         eid = request.path_params["eid"]
-        return Ask(
-            lambda unit, key, who: person_at_a_glance(unit, key, who, index, eid),
-            lambda unit: persons.person_in(unit, index, eid),
+        return LookUpQuery(
+            lambda unit, key, who: look_up_person_fast(unit, key, who, index, eid),
+            lambda unit: persons.read_person(unit, index, eid),
         )
 
     def render(self, result: PersonView) -> Response:
-        """As ``PersonOut``."""
+        """Render a person in the shape of ``PersonOut``, with an ETag."""
         view = {
             "enterprise_id": result.enterprise_id,
             "status": result.status,
@@ -50,14 +52,19 @@ look_up_router = APIRouter(tags=["persons"], route_class=_PersonRoute)
 @router.post(
     "/v1/persons:search",
     response_model=list[FoundOut],
-    summary="Ask who a record might be, storing nothing",
+    summary="Search for the persons that a record may belong to",
     responses=describe_problems(404, 413, 422),
     dependencies=[ActionPath],
     openapi_extra=build_record_body(CHILD, "What is known of the person, as a canonical record."),
 )
-def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: RecordBodyDep) -> list[Found]:
-    """Up to ten persons, best first, explained by comparison and without values."""
-    return search(index, viewer, record)
+def post_search(
+    index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: RecordBodyDep
+) -> list[SearchResult]:
+    """Search for the persons that a record may belong to.
+
+    Returns up to ten persons, best first, each explained by comparison and without values. Nothing is stored.
+    """
+    return search_persons(index, viewer, record)
 
 
 @look_up_router.get(
@@ -69,11 +76,12 @@ def post_search(index: IndexDep, viewer: CallerDep, _: NoQueryDep, record: Recor
 def get_person(
     index: IndexDep, viewer: CallerDep, eid: EidDep, query: AsOfDep, response: Response
 ) -> PersonView:
-    """Its records and flags, now or at a past moment. A retired ID answers with who took over.
+    """Return the records and flags of an enterprise ID.
 
-    `ETag` names what was read, for the `If-Match` of a merge, split or move.
+    The answer is as of now or a past moment. A retired ID answers with the IDs that hold its records. `ETag`
+    names what was read, for the `If-Match` of a merge, split or move.
     """
-    person = persons.person(index, viewer, eid, query.as_of)
+    person = persons.look_up_person(index, viewer, eid, query.as_of)
     if person.etag:
         response.headers["ETag"] = f'"{person.etag}"'
     return person
@@ -82,9 +90,9 @@ def get_person(
 @router.get(
     "/v1/persons/{eid}/lineage",
     response_model=list[LineageStepOut],
-    summary="Read how an enterprise ID came to hold what it holds",
+    summary="Read the lineage of an enterprise ID",
     responses=describe_problems(404),
 )
 def get_lineage(index: IndexDep, viewer: CallerDep, eid: EidDep, _: NoQueryDep) -> tuple[LineageStep, ...]:
-    """Every record that came or left, oldest first."""
-    return persons.lineage(index, viewer, eid)
+    """List every record that joined or left an enterprise ID, oldest first."""
+    return persons.look_up_lineage(index, viewer, eid)

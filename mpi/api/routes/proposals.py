@@ -1,4 +1,4 @@
-"""Re-cluster as a proposal: make it, read it, apply all or some of it, reject it, roll it back; and holds."""
+"""Routes for re-cluster proposals, holds and threshold simulations."""
 
 import re
 from dataclasses import replace
@@ -14,8 +14,8 @@ from mpi.api.schemas.parameters import NoQueryDep, NumberDep
 from mpi.api.schemas.problem import describe_problems
 from mpi.api.schemas.proposals import (
     APPLY,
-    REASON_ONLY,
     PROPOSE,
+    REASON_ONLY,
     SIMULATE,
     AppliedOut,
     HoldEndedOut,
@@ -41,12 +41,15 @@ _MODEL_REF = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 @router.post(
     "/v1/recluster-runs",
     response_model=ProposalOut,
-    summary="Think the whole index through, as a proposal to be read",
+    summary="Compute a re-cluster of the whole index as a proposal",
     responses=describe_problems(404, 409, 413),
     openapi_extra=PROPOSE,
 )
 def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> ProposalView:
-    """What would merge, split and move, which IDs, and the work that follows. Nothing changes."""
+    """Compute a re-cluster of the whole index as a proposal.
+
+    A proposal lists merges, splits, moves, IDs and the review work that follows. Nothing changes.
+    """
     require_whole_index(viewer)
     body = JsonBody(members, "model", "refresh_lists", "reason")
     reason = body.optional_text("reason") or "recluster"
@@ -63,7 +66,7 @@ def post_proposal(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: Js
     responses=describe_problems(),
 )
 def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[ProposalView]:
-    """Without their items."""
+    """List proposals without their items, newest first."""
     return proposals.list_proposals(index, viewer)
 
 
@@ -74,14 +77,14 @@ def get_proposals(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[Pro
     responses=describe_problems(404),
 )
 def get_proposal(index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep) -> ProposalView:
-    """With its items, and what became of each."""
+    """Return a proposal with its items and the outcome of each."""
     return proposals.get_proposal(index, viewer, number)
 
 
 @router.post(
     "/v1/recluster-runs/{number}:apply",
     response_model=AppliedOut,
-    summary="Carry a proposal out, whole or in part",
+    summary="Apply a proposal, whole or in part",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=APPLY,
@@ -94,7 +97,10 @@ def post_apply(
     _: NoQueryDep,
     members: JsonBodyDep,
 ) -> ProposalResult:
-    """What is not approved is held, and so is an item that has changed since it was read."""
+    """Apply a proposal, whole or in part.
+
+    Items that are not approved are held, and so is an item that has changed since it was computed.
+    """
     require_whole_index(viewer)
     body = JsonBody(members, "items")
     approved = body.numbers("items") if "items" in members else None
@@ -108,7 +114,7 @@ def post_apply(
 @router.post(
     "/v1/recluster-runs/{number}:reject",
     response_model=AppliedOut,
-    summary="Say no to a proposal",
+    summary="Reject a proposal",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=REASON_ONLY,
@@ -116,7 +122,7 @@ def post_apply(
 def post_reject(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> ProposalResult:
-    """Nothing of it is applied or held."""
+    """Reject a proposal; nothing of it is applied or held."""
     require_whole_index(viewer)
     JsonBody(members, "reason")
     return proposals.reject_proposal(index, viewer, number)
@@ -125,7 +131,7 @@ def post_reject(
 @router.post(
     "/v1/recluster-runs/{number}:rollback",
     response_model=AppliedOut,
-    summary="Take an applied proposal back",
+    summary="Roll back an applied proposal",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=REASON_ONLY,
@@ -138,7 +144,10 @@ def post_rollback(
     _: NoQueryDep,
     members: JsonBodyDep,
 ) -> ProposalResult:
-    """The same step with the earlier configuration; what came since stays, and its holds end."""
+    """Roll back an applied proposal to the earlier configuration.
+
+    What came since stays, and the proposal's holds end.
+    """
     require_whole_index(viewer)
     JsonBody(members, "reason")
     matcher = load_matcher_of_ref(index, proposals.get_proposal(index, viewer, number).model_before)
@@ -151,13 +160,16 @@ def post_rollback(
 @router.post(
     "/v1/recluster-runs:simulate",
     response_model=SimulationOut,
-    summary="Try other thresholds on the live index",
+    summary="Simulate other thresholds on the live index",
     responses=describe_problems(409, 413),
     dependencies=[ActionPath],
     openapi_extra=SIMULATE,
 )
 def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> Simulation:
-    """What would merge, split and be asked, in figures; nothing is stored."""
+    """Simulate other thresholds on the live index.
+
+    Returns figures of merges, splits and review tasks. Nothing is stored.
+    """
     require_whole_index(viewer)
     body = JsonBody(members, "link", "review", "margin", "cohesion")
     names = ("link", "review", "margin", "cohesion")
@@ -166,16 +178,18 @@ def post_simulate(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: Js
     )
 
 
-@router.get("/v1/holds", response_model=list[HoldOut], summary="List what is held", responses=describe_problems())
+@router.get(
+    "/v1/holds", response_model=list[HoldOut], summary="List held changes", responses=describe_problems()
+)
 def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldView]:
-    """Computed changes that wait for a person, oldest first."""
+    """List computed changes that wait for a person, oldest first."""
     return holds.list_holds(index, viewer)
 
 
 @router.post(
     "/v1/holds/{number}:release",
     response_model=HoldEndedOut,
-    summary="Let a held change happen",
+    summary="Release a held change",
     responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=REASON_ONLY,
@@ -183,7 +197,7 @@ def get_holds(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[HoldVie
 def post_release(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, Any]:
-    """As it is computed now."""
+    """Release a held change, as it is computed now."""
     require_whole_index(viewer)
     JsonBody(members, "reason")
     return {"hold": number, "status": "released", "moved": holds.release_hold(index, viewer, number)}
@@ -192,7 +206,7 @@ def post_release(
 @router.post(
     "/v1/holds/{number}:refuse",
     response_model=HoldEndedOut,
-    summary="Say no to a held change",
+    summary="Refuse a held change",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=REASON_ONLY,
@@ -200,7 +214,10 @@ def post_release(
 def post_refuse(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, Any]:
-    """What it would have changed is a steward's decision from now on."""
+    """Refuse a held change.
+
+    The refusal is stored as a steward's decision against the change.
+    """
     require_permission(viewer, Action.DECIDE)
     require_whole_index(viewer)
     JsonBody(members, "reason")
@@ -208,10 +225,17 @@ def post_refuse(
 
 
 def load_matcher_of_ref(index: Index, ref: str | None, *, keep: bool = False) -> Matcher:
-    """The model of a name and version; no other path of this machine can be named.
+    """Load the matcher of a model given as name and version.
+
+    No other path of this machine can be named.
+
+    Args:
+        index: the open index.
+        ref: ``name/version``; None for the model in force.
+        keep: copy the model into the home folder first.
 
     Raises:
-        InputError: it is not given as name and version.
+        InputError: the model is not given as name and version.
         NotFoundError: there is no such model here.
     """
     if ref is None or ref == index.matcher.model.ref:

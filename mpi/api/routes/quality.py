@@ -1,4 +1,4 @@
-"""How good the index and its stewards are: figures, forecast, blind samples, practice."""
+"""Routes for quality figures, forecasts, blind samples and practice pairs."""
 
 from typing import Annotated
 
@@ -43,9 +43,10 @@ ForecastDep = Annotated[ForecastQuery, Query()]
     responses=describe_problems(),
 )
 def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFigures:
-    """Workload, match rate, live precision and recall, agreement between stewards, links, throughput.
+    """Return the figures of the quality dashboard, over the whole index.
 
-    Of the whole index; a caller who may not read records is shown no count under 10.
+    Workload, match rate, live precision and recall, agreement between stewards, links and throughput. A caller
+    who may not read records sees no count from 1 to 9.
     """
     return measure_quality(index, viewer)
 
@@ -53,11 +54,14 @@ def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFig
 @router.get(
     "/v1/quality/forecast",
     response_model=ForecastOut,
-    summary="Read what the desk has before it",
+    summary="Read the forecast of review work",
     responses=describe_problems(),
 )
 def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Forecast:
-    """Hours a week, and when the backlog is gone. With a threshold the whole index is thought through."""
+    """Forecast the hours of review work and the end of the backlog.
+
+    With a threshold, the forecast simulates a re-cluster of the whole index.
+    """
     thresholds = TrialThresholds(query.link, query.review, query.margin, query.cohesion)
     return forecast_workload(index, viewer, None if thresholds == TrialThresholds() else thresholds)
 
@@ -71,7 +75,10 @@ def get_forecast(index: IndexDep, viewer: CallerDep, query: ForecastDep) -> Fore
     openapi_extra=DRAW,
 )
 def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep) -> BlindSample:
-    """Pairs at random from each stratum of links made and of pairs left apart; once a month."""
+    """Draw the month's blind sample.
+
+    Pairs are drawn at random from each stratum of linked and unlinked pairs, once a month.
+    """
     require_whole_index(viewer)
     body = JsonBody(members, "month", "size")
     return blind_sample.draw_blind_sample(
@@ -82,18 +89,21 @@ def post_draw(index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBo
 @router.get(
     "/v1/blind-pairs/next",
     response_model=NextBlindOut,
-    summary="Read the next pair to be judged blind",
+    summary="Read the next pair of the blind sample",
     responses=describe_problems(),
 )
 def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[str, BlindView | None]:
-    """Without its weight, its band, what the index did, or what anybody said of it."""
+    """Return the next pair of the blind sample.
+
+    The pair comes without its weight, its band, the index's decision or any earlier verdict.
+    """
     return {"pair": blind_review.get_next_blind_pair(index, viewer)}
 
 
 @router.post(
     "/v1/blind-pairs/{number}:answer",
     response_model=BlindToldOut,
-    summary="Judge a blind pair",
+    summary="Judge a pair of the blind sample",
     responses=describe_problems(404, 409, 413),
     dependencies=[ActionPath],
     openapi_extra=ANSWER,
@@ -101,7 +111,10 @@ def get_next_blind(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> dict[st
 def post_blind_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> BlindResult:
-    """It changes nothing by itself; where it says that the index errs, it is a claim, for the queue."""
+    """Judge a pair of the blind sample.
+
+    A verdict changes nothing by itself. If it contradicts the index, it becomes a claim in the review queue.
+    """
     require_permission(viewer, Action.TASK_WORK)
     return blind_review.answer_blind_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))
 
@@ -109,18 +122,18 @@ def post_blind_answer(
 @router.get(
     "/v1/practice-pairs/next",
     response_model=PracticeOut,
-    summary="Read the next pair to practise on",
+    summary="Read the next practice pair",
     responses=describe_problems(),
 )
 def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> PracticeView:
-    """Simulated records, whose truth is known; nobody's."""
+    """Return the next practice pair, of simulated records with known truth."""
     return practice.get_next_practice_pair(index, viewer)
 
 
 @router.post(
     "/v1/practice-pairs/{number}:answer",
     response_model=PracticeToldOut,
-    summary="Judge a practice pair, and be told the truth and why",
+    summary="Judge a practice pair and read the truth",
     responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=ANSWER,
@@ -128,6 +141,9 @@ def get_next_practice(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> Prac
 def post_practice_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PracticeResult:
-    """Where the index asks for practice, a steward's account claims no question before it is right enough."""
+    """Judge a practice pair and return the truth with its reason.
+
+    If the index requires practice, a steward can claim questions only after enough correct answers.
+    """
     require_permission(viewer, Action.TASK_WORK)
     return practice.answer_practice_pair(index, viewer, number, JsonBody(members, "verdict").text("verdict"))

@@ -1,4 +1,4 @@
-"""Questions of the queue: list them, read one, work it, answer it; and what owners of records are asked."""
+"""Routes to list, claim and answer review questions, and owner questions."""
 
 from collections.abc import Callable
 
@@ -53,11 +53,14 @@ _ANSWER_PROBLEMS = describe_problems(404, 409, 412, 413, 422)
 @router.get(
     "/v1/review-questions",
     response_model=QueuePageOut,
-    summary="List questions, a page at a time",
+    summary="List review questions, a page at a time",
     responses=describe_problems(404),
 )
 def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> QueuePage:
-    """The most harmful first. A burst of one pattern from one load is one question."""
+    """List review questions, most urgent first.
+
+    A burst (many questions of one pattern from one load) is listed as one question.
+    """
     filters = query.model_dump(exclude={"limit", "after"})
     filters["state"] = None if query.state == _ANY_STATE else query.state
     return load_queue_page(index, viewer, Filters(**filters), query.limit, query.after)
@@ -66,13 +69,13 @@ def get_questions(index: IndexDep, viewer: CallerDep, query: QuestionsDep) -> Qu
 @router.get(
     "/v1/review-questions/{question_key}",
     response_model=QuestionViewOut,
-    summary="Read a question whole",
+    summary="Read a review question",
     responses=describe_problems(404),
 )
 def get_question(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, response: Response
 ) -> QuestionView:
-    """Its records side by side, its pairs, and what was done with it.
+    """Return a question with its records, pairs and history.
 
     `ETag` names what was read, for the `If-Match` of an answer.
     """
@@ -84,7 +87,7 @@ def get_question(
 @router.post(
     "/v1/review-tasks:bulk",
     response_model=list[BulkOut],
-    summary="Put off, give away or give back several questions",
+    summary="Defer, assign, escalate or release several questions",
     responses=describe_problems(413),
     dependencies=[ActionPath],
     openapi_extra=BULK,
@@ -92,7 +95,10 @@ def get_question(
 def post_bulk(
     index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
 ) -> list[dict[str, object]]:
-    """Each for itself; no answer is ever given in bulk."""
+    """Defer, assign, escalate or release several questions, each on its own.
+
+    No answer is ever given in bulk.
+    """
     require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "keys", "action", "until", "to", "due_on", "note")
     errors_by_key = answer_module.apply_in_bulk(body.texts("keys"), _make_bulk_action(index, viewer, body))
@@ -103,7 +109,7 @@ def post_bulk(
 
 
 def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[[str], object]:
-    """What is to be done with each of several questions."""
+    """Return the act on each question that the body asks for."""
     action, note = body.text("action"), body.optional_text("note")
     if action == "defer":
         until = body.text("until")
@@ -129,7 +135,10 @@ def _make_bulk_action(index: Index, viewer: Viewer, body: JsonBody) -> Callable[
 def post_claim(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """For twenty minutes, which whatever its holder does with it begins anew; 409 says who else has it."""
+    """Claim a question for twenty minutes.
+
+    Each act of the holder on the question renews the claim. 409 names who else has claimed it.
+    """
     require_permission(viewer, Action.TASK_WORK)
     return answer_module.claim(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
@@ -137,7 +146,7 @@ def post_claim(
 @router.post(
     "/v1/review-tasks/{question_key}:release",
     response_model=QuestionOut,
-    summary="Give a question back",
+    summary="Release a claimed question",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=NOTE_ONLY,
@@ -145,7 +154,7 @@ def post_claim(
 def post_release(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """It is free to others."""
+    """Return a claimed question to the queue."""
     require_permission(viewer, Action.TASK_WORK)
     return answer_module.release(index, viewer, question_key, JsonBody(members, "note").optional_text("note"))
 
@@ -153,7 +162,7 @@ def post_release(
 @router.post(
     "/v1/review-tasks/{question_key}:defer",
     response_model=QuestionOut,
-    summary="Put a question off",
+    summary="Defer a question",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=DEFER,
@@ -161,7 +170,7 @@ def post_release(
 def post_defer(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """It sleeps until the day, or until its evidence is another."""
+    """Defer a question to a day, or until its evidence changes."""
     require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "until", "note")
     return answer_module.defer(index, viewer, question_key, body.text("until"), body.optional_text("note"))
@@ -170,7 +179,7 @@ def post_defer(
 @router.post(
     "/v1/review-tasks/{question_key}:assign",
     response_model=QuestionOut,
-    summary="Give a question to somebody",
+    summary="Assign a question",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=ASSIGN,
@@ -178,7 +187,10 @@ def post_defer(
 def post_assign(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """To an account or client that may see all of it, by a day if one is given."""
+    """Assign a question to an account or client, with an optional due date.
+
+    The assignee must be permitted to see every record of the question.
+    """
     require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "to", "due_on", "note")
     to, day, note = body.text("to"), body.optional_text("due_on"), body.optional_text("note")
@@ -188,7 +200,7 @@ def post_assign(
 @router.post(
     "/v1/review-tasks/{question_key}:escalate",
     response_model=QuestionOut,
-    summary="Give a question to whoever may approve",
+    summary="Assign a question to the approvers",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=NOTE_ONLY,
@@ -196,7 +208,7 @@ def post_assign(
 def post_escalate(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """It is on the list of every approver."""
+    """Assign a question to the approvers."""
     require_permission(viewer, Action.TASK_WORK)
     return answer_module.escalate(
         index, viewer, question_key, JsonBody(members, "note").optional_text("note")
@@ -214,7 +226,11 @@ def post_escalate(
 def post_ask(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
-    """The owner sees that one record and nothing else; the question waits for the answer until its day."""
+    """Ask the owner of a record.
+
+    The owner sees that one record and nothing else. The question waits for the answer, at most until the due
+    date.
+    """
     require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "record", "asks", "due_on", "note")
     day, note = body.optional_text("due_on"), body.optional_text("note")
@@ -240,10 +256,11 @@ def post_decide(
     _: NoQueryDep,
     members: JsonBodyDep,
 ) -> AnswerResult:
-    """By verdicts on its pairs, or by a response where it is about a decision: one step, which undoes whole.
+    """Answer a question by verdicts on its pairs, or by a response.
 
-    Verdicts that contradict each other are refused; one that contradicts decisions in force is answered 409
-    with their numbers in `chain`.
+    A response answers a question about a decision. An answer is one step, which can be undone whole. Verdicts
+    that contradict each other are refused. An answer that contradicts decisions in force is answered 409 with
+    their numbers in `chain`.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(
@@ -273,7 +290,7 @@ def post_decide(
 @router.post(
     "/v1/review-tasks/{question_key}:undo",
     response_model=AnsweredOut,
-    summary="Take an answer back",
+    summary="Undo an answer",
     responses=_ANSWER_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=UNDO_ANSWER,
@@ -281,7 +298,10 @@ def post_decide(
 def post_undo_answer(
     index: IndexDep, viewer: WriterDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> AnswerResult:
-    """Whole; the question is asked again, with its history, and is the caller's."""
+    """Undo an answer whole and claim its question for the caller.
+
+    The question reopens with its history.
+    """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "step", "reason", "preview")
     reason = body.optional_text("reason") or _DEFAULT_UNDO_REASON
@@ -293,20 +313,23 @@ def post_undo_answer(
 @router.get(
     "/v1/owner-questions",
     response_model=list[OwnerQuestionOut],
-    summary="List what the owner of a source is asked",
+    summary="List questions to the owner of a source",
     responses=describe_problems(),
 )
 def get_owner_questions(
     index: IndexDep, viewer: CallerDep, query: OwnerQuestionsDep
 ) -> tuple[OwnerQuestion, ...]:
-    """About records of the caller's sources, the first due first; nothing of any other record."""
+    """List the questions to the owner of the caller's sources.
+
+    Each names one record of those sources and nothing of any other. Ordered by due date.
+    """
     return list_owner_questions(index, viewer, answered=query.answered)
 
 
 @router.post(
     "/v1/owner-questions/{number}:answer",
     response_model=AskedOut,
-    summary="Answer for a source",
+    summary="Answer a question as the source's owner",
     responses=_WORK_PROBLEMS,
     dependencies=[ActionPath],
     openapi_extra=OWNER_ANSWER,
@@ -314,7 +337,10 @@ def get_owner_questions(
 def post_owner_answer(
     index: IndexDep, viewer: CallerDep, number: NumberDep, _: NoQueryDep, members: JsonBodyDep
 ) -> dict[str, tuple[int, ...]]:
-    """It goes into the history of the steward's question, which is asked again."""
+    """Answer a question as the owner of its record's source.
+
+    The answer goes into the history of the steward's question, which reopens.
+    """
     require_permission(viewer, Action.QUESTION_ANSWER)
     body = JsonBody(members, "answer", "note", "alike")
     answer, note = body.text("answer"), body.optional_text("note")

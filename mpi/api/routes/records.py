@@ -1,4 +1,4 @@
-"""One source record: upsert it, read it, withdraw it; or many, line by line."""
+"""Routes to upsert, read, withdraw and re-key source records."""
 
 from typing import Any
 
@@ -40,12 +40,17 @@ _PATH = "/v1/sources/{source}/records/{local_id:path}"
     response_model=ResolvedOut,
     summary="Send a record and get its enterprise ID",
     responses=describe_problems(404, 409, 413, 422),
-    openapi_extra=build_record_body(CHILD, "The record, whole. `local_id` may be left out: the path says it."),
+    openapi_extra=build_record_body(
+        CHILD, "The record, whole. `local_id` may be left out: the path says it."
+    ),
 )
 def put_record(
     index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep, record: RecordBodyDep
 ) -> UpsertResult:
-    """Take the record, resolve it, and answer durably. The same record again changes nothing."""
+    """Store a record, resolve it, and return its enterprise ID.
+
+    The answer leaves once the change is durable. The same record again changes nothing.
+    """
     require_matching_local_id(record, address.local_id)
     return upsert.upsert(index, viewer, address.source, record)
 
@@ -59,7 +64,10 @@ def put_record(
 def get_record(
     index: IndexDep, viewer: CallerDep, address: RecordAddressDep, _: NoQueryDep
 ) -> dict[str, Any]:
-    """The record with its enterprise ID and quality issues; the SSN is not kept, so never shown."""
+    """Return a record with its enterprise ID and quality issues.
+
+    The SSN is not stored, so it is never shown.
+    """
     return upsert.read(index, viewer, address.source, address.local_id)
 
 
@@ -72,7 +80,10 @@ def get_record(
 def delete_record(
     index: IndexDep, viewer: WriterDep, address: RecordAddressDep, _: NoQueryDep
 ) -> WithdrawalResult:
-    """It leaves its person and keeps its history; sent again, it finds the same enterprise ID."""
+    """Withdraw a record from its person.
+
+    Its history stays. If it is sent again, it gets the same enterprise ID.
+    """
     return upsert.withdraw(index, viewer, address.source, address.local_id)
 
 
@@ -86,9 +97,10 @@ def delete_record(
 def post_rekey(
     index: IndexDep, viewer: WriterDep, address: RekeyAddressDep, _: NoQueryDep, members: JsonBodyDep
 ) -> RekeyResult:
-    """Its versions, decisions, links and enterprise ID follow.
+    """Give a record a new local ID.
 
-    A new ID that another record bears is never taken for it: it is a claim for a steward, and links nothing.
+    Its versions, decisions, links and enterprise ID follow. A new local ID that another record already has is
+    never taken for the same record: it becomes a claim for a steward, and links nothing.
     """
     require_permission(viewer, Action.RECORD_WRITE, address.source)
     body = JsonBody(members, "to", "reason")
@@ -100,18 +112,18 @@ def post_rekey(
     "/v1/records:bulk",
     status_code=200,
     response_class=BulkResponse,
-    summary="Send many records, one a line",
+    summary="Send many records, one per line",
     responses={**describe_problems(), **BULK_RESPONSE},
     openapi_extra=BULK_REQUEST,
 )
 async def post_bulk(
     request: Request, viewer: CallerDep, sent_credentials: CredentialsDep, _: NoQueryDep
 ) -> BulkResponse:
-    """NDJSON both ways: each line is an upsert of its own, answered in order, refused or not.
+    """Upsert many records, one NDJSON line each, answered in order.
 
-    Each line holds a canonical record and its `source`. A line that is refused is answered with a
-    `problem` and does not stop the rest; so is each line that comes after the key was revoked.
-    For a whole file, `mpi ingest` is faster and reads load guards.
+    Each line holds a canonical record and its `source`. A line that is refused is answered with a `problem` and
+    does not stop the rest; so is each line that comes after the key was revoked. For a whole file, `mpi ingest`
+    is faster and applies load guards.
     """
     require_permission(viewer, Action.RECORD_WRITE)
     return BulkResponse(

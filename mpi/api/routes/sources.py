@@ -1,4 +1,4 @@
-"""Sources: pause and resume automatic linking."""
+"""Routes to pause and resume automatic linking of a source."""
 
 from fastapi import APIRouter
 
@@ -19,7 +19,7 @@ _PAUSE_BODY = build_json_body({"reason": "bad-extract"}, (), reason={"type": "st
 @router.post(
     "/v1/sources/{source}:pause",
     response_model=PausedOut,
-    summary="Hold what a source sends, and link nothing of it",
+    summary="Pause a source: hold its records and link nothing",
     responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=_PAUSE_BODY,
@@ -27,7 +27,10 @@ _PAUSE_BODY = build_json_body({"reason": "bad-extract"}, (), reason={"type": "st
 def post_pause(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
-    """Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals do at once."""
+    """Pause a source: hold its records and link nothing.
+
+    Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals take effect at once.
+    """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     return pause(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "pause")
 
@@ -35,7 +38,7 @@ def post_pause(
 @router.post(
     "/v1/sources/{source}:resume",
     response_model=PausedOut,
-    summary="Let what was held take effect",
+    summary="Resume a source: let its held records take effect",
     responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=_PAUSE_BODY,
@@ -43,6 +46,9 @@ def post_pause(
 def post_resume(
     index: IndexDep, viewer: CallerDep, source: SourceDep, _: NoQueryDep, members: JsonBodyDep
 ) -> PauseResult:
-    """In the order of as-of and receipt, as if it had never been held."""
+    """Resume a source: its held records take effect.
+
+    They apply in the order of as-of date and receipt, as if they had never been held.
+    """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     return resume(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "resume")

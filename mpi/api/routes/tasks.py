@@ -1,4 +1,4 @@
-"""Review tasks: what waits for a steward."""
+"""Route that lists open review tasks."""
 
 from fastapi import APIRouter
 
@@ -15,9 +15,12 @@ router = APIRouter(tags=["review"], route_class=ModelReloadRoute)
 @router.get(
     "/v1/review-tasks",
     response_model=list[TaskOut],
-    summary="List what waits for a steward",
+    summary="List open review tasks",
     responses=describe_problems(),
 )
 def get_tasks(index: IndexDep, viewer: CallerDep, query: TasksDep) -> list[TaskView]:
-    """Open tasks, the most harmful question first; none about a record that the caller may not see."""
+    """List open review tasks, most urgent question first.
+
+    No task about a record that is hidden from the caller is listed.
+    """
     return list_review_tasks(index, viewer, query.limit)

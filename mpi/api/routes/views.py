@@ -1,4 +1,4 @@
-"""Saved views: filters of the queue that the caller gave a name. Everybody has their own."""
+"""Routes for saved filters of the review queue."""
 
 from collections.abc import Mapping
 
@@ -21,25 +21,31 @@ _ANY_STATE = "any"
 @router.get(
     "/v1/review-views",
     response_model=list[SavedViewOut],
-    summary="List saved views of the queue",
+    summary="List saved filters of the review queue",
     responses=describe_problems(),
 )
 def get_views(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[dict[str, object]]:
-    """The caller's own, by name; each holds what `GET /v1/review-questions` takes."""
+    """List the caller's saved filters of the review queue.
+
+    Each holds what `GET /v1/review-questions` takes. Ordered by name.
+    """
     return _list_views(index, viewer)
 
 
 @router.post(
     "/v1/review-views",
     response_model=list[SavedViewOut],
-    summary="Save a view of the queue",
+    summary="Save a filter of the review queue",
     responses=describe_problems(413),
     openapi_extra=SAVE,
 )
 def post_view(
     index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
 ) -> list[dict[str, object]]:
-    """In place of one of that name; answers all there are. No local ID is kept in one."""
+    """Save a filter of the review queue under a name.
+
+    A filter of that name is replaced. A local ID is not stored. Returns all saved filters.
+    """
     require_permission(viewer, Action.TASK_READ)
     body = JsonBody(members, "name", "kind", "state", "source", "mine", "due", "burst")
     save_view(index, viewer, body.text("name"), _build_filters(body))
@@ -49,7 +55,7 @@ def post_view(
 @router.post(
     "/v1/review-views:forget",
     response_model=list[SavedViewOut],
-    summary="Forget a saved view",
+    summary="Delete a saved filter",
     responses=describe_problems(404, 413),
     dependencies=[ActionPath],
     openapi_extra=FORGET,
@@ -57,13 +63,14 @@ def post_view(
 def post_forget(
     index: IndexDep, viewer: CallerDep, _: NoQueryDep, members: JsonBodyDep
 ) -> list[dict[str, object]]:
-    """Answers those that are left."""
+    """Delete a saved filter of the review queue, and list the rest."""
     require_permission(viewer, Action.TASK_READ)
     delete_view(index, viewer, JsonBody(members, "name").text("name"))
     return _list_views(index, viewer)
 
 
 def _build_filters(body: JsonBody) -> Filters:
+    """Build queue filters from the body's members."""
     state = body.optional_text("state") or Filters().state
     return Filters(
         kind=body.optional_text("kind"),
@@ -76,6 +83,7 @@ def _build_filters(body: JsonBody) -> Filters:
 
 
 def _list_views(index: Index, viewer: Viewer) -> list[dict[str, object]]:
+    """Return the caller's saved filters as plain values."""
     filters_by_name: Mapping[str, Filters] = list_saved_views(index, viewer)
     return [
         {

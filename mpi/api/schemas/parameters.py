@@ -6,7 +6,7 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID
-from mpi.service.persons.change_feed import MOST_EVENTS
+from mpi.service.persons.change_feed import MAX_EVENTS
 from mpi.service.review.tasks import MAX_TASKS
 from mpi.service.stewardship.decisions import MAX_LISTED
 
@@ -43,7 +43,7 @@ class EventsQuery(NoQuery):
     """Where to read on."""
 
     after: int = Field(0, ge=0, lt=2**63, description="`cursor` of the page before; 0 from the beginning.")
-    limit: int = Field(100, ge=1, le=MOST_EVENTS, description="How many events to aim at.")
+    limit: int = Field(100, ge=1, le=MAX_EVENTS, description="How many events to aim at.")
 
 
 class TasksQuery(NoQuery):

@@ -15,7 +15,7 @@ from mpi.domain.errors import ConflictError, MpiError, describe_origin
 from mpi.domain.viewer import make_operator
 from mpi.matching.scoring.engines import DUCKDB
 from mpi.service.core.index import Index
-from mpi.service.indexing.background_compaction import LeftRuns, merge_apart
+from mpi.service.indexing.background_compaction import CompactionMonitor, compact_in_child_process
 from mpi.service.recluster.run_state import get_engine_name, is_alive
 from mpi.storage.repositories.derived.runs import RunStage
 
@@ -42,12 +42,12 @@ def _resume(app: FastAPI) -> None:
 
 
 def _merge(app: FastAPI) -> None:
-    left = LeftRuns()
+    left = CompactionMonitor()
     for _ in _looks():
         index: Index = app.state.index
         try:
             if left.are_left(index, make_operator()):
-                merge_apart(index.database, make_operator())
+                compact_in_child_process(index.database, make_operator())
         except MpiError as error:
             _log.warning("keys that a load left were not merged: %s", error)
 

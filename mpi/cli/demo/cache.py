@@ -29,20 +29,20 @@ def save_result(folder: Path, result: DemoResult) -> None:
 def load_result(folder: Path) -> DemoResult | None:
     """What an earlier start measured, if it is there whole."""
     try:
-        read = json.loads((folder / _FILE_NAME).read_text())
+        values = json.loads((folder / _FILE_NAME).read_text())
     except (OSError, ValueError):
         return None
-    story = None if read["story"] is None else _parse_story(read["story"])
-    return DemoResult(story, [MethodResult(**way) for way in read["ways"]], read["children"])
+    story = None if values["story"] is None else _parse_story(values["story"])
+    return DemoResult(story, [MethodResult(**way) for way in values["ways"]], values["children"])
 
 
-def _parse_story(read: dict[str, Any]) -> ChildStory:
+def _parse_story(values: dict[str, Any]) -> ChildStory:
     return ChildStory(
         **{
-            **read,
-            "held": tuple(AgencyRecord(**one) for one in read["held"]),
-            "why": tuple(Contribution(**one) for one in read["why"]),
-            "differences": tuple(read["differences"]),
-            "twin": None if read["twin"] is None else tuple(read["twin"]),
+            **values,
+            "held": tuple(AgencyRecord(**item) for item in values["held"]),
+            "why": tuple(Contribution(**item) for item in values["why"]),
+            "differences": tuple(values["differences"]),
+            "twin": None if values["twin"] is None else tuple(values["twin"]),
         }
     )

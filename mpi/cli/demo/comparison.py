@@ -24,7 +24,7 @@ class LabeledIndex:
         features: by record.
         persons: by record, the index's own answer.
         members: by person, its records.
-        doubted: pairs of records that wait for a steward.
+        review_pairs: pairs of records that wait for a steward.
         person_of: by record, the truth.
         tags_of: by record, the truth's tags.
     """
@@ -33,7 +33,7 @@ class LabeledIndex:
     features: dict[int, Features]
     persons: dict[int, int]
     members: dict[int, list[int]]
-    doubted: list[tuple[int, int]]
+    review_pairs: list[tuple[int, int]]
     person_of: dict[int, str]
     tags_of: dict[int, frozenset[str]]
 
@@ -77,53 +77,53 @@ def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
             for record, payload in unit.derived_data.iterate_features(index.config_id(unit))
         }
         persons = unit.persons.all_current_persons()
-        doubted = [(task.lo, task.hi) for task in unit.tasks.all()]
+        review_pairs = [(task.lo, task.hi) for task in unit.tasks.all()]
     members: dict[int, list[int]] = {}
     for record, person in persons.items():
         members.setdefault(person, []).append(record)
-    named = {record: (label.source, label.local_id) for record, label in labels.items()}
+    keys = {record: (label.source, label.local_id) for record, label in labels.items()}
     return LabeledIndex(
         labels,
         features,
         persons,
         members,
-        doubted,
-        {record: truth.person[name] for record, name in named.items()},
-        {record: truth.tags[name] for record, name in named.items()},
+        review_pairs,
+        {record: truth.person[name] for record, name in keys.items()},
+        {record: truth.tags[name] for record, name in keys.items()},
     )
 
 
-def find_children_in_care(known: LabeledIndex) -> list[EnrolledChild]:
+def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
     """Children with a CCWIS record in care and a current enrolment, by simulated person."""
     care: dict[str, list[int]] = {}
     school: dict[str, list[int]] = {}
-    for record, person in sorted(known.person_of.items()):
-        if known.labels[record].source != CCWIS:
+    for record, person in sorted(data.person_of.items()):
+        if data.labels[record].source != CCWIS:
             school.setdefault(person, []).append(record)
-        elif "in_care" in known.tags_of[record]:
+        elif "in_care" in data.tags_of[record]:
             care.setdefault(person, []).append(record)
     return [
         EnrolledChild(person, tuple(records), tuple(school[person]))
         for person, records in sorted(care.items())
-        if any("enrolled" in known.tags_of[record] for record in school.get(person, ()))
+        if any("enrolled" in data.tags_of[record] for record in school.get(person, ()))
     ]
 
 
-def compare_methods(known: LabeledIndex, index_seconds: float) -> list[MethodResult]:
+def compare_methods(data: LabeledIndex, index_seconds: float) -> list[MethodResult]:
     """Exact match, plain Splink and this index, side by side."""
-    children = find_children_in_care(known)
-    records = sorted(known.features.items())
-    asked = [_evaluate_method("this index", known, children, known.persons, index_seconds)]
+    children = find_children_in_care(data)
+    records = sorted(data.features.items())
+    index_results = [_evaluate_method("this index", data, children, data.persons, index_seconds)]
     return [
-        _time_method("exact match", known, children, cluster_exact_matches, records),
-        _time_method("plain Splink", known, children, cluster_with_splink, records),
-        *asked,
+        _time_method("exact match", data, children, cluster_exact_matches, records),
+        _time_method("plain Splink", data, children, cluster_with_splink, records),
+        *index_results,
     ]
 
 
 def _time_method(
     name: str,
-    known: LabeledIndex,
+    data: LabeledIndex,
     children: list[EnrolledChild],
     run: Callable[[Sequence[tuple[int, Features]]], Mapping[int, Hashable]],
     records: Sequence[tuple[int, Features]],
@@ -131,30 +131,30 @@ def _time_method(
     started = time.perf_counter()
     clusters = run(records)
     seconds = time.perf_counter() - started
-    way = _evaluate_method(name, known, children, clusters, seconds)
-    return MethodResult(name, way.found, way.wrong, 0, 0, seconds)
+    result = _evaluate_method(name, data, children, clusters, seconds)
+    return MethodResult(name, result.found, result.wrong, 0, 0, seconds)
 
 
 def _evaluate_method(
     name: str,
-    known: LabeledIndex,
+    data: LabeledIndex,
     children: list[EnrolledChild],
     clusters: Mapping[int, Hashable],
     seconds: float,
 ) -> MethodResult:
     schools: dict[Hashable, set[str]] = {}
     for record, cluster in clusters.items():
-        if known.labels[record].source != CCWIS:
-            schools.setdefault(cluster, set()).add(known.person_of[record])
-    doubts: dict[int, set[int]] = {}
-    for left, right in known.doubted:
-        doubts.setdefault(left, set()).add(right)
-        doubts.setdefault(right, set()).add(left)
-    found = wrong = undecided = 0
+        if data.labels[record].source != CCWIS:
+            schools.setdefault(cluster, set()).add(data.person_of[record])
+    partners: dict[int, set[int]] = {}
+    for left, right in data.review_pairs:
+        partners.setdefault(left, set()).add(right)
+        partners.setdefault(right, set()).add(left)
+    found_count = wrong_count = undecided_count = 0
     for child in children:
-        met = {person for record in child.care for person in schools.get(clusters[record], ())}
-        found += child.person in met
-        wrong += bool(met - {child.person})
-        asked = {other for record in child.care for other in doubts.get(record, ())}
-        undecided += child.person not in met and bool(asked & set(child.school))
-    return MethodResult(name, found, wrong, undecided, len(known.doubted), seconds)
+        linked_children = {person for record in child.care for person in schools.get(clusters[record], ())}
+        found_count += child.person in linked_children
+        wrong_count += bool(linked_children - {child.person})
+        review_partners = {partner for record in child.care for partner in partners.get(record, ())}
+        undecided_count += child.person not in linked_children and bool(review_partners & set(child.school))
+    return MethodResult(name, found_count, wrong_count, undecided_count, len(data.review_pairs), seconds)

@@ -15,7 +15,7 @@ from mpi.api.pages.rendering.paths import question_path
 from mpi.cli.demo.comparison import MethodResult
 from mpi.cli.demo.story import AgencyRecord, ChildStory
 from mpi.cli.demo.world import SOURCES, DemoBuild
-from mpi.standardize.address.addresses import is_confidential_as_sent
+from mpi.standardize.address.addresses import has_confidential_address_as_sent
 
 TASKS_PER_HOUR = 25
 _REASONS_SHOWN = 4
@@ -29,9 +29,9 @@ def show_story(console: Console, story: ChildStory) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("agency", "local ID", "name", "born", "home", "school"):
         table.add_column(column, overflow="fold")
-    confidential = any(is_confidential_as_sent(held.record) for held in story.held)
-    for held in story.held:
-        table.add_row(*_format_cells(held, confidential=confidential))
+    confidential = any(has_confidential_address_as_sent(record.record) for record in story.held)
+    for record in story.held:
+        table.add_row(*_format_cells(record, confidential=confidential))
     console.print(table)
     console.print()
     line = Text.assemble(
@@ -51,13 +51,13 @@ def show_story(console: Console, story: ChildStory) -> None:
     console.print(f"Exact name and birth date {_describe_exact_match(story)}")
 
 
-def _format_cells(held: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
-    record = held.record
+def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
+    record = agency_record.record
     names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
     home = (record.get("address_line1"), record.get("city"))
     return (
-        _NAMES[held.source],
-        held.local_id,
+        _NAMES[agency_record.source],
+        agency_record.local_id,
         " ".join(str(name) for name in names if name),
         str(record.get("birth_date", "–")),
         "withheld" if confidential else ", ".join(str(part) for part in home if part) or "–",
@@ -66,44 +66,50 @@ def _format_cells(held: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
 
 
 def _format_reasons(story: ChildStory) -> str:
-    heaviest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
+    strongest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
     against = [part for part in story.why if part.bits < 0][-1:]
-    said = ", ".join(
-        f"{part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in heaviest
+    supporting = ", ".join(
+        f"{part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in strongest
     )
-    but = "".join(
+    opposing = "".join(
         f"; against it {part.comparison.replace('_', ' ')}: {part.level} {part.bits:+.1f}" for part in against
     )
-    return f"{story.weight:+.1f} bits ({said}{but})."
+    return f"{story.weight:+.1f} bits ({supporting}{opposing})."
 
 
 def _describe_exact_match(story: ChildStory) -> str:
     if not story.exact_missed:
         return "would have found this child too."
     if story.differences:
-        differ = "differs" if len(story.differences) == 1 else "differ"
-        said = " and ".join(story.differences)
-        return f"would have missed this child: {said} {differ} between the agencies."
+        verb = "differs" if len(story.differences) == 1 else "differ"
+        fields = " and ".join(story.differences)
+        return f"would have missed this child: {fields} {verb} between the agencies."
     return "would have missed this child: a name or birth date is missing on one side."
 
 
-def show_comparison(console: Console, ways: list[MethodResult], children: int) -> None:
+def show_comparison(console: Console, results: list[MethodResult], children: int) -> None:
     """Three ways, side by side."""
     console.print()
     table = _create_table(f"{children:,} enrolled children in care, by three ways, on the same records")
     table.add_column("")
-    for way in ways:
-        table.add_column(way.name, justify="right")
-    table.add_row("school found", *(f"{way.found:,} ({way.found / max(children, 1):.1%})" for way in ways))
-    table.add_row("linked to the wrong child", *(f"{way.wrong:,}" for way in ways))
+    for result in results:
+        table.add_column(result.name, justify="right")
     table.add_row(
-        "left for a person to decide", *(f"{way.undecided:,}" if way.tasks else "–" for way in ways)
+        "school found", *(f"{result.found:,} ({result.found / max(children, 1):.1%})" for result in results)
+    )
+    table.add_row("linked to the wrong child", *(f"{result.wrong:,}" for result in results))
+    table.add_row(
+        "left for a person to decide",
+        *(f"{result.undecided:,}" if result.tasks else "–" for result in results),
     )
     table.add_row(
         f"review tasks in all (at {TASKS_PER_HOUR} an hour)",
-        *(f"{way.tasks:,} ({way.tasks / TASKS_PER_HOUR:.1f} h)" if way.tasks else "–" for way in ways),
+        *(
+            f"{result.tasks:,} ({result.tasks / TASKS_PER_HOUR:.1f} h)" if result.tasks else "–"
+            for result in results
+        ),
     )
-    table.add_row("seconds", *(f"{way.seconds:.1f}" for way in ways))
+    table.add_row("seconds", *(f"{result.seconds:.1f}" for result in results))
     console.print(table)
     console.print(
         "[dim]Exact match: first name, last name and birth date. Plain Splink: notebook settings, connected "
@@ -123,20 +129,20 @@ def _create_table(title: str) -> Table:
     )
 
 
-def show_loads(console: Console, making: DemoBuild) -> None:
+def show_loads(console: Console, build: DemoBuild) -> None:
     """What was received, accepted and rejected."""
     console.print()
     table = _create_table("Loaded")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
         table.add_column(column, justify="left" if column == "source" else "right")
-    for loaded in making.loads:
-        counts = loaded.counts
+    for load in build.loads:
+        counts = load.counts
         table.add_row(
-            _NAMES[loaded.source],
+            _NAMES[load.source],
             f"{counts['received']:,}",
             f"{counts['received'] - counts['rejected'] - counts['held']:,}",
             f"{counts['rejected']:,}",
-            f"{loaded.seconds:.1f}",
+            f"{load.seconds:.1f}",
         )
     console.print(table)
 

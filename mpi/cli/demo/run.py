@@ -28,17 +28,17 @@ def run_demo(*, serving: bool, records: int, folder: Path) -> None:
     gc.enable()  # the imports are done: see PausedCollection
     console = Console(highlight=False)
     display.show_banner(console)
-    making = read_build(folder, records)
-    if making is None:
-        making = _build_with_progress(folder, records)
+    build = read_build(folder, records)
+    if build is None:
+        build = _build_with_progress(folder, records)
     with open_demo_index(folder) as index:
         result = load_result(folder)
         if result is None:
-            result = _measure(index, folder, making)
+            result = _measure(index, folder, build)
             save_result(folder, result)
         settings = create_settings(folder)
         url = f"http://{settings.host}:{settings.port}"
-        _show_result(console, making, result)
+        _show_result(console, build, result)
         display.show_commands(console, folder, result.story, url)
         if not serving:
             return
@@ -48,8 +48,8 @@ def run_demo(*, serving: bool, records: int, folder: Path) -> None:
 
 def _find_top_question(index: Index) -> str | None:
     """The key of the question that does most harm undecided; None where nothing waits."""
-    found = load_queue_page(index, make_operator(), Filters(), limit=1).questions
-    return found[0].key if found else None
+    top_questions = load_queue_page(index, make_operator(), Filters(), limit=1).questions
+    return top_questions[0].key if top_questions else None
 
 
 def _build_with_progress(folder: Path, records: int) -> DemoBuild:
@@ -62,16 +62,16 @@ def _build_with_progress(folder: Path, records: int) -> DemoBuild:
         return build_demo(folder, records, progress)
 
 
-def _measure(index: Index, folder: Path, making: DemoBuild) -> DemoResult:
+def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
     with Console(stderr=True).status("comparing with exact match and plain Splink"):
-        known = read_labeled_index(index, read_truth(folder))
-        ways: list[MethodResult] = compare_methods(known, making.index_seconds)
-        story: ChildStory | None = choose_story(index, known)
-    return DemoResult(story, ways, len(find_children_in_care(known)))
+        data = read_labeled_index(index, read_truth(folder))
+        results: list[MethodResult] = compare_methods(data, build.index_seconds)
+        story: ChildStory | None = choose_story(index, data)
+    return DemoResult(story, results, len(find_children_in_care(data)))
 
 
-def _show_result(console: Console, making: DemoBuild, result: DemoResult) -> None:
+def _show_result(console: Console, build: DemoBuild, result: DemoResult) -> None:
     if result.story is not None:
         display.show_story(console, result.story)
     display.show_comparison(console, result.ways, result.children)
-    display.show_loads(console, making)
+    display.show_loads(console, build)

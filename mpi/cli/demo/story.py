@@ -10,7 +10,7 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import make_operator
 from mpi.matching.compiler.online_scorer import Contribution
 from mpi.service.core.index import Index
-from mpi.service.persons.search import search
+from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read
 
 _TIMED_RUNS = 9
@@ -50,93 +50,98 @@ class ChildStory:
     twin: tuple[str, str, float] | None
 
 
-def choose_story(index: Index, known: LabeledIndex) -> ChildStory | None:
+def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
     """The story of the first child, by rank and then by number; None where nobody was found."""
-    found = [child for child in find_children_in_care(known) if _find_linked_pair(known, child)]
-    if not found:
+    linked_children = [child for child in find_children_in_care(data) if _find_linked_pair(data, child)]
+    if not linked_children:
         return None
-    child = max(found, key=lambda child: _rank_child(index, known, child))
-    return _build_story(index, known, child)
+    child = max(linked_children, key=lambda child: _rank_child(index, data, child))
+    return _build_story(index, data, child)
 
 
-def _find_linked_pair(known: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
+def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
     """A CCWIS record and a school record of the child that the index joined, and nobody else's."""
     for care in child.care:
-        if any(known.person_of[record] != child.person for record in known.members[known.persons[care]]):
+        if any(data.person_of[record] != child.person for record in data.members[data.persons[care]]):
             return None
         for school in child.school:
-            if known.persons[school] == known.persons[care]:
+            if data.persons[school] == data.persons[care]:
                 return care, school
     return None
 
 
-def _rank_child(index: Index, known: LabeledIndex, child: EnrolledChild) -> tuple[bool, bool, int, float]:
+def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple[bool, bool, int, float]:
     """A twin whose names or birth dates differ tells most, above all one whose twin is much alike."""
-    agencies = {known.labels[record].source for record in (*child.care, *child.school)}
-    twin = _find_twin(known, child)
-    alike = 0.0
+    agencies = {data.labels[record].source for record in (*child.care, *child.school)}
+    twin = _find_twin(data, child)
+    twin_weight = 0.0
     if twin is not None:
-        alike = index.matcher.scorer.weight(known.features[child.care[0]], known.features[twin])
-    return twin is not None, _is_missed_by_exact_match(known, child), len(agencies), alike
+        twin_weight = index.matcher.scorer.weight(data.features[child.care[0]], data.features[twin])
+    return twin is not None, _is_missed_by_exact_match(data, child), len(agencies), twin_weight
 
 
-def _is_missed_by_exact_match(known: LabeledIndex, child: EnrolledChild) -> bool:
-    def exact(record: int) -> tuple[str | None, ...]:
-        one = known.features[record]
-        return one.given, one.surname, one.birth_date
+def _is_missed_by_exact_match(data: LabeledIndex, child: EnrolledChild) -> bool:
+    def exact_key(record: int) -> tuple[str | None, ...]:
+        features = data.features[record]
+        return features.given, features.surname, features.birth_date
 
-    return not {exact(record) for record in child.care} & {exact(record) for record in child.school}
+    return not {exact_key(record) for record in child.care} & {exact_key(record) for record in child.school}
 
 
-def _find_twin(known: LabeledIndex, child: EnrolledChild) -> int | None:
+def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
     """A record of the child's twin: born the same day to the same family, and another person."""
-    if "twin" not in known.tags_of[child.care[0]]:
+    if "twin" not in data.tags_of[child.care[0]]:
         return None
-    mine = known.features[child.care[0]]
-    for record, features in sorted(known.features.items()):
-        same_family = bool(set(features.surname_forms) & set(mine.surname_forms))
-        born_together = features.birth_date is not None and features.birth_date in mine.birth_dates
+    own_features = data.features[child.care[0]]
+    for record, features in sorted(data.features.items()):
+        same_family = bool(set(features.surname_forms) & set(own_features.surname_forms))
+        born_together = features.birth_date is not None and features.birth_date in own_features.birth_dates
         if (
-            known.person_of[record] != child.person
-            and "twin" in known.tags_of[record]
+            data.person_of[record] != child.person
+            and "twin" in data.tags_of[record]
             and same_family
             and born_together
-            and bool(set(features.addresses + features.guardians) & set(mine.addresses + mine.guardians))
+            and bool(
+                set(features.addresses + features.guardians)
+                & set(own_features.addresses + own_features.guardians)
+            )
         ):
             return record
     return None
 
 
-def _build_story(index: Index, known: LabeledIndex, child: EnrolledChild) -> ChildStory:
-    met = _find_linked_pair(known, child)
-    assert met is not None  # noqa: S101 - the child was chosen for it
-    care, school = met
-    held = tuple(
+def _build_story(index: Index, data: LabeledIndex, child: EnrolledChild) -> ChildStory:
+    linked_pair = _find_linked_pair(data, child)
+    assert linked_pair is not None  # noqa: S101 - the child was chosen for it
+    care, school = linked_pair
+    agency_records = tuple(
         AgencyRecord(
             label.source, label.local_id, read(index, make_operator(), label.source, label.local_id)["record"]
         )
         for record in (*child.care, *child.school)
-        if known.persons[record] == known.persons[care]
-        for label in (known.labels[record],)
+        if data.persons[record] == data.persons[care]
+        for label in (data.labels[record],)
     )
-    left, right = known.features[care], known.features[school]
+    left, right = data.features[care], data.features[school]
     parts = index.matcher.scorer.explain(left, right)
     with index.database.read(make_operator()) as unit:
-        eid = unit.persons.by_ids([known.persons[care]])[known.persons[care]].eid
+        eid = unit.persons.by_ids([data.persons[care]])[data.persons[care]].eid
     return ChildStory(
         eid,
-        held,
-        _time_search(index, next(one for one in held if one.source == CCWIS)),
+        agency_records,
+        _time_search(
+            index, next(agency_record for agency_record in agency_records if agency_record.source == CCWIS)
+        ),
         sum(part.bits for part in parts),
         tuple(sorted(parts[1:], key=lambda part: -part.bits)),
-        _is_missed_by_exact_match(known, child),
+        _is_missed_by_exact_match(data, child),
         _list_differences(left, right),
-        _describe_twin(index, known, child, left),
+        _describe_twin(index, data, child, left),
     )
 
 
 def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
-    named = {
+    names = {
         "given": "first name",
         "middle": "middle name",
         "surname": "last name",
@@ -144,32 +149,34 @@ def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
     }
     return tuple(
         words
-        for column, words in named.items()
+        for column, words in names.items()
         if getattr(left, column) != getattr(right, column)
         and getattr(left, column)
         and getattr(right, column)
     )
 
 
-def _time_search(index: Index, held: AgencyRecord) -> float:
-    sent = {name: value for name, value in held.record.items() if name not in {"local_id", "as_of"}}
-    taken = []
+def _time_search(index: Index, agency_record: AgencyRecord) -> float:
+    search_values = {
+        name: value for name, value in agency_record.record.items() if name not in {"local_id", "as_of"}
+    }
+    milliseconds = []
     for _ in range(_TIMED_RUNS):
         started = time.perf_counter()
-        search(index, make_operator(), sent)
-        taken.append((time.perf_counter() - started) * 1000)
-    return median(taken)
+        search_persons(index, make_operator(), search_values)
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    return median(milliseconds)
 
 
 def _describe_twin(
-    index: Index, known: LabeledIndex, child: EnrolledChild, mine: Features
+    index: Index, data: LabeledIndex, child: EnrolledChild, own_features: Features
 ) -> tuple[str, str, float] | None:
-    twin = _find_twin(known, child)
+    twin = _find_twin(data, child)
     if twin is None:
         return None
     with index.database.read(make_operator()) as unit:
-        eid = unit.persons.by_ids([known.persons[twin]])[known.persons[twin]].eid
-    label = known.labels[twin]
+        eid = unit.persons.by_ids([data.persons[twin]])[data.persons[twin]].eid
+    label = data.labels[twin]
     record = read(index, make_operator(), label.source, label.local_id)["record"]
-    weight = index.matcher.scorer.weight(mine, known.features[twin])
+    weight = index.matcher.scorer.weight(own_features, data.features[twin])
     return eid, str(record.get("first_name", "")), weight

@@ -24,7 +24,7 @@ from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import latest_revision
-from training.simulate.files.output import save
+from training.simulate.files.output import save_population
 from training.simulate.simulation import simulate
 from training.simulate.sources.rosters import Source
 
@@ -88,18 +88,18 @@ def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
 
 def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuild:
     started = time.perf_counter()
-    save(simulate(records=records, seed=SEED), folder / "state")
-    making = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
+    save_population(simulate(records=records, seed=SEED), folder / "state")
+    build = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
     index, key = init_index(create_settings(folder), is_test=True)
     try:
         _save_key(folder, key)
         for source, (name, agency, kind) in SOURCES.items():
             add_source(index, make_operator(), NewSource(source, name, agency, kind))
-            making.loads.append(_load_source(index, folder, source, progress))
+            build.loads.append(_load_source(index, folder, source, progress))
     finally:
         index.database.dispose()
-    (folder / "making.json").write_text(json.dumps(asdict(making)))
-    return making
+    (folder / "making.json").write_text(json.dumps(asdict(build)))
+    return build
 
 
 @contextmanager
@@ -154,12 +154,12 @@ def _save_key(folder: Path, key: str) -> None:
 def read_build(folder: Path, records: int) -> DemoBuild | None:
     """What making this demo measured, if it is there whole."""
     try:
-        kept = json.loads((folder / "making.json").read_text())
+        values = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):
         return None
-    if kept.get("records") != records or kept.get("made_with") != _describe_versions():
+    if values.get("records") != records or values.get("made_with") != _describe_versions():
         return None
-    return DemoBuild(**{**kept, "loads": [SourceLoad(**one) for one in kept["loads"]]})
+    return DemoBuild(**{**values, "loads": [SourceLoad(**load) for load in values["loads"]]})
 
 
 def _describe_versions() -> str:

@@ -11,18 +11,18 @@ import pyarrow as pa
 from mpi.domain.features import LIST_COLUMNS
 from mpi.matching.scoring.batch import connect
 from mpi.matching.scoring.feature_batches import declare, unpack
-from mpi.standardize.shared_values import COLUMNS, LEAST_BIRTH_DATES
+from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES
 
 _HOUSE = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
 _FLAT = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE}) THEN {_HOUSE} || '|' || unit END"
 """The flat of the first home, where it has one (``shared_values``)."""
 MEMORY = "256MB"
 """That counting may take before it spills."""
-_READ = ("birth_date", *COLUMNS, "street_number", "street", "unit", "postal_code", "city")
+_READ = ("birth_date", *SHARED_VALUE_COLUMNS, "street_number", "street", "unit", "postal_code", "city")
 
 
 def _of_each() -> Iterator[str]:
-    for column in COLUMNS:
+    for column in SHARED_VALUE_COLUMNS:
         value = f"unnest({column})" if column in LIST_COLUMNS else column
         yield (
             f"SELECT '{column}' AS kind, {value} AS value, birth_date, unique_id FROM feature_table "
@@ -38,7 +38,7 @@ BORNE = " UNION ALL ".join(_of_each())
 """Every value of the ``feature_table`` that may be shared: column, value, birth date and record."""
 SHARED = (
     "SELECT kind, value FROM borne WHERE birth_date IS NOT NULL "
-    f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {LEAST_BIRTH_DATES}"
+    f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {MIN_BIRTH_DATES}"
 )
 """The values of a table ``borne`` that are shared."""
 

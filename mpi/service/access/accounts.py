@@ -19,9 +19,9 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-LONGEST_NAME = 64
-LONGEST_FULL_NAME = 200
-_LETTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
+MAX_NAME_LENGTH = 64
+MAX_FULL_NAME_LENGTH = 200
+_NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 
 class AccountState(StrEnum):
@@ -94,9 +94,9 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     _check_names(new)
     sources = None if new.sources is None else frozenset(new.sources)
-    _require_within(viewer, new.role, sources)
-    given = _given(password, new.name, new.full_name)
-    password_hash = passwords.hashed(given)
+    _require_rights_within(viewer, new.role, sources)
+    given = _choose_password(password, new.name, new.full_name)
+    password_hash = passwords.hash_password(given)
     with index.database.write(viewer, "account-add") as unit:
         _require_sources(unit, sources)
         taken = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
@@ -139,7 +139,7 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
             full_name=one.full_name,
             role=Role(one.role),
             sources=None if one.sources is None else tuple(sorted(one.sources)),
-            state=_state(one, now),
+            state=_account_state(one, now),
             since=times[one.created_commit][0],
             locked_until=one.locked_until if _is_locked(one, now) else None,
             ended=None if one.ended_commit is None else times[one.ended_commit][0],
@@ -160,10 +160,10 @@ def change_account(
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     granted = None if sources is None else frozenset(sources)
-    _require_within(viewer, role, granted)
+    _require_rights_within(viewer, role, granted)
     with index.database.write(viewer, "account-change") as unit:
-        account = _open_account(unit, name)
-        _require_within(viewer, Role(account.role), account.sources)
+        account = _find_open_account(unit, name)
+        _require_rights_within(viewer, Role(account.role), account.sources)
         _require_sources(unit, granted)
         unit.ensure_commit()
         unit.accounts.set_rights(account.id, role, granted)
@@ -184,13 +184,13 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
-        account = _open_account(unit, name)
-    _require_within(viewer, Role(account.role), account.sources)
-    given = _given(password, account.name, account.full_name)
-    password_hash = passwords.hashed(given)
+        account = _find_open_account(unit, name)
+    _require_rights_within(viewer, Role(account.role), account.sources)
+    given = _choose_password(password, account.name, account.full_name)
+    password_hash = passwords.hash_password(given)
     with index.database.write(viewer, "account-password") as unit:
-        account = _open_account(unit, name)
-        _require_within(viewer, Role(account.role), account.sources)
+        account = _find_open_account(unit, name)
+        _require_rights_within(viewer, Role(account.role), account.sources)
         unit.ensure_commit()
         unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True)
         unit.sign_ins.end_all_of_account(account.id)
@@ -206,7 +206,7 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-unlock") as unit:
-        account = _open_account(unit, name)
+        account = _find_open_account(unit, name)
         unit.ensure_commit()
         unit.accounts.unlock(account.id)
 
@@ -220,30 +220,30 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
-        account = _open_account(unit, name)
+        account = _find_open_account(unit, name)
         unit.accounts.close(account.id, unit.commit_no)
         unit.sign_ins.end_all_of_account(account.id)
 
 
-def can_be_name(name: str) -> bool:
+def is_valid_name(name: str) -> bool:
     """Whether an account may have the name."""
-    return 1 <= len(name) <= LONGEST_NAME and set(name) <= _LETTERS
+    return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
 def _check_names(new: NewAccount) -> None:
-    if not can_be_name(new.name):
+    if not is_valid_name(new.name):
         raise InputError(
-            f"an account's name has 1 to {LONGEST_NAME} lower-case letters, digits, '_', '-' or '.'"
+            f"an account's name has 1 to {MAX_NAME_LENGTH} lower-case letters, digits, '_', '-' or '.'"
         )
     if new.name in RESERVED_NAMES:
         raise InputError(f"{new.name!r} stands for something else on commits: take another name")
     full = new.full_name.strip()
     controls = any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in full)
-    if not full or len(full) > LONGEST_FULL_NAME or controls:
-        raise InputError(f"a full name has 1 to {LONGEST_FULL_NAME} characters that can be seen")
+    if not full or len(full) > MAX_FULL_NAME_LENGTH or controls:
+        raise InputError(f"a full name has 1 to {MAX_FULL_NAME_LENGTH} characters that can be seen")
 
 
-def _require_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
+def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
     """That the viewer has all that an account of this role and these sources has."""
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
@@ -259,21 +259,21 @@ def _require_sources(unit: ReadUnit, sources: frozenset[str] | None) -> None:
         unit.sources.get_by_code(code)
 
 
-def _given(password: str | None, name: str, full_name: str) -> str:
+def _choose_password(password: str | None, name: str, full_name: str) -> str:
     if password is None:
-        return passwords.one_time()
-    passwords.check(password, name, full_name)
+        return passwords.generate_one_time_password()
+    passwords.check_password(password, name, full_name)
     return password
 
 
-def _open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
+def _find_open_account(unit: ReadUnit | WriteUnit, name: str) -> Account:
     account = unit.accounts.find_by_name(name)
     if account is None or account.ended_commit is not None:
         raise NotFoundError(f"there is no account {name!r}, or it has ended")
     return account
 
 
-def _state(account: Account, now: str) -> AccountState:
+def _account_state(account: Account, now: str) -> AccountState:
     if account.ended_commit is not None:
         return AccountState.ENDED
     if _is_locked(account, now):

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotAuthenticated, NotFoundError
 from mpi.domain.viewer import PURPOSES, RESERVED_NAMES, Action, Viewer, require_permission
-from mpi.service.access.setup import key_hash
+from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-LONGEST_NAME = 64
+MAX_NAME_LENGTH = 64
 
-_NOBODY = Viewer("nobody")
+_ANONYMOUS = Viewer("nobody")
 _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 
 
@@ -31,21 +31,21 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
-    with index.database.read_autocommit(_NOBODY) as unit:
-        return authenticated(unit, key, purpose)
+    with index.database.read_autocommit(_ANONYMOUS) as unit:
+        return authenticate_in(unit, key, purpose)
 
 
-def authenticated(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
+def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
     """The viewer that a key stands for in a snapshot; raises as ``authenticate`` does."""
     if not key:
         raise NotAuthenticated(_NO_KEY)
-    client = unit.clients.find_by_key(key_hash(key))
+    client = unit.clients.find_by_key(hash_token(key))
     if client is None:
         raise NotAuthenticated("this API key is not known here, or was revoked")
-    return viewer_of(client, purpose)
+    return viewer_from_client(client, purpose)
 
 
-def viewer_of(client: Client, purpose: str | None) -> Viewer:
+def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
     """The viewer that a client is, for a purpose.
 
     Raises:
@@ -95,11 +95,11 @@ def add_client(
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
-    if not name or len(name) > LONGEST_NAME or not allowed:
-        raise InputError(f"a client's name has 1 to {LONGEST_NAME} letters, digits, '_', '-' or '.'")
+    if not name or len(name) > MAX_NAME_LENGTH or not allowed:
+        raise InputError(f"a client's name has 1 to {MAX_NAME_LENGTH} letters, digits, '_', '-' or '.'")
     if name.casefold() in RESERVED_NAMES:
         raise InputError(f"{name!r} stands for something else on commits: take another name")
-    granted = _actions(scopes)
+    granted = _parse_actions(scopes)
     if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
         raise AccessDenied("a client can be granted no more than its granter has")
     with index.database.write(viewer, "client-add") as unit:
@@ -111,7 +111,7 @@ def add_client(
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
         client = Client(name, granted, None if sources is None else frozenset(sources))
-        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+        unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 
 
@@ -150,7 +150,7 @@ def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
             raise NotFoundError(f"there is no client {name!r} whose key opens the index")
 
 
-def _actions(scopes: Collection[str]) -> frozenset[Action]:
+def _parse_actions(scopes: Collection[str]) -> frozenset[Action]:
     try:
         return frozenset(Action(scope) for scope in scopes)
     except ValueError:

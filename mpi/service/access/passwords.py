@@ -18,13 +18,13 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from mpi.domain.errors import InputError
 
-SHORTEST = 15
-LONGEST = 200
+MIN_LENGTH = 15
+MAX_LENGTH = 200
 """Characters. NIST asks that 64 are allowed; a bound keeps a huge one from being work."""
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
-_WORDS = """
+_COMMON_WORDS = """
 password passphrase passwort passw0rd pass letmein welcome changeme secret admin administrator login access
 qwerty qwertyuiop asdf asdfgh asdfghjkl zxcvbn zxcvbnm qazwsx 1qaz2wsx 1q2w3e4r 1q2w3e4r5t azerty
 0123456789 123456789 12345678 1234567 123456 12345 1234 123 987654321 654321 54321 4321 321 abc
@@ -36,29 +36,29 @@ children child foster family welfare care services department agency
 """
 """What anybody would try, without spaces and signs: common passwords and their pieces, rows of keys, seasons,
 months and days, and the words of this index and of where it is used."""
-_EXPECTED = tuple(sorted(_WORDS.split(), key=len, reverse=True))
+_EXPECTED_WORDS = tuple(sorted(_COMMON_WORDS.split(), key=len, reverse=True))
 """The longest first, so that none is left in part."""
-_FEWEST_LETTERS = 6
+_MIN_DISTINCT_CHARACTERS = 6
 """Different characters in a password, and characters that are not part of something expected."""
-_SHORTEST_NAME = 3
+_MIN_WORD_LENGTH = 3
 """What is shorter is part of many good passwords by chance."""
-_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
-_GROUPS, _GROUP = 5, 4
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_GROUP_COUNT, _GROUP_LENGTH = 5, 4
 _YEAR = re.compile("(19|20)[0-9]{2}")
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is kept of a password."""
-    return HASHER.hash(_normal(password))
+    return HASHER.hash(_normalize(password))
 
 
-def is_right(password_hash: str | None, password: str) -> bool:
+def is_correct(password_hash: str | None, password: str) -> bool:
     """Whether the password is the one of the hash.
 
     Without a hash it is not, and takes as long to say so: time must not tell which accounts there are.
     """
     try:
-        return HASHER.verify(password_hash or _nobodys(), _normal(password)) and password_hash is not None
+        return HASHER.verify(password_hash or _dummy_hash(), _normalize(password)) and password_hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -68,7 +68,7 @@ def is_outdated(password_hash: str) -> bool:
     return HASHER.check_needs_rehash(password_hash)
 
 
-def check(password: str, *names: str) -> None:
+def check_password(password: str, *names: str) -> None:
     """Let a new password pass, or raise.
 
     Args:
@@ -78,30 +78,30 @@ def check(password: str, *names: str) -> None:
     Raises:
         InputError: it is too short, too long, or among the first that anybody would try.
     """
-    text = _normal(password)
-    if len(text) < SHORTEST:
-        raise InputError(f"a password has at least {SHORTEST} characters: several words are easy to remember")
-    if len(text) > LONGEST:
-        raise InputError(f"a password has at most {LONGEST} characters")
+    text = _normalize(password)
+    if len(text) < MIN_LENGTH:
+        raise InputError(f"a password has at least {MIN_LENGTH} characters: several words are easy to remember")
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"a password has at most {MAX_LENGTH} characters")
     if any(unicodedata.category(letter) == "Cc" for letter in text):
         raise InputError("a password has no control characters")
-    bare = _bare(text)
-    if len(set(bare)) < _FEWEST_LETTERS or _runs(bare):
+    bare = _alphanumeric(text)
+    if len(set(bare)) < _MIN_DISTINCT_CHARACTERS or _is_sequence(bare):
         raise InputError("this password repeats or counts: take one that nobody would try")
-    for expected in (*_EXPECTED, *(_bare(part) for name in names for part in (name, *name.split()))):
-        if len(expected) >= _SHORTEST_NAME:
+    for expected in (*_EXPECTED_WORDS, *(_alphanumeric(part) for name in names for part in (name, *name.split()))):
+        if len(expected) >= _MIN_WORD_LENGTH:
             bare = bare.replace(expected, "")
     bare = _YEAR.sub("", bare)
-    if len(bare) < _FEWEST_LETTERS:
+    if len(bare) < _MIN_DISTINCT_CHARACTERS:
         raise InputError("this password is made of a name or a common word: take one that nobody would try")
 
 
-def one_time() -> str:
+def generate_one_time_password() -> str:
     """A random password of 100 bits, to be given to somebody and changed by them at once."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP)) for _ in range(_GROUPS))
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUP_COUNT))
 
 
-def _runs(bare: str) -> bool:
+def _is_sequence(bare: str) -> bool:
     """Whether the characters count up or down, or repeat a short piece: 123456789…, abcabcabcabcabc."""
     # Of digits, 0 comes after 9.
     alphabet = 10 if bare.isdigit() else sys.maxunicode
@@ -110,15 +110,15 @@ def _runs(bare: str) -> bool:
     return counts or any(bare == (bare[:size] * len(bare))[: len(bare)] for size in sizes)
 
 
-def _bare(text: str) -> str:
+def _alphanumeric(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _normal(password: str) -> str:
+def _normalize(password: str) -> str:
     """One form of what keyboards write in several (UAX 15)."""
     return unicodedata.normalize("NFKC", password)
 
 
 @lru_cache(maxsize=1)
-def _nobodys() -> str:
+def _dummy_hash() -> str:
     return HASHER.hash(secrets.token_hex())

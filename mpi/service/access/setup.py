@@ -14,11 +14,11 @@ from mpi.storage.repositories.derived.configs import IndexInfo
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-FIRST_CLIENT = "init"
+FIRST_CLIENT_NAME = "init"
 _CHECKED_TEXT = "the secret of this index"
 
 
-def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash, *, is_test: bool) -> str:
+def create_index(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash, *, is_test: bool) -> str:
     """Make the index and return the API key of its first client, which is shown this once.
 
     Raises:
@@ -33,8 +33,8 @@ def create(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(FIRST_CLIENT, frozenset(Action), None)
-        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+        client = Client(FIRST_CLIENT_NAME, frozenset(Action), None)
+        unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 
 
@@ -52,6 +52,6 @@ def require_secret(unit: ReadUnit, seal: KeyedHash) -> IndexInfo:
     return info
 
 
-def key_hash(key: str) -> str:
+def hash_token(key: str) -> str:
     """What is kept of an API key. The key is 256 random bits, so a plain hash cannot be guessed back."""
     return hashlib.sha256(key.encode()).hexdigest()

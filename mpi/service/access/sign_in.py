@@ -14,39 +14,39 @@ from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
 from mpi.service.access import passwords
-from mpi.service.access.accounts import can_be_name
-from mpi.service.access.setup import key_hash
+from mpi.service.access.accounts import is_valid_name
+from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.accounts import Account
 from mpi.storage.repositories.access.sign_ins import SignIn
 from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-WRONG_IN_A_ROW = 10
+FAILURES_PER_LOCK = 10
 """Wrong passwords that lock an account, and each as many more again."""
 FIRST_LOCK = timedelta(minutes=15)
-LONGEST_LOCK = timedelta(hours=24)
+MAX_LOCK = timedelta(hours=24)
 """A lock is twice as long as the one before, up to this."""
-MOST_WRONG = 100
+MAX_FAILURES = 100
 """In a row; then it stays locked until somebody unlocks it (NIST SP 800-63B-4, section 3.2.2)."""
-ONE_TIME_LASTS = timedelta(days=7)
+ONE_TIME_PASSWORD_LIFETIME = timedelta(days=7)
 """How long a password that somebody else has set opens anything."""
-SEEN_EVERY = timedelta(minutes=1)
+LAST_SEEN_INTERVAL = timedelta(minutes=1)
 """How often it is written down that a person is still there."""
 
-REFUSED = (
+SIGN_IN_REFUSED = (
     "the name or the password is wrong, or the account is locked for a while after too many wrong passwords"
 )
 """The one answer to every sign-in that fails."""
 
 _log = logging.getLogger("mpi.access")
-_NOBODY = Viewer("nobody")
-_NEVER = "9999-12-31T00:00:00.000000Z"
-_ENDED = "you are not signed in, or were signed out because nothing was done for a while: sign in"
+_ANONYMOUS = Viewer("nobody")
+_END_OF_TIME = "9999-12-31T00:00:00.000000Z"
+_SESSION_ENDED = "you are not signed in, or were signed out because nothing was done for a while: sign in"
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignedInAccount:
     """Somebody who is signed in.
 
     Args:
@@ -83,51 +83,51 @@ def sign_in(
         NotAuthenticated: wrong name, wrong password, locked or ended: which, is not told.
         InputError: name and password are right, and the purpose is not one of the role's.
     """
-    account = _tried(index, name.strip().casefold())
-    right = passwords.is_right(account.password_hash if account else None, password)
-    if account is None or not right or _is_stale(account):
-        _log.info("sign-in refused: %s", _told(account))
-        raise NotAuthenticated(REFUSED)
+    account = _count_attempt(index, name.strip().casefold())
+    right = passwords.is_correct(account.password_hash if account else None, password)
+    if account is None or not right or _is_one_time_password_expired(account):
+        _log.info("sign-in refused: %s", _refusal_reason(account))
+        raise NotAuthenticated(SIGN_IN_REFUSED)
     purposes = PURPOSES_BY_ROLE[Role(account.role)]
     fitting = purpose is None or purpose in purposes
     outdated = passwords.is_outdated(account.password_hash)
-    password_hash = passwords.hashed(password) if outdated else account.password_hash
-    with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
+    password_hash = passwords.hash_password(password) if outdated else account.password_hash
+    with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         if not unit.accounts.record_sign_in(account, password_hash):
-            raise NotAuthenticated(REFUSED)
+            raise NotAuthenticated(SIGN_IN_REFUSED)
         if instead_of is not None:
-            unit.sign_ins.end(key_hash(instead_of))
-        token = _begin(index, unit, account, purpose or purposes[0]) if fitting else None
+            unit.sign_ins.end(hash_token(instead_of))
+        token = _begin_session(index, unit, account, purpose or purposes[0]) if fitting else None
     _log.info("signed in: %s", account.name)
     if token is None:
         raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")
     return token
 
 
-def viewer_of(index: Index, token: str | None) -> Signed:
+def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     """Who a token stands for, now; asked on every page, so that what ends a sign-in does so at once.
 
     Raises:
         NotAuthenticated: nobody: it was never given, its time is over, or it was ended.
     """
     if not token:
-        raise NotAuthenticated(_ENDED)
-    hashed = key_hash(token)
-    with index.database.read(_NOBODY) as unit:
+        raise NotAuthenticated(_SESSION_ENDED)
+    hashed = hash_token(token)
+    with index.database.read(_ANONYMOUS) as unit:
         found = unit.sign_ins.find_by_token(hashed)
     now = clock.now()
-    if found is None or found.account.ended_commit is not None or _is_over(index, found):
-        raise NotAuthenticated(_ENDED)
-    if found.seen_at <= clock.format_timestamp(now - SEEN_EVERY):
-        with index.database.write(_NOBODY, "seen", Lock.NONE) as unit:
+    if found is None or found.account.ended_commit is not None or _is_expired(index, found):
+        raise NotAuthenticated(_SESSION_ENDED)
+    if found.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
+        with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
             unit.sign_ins.touch(hashed, clock.format_timestamp(now))
-    return _signed(index, found, token)
+    return _to_signed_in_account(index, found, token)
 
 
 def sign_out(index: Index, token: str) -> None:
     """End a sign-in; nothing where there is none."""
-    with index.database.write(_NOBODY, "sign-out", Lock.NONE) as unit:
-        unit.sign_ins.end(key_hash(token))
+    with index.database.write(_ANONYMOUS, "sign-out", Lock.NONE) as unit:
+        unit.sign_ins.end(hash_token(token))
 
 
 def change_password(index: Index, token: str, old: str, new: str) -> str:
@@ -140,77 +140,77 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
         NotAuthenticated: nobody is signed in by the token, or the old password is wrong; it counts as one.
         InputError: the new password cannot be one, or is the old one.
     """
-    signed = viewer_of(index, token)
+    signed = authenticate_session(index, token)
     if old == new:
         raise InputError("the new password is the old one: take another")
-    passwords.check(new, signed.name, signed.full_name)
-    account = _tried(index, signed.name)
-    if account is None or not passwords.is_right(account.password_hash, old):
+    passwords.check_password(new, signed.name, signed.full_name)
+    account = _count_attempt(index, signed.name)
+    if account is None or not passwords.is_correct(account.password_hash, old):
         raise NotAuthenticated("the present password is wrong, or the account is locked for a while")
-    password_hash = passwords.hashed(new)
+    password_hash = passwords.hash_password(new)
     with index.database.write(signed.viewer, "account-password") as unit:
         if not unit.accounts.record_sign_in(account, account.password_hash):
-            raise NotAuthenticated(_ENDED)
+            raise NotAuthenticated(_SESSION_ENDED)
         unit.ensure_commit()
         unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False)
         unit.sign_ins.end_all_of_account(account.id)
-        return _begin(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
+        return _begin_session(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
 
 
-def csrf_of(index: Index, token: str) -> str:
+def csrf_token(index: Index, token: str) -> str:
     """What a form bears so that only a page of that browser can have sent it: nothing of it is stored."""
     return index.keyed_hash.token("csrf", token)
 
 
-def _tried(index: Index, name: str) -> Account | None:
+def _count_attempt(index: Index, name: str) -> Account | None:
     """The account to try a password on, counted; None where there is none to try it on.
 
     Something is written in either case, so that the time it takes is the same.
     """
     now = clock.now()
-    with index.database.write(_NOBODY, "sign-in", Lock.NONE) as unit:
+    with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
         # A store may refuse what can be no name, such as one with a NUL.
-        account = unit.accounts.count_attempt(name if can_be_name(name) else "", clock.format_timestamp(now))
-        if account is not None and account.failed % WRONG_IN_A_ROW == 0:
-            until = _NEVER if account.failed >= MOST_WRONG else clock.format_timestamp(now + _lock_after(account.failed))
+        account = unit.accounts.count_attempt(name if is_valid_name(name) else "", clock.format_timestamp(now))
+        if account is not None and account.failed % FAILURES_PER_LOCK == 0:
+            until = _END_OF_TIME if account.failed >= MAX_FAILURES else clock.format_timestamp(now + _lock_duration(account.failed))
             unit.accounts.lock(account.id, until)
     return account
 
 
-def _told(account: Account | None) -> str:
+def _refusal_reason(account: Account | None) -> str:
     """Whose refusal it was, for the log. What was typed as a name may be a password: it is never told."""
     if account is None:
         return "no account of that name that is open and not locked"
     return f"{account.name}, {account.failed} in a row"
 
 
-def _lock_after(failed: int) -> timedelta:
-    times: int = 2 ** (failed // WRONG_IN_A_ROW - 1)
-    return min(LONGEST_LOCK, FIRST_LOCK * times)
+def _lock_duration(failed: int) -> timedelta:
+    times: int = 2 ** (failed // FAILURES_PER_LOCK - 1)
+    return min(MAX_LOCK, FIRST_LOCK * times)
 
 
-def _is_stale(account: Account) -> bool:
-    return account.must_change and account.password_set_at < clock.format_timestamp(clock.now() - ONE_TIME_LASTS)
+def _is_one_time_password_expired(account: Account) -> bool:
+    return account.must_change and account.password_set_at < clock.format_timestamp(clock.now() - ONE_TIME_PASSWORD_LIFETIME)
 
 
-def _begin(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
+def _begin_session(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
     token = secrets.token_urlsafe(32)
     now = clock.now()
     limits = index.settings.sign_in_limits
     unit.sign_ins.delete_expired(clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle))
-    unit.sign_ins.add(key_hash(token), account.id, purpose, clock.format_timestamp(now))
+    unit.sign_ins.add(hash_token(token), account.id, purpose, clock.format_timestamp(now))
     return token
 
 
-def _is_over(index: Index, found: SignIn) -> bool:
+def _is_expired(index: Index, found: SignIn) -> bool:
     now, limits = clock.now(), index.settings.sign_in_limits
     return found.begun_at <= clock.format_timestamp(now - limits.longest) or found.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
-def _signed(index: Index, found: SignIn, token: str) -> Signed:
+def _to_signed_in_account(index: Index, found: SignIn, token: str) -> SignedInAccount:
     account = found.account
     role = Role(account.role)
     actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
     viewer = Viewer(account.name, found.purpose, actions, account.sources)
-    return Signed(viewer, account.name, account.full_name, role, csrf_of(index, token), account.must_change)
+    return SignedInAccount(viewer, account.name, account.full_name, role, csrf_token(index, token), account.must_change)

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.standardize.address.addresses import is_confidential
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
@@ -19,5 +19,5 @@ def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> boo
     """
     persons = set(unit.persons.current_persons(record_ids).values())
     members = {record for held in unit.persons.members(persons).values() for record in held}
-    payloads = unit.records.payloads(visible(unit, {*record_ids, *members}))
-    return any(is_confidential(from_payload(payload)) for _, payload in payloads.values())
+    payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *members}))
+    return any(is_confidential(record_from_bytes(payload)) for _, payload in payloads.values())

@@ -22,7 +22,7 @@ class _PreviewRollback(Exception):  # noqa: N818 - what happened, not a fault
 
 
 @contextmanager
-def step(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
+def step_transaction(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
     """One transaction that a preview leaves no trace of.
 
     Args:
@@ -34,12 +34,12 @@ def step(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[
     try:
         with index.database.write(viewer, kind) as unit:
             yield unit
-            _go_on_unless(preview)
+            _roll_back_if(preview)
     except _PreviewRollback:
         pass
 
 
-def _go_on_unless(preview: bool) -> None:
+def _roll_back_if(preview: bool) -> None:
     if preview:
         raise _PreviewRollback
 
@@ -51,7 +51,7 @@ def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any])
     return number
 
 
-def require_own(unit: ReadUnit, of: Step) -> None:
+def require_own_step(unit: ReadUnit, of: Step) -> None:
     """Pass a step that the viewer may take back: a client of certain sources its own only.
 
     Raises:
@@ -62,7 +62,7 @@ def require_own(unit: ReadUnit, of: Step) -> None:
         raise ConflictError(f"step {of.id} is another's: only its maker may undo it")
 
 
-def reason_code(text: str) -> str:
+def check_reason(text: str) -> str:
     """A reason as given, checked.
 
     Raises:
@@ -75,7 +75,7 @@ def reason_code(text: str) -> str:
     return text
 
 
-def note_text(text: str | None) -> str | None:
+def check_note(text: str | None) -> str | None:
     """A note as given, checked.
 
     Raises:

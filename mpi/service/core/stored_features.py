@@ -6,7 +6,7 @@ from mpi.domain.features import Features
 from mpi.standardize.payload import features_from_bytes
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-FEATURES_AT_ONCE = 2_000
+FEATURES_PER_BATCH = 2_000
 """Records of a block whose features are in memory at once."""
 
 
@@ -16,6 +16,6 @@ def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -
     return {record: features_from_bytes(payload) for record, payload in stored.items()}
 
 
-def in_parts(records: list[int]) -> Iterator[list[int]]:
+def split_into_batches(records: list[int]) -> Iterator[list[int]]:
     """Records, so many at once that their features are no burden on memory."""
-    return (records[at : at + FEATURES_AT_ONCE] for at in range(0, len(records), FEATURES_AT_ONCE))
+    return (records[at : at + FEATURES_PER_BATCH] for at in range(0, len(records), FEATURES_PER_BATCH))

@@ -10,11 +10,11 @@ from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-Groups = tuple[tuple[int, ...], ...]
+RecordGroups = tuple[tuple[int, ...], ...]
 """Record numbers, by group."""
 
 
-def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> Groups:
+def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> RecordGroups:
     """The numbers of records that a caller names.
 
     Raises:
@@ -28,7 +28,7 @@ def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> Groups:
     found: dict[RecordRef, StoredRecord] = {}
     for source, local_ids in wanted.items():
         if source in sources:
-            records = nameable(unit, sources[source], local_ids)
+            records = find_nameable_records(unit, sources[source], local_ids)
             found.update({RecordRef(source, local_id): record for local_id, record in records.items()})
     for place, group in enumerate(groups, 1):
         for number, label in enumerate(group, 1):
@@ -37,7 +37,7 @@ def numbers_of(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> Groups:
     return tuple(tuple(found[label].id for label in group) for group in groups)
 
 
-def numbers_shown(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
+def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
     """The numbers of records whose labels an answer shows to the viewer, corrections among them."""
     sources = {source.code: source.id for source in unit.sources.all()}
     wanted: dict[str, set[str]] = {}
@@ -50,23 +50,23 @@ def numbers_shown(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
     }
 
 
-def nameable(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-    """Of ``known`` records those about which something can be said: no correction.
+def find_nameable_records(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
+    """Of ``find_visible_records`` records those about which something can be said: no correction.
 
     One that was bound to another record as well would join the two, unseen by who looks at one of them.
     """
-    found = known(unit, source_id, local_ids)
+    found = find_visible_records(unit, source_id, local_ids)
     return {name: record for name, record in found.items() if record.state != RecordState.ASIDE}
 
 
-def known(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
+def find_visible_records(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
     """Records of a source that the viewer may see, by local ID, as far as they exist for it.
 
     A sealed record does not, nor does a correction that does not stand, or is of a record that does not.
     """
     found = unit.records.find_by_local_ids(source_id, local_ids)
     aside = {record.id for record in found.values() if record.state == RecordState.ASIDE}
-    binding = [one for one in _bound(unit, aside) if one.status is DecisionStatus.IN_FORCE]
+    binding = [one for one in _visible_correction_decisions(unit, aside) if one.status is DecisionStatus.IN_FORCE]
     hidden = aside - {record for one in binding for record in one.seen}
     return {
         name: record
@@ -75,33 +75,33 @@ def known(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[st
     }
 
 
-def visible(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
+def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Labels of those records that exist for the viewer, and of corrections that did."""
-    labels = _of_sources(unit, record_ids)
+    labels = _labels_of_visible_sources(unit, record_ids)
     if unit.viewer.sources is None:
         return labels
     stewards = {source.code for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND}
     aside = {number for number, label in labels.items() if label.source in stewards}
-    hidden = aside - {record for one in _bound(unit, aside) for record in one.seen}
+    hidden = aside - {record for one in _visible_correction_decisions(unit, aside) for record in one.seen}
     return {number: label for number, label in labels.items() if number not in hidden}
 
 
-def _of_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
+def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Labels of records that are not sealed, of sources that the viewer may see."""
     labels = unit.records.labels(record_ids)
     return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
 
 
-def _bound(unit: ReadUnit, aside: Collection[int]) -> list[StoredDecision]:
+def _visible_correction_decisions(unit: ReadUnit, aside: Collection[int]) -> list[StoredDecision]:
     """What binds corrections, whatever its status, to records that exist for the viewer."""
     if not aside:
         return []
     made = [one for one in unit.decisions.of_records(aside).values() if one.origin == CORRECTION]
-    labels = _of_sources(unit, {record for one in made for record in one.seen})
+    labels = _labels_of_visible_sources(unit, {record for one in made for record in one.seen})
     return [one for one in made if one.seen.keys() <= labels.keys()]
 
 
-def visible_sources(unit: ReadUnit) -> frozenset[int] | None:
+def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:
     """Numbers of the sources that the reader may see; None for all."""
     if unit.viewer.sources is None:
         return None

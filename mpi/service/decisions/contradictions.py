@@ -8,7 +8,7 @@ from mpi.domain.decision import Decision, DecisionKind
 Pair = tuple[int, int]
 
 
-def contradicted(new: Decision, others: Sequence[Decision]) -> tuple[int, ...] | None:
+def find_contradiction(new: Decision, others: Sequence[Decision]) -> tuple[int, ...] | None:
     """The decisions that a new one contradicts, as a chain; None where it contradicts none.
 
     A SAME contradicts a DIFFERENT whose groups it would chain together; a DIFFERENT the SAMEs that chain its
@@ -23,29 +23,29 @@ def contradicted(new: Decision, others: Sequence[Decision]) -> tuple[int, ...] |
     """
     sames = [other for other in others if other.kind is DecisionKind.SAME]
     if new.kind is DecisionKind.DIFFERENT:
-        return _joined(_apart(new), sames)
+        return _first_chain(_separated_pairs(new), sames)
     if new.kind is DecisionKind.SAME:
         for other in others:
-            if other.kind is not DecisionKind.DIFFERENT or _joined(_apart(other), sames) is not None:
+            if other.kind is not DecisionKind.DIFFERENT or _first_chain(_separated_pairs(other), sames) is not None:
                 continue
-            chain = _joined(_apart(other), [*sames, new])
+            chain = _first_chain(_separated_pairs(other), [*sames, new])
             if chain is not None:
                 return (*(number for number in chain if number != new.id), other.id)
     return None
 
 
-def chain_between(left: Iterable[int], right: Iterable[int], others: Iterable[Decision]) -> tuple[int, ...]:
+def find_chain(left: Iterable[int], right: Iterable[int], others: Iterable[Decision]) -> tuple[int, ...]:
     """Numbers of the SAMEs that chain a record of one group to one of another; empty where none do."""
     sames = [other for other in others if other.kind is DecisionKind.SAME]
-    return _joined([(frozenset(left), frozenset(right))], sames) or ()
+    return _first_chain([(frozenset(left), frozenset(right))], sames) or ()
 
 
-def _apart(decision: Decision) -> list[tuple[frozenset[int], frozenset[int]]]:
+def _separated_pairs(decision: Decision) -> list[tuple[frozenset[int], frozenset[int]]]:
     groups = [frozenset(group) for group in decision.groups]
     return [(one, other) for place, one in enumerate(groups) for other in groups[place + 1 :]]
 
 
-def _joined(
+def _first_chain(
     pairs: Iterable[tuple[frozenset[int], frozenset[int]]], sames: Sequence[Decision]
 ) -> tuple[int, ...] | None:
     naming: dict[int, list[Decision]] = {}
@@ -53,13 +53,13 @@ def _joined(
         for record in same.groups[0]:
             naming.setdefault(record, []).append(same)
     for left, right in pairs:
-        found = _path(left, right, naming)
+        found = _shortest_chain(left, right, naming)
         if found is not None:
             return found
     return None
 
 
-def _path(
+def _shortest_chain(
     left: frozenset[int], right: frozenset[int], naming: dict[int, list[Decision]]
 ) -> tuple[int, ...] | None:
     waiting: deque[tuple[int, tuple[int, ...]]] = deque((record, ()) for record in sorted(left))

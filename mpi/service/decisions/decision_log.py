@@ -12,20 +12,20 @@ from mpi.domain import clock
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, NotFoundError
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import Groups, visible
-from mpi.service.decisions.contradictions import contradicted
-from mpi.service.decisions.evidence import evidence
+from mpi.service.core.visibility import RecordGroups, visible_labels
+from mpi.service.decisions.contradictions import find_contradiction
+from mpi.service.decisions.evidence import collect_evidence
 from mpi.storage.repositories.steps.consents import ConsentStatus
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-_NOT_YET = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
-_WHOLE_OR_NOT = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})
+_NOT_YET_IN_FORCE = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
+_SHOWN_ONLY_WHOLE = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})
 """Of a claim, and of what waits for others' words, a part would tell that there is more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class DecisionDraft:
     """A decision to be written down.
 
     Args:
@@ -44,7 +44,7 @@ class Statement:
     """
 
     kind: DecisionKind
-    groups: Groups
+    groups: RecordGroups
     reason: str
     origin: str
     authority: Authority = Authority.STEWARD
@@ -62,12 +62,12 @@ class Statement:
         return {record for group in self.groups for record in group}
 
 
-def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
+def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | None:
     """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
     named = {record for group in decision.groups for record in group}
-    labels = visible(unit, named)
-    if decision.status in _WHOLE_OR_NOT or _was_refused(unit, decision):
-        return decision.groups if _is_whole(unit, decision, labels, decision.step_id) else None
+    labels = visible_labels(unit, named)
+    if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision):
+        return decision.groups if _sees_every_part(unit, decision, labels, decision.step_id) else None
     groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
     groups = tuple(group for group in groups if group)
     if decision.kind is DecisionKind.DIFFERENT:
@@ -75,12 +75,12 @@ def projected(unit: ReadUnit, decision: StoredDecision) -> Groups | None:
     return groups if groups and len(groups[0]) > 1 else None
 
 
-def seen_whole(unit: ReadUnit, decision: StoredDecision, step_id: int | None) -> bool:
+def is_wholly_visible(unit: ReadUnit, decision: StoredDecision, step_id: int | None) -> bool:
     """Whether the viewer may see every record of a decision, and every source that a step about it asked."""
-    return _is_whole(unit, decision, visible(unit, decision.seen), step_id)
+    return _sees_every_part(unit, decision, visible_labels(unit, decision.seen), step_id)
 
 
-def _is_whole(unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None) -> bool:
+def _sees_every_part(unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None) -> bool:
     if not decision.seen.keys() <= set(labels):
         return False
     if unit.viewer.sources is None or step_id is None:
@@ -91,7 +91,7 @@ def _is_whole(unit: ReadUnit, decision: StoredDecision, labels: Collection[int],
     )
 
 
-def _was_refused(unit: ReadUnit, decision: StoredDecision) -> bool:
+def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
     """Whether an owner refused it; who sees all sources sees it whole in any case."""
     if (
         decision.status is not DecisionStatus.REVOKED
@@ -111,10 +111,10 @@ def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
     """
     if unit.viewer.sources is None:
         return True
-    return is_own(unit, decision)
+    return is_own_decision(unit, decision)
 
 
-def is_own(unit: ReadUnit, decision: StoredDecision) -> bool:
+def is_own_decision(unit: ReadUnit, decision: StoredDecision) -> bool:
     """Whether the viewer made the decision."""
     return unit.commit_info({decision.commit_no})[decision.commit_no][1] == unit.viewer.client
 
@@ -126,13 +126,13 @@ def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
         NotFoundError: there is none.
     """
     found = unit.decisions.by_ids([number]).get(number)
-    if found is None or found.authority is Authority.HOLD or projected(unit, found) is None:
+    if found is None or found.authority is Authority.HOLD or visible_groups(unit, found) is None:
         raise NotFoundError(f"there is no decision {number}")
     return found
 
 
-def write_down(
-    unit: WriteUnit, index: Index, step_id: int, said: Statement, *, awaiting: bool = False
+def add_decision(
+    unit: WriteUnit, index: Index, step_id: int, said: DecisionDraft, *, awaiting: bool = False
 ) -> int:
     """Check a decision, and add it; returns its number. It takes effect when its records are settled.
 
@@ -159,7 +159,7 @@ def write_down(
             {r: one.version_id if one.state == "active" else None for r, one in stored.items()}
             | dict(said.seen),
             said.reason,
-            evidence(unit, index, said.kind, said.groups),
+            collect_evidence(unit, index, said.kind, said.groups),
             index.config_id(unit),
             step_id,
             said.origin,
@@ -186,17 +186,17 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
     """
-    said = Statement(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
+    said = DecisionDraft(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
     _require_no_contradiction(unit, said)
     if day > clock.today():
         unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
         unit.decisions.set_effective_day([one.id], day)
         return
     unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
-    take_places(unit, [one])
+    supersede_predecessors(unit, [one])
 
 
-def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
+def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
     """Put decisions that have come to bind in the place of those that they supersede.
 
     Where one of these was taken back meanwhile, what it had superseded is in force again: that gives way too.
@@ -209,12 +209,12 @@ def take_places(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
         places = [n for old in below if old.status is DecisionStatus.REVOKED for n in old.supersedes]
 
 
-def touched_by(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
+def find_affected_records(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
     """Every record that the decisions, or those whose place they take, name."""
-    return touched_with(unit, unit.decisions.by_ids(numbers).values())
+    return find_records_of_decisions(unit, unit.decisions.by_ids(numbers).values())
 
 
-def touched_with(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
+def find_records_of_decisions(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
     """The same of decisions that were read."""
     level = {decision.id: decision for decision in decisions}
     everyone = dict(level)
@@ -224,7 +224,7 @@ def touched_with(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[i
     return {record for decision in everyone.values() for group in decision.groups for record in group}
 
 
-def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
+def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
     """The decisions in force that chains of decisions reach from the records, as the viewer may see them."""
     found: dict[int, StoredDecision] = {}
     seen: set[int] = set()
@@ -234,7 +234,7 @@ def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDec
         numbers = {named.decision.id for named in unit.decisions.in_force_about(frontier)} - found.keys()
         reached: set[int] = set()
         for number, decision in unit.decisions.by_ids(numbers).items():
-            groups = projected(unit, decision)
+            groups = visible_groups(unit, decision)
             if groups is not None and decision.authority is not Authority.HOLD:
                 found[number] = decision
                 reached.update(record for group in groups for record in group)
@@ -242,21 +242,21 @@ def neighbourhood(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDec
     return [found[number] for number in sorted(found)]
 
 
-def as_seen(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
+def to_visible_decisions(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
     """Decisions over record numbers, as the viewer may see them."""
-    seen = ((decision, projected(unit, decision)) for decision in decisions)
+    seen = ((decision, visible_groups(unit, decision)) for decision in decisions)
     return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
 
 
-def conflict(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | None:
+def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | None:
     """The chain before which a decision gave way; None where it runs over what the viewer may not see."""
-    near = as_seen(unit, neighbourhood(unit, suspended.seen))
+    near = to_visible_decisions(unit, find_connected_decisions(unit, suspended.seen))
     mine = next((decision for decision in near if decision.id == suspended.id), None)
     others = [decision for decision in near if decision.id != suspended.id]
-    return None if mine is None else contradicted(mine, others)
+    return None if mine is None else find_contradiction(mine, others)
 
 
-def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
+def revoke_decisions(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
     """Revoke decisions, and put those back in force whose place only they took."""
     numbers = [one.id for one in taken_back]
     unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
@@ -265,7 +265,7 @@ def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
     while waiting:
         number = waiting.pop()
         [old] = unit.decisions.by_ids([number]).values()
-        if _superseded(unit, number):
+        if _is_superseded(unit, number):
             continue
         if old.status is DecisionStatus.SUPERSEDED:
             unit.decisions.set_status([number], DecisionStatus.IN_FORCE, None)
@@ -273,7 +273,7 @@ def revoke(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
             waiting += old.supersedes
 
 
-def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
+def find_retained_records(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
     """By person: those of its records that it held before the step; its ID stays with them, as it was."""
     found = {}
     persons = set(unit.persons.current_persons(touched).values())
@@ -285,11 +285,11 @@ def as_before(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[
     return found
 
 
-def _superseded(unit: ReadUnit, number: int) -> bool:
+def _is_superseded(unit: ReadUnit, number: int) -> bool:
     """Whether a decision in force took its place, or the place of one that did, and so on."""
     above = unit.decisions.by_ids(unit.decisions.superseders(number))
     return any(
-        one.status is DecisionStatus.IN_FORCE or (one.status not in _NOT_YET and _superseded(unit, one.id))
+        one.status is DecisionStatus.IN_FORCE or (one.status not in _NOT_YET_IN_FORCE and _is_superseded(unit, one.id))
         for one in above.values()
     )
 
@@ -303,16 +303,16 @@ def _require_supersedable(unit: ReadUnit, numbers: Collection[int]) -> None:
             raise ConflictError(f"decision {number} is another's: only its maker may supersede it")
 
 
-def _require_no_contradiction(unit: ReadUnit, said: Statement) -> None:
+def _require_no_contradiction(unit: ReadUnit, said: DecisionDraft) -> None:
     """A weaker authority refuses nothing, and a source is not refused: there the partition decides."""
     if said.authority < Authority.STEWARD or said.kind is DecisionKind.UNSURE:
         return
     near = [
         decision
-        for decision in neighbourhood(unit, said.record_ids)
+        for decision in find_connected_decisions(unit, said.record_ids)
         if decision.authority >= said.authority and decision.id not in set(said.supersedes)
     ]
-    chain = contradicted(Decision(0, said.kind, said.authority, said.groups), as_seen(unit, near))
+    chain = find_contradiction(Decision(0, said.kind, said.authority, said.groups), to_visible_decisions(unit, near))
     if chain is not None:
         listed = ", ".join(str(number) for number in chain)
         raise DecisionConflict(

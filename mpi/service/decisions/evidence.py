@@ -11,13 +11,13 @@ from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_PAIRS = 400
+MAX_PAIRS_STORED = 400
 """Kept of one decision, the heaviest first."""
-MOST_WEIGHED = 20_000
+MAX_PAIRS_SCORED = 20_000
 """Weighed while others wait to write; of more pairs only those that were weighed when they came."""
 
 
-def evidence(
+def collect_evidence(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
     """Levels and bits of each pair that the decision joins, parts or leaves open; no values.
@@ -32,28 +32,28 @@ def evidence(
     known = load_features(unit, config_id, {record for group in groups for record in group})
     scorer = index.matcher.scorer
     active = [[record for record in group if record in known] for group in groups]
-    count = _count(kind, [len(group) for group in active])
-    if count <= MOST_WEIGHED:
-        pairs = _pairs(kind, active)
+    count = _count_pairs(kind, [len(group) for group in active])
+    if count <= MAX_PAIRS_SCORED:
+        pairs = _list_pairs(kind, active)
         weights = [(round_weight(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
     else:
-        weights = _weighed_before(unit, index, kind, active)
+        weights = _stored_weights(unit, index, kind, active)
     weighed = sorted(weights, key=lambda each: (-each[0], each[1:]))
     kept = [
-        {"records": [lo, hi], "bits": bits, "levels": _levels(index, known[lo], known[hi])}
-        for bits, lo, hi in weighed[:MOST_PAIRS]
+        {"records": [lo, hi], "bits": bits, "levels": _comparison_levels(index, known[lo], known[hi])}
+        for bits, lo, hi in weighed[:MAX_PAIRS_STORED]
     ]
     found: dict[str, Any] = {"model": index.matcher.model.ref, "pairs": kept}
     return found if len(kept) == count else {**found, "left_out": count - len(kept)}
 
 
-def _count(kind: DecisionKind, sizes: Sequence[int]) -> int:
+def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
     """How many pairs there are."""
     within = sum(size * (size - 1) // 2 for size in sizes)
     return within if kind is not DecisionKind.DIFFERENT else sum(sizes) * (sum(sizes) - 1) // 2 - within
 
 
-def _weighed_before(
+def _stored_weights(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> list[tuple[float, int, int]]:
     """The pairs of which an edge is kept: every one that blocking found and that is not far below review."""
@@ -67,7 +67,7 @@ def _weighed_before(
     ]
 
 
-def _pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
+def _list_pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
     if kind is DecisionKind.DIFFERENT:
         found = (pair for one, other in combinations(groups, 2) for pair in product(one, other))
     else:
@@ -75,6 +75,6 @@ def _pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int
     return {(min(pair), max(pair)) for pair in found}
 
 
-def _levels(index: Index, left: Features, right: Features) -> dict[str, str]:
+def _comparison_levels(index: Index, left: Features, right: Features) -> dict[str, str]:
     explained = index.matcher.scorer.explain(left, right)
     return {part.comparison: part.level for part in explained if part.comparison != "prior"}

@@ -8,7 +8,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 
 FIELDS = ("source", "local_id", "match_weight")
 
@@ -40,7 +40,7 @@ def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
         found = unit.persons.find_by_eid(eids.parse_eid(text))
         if found is None:
             raise NotFoundError("this index never gave out that enterprise ID")
-        labels = visible(unit, unit.persons.members([found.id])[found.id])
+        labels = visible_labels(unit, unit.persons.members([found.id])[found.id])
         floor = index.matcher.model.thresholds.stored_from
         edges = unit.derived_data.edges_of(index.config_id(unit), labels, floor)
     shown = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}

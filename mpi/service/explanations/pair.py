@@ -16,8 +16,8 @@ from mpi.matching.model.levels import Comparison
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.core.visibility import Groups, numbers_of
-from mpi.service.decisions.decision_log import projected
+from mpi.service.core.visibility import RecordGroups, find_record_numbers
+from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -118,7 +118,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
     if left == right:
         raise InputError("give two different records")
     with index.database.read(viewer) as unit:
-        [numbers] = numbers_of(unit, [[left, right]])
+        [numbers] = find_record_numbers(unit, [[left, right]])
         if len(set(numbers)) == 1:
             raise InputError("give two different records")
         keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
@@ -183,7 +183,7 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
     one = persons.get(left) == persons.get(right)
     told = ["They are one person now." if one else "They are two persons now."]
     for decision in unit.decisions.of_records([left, right]).values():
-        groups = projected(unit, decision)
+        groups = visible_groups(unit, decision)
         kind = None if groups is None else _describe_decision(decision.kind, groups, left, right)
         if kind is None or decision.status is not DecisionStatus.IN_FORCE:
             continue
@@ -195,7 +195,7 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
     return tuple(told)
 
 
-def _describe_decision(kind: DecisionKind, groups: Groups, left: int, right: int) -> str | None:
+def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
     """What a decision says of two records; None where it says nothing of the two together."""
     places = [[place for place, group in enumerate(groups) if record in group] for record in (left, right)]
     if not all(places):

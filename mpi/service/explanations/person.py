@@ -19,12 +19,12 @@ from mpi.domain.weight import Band, Thresholds, round_weight
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.decision_log import projected
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import visible_groups
 from mpi.service.explanations import wording
 from mpi.service.explanations.pair import FIELDS, summarize_pair
-from mpi.service.persons.golden_record import NEVER
-from mpi.service.persons.person_status import appearance
+from mpi.service.persons.golden_record import UNKNOWN_ID
+from mpi.service.persons.person_status import find_visible_status
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -97,9 +97,9 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         found = unit.persons.find_by_eid(eids.parse_eid(text))
-        if found is None or appearance(unit, found) is None:
-            raise NotFoundError(NEVER)
-        labels = visible(unit, unit.persons.members([found.id])[found.id])
+        if found is None or find_visible_status(unit, found) is None:
+            raise NotFoundError(UNKNOWN_ID)
+        labels = visible_labels(unit, unit.persons.members([found.id])[found.id])
         known = load_features(unit, index.config_id(unit), list(labels))
         keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
         weights = _load_weights(unit, index, known)
@@ -128,7 +128,7 @@ def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dic
         # A held change is nobody's word: what it keeps together is shown as parts.
         if one.authority is Authority.HOLD or one.status is not DecisionStatus.IN_FORCE:
             continue
-        groups = projected(unit, one)
+        groups = visible_groups(unit, one)
         if one.kind is DecisionKind.SAME and groups is not None:
             for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
                 found[pair] = one

@@ -8,7 +8,7 @@ from mpi.domain import eid as eids
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.explanations import wording
-from mpi.service.persons.persons import LineageStep, lineage
+from mpi.service.persons.persons import LineageStep, look_up_lineage
 
 MAX_NAMED_RECORDS = 3
 """Records named in one sentence; of more, how many."""
@@ -47,7 +47,7 @@ def describe_history(index: Index, viewer: Viewer, text: str) -> tuple[HistorySt
         AccessDenied: the viewer may not read persons.
     """
     own = eids.parse_eid(text)
-    steps = lineage(index, viewer, text)
+    steps = look_up_lineage(index, viewer, text)
     at_once = groupby(steps, key=lambda step: (step.at, step.client, step.cause, step.step))
     told: list[HistoryStep] = []
     for (at, client, cause, step), group in at_once:

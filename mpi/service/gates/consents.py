@@ -46,16 +46,16 @@ class Maker:
     """Who makes a step, as far as it matters for whom to ask.
 
     Args:
-        sees: codes of the sources that he may see; None for all.
-        owned: codes of those whose owner he speaks for.
+        visible_sources: codes of the sources that he may see; None for all.
+        owned_sources: codes of those whose owner he speaks for.
     """
 
-    sees: frozenset[str] | None
-    owned: frozenset[str]
+    visible_sources: frozenset[str] | None
+    owned_sources: frozenset[str]
 
-    def kept(self) -> dict[str, Any]:
+    def to_detail(self) -> dict[str, Any]:
         """As a step keeps it."""
-        return {"sees": None if self.sees is None else sorted(self.sees), "owned": sorted(self.owned)}
+        return {"sees": None if self.visible_sources is None else sorted(self.visible_sources), "owned": sorted(self.owned_sources)}
 
 
 def maker_from_viewer(viewer: Viewer) -> Maker:
@@ -72,25 +72,25 @@ def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
     return Maker(None if sees is None else frozenset(sees), frozenset(kept["owned"]))
 
 
-def find_owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, alone: bool) -> set[int]:
+def find_owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, corrections_only: bool) -> set[int]:
     """The sources whose owners have to consent to what is decided of records.
 
     Args:
         unit: the transaction.
         maker: who decides.
         named: the records.
-        alone: whether those that are one person with them stay as they are, as with a correction.
+        corrections_only: whether those that are one person with them stay as they are, as with a correction.
     """
     asking = {
         source.id: source.code
         for source in unit.sources.all()
         if source.asks_consent
-        and source.code not in maker.owned
-        and (maker.sees is None or source.code in maker.sees)
+        and source.code not in maker.owned_sources
+        and (maker.visible_sources is None or source.code in maker.visible_sources)
     }
     if not asking:
         return set()
-    touched = set(named) if alone else set(named) | find_person_records(unit, named)
+    touched = set(named) if corrections_only else set(named) | find_person_records(unit, named)
     labels = unit.records.labels(touched)
     sources = {record.source_id for record in unit.records.get(labels).values()}
     return sources & asking.keys()
@@ -108,11 +108,11 @@ def find_owners_to_ask_of_undo(
         step_id: the step that made them.
     """
     named = {record for one in taken_back for record in one.seen}
-    asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in taken_back))
+    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in taken_back))
     given = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step_id is not None else ()
     codes = {source.id: source.code for source in unit.sources.all()}
     before = {one.source_id for one in given if one.status is ConsentStatus.GIVEN}
-    return asked | {number for number in before if codes[number] not in maker.owned}
+    return asked | {number for number in before if codes[number] not in maker.owned_sources}
 
 
 def is_only_corrections(origins: Iterable[str | None]) -> bool:
@@ -137,7 +137,7 @@ def ask_new_owners(
         return
     named = {record for one in made for record in one.seen}
     known = {one.source_id for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())}
-    now = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in made))
+    now = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in made))
     unit.consents.add_requests(step_id, now - known, unit.commit_no)
 
 

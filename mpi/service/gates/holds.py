@@ -13,7 +13,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
-from mpi.service.decisions.decision_log import Statement, revoke, write_down
+from mpi.service.decisions.decision_log import DecisionDraft, revoke_decisions, add_decision
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES
 from mpi.service.gates.plan_items import PersonGroup, load_groups
 from mpi.service.resolution.resolve import resettle
@@ -160,7 +160,7 @@ def add_hold(
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     """End a hold; returns the records to be settled."""
     held = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
-    revoke(unit, held)
+    revoke_decisions(unit, held)
     unit.proposals.end_hold(hold.id, status, unit.commit_no)
     return {record for one in held for record in one.seen}
 
@@ -205,7 +205,7 @@ def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
         if status == "refused":
             step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: number})
             for one in held:
-                write_down(unit, index, step_id, Statement(one.kind, one.groups, "hold-refused", "hold"))
+                add_decision(unit, index, step_id, DecisionDraft(one.kind, one.groups, "hold-refused", "hold"))
         settled = resettle(unit, index, touched, f"hold {status}")
         after = unit.persons.current_persons(settled.records)
-        return sum(settled.current.get(record) != after.get(record) for record in settled.records)
+        return sum(settled.persons_before.get(record) != after.get(record) for record in settled.records)

@@ -23,16 +23,16 @@ class PersonGroup:
 
 def list_items(settlement: Settlement) -> list[ProposalItem]:
     """The changes of a settlement, each of people that no other item is about, in a fixed order."""
-    bearers = {frozenset(bearer.records): bearer for bearer in settlement.bearers}
+    bearers = {frozenset(bearer.records): bearer for bearer in settlement.assignments}
     after_of = {record: group for group in bearers for record in group}
     before_of: dict[int, set[int]] = {}
-    for record, person in settlement.current.items():
+    for record, person in settlement.persons_before.items():
         if record in after_of:
             before_of.setdefault(person, set()).add(record)
     waiting = dict(sorted(before_of.items()))
     found: list[ProposalItem] = []
     while waiting:
-        persons, groups = _collect_connected(next(iter(waiting)), before_of, after_of, settlement.current)
+        persons, groups = _collect_connected(next(iter(waiting)), before_of, after_of, settlement.persons_before)
         for person in persons:
             del waiting[person]
         before = sorted((person, sorted(before_of[person])) for person in persons)

@@ -10,21 +10,21 @@ import time
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.processes.child_process import in_own_process
-from mpi.service.processes.pacing import BESIDE_S, Pace
+from mpi.service.processes.child_process import run_in_child_process
+from mpi.service.processes.pacing import CONTENDED_FOR_S, Pace
 from mpi.storage.unit_of_work.database import Database
 
-LEFT_S = 60.0
+ABANDONED_AFTER_S = 60.0
 """When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
 done: two may merge at the same time."""
-RESTS = 4.0
+REST_FACTOR = 4.0
 """After each transaction beside others, as many times as long: the writer's place is free nearly always."""
-LARGEST_ROWS = 50_000
+MAX_ROWS = 50_000
 """Of a transaction, which takes no longer than another: a key is one row, and soon moved."""
-KIND = "merge"
+COMMIT_KIND = "merge"
 
 
-class LeftRuns:
+class CompactionMonitor:
     """What loads left, looked at again and again by a process that serves."""
 
     def __init__(self) -> None:
@@ -46,10 +46,10 @@ class LeftRuns:
             self._newest, self._since = newest, time.monotonic()
         if newest is None or is_merged:
             return False
-        return are_done or time.monotonic() - self._since >= LEFT_S
+        return are_done or time.monotonic() - self._since >= ABANDONED_AFTER_S
 
 
-def merge_apart(database: Database, viewer: Viewer) -> None:
+def compact_in_child_process(database: Database, viewer: Viewer) -> None:
     """Merge what loads left in a process of its own, until none is left or somebody else does it.
 
     Raises:
@@ -58,17 +58,17 @@ def merge_apart(database: Database, viewer: Viewer) -> None:
     """
     ended = StoreError("the process that merges keys was ended: another goes on where it stopped")
     # Not nicer than others: it holds the writer's place, for which they would wait the longer.
-    in_own_process(_merge, database.url, viewer, niceness=0, ended=ended)
+    run_in_child_process(_compact, database.url, viewer, niceness=0, ended=ended)
 
 
-def merge_left(database: Database, viewer: Viewer) -> None:
+def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
     """Merge what loads left until none is left, or somebody else has gone on with it."""
     mine: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     others_until = 0.0
-    pace = Pace(database, viewer, KIND)
+    pace = Pace(database, viewer, COMMIT_KIND)
     alone = pace.rests
-    for part in pace.parts(range(sys.maxsize), largest=LARGEST_ROWS):
+    for part in pace.parts(range(sys.maxsize), largest=MAX_ROWS):
         with part.turn() as unit:
             recent = unit.keys.segments
             if (mine is not None and recent.compaction_cursors() != mine) or not recent.compact(len(part.items)):
@@ -77,13 +77,13 @@ def merge_left(database: Database, viewer: Viewer) -> None:
             # A merge is no commit of its own: nothing that anybody is told has changed.
             seen, last_commit = last_commit, unit.last_commit()
             if seen is not None and seen != last_commit:
-                others_until = time.monotonic() + BESIDE_S
-            pace.rests = RESTS if time.monotonic() < others_until else alone
+                others_until = time.monotonic() + CONTENDED_FOR_S
+            pace.rests = REST_FACTOR if time.monotonic() < others_until else alone
 
 
-def _merge(url: str, viewer: Viewer) -> None:
+def _compact(url: str, viewer: Viewer) -> None:
     database = Database(url)
     try:
-        merge_left(database, viewer)
+        compact_leftover_segments(database, viewer)
     finally:
         database.dispose()

@@ -12,29 +12,29 @@ from mpi.domain.errors import MpiError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
-from mpi.service.processes.pacing import Pace, Portions
+from mpi.service.processes.pacing import Pace, AdaptiveBatchSize
 from mpi.storage.key_index.key_segments import UncompactedKeys
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-MERGED_RECORDS, MERGED_SHARE = 200_000, 10
+MAX_UNMERGED_RECORDS, MAX_UNMERGED_SHARE = 200_000, 10
 """Of how many records keys are merged at the latest, or of a tenth of the index where that is more: a merge
 writes every page of all keys, so that fewer cost more to merge. Every process that searches keeps what waits
 in memory, some 400 bytes a record, and looks into it besides."""
-WORTH_RECORDS, WORTH_SHARE = 40_000, 25
+MIN_MERGE_RECORDS, MIN_MERGE_SHARE = 40_000, 25
 """Of how many a merge is worth it while the writer has nothing else to do, or of a twenty-fifth of the index
 where that is more."""
-LARGE_RECORDS = 30_000
+MIN_INDEX_RECORDS = 30_000
 """From this many records on the table of all has so many pages that a run is worth its merge."""
-FEW_STATEMENTS = 500
+MIN_STATEMENTS = 500
 """A file of fewer writes its keys among all: they would be merged by themselves."""
 
-_ROWS, _ROWS_BESIDE = 100_000, 1_000
+_MAX_ROWS, _CONTENDED_ROWS = 100_000, 1_000
 """Keys of a transaction that merges, and of the first beside others: a thousand take two milliseconds."""
-MERGING = "merging keys"
+PROGRESS_LABEL = "merging keys"
 
 
-class KeyRuns:
+class LoadCompaction:
     """The runs of one load.
 
     Args:
@@ -50,9 +50,9 @@ class KeyRuns:
     def __init__(self, index: Index, viewer: Viewer, statements: int, progress: Progress) -> None:
         self._index = index
         self._viewer = viewer
-        self._is_worth_runs = statements >= FEW_STATEMENTS
+        self._is_worth_runs = statements >= MIN_STATEMENTS
         self._progress = progress
-        self._portions = Portions(_ROWS, _ROWS_BESIDE)
+        self._portions = AdaptiveBatchSize(_MAX_ROWS, _CONTENDED_ROWS)
         self._indexed = 0
         self.last_commit: int | None = None
 
@@ -65,7 +65,7 @@ class KeyRuns:
         if not self._is_worth_runs:
             return False
         self._indexed = unit.keys.max_record_id(self._index.config_id(unit))
-        return self._indexed >= LARGE_RECORDS
+        return self._indexed >= MIN_INDEX_RECORDS
 
     def merge_meanwhile(self, is_waited_for: Callable[[], bool]) -> None:
         """Merge while something else is waited for, and on where too much waits to be merged.
@@ -73,18 +73,18 @@ class KeyRuns:
         Args:
             is_waited_for: whether what is waited for is still to come.
         """
-        many = max(MERGED_RECORDS, self._indexed // MERGED_SHARE)
+        many = max(MAX_UNMERGED_RECORDS, self._indexed // MAX_UNMERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
             waiting = unit.keys.segments.uncompacted(self._index.config_id(unit))
-        worth = max(WORTH_RECORDS, self._indexed // WORTH_SHARE)
+        worth = max(MIN_MERGE_RECORDS, self._indexed // MIN_MERGE_SHARE)
         is_worth_it = waiting.is_compacting or waiting.record_count >= worth
         is_begun = False
         while waiting.record_count >= many or (waiting.record_count and is_worth_it and is_waited_for()):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
-            self._progress(MERGING, 0, 0)
+            self._progress(PROGRESS_LABEL, 0, 0)
             is_begun, waiting = True, self._merge_some()
         if is_begun:
-            self._progress(MERGING, 1, 1)
+            self._progress(PROGRESS_LABEL, 1, 1)
 
     def _merge_some(self) -> UncompactedKeys:
         """Merge as much as a transaction may; returns what is left."""
@@ -112,7 +112,7 @@ class KeyRuns:
         self._index.database.is_commit_begun = True
 
 
-def merge_recent(database: Database, viewer: Viewer, pace: Pace) -> None:
+def compact_all_segments(database: Database, viewer: Viewer, pace: Pace) -> None:
     """Merge all that waits, so little in each transaction that nobody waits long for one."""
     while left := _rows_waiting(database, viewer):
         for part in pace.parts(range(left)):

@@ -16,14 +16,14 @@ import numpy as np
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-Again = Callable[[], AbstractContextManager[ReadUnit]]
+SnapshotOpener = Callable[[], AbstractContextManager[ReadUnit]]
 """Begins another reading transaction."""
-WORTH_A_THREAD = 200_000
+MIN_KEYS_FOR_THREAD = 200_000
 """Keys: those of some eight thousand records."""
 
 
-def found_by(
-    unit: ReadUnit, config_id: int, keys: Sequence[int], again: Again | None = None
+def find_records_by_key(
+    unit: ReadUnit, config_id: int, keys: Sequence[int], again: SnapshotOpener | None = None
 ) -> list[np.ndarray]:
     """Every record that has one of the keys: parts of two columns, key and record, some perhaps twice.
 
@@ -34,14 +34,14 @@ def found_by(
         again: for a second thread; None where this one is to do it alone.
     """
     groups = unit.sources.group_ids()
-    if again is None or len(keys) < WORTH_A_THREAD:
+    if again is None or len(keys) < MIN_KEYS_FOR_THREAD:
         return list(unit.keys.find_records_in_parts(config_id, groups, keys))
     left = deque(iter_chunks(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         try:
-            others = pool.submit(_found_by_another, again, config_id, groups, left)
+            others = pool.submit(_find_in_second_snapshot, again, config_id, groups, left)
             in_runs = unit.keys.segments.find_records(config_id, groups, keys)
-            among_all = unit.keys.find_in_base_table(config_id, groups, _taken(left))
+            among_all = unit.keys.find_in_base_table(config_id, groups, _take_chunks(left))
             mine = in_runs.entries + [in_runs.without_tombstoned(found) for found in among_all]
         finally:
             # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
@@ -49,14 +49,14 @@ def found_by(
         return mine + [in_runs.without_tombstoned(found) for found in others.result()]
 
 
-def _found_by_another(
-    again: Again, config_id: int, groups: Collection[int], left: deque[Sequence[int]]
+def _find_in_second_snapshot(
+    again: SnapshotOpener, config_id: int, groups: Collection[int], left: deque[Sequence[int]]
 ) -> list[np.ndarray]:
     with again() as unit:
-        return list(unit.keys.find_in_base_table(config_id, groups, _taken(left)))
+        return list(unit.keys.find_in_base_table(config_id, groups, _take_chunks(left)))
 
 
-def _taken(left: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
+def _take_chunks(left: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
     """Parts that nobody else has taken, until none is left."""
     while left:
         try:

@@ -20,52 +20,52 @@ from mpi.matching.scoring.feature_batches import packed, packed_parts
 from mpi.matching.scoring.load_scorer import WORTH_A_THREAD, Place, Progress, Scoring
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
-from mpi.service.indexing.key_lookup import Again, found_by
-from mpi.service.indexing.scalar_scoring import weighed_in_parts
+from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
+from mpi.service.indexing.scalar_scoring import score_in_batches
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MEMORY = "1500MB"
+DUCKDB_MEMORY = "1500MB"
 """That DuckDB may take before it spills: a load of a million stays under 4 GB."""
-MOST_KEPT = 1_200_000
+MAX_CACHED_RECORDS = 1_200_000
 """Records of which features are kept, of some 450 bytes: two fifths of what DuckDB may take. Joins need the
 rest: beyond it more and more would be spilled."""
 
 
-ONE_BY_ONE = 40_000
+MIN_PAIRS_FOR_DUCKDB = 40_000
 """Pairs; fewer are weighed one by one, where DuckDB would have to be made ready for them, which takes half a
 second: 86,600 pairs of 77,000 records take a third of a second less on DuckDB."""
-_LEAST_BYTES = 1_500_000_000
-_SHARE = "20%"
+_MIN_BYTES = 1_500_000_000
+_MEMORY_SHARE = "20%"
 
 
-class Bounds(NamedTuple):
-    """How much a ``Pairing`` takes.
+class PairingLimits(NamedTuple):
+    """How much a ``PairScorer`` takes.
 
     Args:
         memory: that DuckDB may take before it spills.
         most_kept: records of which features are kept.
     """
 
-    memory: str = MEMORY
-    most_kept: int = MOST_KEPT
+    memory: str = DUCKDB_MEMORY
+    most_kept: int = MAX_CACHED_RECORDS
 
 
-def of_this_machine(share: str = _SHARE) -> Bounds:
+def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
     """The bounds of a process that pairs for long: of millions of records most would be read time and again.
 
     Args:
         share: of the memory that there is, which DuckDB knows in a container too; where that is less than
-            ``MEMORY``, the bounds are as ever.
+            ``DUCKDB_MEMORY``, the bounds are as ever.
     """
     with duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{share}'")
         told = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
-    there_is = max(told[0][0], _LEAST_BYTES)
-    return Bounds(f"{there_is // 1_000_000}MB", MOST_KEPT * there_is // _LEAST_BYTES)
+    there_is = max(told[0][0], _MIN_BYTES)
+    return PairingLimits(f"{there_is // 1_000_000}MB", MAX_CACHED_RECORDS * there_is // _MIN_BYTES)
 
 
-class AskedLast(NamedTuple):
+class PreviousBatch(NamedTuple):
     """The records whose pairs were asked for the last time.
 
     Args:
@@ -75,13 +75,13 @@ class AskedLast(NamedTuple):
     lower: int
 
 
-Beside = Mapping[int, PackedRecord] | AskedLast
+ComparedRecords = Mapping[int, PackedRecord] | PreviousBatch
 """Records that others are compared with though nothing of them is stored, by number."""
-NONE_BESIDE: Mapping[int, PackedRecord] = MappingProxyType({})
+NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredPairs:
     """Pairs from the floor up.
 
     Args:
@@ -96,15 +96,15 @@ class Scored:
 
     def edges(self) -> Edges:
         """The same as edges."""
-        return edges_in(self.lo, self.hi, self.bits)
+        return edges_from_columns(self.lo, self.hi, self.bits)
 
 
-def edges_in(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
+def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
     """Weights in columns, as edges."""
     return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
 
 
-class Pairing:
+class PairScorer:
     """Finds and scores pairs, time after time: the features of stored records are read once.
 
     Args:
@@ -120,8 +120,8 @@ class Pairing:
         self,
         model: MatchModel,
         told: Place,
-        most_kept: int = MOST_KEPT,
-        again: Again | None = None,
+        most_kept: int = MAX_CACHED_RECORDS,
+        again: SnapshotOpener | None = None,
         worth_a_thread: int = WORTH_A_THREAD,
         scorer: Scorer | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class Pairing:
         self._config_id: int | None = None
         self._looked_at = -1
         self._scoring: Scoring | None = None
-        self._asked_last: Mapping[int, PackedRecord] = NONE_BESIDE
+        self._asked_last: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS
         self._asked_of: Scoring | None = None
 
     def __enter__(self) -> Self:
@@ -150,10 +150,10 @@ class Pairing:
         unit: ReadUnit,
         config_id: int,
         mine: Mapping[int, PackedRecord],
-        beside: Beside = NONE_BESIDE,
+        beside: ComparedRecords = NO_COMPARED_RECORDS,
         was_read: Callable[[], None] = lambda: None,
         pairs: pa.Table | None = None,
-    ) -> Scored:
+    ) -> ScoredPairs:
         """Score every pair that shares a key and has one of the given records in it.
 
         Args:
@@ -168,24 +168,24 @@ class Pairing:
         others, asked_of = self._of_others(beside), self._asked_of
         self._asked_last, self._asked_of = mine, None
         if pairs is None:
-            blocks = _blocks(unit, config_id, mine, others, self._again)
-            pairs = scoring.pairs_sharing(blocks, _numbers(mine))
+            blocks = _read_key_table(unit, config_id, mine, others, self._again)
+            pairs = scoring.pairs_sharing(blocks, _record_numbers(mine))
         # What is stored of them is not what they are compared by.
         scoring.forget(np.fromiter((number for number in mine if number > 0), np.int64))
-        ends = _distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
+        ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         stated = np.fromiter(chain(mine, others), np.int64)
         scoring = self._with(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
         was_read()
-        passed: Iterator[pa.RecordBatch] | int = _rows(others)
-        if isinstance(beside, AskedLast) and scoring is asked_of:
+        passed: Iterator[pa.RecordBatch] | int = _feature_batches(others)
+        if isinstance(beside, PreviousBatch) and scoring is asked_of:
             passed = beside.lower
-        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _rows(mine), passed)
+        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _feature_batches(mine), passed)
         self._asked_of = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-        return Scored(lo, hi, np.round(bits, 6))
+        return ScoredPairs(lo, hi, np.round(bits, 6))
 
-    def _of_others(self, beside: Beside) -> Mapping[int, PackedRecord]:
-        if isinstance(beside, AskedLast):
+    def _of_others(self, beside: ComparedRecords) -> Mapping[int, PackedRecord]:
+        if isinstance(beside, PreviousBatch):
             return {number - beside.lower: one for number, one in self._asked_last.items()}
         return beside
 
@@ -220,34 +220,34 @@ class Pairing:
             self._scoring = None
 
 
-def pair_up(
+def score_candidate_pairs(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
     mine: Mapping[int, PackedRecord],
     told: Place,
-    again: Again | None = None,
-) -> Scored:
+    again: SnapshotOpener | None = None,
+) -> ScoredPairs:
     """``Pairing.pair_up``, once.
 
     Few pairs are weighed one by one, before an engine would be ready, and to the same weights (law 5).
     """
-    blocks = _blocks(unit, config_id, mine, again=again)
-    pairs = candidate_pairs(blocks, _numbers(mine), memory=told.memory, work_dir=told.folder)
-    if pairs.num_rows < ONE_BY_ONE:
-        return _weighed_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)
-    with Pairing(matcher.model, told, scorer=matcher.scorer) as pairing:
+    blocks = _read_key_table(unit, config_id, mine, again=again)
+    pairs = candidate_pairs(blocks, _record_numbers(mine), memory=told.memory, work_dir=told.folder)
+    if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
+        return _score_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)
+    with PairScorer(matcher.model, told, scorer=matcher.scorer) as pairing:
         return pairing.pair_up(unit, config_id, mine, pairs=pairs)
 
 
-def _weighed_one_by_one(
+def _score_one_by_one(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
     mine: Mapping[int, PackedRecord],
     pairs: pa.Table,
     progress: Progress | None,
-) -> Scored:
+) -> ScoredPairs:
     features = {number: unpack_features(one) for number, one in mine.items()}
     near_to: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
@@ -255,26 +255,26 @@ def _weighed_one_by_one(
         near_to.setdefault(other, []).append(record)
     edges: Edges = {}
     done = 0
-    for part in weighed_in_parts(unit, matcher, config_id, features, near_to):
+    for part in score_in_batches(unit, matcher, config_id, features, near_to):
         edges.update(part.edges)
         done += part.pairs
         if progress is not None:
             progress(done, pairs.num_rows)
     ends = np.array(list(edges), np.int64).reshape(-1, 2)
-    return Scored(ends[:, 0], ends[:, 1], np.fromiter(edges.values(), np.float64, len(edges)))
+    return ScoredPairs(ends[:, 0], ends[:, 1], np.fromiter(edges.values(), np.float64, len(edges)))
 
 
-def _blocks(
+def _read_key_table(
     unit: ReadUnit,
     config_id: int,
     mine: Mapping[int, PackedRecord],
-    others: Mapping[int, PackedRecord] = NONE_BESIDE,
-    again: Again | None = None,
+    others: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
+    again: SnapshotOpener | None = None,
 ) -> pa.Table:
     """Keys, and the records that have them: these, others, and what is stored of none of these."""
     own = _key_table(mine)
-    wanted = _distinct(own["key"].to_numpy())
-    parts = found_by(unit, config_id, wanted.tolist(), again)
+    wanted = _sort_distinct(own["key"].to_numpy())
+    parts = find_records_by_key(unit, config_id, wanted.tolist(), again)
     found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
     left_out = np.fromiter((number for number in mine if number > 0), np.int64)
     if left_out.size:
@@ -283,11 +283,11 @@ def _blocks(
     return pa.concat_tables([own, stored, _key_table(others)])
 
 
-def _numbers(mine: Mapping[int, PackedRecord]) -> pa.Array:
+def _record_numbers(mine: Mapping[int, PackedRecord]) -> pa.Array:
     return pa.array(sorted(mine), pa.int64())
 
 
-def _distinct(numbers: np.ndarray) -> np.ndarray:
+def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
     """The distinct numbers, ascending; numpy's own takes eighteen times as long, by way of a hash table."""
     ascending = np.sort(numbers)
     first = np.ones(len(ascending), bool)
@@ -295,7 +295,7 @@ def _distinct(numbers: np.ndarray) -> np.ndarray:
     return ascending[first]
 
 
-def _rows(stated: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
+def _feature_batches(stated: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
     return packed((number, one.features) for number, one in stated.items())
 
 

@@ -14,26 +14,26 @@ from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.service.indexing.pairing import MEMORY, edges_in, pair_up
-from mpi.service.indexing.scalar_scoring import weighed_in_parts
+from mpi.service.indexing.pairing import DUCKDB_MEMORY, edges_from_columns, score_candidate_pairs
+from mpi.service.indexing.scalar_scoring import score_in_batches
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-BATCH_RECORDS = 500
+MIN_RECORDS_FOR_DUCKDB = 500
 """From this many changed records on, pairs are found by set, in DuckDB, and many of them scored there."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
 
 
-def silent(_step: str, _done: int, _total: int) -> None:
+def ignore_progress(_step: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRecord:
     """A record whose features are new or have changed, and which record its source merged it into.
 
     ``key`` is the canonical key of one that came in this transaction: nothing can name it yet, and nothing
@@ -71,7 +71,7 @@ class Changed:
         return array("q", self.packed_keys(blocking, seal)).tolist()
 
 
-def pack(made: ComparableRecord, blocking: BlockingSpec, seal: KeyedHash, config: str) -> PackedRecord:
+def pack_record(made: ComparableRecord, blocking: BlockingSpec, seal: KeyedHash, config: str) -> PackedRecord:
     """A record made comparable, in bytes.
 
     Args:
@@ -87,7 +87,7 @@ def pack(made: ComparableRecord, blocking: BlockingSpec, seal: KeyedHash, config
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class KnownPairs:
     """Changed records whose pairs are known already.
 
     Args:
@@ -105,10 +105,10 @@ class Paired:
     in_run: bool = False
 
 
-NOT_PAIRED = Paired(frozenset(), {})
+NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
 
 
-def paired_with(record: int, bits: Mapping[int, float], features: Mapping[int, Features]) -> Paired:
+def known_pairs_of_record(record: int, bits: Mapping[int, float], features: Mapping[int, Features]) -> KnownPairs:
     """One changed record whose pairs are known.
 
     Args:
@@ -119,15 +119,15 @@ def paired_with(record: int, bits: Mapping[int, float], features: Mapping[int, F
     edges = {
         (min(record, other), max(record, other)): weight for other, weight in bits.items() if other != record
     }
-    return Paired(frozenset((record,)), edges, features)
+    return KnownPairs(frozenset((record,)), edges, features)
 
 
-KNOWN_AT_MOST = 100
+MAX_KEPT_NEIGHBORS = 100
 """Neighbours whose features are kept until they are settled: they are needed again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredEdges:
     """Pairs of changed records.
 
     Args:
@@ -140,7 +140,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Reindexed:
+class ReindexResult:
     """What became of the records that changed.
 
     Args:
@@ -150,17 +150,17 @@ class Reindexed:
     """
 
     touched: set[int]
-    scored: Scored
+    scored: ScoredEdges
 
 
 def reindex(
     unit: WriteUnit,
     index: Index,
-    changed: Mapping[int, Changed],
+    changed: Mapping[int, ChangedRecord],
     gone: Collection[int],
-    progress: Progress = silent,
-    paired: Paired = NOT_PAIRED,
-) -> Reindexed:
+    progress: Progress = ignore_progress,
+    paired: KnownPairs = NO_KNOWN_PAIRS,
+) -> ReindexResult:
     """Replace what is derived from the changed records and drop what was derived from those gone.
 
     Args:
@@ -177,24 +177,24 @@ def reindex(
     """
     config_id = index.config_id(unit)
     touched = set(changed) | set(gone)
-    note_changed(unit, touched)
+    note_changed_records(unit, touched)
     stale = touched - {record for record, change in changed.items() if change.fresh}
     floor = index.matcher.model.thresholds.influence_floor
     for edge in unit.derived_data.edges_of(config_id, stale, floor):
         touched.update(edge)
-    derived = write_derived(unit, index, config_id, changed, stale, progress, paired)
-    return Reindexed(touched, derived)
+    derived = write_derived_data(unit, index, config_id, changed, stale, progress, paired)
+    return ReindexResult(touched, derived)
 
 
-def write_derived(
+def write_derived_data(
     unit: WriteUnit,
     index: Index,
     config_id: int,
-    changed: Mapping[int, Changed],
+    changed: Mapping[int, ChangedRecord],
     stale: Collection[int],
-    progress: Progress = silent,
-    paired: Paired = NOT_PAIRED,
-) -> Scored:
+    progress: Progress = ignore_progress,
+    paired: KnownPairs = NO_KNOWN_PAIRS,
+) -> ScoredEdges:
     """Write features, keys and edges of changed records under a configuration of the index's model.
 
     Args:
@@ -219,17 +219,17 @@ def write_derived(
         unit.keys.write(config_id, own, unit.commit_no, as_segment=paired.in_run, rewritten=had)
     rest = {r: c for r, c in changed.items() if r not in paired.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
-    if len(rest) < BATCH_RECORDS:
+    if len(rest) < MIN_RECORDS_FOR_DUCKDB:
         scored = _score_few(unit, index, config_id, rest, own_keys, paired.most)
     else:
-        scored = Scored(_score_many(unit, index, config_id, rest, own_keys, progress))
+        scored = ScoredEdges(_score_many(unit, index, config_id, rest, own_keys, progress))
     edges = paired.edges | scored.edges
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
-    return Scored(edges, {**paired.features, **scored.features})
+    return ScoredEdges(edges, {**paired.features, **scored.features})
 
 
-def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
+def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
     """Tell the run that derives now, if there is one, that its snapshot does not hold for these records.
 
     Whoever writes features, keys or edges of the configuration in force says so here.
@@ -239,12 +239,12 @@ def note_changed(unit: WriteUnit, record_ids: Collection[int]) -> None:
         unit.runs.add_changed_records(active.deriving, record_ids)
 
 
-def candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
+def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
     """The records that share a blocking key with each of a few records, itself left out."""
-    return _beside(own_keys, _blocks(unit, config_id, own_keys, None))
+    return _candidates_by_record(own_keys, _read_blocks(unit, config_id, own_keys, None))
 
 
-def _blocks(
+def _read_blocks(
     unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], most: int | None
 ) -> dict[int, list[int]]:
     sharing: dict[int, list[int]] = {}
@@ -254,7 +254,7 @@ def _blocks(
     return sharing
 
 
-def _beside(own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]) -> dict[int, set[int]]:
+def _candidates_by_record(own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]) -> dict[int, set[int]]:
     return {
         record: {other for key in ks for other in sharing.get(key, ())} - {record}
         for record, ks in own_keys.items()
@@ -265,28 +265,28 @@ def _score_few(
     unit: WriteUnit,
     index: Index,
     config_id: int,
-    changed: Mapping[int, Changed],
+    changed: Mapping[int, ChangedRecord],
     own_keys: Mapping[int, list[int]],
     most: int | None,
-) -> Scored:
-    blocks = _blocks(unit, config_id, own_keys, most)
-    _tell_of_large(unit, index, config_id, blocks, most)
+) -> ScoredEdges:
+    blocks = _read_blocks(unit, config_id, own_keys, most)
+    _check_block_sizes(unit, index, config_id, blocks, most)
     near_to: dict[int, list[int]] = {}
-    for record, near in _beside(own_keys, blocks).items():
+    for record, near in _candidates_by_record(own_keys, blocks).items():
         for other in near:
             near_to.setdefault(other, []).append(record)
     mine = {record: change.features for record, change in changed.items()}
     edges: Edges = {}
     joined: dict[int, Features] = {}
-    for part in weighed_in_parts(unit, index.matcher, config_id, mine, near_to):
+    for part in score_in_batches(unit, index.matcher, config_id, mine, near_to):
         edges.update(part.edges)
         joined.update({end: part.known[end] for edge in part.edges for end in edge})
-        if len(joined) > KNOWN_AT_MOST:
+        if len(joined) > MAX_KEPT_NEIGHBORS:
             joined.clear()
-    return Scored(edges, joined)
+    return ScoredEdges(edges, joined)
 
 
-def _tell_of_large(
+def _check_block_sizes(
     unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], most: int | None
 ) -> None:
     limits = index.settings.block_limits
@@ -305,7 +305,7 @@ def _score_many(
     unit: ReadUnit,
     index: Index,
     config_id: int,
-    changed: Mapping[int, Changed],
+    changed: Mapping[int, ChangedRecord],
     own_keys: Mapping[int, list[int]],
     progress: Progress,
 ) -> Edges:
@@ -313,11 +313,11 @@ def _score_many(
         record: PackedRecord(change.payload, array("q", own_keys[record]).tobytes(), "")
         for record, change in changed.items()
     }
-    told = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index.matcher, config_id, mine, told).edges()
+    told = Place(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    return score_candidate_pairs(unit, index.matcher, config_id, mine, told).edges()
 
 
-def edges_of(scored: pa.Table) -> Edges:
+def edges_from_table(scored: pa.Table) -> Edges:
     """Weights as an engine gives them, as edges."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
-    return edges_in(lo, hi, np.round(bits, 6))
+    return edges_from_columns(lo, hi, np.round(bits, 6))

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from mpi.domain.features import Features
 from mpi.domain.weight import round_weight
 from mpi.service.core.index import Matcher
-from mpi.service.core.stored_features import in_parts, load_features
+from mpi.service.core.stored_features import split_into_batches, load_features
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
-class Part(NamedTuple):
+class ScoredBatch(NamedTuple):
     """Some of the pairs.
 
     Args:
@@ -25,7 +25,7 @@ class Part(NamedTuple):
     pairs: int
 
 
-def weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
+def score_pairs(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
     """Pairs of records from the stored floor up, each once.
 
     Args:
@@ -44,13 +44,13 @@ def weighed(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tup
     return edges
 
 
-def weighed_in_parts(
+def score_in_batches(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
     mine: Mapping[int, Features],
     near_to: Mapping[int, Sequence[int]],
-) -> Iterator[Part]:
+) -> Iterator[ScoredBatch]:
     """Weigh records against others that are near to them; the features of those are read a part at a time.
 
     Args:
@@ -60,8 +60,8 @@ def weighed_in_parts(
         mine: the records.
         near_to: by other, one of these or stored: those of these that it is compared with.
     """
-    for some in in_parts(sorted(near_to)):
+    for some in split_into_batches(sorted(near_to)):
         known = {**load_features(unit, config_id, [other for other in some if other not in mine]), **mine}
         # A second transaction that looked for keys may have found what has come since this one began.
         pairs = [(record, other) for other in some if other in known for record in near_to[other]]
-        yield Part(weighed(matcher, known, pairs), known, sum(len(near_to[other]) for other in some))
+        yield ScoredBatch(score_pairs(matcher, known, pairs), known, sum(len(near_to[other]) for other in some))

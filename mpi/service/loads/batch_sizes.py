@@ -5,7 +5,7 @@ The pairs of one window are scored while the window before is written.
 
 from collections.abc import Iterator
 
-from mpi.service.indexing.pairing import MOST_KEPT, of_this_machine
+from mpi.service.indexing.pairing import MAX_CACHED_RECORDS, limits_for_machine
 
 FIRST_WINDOW = 20_000
 """Statements of the first window, whose pairs the writer waits for."""
@@ -61,4 +61,7 @@ def compute_largest_window(records: int) -> int:
     proportional = records // INDEX_PART
     if proportional <= LARGEST_WINDOW:
         return LARGEST_WINDOW
-    return max(LARGEST_WINDOW, min(proportional, LARGEST_WINDOW * of_this_machine().most_kept // MOST_KEPT))
+    return max(
+        LARGEST_WINDOW,
+        min(proportional, LARGEST_WINDOW * limits_for_machine().most_kept // MAX_CACHED_RECORDS),
+    )

@@ -16,7 +16,7 @@ from itertools import chain, islice, repeat
 from mpi.domain.errors import ConflictError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.indexing.compaction import KeyRuns
+from mpi.service.indexing.compaction import LoadCompaction
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.batch_sizes import SMALLEST_WINDOW, compute_largest_window, plan_window_sizes
 from mpi.service.loads.pair_prefetch import PairPrefetcher, PrefetchedPairs, prefetch_pairs
@@ -25,12 +25,12 @@ from mpi.service.loads.receipt import Receipt, count_verdicts
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.snapshots import FileImpact, assess_file
 from mpi.service.loads.standardize_pool import StandardizePool
-from mpi.service.processes.core_reservation import LeavingRoom
-from mpi.service.processes.pacing import Portions, with_all_that_is_there_kept
-from mpi.service.processes.yielding import giving_way
+from mpi.service.processes.core_reservation import CoreReservation
+from mpi.service.processes.pacing import AdaptiveBatchSize, freeze_existing_objects
+from mpi.service.processes.yielding import run_at_low_priority
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
-from mpi.service.statements.current_version import restate
-from mpi.service.statements.intake import take
+from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.intake import write_statements
 from mpi.service.statements.statement import Statement
 from mpi.storage.repositories.sources.batches import LOADING, Batch
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
@@ -55,9 +55,9 @@ LOADED, HELD = "loaded", "held"
 _PARTIAL_COUNTS = ("created", "updated", "unchanged", "withdrawn", "history", "held")
 
 
-def new_transaction_sizer(index: Index) -> Portions:
+def new_transaction_sizer(index: Index) -> AdaptiveBatchSize:
     """Return the transaction sizer for a load or its undo."""
-    return Portions(POSTGRESQL_CHUNK if index.database.is_postgresql else SQLITE_CHUNK)
+    return AdaptiveBatchSize(POSTGRESQL_CHUNK if index.database.is_postgresql else SQLITE_CHUNK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,11 @@ class ChunkWriter:
     viewer: Viewer
     file: LoadFile
     receipt: Receipt
-    reservation: LeavingRoom
+    reservation: CoreReservation
     progress: Progress
     recorded: frozenset[int] = frozenset()
-    _sizer: Portions = field(init=False)
-    _compaction: KeyRuns = field(init=False)
+    _sizer: AdaptiveBatchSize = field(init=False)
+    _compaction: LoadCompaction = field(init=False)
     _record_ids: "array[int]" = field(default_factory=lambda: array("q"))
     _withdrawal_commit: int = 0
     _counts: dict[str, int] = field(default_factory=dict)
@@ -128,7 +128,7 @@ class ChunkWriter:
     def __post_init__(self) -> None:
         statements = len(self.file.rows.headings)
         self._sizer = new_transaction_sizer(self.index)
-        self._compaction = KeyRuns(self.index, self.viewer, statements, self.progress)
+        self._compaction = LoadCompaction(self.index, self.viewer, statements, self.progress)
 
     def resume(self, batch: Batch) -> None:
         """Prepare to resume an interrupted load.
@@ -169,7 +169,7 @@ class ChunkWriter:
 
     def _write_file(self) -> None:
         # Of a large file a search would go through a million names, at the end of each window.
-        with with_all_that_is_there_kept(), StandardizePool(self.file.rows) as pool:
+        with freeze_existing_objects(), StandardizePool(self.file.rows) as pool:
             windows = self._each_window(pool)
             statements = next(windows, None)
             impact = self._write_windows(statements, windows) if statements else None
@@ -216,7 +216,7 @@ class ChunkWriter:
         prefetch = partial(
             prefetch_pairs, self.index, self.viewer, self.file.source, statements, self.progress
         )
-        return giving_way(prefetch)
+        return run_at_low_priority(prefetch)
 
     def _write_window(
         self, pairs: PrefetchedPairs, statements: list[Statement], *, is_last: bool
@@ -285,7 +285,9 @@ class ChunkWriter:
             return
         while page := list(islice(statements, POSTGRESQL_CHUNK)):
             with self.index.database.read(self.viewer) as unit:
-                records = unit.records.find_by_local_ids(self.file.source.id, [statement.local_id for statement in page])
+                records = unit.records.find_by_local_ids(
+                    self.file.source.id, [statement.local_id for statement in page]
+                )
             for statement in page:
                 if statement.local_id in records and records[statement.local_id].id in self.recorded:
                     self._written_count += 1
@@ -315,7 +317,7 @@ class ChunkWriter:
         ]
         source = self.file.source
         records = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
-        intake = take(unit, self.index, source, statements, records, self.receipt.batch)
+        intake = write_statements(unit, self.index, source, statements, records, self.receipt.batch)
         self._record_ids.extend(intake.record_ids.values())
         count_verdicts(self.receipt, statements, records, intake.verdicts)
         inactive = missing.withdrawn | (intake.gone & {record.id for record in records.values()})
@@ -326,7 +328,7 @@ class ChunkWriter:
         pairs.inactive |= inactive
         chunk_pairs = pairs.update_pairs(unit, self.index, positions, intake.changed, position_of_record)
         chunk_pairs = replace(chunk_pairs, in_run=self._compaction.is_worth_one(unit))
-        inputs = ResolveInputs(touched=intake.doubted | missing.overlaid, paired=chunk_pairs)
+        inputs = ResolveInputs(further_records=intake.doubted | missing.overlaid, known_pairs=chunk_pairs)
         resolve(unit, self.index, intake.changed, inactive, "load", self.progress, inputs)
         self._written_count += len(statements)
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
@@ -362,14 +364,14 @@ class ChunkWriter:
     def _covers_source(self, unit: ReadUnit) -> bool:
         """Return whether a load wrote every record of its source.
 
-        False also if a record is held. On the first load of a source nothing can be missing, and the check saves
-        reading again everything that the load wrote.
+        False also if a record is held. On the first load of a source nothing can be missing, and the check
+        saves reading again everything that the load wrote.
         """
         states = unit.records.count_by_state(self.file.source.id)
         return RecordState.HELD not in states and sum(states.values()) == len(set(self._record_ids))
 
     def _resolve_missing(self, unit: WriteUnit, missing: _MissingRecords) -> None:
-        inputs = ResolveInputs(touched=missing.overlaid) if missing.overlaid else NO_FURTHER_INPUTS
+        inputs = ResolveInputs(further_records=missing.overlaid) if missing.overlaid else NO_FURTHER_INPUTS
         resolve(unit, self.index, {}, missing.withdrawn, "load", self.progress, inputs)
 
     def _withdraw_missing(self, unit: WriteUnit, impact: FileImpact) -> _MissingRecords:
@@ -407,7 +409,13 @@ class ChunkWriter:
     def _note_absence(self, unit: WriteUnit, records: list[StoredRecord]) -> None:
         """Store an assertion of absence for each record."""
         assertions = (
-            Sighting(record.id, SightingKind.GONE, self.file.as_of, None, self.receipt.batch)
+            Sighting(
+                record_id=record.id,
+                kind=SightingKind.GONE,
+                as_of=self.file.as_of,
+                version_id=None,
+                batch_id=self.receipt.batch,
+            )
             for record in records
         )
         unit.record_assertions.add(assertions, unit.commit_no)
@@ -422,7 +430,7 @@ class ChunkWriter:
             one.id for one in current if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of
         ]
         unit.records.update_last_seen(dict.fromkeys(still_withdrawn, as_of))
-        restate(unit, self.index, impact.held_ids)
+        recompute_current_versions(unit, self.index, impact.held_ids)
         self._save_receipt(unit, LOADED)
 
     def _save_receipt(self, unit: WriteUnit, status: str) -> None:

@@ -14,16 +14,16 @@ from typing import Any
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code
-from mpi.service.core.visibility import nameable
+from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.visibility import find_nameable_records
 from mpi.service.gates.holds import add_hold, require_whole_index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.id_adoption import adopt_old_ids
 from mpi.service.resolution.resolve import plan_settlement
 from mpi.service.resolution.settlement import Settlement, publish
-from mpi.service.statements.placeholders import empty_places
-from mpi.service.statements.sources import require_stating
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.service.statements.placeholders import add_placeholders
+from mpi.service.statements.sources import require_data_source
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.derived.proposals import ProposalItem
 from mpi.storage.repositories.steps.decisions import DecisionStatus, NewDecision
 from mpi.storage.unit_of_work.unit import WriteUnit
@@ -71,7 +71,7 @@ def import_crosswalk(
     reason: str = "cut-over",
     *,
     adopt_ids: bool = False,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> CrosswalkImportResult:
     """Import the IDs of another system.
 
@@ -81,8 +81,8 @@ def import_crosswalk(
         source_code: the source that stands for the other system.
         lines: the other system's crosswalk.
         reason: a reason code.
-        adopt_ids: let persons keep old IDs that are enterprise IDs of an earlier index. Other old IDs stay known
-            as records of the source alone. An undo leaves the enterprise IDs as they are.
+        adopt_ids: let persons keep old IDs that are enterprise IDs of an earlier index. Other old IDs stay
+            known as records of the source alone. An undo leaves the enterprise IDs as they are.
         progress: receives the progress of long steps.
 
     Raises:
@@ -93,19 +93,22 @@ def import_crosswalk(
     """
     require_permission(viewer, Action.LOAD, source_code)
     require_whole_index(viewer)
-    code = reason_code(reason)
+    code = check_reason(reason)
     lines_by_old_id: dict[str, list[OldCrosswalkLine]] = {}
     for line in lines:
         lines_by_old_id.setdefault(line.old_id, []).append(line)
-    local_id_of_old = {old_id: local_id_of(old_id) for old_id in lines_by_old_id}
+    local_id_of_old = {old_id: parse_local_id(old_id) for old_id in lines_by_old_id}
     with index.database.write(viewer, ORIGIN) as unit:
         source = unit.sources.get_by_code(source_code)
-        require_stating(source)
+        require_data_source(source)
         old_id_records = {
-            name: record.id for name, record in unit.records.find(source.id, local_id_of_old.values()).items()
+            name: record.id
+            for name, record in unit.records.find_by_local_ids(source.id, local_id_of_old.values()).items()
         }
         new_local_ids = [local_id for local_id in local_id_of_old.values() if local_id not in old_id_records]
-        old_id_records |= empty_places(unit, index, (source.id, source.code, source.group_id), new_local_ids)
+        old_id_records |= add_placeholders(
+            unit, index, (source.id, source.code, source.group_id), new_local_ids
+        )
         progress("old IDs", len(local_id_of_old), len(local_id_of_old))
         members, unknown = _find_linked_records(unit, lines_by_old_id)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
@@ -120,20 +123,26 @@ def import_crosswalk(
         touched = {record for group in groups.values() for record in group}
         differences = list(_find_differences(plan_settlement(unit, index, touched), groups))
         for number, item in enumerate(differences, 1):
-            add_hold(unit, None, ProposalItem(number, "", "merge", "held", {**item, "step": step_id}))
+            add_hold(
+                unit,
+                None,
+                ProposalItem(
+                    no=number, fingerprint="", kind="merge", status="held", detail={**item, "step": step_id}
+                ),
+            )
         settlement, adopted = plan_settlement(unit, index, touched), 0
         if adopt_ids:
             settlement, adopted = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
         publish(unit, settlement, ORIGIN, test=index.settings.is_test)
-        persons_after = unit.persons.current_persons(settlement.current)
+        persons_after = unit.persons.current_persons(settlement.persons_before)
         return CrosswalkImportResult(
-            step_id,
-            len(groups),
-            sum(len(group) - 1 for group in groups.values()),
-            unknown,
-            len(differences),
-            sum(person != persons_after.get(record) for record, person in settlement.current.items()),
-            adopted,
+            step=step_id,
+            old_ids=len(groups),
+            records=sum(len(group) - 1 for group in groups.values()),
+            unknown=unknown,
+            held=len(differences),
+            moved=sum(person != persons_after.get(record) for record, person in settlement.current.items()),
+            adopted=adopted,
         )
 
 
@@ -149,7 +158,7 @@ def _find_linked_records(
         (code, local_id): record.id
         for code, ids in local_ids.items()
         if code in sources
-        for local_id, record in nameable(unit, sources[code], ids).items()
+        for local_id, record in find_nameable_records(unit, sources[code], ids).items()
     }
     members: dict[str, list[int]] = {}
     linked: set[int] = set()
@@ -169,17 +178,17 @@ def _add_same_decision(unit: WriteUnit, index: Index, step_id: int, group: tuple
     """Store a SAME decision of authority migration."""
     unit.decisions.add(
         NewDecision(
-            unit.counters.take("decision"),
-            DecisionKind.SAME,
-            Authority.MIGRATION,
-            DecisionStatus.IN_FORCE,
-            (group,),
-            {},
-            ORIGIN,
-            {},
-            index.config_id(unit),
-            step_id,
-            ORIGIN,
+            id=unit.counters.take("decision"),
+            kind=DecisionKind.SAME,
+            authority=Authority.MIGRATION,
+            status=DecisionStatus.IN_FORCE,
+            groups=(group,),
+            seen={},
+            reason=ORIGIN,
+            evidence={},
+            config_id=index.config_id(unit),
+            step_id=step_id,
+            origin=ORIGIN,
         ),
         unit.commit_no,
     )
@@ -190,7 +199,7 @@ def _find_differences(
 ) -> Iterable[dict[str, Any]]:
     """Yield the persons that hold the records of several old IDs."""
     old_id_of = {record: old_id for old_id, group in groups.items() for record in group}
-    for bearer in settlement.bearers:
+    for bearer in settlement.assignments:
         records = bearer.records
         old_ids = sorted({old_id_of[record] for record in records if record in old_id_of})
         if len(old_ids) > 1:

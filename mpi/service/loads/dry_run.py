@@ -10,21 +10,21 @@ from mpi.domain.features import Features
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pairing import MEMORY, pair_up
-from mpi.service.indexing.reindex import BATCH_RECORDS, Progress, candidates, silent
+from mpi.service.indexing.pairing import DUCKDB_MEMORY, score_candidate_pairs
+from mpi.service.indexing.reindex import MIN_RECORDS_FOR_DUCKDB, Progress, find_candidates, ignore_progress
 from mpi.service.loads.guards import find_hold_reason
 from mpi.service.loads.load import LoadOptions, choose_file_as_of, receive_rows
 from mpi.service.loads.receipt import Receipt, count_verdicts, receipt_from
 from mpi.service.loads.row_intake import ValidatedFile
 from mpi.service.loads.snapshots import assess_file
 from mpi.service.loads.standardize_pool import StandardizePool
-from mpi.service.statements.intake import Verdict, judge_all
+from mpi.service.statements.intake import StatementOutcome, judge_statements
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.derived.derived import Edges
@@ -84,7 +84,7 @@ def dry_run(
     source_code: str,
     rows: Iterable[CanonicalRow | RejectedRow],
     options: LoadOptions,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> DryRun:
     """Preview a file load without storing anything.
 
@@ -110,7 +110,7 @@ def dry_run(
         receipt = receipt_from(source_code, file_rows)
         statements = {statement.local_id: statement for statement in _standardize_statements(file_rows)}
         existing = unit.records.all_of_source(source.id)
-        judged = judge_all(unit, index, source, statements.values(), existing)
+        judged = judge_statements(unit, index, source, statements.values(), existing)
         verdicts = judged.verdicts
         sealed_count = _predict_hold(
             unit, receipt, options, choose_file_as_of(file_rows, default_as_of, options), source, file_rows
@@ -120,10 +120,14 @@ def dry_run(
         effective = [
             statement
             for statement in statements.values()
-            if verdicts[statement.local_id] in (Verdict.CREATED, Verdict.UPDATED)
+            if verdicts[statement.local_id] in (StatementOutcome.CREATED, StatementOutcome.UPDATED)
         ]
         numbered = _NumberedFile(
-            index, index.blocking_of(unit, index.config_id(unit)), effective, judged.features, existing
+            index=index,
+            blocking=index.blocking_of(unit, index.config_id(unit)),
+            effective=effective,
+            standardized=judged.features,
+            existing=existing,
         )
         best_pairs = _find_best_pairs(_score_pairs(unit, index, numbered, progress), numbered.features)
         return DryRun(
@@ -189,14 +193,14 @@ class _NumberedFile:
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
     """Score every pair with an end in the file, as a load would."""
     config_id = index.config_id(unit)
-    if len(file.statements) < BATCH_RECORDS:
+    if len(file.statements) < MIN_RECORDS_FOR_DUCKDB:
         return _score_small_file(unit, index, config_id, file)
     return _score_large_file(unit, index, config_id, file, progress)
 
 
 def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _NumberedFile) -> Edges:
     """Score a small file's pairs one at a time."""
-    candidates_of = candidates(unit, config_id, file.keys)
+    candidates_of = find_candidates(unit, config_id, file.keys)
     by_key: dict[int, list[int]] = {}
     for number, record_keys in file.keys.items():
         for key in record_keys:
@@ -225,8 +229,8 @@ def _score_large_file(
         number: PackedRecord(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
         for number, record_keys in file.keys.items()
     }
-    place = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return pair_up(unit, index.matcher, config_id, records, place).edges()
+    place = Place(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    return score_candidate_pairs(unit, index.matcher, config_id, records, place).edges()
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:
@@ -269,7 +273,7 @@ def _draw_samples(
             candidate for candidate in nearest if thresholds.band(best_pairs[candidate][0]) is band
         ][:SAMPLE_PER_BAND]
     ]
-    persons = unit.persons.current(
+    persons = unit.persons.current_persons(
         [best_pairs[candidate][1] for candidate in chosen if best_pairs[candidate][1] not in file.statements]
     )
     eids = {number: person.eid for number, person in unit.persons.by_ids(set(persons.values())).items()}
@@ -293,10 +297,10 @@ def _sample_from(
     statement, (bits, best_number) = file.statements[number], match
     best_statement = file.statements.get(best_number)
     return DryRunSample(
-        statement.local_id,
-        statement.line,
-        band,
-        bits,
-        None if best_statement is not None else eids.get(persons.get(best_number, 0)),
-        None if best_statement is None else best_statement.local_id,
+        local_id=statement.local_id,
+        line=statement.line,
+        band=band,
+        match_weight=bits,
+        enterprise_id=None if best_statement is not None else eids.get(persons.get(best_number, 0)),
+        other_local_id=None if best_statement is None else best_statement.local_id,
     )

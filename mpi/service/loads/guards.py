@@ -33,9 +33,9 @@ def find_hold_reason(effect: LoadEffect) -> str | None:
     """Return why a load needs confirmation, or None if it needs none.
 
     A load is held if it withdraws over 5 % of the source's active records, or seals or expunges over 5 %, or
-    changes name or birth date in over 2 %, and at least 20 records each time. A small source has no 20 records
-    to lose, so withdrawing or sealing half of it or more also holds the load. Of several reasons, the one that
-    no undo can reverse comes first.
+    changes name or birth date in over 2 %, and at least 20 records each time. A small source has no 20
+    records to lose, so withdrawing or sealing half of it or more also holds the load. Of several reasons, the
+    one that no undo can reverse comes first.
 
     Args:
         effect: counts of what the load would do.

@@ -53,7 +53,7 @@ def adopt_old_ids(
         The settlement with the old IDs, and the number of adopted IDs.
     """
     bearer_of = {
-        record: number for number, bearer in enumerate(settlement.bearers) for record in bearer.records
+        record: number for number, bearer in enumerate(settlement.assignments) for record in bearer.records
     }
     claims_of_bearer: dict[int, list[tuple[int, str]]] = {}
     for old_id, eid in find_adoptable_ids(members, test=test).items():
@@ -84,14 +84,14 @@ def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settle
         ClusterAssignment(bearer.records, person_ids[bearer_number], revived=False)
         if bearer_number in person_ids
         else bearer
-        for bearer_number, bearer in enumerate(settlement.bearers)
+        for bearer_number, bearer in enumerate(settlement.assignments)
     )
-    replaced = {settlement.bearers[bearer_number].person for bearer_number in person_ids} - {None}
+    replaced = {settlement.assignments[bearer_number].person for bearer_number in person_ids} - {None}
     # One that would have lived again stays as it was.
-    retiring = replaced - set(settlement.awakened)
+    retiring = replaced - set(settlement.reactivated)
     return replace(
         settlement,
-        bearers=bearers,
+        assignments=bearers,
         retired=tuple(sorted({*settlement.retired, *(person for person in retiring if person is not None)})),
-        awakened=tuple(person for person in settlement.awakened if person not in replaced),
+        reactivated=tuple(person for person in settlement.reactivated if person not in replaced),
     )

@@ -11,16 +11,16 @@ from datetime import datetime
 from mpi.domain import clock
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.loads.chunk_writer import ChunkWriter, LoadFile
 from mpi.service.loads.guards import find_hold_reason
 from mpi.service.loads.receipt import Receipt, receipt_from
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile, validate_rows
 from mpi.service.loads.snapshots import assess_file
-from mpi.service.processes.core_reservation import leaving_room
-from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.processes.core_reservation import reserve_core
+from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.storage.repositories.sources.batches import Batch
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -51,7 +51,7 @@ def load(
     source_code: str,
     rows: Iterable[CanonicalRow | RejectedRow],
     options: LoadOptions,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> Receipt:
     """Load the rows of one source's file.
 
@@ -77,14 +77,16 @@ def load(
         source = unit.sources.get_by_code(source_code)
         last_moment = unit.last_commit_time()
         interrupted = _find_interrupted_load(unit, source, options)
-        open_batches = set(unit.batches.unfinished_ids(source.id)) - ({interrupted.id} if interrupted else set())
+        open_batches = set(unit.batches.unfinished_ids(source.id)) - (
+            {interrupted.id} if interrupted else set()
+        )
     # A clock set back must not make what is loaded now look older than what was loaded before.
     moment = options.as_of or max(clock.now(), last_moment)
     if interrupted is not None and interrupted.as_of is not None:
         moment = datetime.fromisoformat(interrupted.as_of)
     with (
-        seeking_no_cycles(),
-        leaving_room(index.database, viewer) as reservation,
+        disable_garbage_collection(),
+        reserve_core(index.database, viewer) as reservation,
         closing(receive_rows(index, viewer, source_code, rows, moment)) as file_rows,
     ):
         as_of = (
@@ -92,8 +94,22 @@ def load(
             if interrupted is not None
             else choose_file_as_of(file_rows, moment, options)
         )
-        file = LoadFile(source, file_rows, as_of, options.digest, options.snapshot.value, is_full)
-        writer = ChunkWriter(index, viewer, file, receipt_from(source_code, file_rows), reservation, progress)
+        file = LoadFile(
+            source=source,
+            rows=file_rows,
+            as_of=as_of,
+            digest=options.digest,
+            snapshot=options.snapshot.value,
+            full=is_full,
+        )
+        writer = ChunkWriter(
+            index=index,
+            viewer=viewer,
+            file=file,
+            receipt=receipt_from(source_code, file_rows),
+            reservation=reservation,
+            progress=progress,
+        )
         writer.receipt.unfinished = tuple(sorted(open_batches))
         hold_reason = None
         if interrupted is not None:
@@ -171,6 +187,11 @@ def receive_rows(
         lists, blocking = index.shared_values_of(unit, config_id), index.blocking_of(unit, config_id)
     config_digest = index.matcher.digest(lists)
     validator = RowValidator(
-        index.keyed_hash, default_as_of, source_code, config_digest, lists.to_text(), blocking
+        keyed_hash=index.keyed_hash,
+        default_as_of=default_as_of,
+        source=source_code,
+        config_digest=config_digest,
+        lists_text=lists.to_text(),
+        blocking=blocking,
     )
     return validate_rows(validator, rows, read_hashes, str(index.home))

@@ -17,18 +17,23 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code, step
-from mpi.service.indexing.reindex import Progress, Reindexed, Scored, reindex, silent
+from mpi.service.core.steps import add_step, check_reason, step_transaction
+from mpi.service.indexing.reindex import Progress, ReindexResult, ScoredEdges, ignore_progress, reindex
 from mpi.service.loads.chunk_writer import LOADED, new_transaction_sizer
-from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
-from mpi.service.persons.effects import PersonEffect, Received, changes_of
-from mpi.service.processes.pacing import BESIDE_S, LEAST_REST_S, Portions, seeking_no_cycles
-from mpi.service.processes.worker_liveness import is_at_work, worker_name
+from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
+from mpi.service.persons.effects import PastDisclosure, PersonEffect, describe_changes_of_commits
+from mpi.service.processes.pacing import (
+    CONTENDED_FOR_S,
+    MIN_REST_S,
+    AdaptiveBatchSize,
+    disable_garbage_collection,
+)
+from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
 from mpi.service.resolution.resolve import ResolveInputs, find_affected_records, resolve_indexed
 from mpi.service.resolution.settlement import IdChoice
-from mpi.service.statements.current_version import Restated, restate
+from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
 from mpi.storage.repositories.sources.batches import LOADING, UNDOING, Batch
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -70,7 +75,7 @@ class LoadUndoResult:
     persons: dict[str, int]
     told: tuple[str, ...]
     disclosed: int | None = None
-    disclosures: tuple[Received, ...] = ()
+    disclosures: tuple[PastDisclosure, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -84,7 +89,7 @@ def undo_load(
     reason: str = "bad-load",
     *,
     preview: bool = False,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> LoadUndoResult:
     """Undo a load, whatever came since.
 
@@ -92,8 +97,8 @@ def undo_load(
     withdrew is as it would be without the load. A record that it sealed stays sealed, and what it expunged is
     gone for good.
 
-    The undo is written in chunks, and others write in between. Calling an interrupted undo again resumes it; its
-    counts are then of the rest, except for ``stated``.
+    The undo is written in chunks, and others write in between. Calling an interrupted undo again resumes it;
+    its counts are then of the rest, except for ``stated``.
 
     Args:
         index: the open index.
@@ -109,8 +114,12 @@ def undo_load(
         AccessDenied: the viewer may not load.
     """
     require_permission(viewer, Action.LOAD)
-    code, sizer = reason_code(reason), new_transaction_sizer(index)
-    with seeking_no_cycles(), sizer.turn(), step(index, viewer, COMMIT_KIND, preview=preview) as unit:
+    code, sizer = check_reason(reason), new_transaction_sizer(index)
+    with (
+        disable_garbage_collection(),
+        sizer.turn(),
+        step_transaction(index, viewer, COMMIT_KIND, preview=preview) as unit,
+    ):
         sizer.begun(unit)
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer, viewer)
@@ -135,15 +144,15 @@ def undo_load(
 
 
 def _undo_remaining_chunks(
-    undo: "_LoadUndo", viewer: Viewer, sizer: Portions, progress: Progress
+    undo: "_LoadUndo", viewer: Viewer, sizer: AdaptiveBatchSize, progress: Progress
 ) -> LoadUndoResult:
     """Undo the chunks after the first."""
     database = undo.index.database
     while undo.remaining:
         # There is more to come: it is not too late to stop, and who waits in this process comes in.
         database.is_commit_begun = False
-        time.sleep(LEAST_REST_S)
-        with seeking_no_cycles(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
+        time.sleep(MIN_REST_S)
+        with disable_garbage_collection(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
             sizer.begun(unit)
             if undo.detect_commits(unit):
                 sizer.others_write()
@@ -186,7 +195,7 @@ class _LoadUndo:
     stated_count: int
     is_preview: bool
     commits: list[int] = field(default_factory=list)
-    receipts: Receipts = field(default_factory=Receipts)
+    receipts: DisclosureRecipients = field(default_factory=DisclosureRecipients)
     _next_group: int = 0
     _restored_count: int = 0
     _removed_count: int = 0
@@ -221,12 +230,12 @@ class _LoadUndo:
             limit: largest number of records, but at least the records of one person.
             progress: receives the number of records undone.
         """
-        restated = Restated()
+        restated = RestatedRecords()
         touched: set[int] = set()
         chunk_records = self._take_next(limit)
         while chunk_records:
             unit.batches.mark_records_undone(self.batch.id, chunk_records, unit.commit_no, worker_name())
-            changes = restate(unit, self.index, chunk_records)
+            changes = recompute_current_versions(unit, self.index, chunk_records)
             unit.records.mark_undone(self.batch.id, chunk_records)
             touched |= (
                 reindex(unit, self.index, changes.changed, changes.gone, progress).touched | changes.doubted
@@ -238,14 +247,14 @@ class _LoadUndo:
                 find_affected_records(unit, self.index, touched) & self.remaining
             )
         choice = IdChoice(as_of=self.batch.commit_no - 1)
-        inputs = ResolveInputs(choice, followed=restated.told, touched=restated.doubted)
-        indexed = Reindexed(touched, Scored({}))
+        inputs = ResolveInputs(choice, reassessed_records=restated.told, further_records=restated.doubted)
+        indexed = ReindexResult(touched, ScoredEdges({}))
         settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, inputs)
         self._restored_count += len(restated.changed)
         self._removed_count += len(restated.gone)
         # Who bore a record that was settled in a chunk before is who bore it before that.
-        newly_settled = settled.current.keys() - self._settled
-        self._previous_persons.update((record, settled.current[record]) for record in newly_settled)
+        newly_settled = settled.persons_before.keys() - self._settled
+        self._previous_persons.update((record, settled.persons_before[record]) for record in newly_settled)
         self._settled |= settled.records
         self.commits.append(unit.commit_no)
         progress("taking back", self.stated_count - len(self.remaining), self.stated_count)
@@ -276,22 +285,22 @@ class _LoadUndo:
         Args:
             unit: the transaction of the last chunk or a later one.
         """
-        persons, moved, client_names, _ = changes_of(
+        persons, moved, client_names, _ = describe_changes_of_commits(
             unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
         )
-        self.receipts = receipts_until(unit, self._previous_persons, self.first_commit)
+        self.receipts = find_recipients_before(unit, self._previous_persons, self.first_commit)
         return LoadUndoResult(
-            self.batch.id,
-            self.batch.source,
-            self.is_preview,
-            None if self.is_preview else self.step,
-            self.stated_count,
-            self._restored_count,
-            self._removed_count,
-            len(moved),
-            _count_changes(persons),
-            client_names,
-            self.receipts.number,
+            batch=self.batch.id,
+            source=self.batch.source,
+            preview=self.is_preview,
+            step=None if self.is_preview else self.step,
+            stated=self.stated_count,
+            restored=self._restored_count,
+            removed=self._removed_count,
+            moved=len(moved),
+            persons=_count_changes(persons),
+            told=client_names,
+            disclosed=self.receipts.number,
         )
 
     def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
@@ -340,7 +349,7 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
         first_commit = batch.undone_commit
         [step_id] = [
             step_row.id
-            for step_row in unit.steps.at([first_commit])
+            for step_row in unit.steps.steps_in_commits([first_commit])
             if step_row.detail.get("batch") == batch.id
         ]
     remaining = stated_records - unit.batches.undone_records(batch.id)
@@ -349,7 +358,15 @@ def _begin_or_resume(unit: WriteUnit, index: Index, number: int, reason: str, *,
         record: number_in_order for number_in_order, group in enumerate(groups) for record in group
     }
     return _LoadUndo(
-        index, batch, step_id, first_commit, groups, group_numbers, remaining, len(stated_records), preview
+        index=index,
+        batch=batch,
+        step=step_id,
+        first_commit=first_commit,
+        groups=groups,
+        group_numbers=group_numbers,
+        remaining=remaining,
+        stated_count=len(stated_records),
+        is_preview=preview,
     )
 
 
@@ -362,7 +379,9 @@ def _has_concurrent_writer(unit: ReadUnit) -> bool:
     if last_commit not in (commits := unit.commit_info({last_commit})):
         return False
     written_at, _, kind = commits[last_commit]
-    return kind != "load" and written_at > clock.format_timestamp(clock.now() - timedelta(seconds=BESIDE_S))
+    return kind != "load" and written_at > clock.format_timestamp(
+        clock.now() - timedelta(seconds=CONTENDED_FOR_S)
+    )
 
 
 def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
@@ -371,7 +390,7 @@ def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
     A caller that got no answer in time may ask again.
     """
     last_commit = batch.undoing_commit
-    if last_commit is not None and is_at_work(
+    if last_commit is not None and is_worker_alive(
         batch.undoing_worker or "", unit.commit_info({last_commit})[last_commit][0]
     ):
         raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")

@@ -17,19 +17,25 @@ from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.pairing import MEMORY, AskedLast, Scored, edges_in, pair_up
-from mpi.service.indexing.reindex import (
-    BATCH_RECORDS,
-    NOT_PAIRED,
-    Changed,
-    Paired,
-    Progress,
-    candidates,
-    pack,
+from mpi.service.indexing.pairing import (
+    DUCKDB_MEMORY,
+    PreviousBatch,
+    ScoredPairs,
+    edges_from_columns,
+    score_candidate_pairs,
 )
-from mpi.service.indexing.scalar_scoring import weighed
+from mpi.service.indexing.reindex import (
+    MIN_RECORDS_FOR_DUCKDB,
+    NO_KNOWN_PAIRS,
+    ChangedRecord,
+    KnownPairs,
+    Progress,
+    find_candidates,
+    pack_record,
+)
+from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.loads.pair_worker import PairWorker
-from mpi.service.statements.intake import Verdict, comparable, judge
+from mpi.service.statements.intake import StatementOutcome, judge_statement, make_comparable
 from mpi.service.statements.statement import Statement
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.repositories.sources.sources import Source
@@ -44,7 +50,7 @@ WORKER_FROM_STATEMENTS = 2_000
 Pairs of fewer statements are found before a process has started.
 """
 _NO_NUMBERS = np.empty(0, np.int64)
-NO_PAIRS = Scored(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
+NO_PAIRS = ScoredPairs(_NO_NUMBERS, _NO_NUMBERS, np.empty(0))
 
 
 @dataclass(slots=True)
@@ -66,15 +72,15 @@ class PrefetchedPairs:
         reindexed: stored records that have been indexed again.
         inactive: records that no longer take part.
         is_outdated: whether others have committed since the snapshot.
-        changed_elsewhere: records that were indexed again since the snapshot, by other writers or otherwise than
-            compared.
+        changed_elsewhere: records that were indexed again since the snapshot, by other writers or otherwise
+            than compared.
         changed_before: records that the window before indexed again or made inactive after the snapshot.
     """
 
     config_id: int | None
     last_commit: int
     statement_count: int
-    pairs: Scored = NO_PAIRS
+    pairs: ScoredPairs = NO_PAIRS
     write_positions: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
     packed: dict[int, PackedRecord] = field(default_factory=dict)
     record_ids: np.ndarray = field(default_factory=_NO_NUMBERS.copy)
@@ -84,7 +90,7 @@ class PrefetchedPairs:
     changed_elsewhere: set[int] = field(default_factory=set)
     changed_before: frozenset[int] = frozenset()
 
-    def set_pairs(self, pairs: Scored, previous_count: int = 0) -> None:
+    def set_pairs(self, pairs: ScoredPairs, previous_count: int = 0) -> None:
         """Store the scored pairs in the order in which they can be written.
 
         Args:
@@ -99,7 +105,7 @@ class PrefetchedPairs:
         write_positions = np.maximum(lo, hi)
         order = np.argsort(write_positions, kind="stable")
         self.write_positions = write_positions[order]
-        self.pairs = Scored(pairs.lo[order], pairs.hi[order], pairs.bits[order])
+        self.pairs = ScoredPairs(pairs.lo[order], pairs.hi[order], pairs.bits[order])
 
     def detect_commits(self, unit: ReadUnit) -> bool:
         """Return whether others have committed since the last chunk.
@@ -120,9 +126,9 @@ class PrefetchedPairs:
         unit: WriteUnit,
         index: Index,
         positions: range,
-        changed: Mapping[int, Changed],
+        changed: Mapping[int, ChangedRecord],
         position_of_record: Mapping[int, int],
-    ) -> Paired:
+    ) -> KnownPairs:
         """Return a chunk's pairs, updated with what others committed.
 
         Args:
@@ -133,10 +139,10 @@ class PrefetchedPairs:
             position_of_record: the position of each of the chunk's records.
 
         Returns:
-            The pairs, or ``NOT_PAIRED`` if another configuration is in force.
+            The pairs, or ``NO_KNOWN_PAIRS`` if another configuration is in force.
         """
         if index.config_id(unit) != self.config_id:
-            return NOT_PAIRED
+            return NO_KNOWN_PAIRS
         as_compared = {
             record: position
             for record, position in position_of_record.items()
@@ -155,7 +161,7 @@ class PrefetchedPairs:
             edges = self._rescore_changed(
                 unit, index, {r: changed[r] for r in as_compared}, edges, changed.keys()
             )
-        return Paired(frozenset(as_compared), edges)
+        return KnownPairs(frozenset(as_compared), edges)
 
     def _select_edges(self, positions: range) -> Edges:
         chunk = slice(*np.searchsorted(self.write_positions, [positions.start, positions.stop]))
@@ -165,7 +171,7 @@ class PrefetchedPairs:
         )
         lo, hi = np.minimum(*ends), np.maximum(*ends)
         is_valid = (lo != NO_RECORD) & (lo != hi)
-        return edges_in(lo[is_valid], hi[is_valid], self.pairs.bits[chunk][is_valid])
+        return edges_from_columns(lo[is_valid], hi[is_valid], self.pairs.bits[chunk][is_valid])
 
     def _convert_to_record_ids(self, ends: np.ndarray) -> np.ndarray:
         """Convert ends of pairs to record numbers.
@@ -182,7 +188,7 @@ class PrefetchedPairs:
         self,
         unit: ReadUnit,
         index: Index,
-        as_compared: Mapping[int, Changed],
+        as_compared: Mapping[int, ChangedRecord],
         edges: Edges,
         changed: AbstractSet[int],
     ) -> Edges:
@@ -204,7 +210,7 @@ def _score_against_changed(
     unit: ReadUnit,
     index: Index,
     config_id: int,
-    chunk_records: Mapping[int, Changed],
+    chunk_records: Mapping[int, ChangedRecord],
     changed_elsewhere: set[int],
 ) -> Edges:
     """Score a chunk's records against changed records that share a key."""
@@ -212,7 +218,7 @@ def _score_against_changed(
     chunk_keys = {record: change.keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
     candidates_of = {
         record: matches & changed_elsewhere
-        for record, matches in candidates(unit, config_id, chunk_keys).items()
+        for record, matches in find_candidates(unit, config_id, chunk_keys).items()
     }
     stored = load_features(
         unit, config_id, {candidate for matches in candidates_of.values() for candidate in matches}
@@ -222,7 +228,7 @@ def _score_against_changed(
         for record, matches in candidates_of.items()
         for candidate in matches & stored.keys()
     ]
-    return weighed(
+    return score_pairs(
         index.matcher, {**stored, **{r: change.features for r, change in chunk_records.items()}}, pairs
     )
 
@@ -246,10 +252,12 @@ def prefetch_pairs(
     with index.database.read(viewer) as unit:
         pairs = _prepare_statements(unit, index, source, statements)
         if pairs.config_id is not None:
-            place = Place(index.home, MEMORY, lambda done, total: progress("scoring pairs", done, total))
+            place = Place(
+                index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+            )
             open_read = partial(index.database.read, viewer)
             pairs.set_pairs(
-                pair_up(
+                score_candidate_pairs(
                     unit, index.matcher, pairs.config_id, _number_by_position(pairs.packed), place, open_read
                 )
             )
@@ -308,7 +316,7 @@ class PairPrefetcher:
         }
         # The process has those before them already, if it was asked about them.
         comparison = (
-            AskedLast(pairs.statement_count)
+            PreviousBatch(pairs.statement_count)
             if self._last_requested is previous
             else _number_by_position(previous_packed)
         )
@@ -344,7 +352,7 @@ def _prepare_statements(
 ) -> PrefetchedPairs:
     """Standardize a window's statements without searching for pairs."""
     pairs = PrefetchedPairs(None, unit.last_commit(), len(statements))
-    if len(statements) >= BATCH_RECORDS:
+    if len(statements) >= MIN_RECORDS_FOR_DUCKDB:
         pairs.config_id = index.config_id(unit)
         pairs.packed = _standardize_effective(unit, index, source, statements)
     return pairs
@@ -360,19 +368,21 @@ def _standardize_effective(
 ) -> dict[int, PackedRecord]:
     """Standardize the statements that would take effect, by position."""
     stored = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
-    effective = (Verdict.CREATED, Verdict.UPDATED)
+    effective = (StatementOutcome.CREATED, StatementOutcome.UPDATED)
     positions = {
         statement.local_id: position
         for position, statement in enumerate(statements)
-        if judge(stored.get(statement.local_id), statement) in effective
+        if judge_statement(stored.get(statement.local_id), statement) in effective
     }
-    standardized = comparable(unit, index, source, [statements[position] for position in positions.values()])
+    standardized = make_comparable(
+        unit, index, source, [statements[position] for position in positions.values()]
+    )
     config_id = index.config_id(unit)
     blocking, config = (
         index.blocking_of(unit, config_id),
         index.matcher.digest(index.shared_values_of(unit, config_id)),
     )
     return {
-        position: pack(standardized[local_id], blocking, index.keyed_hash, config)
+        position: pack_record(standardized[local_id], blocking, index.keyed_hash, config)
         for local_id, position in positions.items()
     }

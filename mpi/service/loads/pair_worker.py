@@ -22,9 +22,9 @@ from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.load_scorer import Place
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
-from mpi.service.indexing.pairing import Beside, Pairing, Scored, of_this_machine
-from mpi.service.processes.child_process import mappings_can_be_sent
-from mpi.standardize.process_pool import give_way
+from mpi.service.indexing.pairing import ComparedRecords, PairScorer, ScoredPairs, limits_for_machine
+from mpi.service.processes.child_process import register_mapping_pickling
+from mpi.standardize.process_pool import lower_priority
 from mpi.storage.unit_of_work.database import Database
 
 SECOND_THREAD_FROM_PAIRS = 250_000
@@ -61,7 +61,7 @@ class _PairRequest(NamedTuple):
 
     config_id: int
     records: dict[int, PackedRecord]
-    comparison: Beside
+    comparison: ComparedRecords
 
 
 class PairWorker:
@@ -98,7 +98,7 @@ class PairWorker:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def request(self, config_id: int, records: dict[int, PackedRecord], comparison: Beside) -> int:
+    def request(self, config_id: int, records: dict[int, PackedRecord], comparison: ComparedRecords) -> int:
         """Request the pairs of records from the worker.
 
         Commits after this method returns are not taken into account.
@@ -135,14 +135,14 @@ class PairWorker:
         except OSError:
             raise _worker_ended_error() from None
 
-    def receive_pairs(self) -> Scored:
+    def receive_pairs(self) -> ScoredPairs:
         """Wait for the pairs of the last request.
 
         Raises:
             EngineError: the process failed or was ended from outside.
         """
         scored = self._receive()
-        if not isinstance(scored, Scored):
+        if not isinstance(scored, ScoredPairs):
             raise _worker_ended_error()
         return scored
 
@@ -171,7 +171,7 @@ class PairWorker:
         # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
         context = get_context("spawn")
         self._pipe, child_pipe = context.Pipe()
-        mappings_can_be_sent()
+        register_mapping_pickling()
         process = context.Process(target=_serve_requests, args=(child_pipe, settings), daemon=True)
         process.start()
         self._process = process
@@ -190,17 +190,23 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
 
     The worker sends the last commit, then the pairs; or a one-line error text.
     """
-    give_way()
+    lower_priority()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(settings.url)
-    bounds = of_this_machine()
+    bounds = limits_for_machine()
     place = Place(settings.folder, bounds.memory)
     # A server would take a core from whoever writes and those who answer; in a file each works for itself.
     open_read = None if database.is_postgresql else partial(database.read, settings.viewer)
     # Whoever asked may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
-        Pairing(settings.model, place, bounds.most_kept, open_read, SECOND_THREAD_FROM_PAIRS) as pairing,
+        PairScorer(
+            model=settings.model,
+            told=place,
+            most_kept=bounds.most_kept,
+            again=open_read,
+            worth_a_thread=SECOND_THREAD_FROM_PAIRS,
+        ) as pairing,
     ):
         while True:
             _answer_request(pipe, database, settings.viewer, pairing, pipe.recv())
@@ -210,7 +216,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
 
 
 def _answer_request(
-    pipe: Connection, database: Database, viewer: Viewer, pairing: Pairing, request: _PairRequest
+    pipe: Connection, database: Database, viewer: Viewer, pairing: PairScorer, request: _PairRequest
 ) -> None:
     """Answer one pair request."""
     try:

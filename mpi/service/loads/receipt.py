@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mpi.service.loads.row_intake import Reject, ValidatedFile
-from mpi.service.statements.intake import Verdict
+from mpi.service.statements.intake import StatementOutcome
 from mpi.service.statements.statement import Statement
 from mpi.storage.repositories.sources.records import StoredRecord
 
@@ -13,10 +13,10 @@ from mpi.storage.repositories.sources.records import StoredRecord
 class Receipt:
     """Receipt of a file load, with one count per outcome.
 
-    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected. It counts
-    the file's rows and, for a full snapshot, the records whose absence it states. ``spared`` counts absent
-    records that were not withdrawn because an unreadable row may be theirs. ``unfinished`` holds the numbers of
-    other loads of the source that were unfinished when this one began.
+    ``received`` = created + updated + unchanged + withdrawn + history + superseded + held + rejected. It
+    counts the file's rows and, for a full snapshot, the records whose absence it states. ``spared`` counts
+    absent records that were not withdrawn because an unreadable row may be theirs. ``unfinished`` holds the
+    numbers of other loads of the source that were unfinished when this one began.
     """
 
     source: str
@@ -73,7 +73,7 @@ def count_verdicts(
     receipt: Receipt,
     statements: Iterable[Statement],
     records: Mapping[str, StoredRecord],
-    verdicts: Mapping[str, Verdict],
+    verdicts: Mapping[str, StatementOutcome],
 ) -> None:
     """Add the outcomes of statements to a receipt.
 
@@ -85,21 +85,21 @@ def count_verdicts(
     """
     for statement in statements:
         match verdicts[statement.local_id]:
-            case Verdict.CREATED:
+            case StatementOutcome.CREATED:
                 receipt.created += 1
-            case Verdict.UPDATED:
+            case StatementOutcome.UPDATED:
                 receipt.updated += 1
-            case Verdict.SEALED if statement.local_id in records:
+            case StatementOutcome.SEALED if statement.local_id in records:
                 receipt.updated += 1
-            case Verdict.SEALED:
+            case StatementOutcome.SEALED:
                 receipt.created += 1
-            case Verdict.UNCHANGED:
+            case StatementOutcome.UNCHANGED:
                 receipt.unchanged += 1
-            case Verdict.HELD:
+            case StatementOutcome.HELD:
                 receipt.held += 1
-            case Verdict.HISTORY:
+            case StatementOutcome.HISTORY:
                 receipt.history += 1
-            case Verdict.REFUSED:
+            case StatementOutcome.REFUSED:
                 receipt.rejects.append(
                     Reject(
                         statement.line,

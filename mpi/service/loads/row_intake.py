@@ -17,16 +17,16 @@ from typing import IO, NamedTuple
 from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.identity_key import identity_key
-from mpi.service.statements.statement import SEALS, Heading, Statement, statement
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.service.statements.statement import SEAL_KINDS, Statement, StatementHeading, build_statement
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.standardize.payload import features_to_bytes
-from mpi.standardize.process_pool import spread
+from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import SharedValues, without_shared
 
 BLOCK_ROWS = 500
@@ -87,7 +87,7 @@ class ValidatedBlock(NamedTuple):
 
     row_count: int
     pickled: bytes
-    headings: list[tuple[str, Heading]]
+    headings: list[tuple[str, StatementHeading]]
     rejects: list[Reject]
     refused_ids: list[str]
     nameless_count: int
@@ -99,7 +99,7 @@ class RowValidator:
     """Validator of a source's rows; can be sent to another process.
 
     Args:
-        seal: keyed hash under the index's secret.
+        keyed_hash: keyed hash under the index's secret.
         default_as_of: as-of of rows that state none.
         source: code of the source.
         config_digest: digest of the configuration in force.
@@ -107,7 +107,7 @@ class RowValidator:
         blocking: the model's blocking rules, without the keys that the configuration stops.
     """
 
-    seal: KeyedHash
+    keyed_hash: KeyedHash
     default_as_of: datetime
     source: str
     config_digest: str
@@ -125,7 +125,15 @@ class RowValidator:
         Args:
             row_block: the rows with the stored hashes of their records.
         """
-        block = ValidatedBlock(len(row_block.rows), b"", [], [], [], 0, {})
+        block = ValidatedBlock(
+            row_count=len(row_block.rows),
+            pickled=b"",
+            headings=[],
+            rejects=[],
+            refused_ids=[],
+            nameless_count=0,
+            issues={},
+        )
         statements: list[Statement] = []
         nameless_count = 0
         for row, stored_hash in row_block.rows:
@@ -134,28 +142,36 @@ class RowValidator:
                 nameless_count += 1
                 continue
             try:
-                received = receive(row.fields, self.seal, self.default_as_of)
+                received = validate_record(row.fields, self.keyed_hash, self.default_as_of)
             except RecordError as error:
-                block.rejects.append(Reject(row.line, row.offset, error.reason, error.detail, error.field))
+                block.rejects.append(
+                    Reject(
+                        line=row.line,
+                        offset=row.offset,
+                        reason=error.reason,
+                        detail=error.detail,
+                        field=error.field,
+                    )
+                )
                 if error.field == "local_id":
                     nameless_count += 1
                 else:
-                    block.refused_ids.append(local_id_of(row.fields.get("local_id")))
+                    block.refused_ids.append(parse_local_id(row.fields.get("local_id")))
                 continue
             issues = received.issues + row.issues
             for issue in issues:
                 name = f"{issue.field}: {issue.code}"
                 block.issues[name] = block.issues.get(name, 0) + 1
-            prepared = statement(received.record, issues, row.line)
+            prepared = build_statement(received.record, issues, row.line)
             identity = None if stored_hash in (None, prepared.content_hash) else identity_key(received.record)
             is_new = stored_hash != prepared.content_hash
-            heading = Heading(
-                prepared.as_of,
-                prepared.content_hash,
-                prepared.sealing,
-                identity,
-                len(statements),
-                is_new and not row_block.is_eager,
+            heading = StatementHeading(
+                as_of=prepared.as_of,
+                content_hash=prepared.content_hash,
+                sealing=prepared.sealing,
+                who=identity,
+                place=len(statements),
+                unmade=is_new and not row_block.is_eager,
             )
             block.headings.append((prepared.local_id, heading))
             statements.append(
@@ -173,8 +189,10 @@ class RowValidator:
         Args:
             record: a valid canonical record.
         """
-        features = without_shared(standardize(record, self.source, self.seal), self.shared, self.seal)
-        blocking_keys = array("q", keys(features, self.blocking, self.seal))
+        features = without_shared(
+            standardize(record, self.source, self.keyed_hash), self.shared, self.keyed_hash
+        )
+        blocking_keys = array("q", keys(features, self.blocking, self.keyed_hash))
         return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
 
 
@@ -185,8 +203,8 @@ class ValidatedFile:
     Args:
         validator: validated the rows.
         spill: file object that holds the pickled statements.
-        headings: heading of the statement that counts for each local ID. Of two, the one that seals counts, then
-            the later as-of, then the later row.
+        headings: heading of the statement that counts for each local ID. Of two, the one that seals counts,
+            then the later as-of, then the later row.
         latest_as_of: latest as-of of accepted rows; empty if there is none.
         received_count: number of rows.
         superseded_count: number of rows replaced by another row with an equal local ID.
@@ -198,7 +216,7 @@ class ValidatedFile:
 
     validator: RowValidator
     spill: IO[bytes]
-    headings: dict[str, Heading] = field(default_factory=dict)
+    headings: dict[str, StatementHeading] = field(default_factory=dict)
     latest_as_of: str = ""
     received_count: int = 0
     superseded_count: int = 0
@@ -245,13 +263,13 @@ class ValidatedFile:
         self.spill.close()
 
 
-def _has_precedence(heading: Heading, earlier: Heading) -> bool:
+def _has_precedence(heading: StatementHeading, earlier: StatementHeading) -> bool:
     """Return whether a row replaces an earlier row with its local ID.
 
-    A row that seals its record is never replaced by one that does not: a seal in a file of its own would hold,
-    whatever came before or after.
+    A row that seals its record is never replaced by one that does not: a seal in a file of its own would
+    hold, whatever came before or after.
     """
-    severity, earlier_severity = ((None, *SEALS).index(one.sealing) for one in (heading, earlier))
+    severity, earlier_severity = ((None, *SEAL_KINDS).index(one.sealing) for one in (heading, earlier))
     return severity > earlier_severity or (severity == earlier_severity and earlier.as_of <= heading.as_of)
 
 
@@ -271,7 +289,7 @@ def validate_rows(
     """
     file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
     try:
-        for block in spread(validator, _split_into_blocks(rows, read_hashes)):
+        for block in map_chunks(validator, _split_into_blocks(rows, read_hashes)):
             file.add(block)
     except BaseException:  # whatever ended it, an interrupt too: what was let in goes
         file.close()
@@ -279,7 +297,9 @@ def validate_rows(
     return file
 
 
-def _split_into_blocks(rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup) -> Iterator[RowBlock]:
+def _split_into_blocks(
+    rows: Iterable[CanonicalRow | RejectedRow], read_hashes: HashLookup
+) -> Iterator[RowBlock]:
     """Yield the rows in blocks with the stored hashes of their records."""
     remaining, row_count = iter(rows), 0
     while block := list(islice(remaining, BLOCK_ROWS)):
@@ -301,6 +321,6 @@ def _read_local_id(row: CanonicalRow | RejectedRow) -> str | None:
     if isinstance(row, RejectedRow):
         return None
     try:
-        return local_id_of(row.fields.get("local_id"))
+        return parse_local_id(row.fields.get("local_id"))
     except RecordError:
         return None

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from mpi.service.core.identity_key import identity_key
 from mpi.service.loads.guards import LoadEffect
 from mpi.service.loads.row_intake import ValidatedFile
-from mpi.service.statements.intake import Verdict, judge
-from mpi.standardize.payload import from_payload
+from mpi.service.statements.intake import StatementOutcome, judge_statement
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -47,8 +47,8 @@ class FileImpact:
     def select_missing_withdrawn(self, as_of: str) -> list[StoredRecord]:
         """Return withdrawn records that the full snapshot also lacks.
 
-        The source states their absence again. Otherwise a statement from before the snapshot would bring such a
-        record back if it came late, and not if it came in time.
+        The source states their absence again. Otherwise a statement from before the snapshot would bring such
+        a record back if it came late, and not if it came in time.
 
         Args:
             as_of: when the file was true at its source (ISO, UTC).
@@ -69,8 +69,8 @@ class FileImpact:
 def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str, *, full: bool) -> FileImpact:
     """Assess what a file means for its source's records.
 
-    For a delta, only the records that the file names are read. A record whose row was refused is not missing. If
-    a row has no readable local ID it may be any record's, so no record counts as missing.
+    For a delta, only the records that the file names are read. A record whose row was refused is not missing.
+    If a row has no readable local ID it may be any record's, so no record counts as missing.
 
     Args:
         unit: the transaction.
@@ -84,9 +84,9 @@ def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str,
     for record in _each_differing(unit, source_id, file) if full else _each_named(unit, source_id, file):
         heading = file.headings.get(record.local_id)
         if heading is not None:
-            verdict = judge(record, heading)
-            impact.sealed_count += record.state == RecordState.ACTIVE and verdict is Verdict.SEALED
-            if record.state == RecordState.ACTIVE and verdict is Verdict.UPDATED:
+            verdict = judge_statement(record, heading)
+            impact.sealed_count += record.state == RecordState.ACTIVE and verdict is StatementOutcome.SEALED
+            if record.state == RecordState.ACTIVE and verdict is StatementOutcome.UPDATED:
                 updated.append(record)
         elif full and record.local_id not in file.refused_ids and record.state != RecordState.SEALED:
             impact.missing.append(record)
@@ -101,7 +101,8 @@ def assess_file(unit: ReadUnit, source_id: int, file: ValidatedFile, as_of: str,
 def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator[StoredRecord]:
     """Yield the records that the file changes, seals or lacks.
 
-    A seal that was to begin later has equal content once it has begun, so sealing rows always count as changed.
+    A seal that was to begin later has equal content once it has begun, so sealing rows always count as
+    changed.
     """
 
     def get_hash(local_id: str) -> str | None:
@@ -122,7 +123,7 @@ def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[Stored
     identity_of = {record.id: file.headings[record.local_id].who for record in updated}
     payloads = unit.records.payloads(identity_of)
     return sum(
-        identity is not None and identity_key(from_payload(payloads[record_id][1])) != identity
+        identity is not None and identity_key(record_from_bytes(payloads[record_id][1])) != identity
         for record_id, identity in identity_of.items()
     )
 

@@ -13,8 +13,8 @@ from typing import Self
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.loads.row_intake import RowValidator, ValidatedFile
 from mpi.service.statements.statement import Statement
-from mpi.standardize.payload import from_payload
-from mpi.standardize.process_pool import ended_from_outside, processes, submit, workers
+from mpi.standardize.payload import record_from_bytes
+from mpi.standardize.process_pool import make_worker_lost_error, count_cores, submit_chunk, start_pool
 
 TASK_STATEMENTS = 1_000
 """Statements that one process standardizes at a time."""
@@ -36,7 +36,7 @@ class PayloadStandardizer:
         Args:
             payloads: the records as they are stored.
         """
-        return [self.validator.pack_record(from_payload(payload)) for payload in payloads]
+        return [self.validator.pack_record(record_from_bytes(payload)) for payload in payloads]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +88,20 @@ class StandardizePool:
             position for position, statement in enumerate(statements) if headings[statement.local_id].unmade
         ]
         if places and self._pool is None:
-            self._pool = workers(processes(), self._standardizer)
+            self._pool = start_pool(count_cores(), self._standardizer)
         payloads = [statements[position].payload for position in places]
         tasks = [
             payloads[start : start + TASK_STATEMENTS] for start in range(0, len(payloads), TASK_STATEMENTS)
         ]
         return PendingWindow(
-            statements, places, [submit(self._pool, task) for task in tasks] if self._pool else []
+            statements, places, [submit_chunk(self._pool, task) for task in tasks] if self._pool else []
         )
 
     def collect(self, window: PendingWindow) -> list[Statement]:
         """Wait for a window and return its standardized statements.
 
         Args:
-            window: a window that ``submit`` returned.
+            window: a window that ``submit_chunk`` returned.
 
         Raises:
             EngineError: a process was ended from outside.
@@ -110,7 +110,7 @@ class StandardizePool:
         try:
             packed_records = [packed for future in window.futures for packed in future.result()]
         except BrokenProcessPool:
-            raise ended_from_outside() from None
+            raise make_worker_lost_error() from None
         for position, packed in zip(window.positions, packed_records, strict=True):
             statements[position] = statements[position]._replace(made=packed)
         return statements

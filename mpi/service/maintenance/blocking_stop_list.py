@@ -1,7 +1,8 @@
-"""Stopping: which blocking keys too many records share, and what it would save and lose to stop them.
+"""Propose blocking keys to stop because too many records share them.
 
-A stopped key is stopped for everybody, as another configuration, by a re-cluster that a person has read and
-applied; never by a request, whatever it meets (law 1).
+The plan estimates how many comparisons a stop saves and how many links it loses. A key is stopped for
+everybody, as another configuration, by a re-cluster that a person has read and applied; never by a request
+(law 1).
 """
 
 import random
@@ -17,23 +18,23 @@ from mpi.standardize.shared_values import SharedValues
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 SAMPLE_BLOCKS = 100
-"""The largest blocks, of which pairs are looked at."""
+"""Number of largest blocks from which pairs are sampled."""
 SAMPLE_PAIRS = 300
-"""Pairs of each that are looked at, drawn by a seed that is the key."""
+"""Number of pairs sampled from each block, with the key as random seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopListPlan:
-    """A list of stopped keys, before it is in force.
+    """Stop list of blocking keys, before it is in force.
 
     Args:
-        lists: the lists in force with these keys stopped.
-        stopped: keys on the list.
-        added: of them, those that the list in force does not have.
-        largest: records that share the most shared of those added.
-        pairs: pairs that the added keys bring.
-        saved: of them, about how many no other key brings: they would not be compared any more.
-        lost: of those, about how many weigh enough to be linked or asked about.
+        lists: the lists in force, with these keys stopped.
+        stopped: number of keys on the list.
+        added: number of keys that the list in force lacks.
+        largest: number of records in the largest added block.
+        pairs: number of pairs that the added keys bring.
+        saved: estimated number of these pairs that no other key brings, and that would no longer be compared.
+        lost: estimated number of saved pairs with a weight for a link or a review.
     """
 
     lists: SharedValues = field(repr=False)
@@ -46,14 +47,14 @@ class StopListPlan:
 
 
 def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
-    """Which keys would be stopped, where every block of more records than so many is.
+    """Plan to stop every blocking key that too many records share.
 
-    Keys that are stopped already stay so; nothing is changed.
+    Keys that are stopped already stay stopped. Nothing is changed.
 
     Args:
         index: the open index.
         viewer: who asks.
-        limit: most records that may share a key; 0 takes the list in force back whole.
+        limit: largest number of records that may share a key; 0 empties the stop list.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.
@@ -63,7 +64,15 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
         config_id = index.config_id(unit)
         lists = index.shared_values_of(unit, config_id)
         if not limit:
-            return StopListPlan(replace(lists, stopped=frozenset()), 0, 0, 0, 0, 0, 0)
+            return StopListPlan(
+                lists=replace(lists, stopped=frozenset()),
+                stopped=0,
+                added=0,
+                largest=0,
+                pairs=0,
+                saved=0,
+                lost=0,
+            )
         blocks = unit.keys.large_keys(config_id, limit)
         stopped_keys = lists.stopped | {key for key, _ in blocks}
         remaining_blocking = index.matcher.model.blocking.stopping(stopped_keys)
@@ -73,19 +82,19 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
             sums.add(comb(size, 2), _measure_block(unit, index, remaining_blocking, config_id, key))
     scale = pair_count / sums.pairs if sums.pairs else 0.0
     return StopListPlan(
-        replace(lists, stopped=stopped_keys),
-        len(stopped_keys),
-        len(blocks),
-        max((size for _, size in blocks), default=0),
-        pair_count,
-        round(sums.saved * scale),
-        round(sums.lost * scale),
+        lists=replace(lists, stopped=stopped_keys),
+        stopped=len(stopped_keys),
+        added=len(blocks),
+        largest=max((size for _, size in blocks), default=0),
+        pairs=pair_count,
+        saved=round(sums.saved * scale),
+        lost=round(sums.lost * scale),
     )
 
 
 @dataclass(slots=True)
 class _SampleSums:
-    """Sums over the blocks that were looked at."""
+    """Sums over the sampled blocks."""
 
     pairs: int = 0
     saved: float = 0.0
@@ -100,8 +109,10 @@ class _SampleSums:
 def _measure_block(
     unit: ReadUnit, index: Index, remaining_blocking: BlockingSpec, config_id: int, key: int
 ) -> tuple[float, float]:
-    """The share of a block's pairs that no key of the rest brings, and the share that would matter, too."""
-    members = sorted({record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), [key])})
+    """Return the saved and lost shares of a block's pairs."""
+    members = sorted(
+        {record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), [key])}
+    )
     pairs = _draw_pairs(members, key)
     features = load_features(unit, config_id, {end for pair in pairs for end in pair})
     keys_of = {
@@ -118,7 +129,7 @@ def _measure_block(
 
 
 def _draw_pairs(members: Sequence[int], key: int) -> list[tuple[int, int]]:
-    """Distinct pairs of a block: all of a small one."""
+    """Draw distinct pairs of a block; all pairs of a small one."""
     if comb(len(members), 2) <= SAMPLE_PAIRS:
         return [(left, right) for position, left in enumerate(members) for right in members[position + 1 :]]
     random_source = random.Random(key)  # noqa: S311 - a sample, not a secret

@@ -1,4 +1,7 @@
-"""Large blocks as the operator reads them: keys that many records share, and requests that wait for one."""
+"""Report of large blocks and of the requests that wait for them.
+
+For the operator. A block is the set of records that share a blocking key.
+"""
 
 from dataclasses import dataclass
 
@@ -8,11 +11,11 @@ from mpi.service.core.index import Index
 
 @dataclass(frozen=True, slots=True)
 class LargeBlockView:
-    """A blocking key that was met past the alarm size.
+    """Blocking key that was met above the alarm size.
 
     Args:
-        key: its hash, 16 hex digits; it tells nobody what the records have in common.
-        records: how many had it when it was first met.
+        key: its hash, 16 hex digits; it does not reveal what the records have in common.
+        records: number of records that had it when it was first met.
     """
 
     key: str
@@ -21,11 +24,11 @@ class LargeBlockView:
 
 @dataclass(frozen=True, slots=True)
 class LargeBlockReport:
-    """What is too large to be searched without a word.
+    """Large blocks and the number of deferred searches.
 
     Args:
-        blocks: under the configuration in force, largest first.
-        pending: requests that wait for the worker.
+        blocks: blocks under the configuration in force, largest first.
+        pending: number of requests that wait for the worker.
     """
 
     blocks: tuple[LargeBlockView, ...]
@@ -33,7 +36,11 @@ class LargeBlockReport:
 
 
 def list_large_blocks(index: Index, viewer: Viewer) -> LargeBlockReport:
-    """Every blocking key past the alarm size, and how many requests wait because of one.
+    """Return the blocks above the alarm size, and the waiting requests.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.

@@ -1,8 +1,8 @@
-"""Outgrown: an index of many more records than its model was fitted for.
+"""Check whether the index has outgrown its model's fitted size.
 
-The prior, how likely it is that two records at random are one child, is inside every match weight, and holds
-for an index of one size. In one of twice as many records it is half as likely: every weight is then one bit
-too high, and more pairs are linked, and asked about, than the thresholds mean.
+The prior, how likely it is that two records at random are one child, is part of every match weight and holds
+for an index of one size. In an index of twice as many records it is half as likely: every weight is then one
+bit too high, and more pairs are linked, or put to review, than the thresholds mean.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 
 REPORTED_FROM_BITS = 1.0
+"""Smallest excess of match weights that is reported, in bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityExcess:
-    """How far an index is beyond its model.
+    """How far an index has outgrown its model.
 
     Args:
-        records: how many records the index has had.
-        fitted_for: for how many the prior holds.
+        records: number of records that the index has had.
+        fitted_for: number of records for which the prior holds.
     """
 
     records: int
@@ -28,16 +29,19 @@ class CapacityExcess:
 
     @property
     def bits(self) -> float:
-        """By how much every match weight is too high."""
+        """Excess of every match weight, in bits."""
         return log2(self.records / self.fitted_for)
 
 
 def find_capacity_excess(index: Index, viewer: Viewer) -> CapacityExcess | None:
-    """How far an index is beyond the model in force; None where it is less than a bit.
+    """Return how far the index has outgrown its model.
 
     Args:
         index: the open index.
         viewer: who asks.
+
+    Returns:
+        The excess, or None if it is less than ``REPORTED_FROM_BITS``.
     """
     with index.database.read(viewer) as unit:
         records = unit.keys.max_record_id(index.config_id(unit))

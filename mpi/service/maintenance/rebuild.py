@@ -1,24 +1,29 @@
-"""Rebuild everything derived from what the sources said and people decided, with the same IDs."""
+"""Rebuild all derived data from source records and decisions.
+
+Persons keep their IDs.
+"""
 
 from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.recluster.plan import ReclusterPlan, recluster
 
 
 def rebuild(
-    index: Index, viewer: Viewer, progress: Progress = silent, engine: BatchEngine = DUCKDB
+    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB
 ) -> ReclusterPlan:
-    """Make features, keys, edges and tasks again; persons stay, as a run that changes nothing changes no ID.
+    """Rebuild features, keys, edges and tasks.
+
+    Persons stay, because a run that changes no membership changes no ID.
 
     Args:
         index: the open index.
         viewer: who asks.
-        progress: told of long steps.
-        engine: what finds the candidate pairs and scores them.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them.
 
     Returns:
-        The plan that was carried out; on a sound index it is empty.
+        The applied plan; it is empty on a sound index.
     """
     return recluster(index, viewer, index.matcher, apply=True, progress=progress, engine=engine)

@@ -1,4 +1,7 @@
-"""Restored: tell those who follow the feed of events that the index has gone back in time."""
+"""Notify feed clients that a backup was restored.
+
+Their cursors may point to commits that the restored index does not have.
+"""
 
 import secrets
 
@@ -7,16 +10,19 @@ from mpi.storage.unit_of_work.database import Database
 
 
 def begin_generation_after_restore(database: Database, viewer: Viewer) -> str:
-    """Begin another generation of the feed after a backup was restored; returns it.
+    """Begin a new generation of the change feed after a restore.
 
-    What was acknowledged after the backup is not in the index, and its commit numbers are given again to
-    other things: a cursor of the generation before would skip them unseen. Sign-ins that were ended since are
-    open in the backup: all end. The ledger may name records that came after the backup: their numbers are
-    given to no others.
+    Commits acknowledged after the backup are not in the index, and their numbers are given again: a cursor of
+    the earlier generation would skip the new ones unseen. Sessions that ended since the backup are open in
+    it, so all sessions end. The ledger may name records that came after the backup; their numbers are not
+    given again.
 
     Args:
-        database: of the index; the program is not at work on it.
+        database: database of the index; no server is running on it.
         viewer: who restored it.
+
+    Returns:
+        The new generation, 16 hex digits.
     """
     with database.write(viewer, "restored") as unit:
         generation = secrets.token_hex(8)

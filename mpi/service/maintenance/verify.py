@@ -1,4 +1,4 @@
-"""Verify: check the laws on a live index, reading only."""
+"""Check the eight laws on a live index, read-only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.key_verification import are_keys_consistent
 from mpi.service.recluster.plan import recluster
 from mpi.storage.repositories.derived.runs import RunStage
@@ -20,30 +20,36 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A breach of a law: which, and where by number, never a value."""
+    """Breach of a law: which law, and where by number, never a value."""
 
     law: int
     detail: str
 
 
-@seeking_no_cycles()
+@disable_garbage_collection()
 def verify(
-    index: Index, viewer: Viewer, progress: Progress = silent, engine: BatchEngine = DUCKDB
+    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB
 ) -> list[Finding]:
-    """Check that the index keeps its laws; an empty list is good.
+    """Check that the index keeps its laws.
 
-    Law 1: a re-cluster proposes nothing, but for what a run that is on record has still to publish, or
-    the worker to finish. Law 2:
-    every ID is well formed, no record has two persons, the status of each ID fits its records. Law 3:
-    nothing binds that others have yet to say so too. Law 5: nothing has a blocking key that is stopped, and
-    records are found by the keys that they have.
-    Law 6: every active record has a version and a person. Law 7: no line of the ledger is missing.
+    Law 1: a re-cluster proposes nothing, except what an open run has still to publish or the worker to
+    search. Law 2: every ID is well formed, no record has two persons, the status of each ID fits its records.
+    Law 3: no decision that waits for approvals is in force.
+    Law 5: no record has a stopped blocking key, and records are found by the keys that they have.
+    Law 6: every active record has a version and a person.
+    Law 7: no line of the ledger is missing.
 
     Args:
         index: the open index.
         viewer: who asks.
-        progress: told of long steps.
-        engine: what scores the pairs of the re-cluster.
+        progress: receives the progress of long steps.
+        engine: scores the pairs of the re-cluster.
+
+    Returns:
+        The breaches; empty if the index is sound.
+
+    Raises:
+        AccessDenied: the viewer may not read reports.
     """
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
@@ -66,20 +72,25 @@ def verify(
 
 
 def _check_stopped_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check that no record has a stopped blocking key."""
     config_id = index.config_id(unit)
     stopped_keys = index.shared_values_of(unit, config_id).stopped
-    records = {record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), stopped_keys)}
+    records = {
+        record for _, record in unit.keys.find_records(config_id, unit.sources.group_ids(), stopped_keys)
+    }
     if records:
         yield Finding(5, f"{len(records)} records have a blocking key that is stopped")
 
 
 def _check_keys(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check that searched keys equal the records' own keys."""
     config_id = index.config_id(unit)
     if not are_keys_consistent(unit, config_id):
         yield Finding(5, "the blocking keys that are searched are not those of the records: run mpi rebuild")
 
 
 def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
+    """Check the form and status of every enterprise ID."""
     current = set(unit.persons.all_current_persons().values())
     for person in unit.persons.all():
         try:
@@ -92,6 +103,7 @@ def _check_ids(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_memberships(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that no record has two persons at one time."""
     last_end: dict[int, int | None] = {}
     for membership in unit.persons.all_memberships():
         ended = last_end.get(membership.record_id, 0)
@@ -101,6 +113,7 @@ def _check_memberships(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that decisions and their pending approvals agree."""
     step_of_decision = {row.decision_id: row.step_id for row in unit.pending_approvals.all()}
     for number, decision in sorted(unit.decisions.by_ids(step_of_decision).items()):
         if decision.step_id != step_of_decision[number]:
@@ -113,6 +126,7 @@ def _check_pending_decisions(unit: ReadUnit) -> Iterator[Finding]:
 
 
 def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
+    """Check that active records have persons, versions and canonical keys."""
     active = unit.records.active_canonical_keys()
     current = unit.persons.all_current_persons()
     labels = unit.records.labels(active)
@@ -128,6 +142,7 @@ def _check_records(unit: ReadUnit, index: Index) -> Iterator[Finding]:
 
 
 def _check_ledger(unit: ReadUnit) -> Iterator[Finding]:
+    """Check that no line of the disclosure ledger is missing."""
     line_count, last_number = unit.disclosures.count_and_last()
     if line_count != last_number:
         yield Finding(7, f"the ledger has {line_count} lines, and its last is number {last_number}")

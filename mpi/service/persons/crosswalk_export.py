@@ -28,10 +28,10 @@ def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
         AccessDenied: the viewer may not export.
     """
     require_permission(viewer, Action.CROSSWALK_EXPORT)
-    return _rows(index, viewer)
+    return _iterate_rows(index, viewer)
 
 
-def _rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
+def _iterate_rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     with index.database.read(viewer) as unit:
         # Every active record as of one commit: the memberships say which those were.
         handle = f"all@{unit.last_commit()}"

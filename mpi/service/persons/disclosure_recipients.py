@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed
-from mpi.service.core.visibility import visible
-from mpi.service.persons.effects import Effect, Received
+from mpi.service.core.visibility import visible_labels
+from mpi.service.persons.effects import StepEffect, PastDisclosure
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Membership
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 
-Apart = Mapping[int, Mapping[int, str]]
+SeparatedRecords = Mapping[int, Mapping[int, str]]
 """Of each record, those that it was one person with, and since when (ISO, UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Receipts:
+class DisclosureRecipients:
     """What left because of links that a step parts, as far as the viewer may know.
 
     Args:
@@ -35,11 +35,11 @@ class Receipts:
     """
 
     number: int | None = None
-    latest: tuple[Received, ...] = ()
+    latest: tuple[PastDisclosure, ...] = ()
     records: frozenset[int] = frozenset()
 
 
-def with_received(unit: WriteUnit, effect: Effect, before: Mapping[int, int]) -> Effect:
+def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int]) -> StepEffect:
     """The effect with who received what because of the links that it parts, as far as the viewer may know.
 
     Args:
@@ -47,21 +47,21 @@ def with_received(unit: WriteUnit, effect: Effect, before: Mapping[int, int]) ->
         effect: what the step did, or in a preview would do.
         before: the person of each settled record before.
     """
-    found = receipts(unit, before)
+    found = find_recipients(unit, before)
     return replace(effect, disclosed=found.number, disclosures=found.latest)
 
 
-def receipts(unit: WriteUnit, before: Mapping[int, int]) -> Receipts:
+def find_recipients(unit: WriteUnit, before: Mapping[int, int]) -> DisclosureRecipients:
     """Who received what because of the links that a step parts.
 
     Args:
         unit: the transaction, after publishing.
         before: the person of each settled record before.
     """
-    return receipts_until(unit, before, unit.commit_no)
+    return find_recipients_before(unit, before, unit.commit_no)
 
 
-def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Receipts:
+def find_recipients_before(unit: ReadUnit, before: Mapping[int, int], until: int) -> DisclosureRecipients:
     """The same of what was done in more than one commit.
 
     Args:
@@ -71,26 +71,26 @@ def receipts_until(unit: ReadUnit, before: Mapping[int, int], until: int) -> Rec
     """
     if unit.viewer.sources is not None:
         # That others asked about a child tells that they know it.
-        return Receipts()
+        return DisclosureRecipients()
     after = unit.persons.current_persons(before)
     losing = {person for record, person in before.items() if after.get(record) != person}
-    labels = visible(unit, {record for record, person in before.items() if person in losing})
-    found = _received(unit, _apart(unit, before, after, labels, until), labels)
+    labels = visible_labels(unit, {record for record, person in before.items() if person in losing})
+    found = _past_disclosures(unit, _find_separated(unit, before, after, labels, until), labels)
     if not is_allowed(unit.viewer, Action.DISCLOSURE_READ):
-        return Receipts(len(found))
-    latest = tuple(found[:MOST_LISTED])
+        return DisclosureRecipients(len(found))
+    latest = tuple(found[:MAX_LISTED])
     numbers = {label: number for number, label in labels.items()}
     named = frozenset(numbers[label] for line in latest for label in line.records)
-    return Receipts(len(found), latest, named)
+    return DisclosureRecipients(len(found), latest, named)
 
 
-def _apart(
+def _find_separated(
     unit: ReadUnit,
     before: Mapping[int, int],
     after: Mapping[int, int],
     labels: Collection[int],
     until: int,
-) -> Apart:
+) -> SeparatedRecords:
     parts: dict[int, dict[int | None, list[int]]] = {}
     for record in labels:
         parts.setdefault(before[record], {}).setdefault(after.get(record), []).append(record)
@@ -106,7 +106,7 @@ def _apart(
     if not pairs:
         return {}
     histories = unit.persons.memberships_of({record for record, _ in pairs})
-    since = {(one, other): _together_since(histories[one], histories[other], until) for one, other in pairs}
+    since = {(one, other): _joined_since(histories[one], histories[other], until) for one, other in pairs}
     times = unit.commit_info(set(since.values()))
     apart: dict[int, dict[int, str]] = {}
     for (one, other), commit in since.items():
@@ -114,27 +114,27 @@ def _apart(
     return apart
 
 
-def _together_since(one: Sequence[Membership], other: Sequence[Membership], until: int) -> int:
+def _joined_since(one: Sequence[Membership], other: Sequence[Membership], until: int) -> int:
     """The commit from which two records were one person without a break, whoever that was, to a commit."""
     while True:
-        mine, others = _just_before(one, until), _just_before(other, until)
+        mine, others = _membership_before(one, until), _membership_before(other, until)
         if mine is None or others is None or mine.person_id != others.person_id:
             return until
         until = max(mine.from_commit, others.from_commit)
 
 
-def _just_before(history: Sequence[Membership], commit: int) -> Membership | None:
+def _membership_before(history: Sequence[Membership], commit: int) -> Membership | None:
     held = (m for m in history if m.from_commit < commit and (m.to_commit is None or m.to_commit >= commit))
     return next(held, None)
 
 
-def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, RecordRef]) -> list[Received]:
+def _past_disclosures(unit: ReadUnit, apart: SeparatedRecords, labels: Mapping[int, RecordRef]) -> list[PastDisclosure]:
     """The answers, newest first."""
     if not apart:
         return []
     lines = unit.disclosures.about_records(min(at for others in apart.values() for at in others.values()), apart)
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
-    told = [_told(line, apart, labels, sources_of.get(line.client)) for line in lines]
+    told = [_disclosed_records(line, apart, labels, sources_of.get(line.client)) for line in lines]
     latest: dict[tuple[str, int], str] = {}
     for line, records in zip(lines, told, strict=True):
         for record in records:
@@ -152,13 +152,13 @@ def _received(unit: ReadUnit, apart: Apart, labels: Mapping[int, RecordRef]) -> 
         if about:
             shown = tuple(sorted(about, key=lambda label: (label.source, label.local_id)))
             found.append(
-                Received(line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown)
+                PastDisclosure(line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown)
             )
     return found[::-1]
 
 
-def _told(
-    line: Disclosure, apart: Apart, labels: Mapping[int, RecordRef], sources: frozenset[str] | None
+def _disclosed_records(
+    line: Disclosure, apart: SeparatedRecords, labels: Mapping[int, RecordRef], sources: frozenset[str] | None
 ) -> list[int]:
     """The parted records that an answer was about; an export is of all that its client may see."""
     if line.handle is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
@@ -33,7 +33,7 @@ class PersonEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedRecord:
     """A record that goes from one person to another; None where it has none, or a preview would mint one."""
 
     source: str
@@ -43,7 +43,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Stays:
+class UnchangedLink:
     """What an undo does not change, and the decision that would.
 
     Args:
@@ -58,7 +58,7 @@ class Stays:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class PastDisclosure:
     """An answer that left while the records were one person, to a client that was told of both parts.
 
     Args:
@@ -81,7 +81,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class StepEffect:
     """What a step did, or in a preview would do.
 
     Args:
@@ -108,13 +108,13 @@ class Effect:
     step: int | None
     decisions: tuple[int, ...]
     persons: tuple[PersonEffect, ...]
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedRecord, ...]
     told: tuple[str, ...]
-    stays: tuple[Stays, ...] = ()
+    stays: tuple[UnchangedLink, ...] = ()
     etag: str | None = None
     awaiting: bool = False
     disclosed: int | None = None
-    disclosures: tuple[Received, ...] = ()
+    disclosures: tuple[PastDisclosure, ...] = ()
     held_until: str | None = None
     approval: bool = False
     consent_of: tuple[str, ...] = ()
@@ -124,18 +124,18 @@ class Effect:
         return asdict(self)
 
 
-def fields_of(effect: Effect) -> tuple[str, ...]:
+def effect_fields(effect: StepEffect) -> tuple[str, ...]:
     """Names of the fields that an effect shows, for the ledger."""
     return (*FIELDS, "disclosures") if effect.disclosures else FIELDS
 
 
-Changes = tuple[tuple[PersonEffect, ...], tuple[Moved, ...], tuple[str, ...], frozenset[int]]
+StepChanges = tuple[tuple[PersonEffect, ...], tuple[MovedRecord, ...], tuple[str, ...], frozenset[int]]
 """People, records moved, who is told, and the records shown."""
 
 
-def changes(
+def describe_changes(
     unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
-) -> Changes:
+) -> StepChanges:
     """What a step changed, told from before and after publishing.
 
     Args:
@@ -144,17 +144,17 @@ def changes(
         settled: every record that was settled.
         preview: whether IDs minted in this transaction are only tried.
     """
-    return changes_of(unit, lambda: {unit.commit_no}, before, settled, preview=preview)
+    return describe_changes_of_commits(unit, lambda: {unit.commit_no}, before, settled, preview=preview)
 
 
-def changes_of(
+def describe_changes_of_commits(
     unit: ReadUnit,
     commits: Callable[[], Collection[int]],
     before: Mapping[int, int],
     settled: Collection[int],
     *,
     preview: bool,
-) -> Changes:
+) -> StepChanges:
     """The same of a step of several commits, which are asked for where records have moved.
 
     Args:
@@ -165,17 +165,17 @@ def changes_of(
         preview: whether IDs minted in these commits are only tried.
     """
     after = unit.persons.current_persons(settled)
-    labels = visible(unit, settled)
+    labels = visible_labels(unit, settled)
     moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
     touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
     persons = unit.persons.by_ids(touched)
     own = commits() if moved else ()
-    held_before, held_after = _by_person(before, labels), _by_person(after, labels)
+    held_before, held_after = _group_by_person(before, labels), _group_by_person(after, labels)
     if unit.viewer.sources is None:
         held_by_any = set(before.values())
-        becomes = {n: _change(person, n in held_by_any, own) for n, person in persons.items()}
+        becomes = {n: _person_change(person, n in held_by_any, own) for n, person in persons.items()}
     else:
-        becomes = _seen_change(unit, persons, held_before, held_after, after, own)
+        becomes = _visible_changes(unit, persons, held_before, held_after, after, own)
     eids = {
         number: None if preview and becomes[number] == "new" else person.eid
         for number, person in persons.items()
@@ -183,19 +183,19 @@ def changes_of(
     shown = frozenset(
         record for record in labels if before.get(record) in touched or after.get(record) in touched
     )
-    flags = _flags(unit, shown)
+    flags = _read_flags(unit, shown)
     effects = [
         PersonEffect(
             eids[number],
             becomes[number],
-            _sorted(held_before.get(number, {})),
-            _sorted(held_after.get(number, {})),
-            _flags_of({*held_before.get(number, {}), *held_after.get(number, {})}, flags),
+            _sort_labels(held_before.get(number, {})),
+            _sort_labels(held_after.get(number, {})),
+            _flag_populations({*held_before.get(number, {}), *held_after.get(number, {})}, flags),
         )
         for number in sorted(persons)
     ]
     lines = tuple(
-        Moved(
+        MovedRecord(
             labels[record].source,
             labels[record].local_id,
             None if record not in before else eids[before[record]],
@@ -203,10 +203,10 @@ def changes_of(
         )
         for record in sorted(moved, key=lambda record: (labels[record].source, labels[record].local_id))
     )
-    return tuple(effects), lines, _told(unit, {labels[record].source for record in moved}), shown
+    return tuple(effects), lines, _notified_clients(unit, {labels[record].source for record in moved}), shown
 
 
-def _change(person: Person, held: bool, commits: Collection[int]) -> str:
+def _person_change(person: Person, held: bool, commits: Collection[int]) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
@@ -216,7 +216,7 @@ def _change(person: Person, held: bool, commits: Collection[int]) -> str:
     return "kept" if held else "revived"
 
 
-def _seen_change(
+def _visible_changes(
     unit: ReadUnit,
     persons: Collection[int],
     held_before: Mapping[int, Mapping[int, RecordRef]],
@@ -233,7 +233,7 @@ def _seen_change(
             becomes[person] = "retired" if any(r in after for r in held_before[person]) else "emptied"
     arrived = [person for person in persons if becomes[person] == "new"]
     earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no not in commits]
-    known = visible(unit, {event.record_id for event in earlier})
+    known = visible_labels(unit, {event.record_id for event in earlier})
     for event in earlier:
         for place in (event.before, event.after):
             if place is not None and event.record_id in known and becomes.get(place) == "new":
@@ -241,7 +241,7 @@ def _seen_change(
     return becomes
 
 
-def _by_person(of: Mapping[int, int], labels: Mapping[int, RecordRef]) -> dict[int, dict[int, RecordRef]]:
+def _group_by_person(of: Mapping[int, int], labels: Mapping[int, RecordRef]) -> dict[int, dict[int, RecordRef]]:
     found: dict[int, dict[int, RecordRef]] = {}
     for record, bearer in of.items():
         if record in labels:
@@ -249,22 +249,22 @@ def _by_person(of: Mapping[int, int], labels: Mapping[int, RecordRef]) -> dict[i
     return found
 
 
-def _sorted(held: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
+def _sort_labels(held: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
     return tuple(sorted(held.values(), key=lambda label: (label.source, label.local_id)))
 
 
-def _flags(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
+def _read_flags(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for row in unit.records.flags(record_ids):
         found.setdefault(row.record_id, set()).add(row.population)
     return found
 
 
-def _flags_of(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tuple[str, ...]:
+def _flag_populations(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tuple[str, ...]:
     return tuple(sorted({population for record in record_ids for population in flags.get(record, ())}))
 
 
-def _told(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
+def _notified_clients(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
     """Clients that may read the feed of any of the sources."""
     return tuple(
         sorted(

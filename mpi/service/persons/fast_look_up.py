@@ -6,22 +6,22 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.disclosure import build_disclosure
 from mpi.service.core.index import Index
-from mpi.service.persons.etags import tag_of
-from mpi.service.persons.look_up import WhoIs
-from mpi.service.persons.persons import CrosswalkEntry, PersonView, flag_view
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.service.persons.etags import hash_etag
+from mpi.service.persons.look_up import ViewerForClient
+from mpi.service.persons.persons import CrosswalkEntry, PersonView, to_flag_view
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
-def crosswalk_at_a_glance(
-    unit: ReadUnit, key_hash: str, who: WhoIs, source: str, local_id: str
+def look_up_crosswalk_fast(
+    unit: ReadUnit, key_hash: str, who: ViewerForClient, source: str, local_id: str
 ) -> tuple[CrosswalkEntry, Disclosure] | None:
     """What ``crosswalk_in`` answers; None where more has to be read, or it is to be refused."""
     try:
-        named = local_id_of(local_id)
+        named = parse_local_id(local_id)
     except RecordError:
         return None
     found = unit.fast_look_ups.find_by_local_id(key_hash, source, named)
@@ -33,8 +33,8 @@ def crosswalk_at_a_glance(
     return CrosswalkEntry(source, named, found.eid), line
 
 
-def person_at_a_glance(
-    unit: ReadUnit, key_hash: str, who: WhoIs, index: Index, text: str
+def look_up_person_fast(
+    unit: ReadUnit, key_hash: str, who: ViewerForClient, index: Index, text: str
 ) -> tuple[PersonView, Disclosure] | None:
     """What ``person_in`` answers; None where more has to be read, or it is to be refused.
 
@@ -59,7 +59,7 @@ def person_at_a_glance(
     flagged = sorted(
         (row for row in rows if row.seq is not None), key=lambda row: (row.canonical_key, row.seq)
     )
-    flags = tuple(flag_view(row, labels[row.record_id]) for row in flagged)
+    flags = tuple(to_flag_view(row, labels[row.record_id]) for row in flagged)
     held = [(number, shown[number].version_id) for number in labels]
     view = PersonView(
         eid,
@@ -68,7 +68,7 @@ def person_at_a_glance(
         tuple(labels.values()),
         flags,
         rows[0].since,
-        tag_of(index, [(eid, PersonStatus.ACTIVE, held)]),
+        hash_etag(index, [(eid, PersonStatus.ACTIVE, held)]),
     )
     fields = ("now", "records", *(("flags",) if flags else ()))
     return view, build_disclosure(viewer, Action.PERSON_READ, labels, fields)

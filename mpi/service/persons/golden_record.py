@@ -18,17 +18,17 @@ from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBU
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import may_undo
-from mpi.service.persons.attribute_values import WITHHELD_WHERE_CONFIDENTIAL, Origin, stated
-from mpi.service.persons.person_status import appearance
-from mpi.service.statements.correction_records import Correction, corrections
+from mpi.service.persons.attribute_values import CONFIDENTIAL_ATTRIBUTES, ValueOrigin, read_attribute_values
+from mpi.service.persons.person_status import find_visible_status
+from mpi.service.statements.correction_records import Correction, find_corrections
 from mpi.standardize.address.addresses import is_confidential
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-NEVER = "this index never gave out that enterprise ID"
+UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class GoldenRecord:
     etag: str
 
 
-def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
+def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
     """What is known of a person, over the records that the viewer may see.
 
     Where one of these says that the child's address is confidential, no address and no telephone of any of
@@ -125,10 +125,10 @@ def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         found = unit.persons.find_by_eid(eids.parse_eid(text))
-        seen = None if found is None else appearance(unit, found)
+        seen = None if found is None else find_visible_status(unit, found)
         if found is None or seen is None:
-            raise NotFoundError(NEVER)
-        read = read_golden(unit, index, found)
+            raise NotFoundError(UNKNOWN_ID)
+        read = build_golden_record(unit, index, found)
         now = sorted(holder.eid for holder in unit.persons.by_ids(seen.holders).values())
         record = GoldenRecord(found.eid, seen.status, tuple(now), read.values, read.etag)
     attributes = dict.fromkeys(value.attribute for value in record.values)
@@ -137,7 +137,7 @@ def golden(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class BuiltGoldenRecord:
     """A golden record as it is made.
 
     Args:
@@ -157,17 +157,17 @@ class Read:
     etag: str
 
 
-def read_golden(unit: ReadUnit, index: Index, person: Person) -> Read:
+def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGoldenRecord:
     """Make a person's golden record for the viewer of a transaction."""
-    members = visible(unit, unit.persons.members([person.id])[person.id])
-    corrected = corrections(unit, members)
-    payloads = _payloads(unit, members, corrected)
-    labels = {**members, **visible(unit, [one.record for one in corrected])}
-    said = _said(unit, index, payloads)
-    chosen = _chosen(index, said)
-    told = _corrections(unit, corrected)
-    values = tuple(_shown(attribute, one, labels, told) for attribute, one in chosen)
-    return Read(
+    members = visible_labels(unit, unit.persons.members([person.id])[person.id])
+    corrected = find_corrections(unit, members)
+    payloads = _read_payloads(unit, members, corrected)
+    labels = {**members, **visible_labels(unit, [one.record for one in corrected])}
+    said = _collect_values(unit, index, payloads)
+    chosen = _choose_values(index, said)
+    told = _correction_views(unit, corrected)
+    values = tuple(_to_golden_value(attribute, one, labels, told) for attribute, one in chosen)
+    return BuiltGoldenRecord(
         values,
         {attribute: one.said for attribute, one in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
         {one.record: one.corrects for one in corrected},
@@ -177,7 +177,7 @@ def read_golden(unit: ReadUnit, index: Index, person: Person) -> Read:
     )
 
 
-def _payloads(
+def _read_payloads(
     unit: ReadUnit, members: Iterable[int], corrected: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
     """(source number, payload) by record. A held or withdrawn record states nothing."""
@@ -189,24 +189,24 @@ def _payloads(
     return found
 
 
-def _said(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[StatedValue]]:
+def _collect_values(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[StatedValue]]:
     """Everything that the records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
     keys = {number: record.canonical_key for number, record in unit.records.get(list(payloads)).items()}
-    records = {number: from_payload(payload) for number, (_, payload) in payloads.items()}
+    records = {number: record_from_bytes(payload) for number, (_, payload) in payloads.items()}
     # What one agency must keep confidential, another agency's record of the child would tell.
     confidential = any(is_confidential(record) for record in records.values())
     found: dict[str, list[StatedValue]] = {}
     for number, record in records.items():
         source = sources[payloads[number][0]]
-        origin = Origin(number, keys[number], source.code, source.kind)
-        for attribute, said in stated(record, origin, index.settings.survivorship.verifying):
-            if not (confidential and attribute in WITHHELD_WHERE_CONFIDENTIAL):
+        origin = ValueOrigin(number, keys[number], source.code, source.kind)
+        for attribute, said in read_attribute_values(record, origin, index.settings.survivorship.verifying):
+            if not (confidential and attribute in CONFIDENTIAL_ATTRIBUTES):
                 found.setdefault(attribute, []).append(said)
     return found
 
 
-def _chosen(index: Index, said: Mapping[str, list[StatedValue]]) -> list[tuple[str, SurvivingValue]]:
+def _choose_values(index: Index, said: Mapping[str, list[StatedValue]]) -> list[tuple[str, SurvivingValue]]:
     rules = index.settings.survivorship.rules
     chosen = []
     for attribute in SINGLE_VALUE_ATTRIBUTES:
@@ -219,7 +219,7 @@ def _chosen(index: Index, said: Mapping[str, list[StatedValue]]) -> list[tuple[s
     return chosen
 
 
-def _shown(
+def _to_golden_value(
     attribute: str, chosen: SurvivingValue, labels: Mapping[int, RecordRef], told: Mapping[int, CorrectionView]
 ) -> GoldenValue:
     said = chosen.said
@@ -235,7 +235,7 @@ def _shown(
     )
 
 
-def _corrections(unit: ReadUnit, corrected: Iterable[Correction]) -> dict[int, CorrectionView]:
+def _correction_views(unit: ReadUnit, corrected: Iterable[Correction]) -> dict[int, CorrectionView]:
     made = {one.record: one.decision for one in corrected}
     if not made:
         return {}

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mpi.domain.viewer import Viewer
-from mpi.service.access.clients import authenticated, viewer_of
-from mpi.service.access.setup import key_hash
+from mpi.service.access.clients import authenticate_in, viewer_from_client
+from mpi.service.access.setup import hash_token
 from mpi.service.core.index import Index
 from mpi.storage.repositories.access.clients import Client
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-_NOBODY = Viewer("nobody")
+_ANONYMOUS = Viewer("nobody")
 Answer = TypeVar("Answer")
-WhoIs = Callable[[Client], Viewer]
+ViewerForClient = Callable[[Client], Viewer]
 """The viewer that a client is for this call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask(Generic[Answer]):
+class LookUpQuery(Generic[Answer]):
     """What a call asks.
 
     Args:
@@ -28,16 +28,16 @@ class Ask(Generic[Answer]):
         in_full: answers it in a snapshot, under the policy of the unit's viewer.
     """
 
-    at_a_glance: Callable[[ReadUnit, str, WhoIs], tuple[Answer, Disclosure] | None]
+    at_a_glance: Callable[[ReadUnit, str, ViewerForClient], tuple[Answer, Disclosure] | None]
     in_full: Callable[[ReadUnit], tuple[Answer, Disclosure]]
 
 
-class MoreToRead(Exception):  # noqa: N818 - what is the matter
+class FastPathMiss(Exception):  # noqa: N818 - what is the matter
     """One statement does not answer the call, or it is to be refused: it has to be read in full."""
 
 
-def glance(
-    index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
+def look_up_fast(
+    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
     """``look_up`` by one statement.
 
@@ -45,21 +45,21 @@ def glance(
         MoreToRead: that does not suffice.
     """
     if not key:
-        raise MoreToRead
-    with index.database.read_autocommit(_NOBODY) as unit:
+        raise FastPathMiss
+    with index.database.read_autocommit(_ANONYMOUS) as unit:
 
         def who(client: Client) -> Viewer:
-            unit.viewer = viewer_of(client, purpose)
+            unit.viewer = viewer_from_client(client, purpose)
             return unit.viewer
 
-        found = ask.at_a_glance(unit, key_hash(key), who)
+        found = ask.at_a_glance(unit, hash_token(key), who)
         if found is None:
-            raise MoreToRead
+            raise FastPathMiss
         return *found, unit.viewer
 
 
 def look_up(
-    index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
+    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
     """Answer a client, and say what must be durably on the ledger before the answer leaves.
 
@@ -73,16 +73,16 @@ def look_up(
         NotAuthenticated: no key, or one that is not known.
         InputError: no such purpose of use.
     """
-    with suppress(MoreToRead):
-        return glance(index, key, purpose, ask)
-    return in_full(index, key, purpose, ask)
+    with suppress(FastPathMiss):
+        return look_up_fast(index, key, purpose, ask)
+    return look_up_in_full(index, key, purpose, ask)
 
 
-def in_full(
-    index: Index, key: str | None, purpose: str | None, ask: Ask[Answer]
+def look_up_in_full(
+    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
     """``look_up`` by as many statements as it takes, in one snapshot."""
-    with index.database.read(_NOBODY) as unit:
-        unit.viewer = authenticated(unit, key, purpose)
+    with index.database.read(_ANONYMOUS) as unit:
+        unit.viewer = authenticate_in(unit, key, purpose)
         answer, line = ask.in_full(unit)
         return answer, line, unit.viewer

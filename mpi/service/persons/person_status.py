@@ -6,13 +6,13 @@ there first: to it, a person is what its own records make of it.
 
 from dataclasses import dataclass
 
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.storage.repositories.persons.persons import IdentityEvent, Person, PersonStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
-class Appearance:
+class VisibleStatus:
     """A person as the viewer may know it.
 
     Args:
@@ -26,29 +26,29 @@ class Appearance:
     since: int
 
 
-def appearance(unit: ReadUnit, person: Person) -> Appearance | None:
+def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
     """A person as the viewer may know it; None where it never held a record that exists for the viewer."""
     if unit.viewer.sources is None:
-        return Appearance(PersonStatus(person.status), _holders(unit, person), person.minted_commit)
+        return VisibleStatus(PersonStatus(person.status), _current_holders(unit, person), person.minted_commit)
     events = unit.persons.events_of([person.id])
-    labels = visible(unit, {event.record_id for event in events})
+    labels = visible_labels(unit, {event.record_id for event in events})
     mine = [event for event in events if event.record_id in labels]
     if not mine:
         return None
     since = mine[0].commit_no
-    if visible(unit, unit.persons.members([person.id])[person.id]):
-        return Appearance(PersonStatus.ACTIVE, frozenset((person.id,)), since)
+    if visible_labels(unit, unit.persons.members([person.id])[person.id]):
+        return VisibleStatus(PersonStatus.ACTIVE, frozenset((person.id,)), since)
     left, joined_another = _last_held(person.id, mine)
     holders = frozenset(unit.persons.current_persons(left).values()) - {person.id}
     if holders or joined_another:
-        return Appearance(PersonStatus.RETIRED, holders, since)
-    return Appearance(PersonStatus.EMPTY, frozenset((person.id,)), since)
+        return VisibleStatus(PersonStatus.RETIRED, holders, since)
+    return VisibleStatus(PersonStatus.EMPTY, frozenset((person.id,)), since)
 
 
-def _holders(unit: ReadUnit, person: Person) -> frozenset[int]:
+def _current_holders(unit: ReadUnit, person: Person) -> frozenset[int]:
     if person.status != PersonStatus.RETIRED:
         return frozenset((person.id,))
-    held = visible(unit, unit.persons.last_held_records([person])[person.id])
+    held = visible_labels(unit, unit.persons.last_held_records([person])[person.id])
     return frozenset(unit.persons.current_persons(held).values())
 
 

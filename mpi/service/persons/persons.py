@@ -11,19 +11,19 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose, build_disclosure
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import known, visible
-from mpi.service.decisions.decision_log import projected
-from mpi.service.persons.etags import etag
-from mpi.service.persons.person_status import Appearance, appearance
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.service.core.visibility import find_visible_records, visible_labels
+from mpi.service.decisions.decision_log import visible_groups
+from mpi.service.persons.etags import compute_etag
+from mpi.service.persons.person_status import VisibleStatus, find_visible_status
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-IMPORTED = "import"
+IMPORT_ORIGIN = "import"
 """Origin of what an old crosswalk said."""
-_NEVER = "this index never gave out that enterprise ID"
+_UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class LineageStep:
     step: int | None = None
 
 
-def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
+def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
     """Look up an enterprise ID; a retired one answers with the persons that now hold its records.
 
     Args:
@@ -99,39 +99,39 @@ def person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) ->
         AccessDenied: the viewer may not read persons.
     """
     with index.database.read(viewer) as unit:
-        view, line = person_in(unit, index, text, as_of)
+        view, line = read_person(unit, index, text, as_of)
     index.store.ledger.write(index.database, viewer, line)
     return view
 
 
-def person_in(
+def read_person(
     unit: ReadUnit, index: Index, text: str, as_of: str | None = None
 ) -> tuple[PersonView, Disclosure]:
-    """What ``person`` answers in a snapshot, and the line of the ledger that must be written before."""
+    """What ``look_up_person`` answers in a snapshot, and the line of the ledger that must be written before."""
     require_permission(unit.viewer, Action.PERSON_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
-    found = _parsed(unit, text)
+    found = _find_person(unit, text)
     at = None if at_moment is None else unit.commit_at(at_moment)
-    seen = _appearance(unit, found)
+    seen = _require_visible_status(unit, found)
     if at is not None and seen.since > at:
         raise NotFoundError("there was no such enterprise ID at that time")
-    members = _members(unit, found, at)
-    labels = visible(unit, members)
+    members = _members_at(unit, found, at)
+    labels = visible_labels(unit, members)
     since = unit.commit_info({seen.since})[seen.since][0]
     view = PersonView(
         found.eid,
         seen.status,
-        _eids(unit, found, seen.holders),
+        _current_ids(unit, found, seen.holders),
         tuple(labels[number] for number in members if number in labels),
-        _flags(unit, members, labels) if at is None else (),
+        _flag_views(unit, members, labels) if at is None else (),
         since,
-        etag(unit, index, [found]) if at is None else "",
+        compute_etag(unit, index, [found]) if at is None else "",
     )
     fields = ("now", "records", *(("flags",) if view.flags else ()))
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, labels, fields)
 
 
-def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
+def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     """Every change that took a record into or out of an enterprise ID, oldest first.
 
     A decision, merge, split or move about its records shows, and so does its undo, even where it changed
@@ -144,14 +144,14 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        found = _find(unit, text)
+        found = _find_visible_person(unit, text)
         events = unit.persons.events_of([found.id])
-        labels = visible(unit, {event.record_id for event in events})
+        labels = visible_labels(unit, {event.record_id for event in events})
         ids = {p for event in events for p in (event.before, event.after) if p is not None}
         names = {number: one.eid for number, one in unit.persons.by_ids(ids).items()}
         # A sealed record has no label: its steps do not show.
         shown = [event for event in events if event.record_id in labels]
-        acts = _acts(unit, labels)
+        acts = _steps_by_commit(unit, labels)
         quiet = {commit: act for commit, act in acts.items() if commit not in {e.commit_no for e in shown}}
         info = unit.commit_info({event.commit_no for event in shown} | quiet.keys())
         lines = [
@@ -159,7 +159,7 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
                 event.commit_no,
                 LineageStep(
                     info[event.commit_no][0],
-                    _told(viewer, info[event.commit_no][1], by_act=event.commit_no in acts),
+                    _visible_client(viewer, info[event.commit_no][1], by_act=event.commit_no in acts),
                     event.cause,
                     labels[event.record_id],
                     None if event.before is None else names[event.before],
@@ -177,15 +177,15 @@ def lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     return steps
 
 
-def _told(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
+def _visible_client(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
     """Who made a change, unless that tells which other source's record brought it about."""
     return client if viewer.sources is None or by_act or client == viewer.client else None
 
 
-def _acts(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
+def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
     """By commit: the step about any of the records that was done or undone in it, and what to call that."""
     made = unit.decisions.of_records(labels).values()
-    seen = {one.step_id for one in made if one.step_id is not None and projected(unit, one) is not None}
+    seen = {one.step_id for one in made if one.step_id is not None and visible_groups(unit, one) is not None}
     found: dict[int, tuple[int, str]] = {}
     for number in sorted(seen):
         step = unit.steps.get(number)
@@ -206,14 +206,14 @@ class CrosswalkEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
+class PersonRecords:
     """Records of an enterprise ID: the crosswalk the other way."""
 
     enterprise_id: str
     records: tuple[RecordRef, ...]
 
 
-def crosswalk(
+def look_up_crosswalk(
     index: Index, viewer: Viewer, source_code: str, local_id: str, as_of: str | None = None
 ) -> CrosswalkEntry:
     """From (source, local ID) to enterprise ID, now or as of a moment in index time (ISO 8601).
@@ -225,24 +225,24 @@ def crosswalk(
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
     with index.database.read(viewer) as unit:
-        entry, line = crosswalk_in(unit, source_code, local_id, as_of)
+        entry, line = read_crosswalk(unit, source_code, local_id, as_of)
     index.store.ledger.write(index.database, viewer, line)
     return entry
 
 
-def crosswalk_in(
+def read_crosswalk(
     unit: ReadUnit, source_code: str, local_id: str, as_of: str | None = None
 ) -> tuple[CrosswalkEntry, Disclosure]:
-    """What ``crosswalk`` answers in a snapshot, and the line of the ledger that must be written before."""
+    """What ``look_up_crosswalk`` answers in a snapshot, and the line of the ledger that must be written before."""
     require_permission(unit.viewer, Action.CROSSWALK_READ, source_code)
-    local_id = local_id_of(local_id)
+    local_id = parse_local_id(local_id)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     source = unit.sources.get_by_code(source_code)
-    record = known(unit, source.id, [local_id]).get(local_id)
+    record = find_visible_records(unit, source.id, [local_id]).get(local_id)
     if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
     if at_moment is None:
-        number = unit.persons.current_persons([record.id]).get(record.id) or _imported(unit, record.id)
+        number = unit.persons.current_persons([record.id]).get(record.id) or _imported_person(unit, record.id)
     else:
         number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
     found = None if number is None else unit.persons.by_ids([number])[number].eid
@@ -250,16 +250,16 @@ def crosswalk_in(
     return CrosswalkEntry(source_code, local_id, found), line
 
 
-def _imported(unit: ReadUnit, record_id: int) -> int | None:
+def _imported_person(unit: ReadUnit, record_id: int) -> int | None:
     """Who holds all the records that an old ID of another system linked, as the viewer may see them."""
     holders: set[int] = set()
     for one in unit.decisions.of_records([record_id]).values():
-        if one.origin == IMPORTED and one.status is DecisionStatus.IN_FORCE:
-            holders |= set(unit.persons.current_persons(visible(unit, one.seen)).values())
+        if one.origin == IMPORT_ORIGIN and one.status is DecisionStatus.IN_FORCE:
+            holders |= set(unit.persons.current_persons(visible_labels(unit, one.seen)).values())
     return holders.pop() if len(holders) == 1 else None
 
 
-def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> Addressed:
+def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonRecords:
     """From enterprise ID to the records that it holds, now or as of a moment in index time (ISO 8601).
 
     Raises:
@@ -271,51 +271,51 @@ def records_of(index: Index, viewer: Viewer, text: str, as_of: str | None = None
     require_permission(viewer, Action.CROSSWALK_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     with index.database.read(viewer) as unit:
-        found = _find(unit, text)
-        members = _members(unit, found, None if at_moment is None else unit.commit_at(at_moment))
-        labels = visible(unit, members)
+        found = _find_visible_person(unit, text)
+        members = _members_at(unit, found, None if at_moment is None else unit.commit_at(at_moment))
+        labels = visible_labels(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
-    return Addressed(found.eid, tuple(labels[number] for number in members if number in labels))
+    return PersonRecords(found.eid, tuple(labels[number] for number in members if number in labels))
 
 
-def _find(unit: ReadUnit, text: str) -> Person:
-    found = _parsed(unit, text)
-    _appearance(unit, found)
+def _find_visible_person(unit: ReadUnit, text: str) -> Person:
+    found = _find_person(unit, text)
+    _require_visible_status(unit, found)
     return found
 
 
-def _parsed(unit: ReadUnit, text: str) -> Person:
+def _find_person(unit: ReadUnit, text: str) -> Person:
     found = unit.persons.find_by_eid(eids.parse_eid(text))
     if found is None:
-        raise NotFoundError(_NEVER)
+        raise NotFoundError(_UNKNOWN_ID)
     return found
 
 
-def _eids(unit: ReadUnit, found: Person, holders: Collection[int]) -> tuple[str, ...]:
+def _current_ids(unit: ReadUnit, found: Person, holders: Collection[int]) -> tuple[str, ...]:
     others = unit.persons.by_ids([number for number in holders if number != found.id])
     mine = [found.eid] if found.id in holders else []
     return tuple(sorted([*mine, *(holder.eid for holder in others.values())]))
 
 
-def _appearance(unit: ReadUnit, found: Person) -> Appearance:
-    seen = appearance(unit, found)
+def _require_visible_status(unit: ReadUnit, found: Person) -> VisibleStatus:
+    seen = find_visible_status(unit, found)
     if seen is None:
-        raise NotFoundError(_NEVER)
+        raise NotFoundError(_UNKNOWN_ID)
     return seen
 
 
-def _members(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
+def _members_at(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
     if at is None:
         return unit.persons.members([found.id])[found.id]
     return unit.persons.members_at(found.id, at)
 
 
-def _flags(unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]) -> tuple[FlagView, ...]:
+def _flag_views(unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]) -> tuple[FlagView, ...]:
     rows = unit.records.flags(members)
-    return tuple(flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
+    return tuple(to_flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
 
 
-def flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
+def to_flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
     """A flag of a record, as it is shown."""
     return FlagView(
         row.population, row.value, row.definition, row.detail, row.begin, row.end,

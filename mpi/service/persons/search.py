@@ -12,23 +12,23 @@ from mpi.matching.compiler.online_scorer import Contribution
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.stored_features import in_parts, load_features
-from mpi.service.indexing.reindex import candidates
+from mpi.service.core.stored_features import split_into_batches, load_features
+from mpi.service.indexing.reindex import find_candidates
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_values import without_shared
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-MOST_RESULTS = 10
+MAX_RESULTS = 10
 """A search finds; it does not browse."""
-SEARCHED_AS = "search"
+QUERY_SOURCE = "search"
 FIELDS = ("enterprise_id", "match_weight", "explanation")
-_QUERY = 0
+_QUERY_NUMBER = 0
 """Stands for the record searched for; no stored record has this number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """A person that the record searched for might be; explained by comparison, without values."""
 
     enterprise_id: str
@@ -38,7 +38,7 @@ class Found:
     explanation: tuple[Contribution, ...]
 
 
-def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Found]:
+def search_persons(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[SearchResult]:
     """Persons that the record might be, best first, at or above the review threshold.
 
     Args:
@@ -52,8 +52,8 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
     """
     require_permission(viewer, Action.PERSON_SEARCH)
     fields = {name: value for name, value in sent.items() if name != "source"}
-    came = receive({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
-    sent_features = standardize(came.record, SEARCHED_AS, index.keyed_hash)
+    came = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
+    sent_features = standardize(came.record, QUERY_SOURCE, index.keyed_hash)
     # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
     if not keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
@@ -61,21 +61,21 @@ def search(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[Fou
         config_id = index.config_id(unit)
         query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
-        near = _visible(unit, viewer, candidates(unit, config_id, {_QUERY: own_keys})[_QUERY])
+        near = _visible_candidates(unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER])
         persons = unit.persons.current_persons(near)
         best: dict[int, tuple[float, int]] = {}
         known: dict[int, Features] = {}
-        for part in in_parts(sorted(near)):  # a common name may have more records than memory holds
+        for part in split_into_batches(sorted(near)):  # a common name may have more records than memory holds
             known.update(load_features(unit, config_id, part))
-            best = _best(index, query, known, persons)
+            best = _best_records(index, query, known, persons)
             known = {record: known[record] for _, record in best.values()}
         eids = {number: one.eid for number, one in unit.persons.by_ids(best).items()}
-    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MOST_RESULTS]
+    ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
     disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
-    return [_found(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]
+    return [_to_result(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]
 
 
-def _visible(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
+def _visible_candidates(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
     """The candidates that exist for this viewer: the others must not even be scored (law 7)."""
     if viewer.sources is None:
         return near
@@ -83,7 +83,7 @@ def _visible(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
     return {record for record in near if record in labels and viewer.may_see(labels[record].source)}
 
 
-def _best(
+def _best_records(
     index: Index, query: Features, known: Mapping[int, Features], persons: Mapping[int, int]
 ) -> dict[int, tuple[float, int]]:
     """Each person's best record, at or above the review threshold: (bits, record) by person."""
@@ -98,8 +98,8 @@ def _best(
     return best
 
 
-def _found(index: Index, query: Features, eid: str, bits: float, features: Features) -> Found:
-    return Found(
+def _to_result(index: Index, query: Features, eid: str, bits: float, features: Features) -> SearchResult:
+    return SearchResult(
         eid,
         bits,
         compute_probability(bits),

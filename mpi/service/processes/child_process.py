@@ -16,15 +16,15 @@ from typing import Any, NamedTuple, TypeVar
 from mpi.domain.errors import EngineError, MpiError, describe_origin
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.service.core.index import Index, IndexSettings, Matcher, Store
-from mpi.standardize.process_pool import NICE, give_way
+from mpi.standardize.process_pool import WORKER_NICENESS, lower_priority
 from mpi.storage.unit_of_work.database import Database
 
 Result = TypeVar("Result")
 
-_ENDED = "the process that computes was ended from outside, for want of memory perhaps: try again"
+_CHILD_ENDED = "the process that computes was ended from outside, for want of memory perhaps: try again"
 
 
-class _Raised(NamedTuple):
+class _RemoteError(NamedTuple):
     """An error on its way: not every one can be made again from its message."""
 
     kind: type[MpiError]
@@ -47,8 +47,8 @@ class _IndexParts(NamedTuple):
     settings: IndexSettings
 
 
-def in_own_process(
-    work: Callable[..., Result], *given: object, niceness: int = NICE, ended: MpiError | None = None
+def run_in_child_process(
+    work: Callable[..., Result], *given: object, niceness: int = WORKER_NICENESS, ended: MpiError | None = None
 ) -> Result:
     """Have a function called by a process of its own, and wait for what it returns.
 
@@ -62,11 +62,11 @@ def in_own_process(
         MpiError: what the function raised.
         EngineError: no process can be begun, or it failed.
     """
-    mappings_can_be_sent()
+    register_mapping_pickling()
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
     spawn = get_context("spawn")
     pipe, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_work, args=(theirs, niceness, work, given), daemon=True)
+    process = spawn.Process(target=_run_child, args=(theirs, niceness, work, given), daemon=True)
     with pipe:
         try:
             with theirs:
@@ -76,7 +76,7 @@ def in_own_process(
         try:
             returned, raised = pipe.recv()
         except (EOFError, OSError):
-            raise (ended or EngineError(_ENDED)) from None
+            raise (ended or EngineError(_CHILD_ENDED)) from None
         finally:
             process.join()
     if raised is not None:
@@ -84,7 +84,7 @@ def in_own_process(
     return returned  # type: ignore[no-any-return]
 
 
-def computed_apart(index: Index, work: Callable[..., Result], *given: object) -> Result:
+def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *given: object) -> Result:
     """Have a function called by a process of its own that opens the index too, and wait for what it returns.
 
     Args:
@@ -98,51 +98,51 @@ def computed_apart(index: Index, work: Callable[..., Result], *given: object) ->
     """
     # The store and the caches stay in this process: the child opens the database itself.
     parts = _IndexParts(index.matcher, index.keyed_hash, index.home, index.settings)
-    computed: Result = in_own_process(_compute, index.database.url, parts, work, given)
+    computed: Result = run_in_child_process(_run_with_index, index.database.url, parts, work, given)
     return computed
 
 
-def mappings_can_be_sent() -> None:
+def register_mapping_pickling() -> None:
     """Have the mappings of a model, which nobody may change, go to other processes."""
-    copyreg.pickle(MappingProxyType, _sent)
+    copyreg.pickle(MappingProxyType, _reduce_mapping)
 
 
-def _sent(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
-    return _arrived, (dict(mapping),)
+def _reduce_mapping(mapping: MappingProxyType[Any, Any]) -> tuple[Any, tuple[dict[Any, Any]]]:
+    return _restore_mapping, (dict(mapping),)
 
 
-def _arrived(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+def _restore_mapping(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(mapping)
 
 
-def _work(pipe: Connection, niceness: int, work: Callable[..., Any], given: tuple[object, ...]) -> None:
-    give_way(niceness)
+def _run_child(pipe: Connection, niceness: int, work: Callable[..., Any], given: tuple[object, ...]) -> None:
+    lower_priority(niceness)
     # It may begin processes itself; whoever began it ends it with itself all the same.
     current_process().daemon = False
-    mappings_can_be_sent()
+    register_mapping_pickling()
     returned, raised = None, None
     try:
         returned = work(*given)
     except MpiError as error:
-        raised = _Raised(type(error), error.args, error.__dict__)
+        raised = _RemoteError(type(error), error.args, error.__dict__)
     except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
-        raised = _failed(error)
+        raised = _failure(error)
     # Whoever asked may be there no more.
     with suppress(BrokenPipeError, ConnectionResetError):
         try:
             pipe.send((returned, raised))
         except (AttributeError, TypeError, PicklingError) as error:
-            pipe.send((None, _failed(error)))
+            pipe.send((None, _failure(error)))
 
 
-def _failed(error: Exception) -> _Raised:
+def _failure(error: Exception) -> _RemoteError:
     told = f"a process that was begun for it failed ({type(error).__name__}): try again"
     # A note of it is logged with it, and answered to nobody.
     note = f"there {type(error).__name__} at {describe_origin(error)}"
-    return _Raised(EngineError, (told,), {"__notes__": [note]})
+    return _RemoteError(EngineError, (told,), {"__notes__": [note]})
 
 
-def _compute(url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]) -> Result:
+def _run_with_index(url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]) -> Result:
     database = Database(url)
     try:
         index = Index(

@@ -18,13 +18,13 @@ from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 
-LOOKS_EVERY_S = 0.1
-ASKED_FOR_S = 10.0
+POLL_INTERVAL_S = 0.1
+RESERVED_AFTER_REQUEST_S = 10.0
 """For so long after the last answer others are taken to be asking still."""
-_LOOKS_FOR_NEW_EVERY_S = 1.0
+_RESCAN_INTERVAL_S = 1.0
 
 
-class LeavingRoom:
+class CoreReservation:
     """Leaves a core while the ledger grows: no answer leaves without a line. Only on Linux.
 
     It begins as if somebody had just asked, for so long as it takes to see whether anybody does.
@@ -38,7 +38,7 @@ class LeavingRoom:
         self, answered: Callable[[], int], keep_to: Callable[[frozenset[int]], None] | None = None
     ) -> None:
         self._answered = answered
-        self._keep_to = keep_to or KeepTo()
+        self._keep_to = keep_to or CoreAffinity()
         self._until = 0.0
         self._done = threading.Event()
         self._watching = threading.Thread(target=self._watch, name="leaving room", daemon=True)
@@ -46,7 +46,7 @@ class LeavingRoom:
 
     def __enter__(self) -> Self:
         if len(self._all) > 1:
-            self._until = time.monotonic() + 2 * LOOKS_EVERY_S
+            self._until = time.monotonic() + 2 * POLL_INTERVAL_S
             self._keep_to(self._all_but_one)
             self._watching.start()
         return self
@@ -65,11 +65,11 @@ class LeavingRoom:
 
     def is_asked(self) -> None:
         """Take note that somebody is at work of whom the ledger does not tell."""
-        self._until = time.monotonic() + ASKED_FOR_S
+        self._until = time.monotonic() + RESERVED_AFTER_REQUEST_S
 
     def _watch(self) -> None:
         last = self._last(0)
-        while not self._done.wait(LOOKS_EVERY_S):
+        while not self._done.wait(POLL_INTERVAL_S):
             before, last = last, self._last(last)
             if last != before:
                 self.is_asked()
@@ -82,7 +82,7 @@ class LeavingRoom:
         return known
 
 
-class KeepTo:
+class CoreAffinity:
     """Has this process, and those that it began, run on some cores; those begun later within a second.
 
     Args:
@@ -104,10 +104,10 @@ class KeepTo:
             self._told.clear()
         elif time.monotonic() < self._looks_at:
             return
-        self._looks_at = time.monotonic() + _LOOKS_FOR_NEW_EVERY_S
-        family = {*_family(os.getpid())}
+        self._looks_at = time.monotonic() + _RESCAN_INTERVAL_S
+        family = {*_process_tree(os.getpid())}
         for process in family - self._told:
-            for thread in _threads(process):
+            for thread in _thread_ids(process):
                 # One that has just ended needs no core.
                 with suppress(OSError):
                     os.sched_setaffinity(thread, cores)
@@ -121,23 +121,23 @@ class KeepTo:
                     os.sched_setaffinity(process, own & cores or own)
 
 
-def _family(process: int) -> Iterator[int]:
+def _process_tree(process: int) -> Iterator[int]:
     """A process, those that it began, and those that they began."""
     yield process
-    for thread in _threads(process):
+    for thread in _thread_ids(process):
         with suppress(OSError):
             for child in Path(f"/proc/{process}/task/{thread}/children").read_text("ascii").split():
-                yield from _family(int(child))
+                yield from _process_tree(int(child))
 
 
-def _threads(process: int) -> list[int]:
+def _thread_ids(process: int) -> list[int]:
     """The threads of a process; those that they begin run where they do."""
     with suppress(OSError):
         return [int(thread.name) for thread in Path(f"/proc/{process}/task").iterdir()]
     return []
 
 
-def leaving_room(database: Database, viewer: Viewer) -> LeavingRoom:
+def reserve_core(database: Database, viewer: Viewer) -> CoreReservation:
     """Leave a core to those who answer from an index.
 
     Args:
@@ -149,4 +149,4 @@ def leaving_room(database: Database, viewer: Viewer) -> LeavingRoom:
         with database.ledger.read_autocommit(viewer) as unit:
             return unit.disclosures.last_number()
 
-    return LeavingRoom(answered, KeepTo(lambda processes: database.server_processes_of(viewer, processes)))
+    return CoreReservation(answered, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes)))

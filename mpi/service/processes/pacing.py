@@ -10,22 +10,22 @@ from mpi.domain.viewer import Viewer
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import WriteUnit
 
-TARGET_S = 0.008
+TARGET_TRANSACTION_S = 0.008
 """What one transaction should take; a writer that comes in the middle of one waits for the rest of it."""
-LEAST_REST_S = 0.003
+MIN_REST_S = 0.003
 """Between two transactions, so that a writer that waits always comes in before the next."""
-LARGEST = 2_000
+MAX_ITEMS = 2_000
 
-BESIDE_TARGET_S = 0.01
+CONTENDED_TARGET_S = 0.01
 """What one transaction of a load should take beside others; some five milliseconds are its own part."""
-BESIDE_S = 30.0
+CONTENDED_FOR_S = 30.0
 """For so long after others have written they are taken to be at work still."""
 
 Item = TypeVar("Item")
 
 
 @contextmanager
-def seeking_no_cycles() -> Iterator[None]:
+def disable_garbage_collection() -> Iterator[None]:
     """Leave the search for cyclic garbage until nobody waits: it goes through all that a long work keeps."""
     was = gc.isenabled()
     gc.disable()
@@ -37,7 +37,7 @@ def seeking_no_cycles() -> Iterator[None]:
 
 
 @contextmanager
-def with_all_that_is_there_kept() -> Iterator[None]:
+def freeze_existing_objects() -> Iterator[None]:
     """Search for cyclic garbage in what comes from here on only: what is there stays until the end anyway."""
     gc.freeze()
     try:
@@ -75,21 +75,21 @@ class Pace:
         self.rests = 1.0
 
     def parts(
-        self, items: Sequence[Item], *, first: int = 4, largest: int = LARGEST
-    ) -> Iterator["Part[Item]"]:
+        self, items: Sequence[Item], *, first: int = 4, largest: int = MAX_ITEMS
+    ) -> Iterator["PacedBatch[Item]"]:
         """The items in parts, each for one transaction, larger or smaller as those before took."""
         size, place = float(first), 0
         while place < len(items):
-            part = Part(self, items[place : place + max(1, int(size))])
+            part = PacedBatch(self, items[place : place + max(1, int(size))])
             yield part
             place += len(part.items)
             if part.spent_s > 0:
-                size = min(max(1.0, size * min(2.0, TARGET_S / part.spent_s)), largest)
+                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / part.spent_s)), largest)
 
     @contextmanager
     def turn(self) -> Iterator[WriteUnit]:
         """One transaction, and a rest after it."""
-        with seeking_no_cycles(), self._database.write(self._viewer, self._kind) as unit:
+        with disable_garbage_collection(), self._database.write(self._viewer, self._kind) as unit:
             # For its turn, which a server is asked for ahead.
             unit.wait_for_store()
             began = time.perf_counter()
@@ -99,10 +99,10 @@ class Pace:
         if self.may_stop:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
             self._database.is_commit_begun = False
-        time.sleep(max(LEAST_REST_S, self.rests * min(spent, TARGET_S)))
+        time.sleep(max(MIN_REST_S, self.rests * min(spent, TARGET_TRANSACTION_S)))
 
 
-class Part(Generic[Item]):
+class PacedBatch(Generic[Item]):
     """Some items of a longer work, and how long their transaction took."""
 
     def __init__(self, pace: Pace, items: Sequence[Item]) -> None:
@@ -122,7 +122,7 @@ class Part(Generic[Item]):
             self.spent_s = time.perf_counter() - began
 
 
-class Portions:
+class AdaptiveBatchSize:
     """How much a work writes in one transaction: much where nobody else writes, little beside others.
 
     Unlike ``Pace`` it rests no longer than others need to come in: who loads a file waits for its end.
@@ -155,7 +155,7 @@ class Portions:
         """Take note, in a transaction that is yet to do its work, that others have written meanwhile."""
         if not self._is_beside:
             self.most = min(self.most, self._first)
-        self._until = time.monotonic() + BESIDE_S
+        self._until = time.monotonic() + CONTENDED_FOR_S
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -166,5 +166,5 @@ class Portions:
         if not self._is_beside:
             self.most = min(2 * self.most, self._largest)
             return
-        self.most = max(1, min(int(self.most * min(2.0, BESIDE_TARGET_S / spent)), self._largest))
-        time.sleep(LEAST_REST_S)
+        self.most = max(1, min(int(self.most * min(2.0, CONTENDED_TARGET_S / spent)), self._largest))
+        time.sleep(MIN_REST_S)

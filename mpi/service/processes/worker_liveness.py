@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mpi.domain import clock
 
-SILENT_S = 60.0
+HEARTBEAT_TIMEOUT_S = 60.0
 """Seconds without a heartbeat after which a worker counts as dead."""
 _TOKEN = secrets.token_hex(4)
 
@@ -17,7 +17,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
-def is_at_work(worker: str, beat: str) -> bool:
+def is_worker_alive(worker: str, beat: str) -> bool:
     """Whether a process still does what it named itself for, as far as can be told from here.
 
     Args:
@@ -26,16 +26,16 @@ def is_at_work(worker: str, beat: str) -> bool:
     """
     if not worker:
         return False
-    silent_since = clock.format_timestamp(clock.now() - timedelta(seconds=SILENT_S))
+    silent_since = clock.format_timestamp(clock.now() - timedelta(seconds=HEARTBEAT_TIMEOUT_S))
     host, pid, token = worker.rsplit(":", 2)
     if beat < silent_since:
         return False
     if host != socket.gethostname():
         return True
-    return token == _TOKEN if int(pid) == os.getpid() else _exists(int(pid))
+    return token == _TOKEN if int(pid) == os.getpid() else _process_exists(int(pid))
 
 
-def _exists(pid: int) -> bool:
+def _process_exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-NICE = 10
+NICENESS = 10
 """Of a computation, and of the threads that it begins: a tenth of the share of those who answer people."""
 
 Result = TypeVar("Result")
 
 
-def giving_way(
+def run_at_low_priority(
     compute: Callable[[], Result],
     meanwhile: Callable[[], None] = lambda: None,
     every_s: float | None = None,
@@ -29,7 +29,7 @@ def giving_way(
 
     def work() -> None:
         try:
-            _give_way()
+            _lower_priority()
             done.append(compute())
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
             failed.append(error)
@@ -45,9 +45,9 @@ def giving_way(
     return done[0]
 
 
-def _give_way() -> None:
+def _lower_priority() -> None:
     """Of this thread and those that it begins; Linux counts niceness by thread."""
     if sys.platform == "linux":
         me = threading.get_native_id()
         # Where the process gives way already, less niceness would be a privilege.
-        os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))
+        os.setpriority(os.PRIO_PROCESS, me, max(NICENESS, os.getpriority(os.PRIO_PROCESS, me)))

@@ -318,6 +318,7 @@ class _CachedCount:
         valid_until: until when the counts are valid even after a commit (monotonic clock, seconds).
         counts: children in care, and those whose school is found.
     """
+
     stamp: tuple[int, str]
     valid_until: float
     counts: tuple[int, int]

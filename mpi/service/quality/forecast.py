@@ -9,7 +9,7 @@ from mpi.domain.errors import AccessDenied
 from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, shown, suppress_cells
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.quality.throughput import (
     ANSWER_ACTION,
     Throughput,
@@ -98,7 +98,10 @@ class Forecast:
 
 
 def forecast_workload(
-    index: Index, viewer: Viewer, thresholds: TrialThresholds | None = None, progress: Progress = silent
+    index: Index,
+    viewer: Viewer,
+    thresholds: TrialThresholds | None = None,
+    progress: Progress = ignore_progress,
 ) -> Forecast:
     """Forecast the stewards' work from the last four weeks.
 

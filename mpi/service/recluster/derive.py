@@ -1,7 +1,7 @@
-"""Derive features, keys and edges of every active record, anew from what the sources said.
+"""Derive features, blocking keys and edges of every active record.
 
-Records are standardized on all cores and kept as the bytes that are stored: a million as objects take four
-times as much.
+Records are standardized on all cores and held as the bytes that are stored: a million records as objects
+take four times as much memory.
 """
 
 from array import array
@@ -21,32 +21,33 @@ from mpi.matching.model.model import require_standardizer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.matching.scoring.feature_batches import packed
 from mpi.service.core.index import Index, Matcher
-from mpi.service.indexing.reindex import Progress, edges_of
-from mpi.standardize.payload import features_from_bytes, features_to_bytes, from_payload
-from mpi.standardize.process_pool import spread
+from mpi.service.indexing.reindex import Progress, edges_from_table
+from mpi.standardize.payload import features_from_bytes, features_to_bytes, record_from_bytes
+from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
-from mpi.standardize.shared_value_detection import Borne
+from mpi.standardize.shared_value_detection import SharedValueCounter
 from mpi.standardize.shared_values import SharedValues, without_shared
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 BLOCK_RECORDS = 2_000
+"""Records that one process derives at a time."""
 
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class DerivedData:
-    """What follows from the active records under one configuration.
+    """Derived data of the active records under one configuration.
 
     Args:
         features: by record, without shared values, as they are stored.
         groups: the visibility group of each record.
-        keys: two columns, record and key, by record.
+        keys: rows of record and key, ordered by record; shape (keys, 2), int64.
         edges: candidate pairs from the floor up.
-        shared: the lists of shared values that were taken out.
-        fresh_shared: the lists as they would be if they were made from the active records now.
+        shared: the lists of shared values that were left out.
+        fresh_shared: the lists made from the active records now.
     """
 
     features: dict[int, bytes]
@@ -57,22 +58,30 @@ class DerivedData:
     fresh_shared: SharedValues
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
-        """Features of some records."""
+        """Return the features of records.
+
+        Args:
+            records: record numbers.
+        """
         return {record: features_from_bytes(self.features[record]) for record in records}
 
     def read_keys(self, record: int) -> bytes:
-        """Blocking keys of a record, as they are stored."""
+        """Return the blocking keys of a record as they are stored.
+
+        Args:
+            record: a record number.
+        """
         start, stop = np.searchsorted(self.keys[:, 0], [record, record + 1])
         return self.keys[start:stop, 1].astype(STORED_DTYPE).tobytes()
 
 
 class RecordPayload(NamedTuple):
-    """What stands for a record.
+    """Active payload of a record.
 
     Args:
         record: its number.
         source: the code of its source.
-        body: the payload; of the second time, its features as bytes with nothing taken out.
+        body: the payload; in the second pass, its features as bytes, shared values included.
     """
 
     record: int
@@ -81,54 +90,58 @@ class RecordPayload(NamedTuple):
 
 
 class DerivedBlock(NamedTuple):
-    """What was made of some records, in their order.
+    """Derived data of a block of records, in record order.
 
     Args:
         features: as they are stored.
-        key_counts: how many keys each has.
-        keys: all of them, one record after the other.
-        value_counts: which values they bear, to find those that are shared.
+        key_counts: number of keys of each record.
+        keys: the keys of all records, one record after the other.
+        value_counts: counts of values, to find those that are shared.
     """
 
     features: list[bytes]
     key_counts: "array[int]"
     keys: "array[int]"
-    value_counts: Borne
+    value_counts: SharedValueCounter
 
 
 @dataclass(frozen=True)
 class BlockDeriver:
-    """Derives what follows from one record alone; can be sent to another process.
+    """Deriver of features and keys; can be sent to another process.
 
     Args:
-        seal: the index's secret.
-        blocking: the model's.
-        lists_text: the shared values that are taken out, as text; None to take out none, and make no keys.
-        is_second_pass: whether the records come as features, and were counted before.
+        keyed_hash: keyed hash under the index's secret.
+        blocking: the model's blocking rules.
+        lists_text: the shared values to leave out, as text; None to leave out none and make no keys.
+        is_second_pass: whether the records arrive as features whose values have been counted.
     """
 
-    seal: KeyedHash
+    keyed_hash: KeyedHash
     blocking: BlockingSpec
     lists_text: str | None
     is_second_pass: bool = False
 
     @cached_property
     def shared(self) -> SharedValues | None:
-        """The shared values."""
+        """The shared values to leave out."""
         return None if self.lists_text is None else SharedValues.from_text(self.lists_text)
 
     def __call__(self, payloads: Sequence[RecordPayload]) -> DerivedBlock:
-        """What follows from some records."""
-        block = DerivedBlock([], array("q"), array("q"), Borne())
+        """Derive features and keys of a block of records.
+
+        Args:
+            payloads: the active payloads.
+        """
+        block = DerivedBlock([], array("q"), array("q"), SharedValueCounter())
         for payload in payloads:
             if self.is_second_pass:
                 features = features_from_bytes(payload.body)
             else:
-                features = standardize(from_payload(payload.body), payload.source, self.seal)
-                block.value_counts.add(features, self.seal)
+                features = standardize(record_from_bytes(payload.body), payload.source, self.keyed_hash)
+                block.value_counts.add(features, self.keyed_hash)
             if self.shared is not None:
-                features = without_shared(features, self.shared, self.seal)
-                record_keys = keys(features, self.blocking, self.seal)
+                features = without_shared(features, self.shared, self.keyed_hash)
+                record_keys = keys(features, self.blocking, self.keyed_hash)
                 block.key_counts.append(len(record_keys))
                 block.keys.extend(record_keys)
             block.features.append(features_to_bytes(features))
@@ -144,16 +157,16 @@ def derive(
     shared: SharedValues | None = None,
     engine: BatchEngine = DUCKDB,
 ) -> DerivedData:
-    """Derive everything under a model.
+    """Derive features, keys and edges of all records under a model.
 
     Args:
         unit: the transaction to read records in.
-        index: for the secret and a place to spill.
+        index: supplies the secret and a folder for data that exceeds memory.
         matcher: the model.
         floor: lowest weight of an edge, in bits.
-        progress: told of long steps.
+        progress: receives the progress of long steps.
         shared: the lists of shared values; None for those that the active records make now.
-        engine: what finds and scores the pairs.
+        engine: finds and scores the pairs.
 
     Raises:
         ModelError: the model was fitted on another version of the standardizer.
@@ -182,11 +195,21 @@ def derive(
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     features = packed(columns.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
-    return DerivedData(columns.features, groups, rows, edges_of(scored), used_lists, fresh_lists)
+    return DerivedData(
+        features=columns.features,
+        groups=groups,
+        keys=rows,
+        edges=edges_from_table(scored),
+        shared=used_lists,
+        fresh_shared=fresh_lists,
+    )
 
 
 def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozenset[int]:
-    """The keys that are stopped, which fresh lists of shared values do not change; none for another model."""
+    """Return the stopped blocking keys, or none for another model.
+
+    Fresh lists of shared values do not change the stopped keys.
+    """
     active = unit.configs.active_config()
     is_same_model = active is not None and matcher.runs(active)
     return (
@@ -197,11 +220,11 @@ def _find_stopped_keys(unit: ReadUnit, index: Index, matcher: Matcher) -> frozen
 
 
 class _DerivedColumns:
-    """Blocks put together."""
+    """Derived data of all records, concatenated from blocks."""
 
     def __init__(self) -> None:
         self.features: dict[int, bytes] = {}
-        self.value_counts = Borne()
+        self.value_counts = SharedValueCounter()
         self._key_counts = array("q")
         self._keys = array("q")
 
@@ -212,8 +235,8 @@ class _DerivedColumns:
         records: Sequence[int],
         progress: Progress,
     ) -> None:
-        """Derive from records, in the order of their numbers."""
-        for block in spread(deriver, payload_blocks):
+        """Derive blocks of records in other processes, in record order."""
+        for block in map_chunks(deriver, payload_blocks):
             derived_count = len(self.features)
             self.features.update(zip(records[derived_count:], block.features, strict=False))
             self._key_counts.extend(block.key_counts)
@@ -222,7 +245,7 @@ class _DerivedColumns:
             progress("standardizing", len(self.features), len(records))
 
     def build_keys(self, records: Sequence[int]) -> Numbers:
-        """Record and key of every key, by record."""
+        """Return rows of record and key, ordered by record."""
         rows = np.empty((len(self._keys), 2), dtype=np.int64)
         rows[:, 0] = np.repeat(
             np.asarray(records, dtype=np.int64), np.asarray(self._key_counts, dtype=np.int64)
@@ -232,7 +255,7 @@ class _DerivedColumns:
 
 
 def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[list[RecordPayload]]:
-    """What stands for the records, in their order, a block at a time."""
+    """Yield the active payloads of records, one block at a time."""
     codes = {source.id: source.code for source in unit.sources.all()}
     for start in range(0, len(records), BLOCK_RECORDS):
         block = records[start : start + BLOCK_RECORDS]
@@ -241,5 +264,6 @@ def _read_payload_blocks(unit: ReadUnit, records: Sequence[int]) -> Iterator[lis
 
 
 def _split_into_blocks(payloads: Sequence[RecordPayload]) -> Iterator[list[RecordPayload]]:
+    """Split payloads into blocks."""
     for start in range(0, len(payloads), BLOCK_RECORDS):
         yield list(payloads[start : start + BLOCK_RECORDS])

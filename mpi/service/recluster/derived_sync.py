@@ -1,20 +1,20 @@
-"""Derived beside: features, keys and edges of a configuration brought in line while others read and write.
+"""Synchronize stored derived data with a configuration, online.
 
-What follows from a snapshot is compared with what is stored, and written where it differs, a few records in
-each transaction. A record that changed since the snapshot is on the run's list of changes: under the
-configuration in force whoever changed it has derived it anew; under another that is done here, until so few
-are left that the rest fits into the transaction that puts the configuration in force.
+Data derived from a snapshot is compared with the stored data and written where different, a few records in
+each transaction. A record that changed since the snapshot is on the run's list of changes. Under the
+configuration in force, its writer has derived it. Under another configuration it is derived here, until so
+few are left that the rest fits into the transaction that activates the configuration.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mpi.service.core.configuration import activate_config
-from mpi.service.indexing.reindex import Changed, write_derived
+from mpi.service.indexing.reindex import ChangedRecord, write_derived_data
 from mpi.service.recluster.derive import DerivedData
 from mpi.service.recluster.key_verification import repair_keys
 from mpi.service.recluster.run_state import RunContext
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.standardize.shared_values import SharedValues
 from mpi.storage.key_index.blocking_keys import PackedKeys
 from mpi.storage.repositories.derived.derived import MICROBITS
@@ -22,16 +22,19 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 WRITING, CATCHING_UP, CLEARING = "writing what was derived", "catching up", "dropping what was before"
 PAGE_RECORDS = 2_000
-"""Records compared at once."""
+"""Records compared at a time."""
 ACTIVATION_RECORDS = 10
-"""So many changed records are derived anew in the transaction that puts the configuration in force."""
+"""Changed records derived in the transaction that activates the configuration, at most."""
 CATCH_UP_ROUNDS = 50
-"""Times that what came meanwhile is caught up with before more than a few are put into that transaction."""
+"""Rounds of catching up, after which the activation takes any number of records."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RecordData:
-    """What is derived from one record: features, keys, and the edges of which it is the lower end."""
+    """Derived data of one record: features, keys and edges.
+
+    Edges belong to their lower end.
+    """
 
     features: bytes | None
     keys: bytes
@@ -39,10 +42,10 @@ class _RecordData:
 
 
 class DerivedByRecord:
-    """What a snapshot says, by record.
+    """Derived data of a snapshot, indexed by record.
 
     Args:
-        derived: what follows from the snapshot.
+        derived: the derived data of the snapshot.
     """
 
     def __init__(self, derived: DerivedData) -> None:
@@ -57,36 +60,53 @@ class DerivedByRecord:
         return sorted(self._derived.features)
 
     def get_record_data(self, record: int) -> _RecordData:
-        """What is to be stored of a record; nothing of one that takes no part."""
+        """Return the data to store for a record; empty if inactive.
+
+        Args:
+            record: a record number.
+        """
         features = self._derived.features.get(record)
         return _RecordData(features, self._derived.read_keys(record), self._edges.get(record, {}))
 
     def get_group(self, record: int) -> int:
-        """The visibility group of a record that takes part."""
+        """Return the visibility group of an active record.
+
+        Args:
+            record: a record number.
+        """
         return self._derived.groups[record]
 
 
-def sync_derived(carrier: RunContext, config_id: int, snapshot: DerivedByRecord) -> None:
-    """Bring what is stored under a configuration in line with a snapshot, but for what changed since."""
-    with carrier.index.database.read(carrier.viewer) as unit:
+def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord) -> None:
+    """Write a snapshot's derived data where it differs from the stored data.
+
+    Records that changed since the snapshot are left alone.
+
+    Args:
+        context: the run.
+        config_id: the configuration of the derived data.
+        snapshot: the derived data.
+    """
+    with context.index.database.read(context.viewer) as unit:
         stored = unit.derived_data.record_ids(config_id)
     if stored:
-        repair_keys(carrier, config_id)
+        repair_keys(context, config_id)
     records = sorted(stored | set(snapshot.records))
     for start in range(0, len(records), PAGE_RECORDS):
         page = records[start : start + PAGE_RECORDS]
         differing = page
         if stored:
-            with carrier.index.database.read(carrier.viewer) as unit:
+            with context.index.database.read(context.viewer) as unit:
                 differing = _find_differing(unit, config_id, page, snapshot)
-        for part in carrier.pace.parts(differing):
+        for part in context.pace.parts(differing):
             with part.turn() as unit:
-                _write_differences(unit, carrier.run.id, config_id, part.items, snapshot)
-        carrier.keep_alive()
-        carrier.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
+                _write_differences(unit, context.run.id, config_id, part.items, snapshot)
+        context.keep_alive()
+        context.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
 
 
 def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> dict[int, _RecordData]:
+    """Read the stored derived data of records."""
     features = unit.derived_data.features(config_id, records)
     keys = unit.keys.packed_keys(config_id, records)
     edges: dict[int, dict[tuple[int, int], int]] = {}
@@ -103,6 +123,7 @@ def _read_stored(unit: ReadUnit, config_id: int, records: Collection[int]) -> di
 def _find_differing(
     unit: ReadUnit, config_id: int, page: Sequence[int], snapshot: DerivedByRecord
 ) -> list[int]:
+    """Return the records whose stored data differs from the snapshot's."""
     stored = _read_stored(unit, config_id, page)
     return [record for record in page if stored[record] != snapshot.get_record_data(record)]
 
@@ -110,6 +131,7 @@ def _find_differing(
 def _write_differences(
     unit: WriteUnit, run: int, config_id: int, records: Collection[int], snapshot: DerivedByRecord
 ) -> None:
+    """Write the derived data of records, except those that changed since."""
     derived = {record: snapshot.get_record_data(record) for record in records}
     stored = _read_stored(unit, config_id, records)
     edge_ends = {end for data in (*derived.values(), *stored.values()) for edge in data.edges for end in edge}
@@ -122,7 +144,7 @@ def _write_differences(
     unit.derived_data.delete_features_and_keys(
         config_id, [r for r in rewritten if _features_and_keys(stored[r]) != _NO_FEATURES_OR_KEYS]
     )
-    unit.derived.put_features(
+    unit.derived_data.add_features(
         config_id, ((r, f) for r in rewritten if (f := derived[r].features) is not None)
     )
     own_keys = {r: PackedKeys(snapshot.get_group(r), derived[r].keys) for r in rewritten if derived[r].keys}
@@ -132,73 +154,98 @@ def _write_differences(
     after = {edge: weight for data in derived.values() for edge, weight in data.edges.items()}
     changed_edges = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
     unit.derived_data.delete_edges(config_id, changed_edges & before.keys())
-    unit.derived.put_edges(
+    unit.derived_data.add_edges(
         config_id, {edge: after[edge] / MICROBITS for edge in changed_edges & after.keys()}
     )
 
 
 def _features_and_keys(data: _RecordData) -> tuple[bytes | None, bytes]:
+    """Return the features and keys of a record's data."""
     return data.features, data.keys
 
 
 _NO_FEATURES_OR_KEYS: tuple[bytes | None, bytes] = (None, b"")
 
 
-def catch_up(carrier: RunContext, config_id: int, shared: SharedValues) -> None:
-    """Derive under a configuration not in force what changed since the snapshot, until few are left."""
+def catch_up(context: RunContext, config_id: int, shared: SharedValues) -> None:
+    """Derive the records that changed since the snapshot, until few are left.
+
+    Args:
+        context: the run.
+        config_id: a configuration that is not in force.
+        shared: its lists of shared values.
+    """
     for _ in range(CATCH_UP_ROUNDS):
-        with carrier.index.database.read(carrier.viewer) as unit:
-            changed = unit.runs.changed_records(carrier.run.id, PAGE_RECORDS)
+        with context.index.database.read(context.viewer) as unit:
+            changed = unit.runs.changed_records(context.run.id, PAGE_RECORDS)
         if len(changed) <= ACTIVATION_RECORDS:
             return
-        for part in carrier.pace.parts(changed):
+        for part in context.pace.parts(changed):
             with part.turn() as unit:
-                _derive_again(unit, carrier, config_id, shared, part.items)
-            carrier.progress(CATCHING_UP, len(part.items), len(changed))
+                _derive_again(unit, context, config_id, shared, part.items)
+            context.progress(CATCHING_UP, len(part.items), len(changed))
 
 
-def activate_configuration(carrier: RunContext, config_id: int, shared: SharedValues) -> int:
-    """Derive the rest and put the configuration in force, in one transaction; returns its commit."""
-    carrier.pace.may_stop = False
-    with carrier.pace.turn() as unit:
+def activate_configuration(context: RunContext, config_id: int, shared: SharedValues) -> int:
+    """Derive the remaining records and put the configuration in force.
+
+    Both happen in one transaction.
+
+    Args:
+        context: the run.
+        config_id: the configuration.
+        shared: its lists of shared values.
+
+    Returns:
+        The number of its commit.
+    """
+    context.pace.may_stop = False
+    with context.pace.turn() as unit:
         active = unit.configs.active_config()
         if active is not None and active.id != config_id:
-            while changed := unit.runs.changed_records(carrier.run.id, PAGE_RECORDS):
-                _derive_again(unit, carrier, config_id, shared, changed)
-        previous_model = carrier.run.model if active is None else active.model
+            while changed := unit.runs.changed_records(context.run.id, PAGE_RECORDS):
+                _derive_again(unit, context, config_id, shared, changed)
+        previous_model = context.run.model if active is None else active.model
         activate_config(unit, config_id)
-        unit.runs.update(carrier.run.id, stage="releasing", flipped_commit=unit.commit_no)
-        if carrier.run.proposal_id is not None and carrier.run.kind == "proposal":
-            unit.proposals.set_applied(carrier.run.proposal_id, unit.commit_no, previous_model)
+        unit.runs.update(context.run.id, stage="releasing", flipped_commit=unit.commit_no)
+        if context.run.proposal_id is not None and context.run.kind == "proposal":
+            unit.proposals.set_applied(context.run.proposal_id, unit.commit_no, previous_model)
         return unit.commit_no
 
 
 def _derive_again(
-    unit: WriteUnit, carrier: RunContext, config_id: int, shared: SharedValues, records: Collection[int]
+    unit: WriteUnit, context: RunContext, config_id: int, shared: SharedValues, records: Collection[int]
 ) -> None:
-    index = carrier.index
+    """Derive changed records under the run's configuration."""
+    index = context.index
     # Written with the other end before the record changed, maybe, and without its own features (``_write_differences``).
     unit.derived_data.delete_edges_of_records(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
     groups = {number: record_row.group_id for number, record_row in unit.records.get(records).items()}
     changed = {
-        record: Changed(groups[record], index.features_of(from_payload(payload), codes[source], shared))
+        record: ChangedRecord(
+            groups[record], index.features_of(record_from_bytes(payload), codes[source], shared)
+        )
         for record, (source, payload) in unit.records.payloads(records).items()
     }
-    write_derived(unit, index, config_id, changed, records)
-    unit.runs.delete_changed_records(carrier.run.id, records)
+    write_derived_data(unit, index, config_id, changed, records)
+    unit.runs.delete_changed_records(context.run.id, records)
 
 
-def drop_inactive(carrier: RunContext) -> None:
-    """Drop what is stored under every configuration but the one in force, a little at a time."""
-    with carrier.index.database.read(carrier.viewer) as unit:
+def drop_inactive(context: RunContext) -> None:
+    """Drop the derived data of every configuration not in force.
+
+    Args:
+        context: the run.
+    """
+    with context.index.database.read(context.viewer) as unit:
         active = unit.configs.active_config()
         inactive = unit.derived_data.config_ids() - {0 if active is None else active.id}
         spans = {config: unit.derived_data.record_id_range(config) for config in sorted(inactive)}
     for config_id, span in spans.items():
         if span is None:
             continue
-        for part in carrier.pace.parts(range(span[0], span[1] + 1)):
+        for part in context.pace.parts(range(span[0], span[1] + 1)):
             with part.turn() as unit:
                 unit.derived_data.delete_range(config_id, part.items[0], part.items[-1])
-            carrier.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)
+            context.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)

@@ -1,4 +1,7 @@
-"""The keys by which records are searched, held against those that the records have: they must be the same."""
+"""Verify that key segments hold exactly the records' blocking keys.
+
+Records are searched by the keys in segments; each record also stores its own keys.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,13 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.matching.scoring.table_diff import differences
-from mpi.service.indexing.compaction import merge_recent
+from mpi.service.indexing.compaction import compact_all_segments
 from mpi.service.recluster.run_state import RunContext
 from mpi.storage.key_index.segment_arrays import IntArray
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number whose multiples lie far apart (Knuth, The Art of Computer Programming, volume 3, 6.4)."""
+"""Odd multiplier whose multiples are far apart.
+
+Source: Knuth, The Art of Computer Programming, volume 3, 6.4.
+"""
 _FIRST, _SECOND = np.uint64(31), np.uint64(29)
 _ROWS = pa.schema([(name, pa.int64()) for name in ("group_id", "key", "record_id")])
 
@@ -22,12 +28,19 @@ KeyRow = tuple[int, int, int]
 
 
 def are_keys_consistent(unit: ReadUnit, config_id: int) -> bool:
-    """Whether a record is found by the keys that it has, and by no others."""
-    return _compute_digest(unit.keys.iterate_forward_index(config_id)) == _compute_digest(unit.keys.iterate_searched_rows(config_id))
+    """Return whether the searched keys equal the records' own keys.
+
+    Args:
+        unit: the transaction.
+        config_id: the configuration of the keys.
+    """
+    return _compute_digest(unit.keys.iterate_forward_index(config_id)) == _compute_digest(
+        unit.keys.iterate_searched_rows(config_id)
+    )
 
 
 def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
-    """How many rows there are, and a number that tells them from others, in whatever order they come."""
+    """Return the number of rows and a checksum independent of their order."""
     row_count, checksum = 0, 0
     for page in pages:
         groups, keys, records = page.astype(np.uint64)
@@ -38,29 +51,39 @@ def _compute_digest(pages: Iterable[IntArray]) -> tuple[int, int]:
     return row_count, checksum
 
 
-def repair_keys(carrier: RunContext, config_id: int) -> None:
-    """Make the keys by which records are searched those that they have, a few in each transaction."""
-    merge_recent(carrier.index.database, carrier.viewer, carrier.pace)
-    wrong_rows = carrier.compute(
+def repair_keys(context: RunContext, config_id: int) -> None:
+    """Correct the searched keys, a few in each transaction.
+
+    Args:
+        context: the run.
+        config_id: the configuration of the keys.
+    """
+    compact_all_segments(context.index.database, context.viewer, context.pace)
+    wrong_rows = context.compute(
         lambda unit: (
             []
             if are_keys_consistent(unit, config_id)
-            else list(_find_wrong_rows(unit, config_id, carrier.index.home))
+            else list(_find_wrong_rows(unit, config_id, context.index.home))
         )
     )
-    for part in carrier.pace.parts(wrong_rows):
+    for part in context.pace.parts(wrong_rows):
         with part.turn() as unit:
             # Of a record that has changed since as well: what it keeps is left among all as it is there.
             unit.keys.repair(config_id, part.items)
 
 
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
-    own, searched = _read_tables(unit.keys.iterate_forward_index(config_id)), _read_tables(unit.keys.iterate_searched_rows(config_id))
+    """Yield the rows in which searched and own keys differ."""
+    own, searched = (
+        _read_tables(unit.keys.iterate_forward_index(config_id)),
+        _read_tables(unit.keys.iterate_searched_rows(config_id)),
+    )
     for row, _is_own in differences(own, searched, folder):
         yield row[0], row[1], row[2]
 
 
 def _read_tables(pages: Iterable[IntArray]) -> Iterator[pa.Table]:
+    """Yield pages of keys as tables."""
     yield _ROWS.empty_table()
     for page in pages:
         yield pa.table(list(page), _ROWS)

@@ -1,8 +1,8 @@
-"""Weigh the whole index: every two records that share a blocking key, under a configuration.
+"""Score all candidate pairs of the index under a configuration.
 
-Features and keys follow from what was said and from the configuration alone. Under the configuration in force
-those that are stored are taken; under another they are made anew. ``mpi rebuild`` makes them anew in
-either case, and writes what differs.
+Features and keys depend on the source records and the configuration alone. Under the configuration in force
+the stored ones are used; under another they are derived. ``mpi rebuild`` derives them in either case and
+writes the differences.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -16,10 +16,10 @@ from mpi.matching.scoring.feature_batches import ROWS_A_BATCH, packed
 from mpi.matching.scoring.shared_value_counts import watching
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import Progress, edges_of
+from mpi.service.indexing.reindex import Progress, edges_from_table
 from mpi.service.recluster.derive import derive
 from mpi.service.resolution.task_facts import FeatureLoader
-from mpi.standardize.shared_values import SharedValues, listed
+from mpi.standardize.shared_values import SharedValues, make_shared_values
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -29,15 +29,15 @@ _KEYS = pa.schema([("key", pa.int64()), ("record_id", pa.int64())])
 
 @dataclass(frozen=True, slots=True)
 class IndexScores:
-    """Pairs of the whole index, and what settling them needs.
+    """Scored pairs of the whole index, with what settling them needs.
 
     Args:
         edges: candidate pairs from the floor up.
-        read_features: features of records, without shared values.
-        shared: the lists of shared values that were taken out.
-        fresh_shared: the lists as the active records would make them now.
-        is_fresh_complete: whether ``found`` was made of all that was said; otherwise of the features that are
-            stored, from which what is listed was taken out, so that it has only what is not listed.
+        read_features: returns features of records, without shared values.
+        shared: the lists of shared values that were left out.
+        fresh_shared: the lists made from the active records now.
+        is_fresh_complete: whether ``fresh_shared`` was made from all payloads. Otherwise it was made from
+            stored features, which lack the listed values, so that it has only values that are not listed.
     """
 
     edges: Edges
@@ -60,12 +60,16 @@ def score_index(
 
     Args:
         unit: the transaction to read in.
-        index: for the secret and a place to spill.
+        index: supplies the secret and a folder for data that exceeds memory.
         matcher: the model.
         floor: lowest weight of an edge, in bits.
-        progress: told of long steps.
+        progress: receives the progress of long steps.
         shared: the lists of shared values; None for those that the active records make now.
-        engine: what finds and scores the pairs.
+        engine: finds and scores the pairs.
+
+    Raises:
+        ModelError: the model was fitted on another version of the standardizer.
+        EngineError: the engine is not installed, or failed.
     """
     active = unit.configs.active_config()
     if shared is not None and active is not None and active.digest == matcher.digest(shared):
@@ -76,22 +80,28 @@ def score_index(
                 pairs = engine.weights(
                     matcher.model, features, stored.read_all_keys(), floor, index.home, progress
                 )
-                fresh_lists = replace(listed(watch.shared(), index.keyed_hash), stopped=shared.stopped)
+                fresh_lists = replace(
+                    make_shared_values(watch.shared(), index.keyed_hash), stopped=shared.stopped
+                )
             return IndexScores(
-                edges_of(pairs),
-                stored.read_features,
-                shared,
-                fresh_lists,
+                edges=edges_from_table(pairs),
+                read_features=stored.read_features,
+                shared=shared,
+                fresh_shared=fresh_lists,
                 is_fresh_complete=not shared.hashes,
             )
     derived = derive(unit, index, matcher, floor, progress, shared, engine)
     return IndexScores(
-        derived.edges, derived.read_features, derived.shared, derived.fresh_shared, is_fresh_complete=True
+        edges=derived.edges,
+        read_features=derived.read_features,
+        shared=derived.shared,
+        fresh_shared=derived.fresh_shared,
+        is_fresh_complete=True,
     )
 
 
 class _StoredData:
-    """What is stored under the configuration in force.
+    """Stored derived data of the configuration in force.
 
     Args:
         unit: the transaction.
@@ -105,11 +115,17 @@ class _StoredData:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is what follows from every active record: one that waits to be searched has none yet."""
-        return not self._unit.large_blocks.oldest_pending(1) and self._records == self._unit.records.active_canonical_keys().keys()
+        """Whether every active record has its derived data.
+
+        A record with a deferred search has none yet.
+        """
+        return (
+            not self._unit.large_blocks.oldest_pending(1)
+            and self._records == self._unit.records.active_canonical_keys().keys()
+        )
 
     def read_all_features(self, progress: Progress) -> Iterator[tuple[int, bytes]]:
-        """Of every record, as they are stored."""
+        """Yield every record with its features as they are stored."""
         total = len(self._records)
         for count, record_features in enumerate(self._unit.derived_data.iterate_features(self._config_id), 1):
             if count % ROWS_A_BATCH == 0 or count == total:
@@ -117,11 +133,11 @@ class _StoredData:
             yield record_features
 
     def read_all_keys(self) -> pa.Table:
-        """Key and record of every key."""
+        """Return a table of every key and its record."""
         pages = self._unit.keys.iterate_forward_index(self._config_id)
         tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
-        """Features of some records."""
+        """Return the features of records."""
         return load_features(self._unit, self._config_id, records)

@@ -1,4 +1,4 @@
-"""Re-cluster: think the whole index through again, as a plan to read before it is applied."""
+"""Re-cluster the index and show or apply the plan."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.index import Index, Matcher
-from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.pair_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import RunResult, execute_run
 from mpi.service.recluster.run_state import new_run_request
@@ -21,12 +21,12 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """One line of the plan.
+    """Change of persons in a re-cluster plan.
 
     Args:
         kind: ``mint``, ``merge``, ``split``, ``move`` or ``revive``.
         eids: the enterprise IDs affected; a merge's survivor is first.
-        records: how many records it moves.
+        records: number of records that change person.
     """
 
     kind: str
@@ -36,14 +36,14 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class SharedListComparison:
-    """Lists of shared values, by how many values they have.
+    """Comparison of a plan's lists of shared values with fresh ones.
 
     Args:
-        listed: values on the lists that the plan was made with.
-        fresh: whether these are the lists that the active records make now, as far as is known.
-        added: values that the active records add to the lists in force.
-        dropped: values that they take from them; None where the plan was made of stored features, which
-            bear no value that is listed.
+        listed: number of values on the lists that the plan used.
+        fresh: whether these lists equal those made from the active records, as far as is known.
+        added: number of values that the active records add to the lists in force.
+        dropped: number of values that they remove from them; None if the plan used stored features, which
+            hold no listed value.
     """
 
     listed: int
@@ -54,21 +54,21 @@ class SharedListComparison:
 
 @dataclass(frozen=True, slots=True)
 class ReclusterPlan:
-    """What a re-cluster would do.
+    """What a re-cluster would do, or did.
 
     Args:
-        records: active records thought through.
-        persons: persons after it.
+        records: number of active records.
+        persons: number of persons after it.
         keep: persons whose records stay as they are.
         mint: IDs to be minted.
         merge: persons that would take in others.
         split: persons that would lose records to others.
         moved: records that would change person.
         tasks: review tasks after it.
-        changes: the plan line by line.
-        model: the model it was made with, ``name/version``.
+        changes: the changed persons.
+        model: the model of the plan, ``name/version``.
         lists: the configuration's lists of shared values.
-        applied: whether it has been carried out.
+        applied: whether the plan has been applied.
     """
 
     records: int
@@ -86,11 +86,11 @@ class ReclusterPlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether no record would change person."""
         return self.moved == 0
 
 
-@seeking_no_cycles()
+@disable_garbage_collection()
 def recluster(  # noqa: PLR0913 - one parameter a choice
     index: Index,
     viewer: Viewer,
@@ -99,26 +99,27 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
     apply: bool,
     refresh_lists: bool = False,
     lists: SharedValues | None = None,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB,
 ) -> ReclusterPlan:
-    """Re-think every record with a model, and apply the plan or only show it.
+    """Re-cluster every record with a model, and apply or show the plan.
 
     Args:
         index: the open index.
         viewer: who asks.
-        matcher: the model; the one in force, or another, which applying makes the one in force.
-        apply: carry the plan out; otherwise nothing is changed.
-        refresh_lists: make the lists of shared values anew from the active records, which is another
-            configuration; with another model that is always done. Otherwise those in force hold, so that an
-            index to which nobody has done anything has nothing to do (law 1).
-        lists: lists to think with in place of those in force, as ``mpi.service.maintenance.blocking_stop_list`` makes them.
-        progress: told of long steps.
-        engine: what finds the candidate pairs and scores them; every engine gives the same plan.
+        matcher: the model in force, or another, which applying puts in force.
+        apply: apply the plan; otherwise nothing is changed.
+        refresh_lists: make the lists of shared values from the active records, which is another
+            configuration. With another model that is always done. Otherwise the lists in force are used, so
+            that an unchanged index has an empty plan (law 1).
+        lists: lists to use in place of those in force, as ``mpi.service.maintenance.blocking_stop_list``
+            makes them.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them; every engine gives the same plan.
 
     Raises:
-        EngineError: the engine is not there, or failed; nothing was changed.
-        ConflictError: the model is the one that this process was opened on, and another is in force by now.
+        EngineError: the engine is not installed, or failed; nothing was changed.
+        ConflictError: this process was opened on a model that is no longer in force.
         AccessDenied: the viewer may not re-cluster.
     """
     require_permission(viewer, Action.RECLUSTER)
@@ -140,7 +141,7 @@ def recluster(  # noqa: PLR0913 - one parameter a choice
 
 
 def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: RunResult) -> ReclusterPlan:
-    """What was carried out, as it was planned once the configuration was in force."""
+    """Return the plan of an applied run."""
     fresh_lists = result.shared if result.fresh_shared is None else result.fresh_shared
     lists = SharedListComparison(
         len(result.shared),
@@ -153,6 +154,7 @@ def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: Ru
 
 
 def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListComparison:
+    """Compare a plan's lists of shared values with fresh ones."""
     fresh, used = scores.fresh_shared, scores.shared
     if not scores.is_fresh_complete:
         return SharedListComparison(len(used), not fresh - used, fresh - used, None)
@@ -160,6 +162,7 @@ def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListCom
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement:
+    """Settle the whole index from its scores."""
     return settle(
         unit,
         load_whole_index(unit, scores.edges),
@@ -173,18 +176,19 @@ def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement
 def _build_plan(
     unit: ReadUnit, settlement: Settlement, matcher: Matcher, lists: SharedListComparison, *, applied: bool
 ) -> ReclusterPlan:
+    """Return a settlement as a plan."""
     changes = list(_build_changes(unit, settlement))
     moved_count = sum(
-        settlement.current.get(record) != bearer.person
-        for bearer in settlement.bearers
+        settlement.persons_before.get(record) != bearer.person
+        for bearer in settlement.assignments
         for record in bearer.records
     )
     changed_eids = {eid for change in changes for eid in change.eids}
     return ReclusterPlan(
-        records=sum(len(bearer.records) for bearer in settlement.bearers),
-        persons=len(settlement.bearers),
-        keep=len(set(settlement.current.values())) - len(changed_eids),
-        mint=sum(bearer.person is None for bearer in settlement.bearers),
+        records=sum(len(bearer.records) for bearer in settlement.assignments),
+        persons=len(settlement.assignments),
+        keep=len(set(settlement.persons_before.values())) - len(changed_eids),
+        mint=sum(bearer.person is None for bearer in settlement.assignments),
         merge=sum(change.kind == "merge" for change in changes),
         split=sum(change.kind == "split" for change in changes),
         moved=moved_count,
@@ -197,10 +201,11 @@ def _build_plan(
 
 
 def _build_changes(unit: ReadUnit, settlement: Settlement) -> list[PlanChange]:
-    current = settlement.current
+    """Return the changes of persons in a settlement."""
+    current = settlement.persons_before
     changing = [
         bearer
-        for bearer in settlement.bearers
+        for bearer in settlement.assignments
         if bearer.revived or any(current.get(record) != bearer.person for record in bearer.records)
     ]
     person_ids = {bearer.person for bearer in changing if bearer.person is not None}

@@ -1,8 +1,8 @@
-"""A re-cluster as a proposal: made, read, then applied whole or in part, rejected, or rolled back.
+"""Re-cluster proposals: make, read, apply, reject and roll back.
 
-An item is a change that can be approved by itself: the people whose records it regroups, and nobody else.
-What is not approved is held: decisions of the least authority keep those records as they are published, until
-a person releases or refuses the hold. An item that has changed since it was read is held too: its reader has
+An item is a change that can be approved by itself: the persons whose records it regroups, and nobody else.
+Unapproved items are held: decisions of the least authority keep their records as published, until a person
+releases or refuses the hold. An item that has changed since it was read is held too, because its reader has
 not seen what it would do now.
 """
 
@@ -17,28 +17,28 @@ from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
-from mpi.service.core.steps import add_step, reason_code
+from mpi.service.core.steps import add_step, check_reason
 from mpi.service.gates.holds import FIELDS, require_whole_index
 from mpi.service.gates.plan_items import PersonGroup, list_items, load_groups
-from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.persons.disclosure_recipients import Receipts, receipts_until
-from mpi.service.persons.effects import Received
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.persons.disclosure_recipients import DisclosureRecipients, find_recipients_before
+from mpi.service.persons.effects import PastDisclosure
 from mpi.service.recluster.pair_scoring import IndexScores, score_index
 from mpi.service.recluster.run_executor import execute_run, resume
 from mpi.service.recluster.run_state import RunView, is_alive, new_run_request, view_run
 from mpi.service.resolution.closure import load_whole_index
 from mpi.service.resolution.settlement import Settlement, settle
-from mpi.storage.repositories.derived.proposals import ProposalItem, Proposal, ProposalStatus
+from mpi.storage.repositories.derived.proposals import Proposal, ProposalItem, ProposalStatus
 from mpi.storage.repositories.derived.runs import ReclusterRun, RunKind
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MINUTES_A_TASK = 3
-"""What a steward takes for one review task, for the estimate of hours."""
+"""Minutes of a steward's work for one review task, to estimate hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One change: the people before it, and after it."""
+    """Item of a proposal: the persons before and after it."""
 
     no: int
     kind: str
@@ -49,23 +49,23 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """A proposal as it is read.
+    """Re-cluster proposal as it is shown.
 
     Args:
         id: its number.
         status: ``open``, ``applying``, ``applied``, ``rejected`` or ``rolled_back``.
         model: the model that it was made with.
-        model_before: the model in force when it was made; of one that was applied, just before that.
+        model_before: the model in force when it was made; once applied, the model in force just before.
         by: who made it.
-        at: when.
-        merge: items that make people one.
-        split: items that part people.
-        move: items that do both.
+        at: when it was made (ISO, UTC).
+        merge: number of items that merge persons.
+        split: number of items that split persons.
+        move: number of items that do both.
         moved: records that change person.
         ids_retired: enterprise IDs that would be retired.
-        ids_new: enterprise IDs that would be minted or live again.
-        tasks: review tasks after it, as when it was made; 0 once it has ended.
-        steward_hours: what those tasks take, at three minutes each.
+        ids_new: enterprise IDs that would be minted or revived.
+        tasks: review tasks after it, as of its making; 0 once it has ended.
+        steward_hours: hours of work on those tasks, at three minutes each.
         items: the changes.
     """
 
@@ -88,18 +88,18 @@ class ProposalView:
 
 @dataclass(frozen=True, slots=True)
 class ProposalResult:
-    """What applying, or rolling back, did.
+    """Counts of what applying, rejecting or rolling back a proposal did.
 
     Args:
         proposal: its number.
-        status: where it stands now.
-        applied: items that were carried out.
-        held: items that were not approved, or that a freeze window keeps from happening.
-        changed: items that are other than they were read, and are held.
+        status: its status now.
+        applied: number of applied items.
+        held: items that were not approved, or that a freeze window holds.
+        changed: items that have changed since they were read, and are held.
         moved: records that changed person.
         model: the model in force now.
-        disclosed: how many answers left because of links that it parts.
-        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
+        disclosed: number of disclosures due to links that it removes.
+        disclosures: the latest of them, newest first; empty if the viewer may not read the ledger.
     """
 
     proposal: int
@@ -110,7 +110,7 @@ class ProposalResult:
     moved: int
     model: str
     disclosed: int = 0
-    disclosures: tuple[Received, ...] = ()
+    disclosures: tuple[PastDisclosure, ...] = ()
 
 
 def propose(
@@ -120,23 +120,25 @@ def propose(
     *,
     refresh_lists: bool = False,
     reason: str = "recluster",
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> ProposalView:
-    """Think the whole index through and keep what that would change, to be read; nothing else changes.
+    """Re-cluster the index and store the plan as a proposal.
+
+    Nothing else changes.
 
     Args:
         index: the open index.
         viewer: who asks.
         matcher: the model.
-        refresh_lists: make the lists of shared values anew.
-        reason: a code.
-        progress: told of long steps.
+        refresh_lists: make the lists of shared values from the active records.
+        reason: a reason code.
+        progress: receives the progress of long steps.
 
     Raises:
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
-    code = reason_code(reason)
+    code = check_reason(reason)
     on_date = clock.today()
     with index.database.read(viewer) as unit:
         scores = _score_index(unit, index, matcher, progress, refresh=refresh_lists)
@@ -146,13 +148,13 @@ def propose(
         number = unit.counters.take("proposal")
         task_count = len(settlement.tasks)
         proposal = Proposal(
-            number,
-            ProposalStatus.OPEN,
-            matcher.model.ref,
-            matcher.digest(scores.shared),
-            index.matcher.model.ref,
-            on_date,
-            unit.commit_no,
+            id=number,
+            status=ProposalStatus.OPEN,
+            model=matcher.model.ref,
+            config_digest=matcher.digest(scores.shared),
+            model_before=index.matcher.model.ref,
+            on_date=on_date,
+            commit_no=unit.commit_no,
         )
         unit.proposals.add(proposal, items)
         add_step(unit, "proposal", code, {"proposal": number, "tasks": task_count})
@@ -162,11 +164,16 @@ def propose(
 
 
 def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
-    """Read a proposal.
+    """Return a proposal with its items.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        number: the proposal's number.
 
     Raises:
-        NotFoundError: there is none.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        NotFoundError: there is no such proposal.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -178,10 +185,14 @@ def get_proposal(index: Index, viewer: Viewer, number: int) -> ProposalView:
 
 
 def list_proposals(index: Index, viewer: Viewer) -> list[ProposalView]:
-    """Every proposal, newest first, without its items.
+    """Return every proposal, newest first, without its items.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
 
     Raises:
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -203,25 +214,26 @@ def apply_proposal(
     matcher: Matcher,
     number: int,
     approved: Collection[int] | None = None,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> ProposalResult:
-    """Carry a proposal out, whole or in part; the rest becomes holds.
+    """Apply a proposal, whole or in part; the rest becomes holds.
 
-    It is written in many short steps. One that was interrupted is carried on, with the items approved then.
+    The proposal is applied in many short transactions. An interrupted application is resumed, with the items
+    approved then.
 
     Args:
         index: the open index.
         viewer: who approves.
         matcher: the model that the proposal was made with.
-        number: the proposal.
+        number: the proposal's number.
         approved: numbers of the approved items; None for all.
-        progress: told of long steps.
+        progress: receives the progress of long steps.
 
     Raises:
         InputError: there is no such item.
         NotFoundError: there is no such proposal.
-        ConflictError: it is not open, or was made with another model.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        ConflictError: the proposal is not open, or was made with another model.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -260,73 +272,106 @@ def resume_run(
     viewer: Viewer,
     matcher: Matcher,
     number: int,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB,
 ) -> RunView:
-    """Carry on a run that was interrupted; see ``mpi.service.recluster.run_executor.resume``."""
+    """Resume an interrupted run and return its view.
+
+    See ``mpi.service.recluster.run_executor.resume``.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        matcher: the model that the run puts in force.
+        number: the run's number.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them, if the run has not done so.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: the run has ended, is executed by another process or puts another model in force.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
+    """
     result = resume(index, viewer, matcher, number, progress, engine)
     with index.database.read(viewer) as unit:
         return view_run(unit, result.run)
 
 
 def _summarize_run(index: Index, viewer: Viewer, run: ReclusterRun, matcher: Matcher) -> ProposalResult:
-    """What a run did, with who received what because of links that it parted."""
+    """Return what a run did, with the disclosures due to removed links."""
     number = run.proposal_id or 0
     first_commit, last_commit = run.flipped_commit or run.began_commit, run.ended_commit
     cause = "rollback" if run.kind == RunKind.ROLLBACK else "recluster"
     with index.database.read(viewer) as unit:
         previous_persons = unit.persons.records_moved_by(cause, first_commit, last_commit)
-        records_of_person = unit.persons.members_by_person_at(set(previous_persons.values()), first_commit - 1)
+        records_of_person = unit.persons.members_by_person_at(
+            set(previous_persons.values()), first_commit - 1
+        )
         person_of_record = {
             record: person for person, records in records_of_person.items() for record in records
         }
         counts = unit.proposals.item_counts(number)
         result = ProposalResult(
-            number,
-            _require_proposal(unit, number).status,
-            counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
-            run.held,
-            run.changed,
-            run.moved,
-            matcher.model.ref,
+            proposal=number,
+            status=_require_proposal(unit, number).status,
+            applied=counts.get("applied", 0) if run.kind == RunKind.PROPOSAL else 0,
+            held=run.held,
+            changed=run.changed,
+            moved=run.moved,
+            model=matcher.model.ref,
         )
-        receipts = receipts_until(unit, person_of_record, first_commit)
+        receipts = find_recipients_before(unit, person_of_record, first_commit)
     return _disclose_recipients(index, viewer, result, receipts)
 
 
 def reject_proposal(index: Index, viewer: Viewer, number: int) -> ProposalResult:
-    """Say no to a proposal: nothing of it is applied or held.
+    """Reject a proposal: nothing of it is applied or held.
+
+    Args:
+        index: the open index.
+        viewer: who rejects it.
+        number: the proposal's number.
 
     Raises:
         NotFoundError: there is no such proposal.
-        ConflictError: it is not open.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        ConflictError: the proposal is not open.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.write(viewer, "proposal") as unit:
         proposal = _require_proposal(unit, number)
         _require_open(proposal)
         unit.proposals.set_status(number, ProposalStatus.REJECTED, ended=unit.commit_no)
-    return ProposalResult(number, ProposalStatus.REJECTED, 0, 0, 0, 0, index.matcher.model.ref)
+    return ProposalResult(
+        proposal=number,
+        status=ProposalStatus.REJECTED,
+        applied=0,
+        held=0,
+        changed=0,
+        moved=0,
+        model=index.matcher.model.ref,
+    )
 
 
 def roll_back_proposal(
-    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = silent
+    index: Index, viewer: Viewer, matcher: Matcher, number: int, progress: Progress = ignore_progress
 ) -> ProposalResult:
-    """Take an applied proposal back: the same step with the earlier configuration, and its holds released.
+    """Roll back an applied proposal.
+
+    A rollback is a run with the earlier configuration. It also releases the proposal's holds.
 
     Args:
         index: the open index.
         viewer: who asks.
-        matcher: the model that was in force before, as the proposal says.
-        number: the proposal.
-        progress: told of long steps.
+        matcher: the model that was in force before, as the proposal states.
+        number: the proposal's number.
+        progress: receives the progress of long steps.
 
     Raises:
         NotFoundError: there is no such proposal.
-        ConflictError: it is not applied, a later one is, another configuration was put in force since, or the
-            model is another.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        ConflictError: the proposal is not applied, a later one is, another configuration was put in force
+            since, or the model is another.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -355,9 +400,9 @@ def roll_back_proposal(
 
 
 def _disclose_recipients(
-    index: Index, viewer: Viewer, result: ProposalResult, receipts: Receipts
+    index: Index, viewer: Viewer, result: ProposalResult, receipts: DisclosureRecipients
 ) -> ProposalResult:
-    """What was done, with who received what because of links that it parted, once the ledger says so."""
+    """Record the disclosure of past disclosures, and add them to the result."""
     if receipts.latest:
         disclose(index, viewer, Action.RECLUSTER, receipts.records, (*FIELDS, "disclosures"))
     return replace(result, disclosed=receipts.number or 0, disclosures=receipts.latest)
@@ -366,17 +411,19 @@ def _disclose_recipients(
 def _score_index(
     unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool
 ) -> IndexScores:
-    """Weigh everything under a model, with the lists that the rules give."""
+    """Score the index under a model, with the lists that apply to it."""
     _, shared = read_shared_values(unit, index, matcher, refresh=refresh)
     return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores, on_date: str) -> Settlement:
+    """Settle the whole index from its scores."""
     scope = load_whole_index(unit, scores.edges)
     return settle(unit, scope, scores.read_features, matcher.scorer, matcher.model.thresholds, on_date)
 
 
 def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
+    """Return a proposal by its number."""
     proposal = unit.proposals.get(number)
     if proposal is None:
         raise NotFoundError(f"there is no proposal {number}")
@@ -384,7 +431,7 @@ def _require_proposal(unit: ReadUnit, number: int) -> Proposal:
 
 
 def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> ReclusterRun | None:
-    """The run that carries a proposal out and that no process carries on."""
+    """Return the interrupted run of a proposal, or None."""
     run = unit.runs.find_open()
     if run is None or (run.proposal_id, run.kind) != (number, kind) or is_alive(run):
         return None
@@ -392,12 +439,16 @@ def _find_interrupted_run(unit: ReadUnit, number: int, kind: RunKind) -> Reclust
 
 
 def _require_open(proposal: Proposal) -> None:
+    """Refuse a proposal that is not open."""
     if proposal.status != ProposalStatus.OPEN:
         raise ConflictError(f"proposal {proposal.id} is {proposal.status}: make another one")
 
 
 def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> None:
-    """Nothing may have put another configuration in force that is not rolled back: it would be lost."""
+    """Refuse a rollback if another configuration was put in force since.
+
+    The rollback would lose that configuration.
+    """
     later_proposals = [
         (candidate.applied_commit, candidate.id)
         for candidate in unit.proposals.all()
@@ -418,6 +469,7 @@ def _require_latest(unit: ReadUnit, proposal: Proposal, applied_commit: int) -> 
 
 
 def _read_task_count(unit: ReadUnit, proposal: Proposal) -> int:
+    """Return the number of review tasks after an open proposal."""
     steps = [step for step in unit.steps.steps_in_commits([proposal.commit_no]) if step.kind == "proposal"]
     return int(steps[0].detail["tasks"]) if steps and proposal.status == ProposalStatus.OPEN else 0
 
@@ -430,6 +482,7 @@ def _view_proposal(
     *,
     with_items: bool = True,
 ) -> ProposalView:
+    """Return a proposal as it is shown."""
     made_at, made_by, _ = unit.commit_info({proposal.commit_no})[proposal.commit_no]
     kinds = [item.kind for item in items]
     retired_count = new_count = moved_count = 0
@@ -446,24 +499,25 @@ def _view_proposal(
         for item in (items if with_items else ())
     )
     return ProposalView(
-        proposal.id,
-        proposal.status,
-        proposal.model,
-        proposal.model_before,
-        made_by,
-        made_at,
-        kinds.count("merge"),
-        kinds.count("split"),
-        kinds.count("move"),
-        moved_count,
-        retired_count,
-        new_count,
-        task_count,
-        round(task_count * MINUTES_A_TASK / 60, 1),
-        tuple(item_views),
+        id=proposal.id,
+        status=proposal.status,
+        model=proposal.model,
+        model_before=proposal.model_before,
+        by=made_by,
+        at=made_at,
+        merge=kinds.count("merge"),
+        split=kinds.count("split"),
+        move=kinds.count("move"),
+        moved=moved_count,
+        ids_retired=retired_count,
+        ids_new=new_count,
+        tasks=task_count,
+        steward_hours=round(task_count * MINUTES_A_TASK / 60, 1),
+        items=tuple(item_views),
     )
 
 
 def _disclose_items(index: Index, viewer: Viewer, items: Iterable[ProposalItem]) -> None:
+    """Record the disclosure of the items' records."""
     records = {record for item in items for _, group in item.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)

@@ -1,7 +1,7 @@
-"""A partition for research: where a false link costs what a missed one does.
+"""Partition for research, with statistical thresholds and unlinkable IDs.
 
-Its IDs are not enterprise IDs. They are drawn anew for each export, so that neither an enterprise ID nor
-another export can be told from them.
+Its thresholds weigh a false link as much as a missed one. Its IDs are no enterprise IDs: each export draws
+new ones, so that they reveal neither an enterprise ID nor another export.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.persons.crosswalk_export import HEADER, CrosswalkRow
 from mpi.service.recluster.pair_scoring import score_index
 from mpi.service.resolution.closure import load_whole_index
@@ -22,17 +22,18 @@ _ID_LENGTH = 16
 
 
 def export_research_crosswalk(
-    index: Index, viewer: Viewer, progress: Progress = silent
+    index: Index, viewer: Viewer, progress: Progress = ignore_progress
 ) -> Iterator[CrosswalkRow]:
-    """Every active record with the research ID of its cluster, by source and local ID.
+    """Return every active record with its cluster's research ID.
 
-    The partition has the model's statistical thresholds and the prior of the records at hand. Decisions in
-    force bind it as they bind the operational one. Nothing is stored but the disclosure.
+    Rows are ordered by source and local ID. The partition uses the model's statistical thresholds and the
+    prior of the records at hand. Decisions in force bind it as they bind the operational partition. Only the
+    disclosure is stored.
 
     Args:
         index: the open index.
-        viewer: who asks; records that it may not see are left out.
-        progress: told of long steps.
+        viewer: who asks; records that the viewer may not see are left out.
+        progress: receives the progress of long steps.
 
     Raises:
         AccessDenied: the viewer may not export.
@@ -42,6 +43,7 @@ def export_research_crosswalk(
 
 
 def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[CrosswalkRow]:
+    """Yield the rows of a research crosswalk."""
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
         shared = index.shared_values(unit)

@@ -1,12 +1,13 @@
-"""Epochs: a re-cluster carried out while others read and write.
+"""Execute a re-cluster run while others read and write.
 
-1. From a snapshot, features, keys and edges of the new configuration are derived and written beside those in
-   force, then what changed meanwhile, until so little is left that it fits into one short transaction.
+1. Features, keys and edges of the new configuration are derived from a snapshot and written beside those in
+   force. Then changed records are derived, until the rest fits one short transaction.
 2. That transaction puts the configuration in force.
-3. What this changes is published item by item. 4. What the old configuration left behind is dropped.
+3. What this changes is published item by item.
+4. The old configuration's derived data is dropped.
 
-A run that is killed stays on record with its stage. Before the flip it is abandoned or begun anew; after
-that it is carried on from where it was, because every step looks at what is there and does what is missing.
+A killed run stays on record with its stage. Before step 2 it is abandoned or begun again. After step 2 it is
+resumed where it stopped, because every step checks what is stored and does what is missing.
 """
 
 from collections.abc import Callable
@@ -17,12 +18,12 @@ from typing import Any
 from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.service.core.configuration import read_shared_values, find_or_add_config
+from mpi.service.core.configuration import find_or_add_config, read_shared_values
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step
 from mpi.service.gates.holds import end_hold, require_whole_index
-from mpi.service.indexing.reindex import Progress, silent
-from mpi.service.processes.pacing import seeking_no_cycles
+from mpi.service.indexing.reindex import Progress, ignore_progress
+from mpi.service.processes.pacing import disable_garbage_collection
 from mpi.service.recluster.derive import DerivedData, derive
 from mpi.service.recluster.derived_sync import (
     DerivedByRecord,
@@ -61,15 +62,15 @@ ACTIVATING = "putting the configuration in force"
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What carrying a run out did.
+    """Result of a re-cluster run.
 
     Args:
-        run: as it ended.
-        settlement: of everything, what was to be changed once the configuration was in force; of a run that
-            was carried on, what was left.
-        shared: the lists of shared values of the configuration.
-        fresh_shared: the lists as the active records would make them now; None where they were not looked at.
-        previous_shared: the lists that were in force.
+        run: the run as it ended.
+        settlement: the changes of the whole index once the configuration was in force; of a resumed run,
+            those that were left.
+        shared: the configuration's lists of shared values.
+        fresh_shared: the lists made from the active records now; None if they were not computed.
+        previous_shared: the lists that were in force before.
     """
 
     run: ReclusterRun
@@ -84,25 +85,25 @@ def execute_run(
     viewer: Viewer,
     matcher: Matcher,
     request: ReclusterRun,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB,
     on_begin: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
 ) -> RunResult:
-    """Begin a run and carry it out to its end.
+    """Begin a run and execute it to its end.
 
     Args:
         index: the open index.
         viewer: who acts.
         matcher: the model to put in force.
-        request: what is asked, from ``mpi.service.recluster.run_state.new_run_request``.
-        progress: told of long steps.
-        engine: what finds the candidate pairs and scores them.
-        on_begin: checks and notes, in the transaction that begins the run, what else it needs; returns what to
-            add to the run's detail.
+        request: the run's request, from ``mpi.service.recluster.run_state.new_run_request``.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them.
+        on_begin: called in the transaction that begins the run, for further checks; returns what to add to
+            the run's detail.
 
     Raises:
-        ConflictError: another run is under way, or this process missed a move to another model.
-        EngineError: the engine is not there, or failed; nothing was changed.
+        ConflictError: another run is under way, or this process missed a change of model.
+        EngineError: the engine is not installed, or failed; nothing was changed.
     """
     _finish_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, COMMIT_KIND) as unit:
@@ -110,8 +111,15 @@ def execute_run(
         detail = {**request.detail, **on_begin(unit), ENGINE_KEY: engine.name}
         run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
     index.database.is_commit_begun = False  # it is not too late to stop
-    carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
-    return _execute_or_detach(carrier, index)
+    context = RunContext(
+        index=replace(index, matcher=matcher),
+        viewer=viewer,
+        run=run,
+        worker=run.worker,
+        progress=progress,
+        engine=engine,
+    )
+    return _execute_or_detach(context, index)
 
 
 def resume(
@@ -119,23 +127,23 @@ def resume(
     viewer: Viewer,
     matcher: Matcher,
     number: int,
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
     engine: BatchEngine = DUCKDB,
 ) -> RunResult:
-    """Carry on a run that was interrupted.
+    """Resume an interrupted run.
 
     Args:
         index: the open index.
         viewer: who acts.
         matcher: the model that the run puts in force.
         number: the run.
-        progress: told of long steps.
-        engine: what finds the candidate pairs and scores them, where that was not done.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them, if the run has not done so.
 
     Raises:
         NotFoundError: there is no such run.
-        ConflictError: it has ended, is alive, or puts another model in force.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        ConflictError: the run has ended, is executed by another process or puts another model in force.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.write(viewer, COMMIT_KIND) as unit:
@@ -145,17 +153,30 @@ def resume(
         if matcher.model.ref != stored_run.model:
             raise ConflictError(f"run {number} puts model {stored_run.model} in force")
         run = take_over_run(unit, stored_run, engine)
-    carrier = RunContext(replace(index, matcher=matcher), viewer, run, run.worker, progress, engine)
-    return _execute_or_detach(carrier, index)
+    context = RunContext(
+        index=replace(index, matcher=matcher),
+        viewer=viewer,
+        run=run,
+        worker=run.worker,
+        progress=progress,
+        engine=engine,
+    )
+    return _execute_or_detach(context, index)
 
 
 def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
-    """Give an interrupted run up, as if it had never been begun.
+    """Abandon an interrupted run, as if it had never begun.
+
+    Args:
+        index: the open index.
+        viewer: who acts.
+        number: the run.
 
     Raises:
         NotFoundError: there is no such run.
-        ConflictError: it has ended or is alive, or its configuration is in force: resume it, and roll back.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        ConflictError: the run has ended, is executed by another process, or its configuration is in force:
+            resume it and roll it back.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.write(viewer, COMMIT_KIND) as unit:
@@ -171,10 +192,14 @@ def abandon(index: Index, viewer: Viewer, number: int) -> RunView:
 
 
 def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
-    """Every run, newest first.
+    """Return every run, newest first.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
 
     Raises:
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -182,7 +207,7 @@ def list_runs(index: Index, viewer: Viewer) -> list[RunView]:
 
 
 def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress: Progress) -> None:
-    """Carry on, or give up, what a process that is no more has left."""
+    """Resume or abandon a run whose process has ended."""
     with index.database.read(viewer) as unit:
         open_run = unit.runs.find_open()
         active = unit.configs.active_config()
@@ -203,93 +228,105 @@ def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress
         resume(index, viewer, matchers[0], open_run.id, progress)
 
 
-@seeking_no_cycles()
-def _execute_or_detach(carrier: RunContext, index: Index) -> RunResult:
+@disable_garbage_collection()
+def _execute_or_detach(context: RunContext, index: Index) -> RunResult:
+    """Execute a run; if it fails, release it for another process."""
     try:
-        return _execute_stages(carrier)
+        return _execute_stages(context)
     except BaseException:  # an interrupt too: what is left is on record, for whoever comes next
         with suppress(MpiError):  # what went wrong first is what is told
-            _detach_or_abandon(carrier, index)
+            _detach_or_abandon(context, index)
         raise
 
 
-def _detach_or_abandon(carrier: RunContext, index: Index) -> None:
-    with carrier.index.database.read(carrier.viewer) as unit:
-        run = unit.runs.get(carrier.run.id)
-    if run is None or run.worker != carrier.worker:
+def _detach_or_abandon(context: RunContext, index: Index) -> None:
+    """Release a failed run, or abandon it before its activation."""
+    with context.index.database.read(context.viewer) as unit:
+        run = unit.runs.get(context.run.id)
+    if run is None or run.worker != context.worker:
         return
     if run.stage == RunStage.DERIVING:
         # With the model that is still in force.
-        _abandon(RunContext(index, carrier.viewer, run, carrier.worker))
+        _abandon(RunContext(index, context.viewer, run, context.worker))
     else:
-        detach_worker(carrier)
+        detach_worker(context)
 
 
-def _execute_stages(carrier: RunContext) -> RunResult:
-    with carrier.index.database.read(carrier.viewer) as unit:
-        previous_lists = _read_active_lists(unit, carrier.index)
+def _execute_stages(context: RunContext) -> RunResult:
+    """Execute a run from its current stage to the end."""
+    with context.index.database.read(context.viewer) as unit:
+        previous_lists = _read_active_lists(unit, context.index)
     used_lists, fresh_lists = previous_lists, None
     settlement = EMPTY_SETTLEMENT
-    if carrier.run.stage == RunStage.DERIVING:
-        derived = carrier.compute(lambda unit: _derive_for_run(unit, carrier))
+    if context.run.stage == RunStage.DERIVING:
+        derived = context.compute(lambda unit: _derive_for_run(unit, context))
         used_lists, fresh_lists = derived.shared, derived.fresh_shared
-        _write_and_activate(carrier, derived)
-        carrier.run = replace(carrier.run, stage=RunStage.RELEASING.value)
-    carrier.pace.may_stop = False
-    if carrier.run.stage == RunStage.RELEASING:
-        if carrier.run.kind == RunKind.ROLLBACK:
-            release_holds(carrier)
-        settlement = publish_changes(carrier)
-        with carrier.pace.turn() as unit:
-            unit.runs.update(carrier.run.id, stage=RunStage.CLEARING.value)
-    drop_inactive(carrier)
-    forget_changes(carrier)
-    with carrier.pace.turn() as unit:
-        _mark_done(unit, carrier.run)
-        run = require_run(unit, carrier.run.id)
-    return RunResult(run, settlement, used_lists, fresh_lists, previous_lists)
+        _write_and_activate(context, derived)
+        context.run = replace(context.run, stage=RunStage.RELEASING.value)
+    context.pace.may_stop = False
+    if context.run.stage == RunStage.RELEASING:
+        if context.run.kind == RunKind.ROLLBACK:
+            release_holds(context)
+        settlement = publish_changes(context)
+        with context.pace.turn() as unit:
+            unit.runs.update(context.run.id, stage=RunStage.CLEARING.value)
+    drop_inactive(context)
+    forget_changes(context)
+    with context.pace.turn() as unit:
+        _mark_done(unit, context.run)
+        run = require_run(unit, context.run.id)
+    return RunResult(
+        run=run,
+        settlement=settlement,
+        shared=used_lists,
+        fresh_shared=fresh_lists,
+        previous_shared=previous_lists,
+    )
 
 
 def _read_active_lists(unit: ReadUnit, index: Index) -> SharedValues:
+    """Return the lists of shared values in force."""
     active = unit.configs.active_config()
     return NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
 
 
-def _derive_for_run(unit: ReadUnit, carrier: RunContext) -> DerivedData:
-    """What follows from a snapshot under the run's model and lists."""
-    index, matcher = carrier.index, carrier.matcher
+def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
+    """Derive a snapshot's data under the run's model and lists."""
+    index, matcher = context.index, context.matcher
     active = unit.configs.active_config()
-    keeps_lists = active is not None and matcher.runs(active) and not carrier.run.detail.get("refresh_lists")
+    keeps_lists = active is not None and matcher.runs(active) and not context.run.detail.get("refresh_lists")
     shared = _read_active_lists(unit, index) if keeps_lists else None
-    digest = carrier.run.detail.get("digest")
+    digest = context.run.detail.get("digest")
     config_id = None if digest is None else unit.configs.find_by_digest(digest)
     if config_id is not None:
         shared = index.shared_values_of(unit, config_id)
-    lists_text = carrier.run.detail.get("lists")
+    lists_text = context.run.detail.get("lists")
     if lists_text is not None:
         shared = SharedValues.from_text(str(lists_text))
     floor = matcher.model.thresholds.stored_from
-    return derive(unit, index, matcher, floor, carrier.progress, shared, carrier.engine)
+    return derive(unit, index, matcher, floor, context.progress, shared, context.engine)
 
 
-def _write_and_activate(carrier: RunContext, derived: DerivedData) -> None:
-    with carrier.pace.turn() as unit:
-        config_id = find_or_add_config(unit, carrier.matcher, derived.shared)
+def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
+    """Write a run's derived data and put its configuration in force."""
+    with context.pace.turn() as unit:
+        config_id = find_or_add_config(unit, context.matcher, derived.shared)
         active = unit.configs.active_config()
         is_other_configuration = active is None or active.id != config_id
-        unit.runs.update(carrier.run.id, config_id=config_id)
-    sync_derived(carrier, config_id, DerivedByRecord(derived))
+        unit.runs.update(context.run.id, config_id=config_id)
+    sync_derived(context, config_id, DerivedByRecord(derived))
     if is_other_configuration:
-        catch_up(carrier, config_id, derived.shared)
-    hold_unapproved(carrier, config_id)
+        catch_up(context, config_id, derived.shared)
+    hold_unapproved(context, config_id)
     if is_other_configuration:
-        catch_up(carrier, config_id, derived.shared)
-    carrier.progress(ACTIVATING, 0, 1)
-    activate_configuration(carrier, config_id, derived.shared)
-    carrier.progress(ACTIVATING, 1, 1)
+        catch_up(context, config_id, derived.shared)
+    context.progress(ACTIVATING, 0, 1)
+    activate_configuration(context, config_id, derived.shared)
+    context.progress(ACTIVATING, 1, 1)
 
 
 def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
+    """Mark a run and its proposal as done."""
     unit.runs.update(run.id, stage=RunStage.DONE.value, ended_commit=unit.commit_no, worker="")
     if run.proposal_id is None:
         return
@@ -301,24 +338,24 @@ def _mark_done(unit: WriteUnit, run: ReclusterRun) -> None:
         add_step(unit, "undo", "rollback", {"proposal": run.proposal_id})
 
 
-def _abandon(carrier: RunContext) -> None:
-    """Drop what was derived beside, and end what was held for a proposal that is open again."""
-    run, index = carrier.run, carrier.index
-    with index.database.read(carrier.viewer) as unit:
+def _abandon(context: RunContext) -> None:
+    """Drop a run's derived data and release the holds of its proposal."""
+    run, index = context.run, context.index
+    with index.database.read(context.viewer) as unit:
         holds = [
             hold
             for hold in unit.proposals.holds()
             if hold.detail.get("proposal") == run.proposal_id and hold.commit_no >= run.began_commit
         ]
-    for part in carrier.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
+    for part in context.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
         with part.turn() as unit:
             open_ids = unit.proposals.select_open_holds([hold.id for hold in part.items])
             touched = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
             if touched:
                 resettle(unit, index, touched, "hold released")
-    drop_inactive(carrier)
-    forget_changes(carrier)
-    with carrier.pace.turn() as unit:
+    drop_inactive(context)
+    forget_changes(context)
+    with context.pace.turn() as unit:
         unit.runs.update(run.id, stage=RunStage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
         if run.proposal_id is not None:
             status = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED

@@ -1,10 +1,11 @@
-"""Releasing: what a configuration changes is published part by part, each transaction of whole components.
+"""Publish a run's changes item by item, in short transactions.
 
-Everything is settled from a snapshot, holding nobody up. The transaction that publishes a part only looks
-whether anything of it was settled by somebody else since; then it is looked at again in the next round.
+The whole index is settled from a snapshot, which blocks nobody. Each transaction publishes whole components.
+It only checks whether another writer has settled any of them since; such a component is settled again in the
+next round.
 
-Until its turn comes an item is held by its run, which is on record: the published partition differs from the
-computed one by that alone. Whatever touches a component meanwhile settles it, as it always does, under the
+Until an item is published, its run holds it. The run is on record, so the published partition differs from
+the computed one by listed holds alone. Anybody who touches a component meanwhile settles it under the
 configuration in force.
 """
 
@@ -37,31 +38,54 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
 PUBLISH_ROUNDS = 10
-"""Times that the whole index is looked through for what is left; one is enough unless much came meanwhile."""
+"""Rounds over the whole index, at most; one is enough unless much changes meanwhile."""
 HOLD_ROUNDS = 3
+"""Rounds of holding unapproved items before the activation, at most."""
 FORGET_PAGE = 500
+"""Records removed from the list of changes in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewedItems:
-    """What of a proposal was read: the numbers of its items by fingerprint, and those that were approved."""
+    """Items of a proposal that a person has read.
+
+    Args:
+        numbers: the number of each item by fingerprint.
+        approved: fingerprints of the approved items.
+    """
 
     numbers: Mapping[str, int]
     approved: frozenset[str]
 
     def covers(self, part: Settlement) -> bool:
-        """Whether all that a part changes was read and approved."""
+        """Return whether every change of a part was approved.
+
+        Args:
+            part: a part of a settlement.
+        """
         return all(item.fingerprint in self.approved for item in list_items(part))
 
     def get_numbers(self, items: Sequence[ProposalItem]) -> list[int]:
-        """The proposal's own numbers of those of the items that it has."""
+        """Return the proposal's numbers of those items that it contains.
+
+        Args:
+            items: items, of which the proposal may lack some.
+        """
         return [self.numbers[item.fingerprint] for item in items if item.fingerprint in self.numbers]
 
 
 def settle_index(
     unit: ReadUnit, index: Index, config_id: int, day: str, choice: IdChoice = NO_ID_CHOICE
 ) -> Settlement:
-    """What settling everything would change, from what is stored under a configuration of this model."""
+    """Settle the whole index from stored data, without publishing.
+
+    Args:
+        unit: the transaction.
+        index: the model.
+        config_id: a configuration of that model.
+        day: the date of the plan.
+        choice: which person keeps which ID.
+    """
     scope = load_whole_index(unit, unit.derived_data.all_edges(config_id))
 
     def read_features(records: Collection[int]) -> Mapping[int, Features]:
@@ -72,9 +96,14 @@ def settle_index(
     )
 
 
-def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | None:
-    """What of a proposal was read; None of a run that carries out none."""
-    run = carrier.run
+def read_reviewed_items(unit: ReadUnit, context: RunContext) -> ReviewedItems | None:
+    """Return the reviewed items of a run's proposal, or None.
+
+    Args:
+        unit: the transaction.
+        context: the run.
+    """
+    run = context.run
     if run.kind != RunKind.PROPOSAL or run.proposal_id is None:
         return None
     numbers = unit.proposals.item_numbers_by_fingerprint(run.proposal_id)
@@ -86,40 +115,47 @@ def read_reviewed_items(unit: ReadUnit, carrier: RunContext) -> ReviewedItems | 
     )
 
 
-def hold_unapproved(carrier: RunContext, config_id: int) -> None:
-    """Hold what is not to happen while the old configuration is in force, where a hold changes nothing."""
+def hold_unapproved(context: RunContext, config_id: int) -> None:
+    """Hold unapproved items before the new configuration is in force.
+
+    While the old configuration is in force, such a hold changes nothing.
+
+    Args:
+        context: the run.
+        config_id: the new configuration.
+    """
     for _ in range(HOLD_ROUNDS):
-        with carrier.index.database.read(carrier.viewer) as unit:
-            reviewed = read_reviewed_items(unit, carrier)
+        with context.index.database.read(context.viewer) as unit:
+            reviewed = read_reviewed_items(unit, context)
         if reviewed is None:
             return
-        carrier.progress(HOLDING, 0, 1)
-        held_items = carrier.compute(
-            partial(_find_items_to_hold, carrier=carrier, config_id=config_id, read=reviewed)
+        context.progress(HOLDING, 0, 1)
+        held_items = context.compute(
+            partial(_find_items_to_hold, context=context, config_id=config_id, reviewed=reviewed)
         )
         if not held_items:
             return
-        for part in carrier.pace.parts(held_items):
+        for part in context.pace.parts(held_items):
             with part.turn() as unit:
-                _hold_items(unit, carrier, part.items, reviewed)
+                _hold_items(unit, context, part.items, reviewed)
 
 
 def _find_items_to_hold(
-    unit: ReadUnit, carrier: RunContext, config_id: int, read: ReviewedItems
+    unit: ReadUnit, context: RunContext, config_id: int, reviewed: ReviewedItems
 ) -> "list[HeldItem]":
-    """What a proposal's run would change, and nobody approved, or a freeze window holds."""
-    items = list_items(settle_index(unit, carrier.index, config_id, carrier.run.on_date))
-    unapproved = [(item, None) for item in items if item.fingerprint not in read.approved]
+    """Return the items that nobody approved or that a freeze window holds."""
+    items = list_items(settle_index(unit, context.index, config_id, context.run.on_date))
+    unapproved = [(item, None) for item in items if item.fingerprint not in reviewed.approved]
     return [
         *unapproved,
-        *_find_frozen_items(unit, [item for item in items if item.fingerprint in read.approved]),
+        *_find_frozen_items(unit, [item for item in items if item.fingerprint in reviewed.approved]),
     ]
 
 
 def _find_frozen_items(
     unit: ReadUnit, items: Sequence[ProposalItem]
 ) -> list[tuple[ProposalItem, tuple[str, set[int]]]]:
-    """The items that a freeze window holds: until when, and the sources whose windows they heed."""
+    """Return the items in a freeze window, with its end and sources."""
     today = clock.today()
     if not unit.freezes.all():
         return []
@@ -133,12 +169,16 @@ def _find_frozen_items(
 
 
 HeldItem = tuple[ProposalItem, tuple[str, set[int]] | None]
-"""An item, and the window that holds it; None for one that was not approved."""
+"""Item to hold, with the end and sources of its freeze window.
+
+The window is None for an item that was not approved.
+"""
 
 
 def _hold_items(
-    unit: WriteUnit, carrier: RunContext, held_items: Sequence[HeldItem], reviewed: ReviewedItems
+    unit: WriteUnit, context: RunContext, held_items: Sequence[HeldItem], reviewed: ReviewedItems
 ) -> None:
+    """Hold items whose published persons have not changed since."""
     records = {record for item, _ in held_items for record in _collect_records(item)}
     current = unit.persons.current_persons(records)
     for item, window in held_items:
@@ -146,22 +186,30 @@ def _hold_items(
         if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
             continue
         until, sources = window or (None, set())
-        add_hold(unit, carrier.run.proposal_id, item, until, sources)
+        add_hold(unit, context.run.proposal_id, item, until, sources)
         is_reviewed = item.fingerprint in reviewed.numbers
-        unit.runs.add_counts(carrier.run.id, held=int(is_reviewed), changed=int(not is_reviewed))
-        unit.proposals.set_items(carrier.run.proposal_id or 0, reviewed.get_numbers([item]), "held")
+        unit.runs.add_counts(context.run.id, held=int(is_reviewed), changed=int(not is_reviewed))
+        unit.proposals.set_items(context.run.proposal_id or 0, reviewed.get_numbers([item]), "held")
 
 
 def _collect_records(item: ProposalItem) -> set[int]:
+    """Return the records of an item."""
     return {record for _, group in item.detail["before"] for record in group}
 
 
-def publish_changes(carrier: RunContext) -> Settlement:
-    """Publish, item by item, what the configuration in force changes; returns what that was at first."""
+def publish_changes(context: RunContext) -> Settlement:
+    """Publish what the configuration in force changes, part by part.
+
+    Args:
+        context: the run.
+
+    Returns:
+        The changes of the whole index in the first round.
+    """
     first_settlement: Settlement | None = None
     for _ in range(PUBLISH_ROUNDS):
-        forget_changes(carrier)
-        reviewed, settlement = carrier.compute(partial(_find_items_to_publish, carrier=carrier))
+        forget_changes(context)
+        reviewed, settlement = context.compute(partial(_find_items_to_publish, context=context))
         first_settlement = first_settlement or settlement
         parts = list(split_settlement(settlement))
         del settlement
@@ -172,57 +220,66 @@ def publish_changes(carrier: RunContext) -> Settlement:
             [part for part in parts if reviewed is None or reviewed.covers(part)] if unapproved else parts
         )
         done_count = 0
-        for batch in carrier.pace.parts(approved):
+        for batch in context.pace.parts(approved):
             with batch.turn() as unit:
-                _publish_parts(unit, carrier, batch.items, reviewed)
+                _publish_parts(unit, context, batch.items, reviewed)
             done_count += len(batch.items)
-            carrier.progress(RELEASING, done_count, len(parts))
-        for batch in carrier.pace.parts(unapproved):
+            context.progress(RELEASING, done_count, len(parts))
+        for batch in context.pace.parts(unapproved):
             with batch.turn() as unit:
                 touched = {record for part in batch.items for record in part.records}
-                _settle_and_publish(unit, carrier, touched, reviewed)
+                _settle_and_publish(unit, context, touched, reviewed)
             done_count += len(batch.items)
-            carrier.progress(RELEASING, done_count, len(parts))
+            context.progress(RELEASING, done_count, len(parts))
     return first_settlement or EMPTY_SETTLEMENT
 
 
-def _find_items_to_publish(unit: ReadUnit, carrier: RunContext) -> tuple[ReviewedItems | None, Settlement]:
-    """What of a proposal was read, and what the configuration changes."""
-    config_id = carrier.index.config_id(unit)
-    settlement = settle_index(unit, carrier.index, config_id, carrier.run.on_date, _choose_ids(carrier))
-    return read_reviewed_items(unit, carrier), settlement
+def _find_items_to_publish(unit: ReadUnit, context: RunContext) -> tuple[ReviewedItems | None, Settlement]:
+    """Return the reviewed items and the changes of the whole index."""
+    config_id = context.index.config_id(unit)
+    settlement = settle_index(unit, context.index, config_id, context.run.on_date, _choose_ids(context))
+    return read_reviewed_items(unit, context), settlement
 
 
-def forget_changes(carrier: RunContext) -> None:
-    """Forget what changed beside the run: a snapshot that is taken after this has it."""
+def forget_changes(context: RunContext) -> None:
+    """Clear the run's list of changed records.
+
+    A snapshot taken later contains those changes.
+
+    Args:
+        context: the run.
+    """
     while True:
-        with carrier.index.database.read(carrier.viewer) as unit:
-            changed = unit.runs.changed_records(carrier.run.id, FORGET_PAGE)
+        with context.index.database.read(context.viewer) as unit:
+            changed = unit.runs.changed_records(context.run.id, FORGET_PAGE)
         if not changed:
             return
-        with carrier.pace.turn() as unit:
-            unit.runs.delete_changed_records(carrier.run.id, changed)
+        with context.pace.turn() as unit:
+            unit.runs.delete_changed_records(context.run.id, changed)
 
 
 def _publish_parts(
-    unit: WriteUnit, carrier: RunContext, parts: Sequence[Settlement], reviewed: ReviewedItems | None
+    unit: WriteUnit, context: RunContext, parts: Sequence[Settlement], reviewed: ReviewedItems | None
 ) -> None:
-    """Publish parts as they were settled, but for those of which anything has changed since."""
-    run = carrier.run
-    changed = unit.runs.select_changed(run.id, {record for part in parts for record in part.concerned})
-    unchanged = combine_settlements(part for part in parts if not changed or not part.concerned & changed)
+    """Publish settled parts in which nothing has changed since."""
+    run = context.run
+    changed = unit.runs.select_changed(run.id, {record for part in parts for record in part.affected_records})
+    unchanged = combine_settlements(
+        part for part in parts if not changed or not part.affected_records & changed
+    )
     if reviewed is not None:
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(list_items(unchanged)), "applied")
     moved_count = publish(
-        unit, unchanged, get_cause(carrier), test=carrier.index.settings.is_test, by_run=True
+        unit, unchanged, get_cause(context), test=context.index.settings.is_test, by_run=True
     )
     unit.runs.add_counts(run.id, moved=moved_count)
 
 
 def _settle_and_publish(
-    unit: WriteUnit, carrier: RunContext, touched: Collection[int], reviewed: ReviewedItems | None
+    unit: WriteUnit, context: RunContext, touched: Collection[int], reviewed: ReviewedItems | None
 ) -> None:
-    run, index, choice = carrier.run, carrier.index, _choose_ids(carrier)
+    """Settle records again, hold unapproved items and publish the rest."""
+    run, index, choice = context.run, context.index, _choose_ids(context)
     settlement = plan_settlement(unit, index, touched, choice, run.on_date)
     if reviewed is not None:
         items = list_items(settlement)
@@ -236,35 +293,46 @@ def _settle_and_publish(
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(unapproved), "held")
         if unapproved:
             settlement = plan_settlement(unit, index, touched, choice, run.on_date)
-    moved_count = publish(unit, settlement, get_cause(carrier), test=index.settings.is_test, by_run=True)
+    moved_count = publish(unit, settlement, get_cause(context), test=index.settings.is_test, by_run=True)
     unit.runs.add_counts(run.id, moved=moved_count)
 
 
-def get_cause(carrier: RunContext) -> str:
-    """What a run's changes bear as their cause, in the lineage and the feed."""
-    return "rollback" if carrier.run.kind == RunKind.ROLLBACK else "recluster"
+def get_cause(context: RunContext) -> str:
+    """Return the cause of a run's changes in lineage and feed.
+
+    Args:
+        context: the run.
+    """
+    return "rollback" if context.run.kind == RunKind.ROLLBACK else "recluster"
 
 
-def _choose_ids(carrier: RunContext) -> IdChoice:
-    """Of a rollback: each person's ID stays with those of its records that it held before the proposal."""
-    run = carrier.run
+def _choose_ids(context: RunContext) -> IdChoice:
+    """Return which IDs a run prefers.
+
+    In a rollback each person's ID stays with the records that it held before the proposal.
+    """
+    run = context.run
     return IdChoice(as_of=run.detail["from_commit"] - 1) if run.kind == RunKind.ROLLBACK else NO_ID_CHOICE
 
 
-def release_holds(carrier: RunContext) -> None:
-    """End what the proposal held that is rolled back; its records are settled at once."""
-    run = carrier.run
-    with carrier.index.database.read(carrier.viewer) as unit:
+def release_holds(context: RunContext) -> None:
+    """Release the holds of a rolled-back proposal and settle their records.
+
+    Args:
+        context: the run.
+    """
+    run = context.run
+    with context.index.database.read(context.viewer) as unit:
         holds = [
             hold_row
             for hold_row in unit.proposals.holds()
             if hold_row.detail.get("proposal") == run.proposal_id
         ]
-    for part in carrier.pace.parts(holds):
+    for part in context.pace.parts(holds):
         with part.turn() as unit:
             open_ids = {
                 hold_row.id
-                for hold_row in unit.proposals.open_among([hold_row.id for hold_row in part.items])
+                for hold_row in unit.proposals.select_open_holds([hold_row.id for hold_row in part.items])
             }
             touched = {
                 record
@@ -273,4 +341,4 @@ def release_holds(carrier: RunContext) -> None:
                 for record in end_hold(unit, hold_row, "released")
             }
             if touched:
-                _settle_and_publish(unit, carrier, touched, None)
+                _settle_and_publish(unit, context, touched, None)

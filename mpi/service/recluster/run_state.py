@@ -1,4 +1,4 @@
-"""Runs: who carries a re-cluster out, whether that is still alive, and what becomes of one that is not."""
+"""State of a re-cluster run: its worker, heartbeat and stage."""
 
 import time
 from collections.abc import Callable
@@ -10,39 +10,39 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Viewer
 from mpi.matching.scoring.engines import DUCKDB, BatchEngine
 from mpi.service.core.index import Index, Matcher
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import Pace
-from mpi.service.processes.worker_liveness import is_at_work, worker_name
-from mpi.service.processes.yielding import giving_way
+from mpi.service.processes.worker_liveness import is_worker_alive, worker_name
+from mpi.service.processes.yielding import run_at_low_priority
 from mpi.storage.repositories.derived.runs import OPEN_STAGES, ReclusterRun, RunStage
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 COMMIT_KIND = "recluster"
 ENGINE_KEY = "engine"
-"""In the detail of a run: the name of what it was begun with."""
+"""Key in a run's detail for the name of its engine."""
 HEARTBEAT_S = 10.0
-"""How often a worker says that it is alive, at the least."""
+"""Seconds between heartbeats of a worker, at most."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run as it is read.
+    """Re-cluster run as it is shown.
 
     Args:
         id: its number.
         kind: ``recluster``, ``proposal`` or ``rollback``.
         stage: ``deriving``, ``releasing``, ``clearing``, ``done`` or ``abandoned``.
         model: the model that it puts in force.
-        proposal: the proposal that it carries out or rolls back.
+        proposal: the proposal that it applies or rolls back.
         by: who began it.
-        at: when.
-        moved: records that have changed person by it.
-        held: items that were read and are held.
-        changed: items that are held because nobody had read them.
-        alive: whether a process carries it out now; one that is not, and has not ended, was interrupted.
-        engine: what finds and scores its pairs, or did.
+        at: when it began (ISO, UTC).
+        moved: records that changed person by it.
+        held: reviewed items that are held.
+        changed: items that are held because nobody had reviewed them.
+        alive: whether a process executes it now. A run that is not alive and has not ended was interrupted.
+        engine: the engine that scores its pairs.
     """
 
     id: int
@@ -61,22 +61,22 @@ class RunView:
 
 @dataclass(slots=True)
 class RunContext:
-    """All that carrying a run out needs.
+    """Context of a run in the process that executes it.
 
     Args:
         index: the open index, with the matcher that the run puts in force.
         viewer: who acts.
-        run: as it was when it was begun or taken over.
-        worker: this process, as the run names it.
-        progress: told of long steps.
-        engine: what finds the candidate pairs and scores them.
+        run: the run as it was begun or taken over.
+        worker: this process's name in the run.
+        progress: receives the progress of long steps.
+        engine: finds the candidate pairs and scores them.
     """
 
     index: Index
     viewer: Viewer
     run: ReclusterRun
     worker: str
-    progress: Progress = silent
+    progress: Progress = ignore_progress
     engine: BatchEngine = DUCKDB
     pace: Pace = field(init=False)
     _last_heartbeat: float = field(init=False, default_factory=time.monotonic)
@@ -90,48 +90,64 @@ class RunContext:
         return self.index.matcher
 
     def send_heartbeat(self, unit: WriteUnit) -> None:
-        """Say that this process still carries the run out.
+        """Record that this process still executes the run.
+
+        Args:
+            unit: the transaction.
 
         Raises:
-            ConflictError: another has taken it over.
+            ConflictError: another process has taken the run over.
         """
         if not unit.runs.record_heartbeat(self.run.id, self.worker, clock.format_timestamp(clock.now())):
             raise ConflictError(f"run {self.run.id} is carried out by another process")
         self._last_heartbeat = time.monotonic()
 
     def keep_alive(self) -> None:
-        """The same in a transaction of its own, unless one has said so lately; for steps without any."""
+        """Send a heartbeat in its own transaction, if one is due.
+
+        For steps without a transaction.
+        """
         if time.monotonic() - self._last_heartbeat >= HEARTBEAT_S:
             with self.pace.turn():
                 pass
 
     def compute(self, compute: Callable[[ReadUnit], Result]) -> Result:
-        """What follows from a snapshot, however long that takes: it is said meanwhile that this is alive.
+        """Compute a value from a snapshot while sending heartbeats.
 
         Args:
-            compute: computes it, in another thread that gives way to others.
+            compute: computes the value, in another thread that yields to others.
 
         Raises:
-            ConflictError: another has taken the run over.
+            ConflictError: another process has taken the run over.
         """
 
         def compute_in_snapshot() -> Result:
             with self.index.database.read(self.viewer) as unit:
                 return compute(unit)
 
-        return giving_way(compute_in_snapshot, self.keep_alive, HEARTBEAT_S)
+        return run_at_low_priority(compute_in_snapshot, self.keep_alive, HEARTBEAT_S)
 
 
 def is_alive(run: ReclusterRun) -> bool:
-    """Whether a process carries the run out, as far as can be told from here."""
-    return run.stage in OPEN_STAGES and is_at_work(run.worker, run.beat)
+    """Return whether a live process executes the run, as far as known.
+
+    Args:
+        run: a stored run.
+    """
+    return run.stage in OPEN_STAGES and is_worker_alive(run.worker, run.beat)
 
 
 def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterRun) -> ReclusterRun:
-    """Begin a run in the caller's transaction; ``run`` says what is asked.
+    """Begin a requested run in the caller's transaction.
+
+    Args:
+        unit: the transaction.
+        viewer: who begins it.
+        matcher: the model to put in force.
+        run: the request, from ``new_run_request``.
 
     Raises:
-        ConflictError: another is open.
+        ConflictError: another run is open.
     """
     open_run = unit.runs.find_open()
     if open_run is not None:
@@ -153,22 +169,46 @@ def begin_run(unit: WriteUnit, viewer: Viewer, matcher: Matcher, run: ReclusterR
 def new_run_request(
     kind: str, on_date: str, proposal_id: int | None = None, **detail: object
 ) -> ReclusterRun:
-    """What a run is to carry out; the rest is filled in when it is begun."""
+    """Return the request for a run, without what ``begin_run`` fills in.
+
+    Args:
+        kind: a ``RunKind``.
+        on_date: the date of the plan.
+        proposal_id: the proposal to apply or roll back.
+        detail: further data of the request.
+    """
     return ReclusterRun(
-        0, kind, "", "", proposal_id, None, on_date, "", 0, None, None, 0, 0, 0, "", "", dict(detail)
+        id=0,
+        kind=kind,
+        stage="",
+        model="",
+        proposal_id=proposal_id,
+        config_id=None,
+        on_date=on_date,
+        client="",
+        began_commit=0,
+        flipped_commit=None,
+        ended_commit=None,
+        moved=0,
+        held=0,
+        changed=0,
+        worker="",
+        beat="",
+        detail=dict(detail),
     )
 
 
 def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None = None) -> ReclusterRun:
-    """Carry on, in this process, what another left.
+    """Take over an interrupted run for this process.
 
     Args:
         unit: the transaction.
-        run: what the other left.
-        engine: what finds and scores its pairs from now on, where that was not done; None where nothing does.
+        run: the interrupted run.
+        engine: finds and scores its pairs from now on, if that is not done; None to leave the engine as it
+            is.
 
     Raises:
-        ConflictError: the other is alive.
+        ConflictError: another process executes the run.
     """
     if is_alive(run):
         raise ConflictError(_describe_open_run(run))
@@ -180,15 +220,23 @@ def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None
     return own_run
 
 
-def detach_worker(carrier: RunContext) -> None:
-    """Say that this process carries the run out no more, so that another can at once."""
-    with carrier.index.database.write(carrier.viewer, COMMIT_KIND) as unit:
-        if unit.runs.record_heartbeat(carrier.run.id, carrier.worker, carrier.run.beat):
-            unit.runs.update(carrier.run.id, worker="")
+def detach_worker(context: RunContext) -> None:
+    """Release a run from this process, so that another can take it over.
+
+    Args:
+        context: the run.
+    """
+    with context.index.database.write(context.viewer, COMMIT_KIND) as unit:
+        if unit.runs.record_heartbeat(context.run.id, context.worker, context.run.beat):
+            unit.runs.update(context.run.id, worker="")
 
 
 def require_run(unit: ReadUnit, number: int) -> ReclusterRun:
-    """A run by its number.
+    """Return a run by its number.
+
+    Args:
+        unit: the transaction.
+        number: the run's number.
 
     Raises:
         NotFoundError: there is none.
@@ -200,19 +248,39 @@ def require_run(unit: ReadUnit, number: int) -> ReclusterRun:
 
 
 def view_run(unit: ReadUnit, run: ReclusterRun) -> RunView:
-    """The run as it is read."""
+    """Return a run as it is shown.
+
+    Args:
+        unit: the transaction.
+        run: a stored run.
+    """
     began_at, _, _ = unit.commit_info({run.began_commit})[run.began_commit]
     return RunView(
-        run.id, run.kind, run.stage, run.model, run.proposal_id, run.client, began_at, run.moved, run.held,
-        run.changed, is_alive(run), get_engine_name(run),
-    )  # fmt: skip
+        id=run.id,
+        kind=run.kind,
+        stage=run.stage,
+        model=run.model,
+        proposal=run.proposal_id,
+        by=run.client,
+        at=began_at,
+        moved=run.moved,
+        held=run.held,
+        changed=run.changed,
+        alive=is_alive(run),
+        engine=get_engine_name(run),
+    )
 
 
 def get_engine_name(run: ReclusterRun) -> str:
-    """What finds and scores the pairs of a run, by its name; DuckDB where an older version began it."""
+    """Return the name of a run's engine; DuckDB for older runs.
+
+    Args:
+        run: a stored run.
+    """
     return str(run.detail.get(ENGINE_KEY, DUCKDB.name))
 
 
 def _describe_open_run(run: ReclusterRun) -> str:
+    """Return the error text for an open run."""
     state = "is under way" if is_alive(run) else "was interrupted: resume or abandon it first"
     return f"re-cluster run {run.id} ({run.stage}) {state}"

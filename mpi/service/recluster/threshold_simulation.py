@@ -1,4 +1,4 @@
-"""Simulate other thresholds on the live index: what would merge, split and be asked; nothing is stored."""
+"""Simulate other thresholds on the live index, storing nothing."""
 
 from dataclasses import dataclass, replace
 
@@ -6,14 +6,14 @@ from mpi.domain.errors import InputError
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.gates.holds import require_whole_index
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.recluster.plan import recluster
 from mpi.service.recluster.proposals import MINUTES_A_TASK
 
 
 @dataclass(frozen=True, slots=True)
 class TrialThresholds:
-    """Thresholds to try, in bits; None for the one in force."""
+    """Thresholds to simulate, in bits; None for those in force."""
 
     link: float | None = None
     review: float | None = None
@@ -23,20 +23,20 @@ class TrialThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What other thresholds would do, in figures.
+    """Counts of what other thresholds would do.
 
     Args:
-        link: the link threshold tried, in bits.
-        review: the review threshold tried.
-        margin: the margin tried.
-        cohesion: the cohesion tried.
-        persons: people after it.
-        merge: people that would take in others.
-        split: people that would lose records.
+        link: the simulated link threshold, in bits.
+        review: the simulated review threshold, in bits.
+        margin: the simulated margin, in bits.
+        cohesion: the simulated cohesion, in bits.
+        persons: number of persons after it.
+        merge: persons that would take in others.
+        split: persons that would lose records.
         mint: IDs to be minted.
         moved: records that would change person.
         tasks: review tasks after it.
-        steward_hours: what those take, at three minutes each.
+        steward_hours: hours of work on those tasks, at three minutes each.
     """
 
     link: float
@@ -53,19 +53,19 @@ class Simulation:
 
 
 def simulate_thresholds(
-    index: Index, viewer: Viewer, trial: TrialThresholds, progress: Progress = silent
+    index: Index, viewer: Viewer, trial: TrialThresholds, progress: Progress = ignore_progress
 ) -> Simulation:
-    """Think the whole index through with other thresholds of the model in force.
+    """Re-cluster the index with other thresholds, without applying the plan.
 
     Args:
         index: the open index.
         viewer: who asks.
-        trial: the thresholds to try.
-        progress: told of long steps.
+        trial: the thresholds to simulate.
+        progress: receives the progress of long steps.
 
     Raises:
-        InputError: the thresholds do not fit each other, or the model.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        InputError: the thresholds do not fit each other or the model.
+        AccessDenied: the viewer may not re-cluster, or may not see every source.
     """
     require_whole_index(viewer)
     model = index.matcher.model
@@ -82,15 +82,15 @@ def simulate_thresholds(
         )
     plan = recluster(index, viewer, matcher, apply=False, progress=progress)
     return Simulation(
-        thresholds.link,
-        thresholds.review,
-        thresholds.margin,
-        thresholds.cohesion,
-        plan.persons,
-        plan.merge,
-        plan.split,
-        plan.mint,
-        plan.moved,
-        plan.tasks,
-        round(plan.tasks * MINUTES_A_TASK / 60, 1),
+        link=thresholds.link,
+        review=thresholds.review,
+        margin=thresholds.margin,
+        cohesion=thresholds.cohesion,
+        persons=plan.persons,
+        merge=plan.merge,
+        split=plan.split,
+        mint=plan.mint,
+        moved=plan.moved,
+        tasks=plan.tasks,
+        steward_hours=round(plan.tasks * MINUTES_A_TASK / 60, 1),
     )

@@ -1,4 +1,7 @@
-"""Candidates of one record: who shares a blocking key with it, asked at one go and weighed one by one."""
+"""Find and score the candidates of a single record.
+
+Candidates share a blocking key with the record; they are requested together and scored one by one.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -11,8 +14,8 @@ from mpi.domain.features import Features
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import KNOWN_AT_MOST
-from mpi.service.indexing.scalar_scoring import weighed
+from mpi.service.indexing.reindex import MAX_KEPT_NEIGHBORS
+from mpi.service.indexing.scalar_scoring import score_pairs
 from mpi.service.statements.statement import Statement
 from mpi.standardize.payload import features_from_bytes
 from mpi.storage.key_index.candidates import CandidateRows
@@ -20,21 +23,24 @@ from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 LARGEST_AVERAGE_BLOCK = 20
-"""Records that share a key, on average, beyond which a record is searched for once it is written."""
+"""Largest average number of records that share a key of the record.
+
+Above it, the search runs after the write.
+"""
 _SELF = 0
-"""Stands for the record itself; no stored record has this number."""
+"""Number that stands for the record itself; no stored record has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateQuery:
-    """A record whose pairs are looked for.
+    """Query for the candidates of one record.
 
     Args:
-        statement: the statement.
-        packed: what it is made comparable to.
+        statement: the record's statement.
+        packed: the standardized record with its blocking keys.
         source_id: the number of its source.
-        config_id: of the configuration that seems to be in force.
-        groups: the visibility groups that there seem to be.
+        config_id: the configuration believed to be in force.
+        groups: the visibility groups believed to exist.
     """
 
     statement: Statement
@@ -45,25 +51,33 @@ class CandidateQuery:
 
     @property
     def keys(self) -> list[int]:
-        """Its blocking keys."""
+        """The record's blocking keys."""
         return keys_from_bytes(self.packed.keys)
 
     @property
     def limit(self) -> int:
-        """Pairs of a key and a record that shares it, beyond which it is searched for once it is written."""
+        """Candidate limit. Above it, the search runs after the write.
+
+        It counts pairs of a key and a record that shares it.
+        """
         return LARGEST_AVERAGE_BLOCK * (len(self.packed.keys) // STORED_DTYPE.itemsize)
 
     def is_current(self, unit: ReadUnit, index: Index) -> bool:
-        """Whether the configuration and the groups are those in force."""
+        """Return whether the query's configuration and groups are in force.
+
+        Args:
+            unit: the transaction.
+            index: the open index.
+        """
         return index.config_id(unit) == self.config_id and tuple(unit.sources.group_ids()) == self.groups
 
 
 class ScoredCandidates(NamedTuple):
-    """Records that pair with one.
+    """Candidates that score above the floor.
 
     Args:
-        bits: weight of each, in bits, from the stored floor up.
-        features: of those; of none where they are many.
+        bits: match weight of each, in bits, from the stored floor up.
+        features: their features; empty if there are many.
     """
 
     bits: dict[int, float]
@@ -71,12 +85,15 @@ class ScoredCandidates(NamedTuple):
 
 
 def build_query(index: Index, source_code: str, prepared: Statement) -> CandidateQuery | None:
-    """A record whose pairs are looked for before it is written; None where too little is known for that.
+    """Return the candidate query of a statement before its write.
 
     Args:
         index: the open index.
         source_code: the record's source.
-        prepared: what is said of it, made comparable.
+        prepared: the standardized statement.
+
+    Returns:
+        The query, or None if this process does not know the source or the configuration yet.
     """
     source, packed = index.caches.sources.get(source_code), prepared.made
     # Copied at one go: another thread may add to what is known.
@@ -84,18 +101,29 @@ def build_query(index: Index, source_code: str, prepared: Statement) -> Candidat
     if source is None or packed is None or source.paused or not config_id:
         return None
     groups = tuple(sorted({known_source.group_id for known_source in sources}))
-    return CandidateQuery(prepared, packed, source.id, config_id, groups)
+    return CandidateQuery(
+        statement=prepared, packed=packed, source_id=source.id, config_id=config_id, groups=groups
+    )
 
 
 def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], CandidateRows]:
-    """Ask for a record's candidates; what is returned reads the answer, once.
+    """Request a record's candidates.
 
-    On PostgreSQL it is sent ahead, and answered with whatever is waited for next. Which runs there are is
-    asked before what may be merged from them meanwhile, where each statement is of a moment of its own.
+    On PostgreSQL the request is pipelined and answered with the next round trip. The list of key segments is
+    requested before any segment that may be merged meanwhile, because each statement sees its own moment.
+
+    Args:
+        unit: the transaction.
+        query: the record's query.
+
+    Returns:
+        A function that reads the answer, to be called once.
     """
     config_id, groups, keys, limit = query.config_id, query.groups, query.keys, query.limit
     if not unit.candidates.is_supported:
-        return lambda: CandidateRows(unit.keys.find_records(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {})
+        return lambda: CandidateRows(
+            unit.keys.find_records(config_id, groups, keys, LARGEST_AVERAGE_BLOCK), {}
+        )
     unit.keys.segments.prefetch()
     read_unsearched = unit.candidates.send(config_id, groups, keys, limit + 1)
 
@@ -105,16 +133,18 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
 def score_candidates(
     unit: ReadUnit, index: Index, query: CandidateQuery, found: CandidateRows, own_id: int | None
 ) -> ScoredCandidates | None:
-    """Those of a record's candidates that pair with it; None where they have to be searched for otherwise.
-
-    That is where so many share its keys, or one of them, that the transaction tells of it.
+    """Score a record's candidates.
 
     Args:
-        unit: any of the index.
+        unit: any transaction of the index.
         index: the model.
-        query: the record.
+        query: the record's query.
         found: its candidates.
-        own_id: the record's number, which is not its candidate; None of one that is new.
+        own_id: the record's number, which is no candidate; None for a new record.
+
+    Returns:
+        The scored candidates, or None if so many records share its keys, or one of them, that the search has
+        to run in the transaction.
     """
     if len(found.pairs) > query.limit or _has_large_block(index, found.pairs):
         return None
@@ -124,19 +154,30 @@ def score_candidates(
 
 
 def score_records(index: Index, packed: PackedRecord, features: Mapping[int, Features]) -> ScoredCandidates:
-    """Those of some records that pair with one."""
+    """Score one record against others.
+
+    Args:
+        index: the model.
+        packed: the record.
+        features: features of the others.
+    """
     if not features:
         return ScoredCandidates({}, {})
     pairs = [(_SELF, candidate) for candidate in features]
-    edges = weighed(index.matcher, {**features, _SELF: unpack_features(packed)}, pairs)
+    edges = score_pairs(index.matcher, {**features, _SELF: unpack_features(packed)}, pairs)
     bits = {candidate: weight for (_, candidate), weight in edges.items()}
     return ScoredCandidates(
-        bits, {candidate: features[candidate] for candidate in bits} if len(bits) <= KNOWN_AT_MOST else {}
+        bits,
+        {candidate: features[candidate] for candidate in bits} if len(bits) <= MAX_KEPT_NEIGHBORS else {},
     )
 
 
 def keys_from_bytes(stored: bytes) -> list[int]:
-    """Blocking keys as they are stored, as numbers."""
+    """Convert stored blocking keys to numbers.
+
+    Args:
+        stored: the keys as they are stored.
+    """
     each: list[int] = np.frombuffer(stored, STORED_DTYPE).tolist()
     return each
 
@@ -144,14 +185,14 @@ def keys_from_bytes(stored: bytes) -> list[int]:
 def _read_features(
     unit: ReadUnit, config_id: int, records: Collection[int], payloads: Mapping[int, bytes]
 ) -> dict[int, Features]:
-    """Features of records, those that are not at hand read from the store."""
+    """Return features of records, from given payloads or the store."""
     features = {record: features_from_bytes(payloads[record]) for record in records if record in payloads}
     missing = [record for record in records if record not in features]
     return features | load_features(unit, config_id, missing) if missing else features
 
 
 def _has_large_block(index: Index, sharing: Collection[tuple[int, int]]) -> bool:
-    """Whether a block is so large that the transaction tells of it."""
+    """Return whether a block is so large that it must be reported."""
     sizes = Counter(key for key, _ in sharing)
     return max(sizes.values(), default=0) > min(
         index.settings.block_limits.alarm, index.settings.block_limits.hard

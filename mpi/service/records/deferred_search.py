@@ -1,9 +1,9 @@
-"""The worker: finishes the requests that met a block past the hard size.
+"""Deferred candidate search for records in very large blocks.
 
-Such a request keeps what the record says and answers at once; the record waits, which is a hold on record. A
-new record has a person of its own meanwhile, and one that was there stays where it was. Finished, the index
-is as if the request had searched (law 1). Each is finished in one transaction that also takes it from the
-queue, so that a kill at any instant loses nothing.
+A request that meets a block past the hard size stores the record and answers at once. The record waits, which
+is a hold on record: a new record has a person of its own meanwhile, and a stored one stays where it was. Once
+the search is done, the index is as if the request had searched (law 1). The transaction of each search also
+removes it from the queue, so that a kill at any instant loses nothing.
 """
 
 import logging
@@ -13,28 +13,32 @@ from collections.abc import Callable
 from mpi.domain.errors import ModelMovedError, MpiError
 from mpi.domain.viewer import Action, Viewer, make_operator, require_permission
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Changed
+from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.resolution.resolve import resolve
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 _log = logging.getLogger("mpi.pending")
 
 POLL_INTERVAL_S = 2.0
-"""How often a process that serves looks whether something waits."""
+"""Seconds between a server's looks at the queue of deferred searches."""
 PAGE_RECORDS = 50
+"""Queued records read at a time."""
 
 
 def finish_deferred_searches(
     index: Index, viewer: Viewer, is_stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Search for every record that waits, one transaction each; returns how many were finished.
+    """Run every deferred search, each in its own transaction.
 
     Args:
         index: the open index.
         viewer: who asks.
-        is_stopping: whether to leave the rest.
+        is_stopping: returns whether to leave the rest.
+
+    Returns:
+        The number of finished searches.
 
     Raises:
         AccessDenied: the viewer may not re-cluster.
@@ -56,23 +60,28 @@ def finish_deferred_searches(
 
 
 def _search_and_resolve(unit: WriteUnit, index: Index, record: int) -> None:
+    """Search a record's candidates and resolve it."""
     stored = unit.records.get([record]).get(record)
     if stored is None or stored.state != RecordState.ACTIVE:
         return
     codes = {source.id: source.code for source in unit.sources.all()}
     for source_id, payload in unit.records.payloads([record]).values():
-        canonical = from_payload(payload)
+        canonical = record_from_bytes(payload)
         features = index.features_of(canonical, codes[source_id], index.shared_values(unit))
         resolve(
-            unit, index, {record: Changed(stored.group_id, features, canonical.merged_into)}, (), "upsert"
+            unit,
+            index,
+            {record: ChangedRecord(stored.group_id, features, canonical.merged_into)},
+            (),
+            "upsert",
         )
 
 
 class DeferredSearchWorker:
-    """Finishes what waits, in a thread of its own, as long as a process serves.
+    """Thread of a server that runs deferred searches.
 
     Args:
-        index: gives the open index, which another model may replace.
+        index: returns the open index, which another model may replace.
     """
 
     def __init__(self, index: Callable[[], Index]) -> None:
@@ -81,11 +90,11 @@ class DeferredSearchWorker:
         self._thread = threading.Thread(target=self._work, name="pending", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the record at hand."""
+        """Stop the thread after the current record."""
         self._stop_requested.set()
         self._thread.join()
 

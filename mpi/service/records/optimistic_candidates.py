@@ -1,8 +1,8 @@
-"""Pairs of one record found and scored before its transaction, so that the writer is held for less.
+"""Optimistic candidate search: score a record's pairs before its transaction.
 
-They are found as the index stands a moment before, while others may write. In the transaction it is asked
-whose keys were written since, and which of those that were found have keys still: the same pairs, by law 1,
-as a search there would find.
+The write lock is held for less. The pairs are found as the index stands a moment before, while others may
+write. The transaction asks which keys were written since, and which of the scored records still have keys.
+The result equals that of a search in the transaction (law 1).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
+from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import (
     CandidateQuery,
     build_query,
@@ -22,24 +22,27 @@ from mpi.service.records.candidates import (
     score_candidates,
     score_records,
 )
-from mpi.service.statements.intake import Verdict, judge
+from mpi.service.statements.intake import StatementOutcome, judge_statement
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import CandidateRows
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 LARGEST_CHANGE_COUNT = 100
-"""Records that others wrote meanwhile, beyond which it is sooner done to search anew, as beside a load."""
+"""Records written by others since the search, above which a new search is faster.
+
+A concurrent load writes that many.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class OptimisticPairs:
-    """The pairs of a record as they were a moment ago.
+    """Scored pairs of a record as of a moment before its transaction.
 
     Args:
-        query: the record as it was compared, under which configuration, in which groups.
-        last_commit: the last that the pairs take into account.
-        bits: weight of each record that it pairs with, in bits.
-        features: of those.
+        query: the record's query: its content, configuration and groups.
+        last_commit: the last commit that the pairs take into account.
+        bits: match weight of each paired record, in bits.
+        features: features of those records.
     """
 
     query: CandidateQuery
@@ -48,21 +51,32 @@ class OptimisticPairs:
     features: Mapping[int, Features]
 
     def prefetch(self, unit: WriteUnit) -> None:
-        """Send ahead what ``now`` will ask."""
-        unit.keys.prefetch_keys_written_since(self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        """Pipeline the queries that ``refresh`` reads.
+
+        Args:
+            unit: the record's transaction.
+        """
+        unit.keys.prefetch_keys_written_since(
+            self.query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1
+        )
         unit.keys.prefetch_records_with_keys(self.query.config_id, self.bits)
 
     def refresh(self, unit: WriteUnit, index: Index) -> Self | None:
-        """The pairs as they are in the transaction; None where they have to be looked for.
+        """Return the pairs as of the transaction.
 
         Args:
             unit: the record's transaction, before anything is written.
             index: the model.
+
+        Returns:
+            The pairs, or None if they have to be searched again.
         """
         query = self.query
         if not query.is_current(unit, index):
             return None
-        written_since = unit.keys.keys_written_since(query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1)
+        written_since = unit.keys.keys_written_since(
+            query.config_id, self.last_commit, LARGEST_CHANGE_COUNT + 1
+        )
         if len(written_since) > LARGEST_CHANGE_COUNT:
             return None
         indexed = unit.keys.records_with_keys(query.config_id, self.bits)
@@ -84,28 +98,34 @@ class OptimisticPairs:
         }
         return replace(self, bits=unchanged_bits | rescored.bits, features=features | rescored.features)
 
-    def get_pairs(self, record: int, changed: Mapping[int, Changed]) -> Paired:
-        """The pairs of what a statement changed; none where more than the record did, or otherwise.
+    def get_pairs(self, record: int, changed: Mapping[int, ChangedRecord]) -> KnownPairs:
+        """Return the pairs of what a statement changed.
 
         Args:
             record: the record's number.
-            changed: what changed with it.
+            changed: what the statement changed, by record.
+
+        Returns:
+            The pairs, or ``NOT_PAIRED`` if more than the record changed, or otherwise than compared.
         """
         if changed.keys() != {record} or changed[record].made != self.query.packed:
-            return NOT_PAIRED
-        return paired_with(record, self.bits, self.features)
+            return NO_KNOWN_PAIRS
+        return known_pairs_of_record(record, self.bits, self.features)
 
 
 def find_optimistic_pairs(
     index: Index, viewer: Viewer, source_code: str, prepared: Statement
 ) -> OptimisticPairs | None:
-    """Find and score the pairs of a record before it is written; None where that is of no use.
+    """Find and score a record's pairs before its write.
 
     Args:
         index: the open index.
-        viewer: who says it.
+        viewer: who sends the record.
         source_code: its source.
-        prepared: what is said, made comparable.
+        prepared: the standardized statement.
+
+    Returns:
+        The pairs, or None if an early search gains nothing.
     """
     if _is_pointless(index):
         return None
@@ -122,14 +142,17 @@ def find_optimistic_pairs(
 
 
 class _SearchRequests(NamedTuple):
-    """What was asked: each is read once."""
+    """Pipelined requests of a search; each is read once."""
 
     read_last_commit: Callable[[], int]
     read_candidates: Callable[[], CandidateRows]
 
 
 def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
-    """Send ahead what is asked; the last commit first, as what is committed later is looked at again."""
+    """Send the requests of a search, the last commit first.
+
+    Later commits are checked again in the transaction.
+    """
     read_last_commit = unit.request_last_commit()
     unit.records.prefetch_by_local_ids(query.source_id, [query.statement.local_id])
     return _SearchRequests(read_last_commit, request_candidates(unit, query))
@@ -138,10 +161,11 @@ def _send_requests(unit: ReadUnit, query: CandidateQuery) -> _SearchRequests:
 def _score_requested(
     unit: ReadUnit, index: Index, query: CandidateQuery, requests: _SearchRequests
 ) -> OptimisticPairs | None:
+    """Read the requests and score the candidates."""
     prepared = query.statement
     existing = unit.records.find_by_local_ids(query.source_id, [prepared.local_id]).get(prepared.local_id)
     last_commit = requests.read_last_commit()
-    if judge(existing, prepared) not in (Verdict.CREATED, Verdict.UPDATED):
+    if judge_statement(existing, prepared) not in (StatementOutcome.CREATED, StatementOutcome.UPDATED):
         return None
     scored = score_candidates(
         unit, index, query, requests.read_candidates(), existing.id if existing else None
@@ -150,6 +174,7 @@ def _score_requested(
 
 
 def _is_pointless(index: Index) -> bool:
+    """Return whether a search before the transaction gains nothing."""
     if index.database.is_postgresql:
         # Nobody waits for the writer's place, and what would be asked again is asked once.
         return index.store.group_commit.are_alone

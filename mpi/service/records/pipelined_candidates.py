@@ -1,14 +1,14 @@
-"""Pairs of one record asked for with the first questions of its transaction, on PostgreSQL.
+"""Pipelined candidate search in a record's own transaction, on PostgreSQL.
 
-Who writes alone there searches in the transaction (ADR 0066). Asked before anything is written, the search is
-answered in the round trip that every step begins with, and the pairs are weighed while the server writes.
+A lone writer there searches in the transaction (ADR 0066). The search is requested before anything is
+written, answered in the round trip that every step begins with, and scored while the server writes.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import NOT_PAIRED, Changed, Paired, paired_with
+from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, known_pairs_of_record
 from mpi.service.records.candidates import CandidateQuery, build_query, request_candidates, score_candidates
 from mpi.service.statements.statement import Statement
 from mpi.storage.key_index.candidates import CandidateRows
@@ -17,48 +17,57 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class PipelinedSearch:
-    """A record's candidates, as they were before its transaction wrote anything of it.
+    """Candidate search requested before its transaction wrote the record.
 
     Args:
-        query: the record.
-        read_candidates: reads who shares a key with it.
+        query: the record's query.
+        read_candidates: reads the records that share a key.
     """
 
     query: CandidateQuery
     read_candidates: Callable[[], CandidateRows]
 
-    def get_pairs(self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, Changed]) -> Paired:
-        """The pairs of what a statement changed; none where they have to be looked for after all.
-
-        That is where more than the record changed, or otherwise; where another configuration is in force,
-        or other groups are searched; and where so many share its keys that it is told of.
+    def get_pairs(
+        self, unit: WriteUnit, index: Index, record: int, changed: Mapping[int, ChangedRecord]
+    ) -> KnownPairs:
+        """Return the pairs of what a statement changed.
 
         Args:
-            unit: the record's transaction; no record but this one may have changed in it since it was asked.
+            unit: the record's transaction; no record but this one may have changed in it since the request.
             index: the model.
             record: the record's number.
-            changed: what changed with it.
+            changed: what the statement changed, by record.
+
+        Returns:
+            The pairs, or ``NOT_PAIRED`` if they have to be searched again: more than the record changed, or
+            otherwise than compared; another configuration or other groups are in force; or a block is too
+            large.
         """
         if changed.keys() != {record} or changed[record].made != self.query.packed:
-            return NOT_PAIRED
+            return NO_KNOWN_PAIRS
         if not self.query.is_current(unit, index):
-            return NOT_PAIRED
+            return NO_KNOWN_PAIRS
         scored = score_candidates(unit, index, self.query, self.read_candidates(), record)
-        return NOT_PAIRED if scored is None else paired_with(record, scored.bits, scored.features)
+        return (
+            NO_KNOWN_PAIRS if scored is None else known_pairs_of_record(record, scored.bits, scored.features)
+        )
 
 
 def start_pipelined_search(
     unit: WriteUnit, index: Index, source_code: str, prepared: Statement
 ) -> PipelinedSearch | None:
-    """Ask for a record's candidates; None where too little is known to ask, or nothing is gained by it.
+    """Request a record's candidates in its transaction.
 
-    Beside others they were looked for before the turn, for which all wait.
+    If others write too, the search ran before the transaction, for which all wait.
 
     Args:
-        unit: its transaction, which has written nothing of this record yet.
+        unit: the record's transaction, which has written nothing of it yet.
         index: the open index.
         source_code: its source.
-        prepared: what is said, made comparable.
+        prepared: the standardized statement.
+
+    Returns:
+        The search, or None if the store cannot pipeline it or too little is known for a query.
     """
     if not (unit.candidates.is_supported and index.store.group_commit.are_alone):
         return None

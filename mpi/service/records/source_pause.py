@@ -1,29 +1,30 @@
-"""Pause automatic linking of a source: what it says is accepted and held, and takes effect on resume.
+"""Pause and resume the automatic linking of a source.
 
-A withdrawal and a seal take effect at once: only what could link is held. What was linked stays.
+A paused source's statements are accepted and held; they take effect on resume. Withdrawals and seals take
+effect at once, because only what could link is held. Existing links stay.
 """
 
 from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code
-from mpi.service.core.visibility import visible
-from mpi.service.indexing.reindex import Progress, silent
+from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.visibility import visible_labels
+from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.resolution.resolve import NO_FURTHER_INPUTS, ResolveInputs, resolve
-from mpi.service.statements.current_version import restate
+from mpi.service.statements.current_version import recompute_current_versions
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 @dataclass(frozen=True, slots=True)
 class PauseResult:
-    """How sources stand.
+    """Result of pausing or resuming sources.
 
     Args:
         sources: their codes.
-        paused: whether what they say is held now.
-        resolved: records of which something held took effect.
+        paused: whether their statements are held now.
+        resolved: records with a held statement that took effect.
         moved: records that changed person by that, of those that the viewer may see.
     """
 
@@ -34,21 +35,21 @@ class PauseResult:
 
 
 def pause(index: Index, viewer: Viewer, source_code: str | None, reason: str = "pause") -> PauseResult:
-    """Hold what a source says from now on, or what all sources say.
+    """Hold the future statements of one source, or of all sources.
 
     Args:
         index: the open index.
         viewer: who asks.
         source_code: the source; None for all.
-        reason: a code.
+        reason: a reason code.
 
     Raises:
-        InputError: the reason is none.
+        InputError: the reason is no valid code.
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
     _require_permission(viewer, source_code)
-    checked_reason = reason_code(reason)
+    checked_reason = check_reason(reason)
     with index.database.write(viewer, "pause") as unit:
         sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=True)
@@ -61,40 +62,46 @@ def resume(
     viewer: Viewer,
     source_code: str | None,
     reason: str = "resume",
-    progress: Progress = silent,
+    progress: Progress = ignore_progress,
 ) -> PauseResult:
-    """Let what was held take effect, in the order of as-of and receipt as if it had never been held.
+    """Let held statements take effect, as if never held.
+
+    They count in the order of as-of and receipt.
 
     Args:
         index: the open index.
         viewer: who asks.
         source_code: the source; None for all.
-        reason: a code.
-        progress: told of long steps.
+        reason: a reason code.
+        progress: receives the progress of long steps.
 
     Raises:
-        InputError: the reason is none.
+        InputError: the reason is no valid code.
         NotFoundError: no such source.
         AccessDenied: the viewer may not administer the source.
     """
     _require_permission(viewer, source_code)
-    checked_reason = reason_code(reason)
+    checked_reason = check_reason(reason)
     with index.database.write(viewer, "resume") as unit:
         sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
         released = {record for source in sources for record in unit.records.release_held_versions(source.id)}
-        restated = restate(unit, index, released)
+        restated = recompute_current_versions(unit, index, released)
         claiming_decisions = unit.decisions.records_with_claims([source.id for source in sources])
         followed = restated.told | claiming_decisions
-        inputs = ResolveInputs(touched=restated.doubted, followed=followed) if followed else NO_FURTHER_INPUTS
+        inputs = (
+            ResolveInputs(further_records=restated.doubted, reassessed_records=followed)
+            if followed
+            else NO_FURTHER_INPUTS
+        )
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, inputs)
         moved_count = 0
         if settled is not None:
             # Of other sources' records that move with them, a viewer may not even know how many.
-            visible_records = visible(unit, settled.records)
+            visible_records = visible_labels(unit, settled.records)
             persons_after = unit.persons.current_persons(visible_records)
             moved_count = sum(
-                settled.current.get(record) != persons_after.get(record) for record in visible_records
+                settled.persons_before.get(record) != persons_after.get(record) for record in visible_records
             )
         add_step(unit, "resume", checked_reason, {"sources": [source.id for source in sources]})
     return PauseResult(
@@ -103,10 +110,12 @@ def resume(
 
 
 def _require_permission(viewer: Viewer, source_code: str | None) -> None:
+    """Refuse a viewer who may not administer the source."""
     require_permission(viewer, Action.SOURCE_ADMIN, source_code)
 
 
 def _select_sources(unit: ReadUnit, source_code: str | None) -> list[Source]:
+    """Return the named source, or all that the viewer may see."""
     if source_code is not None:
         return [unit.sources.get_by_code(source_code)]
     return [source for source in unit.sources.all() if unit.viewer.may_see(source.code)]

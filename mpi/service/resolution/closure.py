@@ -19,29 +19,29 @@ class Closure:
         edges: stored edges with an end among the records; the other end may be outside where the
             edge is below the influence floor.
         decisions: decisions in force that name any of the records, or that a chain reaches.
-        seen: every record reached, the withdrawn ones too.
-        outside: canonical keys of the records just outside, at the other end of a weaker edge.
-        named: the same decisions with the records that they name.
-        whole: whether it is the whole index, so that nothing lies outside.
-        current: where it is the whole index, the person of every record that has one.
-        bare: records of which nothing is stored but what came with them: no decision, task or question
+        record_ids: every record reached, the withdrawn ones too.
+        outside_keys: canonical keys of the records just outside, at the other end of a weaker edge.
+        named_decisions: the same decisions with the records that they name.
+        is_whole_index: whether it is the whole index, so that nothing lies outside.
+        current_persons: where it is the whole index, the person of every record that has one.
+        unreferenced: records of which nothing is stored but what came with them: no decision, task or question
             that waits can name one.
     """
 
     keys: dict[int, int]
     edges: Edges
     decisions: tuple[Decision, ...]
-    seen: frozenset[int]
-    outside: dict[int, int] = field(default_factory=dict)
-    named: tuple[NamedDecision, ...] = ()
-    whole: bool = False
-    current: Mapping[int, int] = field(default_factory=dict)
-    bare: frozenset[int] = frozenset()
+    record_ids: frozenset[int]
+    outside_keys: dict[int, int] = field(default_factory=dict)
+    named_decisions: tuple[NamedDecision, ...] = ()
+    is_whole_index: bool = False
+    current_persons: Mapping[int, int] = field(default_factory=dict)
+    unreferenced: frozenset[int] = frozenset()
 
     @property
-    def named_at_all(self) -> tuple[int, ...]:
+    def referenced_records(self) -> tuple[int, ...]:
         """The records reached that something stored may name, ascending."""
-        return tuple(sorted(self.seen - self.bare))
+        return tuple(sorted(self.record_ids - self.unreferenced))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class NewRecords:
     keys: Mapping[int, int]
     edges: Edges
 
-    def edges_of(self, record_ids: Collection[int]) -> Edges:
+    def select_edges(self, record_ids: Collection[int]) -> Edges:
         """Those edges that one of the records has as an end."""
         return {
             edge: bits for edge, bits in self.edges.items() if edge[0] in record_ids or edge[1] in record_ids
@@ -96,7 +96,7 @@ def load_closure(
         if len(stored) <= MAX_CACHED_RECORDS and stored == seen - newcomers.keys.keys():
             # These are mostly all that there are.
             _prefetch_settlement(unit, stored, stored)
-        found = unit.derived_data.edges_of(config_id, stored, stored_from) | newcomers.edges_of(frontier)
+        found = unit.derived_data.edges_of(config_id, stored, stored_from) | newcomers.select_edges(frontier)
         edges.update(found)
         for edge, bits in found.items():
             if bits >= influence_floor:
@@ -119,7 +119,7 @@ def load_closure(
         frozenset(seen),
         {record: key for record, key in keys.items() if record in outside},
         tuple(decisions[number] for number in sorted(decisions)),
-        bare=bare,
+        unreferenced=bare,
     )
 
 
@@ -154,4 +154,4 @@ def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
     decisions = tuple(sorted(one.decision for one in named))
     current = unit.persons.all_current_persons()
     seen = frozenset(keys) | frozenset(current)
-    return Closure(keys, edges, decisions, seen, named=named, whole=True, current=current)
+    return Closure(keys, edges, decisions, seen, named_decisions=named, is_whole_index=True, current_persons=current)

@@ -66,7 +66,7 @@ def _build_task(scope: Closure, weighing: PairScoring, number_of: dict[int, int]
     lo, hi = sorted((number_of[first], number_of[other]))
     bits = scope.edges.get((lo, hi))
     if bits is None:
-        said = weighing.features((lo, hi))
+        said = weighing.load_features((lo, hi))
         bits = round_weight(weighing.scorer.weight(said[lo], said[hi]))
     one, two = order_pair(first, other)
     return Task(

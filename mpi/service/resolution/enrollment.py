@@ -1,7 +1,7 @@
 """Enrolment on a date: a fact that the survivor rule asks for."""
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.fields.dates import iso_day
+from mpi.standardize.fields.dates import to_iso_day
 
 
 def has_open_enrollment(record: CanonicalRecord, today: str) -> bool:
@@ -10,7 +10,7 @@ def has_open_enrollment(record: CanonicalRecord, today: str) -> bool:
     An enrolment without an entry date counts as begun; the interval is ``[entry_date, exit_date)``.
     """
     for enrollment in record.enrollments:
-        begin, end = iso_day(enrollment.entry_date), iso_day(enrollment.exit_date)
+        begin, end = to_iso_day(enrollment.entry_date), to_iso_day(enrollment.exit_date)
         if (begin is None or begin <= today) and (end is None or today < end):
             return True
     return False

@@ -48,7 +48,7 @@ class Stake:
     homeless: bool = False
     age: int | None = None
 
-    def with_other(self, other: Self) -> "Stake":
+    def combine(self, other: Self) -> "Stake":
         """The more that is at stake of the two."""
         return Stake(
             self.in_care or other.in_care,
@@ -62,13 +62,13 @@ class Harm:
     """Expected harm in millionths.
 
     Args:
-        all_told: of all that is known.
-        unflagged: as far as neither a flag, nor a placement, nor another record than those asked about tells:
+        total: of all that is known.
+        without_flags: as far as neither a flag, nor a placement, nor another record than those asked about tells:
             the order for readers to whom these may not show.
     """
 
-    all_told: int
-    unflagged: int
+    total: int
+    without_flags: int
 
 
 def estimate_harm(chance: float, stake: Stake, sources: int) -> Harm:

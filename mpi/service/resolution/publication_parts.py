@@ -19,35 +19,35 @@ def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
     def of(record: int) -> _SettlementBuilder:
         return parts.setdefault(tied.find(record), _SettlementBuilder())
 
-    for bearer in settlement.bearers:
+    for bearer in settlement.assignments:
         of(bearer.records[0]).bearers.append(bearer)
     for record in sorted(settlement.records):
         part = of(record)
         part.records.append(record)
-        if record in settlement.current:
-            part.current[record] = settlement.current[record]
+        if record in settlement.persons_before:
+            part.current[record] = settlement.persons_before[record]
     for task in settlement.tasks:
         of(task.lo).tasks.append(task)
     for task in settlement.tasks_before:
         of(task.lo).tasks_before.append(task)
     retired, emptied = set(settlement.retired), set(settlement.emptied)
-    awakened = set(settlement.awakened)
+    awakened = set(settlement.reactivated)
     for part in parts.values():
-        if part.changes():
-            yield part.settlement(retired, emptied, awakened)
+        if part.has_changes():
+            yield part.build(retired, emptied, awakened)
 
 
 def _join_dependent_records(settlement: Settlement) -> Sets:
     tied = Sets()
     held: dict[int, list[int]] = {}
-    for record, person in settlement.current.items():
+    for record, person in settlement.persons_before.items():
         held.setdefault(person, []).append(record)
     asked: dict[str, list[int]] = {}
     for task in (*settlement.tasks, *settlement.tasks_before):
         asked.setdefault(task.question or task.key, []).extend(sorted(task.ends))
         asked.setdefault(task.key, []).extend(sorted(task.ends))
     groups: Iterable[Iterable[int]] = (
-        *(bearer.records for bearer in settlement.bearers), *held.values(), *asked.values()
+        *(bearer.records for bearer in settlement.assignments), *held.values(), *asked.values()
     )  # fmt: skip
     for group in groups:
         tied.join(group)
@@ -62,7 +62,7 @@ class _SettlementBuilder:
         self.tasks: list[Task] = []
         self.tasks_before: list[Task] = []
 
-    def changes(self) -> bool:
+    def has_changes(self) -> bool:
         """Whether publishing it would write anything."""
         after = {record: bearer.person for bearer in self.bearers for record in bearer.records}
         return (
@@ -71,7 +71,7 @@ class _SettlementBuilder:
             or tasks_differ(self.tasks_before, self.tasks)
         )
 
-    def settlement(self, retired: set[int], emptied: set[int], awakened: set[int]) -> Settlement:
+    def build(self, retired: set[int], emptied: set[int], awakened: set[int]) -> Settlement:
         persons = set(self.current.values())
         bearing = {bearer.person for bearer in self.bearers if bearer.person is not None}
         return Settlement(
@@ -91,13 +91,13 @@ def combine_settlements(parts: Iterable[Settlement]) -> Settlement:
     some = list(parts)
     current: dict[int, int] = {}
     for part in some:
-        current.update(part.current)
+        current.update(part.persons_before)
     return Settlement(
-        tuple(bearer for part in some for bearer in part.bearers),
+        tuple(bearer for part in some for bearer in part.assignments),
         current,
         tuple(person for part in some for person in part.retired),
         tuple(person for part in some for person in part.emptied),
-        tuple(person for part in some for person in part.awakened),
+        tuple(person for part in some for person in part.reactivated),
         tuple(task for part in some for task in part.tasks),
         frozenset(record for part in some for record in part.records),
         tuple(task for part in some for task in part.tasks_before),

@@ -15,14 +15,14 @@ from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 from mpi.matching.diagnostics.patterns import pattern
 from mpi.service.core.identity_key import identity_key
-from mpi.service.decisions.contradictions import contradicted
+from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.duplicate_local_ids import SameSets, derive_duplicate_id_tasks
 from mpi.service.resolution.expected_harm import estimate_error_chance, estimate_harm
 from mpi.service.resolution.task_facts import TaskFacts, PairScoring
 from mpi.service.resolution.twins import find_known_twins
-from mpi.service.statements.overlay_detection import awaited
-from mpi.standardize.payload import from_payload
+from mpi.service.statements.overlay_detection import find_pending_overlays
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.derived.derived import MICROBITS
 from mpi.storage.repositories.review.tasks import NEVER, Task
 from mpi.storage.repositories.sources.records import RecordState
@@ -54,12 +54,12 @@ def derive_tasks(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], w
     """
     suspended = {decision.id for found in settled for decision in found.suspended}
     parted = _SeparatedPairs([decision for decision in scope.decisions if decision.id not in suspended])
-    quiet = _collect_answered_weights(scope.named)
-    keys = scope.outside | scope.keys
+    quiet = _collect_answered_weights(scope.named_decisions)
+    keys = scope.outside_keys | scope.keys
     pairs = [
         _set_quiet_until(task, quiet)
         for task in _derive_pair_tasks(scope, settled, weighing.thresholds)
-        if not parted.apart(keys[task.lo], keys[task.hi])
+        if not parted.are_separated(keys[task.lo], keys[task.hi])
     ]
     others = [
         *(_set_quiet_until(task, quiet) for task in derive_duplicate_id_tasks(unit, scope, settled, weighing)),
@@ -71,14 +71,14 @@ def derive_tasks(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], w
     if not pairs and not others:
         return []
     known = TaskFacts(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
-    apart = find_known_twins(pairs, known, weighing.features)
+    apart = find_known_twins(pairs, known, weighing.load_features)
     asked = [task for task in pairs if task.key not in apart]
     return [_add_harm(task, known) for task in (*_add_patterns(asked, known, weighing), *others)]
 
 
 def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each record of which a version waits that says that it is another child."""
-    waiting = awaited(unit, None if scope.whole else scope.named_at_all)
+    waiting = find_pending_overlays(unit, None if scope.is_whole_index else scope.referenced_records)
     if not waiting:
         return
     for number, record in sorted(unit.records.get(waiting).items()):
@@ -92,7 +92,7 @@ def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
 
 def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each claim, and for each decision that a second word is to make, or to take back."""
-    for one in unit.decisions.waiting_about(None if scope.whole else scope.named_at_all):
+    for one in unit.decisions.waiting_about(None if scope.is_whole_index else scope.referenced_records):
         match one.status:
             case DecisionStatus.REVIEW:
                 key, kind, reason = f"{CLAIM}:{one.id}", CLAIM, "unconfirmed"
@@ -104,15 +104,15 @@ def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator
 
 
 def _add_patterns(tasks: Sequence[Task], known: TaskFacts, weighing: PairScoring) -> Iterator[Task]:
-    said = weighing.features({end for task in tasks for end in task.ends}) if tasks else {}
+    said = weighing.load_features({end for task in tasks for end in task.ends}) if tasks else {}
     for task in tasks:
         slip = pattern(weighing.scorer, said[task.lo], said[task.hi])
-        yield replace(task, pattern=slip, batch_id=known.batch_of(task.ends))
+        yield replace(task, pattern=slip, batch_id=known.find_latest_load(task.ends))
 
 
 def _add_harm(task: Task, known: TaskFacts) -> Task:
-    expected = estimate_harm(estimate_error_chance(task.kind, task.bits), known.stake(task.ends), len(known.sources(task.ends)))
-    return replace(task, harm=expected.all_told, harm_unflagged=expected.unflagged)
+    expected = estimate_harm(estimate_error_chance(task.kind, task.bits), known.combine_stakes(task.ends), len(known.find_sources(task.ends)))
+    return replace(task, harm=expected.total, harm_unflagged=expected.without_flags)
 
 
 class _SeparatedPairs:
@@ -130,7 +130,7 @@ class _SeparatedPairs:
             for right in later
         }
 
-    def apart(self, left: int, right: int) -> bool:
+    def are_separated(self, left: int, right: int) -> bool:
         """Whether a decision says that the two are different persons."""
         return bool(self._apart) and frozenset((self._find(left), self._find(right))) in self._apart
 
@@ -159,7 +159,7 @@ def _derive_pair_tasks(scope: Closure, settled: Sequence[Partition], thresholds:
             lo, hi = sorted(number_of[key] for key in doubt.pair)
             yield Task(format_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
-    known = scope.outside | scope.keys
+    known = scope.outside_keys | scope.keys
     parted: dict[Pair, tuple[int, int, float]] = {}
     for (lo, hi), bits in scope.edges.items():
         if bits < thresholds.review or lo not in known or hi not in known:
@@ -196,7 +196,7 @@ def _derive_conflict_tasks(scope: Closure, suspended: set[int]) -> Iterator[Task
     for number in sorted(suspended):
         if by_id[number].authority is Authority.HOLD:
             continue
-        chain = (*(contradicted(by_id[number], holding) or ()), number)
+        chain = (*(find_contradiction(by_id[number], holding) or ()), number)
         ends = _pick_two_active_records(number_of, [by_id[each] for each in chain])
         if ends is not None:
             yield Task(f"{CONFLICT}:{number}", CONFLICT, *ends, 0.0, "suspended", None, number)
@@ -206,7 +206,7 @@ def _derive_recheck_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
     """A task for each decision whose record is no longer whom its maker saw, or whose day will come."""
     asked = {
         one.decision.id: one
-        for one in scope.named
+        for one in scope.named_decisions
         if one.decision.kind is not DecisionKind.UNSURE and one.decision.authority is not Authority.HOLD
     }
     if not asked:
@@ -230,7 +230,7 @@ def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDec
     return {
         number
         for number, seen, now in moved
-        if identity_key(from_payload(payloads[seen])) != identity_key(from_payload(payloads[now]))
+        if identity_key(record_from_bytes(payloads[seen])) != identity_key(record_from_bytes(payloads[now]))
     }
 
 

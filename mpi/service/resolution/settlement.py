@@ -23,7 +23,7 @@ from mpi.service.resolution.review_tasks import derive_tasks
 from mpi.service.resolution.task_facts import FeatureLoader, PairScoring
 from mpi.service.resolution.task_groups import group_tasks
 from mpi.service.resolution.task_replacement import replace_tasks
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person, PersonStatus
 from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -53,26 +53,26 @@ class IdChoice:
 
     Args:
         survivors: persons that keep their ID wherever others contest it.
-        keeps: the records that a person's ID is to stay with, by person.
+        kept_records: the records that a person's ID is to stay with, by person.
         as_of: the last commit before what is taken back; None where nothing is. Each person's ID stays with
             those of its records that it held then, and who held none of them yields to who did.
-        newer: persons that yield so.
+        yielding_persons: persons that yield so.
     """
 
     survivors: frozenset[int] = frozenset()
-    keeps: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    kept_records: Mapping[int, frozenset[int]] = field(default_factory=dict)
     as_of: int | None = None
-    newer: frozenset[int] = frozenset()
+    yielding_persons: frozenset[int] = frozenset()
 
-    def ranked(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
+    def rank_survivors(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
         """The survivor keys with what is chosen: none surpasses that of a survivor."""
-        newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.newer}
+        newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.yielding_persons}
         chosen = {person: SurvivorKey(open_enrollment=True, holders=_MAX_HOLDERS) for person in self.survivors}
         return {**keys, **newer, **chosen}
 
-    def of(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
+    def restrict_holder(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
         """The holder, claiming only the records that its ID is to stay with; all, where those are gone."""
-        kept = self.keeps.get(holder.person, frozenset())
+        kept = self.kept_records.get(holder.person, frozenset())
         claimed = holder.records & {keys[record] for record in kept if record in keys}
         return replace(holder, records=claimed) if claimed else holder
 
@@ -86,27 +86,27 @@ class Settlement:
     """What settling would change: the assignment plan against what is published.
 
     Args:
-        bearers: every cluster settled.
-        current: the person of each record before, where it had one.
+        assignments: every cluster settled.
+        persons_before: the person of each record before, where it had one.
         retired: persons that would bear nothing though their records live on.
         emptied: persons whose every record is withdrawn.
-        awakened: empty or retired persons that would bear a cluster again.
+        reactivated: empty or retired persons that would bear a cluster again.
         tasks: the review tasks of the settled records, and those whose question hangs together with theirs.
         records: every record that was settled.
         tasks_before: the stored tasks whose place they take.
     """
 
-    bearers: tuple[ClusterAssignment, ...]
-    current: Mapping[int, int]
+    assignments: tuple[ClusterAssignment, ...]
+    persons_before: Mapping[int, int]
     retired: tuple[int, ...]
     emptied: tuple[int, ...]
-    awakened: tuple[int, ...]
+    reactivated: tuple[int, ...]
     tasks: tuple[Task, ...]
     records: frozenset[int]
     tasks_before: tuple[Task, ...] = ()
 
     @property
-    def concerned(self) -> set[int]:
+    def affected_records(self) -> set[int]:
         """Every record that was settled, or that a task before or after is about."""
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
@@ -116,44 +116,44 @@ EMPTY_SETTLEMENT = Settlement((), {}, (), (), (), (), frozenset())
 
 def settle(
     unit: ReadUnit,
-    scope: Closure,
+    closure: Closure,
     features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
     today: str,
-    choice: IdChoice = NO_ID_CHOICE,
+    id_choice: IdChoice = NO_ID_CHOICE,
 ) -> Settlement:
     """Partition and assign everything in scope.
 
     Args:
         unit: the transaction to read persons in.
-        scope: whole components.
+        closure: whole components.
         features: where features of their records come from.
         scorer: scores the pairs that blocking did not bring together.
         thresholds: the bands.
         today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
-        choice: what is chosen about the IDs.
+        id_choice: what is chosen about the IDs.
     """
-    number_of = {key: number for number, key in scope.keys.items()}
-    found = partition_closure(scope, features, scorer, thresholds)
-    current = scope.current if scope.whole else unit.persons.current_persons(scope.seen)
+    number_of = {key: number for number, key in closure.keys.items()}
+    found = partition_closure(closure, features, scorer, thresholds)
+    current = closure.current_persons if closure.is_whole_index else unit.persons.current_persons(closure.record_ids)
     clusters = [cluster for one in found for cluster in one.clusters]
-    staying = _find_unchanged_clusters(clusters, number_of, current) if scope.whole else {}
+    staying = _find_unchanged_clusters(clusters, number_of, current) if closure.is_whole_index else {}
     changing = [cluster for cluster in clusters if cluster not in staying]
     kept = {number_of[key] for cluster in staying for key in cluster}
-    persons = unit.persons.by_ids(unit.persons.persons_ever_holding(scope.seen - kept))
+    persons = unit.persons.by_ids(unit.persons.persons_ever_holding(closure.record_ids - kept))
     standing = [
         holder
-        for holder in _load_holders(unit, scope, persons)
+        for holder in _load_holders(unit, closure, persons)
         # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
         if not (holder.standing is HolderStatus.RETIRED and _holds_any(holder, kept, number_of))
     ]
-    choice = _prefer_earlier_ids(unit, choice, standing, number_of)
-    holders = [choice.of(holder, scope.keys) for holder in standing]
-    survivors = choice.ranked(_load_survivor_keys(unit, changing, holders, number_of, today))
+    id_choice = _prefer_earlier_ids(unit, id_choice, standing, number_of)
+    holders = [id_choice.restrict_holder(holder, closure.keys) for holder in standing]
+    survivors = id_choice.rank_survivors(_load_survivor_keys(unit, changing, holders, number_of, today))
     plan = assign_persons(changing, holders, survivors)
     asked = group_tasks(
-        unit, scope, found, derive_tasks(unit, scope, found, PairScoring(features, scorer, thresholds))
+        unit, closure, found, derive_tasks(unit, closure, found, PairScoring(features, scorer, thresholds))
     )
     borne = {a.cluster: (a.person, a.revived) for a in plan.assignments}
     borne.update({cluster: (person, False) for cluster, person in staying.items()})
@@ -164,10 +164,10 @@ def settle(
         bearers,
         current,
         plan.retired,
-        _find_emptied_persons(unit, scope, current),
+        _find_emptied_persons(unit, closure, current),
         _find_reactivated_persons(plan, persons),
         asked.after,
-        scope.seen,
+        closure.record_ids,
         asked.before,
     )
 
@@ -206,7 +206,7 @@ def _prefer_earlier_ids(
     active = {holder.person for holder in holders if holder.standing is HolderStatus.ACTIVE}
     keeps = {person: records for person, records in both.items() if records and person in active}
     newer = frozenset(person for person, records in both.items() if not records)
-    return replace(choice, keeps={**choice.keeps, **keeps}, newer=newer)
+    return replace(choice, kept_records={**choice.kept_records, **keeps}, yielding_persons=newer)
 
 
 def _holds_any(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
@@ -214,7 +214,7 @@ def _holds_any(holder: Holder, records: Collection[int], number_of: Mapping[int,
 
 
 def partition_closure(
-    scope: Closure,
+    closure: Closure,
     features: FeatureLoader,
     scorer: Scorer,
     thresholds: Thresholds,
@@ -223,26 +223,26 @@ def partition_closure(
     """Partition everything in scope, over canonical keys; nobody's ID is looked at.
 
     Args:
-        scope: whole components.
+        closure: whole components.
         features: where features of their records come from.
         scorer: scores the pairs that blocking did not bring together.
         thresholds: the bands.
         priors: what takes the place of the model's prior, by canonical keys; never for enterprise IDs.
     """
-    number_of = {key: number for number, key in scope.keys.items()}
-    edges = priors.weights(map_edges_to_keys(scope))
+    number_of = {key: number for number, key in closure.keys.items()}
+    edges = priors.weights(map_edges_to_keys(closure))
     return [
         partition(component, thresholds)
-        for component in _build_components(scope, edges, number_of, features, scorer, thresholds, priors)
+        for component in _build_components(closure, edges, number_of, features, scorer, thresholds, priors)
     ]
 
 
-def map_edges_to_keys(scope: Closure) -> dict[Pair, float]:
+def map_edges_to_keys(closure: Closure) -> dict[Pair, float]:
     """The edges between active records, by canonical keys."""
     return {
-        order_pair(scope.keys[lo], scope.keys[hi]): bits
-        for (lo, hi), bits in scope.edges.items()
-        if lo in scope.keys and hi in scope.keys
+        order_pair(closure.keys[lo], closure.keys[hi]): bits
+        for (lo, hi), bits in closure.edges.items()
+        if lo in closure.keys and hi in closure.keys
     }
 
 
@@ -317,7 +317,7 @@ def _load_holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person])
         PersonStatus.RETIRED: HolderStatus.RETIRED,
     }
     held = unit.persons.last_held_records(persons.values())
-    outside = {record for records in held.values() for record in records} - scope.seen
+    outside = {record for records in held.values() for record in records} - scope.record_ids
     live_outside = set(unit.records.canonical_keys(outside))
     return [
         Holder(number, standings[PersonStatus(person.status)], frozenset(_list_active_keys(held[number], scope)))
@@ -350,7 +350,7 @@ def _load_survivor_keys(
     records = {number_of[key] for holder in rivals for key in holder.records if key in number_of}
     payloads = unit.records.payloads(records)
     enrolled = {
-        record for record, (_, body) in payloads.items() if has_open_enrollment(from_payload(body), today)
+        record for record, (_, body) in payloads.items() if has_open_enrollment(record_from_bytes(body), today)
     }
     return {
         holder.person: SurvivorKey(
@@ -362,7 +362,7 @@ def _load_survivor_keys(
 
 
 def _find_emptied_persons(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
-    leaving = {current[record] for record in scope.seen - set(scope.keys) if record in current}
+    leaving = {current[record] for record in scope.record_ids - set(scope.keys) if record in current}
     left = unit.persons.members(leaving)
     return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
 
@@ -372,7 +372,7 @@ def _find_reactivated_persons(plan: AssignmentPlan, persons: Mapping[int, Person
     return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
 
 
-def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, by_run: bool = False) -> int:
+def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, is_run: bool = False) -> int:
     """Write a settlement; returns how many records changed person.
 
     A settlement that changes nothing writes no membership, person or event.
@@ -382,12 +382,12 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
         settlement: what to write.
         cause: goes on memberships and events.
         test: whether IDs to be minted are test IDs.
-        by_run: whether it is the run that publishes; it is told of what anybody else does.
+        is_run: whether it is the run that publishes; it is told of what anybody else does.
     """
     active = unit.configs.active_config()
-    if not by_run and active is not None and active.releasing is not None:
-        unit.runs.add_changed_records(active.releasing, settlement.concerned)
-    minting = [bearer for bearer in settlement.bearers if bearer.person is None]
+    if not is_run and active is not None and active.releasing is not None:
+        unit.runs.add_changed_records(active.releasing, settlement.affected_records)
+    minting = [bearer for bearer in settlement.assignments if bearer.person is None]
     minted: dict[tuple[int, ...], int] = {}
     if minting:
         first = unit.counters.take("person", len(minting))
@@ -402,7 +402,7 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
     if changes:
         unit.persons.move_records(unit.commit_no, changes, cause)
     for people, status, ended in (
-        (settlement.awakened, PersonStatus.ACTIVE, False),
+        (settlement.reactivated, PersonStatus.ACTIVE, False),
         (settlement.retired, PersonStatus.RETIRED, True),
         (settlement.emptied, PersonStatus.EMPTY, True),
     ):
@@ -415,17 +415,17 @@ def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, 
 def _list_membership_changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[MembershipChange]:
     after = {
         record: minted[bearer.records] if bearer.person is None else bearer.person
-        for bearer in settlement.bearers
+        for bearer in settlement.assignments
         for record in bearer.records
     }
     moved: list[MembershipChange] = [
-        (record, settlement.current.get(record), person)
+        (record, settlement.persons_before.get(record), person)
         for record, person in after.items()
-        if settlement.current.get(record) != person
+        if settlement.persons_before.get(record) != person
     ]
     left: list[MembershipChange] = [
         (record, person, None)
-        for record, person in sorted(settlement.current.items())
+        for record, person in sorted(settlement.persons_before.items())
         if record not in after and record in settlement.records
     ]
     return moved + left

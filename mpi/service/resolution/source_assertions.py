@@ -17,12 +17,12 @@ from mpi.domain.errors import EidError, InputError
 from mpi.service.core.identity_key import identity_key
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.decision_log import Statement, as_before, revoke, write_down
-from mpi.service.indexing.reindex import Changed
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import DecisionDraft, find_retained_records, revoke_decisions, add_decision
+from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.overlay_detection import HELD, OVERLAY, REFUSED
-from mpi.service.statements.placeholders import empty_places
-from mpi.standardize.payload import from_payload
+from mpi.service.statements.placeholders import add_placeholders
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import PersonStatus
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
@@ -41,16 +41,16 @@ class AssertionEffect:
 
     Args:
         records: records to be settled.
-        keeps: of what was taken back, the records that a person's ID stays with, as before it was said.
+        kept_records: of what was taken back, the records that a person's ID stays with, as before it was said.
     """
 
     records: set[int] = field(default_factory=set)
-    keeps: dict[int, frozenset[int]] = field(default_factory=dict)
+    kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
 
-    def add(self, other: "AssertionEffect") -> None:
+    def merge(self, other: "AssertionEffect") -> None:
         """Take in what something else bears on."""
         self.records |= other.records
-        self.keeps |= other.keeps
+        self.kept_records |= other.kept_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,15 @@ class PersonAssertions:
 
     Args:
         same_as: the enterprise ID that its source takes it for; None takes that back.
-        says_same_as: whether the upsert speaks of it at all.
-        not_these: the enterprise IDs that it is not.
-        says_not: whether the upsert speaks of them at all.
+        has_same_as: whether the upsert speaks of it at all.
+        not_eids: the enterprise IDs that it is not.
+        has_not: whether the upsert speaks of them at all.
     """
 
     same_as: str | None = None
-    says_same_as: bool = False
-    not_these: tuple[str, ...] = ()
-    says_not: bool = False
+    has_same_as: bool = False
+    not_eids: tuple[str, ...] = ()
+    has_not: bool = False
 
 
 def extract_assertions(sent: Mapping[str, object]) -> tuple[dict[str, object], PersonAssertions]:
@@ -108,11 +108,11 @@ def record_assertions(
     """
     say = _replace_waiting_claims if waits else _replace_assertions
     touched = AssertionEffect()
-    if said.says_same_as:
+    if said.has_same_as:
         wanted = [] if said.same_as is None else [said.same_as]
-        touched.add(say(unit, index, record_id, SAME_AS, wanted))
-    if said.says_not:
-        touched.add(say(unit, index, record_id, NOT, said.not_these))
+        touched.merge(say(unit, index, record_id, SAME_AS, wanted))
+    if said.has_not:
+        touched.merge(say(unit, index, record_id, NOT, said.not_eids))
     return touched
 
 
@@ -182,9 +182,9 @@ def _build_groups(origin: str, record_id: int, others: Collection[int]) -> tuple
 def _revoke_assertions(unit: WriteUnit, said: Sequence[StoredDecision]) -> AssertionEffect:
     if not said:
         return AssertionEffect()
-    revoke(unit, said)
+    revoke_decisions(unit, said)
     records = {record for one in said for record in one.seen}
-    return AssertionEffect(records, as_before(unit, records, min(one.commit_no for one in said)))
+    return AssertionEffect(records, find_retained_records(unit, records, min(one.commit_no for one in said)))
 
 
 def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
@@ -197,16 +197,16 @@ def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
         return set()
     if person.status == PersonStatus.RETIRED:
         held = unit.persons.last_held_records([person])[person.id]
-        holders = set(unit.persons.current_persons(visible(unit, held)).values())
+        holders = set(unit.persons.current_persons(visible_labels(unit, held)).values())
         # Where it was split, nobody can tell which of them is meant.
         if len(holders) != 1:
             return set()
-        return set(visible(unit, unit.persons.members(holders)[holders.pop()]))
-    return set(visible(unit, unit.persons.members([person.id])[person.id]))
+        return set(visible_labels(unit, unit.persons.members(holders)[holders.pop()]))
+    return set(visible_labels(unit, unit.persons.members([person.id])[person.id]))
 
 
 def update_assertions(
-    unit: WriteUnit, index: Index, changed: Mapping[int, Changed], others: Collection[int] = ()
+    unit: WriteUnit, index: Index, changed: Mapping[int, ChangedRecord], others: Collection[int] = ()
 ) -> AssertionEffect:
     """Let assertions follow what sources now state.
 
@@ -225,12 +225,12 @@ def update_assertions(
     touched = AssertionEffect()
     for origin in (SAME_AS, NOT):
         for record_id in sorted(asserting.get(origin, ())):
-            touched.add(_update_person_assertions(unit, record_id, origin))
+            touched.merge(_update_person_assertions(unit, record_id, origin))
     merged = asserting.get(MERGED_INTO, set())
     for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):
         change = changed.get(record_id)
         wanted = _load_merge_statement(unit, record_id) if change is None else change.merged_into
-        touched.add(_update_merge(unit, index, record_id, wanted))
+        touched.merge(_update_merge(unit, index, record_id, wanted))
     return touched
 
 
@@ -239,7 +239,7 @@ def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
     version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
-    return from_payload(unit.records.payloads_of_versions([version])[version]).merged_into
+    return record_from_bytes(unit.records.payloads_of_versions([version])[version]).merged_into
 
 
 def _update_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> AssertionEffect:
@@ -274,7 +274,7 @@ def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, wanted: st
         return None if found.id == record_id or found.state == RecordState.SEALED else found.id
     [code] = [source.code for source in unit.sources.all() if source.id == record.source_id]
     place = (record.source_id, code, record.group_id)
-    return empty_places(unit, index, place, [wanted])[wanted]
+    return add_placeholders(unit, index, place, [wanted])[wanted]
 
 
 def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> AssertionEffect:
@@ -298,7 +298,7 @@ def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> A
     touched = AssertionEffect({record for one in (*claims, *believed) for record in one.seen})
     if claims:
         doubted = {record for one in claims for record in one.seen}
-        touched.keeps = as_before(unit, doubted, min(one.commit_no for one in claims))
+        touched.kept_records = find_retained_records(unit, doubted, min(one.commit_no for one in claims))
     return touched
 
 
@@ -329,8 +329,8 @@ def _rank_counting_assertions(unit: WriteUnit, record_id: int, words: Sequence[S
 
 
 def _is_another_child(before: bytes, now: bytes) -> bool:
-    *names, born = identity_key(from_payload(before))
-    *new_names, new_born = identity_key(from_payload(now))
+    *names, born = identity_key(record_from_bytes(before))
+    *new_names, new_born = identity_key(record_from_bytes(now))
     return names != new_names and born != new_born
 
 
@@ -357,7 +357,7 @@ def _write_assertion(
     seen: Mapping[int, int | None] | None = None,
 ) -> int:
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
-    said = Statement(
+    said = DecisionDraft(
         _KINDS[origin],
         groups,
         origin,
@@ -367,4 +367,4 @@ def _write_assertion(
         doubtful=doubtful,
         seen=seen or {},
     )
-    return write_down(unit, index, step_id, said)
+    return add_decision(unit, index, step_id, said)

@@ -41,21 +41,21 @@ def group_tasks(
         settled: its partitions.
         tasks: the tasks of the settled components.
     """
-    before = unit.tasks.all() if scope.whole else _load_stored_tasks(unit, scope, tasks)
+    before = unit.tasks.all() if scope.is_whole_index else _load_stored_tasks(unit, scope, tasks)
     if not tasks and not before:
         return TaskReplacement((), ())
     others = [task for task in tasks if task.kind != PAIR]
     stored, derived = _index_by_pair(before), _index_by_pair(tasks)
     naming = _QuestionNamer(unit, scope, settled, stored)
-    if scope.whole:
+    if scope.is_whole_index:
         named = ReviewPairGraph.of(derived).questions(derived)
-        return TaskReplacement(tuple(before), (*others, *naming.named(derived, named)))
-    was = ReviewPairGraph(naming.candidates)
+        return TaskReplacement(tuple(before), (*others, *naming.name_questions(derived, named)))
+    was = ReviewPairGraph(naming.load_candidates)
     now = ReviewPairGraph(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
     changed = {end for each in stored.keys() ^ derived.keys() for end in each}
     named = now.questions(derived) | regroup_questions(was, now, changed)
     beyond = unit.tasks.by_keys([format_pair_key(each) for each in named.keys() - derived.keys()])
-    after = naming.named(derived | _index_by_pair(beyond), named)
+    after = naming.name_questions(derived | _index_by_pair(beyond), named)
     return TaskReplacement((*before, *beyond), (*others, *after))
 
 
@@ -64,8 +64,8 @@ def _load_stored_tasks(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) 
 
     A decision that waits may name records that nothing else joins: its task bears the first and the last.
     """
-    found = unit.tasks.about_records(scope.named_at_all)
-    elsewhere = {task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & scope.seen}
+    found = unit.tasks.about_records(scope.referenced_records)
+    elsewhere = {task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & scope.record_ids}
     if elsewhere:
         ends = frozenset().union(*elsewhere.values())
         found += [task for task in unit.tasks.about_records(ends) if task.key in elsewhere]
@@ -108,17 +108,17 @@ class _QuestionNamer:
         self._scope = scope
         self._settled = settled
         self._stored = group_candidates(stored)
-        self._keys = scope.outside | scope.keys
+        self._keys = scope.outside_keys | scope.keys
         self._numbers = {key: number for number, key in self._keys.items()}
         # Some may take no part any more.
         ends = {end for task in stored.values() for end in task.ends}
         for number, record in unit.records.get(ends - self._keys.keys()).items():
-            self._is(number, record.canonical_key)
+            self._add_record(number, record.canonical_key)
 
-    def candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
+    def load_candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
         """The candidates of records as they are stored, by canonical keys."""
         numbers = {record: self._numbers.get(record) for record in records}
-        beyond = {number for number in numbers.values() if number is not None} - self._scope.seen
+        beyond = {number for number in numbers.values() if number is not None} - self._scope.record_ids
         found = set()
         for lo, hi, key in self._unit.tasks.ends_about_records(beyond, PAIR):
             each = one, other = parse_pair_key(key)
@@ -127,7 +127,7 @@ class _QuestionNamer:
             # both are known. Of what was settled the key may be another by now than its tasks say.
             known, unknown = (lo, hi) if lo in beyond else (hi, lo)
             if unknown not in self._keys:
-                self._is(unknown, one if self._keys[known] == other else other)
+                self._add_record(unknown, one if self._keys[known] == other else other)
         read = group_candidates(found)
         # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {
@@ -135,11 +135,11 @@ class _QuestionNamer:
             for record, number in numbers.items()
         }
 
-    def _is(self, number: int, key: int) -> None:
+    def _add_record(self, number: int, key: int) -> None:
         self._keys[number] = key
         self._numbers[key] = number
 
-    def named(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]) -> list[Task]:
+    def name_questions(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]) -> list[Task]:
         """Tasks with the question that each is part of, and the record that it is about."""
         couples = [each for each in tasks if questions[each].shape is QuestionShape.COUPLE]
         known = TaskFacts(
@@ -154,7 +154,7 @@ class _QuestionNamer:
         """The record that a question is about; of two alone the newest, 0 where several are alike."""
         match question.shape:
             case QuestionShape.COUPLE:
-                return known.newest([self._numbers[end] for end in each], self._keys)
+                return known.find_newest_record([self._numbers[end] for end in each], self._keys)
             case QuestionShape.STAR:
                 return self._numbers[question.named_by]
             case QuestionShape.GRID:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.contradictions import contradicted
-from mpi.service.decisions.decision_log import as_seen, projected, seen_whole
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.contradictions import find_contradiction
+from mpi.service.decisions.decision_log import to_visible_decisions, visible_groups, is_wholly_visible
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -43,7 +43,7 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
     """
     what = select_known_scope(about)
     records = set(about.get("records") or ())
-    if not records <= visible(unit, records).keys():
+    if not records <= visible_labels(unit, records).keys():
         return False
     if not what:
         return unit.viewer.sources is None
@@ -77,12 +77,12 @@ def _is_decision_task_visible(unit: ReadUnit, task: str, numbers: Collection[int
     found = unit.decisions.by_ids(numbers)
     about = found[int(number)]
     if kind == RECHECK:
-        return projected(unit, about) is not None
+        return visible_groups(unit, about) is not None
     if kind == CONFLICT:
         others = [one for one in found.values() if one is not about]
-        mine = as_seen(unit, [about])
-        return bool(mine) and contradicted(mine[0], as_seen(unit, others)) is not None
-    return all(seen_whole(unit, about, each) for each in (about.step_id, *map(int, step)))
+        mine = to_visible_decisions(unit, [about])
+        return bool(mine) and find_contradiction(mine[0], to_visible_decisions(unit, others)) is not None
+    return all(is_wholly_visible(unit, about, each) for each in (about.step_id, *map(int, step)))
 
 
 def _parse_kind(task: str) -> str:

@@ -22,18 +22,18 @@ def find_known_twins(tasks: Collection[Task], known: TaskFacts, features: Featur
         features: where features come from.
     """
     # Most have no partner at all, and need no look at what they say.
-    several = [task for task in tasks if all(len(known.persons[end]) > 1 for end in task.ends)]
-    everyone = {each for task in several for end in task.ends for each in known.persons[end]}
+    several = [task for task in tasks if all(len(known.person_members[end]) > 1 for end in task.ends)]
+    everyone = {each for task in several for end in task.ends for each in known.person_members[end]}
     said = features(everyone) if several else {}
     found = set()
     for task in several:
         if not _have_different_names(said[task.lo], said[task.hi]):
             continue
         mine, other = (
-            {known.source_of[each] for each in _find_exact_partners(end, known.persons[end], said)}
+            {known.sources_by_record[each] for each in _find_exact_partners(end, known.person_members[end], said)}
             for end in (task.lo, task.hi)
         )
-        crosswise = known.source_of[task.hi] in mine and known.source_of[task.lo] in other
+        crosswise = known.sources_by_record[task.hi] in mine and known.sources_by_record[task.lo] in other
         if crosswise or mine & other:
             found.add(task.key)
     return found

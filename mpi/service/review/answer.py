@@ -13,12 +13,12 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import note_text, reason_code, step
-from mpi.service.core.visibility import Groups, visible
-from mpi.service.decisions.decision_log import Statement, require_decision, revoke
-from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.core.steps import check_note, check_reason, step_transaction
+from mpi.service.core.visibility import RecordGroups, visible_labels
+from mpi.service.decisions.decision_log import DecisionDraft, require_decision, revoke_decisions
+from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, OVERLAY_TASK
 from mpi.service.resolution.settlement import NO_ID_CHOICE
@@ -113,7 +113,7 @@ class AnswerResult:
         next_key: key of the next question to answer; None if no question is open.
     """
 
-    effect: Effect
+    effect: StepEffect
     step: int | None
     next_key: str | None
 
@@ -176,9 +176,9 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
     """
     require_permission(viewer, Action.DECIDE)
     permit_live_work(index, viewer)
-    code, clean_note = check_answer_reason(reason), note_text(note)
+    code, clean_note = check_answer_reason(reason), check_note(note)
     recheck_day = None if recheck_on is None else parse_future_day(recheck_on, "recheck_on")
-    with step(index, viewer, "decision", preview=preview) as unit:
+    with step_transaction(index, viewer, "decision", preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, if_match)
@@ -214,7 +214,7 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
             **detail,
         )
         save_outcome(unit, question, effect, remaining.values())
-    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
 
 
@@ -252,8 +252,8 @@ def respond_to_question(
     """
     require_permission(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
     permit_live_work(index, viewer)
-    code, clean_note = reason_code(options.reason), note_text(options.note)
-    with step(index, viewer, "decision", preview=options.preview) as unit:
+    code, clean_note = check_reason(options.reason), check_note(options.note)
+    with step_transaction(index, viewer, "decision", preview=options.preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         question = _load_unchanged_question(unit, index, key, options.if_match)
@@ -284,7 +284,7 @@ def respond_to_question(
             **detail,
         )
         save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
-    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, question.key))
 
 
@@ -309,8 +309,8 @@ def undo_answer(
     """
     require_permission(viewer, Action.DECIDE)
     require_permission(viewer, Action.TASK_WORK)
-    code = reason_code(reason)
-    with step(index, viewer, "undo", preview=preview) as unit:
+    code = check_reason(reason)
+    with step_transaction(index, viewer, "undo", preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
         answer_action = _find_answer(unit, key, step_number)
@@ -344,7 +344,7 @@ def undo_answer(
             unit.task_work.save(claim_work(unit.task_work.get([key])[key], viewer))
         else:
             unit.task_work.close_without_tasks([key], clock.format_timestamp(clock.now()))
-    disclose(index, viewer, Action.DECIDE, record_ids, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, record_ids, effect_fields(effect))
     return AnswerResult(effect, effect.step, key)
 
 
@@ -371,7 +371,7 @@ def _resolve_verdicts(
     unit: ReadUnit, question: OpenQuestion, verdicts: Sequence[PairVerdict]
 ) -> list[tuple[int, int, VerdictKind]]:
     """Replace the record references of verdicts by record numbers."""
-    numbers_by_record = {label: record for record, label in visible(unit, question.records).items()}
+    numbers_by_record = {label: record for record, label in visible_labels(unit, question.records).items()}
     numbered_verdicts = []
     for number, verdict in enumerate(verdicts, 1):
         if verdict.left not in numbers_by_record or verdict.right not in numbers_by_record:
@@ -406,16 +406,18 @@ def _build_statements(
     note: str | None,
     recheck_on: str | None,
     supersedes: Collection[int],
-) -> list[Statement]:
+) -> list[DecisionDraft]:
     """Build the decisions that grouped verdicts make."""
-    groups: list[tuple[DecisionKind, Groups]] = [(DecisionKind.SAME, (group,)) for group in grouped.same]
+    groups: list[tuple[DecisionKind, RecordGroups]] = [
+        (DecisionKind.SAME, (group,)) for group in grouped.same
+    ]
     groups += [(DecisionKind.DIFFERENT, group_pair) for group_pair in grouped.different]
     statements = [
-        Statement(kind, well_formed(kind, record_groups), reason, "decision")
+        DecisionDraft(kind, well_formed(kind, record_groups), reason, "decision")
         for kind, record_groups in groups
     ]
     statements += [
-        Statement(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
+        DecisionDraft(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
         for pair in grouped.unsure
     ]
     # The note belongs to the answer; it is kept once. So is what it supersedes.
@@ -429,26 +431,26 @@ def _apply_statements(
     unit: WriteUnit,
     index: Index,
     question: OpenQuestion,
-    statements: Sequence[Statement],
+    statements: Sequence[DecisionDraft],
     claims: Sequence[int],
     reason: str,
     *,
     preview: bool,
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Store the decisions of an answer, and return effect and record numbers."""
     if not statements:
-        return Effect(
+        return StepEffect(
             kind="ask", preview=preview, step=None, decisions=(), persons=(), moved=(), told=()
         ), frozenset(question.records)
     new_step = PlannedStep(
         kind="decision",
         reason=reason,
-        said=statements,
+        statements=statements,
         detail={"groups": [statement.groups for statement in statements], "question": question.key},
         choice=NO_ID_CHOICE,
         etag=compute_question_etag(unit, index, question),
     )
-    revoke(unit, list(unit.decisions.by_ids(claims).values()))
+    revoke_decisions(unit, list(unit.decisions.by_ids(claims).values()))
     return apply_step(unit, index, new_step, preview=preview)
 
 
@@ -462,14 +464,16 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     note: str | None,
     *,
     preview: bool,
-) -> tuple[Effect, frozenset[int], list[int]]:
+) -> tuple[StepEffect, frozenset[int], list[int]]:
     """Carry out a response to a decision.
 
     Returns:
         The effect, the numbers of the records that it shows, and the numbers of the claims that it settles.
     """
     decision_step = None if decision.step_id is None else unit.steps.get(decision.step_id)
-    awaited_step = next((approval.step_id for approval in unit.pending_approvals.all_of_decisions([decision.id])), None)
+    awaited_step = next(
+        (approval.step_id for approval in unit.pending_approvals.all_of_decisions([decision.id])), None
+    )
     if response == APPROVE and awaited_step is not None:
         return (*approve_step(unit, index, awaited_step, preview=preview), [])
     if response == REVOKE and question.main_task.kind == APPROVAL and awaited_step is not None:
@@ -477,7 +481,7 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
     if response == REVOKE:
         return (*undo_decisions(unit, index, [decision], decision_step, reason, preview=preview), [])
     claims = [decision.id] if decision.status is DecisionStatus.REVIEW else []
-    confirmation = Statement(
+    confirmation = DecisionDraft(
         decision.kind,
         decision.groups,
         reason,
@@ -522,15 +526,17 @@ def _ask_owners(
 def _find_answer(unit: ReadUnit, key: str, step_number: int) -> QuestionAction:
     """Return the history line of an answer by its step."""
     answers = [
-        act for act in unit.task_work.actions_on(key) if act.action == ANSWER_ACTION and act.step == step_number
+        act
+        for act in unit.task_work.actions_on(key)
+        if act.action == ANSWER_ACTION and act.step == step_number
     ]
     records: set[int] = {record for act in answers for record in act.detail.get("records", ())}
-    if not answers or visible(unit, records).keys() != records:
+    if not answers or visible_labels(unit, records).keys() != records:
         raise NotFoundError(f"the question was not answered by a step {step_number}")
     return answers[-1]
 
 
-def _repeat_result(index: Index, viewer: Viewer, effect: Effect, key: str) -> AnswerResult:
+def _repeat_result(index: Index, viewer: Viewer, effect: StepEffect, key: str) -> AnswerResult:
     """Build the result of an answer that was already applied (idempotency)."""
     return AnswerResult(effect, effect.step, _find_next_key(index, viewer, key))
 

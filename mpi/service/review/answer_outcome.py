@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mpi.domain import clock
-from mpi.service.persons.effects import Effect
+from mpi.service.persons.effects import StepEffect
 from mpi.service.review.assignments import claim_work, record_action
 from mpi.service.review.open_questions import OpenQuestion, find_opening_time, load_questions
 from mpi.storage.repositories.review.owner_questions import OPEN as UNANSWERED
@@ -44,7 +44,7 @@ def find_remaining_questions(unit: ReadUnit, question: OpenQuestion) -> dict[str
 
 
 def save_outcome(
-    unit: WriteUnit, question: OpenQuestion, effect: Effect, remaining_keys: Collection[str]
+    unit: WriteUnit, question: OpenQuestion, effect: StepEffect, remaining_keys: Collection[str]
 ) -> None:
     """Store the state of a question and its remains after an answer.
 
@@ -73,7 +73,7 @@ def save_outcome(
 
 
 def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> None:
-    """Reopen a question that is gone for the steward but not for others.
+    """Reopen a question that only other viewers still see.
 
     If nobody sees any of the question, the questions to its source owners are withdrawn.
     """
@@ -84,7 +84,7 @@ def _reopen_if_visible_to_others(unit: WriteUnit, question: OpenQuestion) -> Non
     unit.task_work.save(replace(work, state=OPEN, closed_at=None, closed_because=None))
 
 
-def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: Effect) -> QuestionWork:
+def _compute_remaining_work(unit: WriteUnit, question: OpenQuestion, effect: StepEffect) -> QuestionWork:
     """Return the state of a question that remains after an answer.
 
     The question waits for an approver, the end of a freeze or a source owner; otherwise the steward who

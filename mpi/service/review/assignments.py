@@ -15,7 +15,7 @@ from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import note_text
+from mpi.service.core.steps import check_note
 from mpi.service.resolution.task_visibility import (
     ASSIGNED,
     DATED,
@@ -153,7 +153,7 @@ def defer(index: Index, viewer: Viewer, key: str, until: str, note: str | None =
 def assign(
     index: Index, viewer: Viewer, key: str, assignee: str, due_on: str | None = None, note: str | None = None
 ) -> QuestionSummary:
-    """Assign a question to an account or client, with an optional due date.
+    """Assign a question to an account or client.
 
     Args:
         index: the open index.
@@ -241,10 +241,10 @@ def apply_in_bulk(keys: Sequence[str], action: Callable[[str], object]) -> dict[
 
 
 def load_target(unit: ReadUnit, key: str) -> WorkTarget:
-    """Load the question or burst of a key, as the viewer may see it.
+    """Load the question or burst that a key names.
 
     Raises:
-        NotFoundError: there is no open question or burst of that key.
+        NotFoundError: there is no open question or burst of that key that the viewer may see.
     """
     now = clock.format_timestamp(clock.now())
     if is_burst_key(key):
@@ -374,7 +374,7 @@ def permit_live_work(index: Index, viewer: Viewer) -> None:
 
 def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction) -> QuestionSummary:
     """Apply one act to a question, and return its new summary."""
-    clean_note = note_text(action.note)
+    clean_note = check_note(action.note)
     with index.database.write(viewer, "task", Lock.NONE) as unit:
         target = load_target(unit, key)
         if action.assignee is not None:

@@ -17,7 +17,7 @@ DAYS_BY_KIND: Mapping[str, int] = {
     "approval": 3,
     "overlay": 2,
 }
-"""Days to answer a task after the task was opened, by task kind."""
+"""Days from opening a task to its due date, by kind."""
 DAYS_BY_HARM = ((3 * MILLIONTHS, 2), (1 * MILLIONTHS, 10))
 """Limits on the days to answer, by least expected harm in millionths.
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from mpi.domain import clock
 from mpi.domain.record_ref import RecordRef
-from mpi.service.core.visibility import visible_sources
-from mpi.service.decisions.decision_log import conflict, projected, seen_whole
+from mpi.service.core.visibility import visible_source_ids
+from mpi.service.decisions.decision_log import find_conflict_chain, is_wholly_visible, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CONFLICT, PAIR
 from mpi.service.resolution.task_visibility import is_visible, keep_assignment_scopes, redact_work
 from mpi.service.review.due_dates import compute_due_date
@@ -115,7 +115,10 @@ class OpenQuestion:
 
     @property
     def subject(self) -> int | None:
-        """Number of the record that the question is about, if there is one."""
+        """Number of the one record that the question is about.
+
+        None for a question about several similar records.
+        """
         task = self.main_task
         if task.subject in {task.lo, task.hi}:
             return task.subject
@@ -123,7 +126,7 @@ class OpenQuestion:
 
     @property
     def claimed_by(self) -> str | None:
-        """Name of the account or client whose claim on the question is valid."""
+        """Name of the account or client that holds a valid claim."""
         work = self.work
         if work is None or work.claimed_by is None or (work.lease_until or "") <= self.now:
             return None
@@ -147,7 +150,7 @@ class OpenQuestion:
         return task.harm if self.sees_flags else task.harm_unflagged
 
     def to_snapshot(self) -> dict[str, Any]:
-        """Return the question as seen now, to be stored with its work state."""
+        """Return the question as seen now, for storage with its work."""
         return {
             "kind": self.main_task.kind,
             "reason": self.main_task.reason,
@@ -171,7 +174,7 @@ def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuest
     Returns:
         Questions by key; a question that is hidden whole has no entry.
     """
-    sources = visible_sources(unit)
+    sources = visible_source_ids(unit)
     tasks_by_question = unit.queue.tasks_by_question(keys, sources)
     decisions_by_task = {
         task.key: find_task_decisions(unit, task) for tasks in tasks_by_question.values() for task in tasks
@@ -203,13 +206,13 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     if task.decision_id is None:
         return ()
     decision = unit.decisions.by_ids([task.decision_id]).get(task.decision_id)
-    if decision is None or projected(unit, decision) is None:
+    if decision is None or visible_groups(unit, decision) is None:
         return None
     if task.kind == APPROVAL and not _can_see_approval(unit, decision):
         return None
     if task.kind != CONFLICT:
         return (decision.id,)
-    chain = conflict(unit, decision)
+    chain = find_conflict_chain(unit, decision)
     # Without what the reader may not see there is no conflict, and so no question.
     return None if chain is None else tuple(sorted({*chain, decision.id}))
 
@@ -219,7 +222,10 @@ def _can_see_approval(unit: ReadUnit, decision: StoredDecision) -> bool:
 
     Otherwise the wait would disclose another agency's record.
     """
-    return all(seen_whole(unit, decision, approval.step_id) for approval in unit.pending_approvals.all_of_decisions([decision.id]))
+    return all(
+        is_wholly_visible(unit, decision, approval.step_id)
+        for approval in unit.pending_approvals.all_of_decisions([decision.id])
+    )
 
 
 def summarize_questions(unit: ReadUnit, questions: Iterable[OpenQuestion]) -> list[QuestionSummary]:

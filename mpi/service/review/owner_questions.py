@@ -14,12 +14,12 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.steps import note_text
-from mpi.service.core.visibility import numbers_of
+from mpi.service.core.steps import check_note
+from mpi.service.core.visibility import find_record_numbers
 from mpi.service.review.assignments import load_target, parse_future_day, record_action, save_work
 from mpi.service.review.open_questions import is_burst_key
 from mpi.service.review.queue_reader import Filters, list_single_questions
-from mpi.standardize.payload import from_payload, to_sent
+from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.owner_questions import ANSWERED, OPEN, StoredOwnerQuestion
 from mpi.storage.repositories.review.task_work import OPEN as AWAKE
 from mpi.storage.repositories.review.task_work import WAITING, QuestionWork
@@ -37,21 +37,21 @@ FIELDS_BY_REQUEST_KIND: Mapping[str, tuple[str, ...]] = {
     "one-child": ("first_name", "last_name", "birth_date", "multiple_birth"),
     "another-child": ("first_name", "last_name", "birth_date", "previous_birth_dates", "other_names"),
 }
-"""What can be asked, and which fields of the record its owner is shown with it."""
+"""Record fields that the owner is shown, by code of the request."""
 OWNER_ANSWERS = ("right", "wrong", "two-children", "cannot-say")
 """Codes of the owner's answers.
 
 The record is right; it is wrong and will be corrected; it holds two children; the owner cannot say.
 """
 DAYS_TO_ANSWER = 14
-"""Days that an owner has to answer if no due date is given."""
+"""Default number of days that an owner has to answer."""
 MAX_BURST_RECORDS = 200
 """Most questions of a burst whose records one request covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuestion:
-    """A question to the owner of a record, as the owner sees it.
+    """A question about one record, as the source owner sees it.
 
     Args:
         number: number of the question.
@@ -119,7 +119,7 @@ def ask_owner(
     if asks not in FIELDS_BY_REQUEST_KIND:
         raise InputError(f"asks: one of {', '.join(FIELDS_BY_REQUEST_KIND)}")
     due_day = _choose_due_date(due_on)
-    clean_note = note_text(note)
+    clean_note = check_note(note)
     with index.database.write(viewer, "task") as unit:
         target = load_target(unit, key)
         if is_burst_key(target.key):
@@ -191,7 +191,7 @@ def answer_owner_question(
     require_permission(viewer, Action.QUESTION_ANSWER)
     if answer not in OWNER_ANSWERS:
         raise InputError(f"answer: one of {', '.join(OWNER_ANSWERS)}")
-    clean_note = note_text(note)
+    clean_note = check_note(note)
     with index.database.write(viewer, "task") as unit:
         question = unit.owner_questions.get(number)
         if question is None or not _can_viewer_answer(unit, question):
@@ -272,7 +272,7 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
         if label is None or not unit.viewer.may_see(label.source):
             continue
         field_values = (
-            to_sent(from_payload(payloads[question.record_id][1])) if question.record_id in payloads else {}
+            to_canonical_fields(record_from_bytes(payloads[question.record_id][1])) if question.record_id in payloads else {}
         )
         similar = [candidate for candidate in questions if _is_same_request(candidate, question)]
         views.append(
@@ -346,14 +346,17 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
     Raises:
         InputError: the record is not in the question.
     """
-    [[number]] = numbers_of(unit, [[record]])
+    [[number]] = find_record_numbers(unit, [[record]])
     if number not in records:
         raise InputError("record: it is not of this question")
     return number
 
 
 def _list_feed_records(unit: ReadUnit, key: str) -> list[int]:
-    """Return the records of a burst that its load brought, most urgent first."""
+    """Return the records of a burst that its load brought.
+
+    The records of the most urgent question come first.
+    """
     questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_RECORDS)
     source = unit.queue.source_of_load(questions[0].main_task.batch_id or 0) if questions else None
     stored = unit.records.get({record for question in questions for record in question.records})

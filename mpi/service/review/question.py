@@ -13,8 +13,8 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.confidential_addresses import WITHHELD_FIELDS, has_confidential_address
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import numbers_shown, visible
-from mpi.service.persons.etags import etag
+from mpi.service.core.visibility import find_shown_record_numbers, visible_labels
+from mpi.service.persons.etags import compute_etag
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, OVERLAY_TASK, RECHECK
 from mpi.service.resolution.task_visibility import is_visible
 from mpi.service.review.households import find_household_members
@@ -27,10 +27,10 @@ from mpi.service.review.open_questions import (
     summarize_questions,
 )
 from mpi.service.review.queue_reader import Filters, find_burst, list_single_questions, summarize_burst
-from mpi.service.statements.overlay_detection import awaited
+from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
 from mpi.standardize.address.addresses import is_confidential
-from mpi.standardize.payload import from_payload, to_sent
+from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import QuestionAction
 from mpi.storage.repositories.review.tasks import Task
@@ -159,7 +159,7 @@ def load_question_view(index: Index, viewer: Viewer, key: str) -> QuestionView:
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         view = _build_view(unit, index, key)
-        record_ids = numbers_shown(unit, _list_view_records(view))
+        record_ids = find_shown_record_numbers(unit, _list_view_records(view))
     disclose(index, viewer, Action.TASK_READ, record_ids, _list_field_names(view))
     return view
 
@@ -196,9 +196,12 @@ def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) 
     question_state = [
         sorted([task.key, task.kind, round(task.bits * 1e6), task.quiet_until] for task in question.tasks),
         sorted([record.id, record.state] for record in stored.values()),
-        etag(unit, index, persons.values()),
+        compute_etag(unit, index, persons.values()),
         answers,
-        sorted([record, sorted(versions)] for record, versions in awaited(unit, question.records).items()),
+        sorted(
+            [record, sorted(versions)]
+            for record, versions in find_pending_overlays(unit, question.records).items()
+        ),
     ]
     return index.keyed_hash.token("question", orjson.dumps([question.key, *question_state]).decode())
 
@@ -236,14 +239,16 @@ def build_cards(unit: ReadUnit, index: Index, record_ids: Sequence[int]) -> tupl
         index: the open index.
         record_ids: numbers of the records, in the order of the cards.
     """
-    labels = visible(unit, record_ids)
+    labels = visible_labels(unit, record_ids)
     stored = unit.records.get(labels)
     payloads = unit.records.payloads(labels)
-    canonical_by_id = {record_id: from_payload(payload) for record_id, (_, payload) in payloads.items()}
+    canonical_by_id = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
     person_by_id = unit.persons.current_persons(labels)
     persons = unit.persons.by_ids(person_by_id.values())
     household_by_id = find_household_members(unit, index, labels)
-    household_refs = visible(unit, {member for members in household_by_id.values() for member in members})
+    household_refs = visible_labels(
+        unit, {member for members in household_by_id.values() for member in members}
+    )
     confidential = has_confidential_address(unit, labels)
     built_cards = []
     for record_id in record_ids:
@@ -277,7 +282,7 @@ def _split_values(
     record: CanonicalRecord, *, confidential: bool
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
-    values = {name: value for name, value in to_sent(record).items() if name not in _HIDDEN_FIELDS}
+    values = {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS}
     withheld = tuple(sorted(WITHHELD_FIELDS & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
@@ -286,17 +291,17 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
     """Build the cards of versions that wait as a possible overlay."""
     if question.main_task.kind != OVERLAY_TASK:
         return ()
-    labels = visible(unit, question.records)
+    labels = visible_labels(unit, question.records)
     pending_cards = []
-    for record_id, pending_ids in awaited(unit, labels).items():
+    for record_id, pending_ids in find_pending_overlays(unit, labels).items():
         versions = {version.id: version for version in unit.records.versions(record_id)}
         latest = versions[max(pending_ids)]
-        pending_record = from_payload(latest.payload)
+        pending_record = record_from_bytes(latest.payload)
         active_versions = [version for version in versions.values() if version.state == "active"]
-        compared_records = [pending_record, *(from_payload(version.payload) for version in active_versions)]
-        confidential = any(is_confidential(compared) for compared in compared_records) or has_confidential_address(
-            unit, labels
-        )
+        compared_records = [pending_record, *(record_from_bytes(version.payload) for version in active_versions)]
+        confidential = any(
+            is_confidential(compared) for compared in compared_records
+        ) or has_confidential_address(unit, labels)
         values, withheld = _split_values(pending_record, confidential=confidential)
         pending_cards.append(
             RecordCard(
@@ -312,9 +317,9 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
 
 
 def load_history(unit: ReadUnit, key: str) -> tuple[ActionView, ...]:
-    """Load the history of a question, as far as the viewer may see it."""
+    """Load the lines of a question's history that the viewer may see."""
     acts = unit.task_work.actions_on(key)
-    labels = visible(unit, {record for act in acts for record in _list_action_records(act)})
+    labels = visible_labels(unit, {record for act in acts for record in _list_action_records(act)})
     return tuple(_build_action(unit, act, labels) for act in acts if _is_visible_action(unit, act))
 
 
@@ -352,7 +357,7 @@ def _build_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
     except NotFoundError:
         return _build_closed_view(unit, index, key)
     [summary] = summarize_questions(unit, [question])
-    labels = visible(unit, question.records)
+    labels = visible_labels(unit, question.records)
     asked_records = {
         owner_question.record_id
         for owner_question in unit.owner_questions.all_of_questions([question.key])
@@ -392,7 +397,7 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
         raise NotFoundError("there is no such question, or it is closed")
     questions = list_single_questions(unit, Filters(state=None, burst=key), MAX_BURST_CARDS)
     records = list(dict.fromkeys(record for question in questions for record in question.records))
-    labels = visible(unit, records)
+    labels = visible_labels(unit, records)
     summary = summarize_burst(unit, burst, unit.task_work.get([key]).get(key))
     pairs = tuple(
         _build_pair(task, question, labels, ()) for question in questions for task in question.asked_tasks
@@ -408,7 +413,7 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 
 def compute_burst_etag(index: Index, burst: Burst) -> str:
-    """Return the ETag of a burst, which changes with its number of questions."""
+    """Return the ETag of a burst, which changes with its size."""
     return index.keyed_hash.token(
         "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
     )
@@ -475,4 +480,7 @@ def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, Reco
 
 
 _INTERNAL_KEYS = frozenset({"records", "decisions", "verdicts", "record", "claims", "asked", "rest"})
-"""Keys of an act's detail that hold record or decision numbers and are not shown."""
+"""Keys of a history line's detail that are not shown.
+
+They hold record or decision numbers.
+"""

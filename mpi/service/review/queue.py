@@ -19,7 +19,7 @@ from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import numbers_shown
+from mpi.service.core.visibility import find_shown_record_numbers
 from mpi.service.review.open_questions import (
     OpenQuestion,
     QuestionSummary,
@@ -79,14 +79,14 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class LandingPage:
-    """What a steward sees first.
+    """Lists of questions on the steward's start page.
 
     Args:
-        mine: claimed by the reader, or the reader's to do.
-        due_today: due today or before, and free to be taken up.
-        new: first asked within a day.
-        closed_by_themselves: worked on by the reader, and their reason went since.
-        overdue: the reader's questions to owners of records that nobody answered in time.
+        mine: questions that the reader has claimed or is assigned.
+        due_today: questions that are due today or overdue, and free.
+        new: questions that were opened within a day.
+        closed_by_themselves: questions that the reader worked on and whose reason has gone since.
+        overdue: the reader's questions to source owners that are past their due date.
     """
 
     mine: tuple[QuestionSummary, ...]
@@ -110,17 +110,19 @@ class OverdueOwnerQuestion:
 def load_queue_page(
     index: Index, viewer: Viewer, filters: Filters, limit: int = 50, after: str | None = None
 ) -> QueuePage:
-    """A page of the queue; nothing in it about a record that the viewer may not see.
+    """Load a page of the queue that matches filters.
+
+    No question about a record that is hidden from the viewer is listed.
 
     Args:
         index: the open index.
         viewer: who asks.
-        filters: which are wanted.
-        limit: how many, up to ``MAX_QUESTIONS``.
-        after: of the page before, where to go on.
+        filters: the filters.
+        limit: number of questions at most; no more than ``MAX_QUESTIONS``.
+        after: cursor from the page before; None for the first page.
 
     Raises:
-        InputError: there is no such state, burst or place to go on from.
+        InputError: the state, burst key or cursor is invalid.
         NotFoundError: there is no such source for this viewer.
         AccessDenied: the viewer may not read tasks.
     """
@@ -276,7 +278,7 @@ def _find_record_numbers(
 ) -> set[int]:
     """Return the numbers of the records that are shown, for the ledger."""
     labels = {*other_records, *(label for summary in summaries for label in summary.records)}
-    return numbers_shown(unit, labels)
+    return find_shown_record_numbers(unit, labels)
 
 
 def _encode_cursor(position: tuple[int, str] | tuple[str, str]) -> str:

@@ -10,7 +10,7 @@ from mpi.domain import clock
 from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.roles import APPROVER_ASSIGNEE
 from mpi.domain.viewer import Action, Viewer, is_allowed
-from mpi.service.core.visibility import known, visible_sources
+from mpi.service.core.visibility import find_visible_records, visible_source_ids
 from mpi.service.resolution.task_visibility import redact_work
 from mpi.service.review.due_dates import compute_due_cutoffs, compute_due_date
 from mpi.service.review.open_questions import (
@@ -143,7 +143,7 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
         records = [
             record.id
             for source_id in sources.values()
-            for record in known(unit, source_id, [filters.text]).values()
+            for record in find_visible_records(unit, source_id, [filters.text]).values()
         ]
     keys: set[str] | None = None
     if filters.mine:
@@ -160,7 +160,7 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
     if records == [] or keys == set() or (filters.burst is not None and burst is None):
         return None
     return TaskFilter(
-        visible_sources(unit),
+        visible_source_ids(unit),
         unit.viewer.client,
         now,
         free_only=filters.state == OPEN and not filters.mine,
@@ -187,7 +187,9 @@ def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_coun
     awake_only = filters.state == OPEN and not filters.mine
     max_count = MAX_COUNTED + 1
     if unit.viewer.sources is None:
-        return min(unit.queue.count_questions(search, max_count, awake_only=awake_only) + burst_count, max_count)
+        return min(
+            unit.queue.count_questions(search, max_count, awake_only=awake_only) + burst_count, max_count
+        )
     # Of questions about decisions a number alone would tell what the reader may not see.
     decision_tasks = unit.queue.decision_tasks(search, max_count)
     visible_questions = {
@@ -331,9 +333,9 @@ def _iterate_questions(
 def _load_at_positions(
     unit: ReadUnit, search: TaskFilter, positions: Sequence[QueuePosition]
 ) -> Iterator[OpenQuestion]:
-    """Yield the questions whose most urgent task is at one of the positions.
+    """Yield the questions that stand at the given queue positions.
 
-    A task of less harm is skipped, because its question was yielded at an earlier position.
+    A question stands at its most urgent task; its other tasks are skipped.
     """
     harm_by_key = unit.queue.harm_by_question(search, {key for _, key in positions})
     keys = list(dict.fromkeys(key for harm, key in positions if harm_by_key.get(key) == harm))
@@ -369,7 +371,7 @@ def _list_bursts(unit: ReadUnit, search: TaskFilter, filters: Filters) -> list[t
 
 
 def _find_own_keys(unit: ReadUnit) -> set[str]:
-    """Return the keys of questions that the viewer has claimed or is assigned."""
+    """Return the keys of questions claimed by or assigned to the viewer."""
     names = list_assignee_names(unit.viewer)
     keys = unit.task_work.questions_held_by(names)
     if unit.viewer.sources is None:
@@ -379,7 +381,7 @@ def _find_own_keys(unit: ReadUnit) -> set[str]:
 
 
 def _load_given_due_dates(unit: ReadUnit) -> dict[str, str]:
-    """Return the due dates that people set, where the viewer may see them.
+    """Return the due dates that people set and the viewer may see.
 
     Returns:
         Due date by question key.

@@ -20,13 +20,13 @@ from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.stored_features import load_features
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.decision_log import Statement, write_down
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import DecisionDraft, add_decision
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CLAIM
 from mpi.service.resolution.task_visibility import ASSIGNED
 from mpi.service.sampling.blind_sample import Stratum
-from mpi.standardize.payload import from_payload, to_sent
+from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
 from mpi.storage.repositories.sources.records import RecordState
@@ -232,11 +232,11 @@ def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[in
 
 def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
     ends = {pair.lo, pair.hi}
-    return visible(unit, ends).keys() != ends
+    return visible_labels(unit, ends).keys() != ends
 
 
 def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
-    labels = visible(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
+    labels = visible_labels(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
     seen = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
     still = find_unchanged_pairs(unit, seen)
     return [pair for pair in seen if pair.id in still]
@@ -244,15 +244,15 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
-    labels, payloads = visible(unit, ends), unit.records.payloads(ends)
+    labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
     hidden = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
-    one, other = (_build_blind_record(labels[end], from_payload(payloads[end][1]), hidden) for end in ends)
+    one, other = (_build_blind_record(labels[end], record_from_bytes(payloads[end][1]), hidden) for end in ends)
     # Record numbers follow the order of arrival, and with it the source.
     return (one, other) if index.keyed_hash.int64("blind-order", str(pair.id)) % 2 else (other, one)
 
 
 def _build_blind_record(label: RecordRef, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
-    values = {name: value for name, value in to_sent(record).items() if name not in hidden}
+    values = {name: value for name, value in to_canonical_fields(record).items() if name not in hidden}
     return BlindRecord(label, record.as_of, values)
 
 
@@ -276,8 +276,8 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
-    said = Statement(kind, groups, reason, "report", authority=Authority.SOURCE, doubtful=True)
-    number = write_down(unit, index, step_id, said)
+    said = DecisionDraft(kind, groups, reason, "report", authority=Authority.SOURCE, doubtful=True)
+    number = add_decision(unit, index, step_id, said)
     resettle(unit, index, said.record_ids, "report")
     if reason == SECOND_REASON:
         _escalate(unit, number, pair)

@@ -21,7 +21,7 @@ from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.gates.holds import require_whole_index
-from mpi.service.indexing.reindex import candidates
+from mpi.service.indexing.reindex import find_candidates
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.repositories.review.blind_pairs import BlindPair
 from mpi.storage.repositories.sources.records import RecordState
@@ -103,7 +103,7 @@ class _StratumPairs:
     """Pairs by stratum, with their bits; None where they are to be computed. And the part looked through."""
 
     pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _SAMPLED_STRATA})
-    part: dict[Stratum, float] = field(default_factory=dict)
+    fractions: dict[Stratum, float] = field(default_factory=dict)
 
 
 def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS) -> BlindSample:
@@ -164,8 +164,8 @@ def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     few = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
     searched = [records[place - 1] for place in few]
     found = _StratumPairs()
-    found.part = dict.fromkeys(_SAMPLED_STRATA, len(records) / highest if highest else 1.0)
-    found.part[Stratum.BELOW] = len(searched) / highest if highest else 1.0
+    found.fractions = dict.fromkeys(_SAMPLED_STRATA, len(records) / highest if highest else 1.0)
+    found.fractions[Stratum.BELOW] = len(searched) / highest if highest else 1.0
     config_id = index.config_id(unit)
     edges = unit.blind_pairs.edges_by_lower_record(config_id, records)
     near = _score_candidates(unit, index, config_id, searched)
@@ -182,11 +182,11 @@ def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     decided = _DecidedPairs(unit, ends | {end for pair in together for end in pair})
     thresholds = index.matcher.model.thresholds
     for pair, bits in together.items():
-        if not decided.joined(pair):
+        if not decided.is_joined(pair):
             found.pairs[_classify_linked(bits, thresholds)][pair] = bits
     for stratum, pair, bits in _classify_unlinked(edges, near, thresholds):
         lo, hi = (person_of.get(end) for end in pair)
-        if lo is not None and hi is not None and lo != hi and not decided.parted(pair):
+        if lo is not None and hi is not None and lo != hi and not decided.is_separated(pair):
             found.pairs[stratum][pair] = bits
     return found
 
@@ -214,7 +214,7 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
     own = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
     own_keys = {record: keys(features, blocking, index.keyed_hash) for record, features in own.items()}
-    found = candidates(unit, config_id, own_keys)
+    found = find_candidates(unit, config_id, own_keys)
     known = load_features(unit, config_id, {other for near in found.values() for other in near}) | own
     weigh = index.matcher.scorer.weight
     return {
@@ -256,11 +256,11 @@ class _DecidedPairs:
             record = above
         return record
 
-    def joined(self, pair: Pair) -> bool:
+    def is_joined(self, pair: Pair) -> bool:
         """Whether decisions say that the two are one person."""
         return self._find(pair[0]) == self._find(pair[1])
 
-    def parted(self, pair: Pair) -> bool:
+    def is_separated(self, pair: Pair) -> bool:
         """Whether a decision says that they are not."""
         return frozenset(map(self._find, pair)) in self._parted
 
@@ -287,7 +287,7 @@ def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, s
             BlindPair(
                 0,
                 stratum,
-                round(seen / found.part[stratum]),
+                round(seen / found.fractions[stratum]),
                 seen,
                 "",
                 "",

@@ -12,7 +12,7 @@ from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.service.sampling.blind_review import DIFFERENT, SAME
 from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -79,7 +79,7 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
             said.update({pair: _PairLabel(one.kind, day, one.reason) for pair in _list_pairs(one)})
         if with_blind:
             said = _load_blind_labels(unit) | said
-        labels = visible(unit, {end for pair in said for end in pair})
+        labels = visible_labels(unit, {end for pair in said for end in pair})
     shown = {pair: one for pair, one in said.items() if pair[0] in labels and pair[1] in labels}
     disclose(index, viewer, Action.CROSSWALK_EXPORT, {end for pair in shown for end in pair}, HEADER)
     rows = (

@@ -21,7 +21,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.matching.compiler.online_scorer import Contribution
 from mpi.service.core.index import Index
 from mpi.service.sampling.blind_review import VERDICTS
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.review.practice import PracticeAnswer
 from mpi.storage.unit_of_work.unit import ReadUnit
 
@@ -227,7 +227,7 @@ def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[Con
     shared = index.shared_values(unit)
     one, other = (
         index.features_of(
-            receive({**record.values, "local_id": "-"}, index.keyed_hash, clock.now()).record, record.source, shared
+            validate_record({**record.values, "local_id": "-"}, index.keyed_hash, clock.now()).record, record.source, shared
         )
         for record in pair.records
     )

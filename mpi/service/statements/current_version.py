@@ -9,16 +9,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mpi.service.core.index import Index
-from mpi.service.indexing.reindex import Changed
-from mpi.service.statements.overlay_detection import judged_again
-from mpi.standardize.payload import from_payload
+from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.overlay_detection import recheck_overlays
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
 @dataclass(slots=True)
-class Restated:
+class RestatedRecords:
     """What telling records anew changed.
 
     Args:
@@ -28,12 +28,12 @@ class Restated:
         doubted: records of which a version waits, or waited, because it says that they are another child.
     """
 
-    changed: dict[int, Changed] = field(default_factory=dict)
+    changed: dict[int, ChangedRecord] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     told: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
 
-    def add(self, other: "Restated") -> None:
+    def add(self, other: "RestatedRecords") -> None:
         """Take in what telling others anew changed."""
         self.changed.update(other.changed)
         self.gone |= other.gone
@@ -41,7 +41,7 @@ class Restated:
         self.doubted |= other.doubted
 
 
-def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Restated:
+def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
     """Let the statement that stands be the active version of each record; a sealed one stays as it is.
 
     Args:
@@ -55,9 +55,9 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
         if record.state != RecordState.SEALED
     }
     overlaid = unit.records.open_overlays(records)
-    heard = judged_again(unit, index, unit.record_assertions.assertions_about(records))
-    stands = {number: _standing(said) for number, said in heard.items()}
-    found = Restated(told=set(records), doubted=set(overlaid))
+    heard = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
+    stands = {number: _current_assertion(said) for number, said in heard.items()}
+    found = RestatedRecords(told=set(records), doubted=set(overlaid))
     activated: dict[int, RecordAssertion] = {}
     for number, record in records.items():
         standing = stands[number]
@@ -67,18 +67,18 @@ def restate(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> Resta
         elif record.state == RecordState.ACTIVE:
             found.gone.add(number)
     doubted = {one.version_id for said in heard.values() for one in said if one.is_doubted}
-    _activate(unit, records, activated, doubted)
-    found.changed.update(_features(unit, index, records, activated))
-    _set_others(unit, records, heard, stands, activated)
+    _activate_versions(unit, records, activated, doubted)
+    found.changed.update(_changed_records(unit, index, records, activated))
+    _set_inactive_states(unit, records, heard, stands, activated)
     unit.records.update_last_seen({n: max((one.as_of for one in heard[n] if not one.is_held), default="") for n in records})
     return found
 
 
-def _standing(said: Collection[RecordAssertion]) -> RecordAssertion | None:
+def _current_assertion(said: Collection[RecordAssertion]) -> RecordAssertion | None:
     return max((one for one in said if not one.is_held), key=lambda one: one.sort_key, default=None)
 
 
-def _activate(
+def _activate_versions(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
     activated: Mapping[int, RecordAssertion],
@@ -96,9 +96,9 @@ def _activate(
     unit.records.revive_versions([one.version_id for one in activated.values() if one.version_id is not None])
 
 
-def _features(
+def _changed_records(
     unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, RecordAssertion]
-) -> dict[int, Changed]:
+) -> dict[int, ChangedRecord]:
     codes = {source.id: source.code for source in unit.sources.all()}
     payloads = unit.records.payloads(activated)
     if not payloads:
@@ -106,13 +106,13 @@ def _features(
     shared = index.shared_values(unit)
     found = {}
     for number, (source_id, payload) in payloads.items():
-        record = from_payload(payload)
+        record = record_from_bytes(payload)
         features = index.features_of(record, codes[source_id], shared)
-        found[number] = Changed(records[number].group_id, features, record.merged_into)
+        found[number] = ChangedRecord(records[number].group_id, features, record.merged_into)
     return found
 
 
-def _set_others(
+def _set_inactive_states(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
     heard: Mapping[int, Collection[RecordAssertion]],

@@ -12,22 +12,22 @@ from mpi.domain.record import CanonicalRecord
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.indexing.reindex import Changed
-from mpi.service.statements.correction_records import seal_with
-from mpi.service.statements.current_version import restate
-from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, other_children
-from mpi.service.statements.sources import require_stating
-from mpi.service.statements.statement import Heading, Statement, statement
+from mpi.service.indexing.reindex import ChangedRecord
+from mpi.service.statements.correction_records import seal_corrections
+from mpi.service.statements.current_version import recompute_current_versions
+from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_overlays
+from mpi.service.statements.sources import require_data_source
+from mpi.service.statements.statement import StatementHeading, Statement, build_statement
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-__all__ = ["Judged", "Statement", "Taken", "Verdict", "comparable", "judge", "judge_all", "statement", "take"]
+__all__ = ["JudgedStatements", "Statement", "IntakeResult", "StatementOutcome", "make_comparable", "judge_statement", "judge_statements", "build_statement", "write_statements"]
 
 
-class Verdict(StrEnum):
+class StatementOutcome(StrEnum):
     """What became of a statement."""
 
     CREATED = "created"
@@ -39,11 +39,11 @@ class Verdict(StrEnum):
     HELD = "held"
 
 
-_TAKING_EFFECT = frozenset({Verdict.CREATED, Verdict.UPDATED})
+_EFFECTIVE_OUTCOMES = frozenset({StatementOutcome.CREATED, StatementOutcome.UPDATED})
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IntakeResult:
     """What taking statements changed.
 
     Args:
@@ -54,15 +54,15 @@ class Taken:
         doubted: records of which a version waits, or waited, because it says that they are another child.
     """
 
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, StatementOutcome]
     record_ids: dict[str, int]
-    changed: dict[int, Changed]
+    changed: dict[int, ChangedRecord]
     gone: set[int]
     doubted: set[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedStatements:
     """What becomes of statements.
 
     Args:
@@ -71,36 +71,36 @@ class Judged:
         overlays: local IDs of those that are held because they say that the record is another child.
     """
 
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, StatementOutcome]
     features: dict[str, ComparableRecord]
     overlays: frozenset[str]
 
 
-def judge(existing: StoredRecord | None, said: Statement | Heading) -> Verdict:
+def judge_statement(existing: StoredRecord | None, said: Statement | StatementHeading) -> StatementOutcome:
     """What a statement means for the record as it stands; reads nothing and changes nothing.
 
     The active version is the one with the greatest as-of, then the latest received. A sealed record stays
     sealed whatever is sent: lifting a seal is a person's act.
     """
     if existing is not None and existing.state == RecordState.SEALED:
-        return Verdict.REFUSED
+        return StatementOutcome.REFUSED
     if said.sealing:
-        return Verdict.SEALED
+        return StatementOutcome.SEALED
     if existing is None:
-        return Verdict.CREATED
+        return StatementOutcome.CREATED
     same = existing.content_hash == said.content_hash and existing.state == RecordState.ACTIVE
     if same:
-        return Verdict.UNCHANGED
-    return Verdict.HISTORY if said.as_of < existing.last_seen else Verdict.UPDATED
+        return StatementOutcome.UNCHANGED
+    return StatementOutcome.HISTORY if said.as_of < existing.last_seen else StatementOutcome.UPDATED
 
 
-def judge_all(
+def judge_statements(
     unit: ReadUnit,
     index: Index,
     source: Source,
     said: Collection[Statement],
     existing: Mapping[str, StoredRecord],
-) -> Judged:
+) -> JudgedStatements:
     """What becomes of statements of one source; changes nothing.
 
     Of a paused source, one that would take effect is held; and so is one that says that the record is
@@ -116,26 +116,26 @@ def judge_all(
     Raises:
         ConflictError: the source is that of stewards' corrections.
     """
-    require_stating(source)
-    verdicts = {one.local_id: judge(existing.get(one.local_id), one) for one in said}
+    require_data_source(source)
+    verdicts = {one.local_id: judge_statement(existing.get(one.local_id), one) for one in said}
     if source.paused:
-        verdicts = {n: Verdict.HELD if v in _TAKING_EFFECT else v for n, v in verdicts.items()}
-    features = comparable(
-        unit, index, source, [one for one in said if verdicts[one.local_id] in _TAKING_EFFECT]
+        verdicts = {n: StatementOutcome.HELD if v in _EFFECTIVE_OUTCOMES else v for n, v in verdicts.items()}
+    features = make_comparable(
+        unit, index, source, [one for one in said if verdicts[one.local_id] in _EFFECTIVE_OUTCOMES]
     )
     known = {existing[name].id: name for name in features if name in existing}
-    others = other_children(
+    others = find_overlays(
         unit,
         index,
         [existing[name] for name in known.values()],
         {number: features[name] for number, name in known.items()},
     )
     overlays = frozenset(known[number] for number in others)
-    verdicts |= dict.fromkeys(overlays, Verdict.HELD)
-    return Judged(verdicts, features, overlays)
+    verdicts |= dict.fromkeys(overlays, StatementOutcome.HELD)
+    return JudgedStatements(verdicts, features, overlays)
 
 
-def comparable(
+def make_comparable(
     unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
 ) -> dict[str, ComparableRecord]:
     """Statements made comparable under the configuration in force, by local ID."""
@@ -149,10 +149,10 @@ def comparable(
     }
 
 
-def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> PackedRecord | None:
+def prepare_comparable(index: Index, record: CanonicalRecord, source_code: str) -> PackedRecord | None:
     """A record made comparable before its transaction, as was right last; None where nothing is known yet.
 
-    Where another configuration is in force by then, ``comparable`` makes it anew.
+    Where another configuration is in force by then, ``make_comparable`` makes it anew.
     """
     last = index.last_config_id
     shared, blocking = index.caches.shared_values.get(last), index.caches.blocking.get(last)
@@ -163,14 +163,14 @@ def made_beforehand(index: Index, record: CanonicalRecord, source_code: str) -> 
     return PackedRecord(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
 
 
-def take(
+def write_statements(
     unit: WriteUnit,
     index: Index,
     source: Source,
     said: Sequence[Statement],
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
-) -> Taken:
+) -> IntakeResult:
     """Write statements, each of another record of one source.
 
     Args:
@@ -184,26 +184,26 @@ def take(
     Raises:
         ConflictError: the source is that of stewards' corrections.
     """
-    judged = judge_all(unit, index, source, said, existing)
-    numbers = _numbers(unit, said, existing)
-    writer = _Writer(unit, index, source, batch_id, numbers, judged)
+    judged = judge_statements(unit, index, source, said, existing)
+    numbers = _assign_numbers(unit, said, existing)
+    writer = _StatementWriter(unit, index, source, batch_id, numbers, judged)
     for one in said:
         writer.add(one, existing.get(one.local_id))
     writer.flush()
-    taken = Taken(judged.verdicts, numbers, writer.changed, writer.gone, writer.doubted)
-    _judge_again(unit, index, taken, existing)
+    taken = IntakeResult(judged.verdicts, numbers, writer.changed, writer.gone, writer.doubted)
+    _recompute_overlaid(unit, index, taken, existing)
     return taken
 
 
-def _judge_again(unit: WriteUnit, index: Index, taken: Taken, existing: Mapping[str, StoredRecord]) -> None:
+def _recompute_overlaid(unit: WriteUnit, index: Index, taken: IntakeResult, existing: Mapping[str, StoredRecord]) -> None:
     """Where a statement comes before one that waits, that one may be the same child as it."""
     before = {record.id for record in existing.values() if record.overlaid} - taken.gone
     if before:
-        restated = restate(unit, index, before)
+        restated = recompute_current_versions(unit, index, before)
         taken.changed.update(restated.changed)
 
 
-def _numbers(
+def _assign_numbers(
     unit: WriteUnit, said: Sequence[Statement], existing: Mapping[str, StoredRecord]
 ) -> dict[str, int]:
     new = [s.local_id for s in said if s.local_id not in existing]
@@ -212,7 +212,7 @@ def _numbers(
     return numbers | {local_id: record.id for local_id, record in existing.items()}
 
 
-class _Writer:
+class _StatementWriter:
     """Gathers rows while statements are judged, then writes them by table."""
 
     def __init__(
@@ -222,7 +222,7 @@ class _Writer:
         source: Source,
         batch_id: int | None,
         numbers: dict[str, int],
-        judged: Judged,
+        judged: JudgedStatements,
     ) -> None:
         self._unit = unit
         self._index = index
@@ -239,7 +239,7 @@ class _Writer:
         self._sightings: list[Sighting] = []
         self._activated: list[int] = []
         self._sealed: list[tuple[int, str | None]] = []
-        self.changed: dict[int, Changed] = {}
+        self.changed: dict[int, ChangedRecord] = {}
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
 
@@ -248,14 +248,14 @@ class _Writer:
         verdict = self._judged.verdicts[said.local_id]
         if old is not None and old.overlaid:
             self.doubted.add(record_id)
-        if verdict is Verdict.SEALED:
+        if verdict is StatementOutcome.SEALED:
             self._sealed.append((record_id, said.sealing))
             self.gone.add(record_id)
-        elif verdict in _TAKING_EFFECT:
+        elif verdict in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[said.local_id]
             group = self._source.group_id if old is None else old.group_id
             key = None if old is not None else self._key(said)
-            self.changed[record_id] = Changed(group, features, said.merged_into, key)
+            self.changed[record_id] = ChangedRecord(group, features, said.merged_into, key)
         else:
             self._set_aside(record_id, said, old, verdict)
             return
@@ -266,18 +266,18 @@ class _Writer:
         self._version(record_id, said, "active")
         self._activated.append(record_id)
 
-    def _set_aside(self, record_id: int, said: Statement, old: StoredRecord | None, verdict: Verdict) -> None:
+    def _set_aside(self, record_id: int, said: Statement, old: StoredRecord | None, verdict: StatementOutcome) -> None:
         """Keep a statement that leaves the active version as it is; one that is refused is not kept."""
         match verdict:
-            case Verdict.UNCHANGED if old is not None:
+            case StatementOutcome.UNCHANGED if old is not None:
                 self._unchanged(old, said)
-            case Verdict.HISTORY:
+            case StatementOutcome.HISTORY:
                 known = self._unit.records.find_version(record_id, said.as_of, said.content_hash)
                 if known is None:
                     self._version(record_id, said, "history")
                 else:
                     self._sight(record_id, said, known)
-            case Verdict.HELD:
+            case StatementOutcome.HELD:
                 self._hold(record_id, said, old)
             case _:
                 pass
@@ -361,7 +361,7 @@ class _Writer:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             sealed = dict(self._sealed)
             expunged = [record for record, kind in self._sealed if kind == "expunged"]
-            destroyed = [*expunged, *seal_with(self._unit, sealed)]
+            destroyed = [*expunged, *seal_corrections(self._unit, sealed)]
             self._unit.keys.segments.erase(destroyed)
             for record in destroyed:
                 records.erase(record)

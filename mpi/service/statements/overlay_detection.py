@@ -11,7 +11,7 @@ from mpi.domain.features import Features
 from mpi.matching.diagnostics.overlay import another_child
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.standardize.payload import features_from_bytes, from_payload, have_one_given
+from mpi.standardize.payload import features_from_bytes, record_from_bytes, have_same_given_name
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -20,10 +20,10 @@ OVERLAY, REFUSED, HELD = "overlay", "refused", "held"
 """States of a version that waits for a person, of one to which a person said no, and of one that waits for
 its source to be resumed."""
 
-_TAKING_PART = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState.HELD})
+_COMPARED_STATES = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordState.HELD})
 
 
-def other_children(
+def find_overlays(
     unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, ComparableRecord]
 ) -> set[int]:
     """Those of the records of which a source now says that they are another child.
@@ -34,26 +34,26 @@ def other_children(
         known: records as they stand; a withdrawn one by the version that it had.
         said: what would stand for them, by record number.
     """
-    had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _TAKING_PART}
+    had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _COMPARED_STATES}
     if not had:
         return set()
     stored = unit.derived_data.features(index.config_id(unit), had)
     before = {
         number: features_from_bytes(payload)
         for number, payload in stored.items()
-        if not _has_the_name(said[number], payload)
+        if not _has_same_given_name(said[number], payload)
     }
-    before |= _features(unit, index, {number: one for number, one in had.items() if number not in stored})
+    before |= _last_features(unit, index, {number: one for number, one in had.items() if number not in stored})
     scorer = index.matcher.scorer
     return {number for number in before if another_child(scorer, before[number], unpack_features(said[number]))}
 
 
-def _has_the_name(said: ComparableRecord, payload: bytes) -> bool:
+def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
     """Whether the given name is the one that is stored: of most records that is all that need be read."""
-    return isinstance(said, PackedRecord) and have_one_given(said.features, payload)
+    return isinstance(said, PackedRecord) and have_same_given_name(said.features, payload)
 
 
-def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
+def recheck_overlays(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
     """What was said about records, without the doubt where its reason is gone.
 
     Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
@@ -68,15 +68,15 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordA
     if not waiting:
         return dict(heard)
     records = unit.records.get(waiting)
-    said_by = {one.version_id: n for n, said in waiting.items() for one in said if _counts(one)}
+    said_by = {one.version_id: n for n, said in waiting.items() for one in said if _is_considered(one)}
     payloads = unit.records.payloads_of_versions([version for version in said_by if version is not None])
     codes = {source.id: source.code for source in unit.sources.all()}
     shared = index.shared_values(unit)
     features = {
-        version: index.features_of(from_payload(body), codes[records[said_by[version]].source_id], shared)
+        version: index.features_of(record_from_bytes(body), codes[records[said_by[version]].source_id], shared)
         for version, body in payloads.items()
     }
-    cleared = {version for said in waiting.values() for version in _cleared(index, said, features)}
+    cleared = {version for said in waiting.values() for version in _cleared_versions(index, said, features)}
     unit.records.set_version_state(cleared, "history")
     return {
         number: [
@@ -87,7 +87,7 @@ def judged_again(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordA
     }
 
 
-def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
+def find_pending_overlays(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
     """By record: its doubted versions that are newer than what stands; of older ones nobody asks.
 
     The latest of them is the highest number. None asks of every record.
@@ -108,10 +108,10 @@ def awaited(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set
     return found
 
 
-def _cleared(index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]) -> Iterator[int]:
+def _cleared_versions(index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]) -> Iterator[int]:
     before: Features | None = None
     for one in sorted(said, key=lambda one: one.sort_key):
-        if one.version_id is None or not _counts(one):
+        if one.version_id is None or not _is_considered(one):
             continue
         mine = features[one.version_id]
         if one.is_doubted:
@@ -121,11 +121,11 @@ def _cleared(index: Index, said: Collection[RecordAssertion], features: Mapping[
         before = mine
 
 
-def _counts(one: RecordAssertion) -> bool:
+def _is_considered(one: RecordAssertion) -> bool:
     return one.is_doubted or not one.is_held
 
 
-def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
+def _last_features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
     """Of records that take no part, and so have no features stored: by the last that counted."""
     if not records:
         return {}
@@ -139,6 +139,6 @@ def _features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord])
     payloads = unit.records.payloads_of_versions(last.values())
     shared = index.shared_values(unit)
     return {
-        number: index.features_of(from_payload(payloads[version]), codes[records[number].source_id], shared)
+        number: index.features_of(record_from_bytes(payloads[version]), codes[records[number].source_id], shared)
         for number, version in last.items()
     }

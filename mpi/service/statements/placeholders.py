@@ -7,7 +7,7 @@ from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 
-def empty_places(
+def add_placeholders(
     unit: WriteUnit, index: Index, source: tuple[int, str, int], local_ids: Iterable[str]
 ) -> dict[str, int]:
     """Add records that are members of nobody until their source states them; returns their numbers.

@@ -10,7 +10,7 @@ from mpi.service.core.index import Index
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit
 
-_MOST_CHARACTERS = 64
+_MAX_CODE_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new.code)
-    if not new.code or len(new.code) > _MOST_CHARACTERS or not allowed:
+    if not new.code or len(new.code) > _MAX_CODE_LENGTH or not allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
     with index.database.write(viewer, "source-add") as unit:
         if new.kind == STEWARD_SOURCE_KIND and any(source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()):
@@ -57,7 +57,7 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
         return source
 
 
-def require_stating(source: Source) -> None:
+def require_data_source(source: Source) -> None:
     """Pass a source that says itself what its records are.
 
     Raises:
@@ -67,7 +67,7 @@ def require_stating(source: Source) -> None:
         raise ConflictError("this source takes stewards' corrections and nothing else")
 
 
-def require_asking(unit: ReadUnit, code: str) -> Source:
+def require_owned_source(unit: ReadUnit, code: str) -> Source:
     """A source whose owner can be asked for consent.
 
     Raises:
@@ -87,7 +87,7 @@ def list_sources(index: Index, viewer: Viewer) -> list[Source]:
         return unit.sources.all()
 
 
-def known_sources(index: Index, viewer: Viewer) -> list[Source]:
+def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:
     """The sources whose records the viewer may see, by code: what a page calls them."""
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:

@@ -5,12 +5,12 @@ from typing import NamedTuple
 from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_confidential
-from mpi.standardize.fields.dates import is_future, iso_day, read_date
-from mpi.standardize.payload import from_payload, payload_and_hash
+from mpi.standardize.fields.dates import is_future, to_iso_day, parse_date
+from mpi.standardize.payload import record_from_bytes, to_payload_and_hash
 
-SEALS = ("sealed", "expunged")
+SEAL_KINDS = ("sealed", "expunged")
 """Kinds of restriction that seal a record, the weaker first."""
-_NEVER = "9999-12-31"
+_END_OF_TIME = "9999-12-31"
 
 
 class Statement(NamedTuple):
@@ -45,30 +45,30 @@ class Statement(NamedTuple):
     @property
     def record(self) -> CanonicalRecord:
         """What the source says."""
-        return from_payload(self.payload)
+        return record_from_bytes(self.payload)
 
 
-def statement(
+def build_statement(
     record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0, made: PackedRecord | None = None
 ) -> Statement:
     """Prepare a record that came through the door."""
-    payload, digest = payload_and_hash(record)
+    payload, digest = to_payload_and_hash(record)
     return Statement(
         record.local_id,
         record.as_of or "",
-        digest + _dated(record),
+        digest + _date_marks(record),
         payload,
         issues,
         record.flags,
         record.subject,
         record.merged_into,
-        sealing(record),
+        find_seal_kind(record),
         line,
         made,
     )
 
 
-def sealing(record: CanonicalRecord) -> str | None:
+def find_seal_kind(record: CanonicalRecord) -> str | None:
     """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
 
     A date that cannot be read bars nothing from holding: the restriction counts as begun, and as not ended.
@@ -79,13 +79,13 @@ def sealing(record: CanonicalRecord) -> str | None:
     kinds = {
         restriction.kind
         for restriction in record.restrictions
-        if restriction.kind in SEALS
-        and (iso_day(restriction.begin) or day) <= day < (iso_day(restriction.end) or _NEVER)
+        if restriction.kind in SEAL_KINDS
+        and (to_iso_day(restriction.begin) or day) <= day < (to_iso_day(restriction.end) or _END_OF_TIME)
     }
-    return max(kinds, key=SEALS.index) if kinds else None
+    return max(kinds, key=SEAL_KINDS.index) if kinds else None
 
 
-def _dated(record: CanonicalRecord) -> str:
+def _date_marks(record: CanonicalRecord) -> str:
     """What standardizing reads into the record because of its as-of; mostly nothing.
 
     Restated when a birth date no longer lies ahead, or a bar on its addresses has ended, a record means
@@ -93,14 +93,14 @@ def _dated(record: CanonicalRecord) -> str:
     """
     as_of = record.as_of or ""
     births = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
-    ahead = ["1" if as_of and is_future(read_date(text), as_of) else "0" for text in births]
+    ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in births]
     marks = [f"+ahead{''.join(ahead)}"] if "1" in ahead else []
     if is_confidential(record):
         marks.append("+confidential")
     return "".join(marks)
 
 
-class Heading(NamedTuple):
+class StatementHeading(NamedTuple):
     """What is kept at hand of each statement.
 
     Args:

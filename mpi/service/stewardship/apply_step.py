@@ -16,12 +16,12 @@ from mpi.domain.viewer import SecondApprover
 from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.decision_log import Statement, touched_by, write_down
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import DecisionDraft, find_affected_records, add_decision
 from mpi.service.gates.consents import MAKER, Maker, maker_from_viewer, is_only_corrections, find_owners_to_ask, list_visible_codes
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day
-from mpi.service.persons.disclosure_recipients import with_received
-from mpi.service.persons.effects import Effect, changes
+from mpi.service.persons.disclosure_recipients import add_recipients
+from mpi.service.persons.effects import StepEffect, describe_changes
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -37,7 +37,7 @@ class PlannedStep:
     Args:
         kind: ``decision``, ``merge``, ``split`` or ``move``.
         reason: its maker's code.
-        said: its decisions.
+        statements: its decisions.
         detail: numbers of what it is about.
         choice: what its maker chose about the IDs.
         etag: of the persons as they were read.
@@ -45,13 +45,13 @@ class PlannedStep:
 
     kind: str
     reason: str
-    said: Sequence[Statement]
+    statements: Sequence[DecisionDraft]
     detail: Mapping[str, Any]
     choice: IdChoice
     etag: str | None = None
 
 
-def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool) -> tuple[Effect, frozenset[int]]:
+def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool) -> tuple[StepEffect, frozenset[int]]:
     """Do a step; returns what it did and the records that this shows.
 
     A preview of a step that would wait says what it would do once it is approved, or its day has come.
@@ -61,13 +61,13 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         NotFoundError: it would supersede a decision that there is not.
         ConflictError: it would supersede one that is not in force, or is not its maker's.
     """
-    named = {record for said in step.said for record in said.record_ids}
+    named = {record for said in step.statements for record in said.record_ids}
     second = needs_second_approver(unit, index, named)
     maker = maker_from_viewer(unit.viewer)
-    asked = find_owners_to_ask(unit, maker, named, alone=is_only_corrections(one.origin for one in step.said))
+    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in step.statements))
     awaiting = second or bool(asked)
     waits = awaiting and not preview
-    heeded, held_until = _check_freeze_windows(unit, step.said, named)
+    heeded, held_until = _check_freeze_windows(unit, step.statements, named)
     later = held_until is not None and not preview
     detail = {
         **step.detail,
@@ -76,18 +76,18 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         **heeded,
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
-    said = [replace(one, effective_from=held_until) for one in step.said] if later else step.said
-    numbers = tuple(write_down(unit, index, step_id, one, awaiting=waits) for one in said)
+    said = [replace(one, effective_from=held_until) for one in step.statements] if later else step.statements
+    numbers = tuple(add_decision(unit, index, step_id, one, awaiting=waits) for one in said)
     if waits:
         unit.pending_approvals.add(step_id, numbers, second=second)
         unit.consents.add_requests(step_id, asked, unit.commit_no)
     choice = IdChoice() if waits or later else step.choice
-    replaces = any(one.supersedes for one in step.said)
-    touched = touched_by(unit, numbers) if replaces else named
+    replaces = any(one.supersedes for one in step.statements)
+    touched = find_affected_records(unit, numbers) if replaces else named
     settled = resettle(unit, index, touched, step.kind, choice)
-    persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+    persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
     shown |= named
-    effect = Effect(
+    effect = StepEffect(
         step.kind,
         preview,
         None if preview else step_id,
@@ -102,13 +102,13 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         approval=second,
         consent_of=list_visible_codes(unit, asked),
     )
-    effect = with_received(unit, effect, settled.current)
+    effect = add_recipients(unit, effect, settled.current)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
 def _check_freeze_windows(
-    unit: ReadUnit, said: Sequence[Statement], record_ids: Collection[int]
+    unit: ReadUnit, said: Sequence[DecisionDraft], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
     """What a step keeps of the windows that it heeds, and the day that they hold it until."""
     today = clock.today()
@@ -133,20 +133,20 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
         case SecondApprover.CROSS_AGENCY:
             # A correction joins no two agencies: it is a record of the stewards' own.
             agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD_SOURCE_KIND}
-            named = {label.source for label in visible(unit, record_ids).values()}
+            named = {label.source for label in visible_labels(unit, record_ids).values()}
             return len({agency_of[source] for source in named & agency_of.keys()}) > 1
 
 
 def build_waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
     """What a step keeps that waits for others: whether for a second approver, and who made it."""
-    return {**({AWAITING: True} if second else {}), MAKER: maker.kept()}
+    return {**({AWAITING: True} if second else {}), MAKER: maker.to_detail()}
 
 
 def choice_to_detail(choice: IdChoice) -> dict[str, Any]:
     """A choice as a step keeps it."""
     return {
         "survivors": sorted(choice.survivors),
-        "keeps": [[person, sorted(records)] for person, records in sorted(choice.keeps.items())],
+        "keeps": [[person, sorted(records)] for person, records in sorted(choice.kept_records.items())],
     }
 
 

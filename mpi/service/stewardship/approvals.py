@@ -10,12 +10,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import step
-from mpi.service.decisions.decision_log import bring_into_force, seen_whole, touched_by
+from mpi.service.core.steps import step_transaction
+from mpi.service.decisions.decision_log import bring_into_force, is_wholly_visible, find_affected_records
 from mpi.service.gates.consents import ask_new_owners, maker_from_detail, list_open_consents, list_visible_codes
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day, require_not_frozen
-from mpi.service.persons.disclosure_recipients import with_received
-from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
+from mpi.service.persons.disclosure_recipients import add_recipients
+from mpi.service.persons.effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.stewardship.apply_step import APPROVED, AWAITING, choice_from_detail
 from mpi.service.stewardship.decisions import effect_from_answer
@@ -28,7 +28,7 @@ UNDO = "undo"
 """The kind of step that takes back."""
 
 
-def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False) -> Effect:
+def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False) -> StepEffect:
     """Give the second word on a step: it takes effect as it would now.
 
     Args:
@@ -44,17 +44,17 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
         AccessDenied: the viewer may not approve.
     """
     require_permission(viewer, Action.APPROVE)
-    with step(index, viewer, "approve", preview=preview) as unit:
+    with step_transaction(index, viewer, "approve", preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         effect, shown = approve_step(unit, index, number, preview=preview)
-    disclose(index, viewer, Action.APPROVE, shown, fields_of(effect))
+    disclose(index, viewer, Action.APPROVE, shown, effect_fields(effect))
     return effect
 
 
 def approve_step(
     unit: WriteUnit, index: Index, number: int, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Give the second word on a step; it takes effect unless an owner's consent is awaited still.
 
     Returns:
@@ -67,7 +67,7 @@ def approve_step(
     """
     of = unit.steps.get(number)
     made = load_step_decisions(unit, of)
-    if of is None or not made or not all(seen_whole(unit, one, number) for one in drop_revoked(made)):
+    if of is None or not made or not all(is_wholly_visible(unit, one, number) for one in drop_revoked(made)):
         raise NotFoundError(f"there is no step {number}")
     if not of.detail.get(AWAITING) or of.undone_commit is not None:
         raise ConflictError(f"step {number} does not wait for an approval")
@@ -85,7 +85,7 @@ def approve_step(
 
 def apply_if_approved(
     unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Let a step take effect once nobody is awaited any more; a preview says what it will do then.
 
     Raises:
@@ -96,11 +96,11 @@ def apply_if_approved(
     left = [one.source_id for one in list_open_consents(unit, of.id)]
     second = any(one.second for one in unit.pending_approvals.all_of_step(of.id))
     waits = second or bool(left)
-    touched = touched_by(unit, [one.id for one in made])
+    touched = find_affected_records(unit, [one.id for one in made])
     if waits and not preview:
         # Its task is another one now, or none.
         resettle(unit, index, touched, of.kind)
-        effect, shown = Effect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
+        effect, shown = StepEffect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
     elif of.kind == UNDO:
         if not waits:
             require_not_frozen(unit, made)
@@ -113,10 +113,10 @@ def apply_if_approved(
             bring_into_force(unit, one, day)
         unit.pending_approvals.delete_step(of.id)
         settled = resettle(unit, index, touched, of.kind, choice_from_detail(of.detail))
-        persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
+        persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
         numbers = tuple(one.id for one in waiting)
-        effect = Effect(of.kind, preview, of.id, numbers, persons, moved, told)
-        effect = with_received(unit, effect, settled.current)
+        effect = StepEffect(of.kind, preview, of.id, numbers, persons, moved, told)
+        effect = add_recipients(unit, effect, settled.current)
     codes = list_visible_codes(unit, left)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 
@@ -129,7 +129,7 @@ def _set_binding_day(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision
     # A window keeps people as they are, and a correction leaves them so.
     named = {record for one in waiting if one.origin != CORRECTION for record in one.seen}
     maker = maker_from_detail(of.detail)
-    heeded = find_visible_sources(unit, named, unit.viewer.sources if maker is None else maker.sees)
+    heeded = find_visible_sources(unit, named, unit.viewer.sources if maker is None else maker.visible_sources)
     day = find_first_free_day(unit, heeded, max(today, wanted or today))
     if day > today:
         unit.steps.set_detail(of.id, {**of.detail, FROZEN_SOURCES: sorted(heeded), WANTED_FROM: wanted})

@@ -18,19 +18,19 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.core.steps import note_text, reason_code, step
-from mpi.service.decisions.decision_log import Statement
-from mpi.service.persons.attribute_values import Origin, stated
-from mpi.service.persons.effects import FIELDS, Effect, fields_of
-from mpi.service.persons.golden_record import NEVER, Read, read_golden
-from mpi.service.persons.person_status import appearance
+from mpi.service.core.steps import check_note, check_reason, step_transaction
+from mpi.service.decisions.decision_log import DecisionDraft
+from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
+from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
+from mpi.service.persons.golden_record import UNKNOWN_ID, BuiltGoldenRecord, build_golden_record
+from mpi.service.persons.person_status import find_visible_status
 from mpi.service.resolution.settlement import NO_ID_CHOICE
-from mpi.service.statements.correction_records import steward_source
+from mpi.service.statements.correction_records import find_steward_source
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.merge import StepOptions
-from mpi.standardize.payload import content_hash, to_payload
-from mpi.standardize.record_validation import receive
+from mpi.standardize.payload import compute_content_hash, record_to_bytes
+from mpi.standardize.record_validation import validate_record
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.repositories.sources.sources import Source
@@ -41,7 +41,7 @@ STEWARD_SOURCE_CODE = "STEWARD"
 _COMPOSITE_ATTRIBUTES = {"birth_place": ("birth_city", "birth_state", "birth_country")}
 
 
-def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: StepOptions) -> Effect:
+def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: StepOptions) -> StepEffect:
     """Say what the value of an attribute of a person is, whatever its records state.
 
     Args:
@@ -50,7 +50,7 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         text: the person's enterprise ID.
         attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; of ``birth_place`` an object of its fields.
-        why: a reason, and as the note what the correction rests on.
+        options: a reason, and as the note what the correction rests on.
 
     Raises:
         EidError: the text is no enterprise ID.
@@ -62,27 +62,27 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         AccessDenied: the viewer may not decide, or may not see corrections.
     """
     require_permission(viewer, Action.DECIDE)
-    reason, evidence = reason_code(why.reason), note_text(why.note)
+    reason, evidence = check_reason(options.reason), check_note(options.note)
     if evidence is None:
         raise InputError("note: say what the correction rests on")
     fields = _build_fields(attribute, value)
-    with step(index, viewer, CORRECTION, preview=why.preview) as unit:
+    with step_transaction(index, viewer, CORRECTION, preview=options.preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         source = _ensure_steward_source(unit)
         if not viewer.may_see(source.code):
             raise AccessDenied(f"a correction is a record of source {source.code!r}, which you may not see")
         person = _require_active_person(unit, text)
-        read = read_golden(unit, index, person)
-        if why.expected is not None and not {read.etag, "*"} & set(why.expected):
+        read = build_golden_record(unit, index, person)
+        if options.expected_etags is not None and not {read.etag, "*"} & set(options.expected_etags):
             raise StaleError("what you read has changed since: look again, then correct")
         record = _add_correction_record(unit, index, source, attribute, fields)
         bound = tuple(sorted((record, _find_corrected_record(unit, read, attribute))))
-        said = Statement(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
+        said = DecisionDraft(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
         detail = {"attribute": attribute, "record": record}
         made = PlannedStep(CORRECTION, reason, [said], detail, NO_ID_CHOICE, read.etag)
-        effect, shown = apply_step(unit, index, made, preview=why.preview)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+        effect, shown = apply_step(unit, index, made, preview=options.preview)
+    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
@@ -100,7 +100,7 @@ def _build_fields(attribute: str, value: object) -> dict[str, object]:
 
 def _ensure_steward_source(unit: WriteUnit) -> Source:
     """The steward source; made where there is none yet."""
-    found = steward_source(unit)
+    found = find_steward_source(unit)
     if found is not None:
         return found
     if any(source.code == STEWARD_SOURCE_CODE for source in unit.sources.all()):
@@ -113,15 +113,15 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
 
 def _require_active_person(unit: WriteUnit, text: str) -> Person:
     person = unit.persons.find_by_eid(eids.parse_eid(text))
-    seen = None if person is None else appearance(unit, person)
+    seen = None if person is None else find_visible_status(unit, person)
     if person is None or seen is None:
-        raise NotFoundError(NEVER)
+        raise NotFoundError(UNKNOWN_ID)
     if seen.status != "active":
         raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
     return person
 
 
-def _find_corrected_record(unit: WriteUnit, read: Read, attribute: str) -> int:
+def _find_corrected_record(unit: WriteUnit, read: BuiltGoldenRecord, attribute: str) -> int:
     """The record that is corrected: whose value stands now, or the first where none states the attribute."""
     if attribute in read.standing:
         record = read.standing[attribute].record
@@ -133,10 +133,10 @@ def _find_corrected_record(unit: WriteUnit, read: Read, attribute: str) -> int:
 def _add_correction_record(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
     number = unit.counters.take("record")
     local_id = f"correction-{number}"
-    came = receive({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
+    came = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
     key = canonical_key(index.keyed_hash, source.code, local_id)
-    origin = Origin(number, key, source.code, source.kind)
-    if came.issues or attribute not in dict(stated(came.record, origin, ())):
+    origin = ValueOrigin(number, key, source.code, source.kind)
+    if came.issues or attribute not in dict(read_attribute_values(came.record, origin, ())):
         raise InputError(f"value: it says nothing of {attribute}, or cannot be one")
     version = unit.counters.take("record_version")
     unit.records.insert([_build_record_row(number, version, source, local_id, key, came.record)])
@@ -169,7 +169,7 @@ def _build_version_row(number: int, version: int, commit_no: int, record: Canoni
         "ended_commit": None,
         "batch_id": None,
         "state": "active",
-        "content_hash": content_hash(record),
+        "content_hash": compute_content_hash(record),
         "issues": "[]",
-        "payload": to_payload(record),
+        "payload": record_to_bytes(record),
     }

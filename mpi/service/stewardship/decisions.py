@@ -12,19 +12,19 @@ from mpi.domain.viewer import Action, Viewer, require_permission, is_allowed
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, note_text, reason_code, step
-from mpi.service.core.visibility import Groups, numbers_of, numbers_shown, visible
+from mpi.service.core.steps import add_step, check_note, check_reason, step_transaction
+from mpi.service.core.visibility import RecordGroups, find_record_numbers, find_shown_record_numbers, visible_labels
 from mpi.service.decisions.decision_log import (
-    Statement,
-    conflict,
+    DecisionDraft,
+    find_conflict_chain,
     may_undo,
-    projected,
+    visible_groups,
     require_decision,
-    write_down,
+    add_decision,
 )
 from mpi.service.gates.consents import ConsentView, build_consent_views
 from mpi.service.persons.effects import FIELDS as EFFECT_FIELDS
-from mpi.service.persons.effects import Effect, fields_of
+from mpi.service.persons.effects import StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.review_tasks import CONFLICT
 from mpi.service.resolution.settlement import NO_ID_CHOICE
@@ -113,13 +113,13 @@ class DecisionView:
     consents: tuple[ConsentView, ...] = ()
 
 
-def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: bool = False) -> Effect:
+def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: bool = False) -> StepEffect:
     """Decide, or see what deciding would do.
 
     Args:
         index: the open index.
         viewer: the steward.
-        asked: what is decided.
+        request: what is decided.
         preview: change nothing.
 
     Raises:
@@ -129,35 +129,35 @@ def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: boo
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    reason, note = reason_code(asked.reason), note_text(asked.note)
-    days = [_parse_day(asked.effective_from, "effective_from"), _parse_day(asked.recheck_on, "recheck_on")]
-    with step(index, viewer, "decision", preview=preview) as unit:
+    reason, note = check_reason(request.reason), check_note(request.note)
+    days = [_parse_day(request.effective_from, "effective_from"), _parse_day(request.recheck_on, "recheck_on")]
+    with step_transaction(index, viewer, "decision", preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, EFFECT_FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
-        groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
-        said = Statement(
-            asked.kind,
+        groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
+        said = DecisionDraft(
+            request.kind,
             groups,
             reason,
             "decision",
             effective_from=days[0],
             recheck_on=days[1],
             note=note,
-            supersedes=asked.supersedes,
+            supersedes=request.supersedes,
         )
         made = PlannedStep("decision", reason, [said], {"groups": groups}, NO_ID_CHOICE)
         effect, shown = apply_step(unit, index, made, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
-def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
+def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
     """Report a wrong link, a missed one, or two IDs of one child: a claim that binds nothing, and a task.
 
     Args:
         index: the open index.
         viewer: who reports it; it need not be a steward.
-        asked: SAME for a missed link or two IDs, DIFFERENT for a wrong link; days and ``supersedes`` are not
+        request: SAME for a missed link or two IDs, DIFFERENT for a wrong link; days and ``supersedes`` are not
             looked at.
 
     Returns:
@@ -169,18 +169,18 @@ def report_link(index: Index, viewer: Viewer, asked: DecisionRequest) -> int:
         AccessDenied: the viewer may not report links.
     """
     require_permission(viewer, Action.LINK_REPORT)
-    reason, note = reason_code(asked.reason), note_text(asked.note)
-    if asked.kind is DecisionKind.UNSURE:
+    reason, note = check_reason(request.reason), check_note(request.note)
+    if request.kind is DecisionKind.UNSURE:
         raise InputError("kind: a report says SAME or DIFFERENT")
     with index.database.write(viewer, "report") as unit:
         if (kept := find_stored_answer(unit, index)) is not None:
             return int(kept["claim"])
-        groups = require_well_formed(asked.kind, numbers_of(unit, asked.groups))
+        groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
-        said = Statement(
-            asked.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
+        said = DecisionDraft(
+            request.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
         )
-        number = write_down(unit, index, step_id, said)
+        number = add_decision(unit, index, step_id, said)
         resettle(unit, index, said.record_ids, "report")
         store_answer(unit, index, {"claim": number}, said.record_ids)
         return number
@@ -222,7 +222,7 @@ def list_decisions(
         found: list[DecisionView] = []
         while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
             before = page[-1].id
-            seen = [one for one in page if one.authority.name != "HOLD" and projected(unit, one) is not None]
+            seen = [one for one in page if one.authority.name != "HOLD" and visible_groups(unit, one) is not None]
             found += build_decision_views(unit, seen)
         found = found[:wanted]
         shown = _list_shown_records(unit, found)
@@ -238,10 +238,10 @@ def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> lis
     asked = unit.consents.consents_of_steps({one.step_id for one in found if one.step_id is not None})
     views = []
     for one in found:
-        groups = projected(unit, one)
+        groups = visible_groups(unit, one)
         if groups is None:
             continue
-        labels = visible(unit, {record for group in groups for record in group})
+        labels = visible_labels(unit, {record for group in groups for record in group})
         at, by, _ = times[one.commit_no]
         ended = None if one.ended_commit is None else times[one.ended_commit]
         views.append(
@@ -252,7 +252,7 @@ def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> lis
                 # It did not give way, for a viewer who may not know of what it gave way to.
                 one.status is DecisionStatus.IN_FORCE
                 and one.id in suspended
-                and conflict(unit, one) is not None,
+                and find_conflict_chain(unit, one) is not None,
                 one.authority.name.lower(),
                 by,
                 at,
@@ -277,10 +277,10 @@ def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> lis
 
 def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
     """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
-    return numbers_shown(unit, (label for view in listed for group in view.groups for label in group))
+    return find_shown_record_numbers(unit, (label for view in listed for group in view.groups for label in group))
 
 
-def require_well_formed(kind: DecisionKind, groups: Groups) -> Groups:
+def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroups:
     """The groups, if the kind can have them.
 
     Raises:
@@ -302,12 +302,12 @@ def require_well_formed(kind: DecisionKind, groups: Groups) -> Groups:
     return groups
 
 
-def effect_from_answer(kept: Mapping[str, Any], viewer: Viewer) -> Effect:
+def effect_from_answer(kept: Mapping[str, Any], viewer: Viewer) -> StepEffect:
     """An effect from its plain values, less what the viewer may no longer read."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
-        return Effect(**kept)
+        return StepEffect(**kept)
     number = kept.get("disclosed") if viewer.sources is None else None
-    return Effect(**{**kept, "disclosed": number, "disclosures": ()})
+    return StepEffect(**{**kept, "disclosed": number, "disclosures": ()})
 
 
 def _parse_day(text: str | None, name: str) -> str | None:
@@ -321,7 +321,7 @@ def _parse_day(text: str | None, name: str) -> str | None:
 
 def _is_decision_visible(unit: ReadUnit, number: int) -> bool:
     old = unit.decisions.by_ids([number]).get(number)
-    return old is not None and projected(unit, old) is not None
+    return old is not None and visible_groups(unit, old) is not None
 
 
 def _build_seen_versions(

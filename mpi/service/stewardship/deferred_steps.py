@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.decisions.decision_log import take_places, touched_by
+from mpi.service.decisions.decision_log import supersede_predecessors, find_affected_records
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.resolution.resolve import resettle
@@ -37,9 +37,9 @@ def release_due(unit: WriteUnit, index: Index) -> int:
     today = clock.today()
     due = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
     numbers = [one.id for one in due]
-    touched = touched_by(unit, numbers)
+    touched = find_affected_records(unit, numbers)
     unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
-    take_places(unit, due)
+    supersede_predecessors(unit, due)
     held = [
         one
         for one in unit.proposals.holds()
@@ -90,4 +90,4 @@ def _combine_choices(steps: Sequence[Step]) -> IdChoice:
     """What the makers of steps chose about IDs, together."""
     choices = [choice_from_detail(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
-    return IdChoice(survivors, {person: kept for choice in choices for person, kept in choice.keeps.items()})
+    return IdChoice(survivors, {person: kept for choice in choices for person, kept in choice.kept_records.items()})

@@ -12,7 +12,7 @@ from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code
+from mpi.service.core.steps import add_step, check_reason
 from mpi.service.stewardship.deferred_steps import release_due, recompute_effective_days
 from mpi.storage.repositories.steps.freezes import StoredFreezeWindow
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -64,7 +64,7 @@ def add_freeze_window(
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
-    code = reason_code(reason)
+    code = check_reason(reason)
     first, after = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
     if not 0 < (after - first).days <= MAX_DAYS:
         raise InputError(f"ends_on: give a day after begins_on, {MAX_DAYS} days later at most")
@@ -105,7 +105,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = 
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
-    code = reason_code(reason)
+    code = check_reason(reason)
     with index.database.write(viewer, "lift freeze") as unit:
         found = unit.freezes.get(number)
         shown = [] if found is None else _build_views(unit, [found])

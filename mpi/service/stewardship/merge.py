@@ -15,12 +15,12 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import note_text, reason_code, step
-from mpi.service.core.visibility import Groups, numbers_of, visible
-from mpi.service.decisions.decision_log import Statement, projected, require_decision
-from mpi.service.persons.effects import FIELDS, Effect, fields_of
-from mpi.service.persons.etags import require_fresh
-from mpi.service.persons.person_status import appearance
+from mpi.service.core.steps import check_note, check_reason, step_transaction
+from mpi.service.core.visibility import RecordGroups, find_record_numbers, visible_labels
+from mpi.service.decisions.decision_log import DecisionDraft, visible_groups, require_decision
+from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
+from mpi.service.persons.etags import require_current_etag
+from mpi.service.persons.person_status import find_visible_status
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.decisions import effect_from_answer
@@ -36,27 +36,27 @@ class StepOptions:
         reason: a code.
         note: free text.
         supersedes: decisions whose place it takes.
-        expected: tags of the persons as the steward read them; None for as they are.
+        expected_etags: tags of the persons as the steward read them; None for as they are.
         preview: change nothing.
     """
 
     reason: str
     note: str | None = None
     supersedes: tuple[int, ...] = ()
-    expected: tuple[str, ...] | None = None
+    expected_etags: tuple[str, ...] | None = None
     preview: bool = False
 
 
 def merge(
-    index: Index, viewer: Viewer, texts: Sequence[str], why: StepOptions, survivor: str | None = None
-) -> Effect:
+    index: Index, viewer: Viewer, texts: Sequence[str], options: StepOptions, survivor: str | None = None
+) -> StepEffect:
     """Make two or more persons one.
 
     Args:
         index: the open index.
         viewer: the steward.
         texts: their enterprise IDs.
-        why: reason, and the rest.
+        options: reason, and the rest.
         survivor: the ID that is to stay; without one it is that of an open enrolment, then of the most
             records, then the oldest.
 
@@ -70,7 +70,7 @@ def merge(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "merge", why) as made:
+    with _StewardStep(index, viewer, "merge", options) as made:
         if made.kept is None:
             if survivor is not None and eids.parse_eid(survivor) not in [eids.parse_eid(text) for text in texts]:
                 raise InputError("survivor: give one of the enterprise IDs that are merged")
@@ -81,7 +81,7 @@ def merge(
             made.read(persons)
             parts = tuple(made.held[person.id] for person in persons)
             together = tuple(sorted(record for part in parts for record in part))
-            made.say(DecisionKind.SAME, (together,), why.supersedes)
+            made.say(DecisionKind.SAME, (together,), options.supersedes)
             made.take_effect({"parts": parts}, IdChoice(survivors=chosen))
     return made.disclosed()
 
@@ -91,10 +91,10 @@ def split(
     viewer: Viewer,
     text: str,
     groups: Sequence[Sequence[RecordRef]],
-    why: StepOptions,
+    options: StepOptions,
     keep: int | RecordRef | None = None,
     one_child: Collection[int] = (),
-) -> Effect:
+) -> StepEffect:
     """Part one person's records into several persons.
 
     Parted from the others, the records of a part stay together as far as the model or a decision holds them;
@@ -105,7 +105,7 @@ def split(
         viewer: the steward.
         text: the enterprise ID.
         groups: its records, by part; of one part alone, the other is the rest.
-        why: reason, and the rest.
+        options: reason, and the rest.
         keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
             the part that holds most.
         one_child: parts, by their place from 0, whose records are said to be one child.
@@ -121,23 +121,23 @@ def split(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "split", why) as made:
+    with _StewardStep(index, viewer, "split", options) as made:
         if made.kept is None:
             [person] = made.persons([text])
             made.read([person])
             held = made.held[person.id]
-            parts = _build_parts(numbers_of(made.unit, groups), held)
-            made.say(DecisionKind.DIFFERENT, parts, why.supersedes)
-            made.say_again(why.supersedes, parts)
+            parts = _build_parts(find_record_numbers(made.unit, groups), held)
+            made.say(DecisionKind.DIFFERENT, parts, options.supersedes)
+            made.say_again(options.supersedes, parts)
             for part in _select_parts(parts, one_child):
                 made.say(DecisionKind.SAME, (part,), ())
             kept = _find_keeping_part(made.unit, parts, keep)
-            choice = IdChoice() if kept is None else IdChoice(keeps={person.id: frozenset(kept)})
+            choice = IdChoice() if kept is None else IdChoice(kept_records={person.id: frozenset(kept)})
             made.take_effect({"parts": parts}, choice)
     return made.disclosed()
 
 
-def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: StepOptions) -> Effect:
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: StepOptions) -> StepEffect:
     """Move records from one person to another.
 
     Args:
@@ -146,7 +146,7 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
         text: the enterprise ID that they are to leave.
         records: the records.
         to: the enterprise ID that they are to join.
-        why: reason, and the rest.
+        options: reason, and the rest.
 
     Raises:
         EidError: a text is no enterprise ID.
@@ -158,13 +158,13 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "move", why) as made:
+    with _StewardStep(index, viewer, "move", options) as made:
         if made.kept is None:
             leaving, joining = made.persons([text, to])
             made.read([leaving, joining])
-            moved, rest = _build_parts(numbers_of(made.unit, [records]), made.held[leaving.id])
-            made.say(DecisionKind.DIFFERENT, (moved, rest), why.supersedes)
-            made.say_again(why.supersedes, (moved, rest))
+            moved, rest = _build_parts(find_record_numbers(made.unit, [records]), made.held[leaving.id])
+            made.say(DecisionKind.DIFFERENT, (moved, rest), options.supersedes)
+            made.say_again(options.supersedes, (moved, rest))
             together = tuple(sorted({*moved, *made.held[joining.id]}))
             made.say(DecisionKind.SAME, (together,), ())
             keeps = {leaving.id: frozenset(rest)}
@@ -180,14 +180,14 @@ class _StewardStep:
         self._index = index
         self._viewer = viewer
         self._kind = kind
-        self._why = replace(why, reason=reason_code(why.reason), note=note_text(why.note))
-        self._context = step(index, viewer, kind, preview=why.preview)
-        self._said: list[Statement] = []
+        self._why = replace(why, reason=check_reason(why.reason), note=check_note(why.note))
+        self._context = step_transaction(index, viewer, kind, preview=why.preview)
+        self._said: list[DecisionDraft] = []
         self._etag = ""
         self._shown: frozenset[int] = frozenset()
-        self.held: Mapping[int, tuple[int, ...]] = {}
-        self.kept: object = None
-        self.effect: Effect
+        self.members: Mapping[int, tuple[int, ...]] = {}
+        self.stored_answer: object = None
+        self.effect: StepEffect
         self.unit: WriteUnit
 
     def __enter__(self) -> "_Step":
@@ -198,19 +198,19 @@ class _StewardStep:
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
         if kept is not None:
-            self.kept, self.effect = kept, effect_from_answer(kept, self._viewer)
+            self.stored_answer, self.effect = kept, effect_from_answer(kept, self._viewer)
         return self
 
-    def disclosed(self) -> Effect:
+    def disclosed(self) -> StepEffect:
         """The effect, once the ledger says that it leaves."""
-        if self.kept is None:
-            disclose(self._index, self._viewer, Action.DECIDE, self._shown, fields_of(self.effect))
+        if self.stored_answer is None:
+            disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
         return self.effect
 
     def __exit__(self, *raised: object) -> bool | None:
         return self._context.__exit__(*raised)  # type: ignore[arg-type]
 
-    def persons(self, texts: Sequence[str]) -> list[Person]:
+    def load_persons(self, texts: Sequence[str]) -> list[Person]:
         """The persons that the step is about, as the viewer may know of them."""
         wanted = [eids.parse_eid(text) for text in texts]
         if len(set(wanted)) != len(wanted) or (self._kind == "merge" and len(wanted) < len(("one", "other"))):
@@ -223,45 +223,45 @@ class _StewardStep:
             found.append(person)
         return found
 
-    def read(self, persons: Sequence[Person]) -> None:
+    def read_members(self, persons: Sequence[Person]) -> None:
         """Read whom the persons hold, and see that they are as the steward read them."""
         members = self.unit.persons.members([person.id for person in persons])
-        labels = visible(self.unit, {record for held in members.values() for record in held})
-        self.held = {n: tuple(r for r in held if r in labels) for n, held in members.items()}
+        labels = visible_labels(self.unit, {record for held in members.values() for record in held})
+        self.members = {n: tuple(r for r in held if r in labels) for n, held in members.items()}
         for person in persons:
-            if self.held[person.id]:
+            if self.members[person.id]:
                 continue
-            seen = appearance(self.unit, person)
+            seen = find_visible_status(self.unit, person)
             if seen is None or seen.status is PersonStatus.ACTIVE:
                 # It holds nothing that the viewer may know of, and so it is nobody to them.
                 raise NotFoundError("this index never gave out that enterprise ID")
             raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
-        self._etag = require_fresh(self.unit, self._index, persons, self._why.expected)
+        self._etag = require_current_etag(self.unit, self._index, persons, self._why.expected)
 
-    def say(self, kind: DecisionKind, groups: Groups, supersedes: Collection[int]) -> None:
+    def add_decision(self, kind: DecisionKind, groups: RecordGroups, supersedes: Collection[int]) -> None:
         """Add a decision to the step."""
         note = None if self._said else self._why.note
-        said = Statement(kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes))
+        said = DecisionDraft(kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes))
         self._said.append(said)
 
-    def say_again(self, superseded: Collection[int], parts: Groups) -> None:
+    def restate_same_decisions(self, superseded: Collection[int], parts: RecordGroups) -> None:
         """Say again within each part what a SAME said that is superseded."""
         for number in superseded:
             old = require_decision(self.unit, number)
             if old.kind is DecisionKind.SAME:
                 for part in parts:
-                    groups = projected(self.unit, old) or ((),)
+                    groups = visible_groups(self.unit, old) or ((),)
                     rest = tuple(record for record in groups[0] if record in part)
                     if len(rest) > 1:
-                        self.say(DecisionKind.SAME, (rest,), ())
+                        self.add_decision(DecisionKind.SAME, (rest,), ())
 
-    def take_effect(self, detail: dict[str, object], choice: IdChoice) -> None:
+    def apply(self, detail: dict[str, object], choice: IdChoice) -> None:
         """Write the decisions down, settle, publish, and say what that did."""
         made = PlannedStep(self._kind, self._why.reason, self._said, detail, choice, self._etag)
         self.effect, self._shown = apply_step(self.unit, self._index, made, preview=self._why.preview)
 
 
-def _build_parts(groups: Groups, held: Sequence[int]) -> Groups:
+def _build_parts(groups: RecordGroups, held: Sequence[int]) -> RecordGroups:
     named = [record for group in groups for record in group]
     if set(named) - set(held):
         raise InputError("groups: a record is not one of this person's")
@@ -274,21 +274,21 @@ def _build_parts(groups: Groups, held: Sequence[int]) -> Groups:
     return groups
 
 
-def _select_parts(parts: Groups, places: Collection[int]) -> Groups:
+def _select_parts(parts: RecordGroups, places: Collection[int]) -> RecordGroups:
     """Parts of several records by their places."""
     if any(not 0 <= place < len(parts) for place in places):
         raise InputError("one_child: give places of parts, from 0")
     return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
 
 
-def _find_keeping_part(unit: ReadUnit, parts: Groups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
+def _find_keeping_part(unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
     if keep is None:
         return None
     if isinstance(keep, int):
         if not 0 <= keep < len(parts):
             raise InputError("keep: give the place of a part, from 0")
         return parts[keep]
-    [[record]] = numbers_of(unit, [[keep]])
+    [[record]] = find_record_numbers(unit, [[keep]])
     for part in parts:
         if record in part:
             return part

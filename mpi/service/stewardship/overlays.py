@@ -13,16 +13,16 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code, require_own, step
-from mpi.service.core.visibility import numbers_of, visible
+from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
+from mpi.service.core.visibility import find_record_numbers, visible_labels
 from mpi.service.indexing.reindex import reindex
-from mpi.service.persons.disclosure_recipients import with_received
-from mpi.service.persons.effects import FIELDS, Effect, changes, fields_of
+from mpi.service.persons.disclosure_recipients import add_recipients
+from mpi.service.persons.effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import LoadedRecords, preview_assignments, resettle
 from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement
 from mpi.service.resolution.source_assertions import update_assertions
-from mpi.service.statements.current_version import Restated, restate
-from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, awaited
+from mpi.service.statements.current_version import RestatedRecords, recompute_current_versions
+from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_pending_overlays
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -32,7 +32,7 @@ RELEASE, REFUSE = "release", "refuse"
 
 def release_overlay(
     index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-released", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Let the version that waits stand: the record is that child's from now on.
 
     Args:
@@ -53,7 +53,7 @@ def release_overlay(
 
 def refuse_overlay(
     index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-refused", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Keep the version before: what waits counts for nothing, now and whenever it is said again.
 
     Args and errors are those of ``release_overlay``.
@@ -63,7 +63,7 @@ def refuse_overlay(
 
 def answer_overlay(
     unit: WriteUnit, index: Index, number: int, verdict: str, reason: str, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Release or refuse within a transaction; returns what that did and the records that it shows.
 
     Args:
@@ -90,7 +90,7 @@ def answer_overlay(
 
 def undo_overlay_answer(
     unit: WriteUnit, index: Index, of: Step, step_id: int, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Undo a release or a refusal: what it was about waits again, unless its reason is gone.
 
     What came after a release and was taken for the same child as what was released is judged again with it.
@@ -100,9 +100,9 @@ def undo_overlay_answer(
         ConflictError: it was taken back before, or is another's.
     """
     number = of.detail["record"]
-    if number not in visible(unit, [number]):
+    if number not in visible_labels(unit, [number]):
         raise NotFoundError(f"there is no step {of.id}")
-    require_own(unit, of)
+    require_own_step(unit, of)
     if of.undone_commit is not None:
         raise ConflictError(f"step {of.id} was undone before")
     unit.steps.mark_undone(of.id, unit.commit_no)
@@ -126,9 +126,9 @@ def undo_overlay_answer(
     return _build_effect(unit, "undo", step_id, settled, number, preview=preview)
 
 
-def _reindex_record(unit: WriteUnit, index: Index, number: int) -> tuple[Restated, set[int]]:
+def _reindex_record(unit: WriteUnit, index: Index, number: int) -> tuple[RestatedRecords, set[int]]:
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
-    restated = restate(unit, index, [number])
+    restated = recompute_current_versions(unit, index, [number])
     touched = reindex(unit, index, restated.changed, restated.gone).touched
     return restated, touched | update_assertions(unit, index, restated.changed, restated.told).records | {number}
 
@@ -144,26 +144,26 @@ def _choose_ids_after_release(unit: WriteUnit, index: Index, number: int, touche
         return NO_ID_CHOICE
     others = frozenset(unit.persons.members([person])[person]) - {number}
     if others:
-        return IdChoice(keeps={person: others})
+        return IdChoice(kept_records={person: others})
     joined = {each for _, records in preview_assignments(unit, index, touched) if number in records for each in records}
     return IdChoice(survivors=frozenset(unit.persons.current_persons(joined - {number}).values()))
 
 
-def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> Effect:
+def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> StepEffect:
     require_permission(viewer, Action.DECIDE, record.source)
-    verdict, code = answer[0], reason_code(answer[1])
-    with step(index, viewer, OVERLAY, preview=preview) as unit:
+    verdict, code = answer[0], check_reason(answer[1])
+    with step_transaction(index, viewer, OVERLAY, preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
-        [(number,)] = numbers_of(unit, [[record]])
+        [(number,)] = find_record_numbers(unit, [[record]])
         effect, shown = answer_overlay(unit, index, number, verdict, code, preview=preview)
         store_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def _require_waiting_versions(unit: ReadUnit, number: int) -> set[int]:
-    waiting = awaited(unit, [number]).get(number)
+    waiting = find_pending_overlays(unit, [number]).get(number)
     if not waiting:
         raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
     return waiting
@@ -180,7 +180,7 @@ def _find_versions_since(unit: ReadUnit, number: int, released: Collection[int])
 
 def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settled: Settlement, number: int, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
-    persons, moved, told, shown = changes(unit, settled.current, settled.records, preview=preview)
-    effect = Effect(kind, preview, None if preview else step_id, (), persons, moved, told)
-    return with_received(unit, effect, settled.current), shown | {number}
+) -> tuple[StepEffect, frozenset[int]]:
+    persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
+    effect = StepEffect(kind, preview, None if preview else step_id, (), persons, moved, told)
+    return add_recipients(unit, effect, settled.current), shown | {number}

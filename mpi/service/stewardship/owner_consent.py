@@ -12,11 +12,11 @@ from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permissio
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code, step
-from mpi.service.decisions.decision_log import revoke, seen_whole, touched_by
-from mpi.service.persons.effects import FIELDS, Effect, fields_of
+from mpi.service.core.steps import add_step, check_reason, step_transaction
+from mpi.service.decisions.decision_log import revoke_decisions, is_wholly_visible, find_affected_records
+from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
-from mpi.service.statements.sources import require_asking
+from mpi.service.statements.sources import require_owned_source
 from mpi.service.stewardship.approvals import UNDO, load_step_decisions, apply_if_approved
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import end_pending_undo
@@ -51,9 +51,9 @@ def set_consent_required(
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
-    code = reason_code(reason)
+    code = check_reason(reason)
     with index.database.write(viewer, "ask consent") as unit:
-        found = require_asking(unit, source)
+        found = require_owned_source(unit, source)
         unit.sources.set_asks_consent(found.id, asks=asks)
         add_step(unit, "ask consent", code, {"source": found.id, "asks": asks})
     return ConsentSetting(source, asks)
@@ -61,7 +61,7 @@ def set_consent_required(
 
 def give_consent(
     index: Index, viewer: Viewer, number: int, reason: str = "consent", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Consent to a step, for each source that the viewer owns; it takes effect once nobody is awaited.
 
     Args:
@@ -84,7 +84,7 @@ def give_consent(
 
 def refuse_consent(
     index: Index, viewer: Viewer, number: int, reason: str = "refused", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Refuse a step: it ends, and nothing of it ever took effect.
 
     Raises:
@@ -98,11 +98,11 @@ def refuse_consent(
 
 def _answer_consent(
     index: Index, viewer: Viewer, number: int, reason: str, status: ConsentStatus, *, preview: bool
-) -> Effect:
+) -> StepEffect:
     require_permission(viewer, Action.CONSENT)
-    code = reason_code(reason)
+    code = check_reason(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
-    with step(index, viewer, kind, preview=preview) as unit:
+    with step_transaction(index, viewer, kind, preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         of, mine = _require_open_request(unit, number)
@@ -112,13 +112,13 @@ def _answer_consent(
             effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
         else:
             effect, shown = _end_step(unit, index, of, made, preview=preview), frozenset()
-        if not all(seen_whole(unit, one, number) for one in made):
+        if not all(is_wholly_visible(unit, one, number) for one in made):
             # What kind of step it is, and how many decisions it has, tells of records that are not shown.
             effect = replace(
                 effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
             )
         store_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.CONSENT, shown, fields_of(effect))
+    disclose(index, viewer, Action.CONSENT, shown, effect_fields(effect))
     return effect
 
 
@@ -138,12 +138,12 @@ def _require_open_request(unit: ReadUnit, number: int) -> tuple[Step, list[int]]
     return of, unanswered
 
 
-def _end_step(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> Effect:
+def _end_step(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> StepEffect:
     if of.kind == UNDO:
         end_pending_undo(unit, index, of)
     else:
         waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
-        revoke(unit, waiting)
+        revoke_decisions(unit, waiting)
         unit.steps.mark_undone(of.id, unit.commit_no)
-        resettle(unit, index, touched_by(unit, [one.id for one in waiting]), REFUSAL)
-    return Effect(REFUSAL, preview, of.id, (), (), (), ())
+        resettle(unit, index, find_affected_records(unit, [one.id for one in waiting]), REFUSAL)
+    return StepEffect(REFUSAL, preview, of.id, (), (), (), ())

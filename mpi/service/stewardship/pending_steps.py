@@ -8,8 +8,8 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission, is_allowed
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.visibility import visible
-from mpi.service.decisions.decision_log import seen_whole
+from mpi.service.core.visibility import visible_labels
+from mpi.service.decisions.decision_log import is_wholly_visible
 from mpi.service.gates.consents import ConsentView, build_consent_views, find_person_records
 from mpi.service.stewardship.approvals import load_step_decisions, drop_revoked
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
@@ -105,7 +105,7 @@ def _build_view(
     made = drop_revoked(load_step_decisions(unit, of))
     codes = {source.id: source.code for source in unit.sources.all()}
     owned = {one.source_id for one in asked if is_source_owner(unit.viewer, codes[one.source_id])}
-    whole = all(seen_whole(unit, one, number) for one in made)
+    whole = all(is_wholly_visible(unit, one, number) for one in made)
     if of is None or not made or not (owned or (whole and reads)):
         return None, set()
     at, by, _ = unit.commit_info({of.commit_no})[of.commit_no]
@@ -138,4 +138,4 @@ def _list_shown_records(
     touched = named | find_person_records(unit, named)
     of = {number: record.source_id for number, record in unit.records.get(touched).items()}
     wanted = {number for number in touched if of[number] in sources or (whole and number in named)}
-    return visible(unit, wanted)
+    return visible_labels(unit, wanted)

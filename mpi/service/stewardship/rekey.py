@@ -12,11 +12,11 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index, canonical_key
-from mpi.service.core.steps import add_step, reason_code
-from mpi.service.core.visibility import nameable
-from mpi.service.decisions.decision_log import Statement, revoke, write_down
+from mpi.service.core.steps import add_step, check_reason
+from mpi.service.core.visibility import find_nameable_records
+from mpi.service.decisions.decision_log import DecisionDraft, revoke_decisions, add_decision
 from mpi.service.resolution.resolve import resettle
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.renames import Rename
 from mpi.storage.repositories.steps.decisions import DecisionStatus
@@ -64,15 +64,15 @@ def rekey(
         AccessDenied: the viewer may not write this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
-    code = reason_code(reason)
-    wanted = {local_id_of(old): local_id_of(new) for old, new in new_of.items()}
+    code = check_reason(reason)
+    wanted = {parse_local_id(old): parse_local_id(new) for old, new in new_of.items()}
     if len(set(wanted.values())) != len(wanted):
         raise InputError("two records would get one local ID")
     with index.database.write(viewer, REKEY) as unit:
         if (kept := find_stored_answer(unit, index)) is not None:
             return RekeyResult(**kept)
         source = unit.sources.get_by_code(source_code)
-        known = nameable(unit, source.id, {*wanted, *wanted.values()})
+        known = find_nameable_records(unit, source.id, {*wanted, *wanted.values()})
         unknown = tuple(sorted(old for old in wanted if old not in known))
         if len(wanted) == 1 and unknown:
             raise NotFoundError(f"source {source_code!r} has no such record")
@@ -124,7 +124,7 @@ def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
         raise ConflictError("an old local ID is another record's by now")
     _rename_records(unit, index, source, changed)
     claims = [one for one in unit.decisions.of_step(of.id) if one.status is DecisionStatus.REVIEW]
-    revoke(unit, claims)
+    revoke_decisions(unit, claims)
     return set(records) | {record for one in claims for record in one.seen}
 
 
@@ -180,8 +180,8 @@ def _add_claim(
     unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, bearer: StoredRecord
 ) -> set[int]:
     groups = ((record.id, bearer.id),)
-    said = Statement(
+    said = DecisionDraft(
         DecisionKind.SAME, groups, REKEY, REKEY, Authority.SOURCE, asserting_record=record.id, doubtful=True
     )
-    write_down(unit, index, step_id, said)
+    add_decision(unit, index, step_id, said)
     return {record.id, bearer.id}

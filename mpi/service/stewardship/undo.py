@@ -16,24 +16,24 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.idempotency import store_answer, find_stored_answer
 from mpi.service.core.index import Index
-from mpi.service.core.steps import add_step, reason_code, require_own, step
-from mpi.service.core.visibility import Groups, visible
-from mpi.service.decisions.contradictions import chain_between
+from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
+from mpi.service.core.visibility import RecordGroups, visible_labels
+from mpi.service.decisions.contradictions import find_chain
 from mpi.service.decisions.decision_log import (
-    as_seen,
+    to_visible_decisions,
     may_undo,
-    neighbourhood,
-    projected,
+    find_connected_decisions,
+    visible_groups,
     require_decision,
-    revoke,
-    seen_whole,
-    touched_with,
+    revoke_decisions,
+    is_wholly_visible,
+    find_records_of_decisions,
 )
 from mpi.service.gates.consents import maker_from_viewer, find_owners_to_ask_of_undo, list_visible_codes
 from mpi.service.gates.freeze_rules import require_not_frozen
 from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
-from mpi.service.persons.disclosure_recipients import with_received
-from mpi.service.persons.effects import FIELDS, Effect, Stays, changes, fields_of
+from mpi.service.persons.disclosure_recipients import add_recipients
+from mpi.service.persons.effects import FIELDS, StepEffect, UnchangedLink, describe_changes, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.resolution.settlement import IdChoice
 from mpi.service.statements.overlay_detection import OVERLAY
@@ -54,7 +54,7 @@ _NOT_BINDING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
 
 def undo_decision(
     index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Take a decision back.
 
     Args:
@@ -70,20 +70,20 @@ def undo_decision(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    code = reason_code(reason)
-    with step(index, viewer, "undo", preview=preview) as unit:
+    code = check_reason(reason)
+    with step_transaction(index, viewer, "undo", preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         found = require_decision(unit, number)
         of = None if found.step_id is None else unit.steps.get(found.step_id)
         effect, shown = undo_decisions(unit, index, [found], of, code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def undo_step(
     index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
-) -> Effect:
+) -> StepEffect:
     """Take a merge, split, move, decision, re-key, or answer to an overlay back, whole.
 
     Args:
@@ -99,18 +99,18 @@ def undo_step(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    code = reason_code(reason)
-    with step(index, viewer, "undo", preview=preview) as unit:
+    code = check_reason(reason)
+    with step_transaction(index, viewer, "undo", preview=preview) as unit:
         if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(kept, viewer)
         effect, shown = undo_any_step(unit, index, number, code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, fields_of(effect))
+    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def undo_any_step(
     unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Take a step back within a transaction; returns what that did and the records that it shows.
 
     Raises:
@@ -132,7 +132,7 @@ def undo_any_step(
 
 def undo_decision_step(
     unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Take back all decisions of a step; returns what that did and the records that it shows.
 
     Raises:
@@ -140,7 +140,7 @@ def undo_decision_step(
         ConflictError: it was taken back before, is another's, or is undone in another way.
     """
     made = [] if of is None else unit.decisions.of_step(of.id)
-    seen = [one for one in made if projected(unit, one) is not None]
+    seen = [one for one in made if visible_groups(unit, one) is not None]
     if of is None or (of.kind in DECISION_STEP_KINDS and not seen) or (unit.viewer.sources is not None and not seen):
         raise NotFoundError(f"there is no step {number}")
     if of.kind not in DECISION_STEP_KINDS:
@@ -153,29 +153,29 @@ def undo_decision_step(
 
 def _undo_rekey(
     unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     touched = undo_rekey(unit, index, of)
     step_id = add_step(unit, "undo", reason, {"step": of.id})
     unit.steps.mark_undone(of.id, unit.commit_no)
     settlement = resettle(unit, index, touched, "undo rekey")
-    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
-    shown |= visible(unit, touched).keys()
-    effect = Effect("undo", preview, None if preview else step_id, (), persons, moved, told)
-    effect = with_received(unit, effect, settlement.current)
+    persons, moved, told, shown = describe_changes(unit, settlement.current, settlement.records, preview=preview)
+    shown |= visible_labels(unit, touched).keys()
+    effect = StepEffect("undo", preview, None if preview else step_id, (), persons, moved, told)
+    effect = add_recipients(unit, effect, settlement.current)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
 def _cancel_pending_undo(
     unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Ask no more for an undo that waits; what it was to take back stays."""
     made = unit.decisions.by_ids(undoing.detail["decisions"]).values()
-    if not all(seen_whole(unit, one, undoing.id) for one in made):
+    if not all(is_wholly_visible(unit, one, undoing.id) for one in made):
         raise NotFoundError(f"there is no step {undoing.id}")
-    require_own(unit, undoing)
+    require_own_step(unit, undoing)
     end_pending_undo(unit, index, undoing)
-    effect = Effect("undo", preview, None if preview else undoing.id, (), (), (), ())
+    effect = StepEffect("undo", preview, None if preview else undoing.id, (), (), (), ())
     store_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
@@ -198,7 +198,7 @@ def undo_decisions(
     reason: str,
     *,
     preview: bool,
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Take decisions back; returns what that did and the records that it shows.
 
     Args:
@@ -234,7 +234,7 @@ def undo_decisions(
         unit.pending_approvals.add(step_id, detail["decisions"], second=second)
         unit.consents.add_requests(step_id, asked, unit.commit_no)
         resettle(unit, index, {record for one in taken_back for record in one.seen}, "undo")
-        effect = Effect(
+        effect = StepEffect(
             "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
         )
         store_answer(unit, index, effect.as_dict(), ())
@@ -254,13 +254,13 @@ def _require_no_pending_undo(unit: ReadUnit, taken_back: Sequence[StoredDecision
     made = {one.id: one for one in taken_back}
     for one in unit.pending_approvals.all_of_decisions(made):
         decision = made[one.decision_id]
-        if one.step_id != decision.step_id and seen_whole(unit, decision, one.step_id):
+        if one.step_id != decision.step_id and is_wholly_visible(unit, decision, one.step_id):
             raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
 
 
 def apply_undo(
     unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
-) -> tuple[Effect, frozenset[int]]:
+) -> tuple[StepEffect, frozenset[int]]:
     """Revoke the decisions of an undo, and compute anew.
 
     Args:
@@ -285,9 +285,9 @@ def _revoke_and_resettle(
     of: Step | None,
     *,
     preview: bool,
-) -> tuple[Effect, frozenset[int]]:
-    revoke(unit, taken_back)
-    touched = touched_with(unit, taken_back)
+) -> tuple[StepEffect, frozenset[int]]:
+    revoke_decisions(unit, taken_back)
+    touched = find_records_of_decisions(unit, taken_back)
     for held in unit.proposals.holds() if of is not None and of.kind == IMPORT else ():
         if of is not None and held.detail.get("step") == of.id:
             touched |= end_hold(unit, held, "released")
@@ -298,8 +298,8 @@ def _revoke_and_resettle(
     cause = "undo" if of is None else f"undo {of.kind}"
     choice = IdChoice(as_of=min(one.commit_no for one in taken_back) - 1)
     settlement = resettle(unit, index, touched, cause, choice)
-    persons, moved, told, shown = changes(unit, settlement.current, settlement.records, preview=preview)
-    effect = Effect(
+    persons, moved, told, shown = describe_changes(unit, settlement.current, settlement.records, preview=preview)
+    effect = StepEffect(
         "undo",
         preview,
         None if preview else undoing.id,
@@ -309,19 +309,19 @@ def _revoke_and_resettle(
         told,
         tuple(_list_unchanged(unit, taken_back, of)),
     )
-    effect = with_received(unit, effect, settlement.current)
-    return effect, shown | visible(unit, touched).keys()
+    effect = add_recipients(unit, effect, settlement.current)
+    return effect, shown | visible_labels(unit, touched).keys()
 
 
-def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[Stays]:
+def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[UnchangedLink]:
     """What the records of the decisions still are to each other, and the decision that would change it."""
-    near = as_seen(unit, neighbourhood(unit, {record for one in taken_back for record in one.seen}))
-    found: list[Stays] = []
+    near = to_visible_decisions(unit, find_connected_decisions(unit, {record for one in taken_back for record in one.seen}))
+    found: list[UnchangedLink] = []
     for one in taken_back:
-        groups = projected(unit, one)
+        groups = visible_groups(unit, one)
         if groups is None or one.kind is DecisionKind.UNSURE:
             continue
-        labels = visible(unit, {record for group in groups for record in group})
+        labels = visible_labels(unit, {record for group in groups for record in group})
         persons = unit.persons.current_persons(labels)
         if one.kind is DecisionKind.SAME:
             found += _find_still_joined(_list_merged_parts(groups[0], of), persons, near, labels)
@@ -330,7 +330,7 @@ def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: St
     return found
 
 
-def _list_merged_parts(group: tuple[int, ...], of: Step | None) -> Groups:
+def _list_merged_parts(group: tuple[int, ...], of: Step | None) -> RecordGroups:
     """The parts that a merge put together; of another SAME each record is one."""
     parts = [] if of is None or of.kind != "merge" else of.detail.get("parts", [])
     known = tuple(tuple(record for record in part if record in group) for part in parts)
@@ -338,8 +338,8 @@ def _list_merged_parts(group: tuple[int, ...], of: Step | None) -> Groups:
 
 
 def _find_still_joined(
-    parts: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
-) -> list[Stays]:
+    parts: RecordGroups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
+) -> list[UnchangedLink]:
     bearers = [{persons[record] for record in part if record in persons} for part in parts]
     held: dict[int, list[int]] = {}
     for place, mine in enumerate(bearers):
@@ -349,13 +349,13 @@ def _find_still_joined(
     if not together:
         return []
     first = parts[together[0]]
-    by_decision = any(chain_between(first, parts[other], near) for other in together[1:])
+    by_decision = any(find_chain(first, parts[other], near) for other in together[1:])
     return [_build_opposite_decision(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
 
 
 def _find_still_separate(
-    groups: Groups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
-) -> list[Stays]:
+    groups: RecordGroups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
+) -> list[UnchangedLink]:
     bearers = [{persons[record] for record in group if record in persons} for group in groups]
     alone = [
         place
@@ -377,12 +377,12 @@ def _build_opposite_decision(
     groups: Sequence[Collection[int]],
     labels: Mapping[int, RecordRef],
     by_decision: bool,
-) -> Stays:
+) -> UnchangedLink:
     named = [
         [{"source": labels[r].source, "local_id": labels[r].local_id} for r in group if r in labels]
         for group in groups
     ]
-    return Stays(
+    return UnchangedLink(
         kind is DecisionKind.DIFFERENT,
         "decision" if by_decision else "model",
         {"kind": kind.value, "groups": named},

@@ -7,22 +7,22 @@ from functools import lru_cache
 from typing import Any
 
 from mpi.domain.record import Address, CanonicalRecord, Restriction
-from mpi.standardize.address.postal_codes import postal_code
-from mpi.standardize.address.streets import Street, read_street, read_unit
+from mpi.standardize.address.postal_codes import parse_postal_code
+from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
-from mpi.standardize.fields.dates import iso_day
+from mpi.standardize.fields.dates import to_iso_day
 from mpi.standardize.text import CACHE_SIZE, words
 
 # What an Address Confidentiality Program's substitute address carries.
-_SUBSTITUTE = re.compile(r"\(\s*ACP\s*\)|ADDRESS CONFIDENTIALITY|SAFE AT HOME", re.IGNORECASE)
+_SUBSTITUTE_ADDRESS = re.compile(r"\(\s*ACP\s*\)|ADDRESS CONFIDENTIALITY|SAFE AT HOME", re.IGNORECASE)
 _NOT_A_CITY = frozenset(("UNKNOWN", "UNK", "NONE", "N A", "NULL", "HOMELESS", "TRANSIENT", "TBD"))
 _STREET_LINE = re.compile(r"\s*[0-9]\S*\s+\S")
 _DIGIT = re.compile(r"[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ParsedAddress:
     """An address in comparable parts; see the columns of the same names in ``Features``."""
 
     number: str | None = None
@@ -34,10 +34,10 @@ class Place:
     key: str | None = None
 
 
-NOWHERE = Place()
+NO_ADDRESS = ParsedAddress()
 
 
-def places(record: CanonicalRecord) -> tuple[Place, ...]:
+def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
     """The record's addresses, in its order; none at all where its address is confidential.
 
     A confidential record may state the programme's substitute address or, by mistake, the true one:
@@ -45,7 +45,7 @@ def places(record: CanonicalRecord) -> tuple[Place, ...]:
     """
     if not record.addresses or is_confidential(record):
         return ()
-    return tuple(map(read_place, record.addresses))
+    return tuple(map(parse_address, record.addresses))
 
 
 def is_confidential(record: CanonicalRecord) -> bool:
@@ -55,13 +55,13 @@ def is_confidential(record: CanonicalRecord) -> bool:
     """
     as_of = (record.as_of or "")[:10]
     for restriction in record.restrictions:
-        end = iso_day(restriction.end)
+        end = to_iso_day(restriction.end)
         if restriction.kind == "address_confidential" and not (end and as_of and end <= as_of):
             return True
-    return any(_bears_mark(address) for address in record.addresses)
+    return any(_is_substitute_address(address) for address in record.addresses)
 
 
-def is_confidential_as_sent(record: Mapping[str, Any]) -> bool:
+def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
     """The same of a stored record in the form in which it is sent and shown."""
     return is_confidential(
         CanonicalRecord(
@@ -73,31 +73,31 @@ def is_confidential_as_sent(record: Mapping[str, Any]) -> bool:
     )
 
 
-def address_keys(found: Iterable[Place]) -> tuple[str, ...]:
+def list_address_keys(found: Iterable[ParsedAddress]) -> tuple[str, ...]:
     """The key of each address that is whole enough to have one, sorted."""
     return tuple(sorted({place.key for place in found if place.key}))
 
 
 @lru_cache(CACHE_SIZE)
-def read_place(address: Address) -> Place:
+def parse_address(address: Address) -> ParsedAddress:
     """Read one address."""
-    street, unit = _lines(address.address_line1, address.address_line2)
-    city = read_city(address.city or street.city)
-    postal = postal_code(address.postal_code or street.postal_code)
+    street, unit = _parse_lines(address.address_line1, address.address_line2)
+    city = parse_city(address.city or street.city)
+    postal = parse_postal_code(address.postal_code or street.postal_code)
     where = postal or city
     key = None
     if street.street and where and (street.number or street.is_box):
-        key = address_key(street.number, street.street, where)
-    return Place(street.number, street.street, unit, city, codes.state(address.state), postal, key)
+        key = format_address_key(street.number, street.street, where)
+    return ParsedAddress(street.number, street.street, unit, city, codes.parse_state(address.state), postal, key)
 
 
-def address_key(number: str | None, street: str, where: str) -> str:
+def format_address_key(number: str | None, street: str, where: str) -> str:
     """``number street|where``, where is the postal code or else the city; a post-office box has no number."""
     return f"{number} {street}|{where}" if number else f"{street}|{where}"
 
 
 @lru_cache(CACHE_SIZE)
-def read_city(text: str | None) -> str | None:
+def parse_city(text: str | None) -> str | None:
     """A city's name: folded, with St, Mt and Ft for Saint, Mount and Fort."""
     if not text:
         return None
@@ -106,17 +106,17 @@ def read_city(text: str | None) -> str | None:
     return name if name and name not in _NOT_A_CITY else None
 
 
-def _lines(line1: str | None, line2: str | None) -> tuple[Street, str | None]:
+def _parse_lines(line1: str | None, line2: str | None) -> tuple[ParsedStreet, str | None]:
     """The street of whichever line holds it, and the unit of either."""
     if line1 and line2 and not _DIGIT.search(line1) and _STREET_LINE.match(line2):
-        street = read_street(line2)  # "c/o" and a name come first
+        street = parse_street(line2)  # "c/o" and a name come first
         return street, street.unit
-    street = read_street(line1)
-    return street, street.unit or read_unit(line2)
+    street = parse_street(line1)
+    return street, street.unit or parse_unit(line2)
 
 
-def _bears_mark(address: Address) -> bool:
+def _is_substitute_address(address: Address) -> bool:
     if address.type and address.type.upper() == "ACP":
         return True
     lines = (address.address_line1, address.address_line2, address.city)
-    return _SUBSTITUTE.search("|".join(filter(None, lines))) is not None  # no mark spans two of them
+    return _SUBSTITUTE_ADDRESS.search("|".join(filter(None, lines))) is not None  # no mark spans two of them

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.address.addresses import Place, address_keys
+from mpi.standardize.address.addresses import ParsedAddress, list_address_keys
 from mpi.standardize.text import squeezed
 
 # Living arrangements of AFCARS 2020 (elements 113 to 120) in the words of child-welfare systems. Ed-Fi's
 # "Shelter, Transitional housing, Awaiting Foster" is where a family without a home stays, and a school's
 # "residential address" is anybody's.
-_PLACED = re.compile(
+_PLACEMENT_TYPE = re.compile(
     r"(?<!PRE)PLACEMENT|(?<!AWAITING)FOSTER|KINSHIP|RELATIVEHOME|PREADOPT|RESOURCE(?:HOME|FAMILY|PARENT)"
     r"|GROUPHOME|CONGREGATE|QRTP|RESIDENTIAL(?:CARE|TREATMENT|FACILITY)|INSTITUTION|SHELTERCARE"
 )
 
 
-def placement_homes(record: CanonicalRecord, homes: Sequence[Place]) -> tuple[str, ...]:
+def find_placement_homes(record: CanonicalRecord, homes: Sequence[ParsedAddress]) -> tuple[str, ...]:
     """The key of each home in which the child is or was placed, sorted.
 
     An address says so by its type. Where the first has none, the first guardian speaks for it: both are
@@ -33,7 +33,7 @@ def placement_homes(record: CanonicalRecord, homes: Sequence[Place]) -> tuple[st
     """
     found = zip(record.addresses, homes, strict=False)  # a confidential record has addresses and no homes
     carer = record.guardians[0].guardian_relationship if record.guardians else None
-    return address_keys(
+    return list_address_keys(
         home
         for number, (address, home) in enumerate(found)
         if _is_placement(address.type or (carer if number == 0 else None))
@@ -42,4 +42,4 @@ def placement_homes(record: CanonicalRecord, homes: Sequence[Place]) -> tuple[st
 
 @lru_cache
 def _is_placement(text: str | None) -> bool:
-    return text is not None and _PLACED.search(squeezed(text)) is not None
+    return text is not None and _PLACEMENT_TYPE.search(squeezed(text)) is not None

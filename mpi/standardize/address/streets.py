@@ -17,7 +17,7 @@ from mpi.standardize.address.usps_abbreviations import (
 )
 from mpi.standardize.text import CACHE_SIZE, fold, squeezed
 
-_LONGEST_UNIT = 10
+_MAX_UNIT_CHARACTERS = 10
 
 _NOT_AN_ADDRESS = frozenset(
     ("", "UNKNOWN", "UNK", "NONE", "NA", "NULL", "NOADDRESS", "NOTAVAILABLE", "NOTPROVIDED", "HOMELESS",
@@ -26,7 +26,7 @@ _NOT_AN_ADDRESS = frozenset(
 _DIGIT = re.compile(r"[0-9]")
 _SEPARATORS = re.compile(r"[^A-Z0-9#/&,-]+")
 _POST_BOX = re.compile(r"(?:P\s?O\s?BOX|POST OFFICE BOX|BOX)[\s#]*([0-9A-Z][0-9A-Z-]*)\b")
-_PLAIN = re.compile(r"([0-9]+[A-Z]?(?:-[0-9]+)?(?: [1-9]/[1-9])?) ([A-Z0-9 ]+)\Z")
+_PLAIN_LINE = re.compile(r"([0-9]+[A-Z]?(?:-[0-9]+)?(?: [1-9]/[1-9])?) ([A-Z0-9 ]+)\Z")
 _COMMON_SUFFIXES = frozenset(
     ("ST", "AVE", "RD", "DR", "LN", "CT", "BLVD", "PL", "CIR", "TRL", "WAY", "PKWY", "HWY", "TER", "RTE")
 )
@@ -34,7 +34,7 @@ _NUMBER_FIRST = re.compile(r"([0-9][0-9A-Z/-]*)\s+(.+)")
 _BARE_NUMBER = re.compile(r"[0-9]+[A-Z]?\Z")
 _UNIT_LAST = re.compile(rf"\s(?:#|(?:{'|'.join(sorted(UNIT_WORDS - {'NO'}))})\b)[\s#]*(\S+)\s*$")
 _GLUED_UNIT = re.compile(r"(?:APT|APARTMENT|UNIT|STE|SUITE|LOT|RM)([0-9].*)\Z")
-_ENDINGS = {"1": "ST", "2": "ND", "3": "RD"}
+_ORDINAL_ENDINGS = {"1": "ST", "2": "ND", "3": "RD"}
 _ORDINAL = re.compile(r"([0-9]+)(?:ST|ND|RD|TH)\Z")
 
 _NUMBER_LABELS = ("AddressNumberPrefix", "AddressNumber", "AddressNumberSuffix")
@@ -43,7 +43,7 @@ _BOX_LABELS = ("USPSBoxGroupType", "USPSBoxGroupID", "USPSBoxType", "USPSBoxID")
 
 
 @dataclass(frozen=True, slots=True)
-class Street:
+class ParsedStreet:
     """A street line in parts.
 
     Args:
@@ -63,11 +63,11 @@ class Street:
     postal_code: str | None = None
 
 
-NO_STREET = Street()
+NO_STREET = ParsedStreet()
 
 
 @lru_cache(CACHE_SIZE)
-def read_street(line: str | None) -> Street:
+def parse_street(line: str | None) -> ParsedStreet:
     """Read a street line; what is no address is missing."""
     if not line:
         return NO_STREET
@@ -75,14 +75,14 @@ def read_street(line: str | None) -> Street:
     if _DIGIT.search(text) is None and squeezed(text) in _NOT_AN_ADDRESS:  # none of those has a digit
         return NO_STREET
     if _BARE_NUMBER.match(text):
-        return Street(number=text)
+        return ParsedStreet(number=text)
     if box := _POST_BOX.match(text):
-        return Street(street=f"PO BOX {box[1]}", is_box=True)
-    return _plainly_read(text) or _parsed(text) or _simply_read(text)
+        return ParsedStreet(street=f"PO BOX {box[1]}", is_box=True)
+    return _parse_plain_line(text) or _parse_with_usaddress(text) or _parse_by_position(text)
 
 
 @lru_cache(CACHE_SIZE)
-def read_unit(text: str | None) -> str | None:
+def parse_unit(text: str | None) -> str | None:
     """The unit in a second address line, without the word for its kind: ``Apt # 4-B`` is ``4B``.
 
     Text that names no unit ("c/o" and a name, say) is missing.
@@ -92,15 +92,15 @@ def read_unit(text: str | None) -> str | None:
     parts = re.findall(r"[A-Z0-9]+", fold(text))
     if parts and parts[0] in {"BASEMENT", "BSMT"}:
         return "BSMT"
-    kept = [_bare(part) for part in parts if part not in UNIT_WORDS]
+    kept = [_strip_unit(part) for part in parts if part not in UNIT_WORDS]
     unit = "".join(kept)
     says_unit = len(kept) < len(parts) or "#" in text or len(unit) <= 2  # noqa: PLR2004
-    if not 0 < len(unit) <= _LONGEST_UNIT or not (says_unit or any(map(str.isdigit, unit))):
+    if not 0 < len(unit) <= _MAX_UNIT_CHARACTERS or not (says_unit or any(map(str.isdigit, unit))):
         return None
     return unit
 
 
-def abbreviated(names: list[str]) -> str:
+def abbreviate_street(names: list[str]) -> str:
     """A street's name in USPS abbreviations.
 
     A directional is abbreviated at either end, a suffix at the end, as long as a name is left:
@@ -115,7 +115,7 @@ def abbreviated(names: list[str]) -> str:
     if len(names) > 1 and names[end] in STREET_SUFFIXES:
         names[end] = STREET_SUFFIXES[names[end]]
         if end > 0:
-            names[end - 1] = _ordinal(names[end - 1])
+            names[end - 1] = _to_ordinal(names[end - 1])
     elif end > 0 and (names[end].isdigit() or len(names[end]) == 1):
         kind = names[end - 1]
         names[end - 1] = NUMBERED_ROADS.get(kind) or STREET_SUFFIXES.get(kind, kind)
@@ -124,14 +124,14 @@ def abbreviated(names: list[str]) -> str:
     return " ".join(names)
 
 
-def _plainly_read(text: str) -> Street | None:
+def _parse_plain_line(text: str) -> ParsedStreet | None:
     """The parts of a line that can be read in one way only: number, name, suffix, and perhaps a unit.
 
     The parser reads 99.9 % of such lines alike, at 20 times the cost; the rest it gets wrong (it takes
     the St of ``1 SW ST JAMES DR`` for the suffix). It is left all lines with something to decide.
     """
     unit = _UNIT_LAST.search(text)
-    numbered = _PLAIN.match(text[: unit.start()].rstrip(" ,") if unit else text)
+    numbered = _PLAIN_LINE.match(text[: unit.start()].rstrip(" ,") if unit else text)
     if numbered is None:
         return None
     names = numbered[2].split()
@@ -144,58 +144,58 @@ def _plainly_read(text: str) -> Street | None:
         return None  # a letter or a number there may belong to the house number
     if any(STREET_SUFFIXES.get(name) in _COMMON_SUFFIXES or name in UNIT_WORDS for name in between):
         return None
-    return Street(numbered[1], abbreviated(names), read_unit(unit[1]) if unit else None)
+    return ParsedStreet(numbered[1], abbreviate_street(names), parse_unit(unit[1]) if unit else None)
 
 
-def _parsed(text: str) -> Street | None:
+def _parse_with_usaddress(text: str) -> ParsedStreet | None:
     """The parts of a line as the parser sees them; None where it sees no street, or several."""
     try:
         labels, _ = usaddress.tag(text)
     except usaddress.RepeatedLabelError:
         return None
-    return _from_labels(labels)
+    return _street_from_labels(labels)
 
 
-def _from_labels(labels: dict[str, str]) -> Street | None:
+def _street_from_labels(labels: dict[str, str]) -> ParsedStreet | None:
     """The parts of a line that ``usaddress`` labelled; None where it saw no street."""
     if "USPSBoxID" in labels and "StreetName" not in labels:
-        return Street(street=_joined(labels, _BOX_LABELS), is_box=True)
+        return ParsedStreet(street=_join_labels(labels, _BOX_LABELS), is_box=True)
     if "CornerOf" in labels or "IntersectionSeparator" in labels:
         return None
-    names = _street_words(labels)
-    number = _joined(labels, _NUMBER_LABELS)
+    names = _list_street_words(labels)
+    number = _join_labels(labels, _NUMBER_LABELS)
     if number and not any(map(str.isdigit, number)):
         return None  # a word of the street's name, taken for its number
     if not names:
         return NO_STREET if "Recipient" in labels else None
-    return Street(
+    return ParsedStreet(
         number=number,
-        street=abbreviated(names),
-        unit=read_unit(_joined(labels, _UNIT_LABELS)),
-        city=labels.get("PlaceName") if _holds_place(labels) else None,
+        street=abbreviate_street(names),
+        unit=parse_unit(_join_labels(labels, _UNIT_LABELS)),
+        city=labels.get("PlaceName") if _has_place_labels(labels) else None,
         postal_code=labels.get("ZipCode"),
     )
 
 
-def _street_words(labels: dict[str, str]) -> list[str]:
+def _list_street_words(labels: dict[str, str]) -> list[str]:
     """The words of the street's name, in order."""
     text = " ".join(value for label, value in labels.items() if label.startswith("StreetName"))
-    if "PlaceName" in labels and "StreetNamePostType" not in labels and not _holds_place(labels):
+    if "PlaceName" in labels and "StreetNamePostType" not in labels and not _has_place_labels(labels):
         # Without a suffix before it or a ZIP code behind it, a "place" is the street's last words.
         text = f"{text} {labels['PlaceName']}"
     return re.findall(r"[A-Z0-9/-]+", text)
 
 
-def _holds_place(labels: dict[str, str]) -> bool:
+def _has_place_labels(labels: dict[str, str]) -> bool:
     return "ZipCode" in labels or "StateName" in labels
 
 
-def _joined(labels: dict[str, str], names: Iterable[str]) -> str | None:
+def _join_labels(labels: dict[str, str], names: Iterable[str]) -> str | None:
     text = " ".join(labels[name] for name in names if name in labels)
     return " ".join(text.replace(",", " ").split()) or None
 
 
-def _simply_read(text: str) -> Street:
+def _parse_by_position(text: str) -> ParsedStreet:
     """Number, street and unit by their places in the line."""
     text = text.replace(",", " ")
     unit = _UNIT_LAST.search(text)
@@ -206,10 +206,10 @@ def _simply_read(text: str) -> Street:
     names = re.findall(r"[A-Z0-9/-]+", name)
     if not any(part.strip("-/") for part in names):
         return NO_STREET
-    return Street(number, abbreviated(names), read_unit(unit[1]) if unit else None)
+    return ParsedStreet(number, abbreviate_street(names), parse_unit(unit[1]) if unit else None)
 
 
-def _bare(part: str) -> str:
+def _strip_unit(part: str) -> str:
     """A unit without a glued word (APT3) and as a plain number (5TH)."""
     if glued := _GLUED_UNIT.match(part):
         part = glued[1]
@@ -218,9 +218,9 @@ def _bare(part: str) -> str:
     return ordinal[1] if ordinal else part
 
 
-def _ordinal(name: str) -> str:
+def _to_ordinal(name: str) -> str:
     """A number as an ordinal, 102ND; any other text as it is."""
     if not name.isdigit():
         return name
     is_teen = name[-2:-1] == "1"
-    return name + ("TH" if is_teen else _ENDINGS.get(name[-1], "TH"))
+    return name + ("TH" if is_teen else _ORDINAL_ENDINGS.get(name[-1], "TH"))

@@ -20,7 +20,7 @@ _SEX_NOT_STATED = frozenset(
 
 _YES = frozenset(("Y", "YES", "TRUE", "T", "1"))
 _NO = frozenset(("N", "NO", "FALSE", "F", "0"))
-_NEITHER = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
+_YES_NO_UNKNOWN = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
 
 BIRTH_DATE_QUALITIES = frozenset(("VERIFIED", "REPORTED", "ESTIMATED", "PLACEHOLDER"))
 RESTRICTION_KINDS = frozenset(("sealed", "expunged", "address_confidential", "protective_order", "opt_out"))
@@ -51,7 +51,7 @@ _COUNTRIES = {
 
 
 @lru_cache
-def sex(text: str | None) -> str | None:
+def parse_sex(text: str | None) -> str | None:
     """``M``, ``F`` or ``X``; None where not stated or not known."""
     return _SEX.get(squeezed(text)) if text else None
 
@@ -63,7 +63,7 @@ def is_sex_code(text: str) -> bool:
     return code in _SEX or code in _SEX_NOT_STATED
 
 
-def yes_or_no(text: str) -> bool | None:
+def parse_yes_no(text: str) -> bool | None:
     """True or False for a yes or a no; None for anything else."""
     code = squeezed(text)
     if code in _YES:
@@ -74,11 +74,11 @@ def yes_or_no(text: str) -> bool | None:
 def is_yes_no_code(text: str) -> bool:
     """Whether the text is a yes, a no or a stated "unknown"."""
     code = squeezed(text)
-    return code in _YES or code in _NO or code in _NEITHER
+    return code in _YES or code in _NO or code in _YES_NO_UNKNOWN
 
 
 @lru_cache(1024)
-def state(text: str | None) -> str | None:
+def parse_state(text: str | None) -> str | None:
     """The two letters of a US state or territory; any other place as folded text."""
     if not text:
         return None
@@ -88,7 +88,7 @@ def state(text: str | None) -> str | None:
 
 
 @lru_cache(1024)
-def country(text: str | None) -> str | None:
+def parse_country(text: str | None) -> str | None:
     """``US``, ``MX``, ``CA``, or any other country as folded text."""
     if not text:
         return None

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from mpi.standardize.text import CACHE_SIZE
 
-OLDEST_YEAR = 1900
+EARLIEST_YEAR = 1900
 """No living person that the index can hold was born before this year."""
 
 _MONTHS = 12
@@ -30,11 +30,11 @@ _SENTINEL_DAYS = frozenset(
 )
 # East of Greenwich a day begins up to 14 hours before it does in UTC: a child born today on
 # Guam is not born in the future.
-_DAY_AHEAD = timedelta(days=1)
+_TIME_ZONE_GRACE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class DateReading:
+class ParsedDate:
     """What a written date says.
 
     Args:
@@ -50,53 +50,53 @@ class DateReading:
 
 
 @lru_cache(CACHE_SIZE)
-def read_date(text: str) -> DateReading:
+def parse_date(text: str) -> ParsedDate:
     """Read one written date.
 
     Accepts ``YYYY-MM-DD`` and ``YYYY/MM/DD`` (a time may follow; the day counts as written), ``YYYYMMDD``,
     ``MM/DD/YYYY``, ``MMDDYYYY``, ``YYYY-MM`` and ``YYYY``; a month or day of 00 makes the date partial.
     """
-    parts = _parts(text)
+    parts = _split_date(text)
     if parts is None:
-        return DateReading(issue="unreadable-date")
+        return ParsedDate(issue="unreadable-date")
     year, month, day = parts
     if year in _SENTINEL_YEARS or parts in _SENTINEL_DAYS:
-        return DateReading(issue="sentinel-date")
-    if year < OLDEST_YEAR or month > _MONTHS:
-        return DateReading(issue="impossible-date")
+        return ParsedDate(issue="sentinel-date")
+    if year < EARLIEST_YEAR or month > _MONTHS:
+        return ParsedDate(issue="impossible-date")
     if not month or not day:
-        return DateReading(year=year, issue="partial-date")
+        return ParsedDate(year=year, issue="partial-date")
     try:
-        return DateReading(date(year, month, day).isoformat(), year)
+        return ParsedDate(date(year, month, day).isoformat(), year)
     except ValueError:
-        return DateReading(issue="impossible-date")
+        return ParsedDate(issue="impossible-date")
 
 
-def iso_day(text: str | None) -> str | None:
+def to_iso_day(text: str | None) -> str | None:
     """The whole, real date that a text holds, as ``YYYY-MM-DD``; otherwise None."""
-    return read_date(text).day if text else None
+    return parse_date(text).day if text else None
 
 
-def is_future(reading: DateReading, as_of: str) -> bool:
+def is_future(reading: ParsedDate, as_of: str) -> bool:
     """Whether the date lies after the moment at which it was stated.
 
     Args:
         reading: the date.
         as_of: an ISO moment in UTC. One day of grace covers the places that are ahead of UTC.
     """
-    latest = _latest_day(as_of[:10])
+    latest = _compute_latest_day(as_of[:10])
     if reading.day is not None:
         return reading.day > latest
     return reading.year is not None and reading.year > int(latest[:4])
 
 
 @lru_cache
-def _latest_day(day: str) -> str:
-    return (date.fromisoformat(day) + _DAY_AHEAD).isoformat()
+def _compute_latest_day(day: str) -> str:
+    return (date.fromisoformat(day) + _TIME_ZONE_GRACE).isoformat()
 
 
 @lru_cache(CACHE_SIZE)
-def day_month_swapped(day: str) -> str | None:
+def swap_day_and_month(day: str) -> str | None:
     """The date with day and month exchanged, where that is another real date.
 
     Args:
@@ -106,7 +106,7 @@ def day_month_swapped(day: str) -> str | None:
     return f"{year}-{of_month}-{month}" if int(of_month) <= _MONTHS and month != of_month else None
 
 
-def _parts(text: str) -> tuple[int, int, int] | None:
+def _split_date(text: str) -> tuple[int, int, int] | None:
     """Year, month and day as written; 0 for a part that is not stated."""
     # MMDDYYYY first: read as YYYYMMDD its year would lie before 1400, so the two never compete.
     if found := _US.match(text) or _US_COMPACT.match(text):

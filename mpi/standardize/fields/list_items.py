@@ -16,20 +16,20 @@ from mpi.domain.record import (
     Restriction,
 )
 from mpi.standardize.fields.codes import FLAG_VALUES, RESTRICTION_KINDS
-from mpi.standardize.fields.lists import columns_of, entries_of
+from mpi.standardize.fields.lists import parse_entry_columns, parse_entries
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
-from mpi.standardize.fields.scalars import text_of, texts_of
+from mpi.standardize.fields.scalars import parse_text, parse_texts
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.ssn import is_ssn_system
 
 _Item = TypeVar("_Item", Address, Guardian, Enrollment, Placement)
 
-_POPULATION = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
-_NO_DEFINITION = "source"
+_POPULATION_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_DEFAULT_DEFINITION = "source"
 """Whose definition a flag follows where none is named: the source's own."""
 
 
-def dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, object]) -> tuple[_Item, ...]:
+def build_dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, object]) -> tuple[_Item, ...]:
     """The entries of a dated list, whose first may have been sent in flat columns instead.
 
     Args:
@@ -41,10 +41,10 @@ def dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, objec
         RecordError: the list is malformed, an entry has an unknown column, or the first entry and a
             flat column differ.
     """
-    flat = texts_of(sent, FLAT_COLUMNS.get(field, ()))
+    flat = parse_texts(sent, FLAT_COLUMNS.get(field, ()))
     if sent.get(field) is None:
         return (kind(**flat),) if flat else ()
-    rows = (columns_of(field, entry) for entry in entries_of(field, sent[field], bars=False))
+    rows = (parse_entry_columns(field, entry) for entry in parse_entries(field, sent[field], bars=False))
     listed = tuple(kind(**row) for row in rows if row)
     if not flat:
         return listed
@@ -56,24 +56,24 @@ def dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, objec
     return listed
 
 
-def other_names(value: object) -> tuple[OtherName, ...]:
+def build_other_names(value: object) -> tuple[OtherName, ...]:
     """The record's other names; a plain text is read as a full name.
 
     Raises:
         RecordError: the list is malformed or an entry has an unknown column.
     """
     names = []
-    for entry in entries_of("other_names", value, bars=True):
+    for entry in parse_entries("other_names", value, bars=True):
         if isinstance(entry, str):
-            text = text_of("other_names", entry)
+            text = parse_text("other_names", entry)
             if text:
                 names.append(OtherName(*split_full_name(text)))
-        elif row := columns_of("other_names", entry):
+        elif row := parse_entry_columns("other_names", entry):
             names.append(OtherName(**row))
     return tuple(names)
 
 
-def identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
+def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
     """The record's identifiers, and apart from them the values of those that are SSNs.
 
     An entry without a value says nothing and is left out.
@@ -82,29 +82,29 @@ def identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str, ...]]
         RecordError: the list is malformed, or an entry lacks its system or assigner.
     """
     kept, ssns = [], []
-    for entry in entries_of("identifiers", value, bars=False):
-        row = columns_of("identifiers", entry)
+    for entry in parse_entries("identifiers", value, bars=False):
+        row = parse_entry_columns("identifiers", entry)
         if "value" not in row:
             continue
         if is_ssn_system(row.get("system", "")):
             ssns.append(row["value"])
             continue
-        _require("identifiers", row, ("system", "assigner"))
+        _require_columns("identifiers", row, ("system", "assigner"))
         kept.append(Identifier(**row))
     return tuple(kept), tuple(ssns)
 
 
-def flags(value: object) -> tuple[Flag, ...]:
+def build_flags(value: object) -> tuple[Flag, ...]:
     """The special-population flags.
 
     Raises:
         RecordError: the list is malformed, or an entry's population or value is no such code.
     """
     found = []
-    for entry in entries_of("flags", value, bars=False):
-        row = columns_of("flags", entry)
-        _require("flags", row, ("population", "value"))
-        if not _POPULATION.match(row["population"]):
+    for entry in parse_entries("flags", value, bars=False):
+        row = parse_entry_columns("flags", entry)
+        _require_columns("flags", row, ("population", "value"))
+        if not _POPULATION_CODE.match(row["population"]):
             raise RecordError(
                 "flags",
                 "unknown-code",
@@ -112,11 +112,11 @@ def flags(value: object) -> tuple[Flag, ...]:
             )
         if row["value"] not in FLAG_VALUES:
             raise RecordError("flags", "unknown-code", "value must be Y, N or U")
-        found.append(Flag(**{"definition": _NO_DEFINITION, **row}))
+        found.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))
     return tuple(found)
 
 
-def restrictions(value: object) -> tuple[Restriction, ...]:
+def build_restrictions(value: object) -> tuple[Restriction, ...]:
     """The legal bars on the record.
 
     Raises:
@@ -124,9 +124,9 @@ def restrictions(value: object) -> tuple[Restriction, ...]:
             that nobody understands must not be stored as if it held.
     """
     found = []
-    for entry in entries_of("restrictions", value, bars=False):
-        row = columns_of("restrictions", entry)
-        _require("restrictions", row, ("kind",))
+    for entry in parse_entries("restrictions", value, bars=False):
+        row = parse_entry_columns("restrictions", entry)
+        _require_columns("restrictions", row, ("kind",))
         if row["kind"] not in RESTRICTION_KINDS:
             kinds = ", ".join(sorted(RESTRICTION_KINDS))
             raise RecordError("restrictions", "unknown-code", f"kind must be one of {kinds}")
@@ -134,7 +134,7 @@ def restrictions(value: object) -> tuple[Restriction, ...]:
     return tuple(found)
 
 
-def _require(field: str, row: dict[str, str], columns: Iterable[str]) -> None:
+def _require_columns(field: str, row: dict[str, str], columns: Iterable[str]) -> None:
     for column in columns:
         if column not in row:
             raise RecordError(field, "missing", f"an entry has no {column!r}")

@@ -9,18 +9,18 @@ from decimal import Decimal
 
 from mpi.domain.errors import RecordError
 
-LONGEST_VALUE = 10_000
+MAX_VALUE_CHARACTERS = 10_000
 """Characters of a value that the door lets in."""
-LONGEST_LOCAL_ID = 200
+MAX_LOCAL_ID_CHARACTERS = 200
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_LARGEST_NUMBER = 10**30
-_INEXACT = 2**53
+_MAX_NUMBER = 10**30
+_FIRST_INEXACT_FLOAT = 2**53
 # A number has no leading zeros, so these are put back; text is left as it was written.
-_DIGITS = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
+_DIGITS_OF_COLUMN = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
 
 
-def text_of(field: str, value: object, column: str | None = None) -> str | None:
+def parse_text(field: str, value: object, column: str | None = None) -> str | None:
     """The trimmed text of a value; None where it is empty.
 
     Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
@@ -37,11 +37,11 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
     """
     if value is None:
         return None
-    text = value if isinstance(value, str) else _written(field, value, column or field)
+    text = value if isinstance(value, str) else _format_value(field, value, column or field)
     if text is None:
         return None
-    if len(text) > LONGEST_VALUE:
-        raise RecordError(field, "too-long", f"longer than {LONGEST_VALUE:,} characters")
+    if len(text) > MAX_VALUE_CHARACTERS:
+        raise RecordError(field, "too-long", f"longer than {MAX_VALUE_CHARACTERS:,} characters")
     if "\0" in text:
         raise RecordError(field, "nul-character", "holds a NUL character; remove it")
     if not text.isascii() and _LONE_SURROGATE.search(text):
@@ -49,33 +49,33 @@ def text_of(field: str, value: object, column: str | None = None) -> str | None:
     return text.strip() or None
 
 
-def texts_of(sent: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
+def parse_texts(sent: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
     """The texts of the named fields of a record as sent, without empty ones.
 
     Raises:
-        RecordError: as ``text_of``.
+        RecordError: as ``parse_text``.
     """
-    return {name: text for name in names if name in sent and (text := text_of(name, sent[name])) is not None}
+    return {name: text for name in names if name in sent and (text := parse_text(name, sent[name])) is not None}
 
 
-def local_id_of(value: object) -> str:
+def parse_local_id(value: object) -> str:
     """The local ID: 1 to 200 characters without control characters.
 
     Raises:
         RecordError: missing, too long, or not such text.
     """
-    text = text_of("local_id", value)
+    text = parse_text("local_id", value)
     if text is None:
         raise RecordError("local_id", "missing", "every record needs its source's local ID")
-    if len(text) > LONGEST_LOCAL_ID:
-        raise RecordError("local_id", "too-long", f"longer than {LONGEST_LOCAL_ID} characters")
+    if len(text) > MAX_LOCAL_ID_CHARACTERS:
+        raise RecordError("local_id", "too-long", f"longer than {MAX_LOCAL_ID_CHARACTERS} characters")
     # No control character can be printed; few of what cannot be are one.
     if not text.isprintable() and any(unicodedata.category(character) == "Cc" for character in text):
         raise RecordError("local_id", "control-character", "holds a control character; remove it")
     return text
 
 
-def whole(value: float | Decimal) -> int | None:
+def to_whole_number(value: float | Decimal) -> int | None:
     """The integer that a number without a fraction is; None of any other."""
     if not math.isfinite(value):
         return None
@@ -88,22 +88,22 @@ def is_inexact(value: object) -> bool:
 
     Readers of JSON make one of a whole number of more than 64 bits.
     """
-    return isinstance(value, float) and math.isfinite(value) and abs(value) >= _INEXACT
+    return isinstance(value, float) and math.isfinite(value) and abs(value) >= _FIRST_INEXACT_FLOAT
 
 
-def _written(field: str, value: object, column: str) -> str | None:
+def _format_value(field: str, value: object, column: str) -> str | None:
     """A harmless value that is not text, as text."""
     if is_inexact(value):
         raise RecordError(field, "inexact-number", "a number that may have lost digits; send it as text")
     if isinstance(value, float | Decimal):
         if value != value:  # noqa: PLR0124 - NaN is how data frames write a missing value
             return None
-        integer = whole(value)
+        integer = to_whole_number(value)
         value = value if integer is None else integer
     if isinstance(value, int) and not isinstance(value, bool):
-        if abs(value) >= _LARGEST_NUMBER:
+        if abs(value) >= _MAX_NUMBER:
             raise RecordError(field, "too-long", "a number of more than 30 digits")
-        return str(value).zfill(_DIGITS.get(column, 0))
+        return str(value).zfill(_DIGITS_OF_COLUMN.get(column, 0))
     if isinstance(value, date):
         return value.isoformat()
     raise RecordError(field, "not-text", f"must be text, not {type(value).__name__}")

@@ -13,15 +13,15 @@ def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
     last, comma, rest = text.partition(",")
     if comma and squeezed(rest) not in SUFFIXES:
         given = rest.split()
-        return _first(given), _rest(given), " ".join(last.split()) or None
+        return _take_first(given), _join_rest(given), " ".join(last.split()) or None
     parts = text.replace(",", " ").split()
     if len(parts) < 2:  # noqa: PLR2004 - one word
-        return _first(parts), None, None
-    start = _surname_start(parts)
-    return parts[0], _rest(parts[:start]), " ".join(parts[start:])
+        return _take_first(parts), None, None
+    start = _find_surname_start(parts)
+    return parts[0], _join_rest(parts[:start]), " ".join(parts[start:])
 
 
-def _surname_start(parts: list[str]) -> int:
+def _find_surname_start(parts: list[str]) -> int:
     """The index of the first word of the last name, at least 1."""
     start = len(parts) - 1
     if start > 1 and squeezed(parts[start]) in SUFFIXES:
@@ -31,9 +31,9 @@ def _surname_start(parts: list[str]) -> int:
     return start
 
 
-def _first(parts: list[str]) -> str | None:
+def _take_first(parts: list[str]) -> str | None:
     return parts[0] if parts else None
 
 
-def _rest(parts: list[str]) -> str | None:
+def _join_rest(parts: list[str]) -> str | None:
     return " ".join(parts[1:]) or None

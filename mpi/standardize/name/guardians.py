@@ -6,19 +6,19 @@ from functools import lru_cache
 
 from mpi.domain.record import Guardian
 from mpi.standardize.name.full_names import split_full_name
-from mpi.standardize.name.names import read_given, read_surname, roots
+from mpi.standardize.name.names import parse_given_name, parse_surname, add_formal_names
 from mpi.standardize.text import CACHE_SIZE, squeezed
 
 # A placement's adults change with the placement and are shared by unrelated children; so are an
 # agency's staff.
-_NOT_FAMILY = re.compile(
+_NON_FAMILY_RELATIONSHIP = re.compile(
     r"FOSTER|RESOURCE|CAREGIVER|CARETAKER|WORKER|AGENCY|GROUPHOME|SHELTER|CONGREGATE|RESIDENTIAL"
     r"|INSTITUTION|FACILITY|PROBATION|STAFF|ADLITEM|CASA|ATTORNEY|COURT|DOCTOR|PHYSICIAN|TEACHER"
     r"|COUNSELOR|NEIGHBOR|EMERGENCY"
 )
 
 
-def guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
+def build_guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
     """``GIVEN SURNAME`` of each parent or guardian with both names, each closed up; sorted.
 
     A nickname stands beside the formal names that it may be one of, as ``given_roots`` has a child's. Foster
@@ -28,27 +28,27 @@ def guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
         name
         for guardian in guardians
         if _is_family(guardian.guardian_relationship)
-        for name in _names(guardian.guardian_first_name, guardian.guardian_last_name)
+        for name in _build_names(guardian.guardian_first_name, guardian.guardian_last_name)
     }
     return tuple(sorted(names))
 
 
-def surnames_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The last names of guardians as ``guardian_names`` gives them, sorted."""
+def extract_surnames(names: Iterable[str]) -> tuple[str, ...]:
+    """The last names of guardians as ``build_guardian_names`` gives them, sorted."""
     return tuple(sorted({name.partition(" ")[2] for name in names}))
 
 
 @lru_cache
 def _is_family(relationship: str | None) -> bool:
-    return not relationship or _NOT_FAMILY.search(squeezed(relationship)) is None
+    return not relationship or _NON_FAMILY_RELATIONSHIP.search(squeezed(relationship)) is None
 
 
 @lru_cache(CACHE_SIZE)
-def _names(first: str | None, last: str | None) -> frozenset[str]:
+def _build_names(first: str | None, last: str | None) -> frozenset[str]:
     if first is None or last is None:
         # Many systems keep a guardian's whole name in one field.
         first, _, last = split_full_name(first or last or "")
-    given, surname = read_given(first).name, read_surname(last).name
+    given, surname = parse_given_name(first).name, parse_surname(last).name
     if not given or not surname:
         return frozenset()
-    return frozenset(f"{root} {surname}" for root in roots((given,)))
+    return frozenset(f"{root} {surname}" for root in add_formal_names((given,)))

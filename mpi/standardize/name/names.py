@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from mpi.standardize.name.nicknames import formal_names
-from mpi.standardize.name.particles import JOINED_PREFIXES, PARTICLES, SUFFIX_FIELD, SUFFIXES
+from mpi.standardize.name.nicknames import list_formal_names
+from mpi.standardize.name.particles import JOINED_PREFIXES, PARTICLES, SUFFIX_FIELD_VALUES, SUFFIXES
 from mpi.standardize.name.placeholders import (
     is_placeholder_given,
     is_placeholder_middle,
@@ -15,16 +15,16 @@ from mpi.standardize.name.placeholders import (
 )
 from mpi.standardize.text import CACHE_SIZE, LONGEST_FOLDED, squeezed, words
 
-LONGEST_NAME = 75
+MAX_NAME_LETTERS = 75
 """Letters of a name that are compared; CEDS elements 000115 and 000172 hold 75 characters."""
-_MOST_PARTS = 8
+_MAX_NAME_PARTS = 8
 
-_ASIDE = re.compile(r"[(\[\"“”]([^()\[\]\"“”]*)[)\]\"“”]")
+_QUOTED_TEXT = re.compile(r"[(\[\"“”]([^()\[\]\"“”]*)[)\]\"“”]")
 _DIGITS = str.maketrans("", "", "0123456789")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenName:
     """A given name.
 
     Args:
@@ -53,90 +53,90 @@ class Surname:
     suffix: str | None = None
 
 
-NO_GIVEN = Given()
+NO_GIVEN_NAME = GivenName()
 NO_SURNAME = Surname()
 
 
 @lru_cache(CACHE_SIZE)
-def read_given(text: str | None) -> Given:
+def parse_given_name(text: str | None) -> GivenName:
     """Read a first, preferred or other given name."""
     if not text:
-        return NO_GIVEN
-    main, asides = _without_asides(text)
-    names, suffix = _names_in(main, is_placeholder_given)
-    name = _closed_up(names)
-    forms = {name, *_long_parts(names), *(read_given(aside).name for aside in asides)}
-    return Given(name, tuple(sorted(filter(None, forms))), suffix)
+        return NO_GIVEN_NAME
+    main, asides = _split_quoted_text(text)
+    names, suffix = _split_names(main, is_placeholder_given)
+    name = _join_names(names)
+    forms = {name, *_select_long_names(names), *(parse_given_name(aside).name for aside in asides)}
+    return GivenName(name, tuple(sorted(filter(None, forms))), suffix)
 
 
 @lru_cache(CACHE_SIZE)
-def read_middle(text: str | None) -> Given:
+def parse_middle_name(text: str | None) -> GivenName:
     """Read a middle name or initial; one that is a suffix is a suffix."""
     if not text:
-        return NO_GIVEN
-    names, suffix = _names_in(_without_asides(text)[0], is_placeholder_middle)
-    name = _closed_up(names)
+        return NO_GIVEN_NAME
+    names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_middle)
+    name = _join_names(names)
     if name in SUFFIXES:
-        return Given(suffix=SUFFIXES[name])
-    return Given(name, suffix=suffix)
+        return GivenName(suffix=SUFFIXES[name])
+    return GivenName(name, suffix=suffix)
 
 
 @lru_cache(CACHE_SIZE)
-def read_surname(text: str | None) -> Surname:
+def parse_surname(text: str | None) -> Surname:
     """Read a last name: one surname, two, or one with particles."""
     if not text:
         return NO_SURNAME
-    names, suffix = _names_in(_without_asides(text)[0], is_placeholder_surname)
-    return Surname(_closed_up(names), _surname_tokens(names), suffix)
+    names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_surname)
+    return Surname(_join_names(names), _list_surname_tokens(names), suffix)
 
 
-def read_suffix(text: str | None) -> str | None:
+def parse_suffix(text: str | None) -> str | None:
     """Read the suffix field; a professional suffix, or any other text, is missing."""
-    return SUFFIX_FIELD.get(squeezed(text)) if text else None
+    return SUFFIX_FIELD_VALUES.get(squeezed(text)) if text else None
 
 
 @lru_cache(CACHE_SIZE)
-def roots(forms: tuple[str, ...]) -> tuple[str, ...]:
+def add_formal_names(forms: tuple[str, ...]) -> tuple[str, ...]:
     """Given names with the formal names that each may be a nickname of, sorted."""
-    return tuple(sorted({*forms, *chain.from_iterable(map(formal_names, forms))}))
+    return tuple(sorted({*forms, *chain.from_iterable(map(list_formal_names, forms))}))
 
 
-def _without_asides(text: str) -> tuple[str, tuple[str, ...]]:
+def _split_quoted_text(text: str) -> tuple[str, tuple[str, ...]]:
     """A name without what stands in brackets or double quotes, and that apart."""
     text = text[:LONGEST_FOLDED]
-    asides = tuple(_ASIDE.findall(text))
-    return (_ASIDE.sub(" ", text), asides) if asides else (text, ())
+    asides = tuple(_QUOTED_TEXT.findall(text))
+    return (_QUOTED_TEXT.sub(" ", text), asides) if asides else (text, ())
 
 
-def _names_in(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tuple[str, ...], str | None]:
+def _split_names(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tuple[str, ...], str | None]:
     """The names in a text, letters only, and a suffix behind them; no names in a placeholder.
 
     Asked again of what is left, a placeholder may show that a suffix hid.
     """
     if is_placeholder(text):
         return (), None
-    parts, suffix = _without_suffix(words(text))
+    parts, suffix = _split_suffix(words(text))
     names = tuple(filter(None, (part.translate(_DIGITS) for part in parts)))
     return (() if is_placeholder("".join(names)) else names), suffix
 
 
-def _without_suffix(parts: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
+def _split_suffix(parts: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
     """The parts before a final suffix, and the suffix; a name that is nothing else stays a name."""
     if len(parts) > 1 and parts[-1] in SUFFIXES:
         return parts[:-1], SUFFIXES[parts[-1]]
     return parts, None
 
 
-def _closed_up(names: tuple[str, ...]) -> str | None:
-    return "".join(names)[:LONGEST_NAME] or None
+def _join_names(names: tuple[str, ...]) -> str | None:
+    return "".join(names)[:MAX_NAME_LETTERS] or None
 
 
-def _long_parts(names: tuple[str, ...]) -> tuple[str, ...]:
+def _select_long_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """The parts of a given name that are names by themselves; an initial is not."""
-    return tuple(name for name in names[:_MOST_PARTS] if len(name) > 1)
+    return tuple(name for name in names[:_MAX_NAME_PARTS] if len(name) > 1)
 
 
-def _surname_tokens(names: tuple[str, ...]) -> tuple[str, ...]:
+def _list_surname_tokens(names: tuple[str, ...]) -> tuple[str, ...]:
     """The parts of a last name that carry it.
 
     A particle counts only before another part, since Le, Do and Van are surnames by themselves; Mac
@@ -144,7 +144,7 @@ def _surname_tokens(names: tuple[str, ...]) -> tuple[str, ...]:
     """
     tokens = []
     prefix = ""
-    for name in names[: _MOST_PARTS - 1]:
+    for name in names[: _MAX_NAME_PARTS - 1]:
         is_last = name is names[-1]
         if name in JOINED_PREFIXES and not is_last:
             prefix += name

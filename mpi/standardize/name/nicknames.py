@@ -8,7 +8,7 @@ from mpi.standardize.text import squeezed
 
 
 @cache
-def _formal_names() -> dict[str, tuple[str, ...]]:
+def _load_formal_names() -> dict[str, tuple[str, ...]]:
     """Each folded nickname with the formal names that it stands for, sorted."""
     found: dict[str, set[str]] = {}
     for nickname, formals in NickNamer().canonical_lookup.items():
@@ -16,6 +16,6 @@ def _formal_names() -> dict[str, tuple[str, ...]]:
     return {nickname: tuple(sorted(formals)) for nickname, formals in found.items()}
 
 
-def formal_names(given: str) -> tuple[str, ...]:
+def list_formal_names(given: str) -> tuple[str, ...]:
     """The formal names of which a folded given name is a nickname; often several, often none."""
-    return _formal_names().get(given, ())
+    return _load_formal_names().get(given, ())

@@ -21,5 +21,5 @@ SUFFIXES = {
 }  # fmt: skip
 """Generational suffixes that may stand in a name field, and how they are written here."""
 
-SUFFIX_FIELD = {**SUFFIXES, "JUNIOR": "JR", "SENIOR": "SR", "2": "II", "3": "III", "4": "IV"}
+SUFFIX_FIELD_VALUES = {**SUFFIXES, "JUNIOR": "JR", "SENIOR": "SR", "2": "II", "3": "III", "4": "IV"}
 """What the suffix field may say besides; "Junior" in a name field may be a name."""

@@ -7,15 +7,15 @@ from mpi.domain.record import CanonicalRecord
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.name.names import (
     NO_SURNAME,
-    Given,
+    GivenName,
     Surname,
-    read_given,
-    read_middle,
-    read_suffix,
-    read_surname,
-    roots,
+    parse_given_name,
+    parse_middle_name,
+    parse_suffix,
+    parse_surname,
+    add_formal_names,
 )
-from mpi.standardize.name.placeholders import says_multiple_birth
+from mpi.standardize.name.placeholders import is_multiple_birth_name
 from mpi.standardize.text import CACHE_SIZE, squeezed
 
 
@@ -37,61 +37,61 @@ class PersonNames(NamedTuple):
     says_multiple_birth: bool
 
 
-def read_names(record: CanonicalRecord) -> PersonNames:
+def parse_person_names(record: CanonicalRecord) -> PersonNames:
     """Read the record's current, preferred and other names."""
-    given = read_given(record.first_name)
-    middle = read_middle(record.middle_name)
-    surname = surname_of(record.first_name, record.last_name)
-    others = _other_names(record)
+    given = parse_given_name(record.first_name)
+    middle = parse_middle_name(record.middle_name)
+    surname = choose_surname(record.first_name, record.last_name)
+    others = _parse_other_names(record)
     given_forms = tuple(sorted({*given.forms, *(form for other, _ in others for form in other.forms)}))
     surname_forms = {surname.name, *(other.name for _, other in others)} - {None}
     return PersonNames(
         given=given.name,
         given_forms=given_forms,
-        given_roots=roots(given_forms),
+        given_roots=add_formal_names(given_forms),
         middle=middle.name,
         surname=surname.name,
         surname_tokens=surname.tokens,
         surname_forms=tuple(sorted(name for name in surname_forms if name)),
-        suffix=read_suffix(record.suffix) or surname.suffix or given.suffix or middle.suffix,
-        says_multiple_birth=_any_says_multiple_birth(record),
+        suffix=parse_suffix(record.suffix) or surname.suffix or given.suffix or middle.suffix,
+        says_multiple_birth=_has_multiple_birth_name(record),
     )
 
 
 @lru_cache(CACHE_SIZE)
-def surname_of(first: str | None, last: str | None) -> Surname:
+def choose_surname(first: str | None, last: str | None) -> Surname:
     """The surname, unless it only repeats a single name, or a placeholder, to fill the field."""
-    surname = read_surname(last)
+    surname = parse_surname(last)
     repeats = first is not None and (
-        surname.name == read_given(first).name or surname.name == _squeezed(first)
+        surname.name == parse_given_name(first).name or surname.name == _squeeze_cached(first)
     )
     return NO_SURNAME if repeats else surname
 
 
-_squeezed = lru_cache(CACHE_SIZE)(squeezed)
+_squeeze_cached = lru_cache(CACHE_SIZE)(squeezed)
 
 
-def _other_names(record: CanonicalRecord) -> list[tuple[Given, Surname]]:
+def _parse_other_names(record: CanonicalRecord) -> list[tuple[GivenName, Surname]]:
     """Given name and surname of the preferred and each other name."""
     found = [
-        (read_given(other.first_name), surname_of(other.first_name, other.last_name))
+        (parse_given_name(other.first_name), choose_surname(other.first_name, other.last_name))
         for other in record.other_names
     ]
     if record.preferred_name:
-        found.append(_preferred(record.preferred_name, record.last_name))
+        found.append(_parse_preferred_name(record.preferred_name, record.last_name))
     return found
 
 
-def _preferred(text: str, last_name: str | None) -> tuple[Given, Surname]:
+def _parse_preferred_name(text: str, last_name: str | None) -> tuple[GivenName, Surname]:
     """The preferred name, which may repeat the last name or, after a comma, follow another one."""
     if "," in text:
         first, _, last = split_full_name(text)
-        return read_given(first), read_surname(last)
+        return parse_given_name(first), parse_surname(last)
     if last_name and text.lower().endswith(" " + last_name.lower()):
         text = text[: -len(last_name)]
-    return read_given(text), NO_SURNAME
+    return parse_given_name(text), NO_SURNAME
 
 
-def _any_says_multiple_birth(record: CanonicalRecord) -> bool:
+def _has_multiple_birth_name(record: CanonicalRecord) -> bool:
     names = (record.first_name, *(other.first_name for other in record.other_names))
-    return any(name is not None and says_multiple_birth(name) for name in names)
+    return any(name is not None and is_multiple_birth_name(name) for name in names)

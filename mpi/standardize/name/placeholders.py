@@ -26,7 +26,7 @@ _UNNAMED_CHILD = re.compile(
     )\Z""",
     re.VERBOSE,
 )
-_ONE_OF_SEVERAL = re.compile(
+_MULTIPLE_BIRTH_CHILD = re.compile(
     r"""(?:
         (?:BABY)?(?:BOY|GIRL)[A-F1-6] | (?:BB|BG)[A-F1-6] | BABY(?:A|[CDEF1-6])
       | (?:INFANT|NEWBORN)(?:BOY|GIRL)?[A-F1-6]
@@ -34,54 +34,54 @@ _ONE_OF_SEVERAL = re.compile(
     )\Z""",
     re.VERBOSE,
 )
-_NOT_KNOWN = frozenset(
+_UNKNOWN_NAMES = frozenset(
     ("UNKNOWN", "UNK", "UNKN", "UNNAMED", "NONAME", "NONE", "NULL", "NOTAVAILABLE", "NOTKNOWN",
      "NOTGIVEN", "NOTPROVIDED", "NOTAPPLICABLE", "TBD", "TBA", "TEST", "TESTING", "DUMMY",
      "PLACEHOLDER", "ANONYMOUS")
 )  # fmt: skip
 # First, last and middle name unknown; no middle name or initial.
-_GIVEN_NOT_KNOWN = _NOT_KNOWN | {"FNU", "NFN", "NOFIRSTNAME", "STUDENT"}
-_MIDDLE_NOT_KNOWN = _NOT_KNOWN | {"NMN", "NMI", "NOMIDDLENAME", "NOMIDDLE", "MNU"}
+_UNKNOWN_GIVEN_NAMES = _UNKNOWN_NAMES | {"FNU", "NFN", "NOFIRSTNAME", "STUDENT"}
+_UNKNOWN_MIDDLE_NAMES = _UNKNOWN_NAMES | {"NMN", "NMI", "NOMIDDLENAME", "NOMIDDLE", "MNU"}
 # NONE and NULL are surnames, and so is TEST: 1,171 people in the Census 2020 table.
-_SURNAME_NOT_KNOWN = (_NOT_KNOWN - {"NONE", "NULL", "TEST"}) | {"LNU", "NLN", "NOLASTNAME"}
+_UNKNOWN_SURNAMES = (_UNKNOWN_NAMES - {"NONE", "NULL", "TEST"}) | {"LNU", "NLN", "NOLASTNAME"}
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_given(text: str) -> bool:
     """Whether a given name says only that the child is not named or the name not known."""
-    return _says_nothing(text, _GIVEN_NOT_KNOWN) or any(map(_UNNAMED_CHILD.match, _forms(text)))
+    return _is_filler(text, _UNKNOWN_GIVEN_NAMES) or any(map(_UNNAMED_CHILD.match, _list_forms(text)))
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_middle(text: str) -> bool:
     """Whether a middle name says that there is none, or that it is not known."""
-    return _says_nothing(text, _MIDDLE_NOT_KNOWN)
+    return _is_filler(text, _UNKNOWN_MIDDLE_NAMES)
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_surname(text: str) -> bool:
     """Whether a last name says only that it is not known."""
-    return _says_nothing(text, _SURNAME_NOT_KNOWN)
+    return _is_filler(text, _UNKNOWN_SURNAMES)
 
 
 @lru_cache(CACHE_SIZE)
-def says_multiple_birth(given: str) -> bool:
+def is_multiple_birth_name(given: str) -> bool:
     """Whether a placeholder such as ``Baby Boy A`` or ``Twin B`` marks one child of several."""
-    return is_placeholder_given(given) and any(map(_ONE_OF_SEVERAL.match, _forms(given)))
+    return is_placeholder_given(given) and any(map(_MULTIPLE_BIRTH_CHILD.match, _list_forms(given)))
 
 
-def _says_nothing(text: str, fillers: frozenset[str]) -> bool:
+def _is_filler(text: str, fillers: frozenset[str]) -> bool:
     if _SLASHED_NA.match(text[:LONGEST_FOLDED].upper()):
         return True
-    return any(form in fillers or _is_struck(form) for form in _forms(text))
+    return any(form in fillers or _is_repeated_key(form) for form in _list_forms(text))
 
 
-def _forms(text: str) -> tuple[str, str]:
+def _list_forms(text: str) -> tuple[str, str]:
     """The closed-up letters and digits, and the letters alone: TWIN2 and TWIN."""
     closed_up = squeezed(text)
     return closed_up, closed_up if closed_up.isalpha() else _NOT_A_LETTER.sub("", closed_up)
 
 
-def _is_struck(form: str) -> bool:
+def _is_repeated_key(form: str) -> bool:
     """Whether it is one key struck several times, or no letter at all."""
     return not form or (len(form) > 1 and form.strip(form[0]) == "" and form[0] in "XZQ")

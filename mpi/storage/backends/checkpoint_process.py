@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from mpi.standardize.process_pool import give_way
+from mpi.standardize.process_pool import lower_priority
 
 _PATIENCE_S = 60.0
 """For the process to end: until the checkpoint that it is at is made."""
@@ -100,7 +100,7 @@ def _serve(pipe: Connection, path: str) -> None:
     # Not before there is a process for it: see above.
     from mpi.storage.backends.throttled_file import PacedConnection  # noqa: PLC0415
 
-    give_way()
+    lower_priority()
     connection = PacedConnection(path)
     # Whoever asked may end at any moment.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):

@@ -150,7 +150,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
     """Whether a connection that was idle still lives; asking each time would cost a round trip."""
-    if time.monotonic() - session.rests_since < _IDLE_CHECK_S:
+    if time.monotonic() - session.idle_since < _IDLE_CHECK_S:
         return True
     try:
         session.dialect.do_ping(session.driver)
@@ -159,7 +159,7 @@ def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
     return True
 
 
-def reset_session(session: Any) -> bool:  # noqa: ANN401 - a session
+def is_reusable(session: Any) -> bool:  # noqa: ANN401 - a session
     """Whether the connection lives, and is in the middle of nothing."""
     return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
 

@@ -132,7 +132,7 @@ def is_alive(_session: object) -> bool:
     return True
 
 
-def reset_session(_session: object) -> bool:
+def is_reusable(_session: object) -> bool:
     """Nor is it ever left in the middle of a transaction."""
     return True
 

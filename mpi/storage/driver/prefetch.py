@@ -13,13 +13,13 @@ def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> 
         statement: the same object that will be run.
         parameters: equal to those that it will be run with.
     """
-    send = getattr(connection, "ahead", None)
+    send = getattr(connection, "prefetch", None)
     if send is not None:
         send(statement, parameters)
 
 
 def fetch_all(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
     """All rows of a statement that reads a table from end to end; see ``Session.every``."""
-    read = getattr(connection, "every", None)
+    read = getattr(connection, "fetch_all", None)
     rows = connection.execute(statement, parameters).all() if read is None else read(statement, parameters)
     return list(rows)

@@ -93,7 +93,7 @@ class BlockingKeys:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.segments = KeySegments(connection)
-        self._are_in_a_file = connection.dialect.name == "sqlite"
+        self._is_sqlite = connection.dialect.name == "sqlite"
 
     def write(
         self,
@@ -117,9 +117,9 @@ class BlockingKeys:
         some = {record: one for record, one in keys_by_record.items() if one.keys}
         rows, lost = _rows_from_packed_keys(some), EMPTY_ROWS
         if rewritten and as_segment:
-            rows, lost = self._exchanged(config_id, rows, rewritten)
+            rows, lost = self._replace_with_tombstones(config_id, rows, rewritten)
         elif rewritten:
-            rows = subtract_rows(rows, self._drop_but_for(config_id, rows, rewritten))
+            rows = subtract_rows(rows, self._delete_all_but(config_id, rows, rewritten))
         columns: dict[str, list[Any]] = {
             "config_id": [config_id] * len(some),
             "record_id": list(some),
@@ -134,9 +134,9 @@ class BlockingKeys:
         if as_segment:
             self.segments.write(config_id, rows, commit_no, sort_rows(lost))
         else:
-            self._put_among_all(config_id, rows, commit_no)
+            self._insert_into_base_table(config_id, rows, commit_no)
 
-    def _put_among_all(self, config_id: int, rows: IntArray, commit_no: float) -> None:
+    def _insert_into_base_table(self, config_id: int, rows: IntArray, commit_no: float) -> None:
         hidden = self.segments.select_tombstoned(config_id, rows)
         if hidden.size:
             # What runs say is lost would not be found there, and may be there still.
@@ -144,7 +144,7 @@ class BlockingKeys:
             rows = subtract_rows(rows, hidden)
         insert_columns(self._connection, _key, base_table_columns(config_id, rows))
 
-    def _exchanged(
+    def _replace_with_tombstones(
         self, config_id: int, rows: IntArray, record_ids: Collection[int]
     ) -> tuple[IntArray, IntArray]:
         """Have records give up their keys, none of which is gone to.
@@ -160,7 +160,7 @@ class BlockingKeys:
         among_all, anywhere = [EMPTY_ROWS], [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
             found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
-            oldest = self._oldest_run(config_id)
+            oldest = self._oldest_segment_commit(config_id)
             in_runs = _keys_by_record(row for row in found if row[3] >= oldest)
             self.segments.add_record_tombstones(config_id, in_runs)
             # Of those any key may be among all as well.
@@ -171,7 +171,7 @@ class BlockingKeys:
         has, lost = split_unshared_rows(rows, np.concatenate(among_all, axis=1))
         return has, np.concatenate([lost, *anywhere], axis=1)
 
-    def _drop_but_for(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
+    def _delete_all_but(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
         """Remove the keys of records, but leave those among all that are in some rows too.
 
         Args:
@@ -185,9 +185,9 @@ class BlockingKeys:
         among_all = [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
             found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
-            oldest = self._oldest_run(config_id)
+            oldest = self._oldest_segment_commit(config_id)
             in_runs = [row for row in found if row[3] >= oldest]
-            self._drop(config_id, in_runs)
+            self._delete_records(config_id, in_runs)
             there = _keys_by_record(row for row in found if row[3] < oldest)
             if there:
                 before = _rows_from_packed_keys(there)
@@ -197,7 +197,7 @@ class BlockingKeys:
                 self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(there)})
         return np.concatenate(among_all, axis=1)
 
-    def _oldest_run(self, config_id: int) -> float:
+    def _oldest_segment_commit(self, config_id: int) -> float:
         """The commit that began the oldest run: what was written before is in none."""
         return min((run.commit_no for run in self.segments.segments_of(config_id)), default=inf)
 
@@ -209,18 +209,18 @@ class BlockingKeys:
         """Remove the keys of records."""
         for chunk in iter_chunks(record_ids):
             asked = {"config": config_id, "ids": chunk}
-            self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
+            self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
         """Remove the keys of the records with numbers of a range, both ends in it."""
         asked = {"config": config_id, "first": first, "last": last}
-        self._drop(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
+        self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
 
-    def _drop(self, config_id: int, rows: Collection[Any]) -> None:
+    def _delete_records(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
             own = _keys_by_record(rows)
             delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own))))
-            oldest = self._oldest_run(config_id)
+            oldest = self._oldest_segment_commit(config_id)
             self.segments.add_record_tombstones(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(own)})
 
@@ -239,7 +239,7 @@ class BlockingKeys:
         there = columns_from_rows(list(mismatches))
         for rows in (sort_rows(there), own):
             delete_by_columns(self._connection, _key, base_table_columns(config_id, rows))
-        self._put_among_all(config_id, own, self._oldest_run(config_id))
+        self._insert_into_base_table(config_id, own, self._oldest_segment_commit(config_id))
 
     def delete_all(self, config_id: int | None) -> None:
         """Remove the keys of a configuration, or of all."""
@@ -326,15 +326,15 @@ class BlockingKeys:
         for chunk in iter_chunks(keys):
             asked = {"config": config_id, "groups": groups, "keys": chunk}
             if limit_per_key is None:
-                among_all = self._read(_ROWS_OF_KEYS_IN_GROUPS, asked)
+                among_all = self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, asked)
             else:
                 # One too many is left when all that was lost is taken out.
                 enough = limit_per_key * len(chunk) + 1 + in_runs.tombstones.shape[1]
-                among_all = self._read(_LIMITED_ROWS_OF_KEYS_IN_GROUPS, asked | {"most": enough})
+                among_all = self._fetch_rows(_LIMITED_ROWS_OF_KEYS_IN_GROUPS, asked | {"most": enough})
             found += in_runs.filter_tombstoned(among_all)
         return found
 
-    def _read(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+    def _fetch_rows(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
         return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
 
     def large_keys(self, config_id: int, threshold: int) -> list[tuple[int, int]]:
@@ -347,7 +347,7 @@ class BlockingKeys:
         for chunk in iter_chunks(keys[counts > least].tolist()):
             rows = self._connection.execute(_SIZES_OF_KEYS, {"config": config_id, "keys": chunk})
             sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
-        self._leave_out_lost(config_id, sizes)
+        self._subtract_tombstoned(config_id, sizes)
         both, _, places = np.intersect1d(
             np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
         )
@@ -355,13 +355,13 @@ class BlockingKeys:
         large = [(key, size) for key, size in sizes.items() if size > threshold]
         return sorted(large, key=lambda one: (-one[1], one[0]))
 
-    def _leave_out_lost(self, config_id: int, sizes: Counter[int]) -> None:
+    def _subtract_tombstoned(self, config_id: int, sizes: Counter[int]) -> None:
         """Count those records only that have a key still."""
         lost = self.segments.key_tombstones(config_id)
         for some in _chunk_keys_by_size(
             {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
         ):
-            there = columns_from_rows(self._read(_ROWS_OF_KEYS, {"config": config_id, "keys": some}))
+            there = columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS, {"config": config_id, "keys": some}))
             keys, counts = np.unique(subtract_rows(there, lost)[1], return_counts=True)
             standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
             sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
@@ -379,10 +379,10 @@ class BlockingKeys:
 
         The visibility group is told as well: three columns.
         """
-        if not self._are_in_a_file:
+        if not self._is_sqlite:
             for part in parts:
                 asked = {"config": config_id, "groups": groups, "keys": part}
-                yield columns_from_rows(self._read(_ROWS_OF_KEYS_IN_GROUPS, asked))
+                yield columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, asked))
             return
         # A row handed over by itself costs more than it takes to find it.
         statement = (

@@ -389,7 +389,7 @@ class KeySegments:
 
     @property
     def _cache(self) -> dict[int, SegmentContent]:
-        kept: dict[int, SegmentContent] = getattr(self._connection, "unchanging", {}).setdefault("key_run", {})
+        kept: dict[int, SegmentContent] = getattr(self._connection, "immutable_cache", {}).setdefault("key_run", {})
         return kept
 
     def _evict_deleted(self) -> None:

@@ -258,7 +258,7 @@ def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
         if ledger is not None:
             ledger_file.attach_ledger(session.driver, ledger)
 
-    return SessionPool(engine, store.MOST, store.KEPT, opened, store.wakes, store.ended)
+    return SessionPool(engine, store.MAX_CONNECTIONS, store.POOL_SIZE, opened, store.is_alive, store.is_reusable)
 
 
 def _commit(session: DatabaseSession, *, durable_after: bool) -> None:

@@ -10,7 +10,7 @@ import uvicorn
 
 from mpi.api.server.serve import listen
 from mpi.domain.viewer import Action, make_operator
-from mpi.service.access.setup import key_hash
+from mpi.service.access.setup import hash_token
 from mpi.storage.repositories.access.clients import Client
 
 PATIENCE_S = 10
@@ -21,7 +21,7 @@ def a_key(index, name: str, actions=frozenset(Action), sources=None) -> str:
     key = f"mpi_test_{name}"
     with index.database.write(make_operator(), "client-add") as unit:
         client = Client(name, frozenset(actions), None if sources is None else frozenset(sources))
-        unit.clients.add(unit.counters.take("client"), client, key_hash(key), unit.commit_no)
+        unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
     return key
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from mpi.domain.errors import FileError, MappingError, RecordError
 from mpi.intake.rows import RejectedRow, CanonicalRow
-from mpi.standardize.fields.scalars import local_id_of
+from mpi.standardize.fields.scalars import parse_local_id
 
 
 def read_lines(read, *lines, **options):
@@ -89,5 +89,5 @@ def test_a_whole_number_of_more_than_64_bits_is_no_local_id_and_its_text_is(read
     big = "123456789012345678901"
     number, text = read_lines(read, f'{{"id": {big}}}', f'{{"id": "{big}"}}', mapping=mapping)
     with pytest.raises(RecordError, match="send it as text"):
-        local_id_of(number.fields["local_id"])
-    assert local_id_of(text.fields["local_id"])
+        parse_local_id(number.fields["local_id"])
+    assert parse_local_id(text.fields["local_id"])

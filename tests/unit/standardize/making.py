@@ -6,15 +6,15 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import Received, receive
+from mpi.standardize.record_validation import ValidatedRecord, validate_record
 
 SEAL = KeyedHash(b"s" * 32)
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
-def let_in(**sent: object) -> Received:
+def let_in(**sent: object) -> ValidatedRecord:
     """Send a record; its local ID is ``r1`` unless it says another."""
-    return receive({"local_id": "r1", **sent}, SEAL, NOW)
+    return validate_record({"local_id": "r1", **sent}, SEAL, NOW)
 
 
 def record_of(**sent: object) -> CanonicalRecord:

@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 from phonenumbers.phonenumberutil import PhoneMetadata, region_codes_for_country_code
 
-from mpi.standardize.phones import read_phones
+from mpi.standardize.phones import parse_phones
 from tests.unit.standardize.making import SEAL, features_of
 
 
@@ -48,7 +48,7 @@ class TestPhones:
         assert features_of(phone=text).phones == ()
 
     def test_a_foreign_number_keeps_its_country(self):
-        assert read_phones("+52 55 5345 6789") == ("+525553456789",)
+        assert parse_phones("+52 55 5345 6789") == ("+525553456789",)
 
     def test_no_pattern_of_the_plan_looks_at_a_numbers_last_three_digits(self):
         for region in region_codes_for_country_code(1):
@@ -68,11 +68,11 @@ class TestPhones:
             number = phonenumbers.parse(text, "US")
             valid += phonenumbers.is_valid_number(number)
             expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-            assert read_phones(text) == ((expected,) if phonenumbers.is_valid_number(number) else ()), text
+            assert parse_phones(text) == ((expected,) if phonenumbers.is_valid_number(number) else ()), text
         assert 300 < valid < 1_400
 
     def test_reading_a_read_number_changes_nothing(self):
-        assert read_phones("+16145550134") == ("+16145550134",)
+        assert parse_phones("+16145550134") == ("+16145550134",)
 
 
 class TestEmail:

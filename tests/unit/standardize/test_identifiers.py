@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.identifiers import Numbers, read_identifiers
+from mpi.standardize.identifiers import IdentifierTokens, tokenize_identifiers
 from tests.unit.standardize.making import SEAL
 
 DIGITS = st.text("0123456789", min_size=8, max_size=12).filter(lambda text: text.strip("09"))
 
 
 def read(value, system="ssid", assigner="OH"):
-    return read_identifiers([Identifier(system=system, assigner=assigner, value=value)], SEAL)
+    return tokenize_identifiers([Identifier(system=system, assigner=assigner, value=value)], SEAL)
 
 
 def near(left, right):
@@ -49,12 +49,12 @@ def test_numbers_of_one_system_are_told_from_numbers_of_others():
 
 
 def test_a_filler_leaves_nothing_behind():
-    assert read("000000000") == read("999999999") == read("UNKNOWN") == Numbers()
+    assert read("000000000") == read("999999999") == read("UNKNOWN") == IdentifierTokens()
 
 
 @given(DIGITS)
 def test_no_token_holds_the_digits_and_all_depend_on_the_secret(value):
     mine = read(value)
     assert all(value not in token for token in (*mine.tokens, *mine.near, *mine.systems))
-    other = read_identifiers([Identifier(system="ssid", assigner="OH", value=value)], KeyedHash(b"o" * 32))
+    other = tokenize_identifiers([Identifier(system="ssid", assigner="OH", value=value)], KeyedHash(b"o" * 32))
     assert not set(mine.near) & set(other.near)

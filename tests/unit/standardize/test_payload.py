@@ -8,13 +8,13 @@ from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.record import SENT_FIELDS, CanonicalRecord
 from mpi.standardize.fields.record_shape import ITEM_KINDS, SCALAR_LISTS
 from mpi.standardize.payload import (
-    content_hash,
+    compute_content_hash,
     features_from_bytes,
     features_to_bytes,
-    from_payload,
-    have_one_given,
-    to_payload,
-    to_sent,
+    record_from_bytes,
+    have_same_given_name,
+    record_to_bytes,
+    to_canonical_fields,
 )
 from tests.unit.standardize.making import let_in, record_of
 
@@ -61,7 +61,7 @@ def test_features_are_seen_to_have_one_given_name_only_where_they_have(name, oth
         features_to_bytes(Features(given=text, given_forms=each))
         for text, each in ((name, forms), (other, other_forms))
     )
-    seen = have_one_given(one, another)
+    seen = have_same_given_name(one, another)
     assert not seen or (name == other and name is not None)
     if name == other and name is not None and name.isalpha():
         assert seen
@@ -69,12 +69,12 @@ def test_features_are_seen_to_have_one_given_name_only_where_they_have(name, oth
 
 @given(records())
 def test_a_record_comes_back_from_its_payload_as_it_was(record):
-    assert from_payload(to_payload(record)) == record
+    assert record_from_bytes(record_to_bytes(record)) == record
 
 
 def test_a_payload_is_compact_sorted_and_leaves_out_what_is_missing():
     record = CanonicalRecord("r1", last_name="Ruiz", birth_date="2012-03-04")
-    assert to_payload(record) == b'{"birth_date":"2012-03-04","last_name":"Ruiz","local_id":"r1"}'
+    assert record_to_bytes(record) == b'{"birth_date":"2012-03-04","last_name":"Ruiz","local_id":"r1"}'
 
 
 @pytest.mark.parametrize(
@@ -82,25 +82,25 @@ def test_a_payload_is_compact_sorted_and_leaves_out_what_is_missing():
 )
 def test_bytes_that_are_no_payload_are_refused_without_being_quoted(data):
     with pytest.raises(StoreError, match="cannot be read") as caught:
-        from_payload(data)
+        record_from_bytes(data)
     assert caught.value.__context__ is None
 
 
 def test_the_content_hash_ignores_when_it_was_stated_and_nothing_else():
     record = record_of(**FULL)
-    assert content_hash(record._replace(as_of="2020-01-01T00:00:00.000000Z")) == content_hash(record)
+    assert compute_content_hash(record._replace(as_of="2020-01-01T00:00:00.000000Z")) == compute_content_hash(record)
     changes = {"local_id": "r2", "ssn_token": None, "race": (), "flags": (), "multiple_birth": True}
-    hashes = {content_hash(record._replace(**{name: value})) for name, value in changes.items()}
-    assert len(hashes | {content_hash(record)}) == 6
+    hashes = {compute_content_hash(record._replace(**{name: value})) for name, value in changes.items()}
+    assert len(hashes | {compute_content_hash(record)}) == 6
 
 
 def test_the_content_hash_is_stable_across_releases():
     # Stored with every version: a change would make each record of the next load look updated.
-    assert content_hash(CanonicalRecord("r1", first_name="Ana")) == "34ec45b99cbc72a3915a813d7e811ac6"
+    assert compute_content_hash(CanonicalRecord("r1", first_name="Ana")) == "34ec45b99cbc72a3915a813d7e811ac6"
 
 
 def test_a_reader_sees_canonical_fields_with_flat_columns_and_no_tokens():
-    sent = to_sent(record_of(**FULL))
+    sent = to_canonical_fields(record_of(**FULL))
     assert sent.keys() <= set(SENT_FIELDS)
     assert sent["address_line1"] == "1 Oak St"
     assert sent["guardian_first_name"] == "Dana"
@@ -109,7 +109,7 @@ def test_a_reader_sees_canonical_fields_with_flat_columns_and_no_tokens():
 
 def test_what_a_reader_sees_can_be_sent_again():
     record = record_of(**FULL)
-    again = let_in(**to_sent(record)).record
+    again = let_in(**to_canonical_fields(record)).record
     assert again == record._replace(ssn_token=None, ssn_last4_token=None)
 
 

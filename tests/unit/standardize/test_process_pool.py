@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from mpi.standardize.process_pool import CHUNKS_ALONE, spread
+from mpi.standardize.process_pool import MIN_PARALLEL_CHUNKS, map_chunks
 
 DEADLINE_SECONDS = 30
 
@@ -17,8 +17,8 @@ def pid_after_writing_it(folder):
 
 
 def test_what_is_made_comes_back_in_order_and_from_other_processes(tmp_path):
-    made = list(spread(pid_after_writing_it, [str(tmp_path)] * (CHUNKS_ALONE + 4), 2))
-    assert len(made) == CHUNKS_ALONE + 4
+    made = list(map_chunks(pid_after_writing_it, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2))
+    assert len(made) == MIN_PARALLEL_CHUNKS + 4
     assert os.getpid() not in made
 
 
@@ -47,7 +47,7 @@ def lose(folder):
 
 
 def test_a_process_that_standardizes_does_not_look_for_garbage_as_it_ends(tmp_path):
-    assert len(list(spread(lose, [str(tmp_path)] * (CHUNKS_ALONE + 4), 2))) == CHUNKS_ALONE + 4
+    assert len(list(map_chunks(lose, [str(tmp_path)] * (MIN_PARALLEL_CHUNKS + 4), 2))) == MIN_PARALLEL_CHUNKS + 4
     assert not (tmp_path / "sought").exists()
 
 
@@ -75,5 +75,5 @@ def _without_end(folder):
 
 
 if __name__ == "__main__":
-    for _pid in spread(pid_after_writing_it, _without_end(sys.argv[1]), 2):
+    for _pid in map_chunks(pid_after_writing_it, _without_end(sys.argv[1]), 2):
         pass

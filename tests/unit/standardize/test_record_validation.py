@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import RecordError
 from mpi.domain.record import SENT_FIELDS, Address, Enrollment, Flag, Guardian, OtherName
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.unit.standardize.making import NOW, SEAL, issues_of, let_in, record_of
 
 
@@ -20,7 +20,7 @@ def refusal(**sent: object) -> RecordError:
 
 def refusal_or_none(sent: dict[str, object]) -> RecordError | None:
     try:
-        receive(sent, SEAL, NOW)
+        validate_record(sent, SEAL, NOW)
     except RecordError as error:
         return error
     return None
@@ -41,11 +41,11 @@ class TestFields:
 
     def test_a_field_name_that_is_no_text_is_refused(self):
         with pytest.raises(RecordError, match="no field name"):
-            receive({"local_id": "r1", 7: "x"}, SEAL, NOW)  # type: ignore[dict-item]
+            validate_record({"local_id": "r1", 7: "x"}, SEAL, NOW)  # type: ignore[dict-item]
 
     def test_every_published_field_is_accepted_empty(self):
         sent = dict.fromkeys(SENT_FIELDS, "") | {"local_id": "r1"}
-        received = receive(sent, SEAL, NOW)
+        received = validate_record(sent, SEAL, NOW)
         assert received.issues == ()
         assert received.record == record_of()
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mpi.domain.errors import StoreError
 from mpi.domain.features import Features
-from mpi.standardize.shared_value_detection import find_shared
+from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import (
-    LEAST_BIRTH_DATES,
+    MIN_BIRTH_DATES,
     NO_SHARED_VALUES,
     SharedValues,
     without_shared,
@@ -23,13 +23,13 @@ HAVEN_KEY = "500 HAVEN RD|43010"
 OTHER = {"address_line1": "12 Oak St", "postal_code": "45402"}
 
 
-def children(count: int = LEAST_BIRTH_DATES, **sent: object) -> list[Features]:
+def children(count: int = MIN_BIRTH_DATES, **sent: object) -> list[Features]:
     """So many children, each with a birth date of its own and the same otherwise."""
     return [features_of(birth_date=f"2012-03-{day:02}", **sent) for day in range(1, count + 1)]
 
 
 def left_of(features: Features, *shared: list[Features]) -> Features:
-    return without_shared(features, find_shared([one for some in shared for one in some], SEAL), SEAL)
+    return without_shared(features, find_shared_values([one for some in shared for one in some], SEAL), SEAL)
 
 
 @pytest.mark.parametrize(
@@ -49,17 +49,17 @@ def test_a_value_is_shared_from_twelve_birth_dates_on_and_one_fewer_is_a_househo
 
 def test_records_of_one_birth_date_or_of_none_are_counted_once_or_not_at_all():
     many = [*children(11, **HAVEN) * 5, *[features_of(**HAVEN)] * 5]
-    assert find_shared(many, SEAL) == NO_SHARED_VALUES
+    assert find_shared_values(many, SEAL) == NO_SHARED_VALUES
 
 
 @given(st.permutations(children(13, **HAVEN, phone="614-555-0134")))
 def test_the_order_of_the_records_does_not_matter(records):
-    assert find_shared(records, SEAL) == find_shared(children(13, **HAVEN, phone="614-555-0134"), SEAL)
+    assert find_shared_values(records, SEAL) == find_shared_values(children(13, **HAVEN, phone="614-555-0134"), SEAL)
 
 
 def test_a_guardians_name_is_shared_because_it_is_common_and_stays():
     parent = {"guardian_first_name": "Maria", "guardian_last_name": "Garcia"}
-    assert find_shared(children(40, **parent), SEAL) == NO_SHARED_VALUES
+    assert find_shared_values(children(40, **parent), SEAL) == NO_SHARED_VALUES
 
 
 def test_of_a_shared_address_city_and_postal_code_stay():
@@ -110,11 +110,11 @@ def test_a_post_office_box_can_be_shared():
 
 def test_a_street_without_a_number_is_no_home_and_is_never_listed():
     street = {"address_line1": "Oak St", "address_line2": "Apt 2", "postal_code": "43010"}
-    assert find_shared(children(**street), SEAL) == NO_SHARED_VALUES
+    assert find_shared_values(children(**street), SEAL) == NO_SHARED_VALUES
 
 
 def test_equal_texts_of_different_columns_are_different_values():
-    listed = find_shared(children(household_ids="A@B.EXAMPLE"), SEAL)
+    listed = find_shared_values(children(household_ids="A@B.EXAMPLE"), SEAL)
     mine = replace(features_of(), email="sis|A@B EXAMPLE")
     assert len(listed) == 1
     assert without_shared(mine, listed, SEAL) is mine
@@ -135,13 +135,13 @@ SENT = st.fixed_dictionaries(
 
 @given(st.lists(SENT, max_size=60), SENT)
 def test_taking_out_what_is_shared_twice_is_taking_it_out_once(records, sent):
-    listed = find_shared([features_of(**each) for each in records] + children(**HAVEN), SEAL)
+    listed = find_shared_values([features_of(**each) for each in records] + children(**HAVEN), SEAL)
     once = without_shared(features_of(**sent), listed, SEAL)
     assert without_shared(once, listed, SEAL) == once
 
 
 def test_the_lists_are_told_by_keyed_hashes_and_come_back_from_their_text():
-    listed = find_shared(children(**HAVEN, phone="614-555-0134"), SEAL)
+    listed = find_shared_values(children(**HAVEN, phone="614-555-0134"), SEAL)
     text = listed.to_text()
     assert SharedValues.from_text(text) == listed
     assert (len(listed), listed.digest) == (2, SharedValues.from_text(text).digest)
@@ -161,6 +161,6 @@ def test_the_digest_of_lists_is_made_once_however_long_they_are(monkeypatch):
 
 def test_what_is_listed_here_and_not_there_can_be_counted():
     one, both = (
-        find_shared([*children(**HAVEN), *more], SEAL) for more in ((), children(phone="614-555-0134"))
+        find_shared_values([*children(**HAVEN), *more], SEAL) for more in ((), children(phone="614-555-0134"))
     )
     assert (both - one, one - both, one - NO_SHARED_VALUES) == (1, 0, 1)

@@ -1,6 +1,6 @@
 import pytest
 
-from mpi.standardize.payload import to_payload, to_sent
+from mpi.standardize.payload import record_to_bytes, to_canonical_fields
 from mpi.standardize.ssn import is_ssn_system
 from tests.unit.standardize.making import SEAL, features_of, issues_of, let_in, record_of
 
@@ -111,8 +111,8 @@ def test_a_bad_identifier_is_reported_as_an_identifier():
 def test_the_digits_are_nowhere_past_the_door(sent):
     received = let_in(**sent)
     # The record's own moment has digits of its own.
-    shown = repr(received) + repr(to_sent(received.record)) + repr(features_of(**sent))
-    shown += to_payload(received.record).decode()
+    shown = repr(received) + repr(to_canonical_fields(received.record)) + repr(features_of(**sent))
+    shown += record_to_bytes(received.record).decode()
     for digits in ("9998", "219-09", "219099", "666-09"):
         assert digits not in shown.replace(SEAL.token("ssn", DIGITS), "").replace(
             SEAL.token("ssn4", "9998"), ""

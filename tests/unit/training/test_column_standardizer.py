@@ -19,7 +19,7 @@ from training.current_records import read_current_records
 from training.raw_table import read_raw_table
 from training.records import standardize_in_parallel, read_rows, remove_shared_values
 from training.shared_value_removal import remove_shared_values_from_table
-from training.simulate.files.output import save
+from training.simulate.files.output import save_population
 from training.simulate.simulation import simulate
 
 HOME = {"address_line1": "12 Oak St", "postal_code": "43001"}
@@ -93,7 +93,7 @@ def written(path: Path, rows, columns=("source", *SENT_FIELDS)):
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     out = tmp_path_factory.mktemp("state")
-    save(simulate(records=3_000, seed=5), out)
+    save_population(simulate(records=3_000, seed=5), out)
     return sorted(path for path in out.glob("*.csv") if path.stem != "truth")
 
 

@@ -16,7 +16,7 @@ from training.record_table import ArrowRecords, Records, features_by_id
 from training.records import SOURCE_COLUMN, RawRow, read_rows
 from training.shared_value_removal import remove_shared_values_from_table
 from training.simulate.files.feed_files import FEEDS
-from training.simulate.files.tables import Format, read_table
+from training.simulate.files.tables import FileFormat, read_table
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
 
@@ -30,7 +30,7 @@ _GROUP_FIELDS = ("local_id", "race", "ethnicity", "sex", "ssn", "ssn_last4")
 
 def is_saved_state(path: Path) -> bool:
     """Whether it is a folder with a truth file in it."""
-    return path.is_dir() and any((path / f"{_TRUTH_FILE}.{form}").exists() for form in Format)
+    return path.is_dir() and any((path / f"{_TRUTH_FILE}.{form}").exists() for form in FileFormat)
 
 
 def load_saved_state(folder: Path) -> Dataset:
@@ -83,7 +83,7 @@ class _SavedRows:
 def _read_snapshot(folder: Path) -> _SavedRows:
     paths = []
     for source in Source:
-        found = [path for form in Format if (path := folder / f"{source}.{form}").exists()]
+        found = [path for form in FileFormat if (path := folder / f"{source}.{form}").exists()]
         if not found:
             raise TrainingError(f"{folder} has a truth file but no {source}.csv or .parquet beside it")
         paths.append(found[0])
@@ -130,7 +130,7 @@ def _read_truth(folder: Path, said: Sequence[RawRow]) -> list[_RecordTruth]:
     """What the truth says of each record."""
     wanted = {(row.source, str(row.fields["local_id"])): number for number, row in enumerate(said)}
     found: list[_RecordTruth | None] = [None] * len(said)
-    path = next(path for form in Format if (path := folder / f"{_TRUTH_FILE}.{form}").exists())
+    path = next(path for form in FileFormat if (path := folder / f"{_TRUTH_FILE}.{form}").exists())
     tags: dict[str, frozenset[str]] = {}  # few kinds, each kept once
     for row in read_table(path):
         if not row.keys() >= set(TRUTH_FIELDS):

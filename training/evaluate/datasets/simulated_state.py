@@ -7,9 +7,9 @@ import numpy as np
 
 from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
 from training.records import RawRow
-from training.simulate.people.census_names import census_names
-from training.simulate.people.names import NameBook, faker_names
-from training.simulate.rates import load
+from training.simulate.people.census_names import read_census_names
+from training.simulate.people.names import NameBook, build_faker_names
+from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.rosters import Source
 
@@ -29,9 +29,9 @@ def simulate_dataset(records: int, names: Path | None) -> Dataset:
 
 def load_name_book(names: Path | None) -> NameBook:
     """Names for the evaluation's states."""
-    rates = load().names
-    book = faker_names(rates.tail_share, rates.surname_tail_share)
-    return census_names(names, book) if names is not None and names.is_dir() else book
+    rates = load_rates().names
+    book = build_faker_names(rates.tail_share, rates.surname_tail_share)
+    return read_census_names(names, book) if names is not None and names.is_dir() else book
 
 
 def to_dataset(name: str, population: Population) -> Dataset:

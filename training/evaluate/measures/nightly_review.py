@@ -15,9 +15,9 @@ from training.evaluate.datasets.simulated_state import SEED, load_name_book
 from training.evaluate.measures.intervals import Estimate, estimate_share
 from training.evaluate.model_clusters import partition_records, score_records
 from training.records import RawRow
-from training.simulate.files.feeds import BlockFeed, WeekFile, cast_size, children_for
+from training.simulate.files.feeds import BlockFeed, WeekFile, estimate_cast_size, estimate_children
 from training.simulate.people.blocks import Block
-from training.simulate.rates import load
+from training.simulate.rates import load_rates
 
 WEEKS, COUNTED_WEEKS = 6, 3
 _NEVER_COMPARED_KINDS = ("sealed", "expunged")
@@ -49,9 +49,9 @@ def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> 
 
 def _replay_weeks(records: int, names: Path | None) -> Iterator[tuple[dict[RecordKey, RawRow], set[RecordKey]]]:
     """Week by week, every record on the books and the keys of those that the week wrote or changed."""
-    rates, book = load(), load_name_book(names)
-    children = children_for(records, SEED, WEEKS, rates, book)
-    feed = BlockFeed(Block(SEED), cast_size(children, WEEKS, rates), WEEKS, rates, book)
+    rates, book = load_rates(), load_name_book(names)
+    children = estimate_children(records, SEED, WEEKS, rates, book)
+    feed = BlockFeed(Block(SEED), estimate_cast_size(children, WEEKS, rates), WEEKS, rates, book)
     held: dict[RecordKey, RawRow] = {}
     week, changed = 0, set[RecordKey]()
     for file in feed.weeks():

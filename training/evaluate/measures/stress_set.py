@@ -17,8 +17,8 @@ from training.evaluate.measures.intervals import Estimate, estimate_share
 from training.evaluate.measures.relatives import find_merged_people
 from training.evaluate.model_clusters import ModelPartition
 from training.simulate.people.names import HISPANIC, NameBook
-from training.simulate.people.population import State, draw_state, stage
-from training.simulate.rates import load
+from training.simulate.people.population import SimulatedState, draw_state, stage_generator
+from training.simulate.rates import load_rates
 from training.simulate.simulation import Population
 from training.simulate.sources.identity import StateIds
 from training.simulate.sources.records import write_source
@@ -65,13 +65,13 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
         pairs: how many pairs of them to make alike.
         book: names to draw from.
     """
-    rates = load()
+    rates = load_rates()
     state = draw_state(SEED + 1, children, rates, book)
-    rosters = draw_rosters(stage(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
+    rosters = draw_rosters(stage_generator(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
     chosen = _make_alike(state, rosters, pairs)
     ids = StateIds.of(rosters[Source.STATE], len(state.births))
     files = {
-        source: write_source(stage(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        source: write_source(stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
         for place, source in enumerate(Source)
     }
     dataset = to_dataset("strangers", Population(SEED + 1, state, files))
@@ -102,12 +102,12 @@ def _is_chosen_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
 
-def _make_alike(state: State, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
+def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
     """Give the second of each chosen pair the first's name and birth date, and its home the surname."""
     births, people, homes = state.births, state.people, state.homes
     found = _find_neighbors(state, rosters)
     share_of = _measure_commonness(state, found[:, 0])
-    rng = stage(SEED + 1, _CHOICE_STAGE)
+    rng = stage_generator(SEED + 1, _CHOICE_STAGE)
     hispanic = homes.group[births.home[found[:, 0]]] == HISPANIC
     first = _draw_places(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
     order = np.concatenate([first, _draw_places(rng, share_of * ~hispanic, wanted - len(first))])
@@ -133,7 +133,7 @@ def _draw_places(
 
 
 def _find_neighbors(
-    state: State, rosters: dict[Source, Roster]
+    state: SimulatedState, rosters: dict[Source, Roster]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Disjoint pairs of recorded only children of one sex and group, next to each other in age."""
     births, people = state.births, state.people
@@ -150,7 +150,7 @@ def _find_neighbors(
 
 
 def _measure_commonness(
-    state: State, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    state: SimulatedState, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """How common each child's full name is: first-name count times surname count."""
     total = np.ones(len(children))

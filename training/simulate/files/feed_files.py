@@ -12,12 +12,12 @@ import numpy as np
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.columns import Texts
-from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, cast_size
-from training.simulate.files.output import added, describe
-from training.simulate.people.blocks import Report, blocks
+from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, estimate_cast_size
+from training.simulate.files.output import merge_manifests, build_manifest
+from training.simulate.people.blocks import ProgressCallback, split_into_blocks
 from training.simulate.people.names import NameBook
 from training.simulate.rates import Rates
-from training.simulate.sources.records import NIGHTLY
+from training.simulate.sources.records import NIGHTLY_TIME
 
 FEEDS, TRUTH, MANIFEST = "feeds.csv", "truth.csv", "manifest.json"
 FEED_FIELDS = ("week", "as_of", "source", "snapshot", "file", "records")
@@ -43,7 +43,7 @@ class FeedPlan:
     rates: Rates
 
 
-def save_feeds(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
+def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
     """Write the feeds block after block into the folder, which is made; gives back the manifest.
 
     Raises:
@@ -53,15 +53,15 @@ def save_feeds(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.glob(_WEEK_FOLDERS)):
             raise FileError(f"{folder} holds weekly feeds already; give a folder without any")
-        return _save(plan, folder, report)
+        return _write_feeds(plan, folder, report)
     except OSError as error:
         raise FileError(f"the feeds cannot be written to {folder}: {error.strerror}") from error
 
 
-def _save(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
-    cast = cast_size(plan.children, plan.weeks, plan.rates)
-    parts = blocks(plan.seed, round(cast * plan.rates.state.records_per_child))
-    files = _Files(folder)
+def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
+    cast = estimate_cast_size(plan.children, plan.weeks, plan.rates)
+    parts = split_into_blocks(plan.seed, round(cast * plan.rates.state.records_per_child))
+    files = _FeedFiles(folder)
     manifest: dict[str, Any] = {}
     steps = len(parts) * (plan.weeks + 1)
     for place, block in enumerate(parts):
@@ -72,7 +72,7 @@ def _save(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
         population = feed.population()
         for told in population.files.values():
             files.append_truth([told.truth[name] for name in FEED_TRUTH_FIELDS])
-        manifest = added(manifest, describe(population))
+        manifest = merge_manifests(manifest, build_manifest(population))
     files.list_feeds()
     manifest["weeks"] = plan.weeks
     content = json.dumps(manifest, indent=2) + "\n"
@@ -81,7 +81,7 @@ def _save(plan: FeedPlan, folder: Path, report: Report) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class _Files:
+class _FeedFiles:
     """The files, each opened for the while of one block: there may be more than can be open at once."""
 
     folder: Path
@@ -92,7 +92,7 @@ class _Files:
         """Add a block's records to a week's file."""
         name = f"week-{file.week:04}/{file.source}.csv"
         snapshot = "full" if file.full else "delta"
-        as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY}"
+        as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY_TIME}"
         row = self._feeds.setdefault(name, [file.week, as_of, file.source, snapshot, name, 0])
         row[-1] = int(str(row[-1])) + len(file)
         self._add(name, SENT_FIELDS, file.columns)

@@ -13,26 +13,26 @@ from typing import Any
 import numpy as np
 
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.columns import Bools, Ints, Texts, blank, happens
+from training.simulate.columns import Bools, Ints, Texts, blank_column, draw_events
 from training.simulate.people.blocks import Block
-from training.simulate.people.flags import school_year
+from training.simulate.people.flags import school_year_start
 from training.simulate.people.names import NameBook
-from training.simulate.people.population import State, draw_state
-from training.simulate.people.state_on_date import as_it_was
-from training.simulate.people.timeline import DAYS_A_WEEK, draw_timeline, rates_over
+from training.simulate.people.population import SimulatedState, draw_state
+from training.simulate.people.state_on_date import rewind_state
+from training.simulate.people.timeline import DAYS_A_WEEK, draw_timeline, extend_rates
 from training.simulate.rates import Rates
 from training.simulate.simulation import Population
-from training.simulate.sources.enrollment_periods import COLUMNS, Book, Part, first_registrations, open_book
-from training.simulate.sources.identity import Identity, StateIds
-from training.simulate.sources.records import NIGHTLY, TRUTH_FIELDS, SourceFile, tell_truth, write_source
-from training.simulate.sources.restrictions import expunged_files, sealed_files
+from training.simulate.sources.enrollment_periods import COLUMNS, RecordSchedule, RecordPart, find_first_registrations, draw_schedule
+from training.simulate.sources.identity import IdentityColumns, StateIds
+from training.simulate.sources.records import NIGHTLY_TIME, TRUTH_FIELDS, SourceFile, write_truth, write_source
+from training.simulate.sources.restrictions import find_expunged, find_sealed
 from training.simulate.sources.rosters import Roster, Source, draw_rosters
 
 FEED_TRUTH_FIELDS = (*TRUTH_FIELDS, "first_week", "last_week")
 _ROSTER_STAGE, _FIRST_WEEK_STAGE = 7, 100
 _NEVER_WRITTEN = -1
-_SAMPLE = 10_000
-_MISTAKES = (
+_SAMPLE_CHILDREN = 10_000
+_ERROR_RATES = (
     "given_typo", "given_nickname", "given_variant", "surname_typo", "surname_reduced", "surname_joined",
     "names_swapped", "middle_initial", "middle_in_first", "goes_by_middle", "placeholder_name",
     "birth_wrong_digit", "birth_swapped", "birth_off_by_one", "birth_placeholder", "birth_of_sibling",
@@ -62,21 +62,21 @@ class WeekFile:
         return len(self.columns[0])
 
 
-def cast_size(children: int, weeks: int, rates: Rates) -> int:
+def estimate_cast_size(children: int, weeks: int, rates: Rates) -> int:
     """How many children live in some week, of a state that has so many in the first."""
     window = rates.state.oldest_years + 1
-    return round(children * (rates_over(rates, weeks).state.oldest_years + 1) / window)
+    return round(children * (extend_rates(rates, weeks).state.oldest_years + 1) / window)
 
 
-def children_for(records: int, seed: int, weeks: int, rates: Rates, book: NameBook) -> int:
+def estimate_children(records: int, seed: int, weeks: int, rates: Rates, book: NameBook) -> int:
     """How many children a state has whose first week holds about so many records, by a small block."""
     guess = round(records / rates.state.records_per_child)
-    sample = min(guess, _SAMPLE)
-    found = BlockFeed(Block(seed), cast_size(sample, weeks, rates), weeks, rates, book).first_week()
+    sample = min(guess, _SAMPLE_CHILDREN)
+    found = BlockFeed(Block(seed), estimate_cast_size(sample, weeks, rates), weeks, rates, book).first_week()
     return round(sample * records / max(found, 1))
 
 
-def is_full(source: Source, week: int, rates: Rates) -> bool:
+def is_full_snapshot(source: Source, week: int, rates: Rates) -> bool:
     """Whether a source sends all its records in that week, or those written since the last."""
     return week % rates.feed.full_every_weeks[source.kind] == 0
 
@@ -89,19 +89,19 @@ class BlockFeed:
 
         Args:
             block: which part of the state.
-            children: who live in it in some week (``cast_size``).
+            children: who live in it in some week (``estimate_cast_size``).
             weeks: after the first.
             rates: of a state as of the last week.
             book: names to draw from.
         """
         self._weeks = weeks
-        self._state = draw_state(block.seed, children, rates_over(rates, weeks), book, block)
+        self._state = draw_state(block.seed, children, extend_rates(rates, weeks), book, block)
         self._timeline = draw_timeline(self._state, weeks)
         rosters = self._rosters(block)
         size = len(self._state.births)
         self._ids = StateIds.of(rosters[Source.STATE], size)
         self._registers = {
-            source: _Register(open_book(self._state, self._timeline, roster), size)
+            source: _SourceRecords(draw_schedule(self._state, self._timeline, roster), size)
             for source, roster in rosters.items()
         }
 
@@ -120,12 +120,12 @@ class BlockFeed:
         """Each week's file of each source."""
         for week in range(self._weeks + 1):
             day = self._timeline.start + np.timedelta64(week * DAYS_A_WEEK, "D")
-            view = as_it_was(self._state, self._timeline, day)
+            view = rewind_state(self._state, self._timeline, day)
             ids = self._ids_on(day)
             for place, (source, register) in enumerate(self._registers.items()):
                 rng = view.block.stage(_FIRST_WEEK_STAGE + week * len(Source) + place)
                 written = register.turn(rng, view, ids, week)
-                full = is_full(source, week, view.rates)
+                full = is_full_snapshot(source, week, view.rates)
                 rows = np.flatnonzero(register.held if full else written)
                 columns = [register.columns[name][rows] for name in SENT_FIELDS]
                 yield WeekFile(week, day, source, full, columns)
@@ -135,34 +135,34 @@ class BlockFeed:
         book = self._registers[Source.STATE].book
         out = book.roster.child[book.made <= day]
         twice = book.roster.child[(book.made <= day) & book.roster.second]
-        primary, other = blank(len(self._ids.primary)), blank(len(self._ids.other))
+        primary, other = blank_column(len(self._ids.primary)), blank_column(len(self._ids.other))
         primary[out], other[twice] = self._ids.primary[out], self._ids.other[twice]
         return StateIds(primary, other)
 
     def population(self) -> Population:
         """Every record that was ever sent, as last written, with the truth as of the last week."""
-        view = as_it_was(self._state, self._timeline, self._timeline.end)
+        view = rewind_state(self._state, self._timeline, self._timeline.end)
         files = {source: register.told(view) for source, register in self._registers.items()}
         return Population(self._state.block.seed, view, files)
 
 
-class _Register:
+class _SourceRecords:
     """The records of one source as they stand."""
 
-    def __init__(self, book: Book, children: int) -> None:
+    def __init__(self, book: RecordSchedule, children: int) -> None:
         size = len(book.roster)
         self.book = book
-        self.columns = {name: blank(size) for name in SENT_FIELDS}
+        self.columns = {name: blank_column(size) for name in SENT_FIELDS}
         self.held = np.zeros(size, dtype=bool)
         self._barred = np.zeros(size, dtype=bool)
-        self._first = first_registrations(book.roster, children)
+        self._first = find_first_registrations(book.roster, children)
         self._since = np.full(size, _NEVER_WRITTEN)
         self._until = np.full(size, _NEVER_WRITTEN)
         self._marks = {
             name: np.zeros(size, dtype=bool) for name in ("former", "placeholder", "carer_surname")
         }
 
-    def turn(self, rng: np.random.Generator, view: State, ids: StateIds, week: int) -> Bools:
+    def turn(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, week: int) -> Bools:
         """Bring the records up to the view's day; gives back those that were written."""
         day, book = view.rates.state.today, self.book
         held = book.on(day) & ~self._barred
@@ -170,7 +170,7 @@ class _Register:
         standing = held & ~new
         parts = self._due(view, standing)
         right = (
-            standing & ~(book.earlier_from <= day) & happens(rng, view.rates.feed.corrected_a_week, len(held))
+            standing & ~(book.earlier_from <= day) & draw_events(rng, view.rates.feed.corrected_a_week, len(held))
         )
         merged = standing & (book.merged_on <= day) & (self.columns["merged_into"] == "")
         written = new | right | merged
@@ -180,26 +180,26 @@ class _Register:
         self._put_right(rng, view, ids, np.flatnonzero(right))
         self._merge(np.flatnonzero(held & (book.merged_on <= day)))
         if week:
-            self.columns["as_of"][written] = f"{day}{NIGHTLY}"
+            self.columns["as_of"][written] = f"{day}{NIGHTLY_TIME}"
         self._barred |= written & self._bars(view)
         self._since[new] = week
         self._until[held] = week
         self.held = held
         return np.asarray(written)
 
-    def _due(self, view: State, standing: Bools) -> dict[Part, Bools]:
+    def _due(self, view: SimulatedState, standing: Bools) -> dict[RecordPart, Bools]:
         day = view.rates.state.today
         before = day - np.timedelta64(DAYS_A_WEEK, "D")
-        parts = {part: standing & self.book.due_between(part, before, day) for part in Part}
+        parts = {part: standing & self.book.due_between(part, before, day) for part in RecordPart}
         # What speaks of an earlier time is kept as it was, save that it is left, sealed or expunged.
         kept = self.book.earlier_from <= day
-        for part in (Part.IDENTITY, Part.HOME):
+        for part in (RecordPart.IDENTITY, RecordPart.HOME):
             parts[part] &= ~kept
         if self.book.roster.source is not Source.CCWIS:
-            parts[Part.CARE] &= ~kept
-            new_year = school_year(np.array([before, day]))
+            parts[RecordPart.CARE] &= ~kept
+            new_year = school_year_start(np.array([before, day]))
             if new_year[0] != new_year[1]:
-                parts[Part.SCHOOL] |= standing & view.schooling.enrolled[self.book.roster.child] & ~kept
+                parts[RecordPart.SCHOOL] |= standing & view.schooling.enrolled[self.book.roster.child] & ~kept
         return parts
 
     def _roster(self, rows: Ints, day: np.datetime64) -> Roster:
@@ -210,11 +210,11 @@ class _Register:
     def _write(
         self,
         rng: np.random.Generator,
-        view: State,
+        view: SimulatedState,
         ids: StateIds,
         rows: Ints,
         new: Bools,
-        parts: dict[Part, Bools],
+        parts: dict[RecordPart, Bools],
     ) -> None:
         """Write the rows, and keep of each what is new: all of it, or the parts that are due."""
         if not len(rows):
@@ -226,7 +226,7 @@ class _Register:
         self._mark(rows, file.identity, whole)
         for part, due in parts.items():
             here = due[rows] & ~whole
-            if part is Part.IDENTITY:
+            if part is RecordPart.IDENTITY:
                 # A source that has not heard of the change leaves the record as it is.
                 self._marks["former"][rows[here]] = file.identity.former[here]
                 here &= ~file.identity.former
@@ -235,16 +235,16 @@ class _Register:
                 self.columns[name][rows[here]] = file.columns[name][here]
         self.columns["merged_into"][rows[whole]] = ""
 
-    def _mark(self, rows: Ints, identity: Identity, here: Bools) -> None:
+    def _mark(self, rows: Ints, identity: IdentityColumns, here: Bools) -> None:
         for name, marks in self._marks.items():
             marks[rows[here]] = getattr(identity, name)[here]
 
-    def _put_right(self, rng: np.random.Generator, view: State, ids: StateIds, rows: Ints) -> None:
+    def _put_right(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints) -> None:
         """Write names and birth date of the rows without a mistake."""
         if not len(rows):
             return
         kind = self.book.roster.source.kind
-        nought: dict[str, Any] = dict.fromkeys(_MISTAKES, 0.0)
+        nought: dict[str, Any] = dict.fromkeys(_ERROR_RATES, 0.0)
         noise = replace(view.rates.noise[kind], **nought)
         missing = replace(view.rates.missing[kind], middle_name=0.0, suffix=0.0, birth_date=0.0)
         rates = replace(
@@ -256,26 +256,26 @@ class _Register:
         day = view.rates.state.today
         file = write_source(rng, replace(view, rates=rates), self._roster(rows, day), ids)
         self._mark(rows, file.identity, np.ones(len(rows), dtype=bool))
-        for name in COLUMNS[Part.IDENTITY]:
+        for name in COLUMNS[RecordPart.IDENTITY]:
             self.columns[name][rows] = file.columns[name]
 
     def _merge(self, rows: Ints) -> None:
         self.columns["merged_into"][rows] = self._first[rows]
 
-    def _bars(self, view: State) -> Bools:
+    def _bars(self, view: SimulatedState) -> Bools:
         day = view.rates.state.today
         roster = self._roster(np.arange(len(self.book.roster)), day)
-        return np.asarray(sealed_files(view, roster) | expunged_files(view, roster))
+        return np.asarray(find_sealed(view, roster) | find_expunged(view, roster))
 
-    def told(self, state: State) -> SourceFile:
+    def told(self, state: SimulatedState) -> SourceFile:
         """The records ever sent, in the order of their local IDs, and the truth about them at the end."""
         rows = np.flatnonzero(self._since != _NEVER_WRITTEN)
         day = state.rates.state.today
         roster = self._roster(rows, day)
         marks = {name: held[rows] for name, held in self._marks.items()}
         marks["former"] |= roster.earlier & state.people.changed[roster.child]
-        identity = Identity({}, **marks)
-        truth = tell_truth(state, roster, identity)
+        identity = IdentityColumns({}, **marks)
+        truth = write_truth(state, roster, identity)
         truth["first_week"] = self._since[rows].astype(str).astype(object)
         truth["last_week"] = self._until[rows].astype(str).astype(object)
         columns = {name: column[rows] for name, column in self.columns.items()}

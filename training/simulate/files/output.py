@@ -9,50 +9,50 @@ from typing import Any
 
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.files.tables import Format, Table
+from training.simulate.files.tables import FileFormat, TableWriter
 from training.simulate.simulation import Population
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
 
 
-def save(population: Population, folder: Path) -> dict[str, Any]:
+def save_population(population: Population, folder: Path) -> dict[str, Any]:
     """Write a state as CSV into the folder, which is made; gives back the manifest.
 
     Raises:
         FileError: the folder cannot be made or written.
     """
-    return save_all([population], folder)
+    return save_populations([population], folder)
 
 
-def save_all(populations: Iterable[Population], folder: Path, form: Format = Format.CSV) -> dict[str, Any]:
+def save_populations(populations: Iterable[Population], folder: Path, form: FileFormat = FileFormat.CSV) -> dict[str, Any]:
     """Write the blocks of a state as they come, each let go before the next is made.
 
     Raises:
         FileError: the folder cannot be made or written.
     """
     try:
-        return _save(populations, folder, form)
+        return _write_populations(populations, folder, form)
     except OSError as error:
         raise FileError(f"the state cannot be written to {folder}: {error.strerror}") from error
 
 
-def _save(populations: Iterable[Population], folder: Path, form: Format) -> dict[str, Any]:
+def _write_populations(populations: Iterable[Population], folder: Path, form: FileFormat) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:
-        tables = {source: stack.enter_context(Table(folder, source, SENT_FIELDS, form)) for source in Source}
-        truth = stack.enter_context(Table(folder, "truth", TRUTH_FIELDS, form))
+        tables = {source: stack.enter_context(TableWriter(folder, source, SENT_FIELDS, form)) for source in Source}
+        truth = stack.enter_context(TableWriter(folder, "truth", TRUTH_FIELDS, form))
         for population in populations:
             for source, file in population.files.items():
                 tables[source].append([file.columns[name] for name in SENT_FIELDS])
                 truth.append([file.truth[name] for name in TRUTH_FIELDS])
-            manifest = added(manifest, describe(population))
+            manifest = merge_manifests(manifest, build_manifest(population))
     content = json.dumps(manifest, indent=2) + "\n"
     (folder / "manifest.json").write_text(content, encoding="utf-8", newline="\n")
     return manifest
 
 
-def describe(population: Population) -> dict[str, Any]:
+def build_manifest(population: Population) -> dict[str, Any]:
     """The manifest: what was simulated, how much of it, and by which rates."""
     state = population.state
     tags = Counter(mark for held in population.truth("tags") for mark in held.split("|") if mark)
@@ -70,16 +70,16 @@ def describe(population: Population) -> dict[str, Any]:
     }
 
 
-_COUNTED = ("records", "persons", "children", "households")
-_COUNTED_BY_NAME = ("records_by_source", "tagged_records")
+_COUNTS = ("records", "persons", "children", "households")
+_COUNTS_BY_NAME = ("records_by_source", "tagged_records")
 
 
-def added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def merge_manifests(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """The manifest of two parts of a state, which share nobody."""
     if not one:
         return other
-    sums = {name: one[name] + other[name] for name in _COUNTED}
-    for name in _COUNTED_BY_NAME:
+    sums = {name: one[name] + other[name] for name in _COUNTS}
+    for name in _COUNTS_BY_NAME:
         both = Counter(one[name]) + Counter(other[name])
         sums[name] = {key: both[key] for key in dict.fromkeys([*one[name], *sorted(other[name])])}
     return one | sums

@@ -15,21 +15,21 @@ from mpi.domain.errors import FileError
 from training.simulate.columns import Texts
 
 
-class Format(StrEnum):
+class FileFormat(StrEnum):
     """How the files are written."""
 
     CSV = "csv"
     PARQUET = "parquet"
 
 
-class Table(AbstractContextManager["Table"]):
+class TableWriter(AbstractContextManager["Table"]):
     """A file of text columns under a header; an empty text is an empty cell, or null in Parquet."""
 
-    def __init__(self, folder: Path, name: str, header: Sequence[str], form: Format) -> None:
+    def __init__(self, folder: Path, name: str, header: Sequence[str], form: FileFormat) -> None:
         self._header = tuple(header)
         self._file: TextIO | None = None
         path = folder / f"{name}.{form}"
-        if form is Format.CSV:
+        if form is FileFormat.CSV:
             self._file = path.open("w", encoding="utf-8", newline="")
             self._rows = csv.writer(self._file, lineterminator="\n")
             self._rows.writerow(self._header)
@@ -64,7 +64,7 @@ def read_table(path: Path) -> Iterator[dict[str, str]]:
         FileError: it cannot be read.
     """
     try:
-        if path.suffix == f".{Format.CSV}":
+        if path.suffix == f".{FileFormat.CSV}":
             with path.open(encoding="utf-8", newline="") as file:
                 yield from csv.DictReader(file)
             return

@@ -12,14 +12,14 @@ import numpy as np
 
 from training.simulate.columns import Ints, Rng
 
-RECORDS_A_BLOCK = 50_000
+RECORDS_PER_BLOCK = 50_000
 """Source records of a block: some 200 MB while it is being made."""
 
-Report = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
 
 
-def unwatched(_step: str, _done: int, _total: int) -> None:
+def ignore_progress(_step: str, _done: int, _total: int) -> None:
     """Nobody watches."""
 
 
@@ -40,7 +40,7 @@ class Block:
         return numbers * self.of + self.number
 
 
-def blocks(seed: int, records: int) -> list[Block]:
+def split_into_blocks(seed: int, records: int) -> list[Block]:
     """The blocks of a state of that many records; a small state is one."""
-    count = max(1, round(records / RECORDS_A_BLOCK))
+    count = max(1, round(records / RECORDS_PER_BLOCK))
     return [Block(seed, number, count) for number in range(count)]

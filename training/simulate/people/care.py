@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate import rates as rates_module
-from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, choose, happens, texts
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank_column, draw_choices, draw_events, text_column
 from training.simulate.people.families import Births, Homes
 from training.simulate.people.names import NameBook
 from training.simulate.people.places import Addresses, draw_addresses
 
 NOT_PLACED, FOSTER_HOME, RELATIVE_HOME, GROUP_HOME, TRIAL_HOME_VISIT = range(5)
-SETTINGS = texts(["", "foster_family_home", "relative_foster_home", "group_home", "trial_home_visit"])
+SETTINGS = text_column(["", "foster_family_home", "relative_foster_home", "group_home", "trial_home_visit"])
 
 _MEAN_DAYS_IN_CARE = 600
 _LONGEST_DAYS_IN_CARE = 1_800
@@ -46,22 +46,22 @@ def draw_care(
     rng: Rng, births: Births, homes: Homes, addresses: Addresses, rates: rates_module.Rates, book: NameBook
 ) -> tuple[Care, Addresses]:
     """Who is in care and where; relatives' homes take the child's surname, so call before naming."""
-    care = _episodes(rng, births, homes, rates)
-    _settings(rng, care, births, homes, rates)
-    _relatives(rng, care, births, homes, rates)
-    return care, _new_homes(rng, care, births, homes, addresses, rates, book)
+    care = _draw_episodes(rng, births, homes, rates)
+    _draw_settings(rng, care, births, homes, rates)
+    _place_with_relatives(rng, care, births, homes, rates)
+    return care, _draw_care_homes(rng, care, births, homes, addresses, rates, book)
 
 
-def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates) -> Care:
+def _draw_episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates) -> Care:
     size, care = len(births), rates.care
-    family_known = happens(rng, care.family_known, len(homes))
-    family_in = family_known & happens(rng, care.family_in_care, len(homes))
-    family_left = family_known & ~family_in & happens(rng, care.family_left_care, len(homes))
-    in_care = family_in[births.home] & happens(rng, care.child_in_care, size)
-    left = family_left[births.home] & happens(rng, care.child_in_care, size)
-    known = (family_known[births.home] & happens(rng, care.child_known, size)) | in_care | left
-    adopted = left & happens(rng, care.adopted_after_care, size)
-    removed, ended = _intervals(rng, births, homes, (in_care, left), rates)
+    family_known = draw_events(rng, care.family_known, len(homes))
+    family_in = family_known & draw_events(rng, care.family_in_care, len(homes))
+    family_left = family_known & ~family_in & draw_events(rng, care.family_left_care, len(homes))
+    in_care = family_in[births.home] & draw_events(rng, care.child_in_care, size)
+    left = family_left[births.home] & draw_events(rng, care.child_in_care, size)
+    known = (family_known[births.home] & draw_events(rng, care.child_known, size)) | in_care | left
+    adopted = left & draw_events(rng, care.adopted_after_care, size)
+    removed, ended = _draw_intervals(rng, births, homes, (in_care, left), rates)
     return Care(
         known=known,
         in_care=in_care,
@@ -71,16 +71,16 @@ def _episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates)
         placed=removed.copy(),
         ended=ended,
         address=np.full(size, -1),
-        carer_first=blank(size),
-        carer_last=blank(size),
+        carer_first=blank_column(size),
+        carer_last=blank_column(size),
         kin_home=np.full(size, -1),
         adopted=adopted,
-        sealed=adopted & happens(rng, care.adopted_sealed, size),
-        expunged=known & ~in_care & ~left & happens(rng, care.expunged, size),
+        sealed=adopted & draw_events(rng, care.adopted_sealed, size),
+        expunged=known & ~in_care & ~left & draw_events(rng, care.expunged, size),
     )
 
 
-def _intervals(
+def _draw_intervals(
     rng: Rng, births: Births, homes: Homes, who: tuple[Bools, Bools], rates: rates_module.Rates
 ) -> tuple[Dates, Dates]:
     """Removal and end of care; siblings leave home on one day unless the younger was not yet born."""
@@ -95,27 +95,27 @@ def _intervals(
     return np.where(in_care | left, removed, nothing), np.where(left, ended, nothing)
 
 
-def _settings(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
+def _draw_settings(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
     """Choose the present placement; siblings mostly share it."""
     shares = rates.care
     foster = 1 - shares.relative_home - shares.group_home - shares.trial_home_visit
     by_share = [foster, shares.relative_home, shares.group_home, shares.trial_home_visit]
-    family = choose(rng, by_share, len(homes))[births.home]
-    own = choose(rng, by_share, len(births))
-    together = happens(rng, shares.siblings_together, len(births))
+    family = draw_choices(rng, by_share, len(homes))[births.home]
+    own = draw_choices(rng, by_share, len(births))
+    together = draw_events(rng, shares.siblings_together, len(births))
     setting = np.where(together, family, own) + 1
     care.setting = np.where(care.in_care, setting, NOT_PLACED)
-    later = care.in_care & happens(rng, shares.placement_move, len(births))
+    later = care.in_care & draw_events(rng, shares.placement_move, len(births))
     in_care_days = (rates.state.today - care.removed[later]).astype(np.int64)
     care.placed[later] += (in_care_days * rng.random(len(in_care_days))).astype("timedelta64[D]")
 
 
-def _relatives(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
+def _place_with_relatives(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
     """Place children with relatives: another household, that often has the surname."""
     rows = np.flatnonzero(care.setting == RELATIVE_HOME)
     chosen = rng.integers(0, len(homes), len(homes))
     kin = chosen[births.home[rows]]
-    same = happens(rng, rates.families.kin_surname, len(homes))[births.home[rows]]
+    same = draw_events(rng, rates.families.kin_surname, len(homes))[births.home[rows]]
     homes.child_surname[kin[same]] = homes.child_surname[births.home[rows][same]]
     care.kin_home[rows] = kin
     care.address[rows] = homes.address[kin]
@@ -123,7 +123,7 @@ def _relatives(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_
     care.carer_last[rows] = homes.guardian1_last[kin]
 
 
-def _new_homes(
+def _draw_care_homes(
     rng: Rng,
     care: Care,
     births: Births,
@@ -141,7 +141,7 @@ def _new_homes(
     new = draw_addresses(rng, near, 0.0)
     # Siblings share a foster home: it is chosen by family, and by child only where they are apart.
     family_choice = rng.integers(0, foster_homes, len(homes))[births.home[foster]]
-    apart = ~happens(rng, rates.care.siblings_together, len(foster))
+    apart = ~draw_events(rng, rates.care.siblings_together, len(foster))
     place = np.where(apart, rng.integers(0, foster_homes, len(foster)), family_choice)
     care.address[foster] = len(addresses) + place
     groups = homes.group[rng.integers(0, len(homes), foster_homes)]

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, choose, happens, texts
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, draw_choices, draw_events, text_column
 from training.simulate.people.blocks import Block
 from training.simulate.people.names import HISPANIC, NameBook
 from training.simulate.people.places import Addresses, draw_addresses, draw_phones, draw_towns
-from training.simulate.rates import Families, Rates
+from training.simulate.rates import FamilyRates, Rates
 from training.simulate.typing_errors import plain
 
 _HOMES_STAGE = 2
@@ -68,25 +68,25 @@ def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
     span = window + _CHILDBEARING_YEARS
     mean = sum((n + 1) * share for n, share in enumerate(families.children_shares))
     homes = round(children * span / window / mean)
-    events = choose(rng, families.children_shares, homes) + 1
+    events = draw_choices(rng, families.children_shares, homes) + 1
     home = np.repeat(np.arange(homes), events)
     first = np.cumsum(events) - events
-    days = _event_days(rng, home, first, families) + np.repeat(
+    days = _draw_event_days(rng, home, first, families) + np.repeat(
         rng.random(homes) * span * _DAYS_A_YEAR, events
     )
     born = rates.state.today - np.timedelta64(round(span * _DAYS_A_YEAR), "D") + days.astype(np.int64)
     oldest = np.datetime64(str(rates.state.today.astype("datetime64[Y]").astype(int) + 1970 - window), "Y")
-    kept = (born <= rates.state.today) & (born > _same_day(rates.state.today, oldest))
-    return _children(rng, home[kept], born[kept], families)
+    kept = (born <= rates.state.today) & (born > _same_day_of_year(rates.state.today, oldest))
+    return _draw_children(rng, home[kept], born[kept], families)
 
 
-def _same_day(today: np.datetime64, year: np.datetime64) -> np.datetime64:
+def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime64:
     offset = today - today.astype("datetime64[Y]").astype("datetime64[D]")
     return np.datetime64(year.astype("datetime64[D]") + offset)
 
 
-def _event_days(
-    rng: Rng, home: Ints, first: Ints, families: Families
+def _draw_event_days(
+    rng: Rng, home: Ints, first: Ints, families: FamilyRates
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Days from the family's first birth to each birth."""
     months = families.spacing_median_months * np.exp(families.spacing_spread * rng.standard_normal(len(home)))
@@ -96,14 +96,14 @@ def _event_days(
     return np.asarray(total - total[first][home])
 
 
-def _children(rng: Rng, home: Ints, born: Dates, families: Families) -> Births:
+def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> Births:
     # A child's chance of being a twin is twice an event's, so the event's is half (a third for triplets).
     shares = [
         1 - families.twin_births / 2 - families.triplet_births / 3,
         families.twin_births / 2,
         families.triplet_births / 3,
     ]
-    size = choose(rng, shares, len(home)) + 1
+    size = draw_choices(rng, shares, len(home)) + 1
     event = np.repeat(np.arange(len(home)), size)
     _, homes = np.unique(home, return_inverse=True)
     order = np.arange(len(event)) - np.repeat(np.cumsum(size) - size, size)
@@ -122,31 +122,31 @@ def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[H
     """That many households, and the addresses that they live or lived at."""
     rng = block.stage(_HOMES_STAGE)
     families = rates.families
-    group = choose(rng, families.group_shares, size)
-    town = draw_towns(rng, choose(rng, rates.school.district_shares, size))
-    moved = happens(rng, families.moved_recently, size)
-    stayed_in_town = happens(rng, 0.7, size)
+    group = draw_choices(rng, families.group_shares, size)
+    town = draw_towns(rng, draw_choices(rng, rates.school.district_shares, size))
+    moved = draw_events(rng, families.moved_recently, size)
+    stayed_in_town = draw_events(rng, 0.7, size)
     town_before = np.where(
-        stayed_in_town, town, draw_towns(rng, choose(rng, rates.school.district_shares, size))
+        stayed_in_town, town, draw_towns(rng, draw_choices(rng, rates.school.district_shares, size))
     )
     addresses = draw_addresses(rng, town, families.shared_building).joined(
         draw_addresses(rng, town_before, families.shared_building)
     )
     surname = book.draw_surnames(rng, group)
     mother = book.draw_surnames(rng, group)
-    has_second = happens(rng, families.two_guardians, size)
-    both = (group == HISPANIC) & happens(rng, families.two_surnames, size)
-    hyphen = (group != HISPANIC) & happens(rng, families.hyphenated, size)
-    father_named = happens(rng, families.father_named, size)
+    has_second = draw_events(rng, families.two_guardians, size)
+    both = (group == HISPANIC) & draw_events(rng, families.two_surnames, size)
+    hyphen = (group != HISPANIC) & draw_events(rng, families.hyphenated, size)
+    father_named = draw_events(rng, families.father_named, size)
     first = book.draw_given(rng, group, np.zeros(size, dtype=np.int64))
     second = np.where(has_second, book.draw_given(rng, group, np.ones(size, dtype=np.int64)), "")
     homes = Homes(
         group=group,
-        child_surname=_child_surnames(surname, mother, father_named, both, hyphen),
+        child_surname=_choose_child_surnames(surname, mother, father_named, both, hyphen),
         two_surnames=both,
         father_named=father_named & has_second,
         guardian1_first=first,
-        guardian1_last=np.where(has_second & happens(rng, _MARRIED_NAME, size), surname, mother),
+        guardian1_last=np.where(has_second & draw_events(rng, _MARRIED_NAME, size), surname, mother),
         guardian2_first=second,
         guardian2_last=np.where(has_second, surname, ""),
         town=addresses.town[:size],
@@ -155,14 +155,14 @@ def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[H
         moved=moved,
         phone=draw_phones(rng, size, block.number),
         phone_before=draw_phones(rng, size, block.number),
-        email=_emails(rng, first, mother),
-        poor=happens(rng, families.poor, size),
-        confidential=happens(rng, rates.care.address_confidential, size),
+        email=_draw_emails(rng, first, mother),
+        poor=draw_events(rng, families.poor, size),
+        confidential=draw_events(rng, rates.care.address_confidential, size),
     )
     return homes, addresses
 
 
-def _child_surnames(father: Texts, mother: Texts, father_named: Bools, both: Bools, hyphen: Bools) -> Texts:
+def _choose_child_surnames(father: Texts, mother: Texts, father_named: Bools, both: Bools, hyphen: Bools) -> Texts:
     """The surname of a home's children: one parent's, or both, by custom."""
     surnames = np.where(father_named, father, mother)
     surnames[both] = father[both] + " " + mother[both]
@@ -170,11 +170,11 @@ def _child_surnames(father: Texts, mother: Texts, father_named: Bools, both: Boo
     return surnames
 
 
-def _emails(rng: Rng, first: Texts, last: Texts) -> Texts:
+def _draw_emails(rng: Rng, first: Texts, last: Texts) -> Texts:
     numbers = rng.integers(1, 100, len(first)).tolist()
     names = zip(first, last, numbers, strict=True)
-    return texts([f"{_letters(f)}.{_letters(s)}{number}@example.org" for f, s, number in names])
+    return text_column([f"{_keep_letters(f)}.{_keep_letters(s)}{number}@example.org" for f, s, number in names])
 
 
-def _letters(name: str) -> str:
+def _keep_letters(name: str) -> str:
     return "".join(letter for letter in plain(name).lower() if letter.isalpha())

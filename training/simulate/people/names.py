@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from training.simulate.columns import Ints, Rng, Texts, texts
+from training.simulate.columns import Ints, Rng, Texts, text_column
 
 WHITE, BLACK, HISPANIC, ASIAN, AFRICAN, OTHER = range(6)
 GROUPS = 6
@@ -21,7 +21,7 @@ _RANK_SEED = 20_260_901
 _ZIPF_FLATTENING = 20.0
 _SPANISH_SURNAME_FLATTENING, _SPANISH_GIVEN_FLATTENING = 10.0, 4.0
 """Steeper, so that two Hispanic children share a surname (42 in 10,000) or a given name as by the census."""
-_NEIGHBOURS = 3
+_NEIGHBORS = 3
 _AFTER_LATIN = "\u0250"
 
 _HISPANIC_COMMON = (
@@ -44,17 +44,17 @@ _DISTINCTIVE_GIVEN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class NamePool:
     """A weighted list of names; ``edges`` is the cumulative share of each."""
 
     names: Texts
     edges: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
     @classmethod
-    def weighted(cls, weights: Mapping[str, float]) -> "Pool":
+    def weighted(cls, weights: Mapping[str, float]) -> "NamePool":
         """A pool in which a name is drawn in proportion to its weight."""
         shares = np.cumsum(np.fromiter(weights.values(), dtype=float))
-        return cls(texts(list(weights)), shares / shares[-1])
+        return cls(text_column(list(weights)), shares / shares[-1])
 
     def draw(self, rng: Rng, size: int) -> Texts:
         """That many names."""
@@ -67,15 +67,15 @@ class Pool:
 class NameBook:
     """All pools: surnames by group, given names by (group, male)."""
 
-    surnames: tuple[Pool, ...]
-    given: tuple[tuple[Pool, Pool], ...]
+    surnames: tuple[NamePool, ...]
+    given: tuple[tuple[NamePool, NamePool], ...]
     sorted_given: tuple[Texts, Texts]
 
     @classmethod
-    def of(cls, surnames: Sequence[Pool], given: Sequence[tuple[Pool, Pool]]) -> "NameBook":
+    def of(cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]) -> "NameBook":
         """A book of these pools; each pair of given-name pools is (female, male)."""
         by_sex = [
-            texts(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
+            text_column(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
         ]
         return cls(tuple(surnames), tuple(given), (by_sex[0], by_sex[1]))
 
@@ -98,7 +98,7 @@ class NameBook:
 
     def look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
         """For each name another of that sex that begins like it: a near neighbour in the alphabet."""
-        steps = rng.integers(1, _NEIGHBOURS + 1, len(names)) * rng.choice([-1, 1], len(names))
+        steps = rng.integers(1, _NEIGHBORS + 1, len(names)) * rng.choice([-1, 1], len(names))
         found = np.empty(len(names), dtype=object)
         for sex, alphabet in enumerate(self.sorted_given):
             rows = np.flatnonzero(male == sex)
@@ -107,7 +107,7 @@ class NameBook:
         return found
 
 
-def zipf(
+def zipf_weights(
     names: Iterable[str], common: Sequence[str] = (), flattening: float = _ZIPF_FLATTENING
 ) -> dict[str, float]:
     """Weights that fall with rank; ``common`` names rank first, the rest in a fixed shuffled order."""
@@ -117,7 +117,7 @@ def zipf(
     return {name: 1.0 / (rank + flattening) for rank, name in enumerate(ranked)}
 
 
-def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+def blend_weights(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
     """One weighting out of several, each given its share of the whole."""
     blended: dict[str, float] = {}
     for share, weights in parts:
@@ -127,7 +127,7 @@ def blend(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float
     return blended
 
 
-def _faker(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
+def _faker_weights(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
     """A list of one of Faker's locales as weights: its own where it has them, else by rank."""
     names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
     latin = {
@@ -137,59 +137,59 @@ def _faker(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) ->
     }
     if isinstance(names, Mapping):
         return {name: float(names[written]) for name, written in latin.items()}
-    return zipf(latin, flattening=flattening)
+    return zipf_weights(latin, flattening=flattening)
 
 
-def _pooled(locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
-    return blend([(1.0, _faker(locale, attribute, flattening)) for locale in locales])
+def _blend_locales(locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
+    return blend_weights([(1.0, _faker_weights(locale, attribute, flattening)) for locale in locales])
 
 
-def _surname_pools(tail_share: float) -> list[Pool]:
-    usual = _faker("en_US", "last_names")
-    european = _pooled(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
-    spanish = zipf(
-        [*_faker("es_MX", "last_names"), *_faker("es_ES", "last_names")],
+def _build_surname_pools(tail_share: float) -> list[NamePool]:
+    usual = _faker_weights("en_US", "last_names")
+    european = _blend_locales(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
+    spanish = zipf_weights(
+        [*_faker_weights("es_MX", "last_names"), *_faker_weights("es_ES", "last_names")],
         common=_HISPANIC_COMMON,
         flattening=_SPANISH_SURNAME_FLATTENING,
     )
-    asian = blend([
-        (0.45, _faker("en_IN", "last_names")),
-        (0.25, _faker("vi_VN", "last_names")),
-        (0.30, _faker("zh_CN", "last_romanized_names")),
+    asian = blend_weights([
+        (0.45, _faker_weights("en_IN", "last_names")),
+        (0.25, _faker_weights("vi_VN", "last_names")),
+        (0.30, _faker_weights("zh_CN", "last_romanized_names")),
     ])  # fmt: skip
-    african = _pooled(("yo_NG", "ig_NG", "ha_NG", "en_KE"), "last_names")
-    american = blend([(1 - tail_share, usual), (tail_share, european)])
-    mixed = blend([(0.6, american), (0.2, spanish), (0.1, asian), (0.1, african)])
-    black = blend([(1 - tail_share / 2, usual), (tail_share / 2, european)])
+    african = _blend_locales(("yo_NG", "ig_NG", "ha_NG", "en_KE"), "last_names")
+    american = blend_weights([(1 - tail_share, usual), (tail_share, european)])
+    mixed = blend_weights([(0.6, american), (0.2, spanish), (0.1, asian), (0.1, african)])
+    black = blend_weights([(1 - tail_share / 2, usual), (tail_share / 2, european)])
     weightings = (american, black, spanish, asian, african, mixed)
-    return [Pool.weighted(weights) for weights in weightings]
+    return [NamePool.weighted(weights) for weights in weightings]
 
 
-def _given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
-    usual = _faker("en_US", attribute)
-    tail = _faker("en", attribute)
-    american = blend([(1 - tail_share, usual), (tail_share, tail)])
-    distinctive = zipf((), common=_DISTINCTIVE_GIVEN[male])
-    spanish = _pooled(("es_MX", "es_ES"), attribute, _SPANISH_GIVEN_FLATTENING)
-    asian = blend([
-        (0.40, _faker("en_IN", attribute)), (0.10, _faker("vi_VN", attribute)),
-        (0.10, _faker("zh_CN", "first_romanized_names")), (0.40, american),
+def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
+    usual = _faker_weights("en_US", attribute)
+    tail = _faker_weights("en", attribute)
+    american = blend_weights([(1 - tail_share, usual), (tail_share, tail)])
+    distinctive = zipf_weights((), common=_DISTINCTIVE_GIVEN[male])
+    spanish = _blend_locales(("es_MX", "es_ES"), attribute, _SPANISH_GIVEN_FLATTENING)
+    asian = blend_weights([
+        (0.40, _faker_weights("en_IN", attribute)), (0.10, _faker_weights("vi_VN", attribute)),
+        (0.10, _faker_weights("zh_CN", "first_romanized_names")), (0.40, american),
     ])  # fmt: skip
-    african = _pooled(("yo_NG", "ig_NG", "ha_NG", "en_KE"), attribute)
-    black = blend([(0.65, american), (0.25, distinctive), (0.10, tail)])
-    hispanic = blend([(0.65, spanish), (0.35, american)])
-    mixed = blend([(0.7, american), (0.2, hispanic), (0.1, african)])
+    african = _blend_locales(("yo_NG", "ig_NG", "ha_NG", "en_KE"), attribute)
+    black = blend_weights([(0.65, american), (0.25, distinctive), (0.10, tail)])
+    hispanic = blend_weights([(0.65, spanish), (0.35, american)])
+    mixed = blend_weights([(0.7, american), (0.2, hispanic), (0.1, african)])
     return [american, black, hispanic, asian, african, mixed]
 
 
-def faker_names(tail_share: float, surname_tail_share: float) -> NameBook:
+def build_faker_names(tail_share: float, surname_tail_share: float) -> NameBook:
     """The book that needs nothing but the ``faker`` package.
 
     Args:
         tail_share: share of given names drawn outside the commonest.
         surname_tail_share: share of surnames drawn outside the thousand commonest.
     """
-    female = _given_weights("first_names_female", male=False, tail_share=tail_share)
-    male = _given_weights("first_names_male", male=True, tail_share=tail_share)
-    pairs = [(Pool.weighted(f), Pool.weighted(m)) for f, m in zip(female, male, strict=True)]
-    return NameBook.of(_surname_pools(surname_tail_share), pairs)
+    female = _build_given_weights("first_names_female", male=False, tail_share=tail_share)
+    male = _build_given_weights("first_names_male", male=True, tail_share=tail_share)
+    pairs = [(NamePool.weighted(f), NamePool.weighted(m)) for f, m in zip(female, male, strict=True)]
+    return NameBook.of(_build_surname_pools(surname_tail_share), pairs)

@@ -15,7 +15,7 @@ import numpy as np
 from training.simulate.columns import Bools, Ints, Rng
 from training.simulate.people.blocks import Block
 from training.simulate.people.care import Care
-from training.simulate.people.children import People
+from training.simulate.people.children import ChildIdentities
 from training.simulate.people.families import Births, Homes
 from training.simulate.people.names import HISPANIC
 from training.simulate.rates import Rates
@@ -26,7 +26,7 @@ _NEAR_DAYS = np.timedelta64(10, "D")
 
 
 def make_strangers_alike(
-    block: Block, births: Births, homes: Homes, care: Care, people: People, rates: Rates
+    block: Block, births: Births, homes: Homes, care: Care, people: ChildIdentities, rates: Rates
 ) -> None:
     """Give some children of the block the name and birth date of a stranger in it, and mark both.
 
@@ -39,13 +39,13 @@ def make_strangers_alike(
         (rates.strangers.hispanic_pairs, hispanic),
         (rates.strangers.other_pairs, ~hispanic),
     ):
-        pairs = _neighbours(births, homes, care, people, of_group)
+        pairs = _find_neighbors(births, homes, care, people, of_group)
         wanted = min(int(rng.poisson(rate * millions**2 / block.of)), len(pairs))
-        for one, other in _as_chance_would(rng, people, pairs, wanted).tolist():
+        for one, other in _draw_by_commonness(rng, people, pairs, wanted).tolist():
             _make_alike(births, homes, people, one, other)
 
 
-def _neighbours(births: Births, homes: Homes, care: Care, people: People, allowed: Bools) -> Ints:
+def _find_neighbors(births: Births, homes: Homes, care: Care, people: ChildIdentities, allowed: Bools) -> Ints:
     """Disjoint pairs of one sex and group, next to each other in age; the second has no brother or sister.
 
     The second is the younger, so that becoming older contradicts nothing that has happened to it.
@@ -65,7 +65,7 @@ def _neighbours(births: Births, homes: Homes, care: Care, people: People, allowe
     return np.asarray(np.stack([one[kept], other[kept]], axis=1))
 
 
-def _as_chance_would(rng: Rng, people: People, pairs: Ints, wanted: int) -> Ints:
+def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, wanted: int) -> Ints:
     """That many of the pairs, by how common the name of the first child is in the block."""
     if not wanted:
         return pairs[:0]
@@ -77,7 +77,7 @@ def _as_chance_would(rng: Rng, people: People, pairs: Ints, wanted: int) -> Ints
     return np.asarray(pairs[np.sort(chosen)])
 
 
-def _make_alike(births: Births, homes: Homes, people: People, one: int, other: int) -> None:
+def _make_alike(births: Births, homes: Homes, people: ChildIdentities, one: int, other: int) -> None:
     """Give the other child the one's name and birth date, and the other's home the surname."""
     home, surname = births.home[other], people.last[other]
     for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.columns import Ints, Rng, Texts, blank, happens, texts
+from training.simulate.columns import Ints, Rng, Texts, blank_column, draw_events, text_column
 
 STATE = "OH"
 """A real code, so that state tables accept it; every town, county and street name is invented."""
@@ -40,7 +40,7 @@ TOWNS = (
 DISTRICTS = ("NORTH", "SOUTH")
 _OTHER_DISTRICTS = ("MERRIVALE", "PELL", "ROOK")
 
-_STREETS = texts([
+_STREETS = text_column([
     "Acorn", "Amber", "Anchor", "Apple", "Arbor", "Aspen", "Avalon", "Barley", "Beacon", "Beech",
     "Birch", "Bluebird", "Bluff", "Bramble", "Brook", "Buckeye", "Canal", "Cardinal", "Cedar",
     "Chapel", "Cherry", "Chestnut", "Clay", "Clover", "College", "Concord", "Copper",
@@ -55,7 +55,7 @@ _STREETS = texts([
     "Spring", "Spruce", "Station", "Sycamore", "Timber", "Union", "Valley", "Vine", "Walnut",
     "Washington", "Willow", "Winding", "Windsor", "Wren",
 ])  # fmt: skip
-_TYPES = texts(["St", "Ave", "Rd", "Dr", "Ln", "Ct", "Pl", "Way", "Blvd"])
+_TYPES = text_column(["St", "Ave", "Rd", "Dr", "Ln", "Ct", "Pl", "Way", "Blvd"])
 _AREA_CODES = (  # noqa: SIM905 - 210 literals would fill a page
     "216 220 234 283 326 330 380 419 440 513 567 614 740 937 201 202 203 205 206 207 208 209 210 212 "
     "213 214 215 217 218 219 223 224 225 227 228 229 231 235 239 240 248 251 252 253 254 256 260 262 "
@@ -97,8 +97,8 @@ class Addresses:
         )
 
 
-TOWN_NAMES = texts([town.name for town in TOWNS])
-TOWN_COUNTIES = texts([town.county for town in TOWNS])
+TOWN_NAMES = text_column([town.name for town in TOWNS])
+TOWN_COUNTIES = text_column([town.county for town in TOWNS])
 TOWN_REGIONS = np.array([town.region for town in TOWNS])
 
 
@@ -117,19 +117,19 @@ def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
     """An address in each town; some in apartment houses, which many households share."""
     size = len(towns)
     streets = _STREETS[rng.integers(0, len(_STREETS), size)]
-    types = _TYPES[rng.choice(len(_TYPES), size, p=_falling(len(_TYPES)))]
+    types = _TYPES[rng.choice(len(_TYPES), size, p=_falling_weights(len(_TYPES)))]
     numbers = rng.integers(1, 9000, size)
-    line1 = texts([f"{n} {s} {t}" for n, s, t in zip(numbers.tolist(), streets, types, strict=True)])
-    line2 = blank(size)
-    in_unit = happens(rng, shared_building / _UNITS_IN_BUILDINGS, size)
+    line1 = text_column([f"{n} {s} {t}" for n, s, t in zip(numbers.tolist(), streets, types, strict=True)])
+    line2 = blank_column(size)
+    in_unit = draw_events(rng, shared_building / _UNITS_IN_BUILDINGS, size)
     units = rng.integers(1, 400, size).tolist()
-    line2[in_unit] = texts([f"Apt {unit}" for unit, yes in zip(units, in_unit, strict=True) if yes])
+    line2[in_unit] = text_column([f"Apt {unit}" for unit, yes in zip(units, in_unit, strict=True) if yes])
     codes = np.empty(size, dtype=object)
     for index, town in enumerate(TOWNS):
         rows = np.flatnonzero(towns == index)
-        codes[rows] = texts(town.postal_codes)[rng.integers(0, len(town.postal_codes), len(rows))]
+        codes[rows] = text_column(town.postal_codes)[rng.integers(0, len(town.postal_codes), len(rows))]
     addresses = Addresses(line1, line2, towns.copy(), codes)
-    _share_buildings(rng, addresses, np.flatnonzero(in_unit & happens(rng, _UNITS_IN_BUILDINGS, size)))
+    _share_buildings(rng, addresses, np.flatnonzero(in_unit & draw_events(rng, _UNITS_IN_BUILDINGS, size)))
     return addresses
 
 
@@ -143,7 +143,7 @@ def _share_buildings(rng: Rng, addresses: Addresses, rows: Ints) -> None:
     addresses.postal_code[rows] = addresses.postal_code[houses]
 
 
-def _falling(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _falling_weights(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     weights = 1.0 / (np.arange(size) + 1.5)
     return np.asarray(weights / weights.sum())
 
@@ -154,16 +154,16 @@ def draw_phones(rng: Rng, size: int, block: int) -> Texts:
     area = (first + rng.integers(0, _AREA_CODES_A_BLOCK, size)).tolist()
     exchange = rng.integers(0, len(_EXCHANGES), size).tolist()
     line = rng.integers(1000, 10_000, size).tolist()
-    return texts([
+    return text_column([
         f"({_AREA_CODES[a]}) {_EXCHANGES[e]}-{n}" for a, e, n in zip(area, exchange, line, strict=True)
     ])  # fmt: skip
 
 
-def district_codes(towns: Ints) -> Texts:
+def to_district_codes(towns: Ints) -> Texts:
     """The school district of each town."""
     counties = sorted({town.county for town in TOWNS if town.region == ELSEWHERE})
     by_county = dict(zip(counties, _OTHER_DISTRICTS, strict=True))
-    codes = texts([
+    codes = text_column([
         DISTRICTS[town.region] if town.region != ELSEWHERE else by_county[town.county] for town in TOWNS
     ])  # fmt: skip
     found: Texts = codes[towns]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from training.simulate.columns import Rng
 from training.simulate.people.blocks import Block
 from training.simulate.people.care import Care, draw_care
-from training.simulate.people.children import People, draw_people
+from training.simulate.people.children import ChildIdentities, draw_identities
 from training.simulate.people.families import Births, Homes, draw_births, draw_homes
 from training.simulate.people.flags import Flags, draw_flags
 from training.simulate.people.names import NameBook
@@ -16,7 +16,7 @@ from training.simulate.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SimulatedState:
     """Everything that is true of a block: children, homes, care, schooling."""
 
     block: Block
@@ -25,25 +25,25 @@ class State:
     homes: Homes
     care: Care
     addresses: Addresses
-    people: People
+    people: ChildIdentities
     schooling: Schooling
     flags: Flags
 
 
-def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None) -> State:
+def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None) -> SimulatedState:
     """Let about so many children live; each stage has random numbers of its own."""
     block = block or Block(seed)
     births = draw_births(block.stage(1), children, rates)
     homes, addresses = draw_homes(block, int(births.home[-1]) + 1, rates, book)
     care, addresses = draw_care(block.stage(3), births, homes, addresses, rates, book)
-    people = draw_people(block, births, homes, care, rates, book)
+    people = draw_identities(block, births, homes, care, rates, book)
     make_strangers_alike(block, births, homes, care, people, rates)
     schooling = draw_schooling(block.stage(5), births, homes, care, addresses, rates)
     schooling.bury(people.died)
     flags = draw_flags(block.stage(6), births, homes, care, rates)
-    return State(block, rates, births, homes, care, addresses, people, schooling, flags)
+    return SimulatedState(block, rates, births, homes, care, addresses, people, schooling, flags)
 
 
-def stage(seed: int, number: int) -> Rng:
+def stage_generator(seed: int, number: int) -> Rng:
     """The random numbers of one stage of a state of one block."""
     return Block(seed).stage(number)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, happens, texts
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, draw_events, text_column
 from training.simulate.people.care import TRIAL_HOME_VISIT, Care
 from training.simulate.people.families import Births, Homes
-from training.simulate.people.places import TOWN_REGIONS, Addresses, district_codes, draw_towns
+from training.simulate.people.places import TOWN_REGIONS, Addresses, to_district_codes, draw_towns
 from training.simulate.rates import Rates
 
 GRADES = ("PK", "KG", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12")
@@ -48,10 +48,10 @@ class Schooling:
 
     def school(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
         """School and district codes, now or before the move."""
-        districts = district_codes((self.town_before if before else self.town)[rows])
+        districts = to_district_codes((self.town_before if before else self.town)[rows])
         numbers = (self.number[rows] + (1 if before else 0)).tolist()
         schools = [f"{d}-{lv}{n}" for d, lv, n in zip(districts, self.level[rows], numbers, strict=True)]
-        return texts(schools), districts
+        return text_column(schools), districts
 
 
 def draw_schooling(
@@ -62,11 +62,11 @@ def draw_schooling(
     age = ((today - births.day).astype(np.int64) / 365.25).astype(np.int64)
     of_age = (age >= _SCHOOL_FROM) & (age < _LEAVERS_FROM)
     rate = np.where(care.in_care, school.in_care_enrolled, school.public)
-    enrolled = of_age & happens(rng, rate, size)
-    enrolled |= (age >= _PRESCHOOL_FROM) & (age < _SCHOOL_FROM) & happens(rng, school.preschool, size)
-    leaver = (age >= _LEAVERS_FROM) & happens(rng, school.leaver_on_file, size)
-    town = _school_towns(rng, births, homes, care, addresses)
-    moved = happens(
+    enrolled = of_age & draw_events(rng, rate, size)
+    enrolled |= (age >= _PRESCHOOL_FROM) & (age < _SCHOOL_FROM) & draw_events(rng, school.preschool, size)
+    leaver = (age >= _LEAVERS_FROM) & draw_events(rng, school.leaver_on_file, size)
+    town = _choose_school_towns(rng, births, homes, care, addresses)
+    moved = draw_events(
         rng,
         np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts),
         size,
@@ -74,7 +74,7 @@ def draw_schooling(
     region_before = (TOWN_REGIONS[town] + rng.integers(1, 3, size)) % 3
     grade = np.clip(age - _SCHOOL_FROM + 1, 0, len(GRADES) - 1)
     moved_on = today - rng.integers(20, 500, size).astype("timedelta64[D]")
-    entry = _first_of_school(today, age, rng)
+    entry = _draw_entry_days(today, age, rng)
     entry = np.where(moved, moved_on + np.timedelta64(4, "D"), entry)
     nothing = np.datetime64("NaT", "D")
     level = np.where(grade >= HIGH_FROM, "H", np.where(grade >= MIDDLE_FROM, "M", "E"))
@@ -84,24 +84,24 @@ def draw_schooling(
         moved=moved & (enrolled | leaver),
         town=town,
         town_before=draw_towns(rng, region_before),
-        grade=texts(GRADES)[grade],
+        grade=text_column(GRADES)[grade],
         level=level.astype(object),
         number=rng.integers(1, _SCHOOLS_A_LEVEL + 1, len(homes))[births.home],
         entry=entry,
         exit_before=np.where(moved, moved_on, nothing),
-        exit=np.where(leaver, _end_of_year(today, rng, size), nothing),
+        exit=np.where(leaver, _draw_exit_days(today, rng, size), nothing),
     )
 
 
-def _school_towns(rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses) -> Ints:
+def _choose_school_towns(rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses) -> Ints:
     """Where the child lives; half of the children in care stay at the school of origin."""
     town = homes.town[births.home]
     lives = np.where(care.address >= 0, addresses.town[care.address], town)
-    origin = care.in_care & happens(rng, 0.5, len(births))
+    origin = care.in_care & draw_events(rng, 0.5, len(births))
     return np.where(origin | (care.setting == TRIAL_HOME_VISIT), town, lives)
 
 
-def _first_of_school(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
+def _draw_entry_days(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
     """A day in the second half of an August, up to four years ago."""
     years = np.minimum(rng.integers(0, 5, len(age)), np.maximum(age - _PRESCHOOL_FROM, 0))
     august = today.astype("datetime64[Y]") - years.astype("timedelta64[Y]")
@@ -109,7 +109,7 @@ def _first_of_school(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
     return np.asarray(start.astype("datetime64[D]") + rng.integers(13, 29, len(age)).astype("timedelta64[D]"))
 
 
-def _end_of_year(today: np.datetime64, rng: Rng, size: int) -> Dates:
+def _draw_exit_days(today: np.datetime64, rng: Rng, size: int) -> Dates:
     years = today.astype("datetime64[Y]") - rng.integers(0, 2, size).astype("timedelta64[Y]")
     june = years.astype("datetime64[M]") + np.timedelta64(5, "M")
     return np.asarray(june.astype("datetime64[D]") + rng.integers(0, 12, size).astype("timedelta64[D]"))

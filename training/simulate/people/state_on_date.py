@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from training.simulate.columns import Bools, Dates, Ints, Texts, texts
+from training.simulate.columns import Bools, Dates, Ints, Texts, text_column
 from training.simulate.people.care import FOSTER_HOME, NOT_PLACED, Care
-from training.simulate.people.children import People
+from training.simulate.people.children import ChildIdentities
 from training.simulate.people.families import Births, Homes
-from training.simulate.people.flags import school_year
-from training.simulate.people.population import State
+from training.simulate.people.flags import school_year_start
+from training.simulate.people.population import SimulatedState
 from training.simulate.people.schooling import GRADES, HIGH_FROM, MIDDLE_FROM, Schooling
 from training.simulate.people.timeline import NEVER, Timeline
 
@@ -17,7 +17,7 @@ _MIDDLE_YEAR, _HIGH_YEAR = MIDDLE_FROM - 1, HIGH_FROM - 1
 """Years after kindergarten."""
 
 
-def as_it_was(state: State, timeline: Timeline, day: np.datetime64) -> State:
+def rewind_state(state: SimulatedState, timeline: Timeline, day: np.datetime64) -> SimulatedState:
     """The state on that day: nothing in it has a later date, save the birth of those not yet born.
 
     Args:
@@ -25,24 +25,24 @@ def as_it_was(state: State, timeline: Timeline, day: np.datetime64) -> State:
         timeline: when what is true of it came to be so.
         day: from the timeline's start to its end.
     """
-    care = _care(state.care, timeline, day)
-    births, people = _identities(state.births, state.people, day)
+    care = _rewind_care(state.care, timeline, day)
+    births, people = _rewind_identities(state.births, state.people, day)
     return replace(
         state,
         rates=replace(state.rates, state=replace(state.rates.state, as_of=str(day))),
         births=births,
-        homes=_homes(state.homes, timeline, day),
+        homes=_rewind_homes(state.homes, timeline, day),
         care=care,
         people=people,
-        schooling=_schooling(state.schooling, timeline, day),
+        schooling=_rewind_schooling(state.schooling, timeline, day),
     )
 
 
-def _told(dates: Dates, day: np.datetime64) -> Dates:
+def _hide_future_dates(dates: Dates, day: np.datetime64) -> Dates:
     return np.where(dates <= day, dates, NEVER)
 
 
-def _homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes:
+def _rewind_homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes:
     """Homes not yet moved are at their former address, with the telephone that they had there."""
     ahead = timeline.home_moved > day
     return replace(
@@ -53,7 +53,7 @@ def _homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes:
     )
 
 
-def _care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
+def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
     left = care.ended <= day
     placed = (care.removed <= day) & ~left
     # Before the present placement, and through all of a stay that is over, the home was another.
@@ -66,23 +66,23 @@ def _care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
         in_care=placed,
         left_care=left,
         setting=np.where(placed, setting, NOT_PLACED),
-        removed=_told(care.removed, day),
-        placed=np.where(care.placed <= day, care.placed, _told(care.removed, day)),
-        ended=_told(care.ended, day),
+        removed=_hide_future_dates(care.removed, day),
+        placed=np.where(care.placed <= day, care.placed, _hide_future_dates(care.removed, day)),
+        ended=_hide_future_dates(care.ended, day),
         address=np.where(earlier, timeline.earlier_address, np.where(elsewhere, care.address, -1)),
-        carer_first=_carer(timeline.earlier_first, care.carer_first, earlier, elsewhere & ~nowhere),
-        carer_last=_carer(timeline.earlier_last, care.carer_last, earlier, elsewhere & ~nowhere),
+        carer_first=_choose_caregiver(timeline.earlier_first, care.carer_first, earlier, elsewhere & ~nowhere),
+        carer_last=_choose_caregiver(timeline.earlier_last, care.carer_last, earlier, elsewhere & ~nowhere),
         adopted=care.adopted & left,
         sealed=care.sealed & left,
         expunged=care.expunged & (timeline.expunged_on <= day),
     )
 
 
-def _carer(former: Texts, present: Texts, earlier: Bools, anywhere: Bools) -> Texts:
+def _choose_caregiver(former: Texts, present: Texts, earlier: Bools, anywhere: Bools) -> Texts:
     return np.where(anywhere, np.where(earlier, former, present), "").astype(object)
 
 
-def _identities(births: Births, people: People, day: np.datetime64) -> tuple[Births, People]:
+def _rewind_identities(births: Births, people: ChildIdentities, day: np.datetime64) -> tuple[Births, ChildIdentities]:
     """Names and birth dates of record as before changes that lie ahead."""
     ahead = people.changed & (people.changed_on > day)
     return replace(births, day=np.where(ahead, people.birth_before, births.day)), replace(
@@ -90,18 +90,18 @@ def _identities(births: Births, people: People, day: np.datetime64) -> tuple[Bir
         first=np.where(ahead, people.first_before, people.first),
         last=np.where(ahead, people.last_before, people.last),
         changed=people.changed & ~ahead,
-        changed_on=_told(people.changed_on, day),
-        died=_told(people.died, day),
+        changed_on=_hide_future_dates(people.changed_on, day),
+        died=_hide_future_dates(people.died, day),
     )
 
 
-def _schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> Schooling:
+def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> Schooling:
     begun = timeline.begins <= day
     leaver = begun & (timeline.ends <= day)
     moved = timeline.moved_on <= day
     ahead = timeline.moved_on > day
     until = np.where(leaver, timeline.ends, day)
-    year = school_year(until).astype("datetime64[Y]").astype(np.int64) + 1970
+    year = school_year_start(until).astype("datetime64[Y]").astype(np.int64) + 1970
     grade = np.clip(year - timeline.kindergarten + 1, 0, len(GRADES) - 1)
     level = np.where(grade >= HIGH_FROM, "H", np.where(grade >= MIDDLE_FROM, "M", "E"))
     return replace(
@@ -112,15 +112,15 @@ def _schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> 
         town=np.where(ahead, schooling.town_before, schooling.town),
         # As ``Schooling.school`` numbers the school that was left.
         number=np.where(ahead, schooling.number + 1, schooling.number),
-        grade=texts(GRADES)[grade],
+        grade=text_column(GRADES)[grade],
         level=level.astype(object),
-        entry=_told(np.where(moved, timeline.entered_on, _entries(timeline, grade)), day),
-        exit_before=_told(timeline.moved_on, day),
+        entry=_hide_future_dates(np.where(moved, timeline.entered_on, _entry_days(timeline, grade)), day),
+        exit_before=_hide_future_dates(timeline.moved_on, day),
         exit=np.where(leaver, timeline.ends, NEVER),
     )
 
 
-def _entries(timeline: Timeline, grade: Ints) -> Dates:
+def _entry_days(timeline: Timeline, grade: Ints) -> Dates:
     """First day at the present school: the child changes to the next at the start of its grades."""
     years = np.where(grade >= HIGH_FROM, _HIGH_YEAR, np.where(grade >= MIDDLE_FROM, _MIDDLE_YEAR, 0))
     first = timeline.begins.astype("datetime64[Y]")

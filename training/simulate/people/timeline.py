@@ -9,10 +9,10 @@ from math import ceil
 
 import numpy as np
 
-from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, happens
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank_column, draw_events
 from training.simulate.people.care import FOSTER_HOME
-from training.simulate.people.flags import school_opens
-from training.simulate.people.population import State
+from training.simulate.people.flags import school_opening_day
+from training.simulate.people.population import SimulatedState
 from training.simulate.rates import Rates
 
 _STAGE = 9
@@ -20,7 +20,7 @@ DAYS_A_WEEK = 7
 _DAYS_A_YEAR = 365.25
 _WEEKS_A_YEAR = 52
 NEVER = np.datetime64("NaT", "D")
-_MOST = 0.95
+_MAX_RATE = 0.95
 _RECENT_DAYS = 730
 """``moved_recently`` is of so many days."""
 _MOVE_DAYS = 480
@@ -80,13 +80,13 @@ class Timeline:
         return np.asarray((self.begins <= self.end) & (self.dropped > self.start))
 
 
-def rates_over(rates: Rates, weeks: int) -> Rates:
+def extend_rates(rates: Rates, weeks: int) -> Rates:
     """The rates of a cast that lives through so many weeks: older, and oftener moved and placed."""
-    span = _span(weeks)
+    span = _span_days(weeks)
     older = replace(rates.state, oldest_years=rates.state.oldest_years + ceil(weeks / _WEEKS_A_YEAR))
-    moved = min(_MOST, rates.families.moved_recently * span / _RECENT_DAYS)
+    moved = min(_MAX_RATE, rates.families.moved_recently * span / _RECENT_DAYS)
     since = rates.care.left_care_mean_days + weeks * DAYS_A_WEEK
-    left = min(_MOST, rates.care.family_left_care * since / rates.care.left_care_mean_days)
+    left = min(_MAX_RATE, rates.care.family_left_care * since / rates.care.left_care_mean_days)
     return replace(
         rates,
         state=older,
@@ -95,25 +95,25 @@ def rates_over(rates: Rates, weeks: int) -> Rates:
     )
 
 
-def _span(weeks: int) -> int:
+def _span_days(weeks: int) -> int:
     return max(_RECENT_DAYS, weeks * DAYS_A_WEEK)
 
 
-def draw_timeline(state: State, weeks: int) -> Timeline:
+def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
     """Date what happened to the people of a state; its schooling is told by the timeline from now on."""
     rng, rates, births = state.block.stage(_STAGE), state.rates, state.births
     end = rates.state.today
     start = end - np.timedelta64(weeks * DAYS_A_WEEK, "D")
-    span = _span(weeks)
-    home_moved = np.where(state.homes.moved, _before(rng, end, span, len(state.homes)), NEVER)
-    came, went = _travellers(rng, state, weeks)
-    begins, kindergarten = _school_days(rng, state, came)
-    ends = _last_days(rng, kindergarten, went[births.home], state.people.died)
+    span = _span_days(weeks)
+    home_moved = np.where(state.homes.moved, _draw_days_before(rng, end, span, len(state.homes)), NEVER)
+    came, went = _draw_migrations(rng, state, weeks)
+    begins, kindergarten = _draw_school_starts(rng, state, came)
+    ends = _draw_school_ends(rng, kindergarten, went[births.home], state.people.died)
     begins = np.where(begins < ends, begins, NEVER)
     kept = rng.integers(8 * DAYS_A_WEEK, 80 * DAYS_A_WEEK, len(births))
-    moved_on = _district_moves(rng, state, span, begins, ends)
-    known_on, closed_on, expunged_on = _case_days(rng, state)
-    address, first, last = _earlier_homes(rng, state)
+    moved_on = _draw_district_moves(rng, state, span, begins, ends)
+    known_on, closed_on, expunged_on = _draw_case_days(rng, state)
+    address, first, last = _draw_earlier_homes(rng, state)
     return Timeline(
         start=start,
         end=end,
@@ -132,12 +132,12 @@ def draw_timeline(state: State, weeks: int) -> Timeline:
     )
 
 
-def _before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
+def _draw_days_before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
     before: Dates = end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
     return before
 
 
-def _travellers(rng: Rng, state: State, weeks: int) -> tuple[Dates, Dates]:
+def _draw_migrations(rng: Rng, state: SimulatedState, weeks: int) -> tuple[Dates, Dates]:
     """When each home came to the state and left it, within the weeks told of; mostly never."""
     feed, size, care = state.rates.feed, len(state.homes), state.care
     days, end = weeks * DAYS_A_WEEK, state.rates.state.today
@@ -148,30 +148,30 @@ def _travellers(rng: Rng, state: State, weeks: int) -> tuple[Dates, Dates]:
     known[state.births.home[care.known]] = True
     placed = np.zeros(size, dtype=bool)
     placed[state.births.home[care.in_care | care.left_care]] = True
-    came = happens(rng, min(_MOST, feed.newcomers_a_year * years), size) & ~placed
-    went = happens(rng, min(_MOST, feed.departures_a_year * years), size) & ~known & ~came
+    came = draw_events(rng, min(_MAX_RATE, feed.newcomers_a_year * years), size) & ~placed
+    went = draw_events(rng, min(_MAX_RATE, feed.departures_a_year * years), size) & ~known & ~came
     return (
-        np.where(came, _before(rng, end, days, size), NEVER),
-        np.where(went, _before(rng, end, days, size), NEVER),
+        np.where(came, _draw_days_before(rng, end, days, size), NEVER),
+        np.where(went, _draw_days_before(rng, end, days, size), NEVER),
     )
 
 
-def _school_days(rng: Rng, state: State, came: Dates) -> tuple[Dates, Ints]:
+def _draw_school_starts(rng: Rng, state: SimulatedState, came: Dates) -> tuple[Dates, Ints]:
     """First day at a public school and the year of kindergarten, as five-year-olds of a September have it."""
     births, school, size = state.births, state.rates.school, len(state.births)
     years = births.day.astype("datetime64[Y]")
     september = np.array(years.astype("datetime64[M]") + np.timedelta64(8, "M"), dtype="datetime64[D]")
     late = births.day >= september
     kindergarten = years.astype(np.int64) + 1970 + _KINDERGARTEN_AGE + late
-    public = happens(rng, np.where(state.care.in_care, school.in_care_enrolled, school.public), size)
-    early = happens(rng, school.preschool, size) * rng.integers(1, _PRESCHOOL_YEARS, size)
+    public = draw_events(rng, np.where(state.care.in_care, school.in_care_enrolled, school.public), size)
+    early = draw_events(rng, school.preschool, size) * rng.integers(1, _PRESCHOOL_YEARS, size)
     first = (kindergarten - early - 1970).astype("datetime64[Y]")
-    begins = school_opens(first) + rng.integers(-2, 14, size).astype("timedelta64[D]")
+    begins = school_opening_day(first) + rng.integers(-2, 14, size).astype("timedelta64[D]")
     late_comers = came[births.home] + rng.integers(5, 30, size).astype("timedelta64[D]")
     return np.where(public, np.fmax(begins, late_comers), NEVER), kindergarten
 
 
-def _last_days(rng: Rng, kindergarten: Ints, went: Dates, died: Dates) -> Dates:
+def _draw_school_ends(rng: Rng, kindergarten: Ints, went: Dates, died: Dates) -> Dates:
     """Graduation in June, or the day on which the family left or the child died."""
     june = (kindergarten + _YEARS_OF_SCHOOL - 1970).astype("datetime64[Y]").astype("datetime64[M]")
     graduated = (june + np.timedelta64(5, "M")).astype("datetime64[D]")
@@ -179,16 +179,16 @@ def _last_days(rng: Rng, kindergarten: Ints, went: Dates, died: Dates) -> Dates:
     return np.asarray(np.fmin(np.fmin(ends, went), died))
 
 
-def _district_moves(rng: Rng, state: State, span: int, begins: Dates, ends: Dates) -> Dates:
+def _draw_district_moves(rng: Rng, state: SimulatedState, span: int, begins: Dates, ends: Dates) -> Dates:
     school, care, size = state.rates.school, state.care, len(state.births)
     usual = np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts)
-    moved = happens(rng, np.minimum(_MOST, usual * span / _MOVE_DAYS), size)
-    on = _before(rng, state.rates.state.today, span, size)
+    moved = draw_events(rng, np.minimum(_MAX_RATE, usual * span / _MOVE_DAYS), size)
+    on = _draw_days_before(rng, state.rates.state.today, span, size)
     settled = np.timedelta64(_SETTLING_DAYS, "D")
     return np.where(moved & (on > begins + settled) & (on < ends - settled), on, NEVER)
 
 
-def _case_days(rng: Rng, state: State) -> tuple[Dates, Dates, Dates]:
+def _draw_case_days(rng: Rng, state: SimulatedState) -> tuple[Dates, Dates, Dates]:
     """When child welfare registers a child, and drops or expunges one who was never placed."""
     births, care, feed, size = state.births, state.care, state.rates.feed, len(state.births)
     age = np.maximum((state.rates.state.today - births.day).astype(np.int64), 0)
@@ -200,17 +200,17 @@ def _case_days(rng: Rng, state: State) -> tuple[Dates, Dates, Dates]:
     longest = feed.closed_case_kept_years * 365
     after = rng.integers(365, longest + 1, size).astype("timedelta64[D]")
     never_placed = np.isnat(care.removed) & ~care.expunged
-    closed = never_placed & happens(rng, feed.closed_case_dropped, size)
+    closed = never_placed & draw_events(rng, feed.closed_case_dropped, size)
     grown = births.day + np.timedelta64(_GROWN_DAYS, "D") + before
     dropped = np.fmin(np.where(closed, known + after, NEVER), np.where(care.in_care, NEVER, grown))
     return known, dropped, np.where(care.expunged, known + after, NEVER)
 
 
-def _earlier_homes(rng: Rng, state: State) -> tuple[Ints, Texts, Texts]:
+def _draw_earlier_homes(rng: Rng, state: SimulatedState) -> tuple[Ints, Texts, Texts]:
     """For each child the foster home of some other, to have lived in before the present placement."""
     care, size = state.care, len(state.births)
     homes = np.flatnonzero(care.setting == FOSTER_HOME)
     if not len(homes):
-        return np.full(size, -1), blank(size), blank(size)
+        return np.full(size, -1), blank_column(size), blank_column(size)
     chosen = homes[rng.integers(0, len(homes), size)]
     return care.address[chosen], care.carer_first[chosen], care.carer_last[chosen]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate import typing_errors
-from training.simulate.columns import Bools, Ints, Rng, Texts, blank, change, happens, iso_dates
-from training.simulate.people.flags import cells
+from training.simulate.columns import Bools, Ints, Rng, Texts, blank_column, rewrite_values, draw_events, to_iso_dates
+from training.simulate.people.flags import to_json_cells
 from training.simulate.people.places import STATE, TOWN_COUNTIES, TOWN_NAMES
-from training.simulate.people.population import State
-from training.simulate.rates import Noise
+from training.simulate.people.population import SimulatedState
+from training.simulate.rates import NoiseRates
 from training.simulate.sources.rosters import Roster, Source
 
 FIELDS = ("address_line1", "address_line2", "city", "state", "postal_code", "county")
@@ -21,7 +21,7 @@ _CCWIS_HAS_TRUE_ADDRESS = 0.5  # of confidential families [own assumption; hard 
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class OtherHome:
     """Which records speak of the placement, and which of the adoptive home, rather than the family."""
 
     placement: Bools
@@ -33,38 +33,38 @@ class Whose:
         return np.asarray(self.placement | self.adoptive)
 
     @classmethod
-    def of(cls, rng: Rng, state: State, roster: Roster) -> "Whose":
+    def of(cls, rng: Rng, state: SimulatedState, roster: Roster) -> "OtherHome":
         """CCWIS knows every placement, a school some; nobody's earlier record does."""
         care, child = state.care, roster.child
         placed = care.in_care[child] & (care.address[child] >= 0) & ~roster.earlier
         if roster.source is not Source.CCWIS:
-            placed &= happens(rng, state.rates.care.school_has_placement, len(roster))
+            placed &= draw_events(rng, state.rates.care.school_has_placement, len(roster))
         return cls(placed, care.adopted[child] & ~roster.earlier)
 
 
-def write_addresses(rng: Rng, state: State, roster: Roster, whose: Whose) -> dict[str, Texts]:
+def write_addresses(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> dict[str, Texts]:
     """The flat columns, ``addresses`` for children in care, ``restrictions`` for confidential ones."""
     noise, missing = state.rates.noise[roster.source.kind], state.rates.missing[roster.source.kind]
     homes, home, size = state.homes, state.births.home[roster.child], len(roster)
-    old = roster.earlier | happens(rng, noise.address_old, size)
+    old = roster.earlier | draw_events(rng, noise.address_old, size)
     family = np.where(old, homes.address_before[home], homes.address[home])
     place = np.where(whose.carer, state.care.address[roster.child], family)
-    columns = _flat(state, place)
-    _misspell(rng, columns, noise)
-    lost = happens(rng, missing.address, size)
+    columns = _flat_columns(state, place)
+    _misspell_addresses(rng, columns, noise)
+    lost = draw_events(rng, missing.address, size)
     for column in columns.values():
         column[lost] = ""
-    secret = _confidential(rng, state, roster, whose)
+    secret = _find_confidential(rng, state, roster, whose)
     for name, column in columns.items():
         column[secret] = _SUBSTITUTE[name]
     two = whose.placement & ~lost & (roster.source is Source.CCWIS)
-    columns["addresses"] = _two_homes(state, roster, columns, family, two)
-    columns["restrictions"] = blank(size)
+    columns["addresses"] = _list_two_homes(state, roster, columns, family, two)
+    columns["restrictions"] = blank_column(size)
     columns["restrictions"][secret] = '[{"kind":"address_confidential"}]'
     return columns
 
 
-def _flat(state: State, place: Ints) -> dict[str, Texts]:
+def _flat_columns(state: SimulatedState, place: Ints) -> dict[str, Texts]:
     table = state.addresses
     town = table.town[place]
     return {
@@ -77,33 +77,33 @@ def _flat(state: State, place: Ints) -> dict[str, Texts]:
     }
 
 
-def _misspell(rng: Rng, columns: dict[str, Texts], noise: Noise) -> None:
+def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) -> None:
     """Mistakes in number, street and postal code; the street type and the unit in another style."""
     line1, line2 = columns["address_line1"], columns["address_line2"]
     size = len(line1)
     for column in (line1, columns["postal_code"]):
-        change(column, happens(rng, noise.address_typo / 2, size), rng, typing_errors.wrong_digit)
-    change(line1, happens(rng, noise.address_typo, size), rng, typing_errors.misspell)
-    change(line1, happens(rng, noise.street_spelled_out, size), rng, typing_errors.spell_out_street)
-    inside = (line2 != "") & happens(rng, noise.unit_in_line1, size)
+        rewrite_values(column, draw_events(rng, noise.address_typo / 2, size), rng, typing_errors.change_digit)
+    rewrite_values(line1, draw_events(rng, noise.address_typo, size), rng, typing_errors.misspell)
+    rewrite_values(line1, draw_events(rng, noise.street_spelled_out, size), rng, typing_errors.spell_out_street)
+    inside = (line2 != "") & draw_events(rng, noise.unit_in_line1, size)
     line1[inside] = line1[inside] + " " + line2[inside]
     line2[inside] = ""
 
 
-def _confidential(rng: Rng, state: State, roster: Roster, whose: Whose) -> Bools:
+def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> Bools:
     secret = state.homes.confidential[state.births.home[roster.child]] & ~whose.carer
     if roster.source is Source.CCWIS:
-        secret &= ~happens(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))
+        secret &= ~draw_events(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))
     return np.asarray(secret)
 
 
-def _two_homes(state: State, roster: Roster, flat: dict[str, Texts], family: Ints, rows: Bools) -> Texts:
+def _list_two_homes(state: SimulatedState, roster: Roster, flat: dict[str, Texts], family: Ints, rows: Bools) -> Texts:
     """For a child in care the placement, as in the flat columns, then the home it was removed from."""
-    home = _flat(state, family)
-    since = iso_dates(state.care.placed[roster.child])
+    home = _flat_columns(state, family)
+    since = to_iso_dates(state.care.placed[roster.child])
     held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero(rows).tolist():
         first = {name: flat[name][row] for name in FIELDS if flat[name][row]}
         second = {name: home[name][row] for name in FIELDS if home[name][row]}
         held[row] = [first | {"type": "placement", "begin": since[row]}, second | {"type": "removal_home"}]
-    return cells(held)
+    return to_json_cells(held)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from training.simulate import typing_errors
-from training.simulate.columns import Bools, Rng, Texts, change, happens, texts
+from training.simulate.columns import Bools, Rng, Texts, rewrite_values, draw_events, text_column
 from training.simulate.people.care import NOT_PLACED, RELATIVE_HOME
-from training.simulate.people.flags import cells
-from training.simulate.people.population import State
-from training.simulate.sources.addresses import Whose, write_addresses
+from training.simulate.people.flags import to_json_cells
+from training.simulate.people.population import SimulatedState
+from training.simulate.sources.addresses import OtherHome, write_addresses
 from training.simulate.sources.rosters import Roster, Source
 
 _FATHER_FIRST = 0.25  # records of two-parent homes that name the father first [own assumption]
@@ -19,32 +19,32 @@ _PHONE_OTHERWISE = 0.5
 _HOUSEHOLD_STAGE = 20
 
 
-def write_contacts(rng: Rng, state: State, roster: Roster) -> dict[str, Texts]:
+def write_contacts(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
     """All contact columns of a source."""
-    whose = Whose.of(rng, state, roster)
+    whose = OtherHome.of(rng, state, roster)
     columns = write_addresses(rng, state, roster, whose)
-    columns |= _guardians(rng, state, roster, whose)
-    columns |= _lines(rng, state, roster, whose)
-    columns["household_ids"] = _households(rng, state, roster)
+    columns |= _write_guardians(rng, state, roster, whose)
+    columns |= _write_phone_and_email(rng, state, roster, whose)
+    columns["household_ids"] = _write_household_ids(rng, state, roster)
     return columns
 
 
-def _guardians(rng: Rng, state: State, roster: Roster, whose: Whose) -> dict[str, Texts]:
+def _write_guardians(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> dict[str, Texts]:
     """The first guardian as flat columns, and the list where there are two."""
     homes, care, size = state.homes, state.care, len(roster)
     home = state.births.home[roster.child]
-    father = (homes.guardian2_first[home] != "") & happens(rng, _FATHER_FIRST, size)
+    father = (homes.guardian2_first[home] != "") & draw_events(rng, _FATHER_FIRST, size)
     first = np.where(father, homes.guardian2_first[home], homes.guardian1_first[home])
     last = np.where(father, homes.guardian2_last[home], homes.guardian1_last[home])
     relation = np.where(father, "Father", "Mother").astype(object)
     named = whose.carer & (care.carer_first[roster.child] != "")
-    carer_relation = _carer_relation(state, roster)
+    carer_relation = _caregiver_relationship(state, roster)
     parent = (first.copy(), last.copy(), relation.copy())
-    leads = named & (whose.adoptive | (roster.source is not Source.CCWIS) | happens(rng, _CARER_FIRST, size))
+    leads = named & (whose.adoptive | (roster.source is not Source.CCWIS) | draw_events(rng, _CARER_FIRST, size))
     first[leads] = care.carer_first[roster.child][leads]
     last[leads] = care.carer_last[roster.child][leads]
     relation[leads] = carer_relation[leads]
-    gone = happens(rng, state.rates.missing[roster.source.kind].guardian, size)
+    gone = draw_events(rng, state.rates.missing[roster.source.kind].guardian, size)
     _misspell_guardians(rng, first, last)
     for column in (first, last, relation):
         column[gone] = ""
@@ -55,25 +55,25 @@ def _guardians(rng: Rng, state: State, roster: Roster, whose: Whose) -> dict[str
         "guardian_first_name": first,
         "guardian_last_name": last,
         "guardian_relationship": relation,
-        "guardians": _two_guardians((first, last, relation), second, both),
+        "guardians": _list_two_guardians((first, last, relation), second, both),
     }
 
 
 def _misspell_guardians(rng: Rng, first: Texts, last: Texts) -> None:
     size = len(first)
-    change(first, happens(rng, _GUARDIAN_NICKNAME, size), rng, typing_errors.nickname)
-    change(first, happens(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
-    change(last, happens(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
+    rewrite_values(first, draw_events(rng, _GUARDIAN_NICKNAME, size), rng, typing_errors.nickname)
+    rewrite_values(first, draw_events(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
+    rewrite_values(last, draw_events(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
 
 
-def _carer_relation(state: State, roster: Roster) -> Texts:
+def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
     setting = state.care.setting[roster.child]
     relation = np.where(setting == RELATIVE_HOME, "Relative", "FosterParent").astype(object)
     relation[setting == NOT_PLACED] = "AdoptiveParent"
     return relation
 
 
-def _two_guardians(one: tuple[Texts, ...], two: tuple[Texts, ...], rows: Bools) -> Texts:
+def _list_two_guardians(one: tuple[Texts, ...], two: tuple[Texts, ...], rows: Bools) -> Texts:
     names = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
     held: list[list[dict[str, str]]] = [[] for _ in range(len(rows))]
     for row in np.flatnonzero(rows).tolist():
@@ -81,30 +81,30 @@ def _two_guardians(one: tuple[Texts, ...], two: tuple[Texts, ...], rows: Bools) 
             {name: column[row] for name, column in zip(names, columns, strict=True) if column[row]}
             for columns in (one, two)
         ]
-    return cells(held)
+    return to_json_cells(held)
 
 
-def _lines(rng: Rng, state: State, roster: Roster, whose: Whose) -> dict[str, Texts]:
+def _write_phone_and_email(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> dict[str, Texts]:
     """Telephone and e-mail of the family; a carer's are not on file."""
     missing, size = state.rates.missing[roster.source.kind], len(roster)
     homes, home = state.homes, state.births.home[roster.child]
-    old = happens(rng, _OLD_PHONE, size)
+    old = draw_events(rng, _OLD_PHONE, size)
     phone = np.where(old, homes.phone_before[home], homes.phone[home])
     email = homes.email[home]
-    change(phone, happens(rng, _PHONE_OTHERWISE, size), rng, typing_errors.phone_style)
-    phone[happens(rng, missing.phone, size) | whose.carer] = ""
-    email[happens(rng, missing.email, size) | whose.carer] = ""
+    rewrite_values(phone, draw_events(rng, _PHONE_OTHERWISE, size), rng, typing_errors.phone_style)
+    phone[draw_events(rng, missing.phone, size) | whose.carer] = ""
+    email[draw_events(rng, missing.email, size) | whose.carer] = ""
     return {"phone": phone, "email": email}
 
 
-def _households(rng: Rng, state: State, roster: Roster) -> Texts:
+def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
     """The source's own family or case number, which says nothing outside it."""
     # Not of the source's random numbers: a record written later has its family's number all the same.
     own = state.block.stage(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
     numbers = own.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"
-    held = texts([f"{prefix}{100_000 + number}" for number in state.block.interleaved(numbers).tolist()])
+    held = text_column([f"{prefix}{100_000 + number}" for number in state.block.interleaved(numbers).tolist()])
     column: Texts = held[state.births.home[roster.child]]
-    column[happens(rng, state.rates.missing[roster.source.kind].household, len(roster))] = ""
+    column[draw_events(rng, state.rates.missing[roster.source.kind].household, len(roster))] = ""
     column[state.care.adopted[roster.child] & ~roster.earlier] = ""
     return column

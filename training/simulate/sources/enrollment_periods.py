@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from training.simulate.columns import Bools, Dates, Rng, Spans, Texts, blank, happens
-from training.simulate.people.population import State
+from training.simulate.columns import Bools, Dates, Rng, Spans, Texts, blank_column, draw_events
+from training.simulate.people.population import SimulatedState
 from training.simulate.people.timeline import NEVER, Timeline
 from training.simulate.sources.addresses import FIELDS
 from training.simulate.sources.rosters import Roster, Source
@@ -20,7 +20,7 @@ _SECOND_MADE, _SECOND_KEPT = (10, 300), (60, 700)
 """Days from the first registration to a second one, and for how long a school's stays on the books."""
 
 
-class Part(StrEnum):
+class RecordPart(StrEnum):
     """What of a record is written anew together, as one screen of the system is."""
 
     IDENTITY = "identity"
@@ -33,26 +33,26 @@ class Part(StrEnum):
 
 _HOME = (*FIELDS, "addresses", "restrictions")
 COLUMNS = {
-    Part.IDENTITY: (
+    RecordPart.IDENTITY: (
         "first_name", "middle_name", "last_name", "suffix", "preferred_name", "other_names",
         "birth_date", "birth_date_quality", "previous_birth_dates",
     ),
-    Part.HOME: (*_HOME, "phone", "email"),
-    Part.CARE: (
+    RecordPart.HOME: (*_HOME, "phone", "email"),
+    RecordPart.CARE: (
         *_HOME, "guardian_first_name", "guardian_last_name", "guardian_relationship", "guardians",
         "placements", "flags",
     ),
-    Part.SCHOOL: (
+    RecordPart.SCHOOL: (
         "school_id", "district_id", "grade", "entry_date", "exit_date", "enrollments", "flags",
     ),
-    Part.DEATH: ("death_date",),
-    Part.BARS: ("restrictions",),
+    RecordPart.DEATH: ("death_date",),
+    RecordPart.BARS: ("restrictions",),
 }  # fmt: skip
 """The columns of each part; a part leaves the others as they were written, mistakes and all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class RecordSchedule:
     """One entry a record that the source ever has; a day is NaT where the thing never happens.
 
     Args:
@@ -69,13 +69,13 @@ class Book:
     dropped: Dates
     earlier_from: Dates
     merged_on: Dates
-    due: dict[Part, list[Dates]]
+    due: dict[RecordPart, list[Dates]]
 
     def on(self, day: np.datetime64) -> Bools:
         """The records on the books on that day."""
         return np.asarray((self.made <= day) & ~(self.dropped <= day))
 
-    def due_between(self, part: Part, after: np.datetime64, day: np.datetime64) -> Bools:
+    def due_between(self, part: RecordPart, after: np.datetime64, day: np.datetime64) -> Bools:
         """The records of which that part is to be written anew after one day and until another."""
         found = np.zeros(len(self.roster), dtype=bool)
         for dates in self.due[part]:
@@ -83,7 +83,7 @@ class Book:
         return found
 
 
-def open_book(state: State, timeline: Timeline, roster: Roster) -> Book:
+def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> RecordSchedule:
     """The books of one source, from the roster of all whom it ever has.
 
     Args:
@@ -94,9 +94,9 @@ def open_book(state: State, timeline: Timeline, roster: Roster) -> Book:
     rng = state.block.stage(_STAGE + list(Source).index(roster.source))
     care, people, child = state.care, state.people, roster.child
     at_ccwis = roster.source is Source.CCWIS
-    days = _clients(rng, state, timeline, roster) if at_ccwis else _pupils(rng, timeline, roster)
+    days = _draw_client_dates(rng, state, timeline, roster) if at_ccwis else _draw_pupil_dates(rng, timeline, roster)
     made = days[0]
-    lag = _days(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
+    lag = _draw_durations(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
 
     def learned(dates: Dates, after: Spans) -> Dates:
         """When the source learns of it; what is older than the record stands in it from the first."""
@@ -105,17 +105,17 @@ def open_book(state: State, timeline: Timeline, roster: Roster) -> Book:
     at_once = np.zeros_like(lag)
     placements = [care.removed[child], care.placed[child], care.ended[child]]
     due = {
-        Part.IDENTITY: [learned(people.changed_on[child], lag)],
-        Part.HOME: [learned(timeline.home_moved[state.births.home[child]], lag)],
-        Part.CARE: [learned(dates, at_once if at_ccwis else lag) for dates in placements],
-        Part.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.ends[child]],
-        Part.DEATH: [learned(people.died[child], lag)],
-        Part.BARS: [timeline.expunged_on[child]],
+        RecordPart.IDENTITY: [learned(people.changed_on[child], lag)],
+        RecordPart.HOME: [learned(timeline.home_moved[state.births.home[child]], lag)],
+        RecordPart.CARE: [learned(dates, at_once if at_ccwis else lag) for dates in placements],
+        RecordPart.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.ends[child]],
+        RecordPart.DEATH: [learned(people.died[child], lag)],
+        RecordPart.BARS: [timeline.expunged_on[child]],
     }
-    return Book(roster, *days, due | {Part.SCHOOL if at_ccwis else Part.BARS: []})
+    return RecordSchedule(roster, *days, due | {RecordPart.SCHOOL if at_ccwis else RecordPart.BARS: []})
 
 
-def _pupils(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
+def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
     """When each pupil's record is made and dropped, speaks of earlier times, and is merged: never."""
     child, size = roster.child, len(roster)
     made, dropped = timeline.begins[child], timeline.dropped[child]
@@ -124,10 +124,10 @@ def _pupils(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates,
         left = roster.earlier & ~roster.second
         moved_on = timeline.moved_on[child]
         made = np.where(~left & ~np.isnat(moved_on), timeline.entered_on[child], made)
-        dropped = np.where(left, moved_on + _days(rng, _KEPT_AFTER_MOVE, size), dropped)
+        dropped = np.where(left, moved_on + _draw_durations(rng, _KEPT_AFTER_MOVE, size), dropped)
         earlier_from = np.where(left, moved_on, earlier_from)
-    second = made + _days(rng, _SECOND_MADE, size)
-    kept = np.fmin(dropped, second + _days(rng, _SECOND_KEPT, size))
+    second = made + _draw_durations(rng, _SECOND_MADE, size)
+    kept = np.fmin(dropped, second + _draw_durations(rng, _SECOND_KEPT, size))
     return (
         np.where(roster.second, second, made),
         np.where(roster.second, kept, dropped),
@@ -136,28 +136,28 @@ def _pupils(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates,
     )
 
 
-def _clients(rng: Rng, state: State, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
+def _draw_client_dates(rng: Rng, state: SimulatedState, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
     """The same of clients: an adopted child's second is made at adoption, when the first becomes history."""
     child, size, care = roster.child, len(roster), state.care
     made = timeline.known_on[child]
     new_client, twice = roster.second & ~roster.earlier, roster.second & roster.earlier
     made = np.where(new_client, care.ended[child] + np.timedelta64(1, "D"), made)
-    made = np.where(twice, made + _days(rng, _SECOND_MADE, size), made)
+    made = np.where(twice, made + _draw_durations(rng, _SECOND_MADE, size), made)
     earlier_from = np.where(roster.earlier & ~roster.second, care.ended[child], NEVER)
     earlier_from = np.where(twice, _ALWAYS, earlier_from)
-    merged = twice & ~care.adopted[child] & happens(rng, state.rates.care.merged_client, size)
-    merged_on = np.where(merged, made + _days(rng, _SECOND_KEPT, size), NEVER)
+    merged = twice & ~care.adopted[child] & draw_events(rng, state.rates.care.merged_client, size)
+    merged_on = np.where(merged, made + _draw_durations(rng, _SECOND_KEPT, size), NEVER)
     return made, np.where(roster.second, NEVER, timeline.closed_on[child]), earlier_from, merged_on
 
 
-def first_registrations(roster: Roster, children: int) -> Texts:
+def find_first_registrations(roster: Roster, children: int) -> Texts:
     """For each record the local ID of the child's first registration."""
-    first = blank(children)
+    first = blank_column(children)
     kept = ~(roster.second & roster.earlier)
     first[roster.child[kept]] = roster.local_id[kept]
     found: Texts = first[roster.child]
     return found
 
 
-def _days(rng: Rng, between: tuple[int, int], size: int) -> Spans:
+def _draw_durations(rng: Rng, between: tuple[int, int], size: int) -> Spans:
     return rng.integers(*between, size).astype("timedelta64[D]")

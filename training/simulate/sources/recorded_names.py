@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate import typing_errors
-from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank, change, happens, iso_dates, texts
-from training.simulate.rates import Missing, Noise
+from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, blank_column, rewrite_values, draw_events, to_iso_dates, text_column
+from training.simulate.rates import MissingRates, NoiseRates
 
 _TYPICAL_INFANT_DAYS = 365
 _PLACEHOLDERS = {1: "Baby Boy", 0: "Baby Girl"}
 
 
 @dataclass(slots=True)
-class Written:
+class RecordedNames:
     """Names as written, where the given one is a placeholder, and how many times likelier each goes wrong."""
 
     first: Texts
@@ -24,57 +24,57 @@ class Written:
     uneven: "float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]" = 1.0
 
 
-def write_names(rng: Rng, names: Written, noise: Noise, missing: Missing, *, upper: bool) -> Written:
+def write_names(rng: Rng, names: RecordedNames, noise: NoiseRates, missing: MissingRates, *, upper: bool) -> RecordedNames:
     """Put the source's habits and mistakes on names, in place; placeholders stay as they are."""
     size = len(names.first)
     real = ~names.placeholder
-    names.middle[happens(rng, missing.middle_name, size)] = ""
-    names.suffix[happens(rng, missing.suffix, size)] = ""
-    change(names.first, real & happens(rng, noise.given_nickname, size), rng, typing_errors.nickname)
-    change(names.first, real & happens(rng, noise.given_variant, size), rng, typing_errors.other_spelling)
-    change(
-        names.first, real & happens(rng, noise.given_typo * names.uneven, size), rng, typing_errors.misspell
+    names.middle[draw_events(rng, missing.middle_name, size)] = ""
+    names.suffix[draw_events(rng, missing.suffix, size)] = ""
+    rewrite_values(names.first, real & draw_events(rng, noise.given_nickname, size), rng, typing_errors.nickname)
+    rewrite_values(names.first, real & draw_events(rng, noise.given_variant, size), rng, typing_errors.respell)
+    rewrite_values(
+        names.first, real & draw_events(rng, noise.given_typo * names.uneven, size), rng, typing_errors.misspell
     )
-    change(names.last, happens(rng, noise.surname_reduced, size), rng, _reduced)
-    change(names.last, happens(rng, noise.surname_joined, size), rng, typing_errors.join_surnames)
-    change(names.last, happens(rng, noise.given_variant, size), rng, typing_errors.other_spelling)
-    change(names.last, happens(rng, noise.surname_typo * names.uneven, size), rng, typing_errors.misspell)
-    _move_parts(rng, names, noise, real)
+    rewrite_values(names.last, draw_events(rng, noise.surname_reduced, size), rng, _reduce_surname)
+    rewrite_values(names.last, draw_events(rng, noise.surname_joined, size), rng, typing_errors.join_surnames)
+    rewrite_values(names.last, draw_events(rng, noise.given_variant, size), rng, typing_errors.respell)
+    rewrite_values(names.last, draw_events(rng, noise.surname_typo * names.uneven, size), rng, typing_errors.misspell)
+    _exchange_parts(rng, names, noise, real)
     every = np.ones(size, dtype=bool)
-    plain = every if upper else happens(rng, noise.plain_letters, size)
+    plain = every if upper else draw_events(rng, noise.plain_letters, size)
     for column in (names.first, names.middle, names.last):
-        change(column, plain, rng, typing_errors.plain)
-        _finish(column, noise.truncated_at, upper=upper)
+        rewrite_values(column, plain, rng, typing_errors.plain)
+        _finish_column(column, noise.truncated_at, upper=upper)
     return names
 
 
-def _reduced(text: str, draw: int) -> str:
+def _reduce_surname(text: str, draw: int) -> str:
     return typing_errors.first_surname(text, draw) if " " in text or "-" in text else text
 
 
-def _move_parts(rng: Rng, names: Written, noise: Noise, real: Bools) -> None:
+def _exchange_parts(rng: Rng, names: RecordedNames, noise: NoiseRates, real: Bools) -> None:
     """Initials, middle names in the first-name field, first and last name exchanged."""
     size = len(names.first)
-    both = np.flatnonzero(real & (names.middle != "") & happens(rng, noise.middle_in_first, size))
+    both = np.flatnonzero(real & (names.middle != "") & draw_events(rng, noise.middle_in_first, size))
     names.first[both] = names.first[both] + " " + names.middle[both]
     names.middle[both] = ""
-    called = np.flatnonzero(real & (names.middle != "") & happens(rng, noise.goes_by_middle, size))
+    called = np.flatnonzero(real & (names.middle != "") & draw_events(rng, noise.goes_by_middle, size))
     names.first[called], names.middle[called] = names.middle[called], names.first[called]
-    change(names.middle, happens(rng, noise.middle_initial, size), rng, lambda text, _: text[:1])
-    swapped = np.flatnonzero(real & happens(rng, noise.names_swapped * names.uneven, size))
+    rewrite_values(names.middle, draw_events(rng, noise.middle_initial, size), rng, lambda text, _: text[:1])
+    swapped = np.flatnonzero(real & draw_events(rng, noise.names_swapped * names.uneven, size))
     names.first[swapped], names.last[swapped] = names.last[swapped], names.first[swapped]
 
 
-def _finish(column: Texts, longest: int, *, upper: bool) -> None:
+def _finish_column(column: Texts, longest: int, *, upper: bool) -> None:
     written = [text[:longest].strip() for text in column]
-    column[:] = texts([text.upper() for text in written] if upper else written)
+    column[:] = text_column([text.upper() for text in written] if upper else written)
 
 
-def placeholders(rng: Rng, days_old: Ints, male: Ints, order: Ints, multiple: Bools, rate: float) -> Texts:
+def draw_placeholders(rng: Rng, days_old: Ints, male: Ints, order: Ints, multiple: Bools, rate: float) -> Texts:
     """``Baby Boy`` and the like for some infants, with a letter for each of a multiple birth."""
-    given = blank(len(male))
-    rows = np.flatnonzero((days_old < _TYPICAL_INFANT_DAYS) & happens(rng, rate, len(male)))
-    given[rows] = texts([
+    given = blank_column(len(male))
+    rows = np.flatnonzero((days_old < _TYPICAL_INFANT_DAYS) & draw_events(rng, rate, len(male)))
+    given[rows] = text_column([
         _PLACEHOLDERS[sex] + (f" {'ABCD'[place]}" if twin else "")
         for sex, place, twin in zip(
             male[rows].tolist(), order[rows].tolist(), multiple[rows].tolist(), strict=True
@@ -84,7 +84,7 @@ def placeholders(rng: Rng, days_old: Ints, male: Ints, order: Ints, multiple: Bo
 
 
 def write_birth_dates(
-    rng: Rng, days: Dates, noise: Noise, missing: Missing, today: np.datetime64
+    rng: Rng, days: Dates, noise: NoiseRates, missing: MissingRates, today: np.datetime64
 ) -> tuple[Texts, Texts]:
     """Birth dates and their quality as written: swapped, off by a day, a wrong digit, estimated, missing."""
     size = len(days)
@@ -94,27 +94,27 @@ def write_birth_dates(
     )
     near = kind < edges[0]
     shifted = days - np.where(near, 1, 0).astype("timedelta64[D]")
-    written = iso_dates(shifted)
-    change(written, (kind >= edges[0]) & (kind < edges[1]), rng, _day_month_swapped)
-    change(written, (kind >= edges[1]) & (kind < edges[2]), rng, _wrong_part)
+    written = to_iso_dates(shifted)
+    rewrite_values(written, (kind >= edges[0]) & (kind < edges[1]), rng, _swap_day_and_month)
+    rewrite_values(written, (kind >= edges[1]) & (kind < edges[2]), rng, _change_date_part)
     estimated = (kind >= edges[2]) & (kind < edges[3])
-    change(written, estimated, rng, lambda text, _: f"{text[:4]}-01-01")
+    rewrite_values(written, estimated, rng, lambda text, _: f"{text[:4]}-01-01")
     last_day = str(today)
     too_late = np.fromiter((text > last_day for text in written), dtype=bool, count=size)
-    written[too_late] = iso_dates(days)[too_late]
-    quality = blank(size)
-    quality[estimated & happens(rng, 0.5, size)] = "estimated"
-    gone = happens(rng, missing.birth_date, size)
+    written[too_late] = to_iso_dates(days)[too_late]
+    quality = blank_column(size)
+    quality[estimated & draw_events(rng, 0.5, size)] = "estimated"
+    gone = draw_events(rng, missing.birth_date, size)
     written[gone], quality[gone] = "", ""
     return written, quality
 
 
-def _day_month_swapped(text: str, _draw: int) -> str:
+def _swap_day_and_month(text: str, _draw: int) -> str:
     year, month, day = text.split("-")
     return f"{year}-{day}-{month}" if int(day) <= 12 else text  # noqa: PLR2004 - months
 
 
-def _wrong_part(text: str, draw: int) -> str:
+def _change_date_part(text: str, draw: int) -> str:
     """Another year (off by 1 or 10), month or day; always a real date."""
     year, month, day = (int(part) for part in text.split("-"))
     kind = draw % 4

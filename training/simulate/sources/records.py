@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpi.domain.record import SENT_FIELDS
-from training.simulate.columns import Bools, Dates, Rng, Texts, blank, happens, iso_dates
+from training.simulate.columns import Bools, Dates, Rng, Texts, blank_column, draw_events, to_iso_dates
 from training.simulate.people.care import GROUP_HOME, RELATIVE_HOME, SETTINGS
-from training.simulate.people.flags import care_flags, cells, school_flags
+from training.simulate.people.flags import write_care_flags, to_json_cells, write_school_flags
 from training.simulate.people.places import TOWN_COUNTIES
-from training.simulate.people.population import State
+from training.simulate.people.population import SimulatedState
 from training.simulate.sources.contacts import write_contacts
-from training.simulate.sources.identity import Identity, StateIds, write_identity
-from training.simulate.sources.restrictions import expunged_files, sealed_files, write_restrictions
+from training.simulate.sources.identity import IdentityColumns, StateIds, write_identity
+from training.simulate.sources.restrictions import find_expunged, find_sealed, write_restrictions
 from training.simulate.sources.rosters import Roster, Source
 
-NIGHTLY = "T04:00:00.000000Z"
+NIGHTLY_TIME = "T04:00:00.000000Z"
 """The hour, in UTC, at which each system is read."""
 TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
 
@@ -30,39 +30,39 @@ class SourceFile:
     source: Source
     columns: dict[str, Texts]
     truth: dict[str, Texts]
-    identity: Identity
+    identity: IdentityColumns
 
     def __len__(self) -> int:
         return len(self.columns["local_id"])
 
 
-def write_source(rng: Rng, state: State, roster: Roster, ids: StateIds) -> SourceFile:
+def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds) -> SourceFile:
     """Everything that a source says, with its own gaps and mistakes."""
     identity = write_identity(rng, state, roster, ids)
-    columns = {name: blank(len(roster)) for name in SENT_FIELDS}
+    columns = {name: blank_column(len(roster)) for name in SENT_FIELDS}
     columns["local_id"] = roster.local_id
     columns |= identity.columns
     columns |= write_contacts(rng, state, roster)
     columns["restrictions"] = write_restrictions(state, roster, columns["restrictions"])
-    as_of = _as_of(rng, state, roster, identity.former)
-    columns["as_of"] = np.asarray(iso_dates(as_of) + NIGHTLY)
+    as_of = _draw_as_of(rng, state, roster, identity.former)
+    columns["as_of"] = np.asarray(to_iso_dates(as_of) + NIGHTLY_TIME)
     if roster.source is Source.CCWIS:
-        columns["placements"] = _placements(state, roster)
-        columns["merged_into"] = _merged(rng, state, roster)
-        columns["flags"] = care_flags(rng, state.flags, state.care, roster.child, state.rates)
+        columns["placements"] = _write_placements(state, roster)
+        columns["merged_into"] = _write_merged_into(rng, state, roster)
+        columns["flags"] = write_care_flags(rng, state.flags, state.care, roster.child, state.rates)
     else:
-        columns |= _school_columns(state, roster)
-        columns["flags"] = school_flags(rng, state.flags, roster.child, as_of, state.rates)
-    return SourceFile(roster.source, columns, tell_truth(state, roster, identity), identity)
+        columns |= _write_school_columns(state, roster)
+        columns["flags"] = write_school_flags(rng, state.flags, roster.child, as_of, state.rates)
+    return SourceFile(roster.source, columns, write_truth(state, roster, identity), identity)
 
 
-def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
+def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Texts]:
     schooling, child = state.schooling, roster.child
     school, district = schooling.school(child)
     school_before, district_before = schooling.school(child, before=True)
-    entry = iso_dates(schooling.entry[child])
-    left = iso_dates(schooling.exit[child])
-    exit_before = iso_dates(schooling.exit_before[child])
+    entry = to_iso_dates(schooling.entry[child])
+    left = to_iso_dates(schooling.exit[child])
+    exit_before = to_iso_dates(schooling.exit_before[child])
     earlier = roster.earlier & schooling.moved[child]
     columns = {
         "school_id": np.where(earlier, school_before, school),
@@ -71,7 +71,7 @@ def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
         "entry_date": np.where(earlier, "", entry),
         "exit_date": np.where(earlier, exit_before, left),
     }
-    columns["enrollments"] = blank(len(roster))
+    columns["enrollments"] = blank_column(len(roster))
     if roster.source is Source.STATE:
         both = np.flatnonzero(schooling.moved[child] & ~roster.earlier)
         held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
@@ -85,14 +85,14 @@ def _school_columns(state: State, roster: Roster) -> dict[str, Texts]:
                 "exit_date": exit_before[row],
             }
             held[row] = [now, before]
-        columns["enrollments"] = cells(held)
+        columns["enrollments"] = to_json_cells(held)
     return columns
 
 
-def _placements(state: State, roster: Roster) -> Texts:
+def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
     """The present placement, and the first one where it was another."""
     care, child = state.care, roster.child
-    removed, placed, ended = (iso_dates(days[child]) for days in (care.removed, care.placed, care.ended))
+    removed, placed, ended = (to_iso_dates(days[child]) for days in (care.removed, care.placed, care.ended))
     counties = TOWN_COUNTIES[state.addresses.town[np.maximum(care.address[child], 0)]]
     held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero((removed != "") & ~(roster.second & ~roster.earlier)).tolist():
@@ -105,20 +105,20 @@ def _placements(state: State, roster: Roster) -> Texts:
         held[row] = [present]
         if placed[row] != removed[row]:
             held[row].append({"type": "foster_family_home", "begin": removed[row], "end": placed[row]})
-    return cells(held)
+    return to_json_cells(held)
 
 
-def _merged(rng: Rng, state: State, roster: Roster) -> Texts:
+def _write_merged_into(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
     """Second registrations that a worker has found, each with the client that it was merged into."""
-    first = blank(len(state.births))
+    first = blank_column(len(state.births))
     kept = ~(roster.second & roster.earlier)
     first[roster.child[kept]] = roster.local_id[kept]
     merged = ~kept & ~state.care.adopted[roster.child]
-    merged &= happens(rng, state.rates.care.merged_client, len(roster))
+    merged &= draw_events(rng, state.rates.care.merged_client, len(roster))
     return np.where(merged, first[roster.child], "")
 
 
-def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
+def _draw_as_of(rng: Rng, state: SimulatedState, roster: Roster, former: Bools) -> Dates:
     """When each record was last true at its source: no earlier than anything that it tells of."""
     today, size, child = state.rates.state.today, len(roster), roster.child
     recent = 1 if roster.source is not Source.CCWIS else 200
@@ -139,7 +139,7 @@ def _as_of(rng: Rng, state: State, roster: Roster, former: Bools) -> Dates:
     return moment
 
 
-def tell_truth(state: State, roster: Roster, identity: Identity) -> dict[str, Texts]:
+def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> dict[str, Texts]:
     """The columns of TRUTH_FIELDS: whose each record is, and what is true of it."""
     child = roster.child
     source = np.full(len(roster), str(roster.source), dtype=object)
@@ -149,11 +149,11 @@ def tell_truth(state: State, roster: Roster, identity: Identity) -> dict[str, Te
         "local_id": roster.local_id,
         "person_id": np.char.add("P", (state.block.interleaved(child) + 1).astype(str)).astype(object),
         "household_id": np.char.add("H", homes.astype(str)).astype(object),
-        "tags": _tags(state, roster, identity),
+        "tags": _write_tags(state, roster, identity),
     }
 
 
-def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
+def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> Texts:
     child, care, births = roster.child, state.care, state.births
     homes = np.bincount(births.home, minlength=len(state.homes))
     own_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]
@@ -171,8 +171,8 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "in_care": care.in_care[child],
         "left_care": care.left_care[child],
         "adopted": care.adopted[child],
-        "sealed": sealed_files(state, roster),
-        "expunged": expunged_files(state, roster),
+        "sealed": find_sealed(state, roster),
+        "expunged": find_expunged(state, roster),
         "sex_x": state.people.sex_x[child],
         "died": ~np.isnat(state.people.died[child]),
         "kinship_care": care.setting[child] == RELATIVE_HOME,
@@ -185,7 +185,7 @@ def _tags(state: State, roster: Roster, identity: Identity) -> Texts:
         "registered_twice": roster.second,
         "earlier": roster.earlier,
     }
-    tags = blank(len(roster))
+    tags = blank_column(len(roster))
     for mark, rows in marks.items():
         tags[rows] = tags[rows] + f"{mark}|"
     tags[:] = [held.rstrip("|") for held in tags]

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from training.simulate.columns import Bools, Ints, Rng, Texts, happens, texts
+from training.simulate.columns import Bools, Ints, Rng, Texts, draw_events, text_column
 from training.simulate.people.blocks import Block
 from training.simulate.people.care import Care
 from training.simulate.people.places import DISTRICTS, TOWN_REGIONS
@@ -59,36 +59,36 @@ def draw_rosters(
     """The books of all four systems."""
     block = block or Block(0)
     return {
-        Source.NORTH: _district(rng, block, Source.NORTH, schooling, rates),
-        Source.SOUTH: _district(rng, block, Source.SOUTH, schooling, rates),
-        Source.STATE: _state(rng, block, schooling, care, rates),
-        Source.CCWIS: _ccwis(rng, block, care, rates),
+        Source.NORTH: _draw_district(rng, block, Source.NORTH, schooling, rates),
+        Source.SOUTH: _draw_district(rng, block, Source.SOUTH, schooling, rates),
+        Source.STATE: _draw_state_file(rng, block, schooling, care, rates),
+        Source.CCWIS: _draw_ccwis(rng, block, care, rates),
     }
 
 
-def _district(rng: Rng, block: Block, source: Source, schooling: Schooling, rates: Rates) -> Roster:
+def _draw_district(rng: Rng, block: Block, source: Source, schooling: Schooling, rates: Rates) -> Roster:
     region = DISTRICTS.index(source.district)
     here = np.flatnonzero(schooling.on_file & (TOWN_REGIONS[schooling.town] == region))
     left = np.flatnonzero(schooling.moved & (TOWN_REGIONS[schooling.town_before] == region))
-    twice = here[happens(rng, rates.school.registered_twice, len(here))]
-    ids = _numbers(rng, block, len(here) + len(left) + len(twice), 100_000)
-    return _roster(source, [(here, False, False), (left, True, False), (twice, True, True)], ids)
+    twice = here[draw_events(rng, rates.school.registered_twice, len(here))]
+    ids = _draw_local_ids(rng, block, len(here) + len(left) + len(twice), 100_000)
+    return _join_parts(source, [(here, False, False), (left, True, False), (twice, True, True)], ids)
 
 
-def _state(rng: Rng, block: Block, schooling: Schooling, care: Care, rates: Rates) -> Roster:
+def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, rates: Rates) -> Roster:
     students = np.flatnonzero(schooling.on_file)
     unsettled = (schooling.moved | care.adopted)[students]
     rate = np.where(unsettled, rates.school.two_state_ids_after_move, rates.school.two_state_ids)
-    twice = students[happens(rng, rate, len(students))]
-    ids = _numbers(rng, block, len(students) + len(twice), 9_000_000_000)
-    return _roster(Source.STATE, [(students, False, False), (twice, True, True)], ids)
+    twice = students[draw_events(rng, rate, len(students))]
+    ids = _draw_local_ids(rng, block, len(students) + len(twice), 9_000_000_000)
+    return _join_parts(Source.STATE, [(students, False, False), (twice, True, True)], ids)
 
 
-def _ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
+def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
     known = np.flatnonzero(care.known)
-    new_client = care.adopted[known] & happens(rng, rates.care.adopted_two_clients, len(known))
-    twice = known[happens(rng, rates.care.registered_twice, len(known))]
-    ids = _numbers(rng, block, len(known) + int(new_client.sum()) + len(twice), 10_000_000)
+    new_client = care.adopted[known] & draw_events(rng, rates.care.adopted_two_clients, len(known))
+    twice = known[draw_events(rng, rates.care.registered_twice, len(known))]
+    ids = _draw_local_ids(rng, block, len(known) + int(new_client.sum()) + len(twice), 10_000_000)
     # An adopted child's first client number stays under the birth name; the second bears the new one.
     first_of_two = known[new_client]
     other = known[~new_client]
@@ -98,10 +98,10 @@ def _ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
         (first_of_two, False, True),
         (twice, True, True),
     ]
-    return _roster(Source.CCWIS, parts, ids)
+    return _join_parts(Source.CCWIS, parts, ids)
 
 
-def _roster(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts) -> Roster:
+def _join_parts(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts) -> Roster:
     """A roster out of (children, earlier, second) parts, in the order of its local IDs."""
     child = np.concatenate([rows for rows, _, _ in parts])
     earlier = np.concatenate([np.full(len(rows), flag) for rows, flag, _ in parts])
@@ -110,11 +110,11 @@ def _roster(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts) ->
     return Roster(source, child[order], earlier[order], second[order], ids[order])
 
 
-def _numbers(rng: Rng, block: Block, size: int, base: int) -> Texts:
+def _draw_local_ids(rng: Rng, block: Block, size: int, base: int) -> Texts:
     """Distinct numbers of one length, in no order, with gaps."""
     in_all = max(1, size) * block.of
     while 9 * base < in_all:
         base *= 10
     spread = min(8, 9 * base // in_all)
     numbers = block.interleaved(rng.permutation(size * spread)[:size])
-    return texts([str(base + number) for number in numbers.tolist()])
+    return text_column([str(base + number) for number in numbers.tolist()])

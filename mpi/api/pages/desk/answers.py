@@ -41,7 +41,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Take the verdicts, and go on to the next question; or show what they would do."""
 
-    def say() -> AnswerResult:
+    def save() -> AnswerResult:
         return answer_question(
             index,
             visit.viewer,
@@ -54,29 +54,34 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
             supersedes=read_superseded(form),
         )
 
-    return _save_or_preview(index, visit, key, form, say)
+    return _save_or_preview(index, visit, key, form, save)
 
 
 @router.post("/queue/{key}/respond")
 def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
     """Take the word on a decision, and go on to the next question; or show what it would do."""
 
-    def say() -> AnswerResult:
+    def save() -> AnswerResult:
         response = form.optional_text("response")
         if response is None:
             raise InputError(f"response: {load_words().question.nothing_chosen}")
-        how = ResponseOptions(
+        answer_details = ResponseOptions(
             form.optional_text("reason") or "other",
             form.optional_text("note"),
             (form.text("etag"),),
             form.is_checked("preview"),
         )
-        which = form.raw_text("decision")
+        decision_number = form.raw_text("decision")
         return respond_to_question(
-            index, visit.viewer, key, response, how, int(which) if which.isdecimal() else None
+            index,
+            visit.viewer,
+            key,
+            response,
+            answer_details,
+            int(decision_number) if decision_number.isdecimal() else None,
         )
 
-    return _save_or_preview(index, visit, key, form, say)
+    return _save_or_preview(index, visit, key, form, save)
 
 
 @router.post("/queue/{key}/undo")
@@ -101,39 +106,39 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
 
 
 def _save_or_preview(
-    index: Index, visit: Visit, key: str, form: Form, say: Callable[[], AnswerResult]
+    index: Index, visit: Visit, key: str, form: Form, save: Callable[[], AnswerResult]
 ) -> Response:
     try:
-        answered = say()
+        result = save()
     except (InputError, ConflictError) as error:
         return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
-    effect = answered.effect
+    effect = result.effect
     if effect.preview:
         return render_question(
             index, visit, load_question_view(index, visit.viewer, key), form, effect=effect
         )
-    if answered.step is None and not effect.awaiting:
-        said = "?done=asked"
+    if result.step is None and not effect.awaiting:
+        query = "?done=asked"
     else:
-        said = f"?{format_flash_query(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
-    return open_next_question(index, visit, answered.next_key, said)
+        query = f"?{format_flash_query(effect, 'answered')}&question={question_path(key).rpartition('/')[2]}"
+    return open_next_question(index, visit, result.next_key, query)
 
 
 def _default_reason(form: Form) -> str:
     """The reason of an answer that names none: what it says, by all that the records say."""
-    said = set(read_chosen_verdicts(form).values())
-    if "different" in said:
+    verdicts = set(read_chosen_verdicts(form).values())
+    if "different" in verdicts:
         return "different-children"
-    return "same-child" if "same" in said else "not-enough"
+    return "same-child" if "same" in verdicts else "not-enough"
 
 
 def _read_verdicts(form: Form) -> list[PairVerdict]:
-    found = []
+    verdicts = []
     for key, verdict in read_chosen_verdicts(form).items():
         pair = parse_pair_key(key)
         if pair is None:
             raise InputError("verdicts: a pair is not one of this page")
-        found.append(PairVerdict(*pair, verdict))
-    if not found:
+        verdicts.append(PairVerdict(*pair, verdict))
+    if not verdicts:
         raise InputError(f"verdicts: {load_words().question.nothing_said}")
-    return found
+    return verdicts

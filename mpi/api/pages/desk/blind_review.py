@@ -25,7 +25,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
         return render_page("blind.html", visit=visit, view=None, told=None)
     # What is confidential was left out before it came here.
     rows = compare_records(
-        [format_record(one.values, confidential=False) for one in view.records], star=False
+        [format_record(record.values, confidential=False) for record in view.records], star=False
     )
     return render_page("blind.html", visit=visit, view=view, told=None, rows=rows, options=OPTIONS)
 
@@ -34,5 +34,5 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Take the answer, and tell the weight."""
     verdict = form.text("verdict")
-    told = answer_blind_pair(index, visit.viewer, number, verdict)
-    return render_page("blind.html", visit=visit, view=None, told=told, verdict=verdict)
+    outcome = answer_blind_pair(index, visit.viewer, number, verdict)
+    return render_page("blind.html", visit=visit, view=None, told=outcome, verdict=verdict)

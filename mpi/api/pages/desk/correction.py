@@ -17,7 +17,7 @@ from mpi.domain.errors import InputError, MpiError, RecordError, StaleError
 from mpi.domain.survivorship import SINGLE_VALUE_ATTRIBUTES
 from mpi.domain.viewer import Action, require_permission
 from mpi.service.core.index import Index
-from mpi.service.persons.golden_record import golden
+from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.stewardship.corrections import correct_value
 from mpi.service.stewardship.merge import StepOptions
 
@@ -38,10 +38,10 @@ def show_form(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "firs
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Take the correction."""
-    why = StepOptions(form.text("reason"), form.optional_text("note"), expected=(form.text("etag"),))
+    reason = StepOptions(form.text("reason"), form.optional_text("note"), expected=(form.text("etag"),))
     try:
         effect = correct_value(
-            index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), why
+            index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), reason
         )
     except (InputError, RecordError, StaleError) as error:
         return _render_form(index, visit, eid, form, error)
@@ -49,22 +49,22 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
 
 
 def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
-    read = golden(index, visit.viewer, eid)
-    stands = {
+    golden_record = look_up_golden_record(index, visit.viewer, eid)
+    current_values = {
         value.attribute: (format_value(value.attribute, value.value), value.record)
-        for value in read.values
+        for value in golden_record.values
         if value.attribute in ATTRIBUTES
     }
     return render_page(
         "correct.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
-        eid=read.enterprise_id,
-        etag=read.etag,
+        eid=golden_record.enterprise_id,
+        etag=golden_record.etag,
         attributes=ATTRIBUTES,
         attribute=form.raw_text("attribute"),
         value=form.raw_text("value"),
-        stands=stands,
+        stands=current_values,
         reasons=REASONS,
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),

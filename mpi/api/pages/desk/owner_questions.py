@@ -28,9 +28,12 @@ class OwnerQuestionCard:
 @router.get("/asked")
 def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
     """What is asked of the viewer's sources, the first due first."""
-    found = list_owner_questions(index, visit.viewer, answered=bool(answered))
+    questions = list_owner_questions(index, visit.viewer, answered=bool(answered))
     # The owner sees its own record: nothing of it is confidential to them.
-    cards = [OwnerQuestionCard(one, format_record(one.values, confidential=False)) for one in found]
+    cards = [
+        OwnerQuestionCard(question, format_record(question.values, confidential=False))
+        for question in questions
+    ]
     return render_page("asked.html", visit=visit, cards=cards, answered=bool(answered))
 
 

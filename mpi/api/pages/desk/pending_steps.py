@@ -27,7 +27,14 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 @router.get("/waiting/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
     """What a step will do, to whoever may say a word on it."""
-    step = next((one for one in list_pending_steps(index, visit.viewer) if one.step == number), None)
+    step = next(
+        (
+            waiting_step
+            for waiting_step in list_pending_steps(index, visit.viewer)
+            if waiting_step.step == number
+        ),
+        None,
+    )
     if step is None:
         raise NotFoundError(f"there is no step {number} that waits")
     effect = None
@@ -50,5 +57,5 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
             effect = refuse_consent(index, visit.viewer, number, form.optional_text("reason") or "refused")
         case _:
             raise InputError("word: one of approve, consent, refuse")
-    done = "awaiting" if effect.awaiting else "said_so"
-    return RedirectResponse(f"/waiting?done={done}", HTTPStatus.SEE_OTHER)
+    outcome = "awaiting" if effect.awaiting else "said_so"
+    return RedirectResponse(f"/waiting?done={outcome}", HTTPStatus.SEE_OTHER)

@@ -35,8 +35,8 @@ from mpi.domain.errors import (
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
-from mpi.service.persons.effects import Effect
-from mpi.service.persons.persons import PersonView, person
+from mpi.service.persons.effects import StepEffect
+from mpi.service.persons.persons import PersonView, look_up_person
 from mpi.service.stewardship.merge import StepOptions, split
 from mpi.service.stewardship.undo import undo_step
 
@@ -70,20 +70,20 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
 def show_unlink_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
     """Ask which records are another child's."""
     require_permission(visit.viewer, Action.DECIDE)
-    return _render_unlink_page(index, visit, person(index, visit.viewer, eid), Form({}))
+    return _render_unlink_page(index, visit, look_up_person(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
 def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Show what unlinking would change; once that is confirmed, do it."""
     require_permission(visit.viewer, Action.DECIDE)
-    view = person(index, visit.viewer, eid)
+    view = look_up_person(index, visit.viewer, eid)
     if form.text("etag") != view.etag:
         return _render_unlink_page(index, visit, view, form, StaleError(load_words().unlink.changed))
     marked = form.texts("record")
     if not marked or len(set(marked)) >= len(view.records):
         return _render_unlink_page(index, visit, view, form, InputError(load_words().unlink.nothing_marked))
-    why = StepOptions(
+    reason = StepOptions(
         form.text("reason"),
         form.optional_text("note"),
         _parse_numbers(form.raw_text("supersedes")),
@@ -93,7 +93,7 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     try:
         rest_is_one = (_REST,) if form.is_checked("rest") else ()
         effect = split(
-            index, visit.viewer, eid, [[_parse_record(key) for key in marked]], why, one_child=rest_is_one
+            index, visit.viewer, eid, [[_parse_record(key) for key in marked]], reason, one_child=rest_is_one
         )
     except (DecisionConflict, StaleError, InputError) as error:
         return _render_unlink_page(index, visit, view, form, error)
@@ -110,12 +110,12 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     pair = parse_pair_key(form.raw_text("pair"))
     if pair is None:
         raise InputError("pair: not one of this page")
-    told = explain_for_page(index, visit.viewer, *pair)
-    if told is None:
+    explanation = explain_for_page(index, visit.viewer, *pair)
+    if explanation is None:
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
     eid = form.optional_text("eid")
     return render_page(
-        "why.html", visit=visit, why=told, eid=eid if eid is not None and _is_eid(eid) else None
+        "why.html", visit=visit, why=explanation, eid=eid if eid is not None and _is_eid(eid) else None
     )
 
 
@@ -139,7 +139,7 @@ def _render_unlink_page(
     view: PersonView,
     form: Form,
     error: MpiError | None = None,
-    effect: Effect | None = None,
+    effect: StepEffect | None = None,
 ) -> Response:
     cards = [
         {"key": format_record_key(card.label), "card": card}
@@ -166,20 +166,22 @@ def _render_unlink_page(
     )
 
 
-def _link_persons(found: tuple[str, ...]) -> Markup:
-    return Markup(", ").join(Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in found)
+def _link_persons(eids_to_link: tuple[str, ...]) -> Markup:
+    return Markup(", ").join(
+        Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in eids_to_link
+    )
 
 
 def _parse_record(key: str) -> RecordRef:
-    found = parse_record_key(key)
-    if found is None:
+    record = parse_record_key(key)
+    if record is None:
         raise InputError("record: not one of this page")
-    return found
+    return record
 
 
 def _parse_numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(each) for each in text.split(",") if each)
+        return tuple(int(number) for number in text.split(",") if number)
     except ValueError:
         raise InputError("supersedes: give numbers of decisions") from None
 

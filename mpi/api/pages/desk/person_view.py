@@ -12,10 +12,10 @@ from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.links import Link, list_links
 from mpi.service.explanations.person_history import HistoryStep, describe_history
-from mpi.service.persons.golden_record import golden
-from mpi.service.persons.persons import LineageStep, PersonView, lineage, person
+from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.persons import LineageStep, PersonView, look_up_lineage, look_up_person
 from mpi.service.records.upsert import read
-from mpi.service.statements.sources import known_sources
+from mpi.service.statements.sources import list_visible_sources
 from mpi.storage.repositories.sources.sources import Source
 
 
@@ -67,15 +67,15 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
         NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
-    view = person(index, viewer, text)
+    view = look_up_person(index, viewer, text)
     cards = read_record_cards(index, viewer, view.records)
-    steps = tuple(reversed(lineage(index, viewer, text)))
-    found = list_links(index, viewer, text) if len(view.records) > 1 else ()
-    drawing = draw_arcs(view.records, [(one.left, one.right, one.match_weight) for one in found])
+    steps = tuple(reversed(look_up_lineage(index, viewer, text)))
+    person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
+    drawing = draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
     return PersonPage(
         view,
         cards,
-        found,
+        person_links,
         drawing,
         steps,
         _find_undoable_steps(viewer, steps),
@@ -98,10 +98,13 @@ def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRo
             value.record,
             value.rule,
             len(value.agreeing),
-            tuple((format_value(value.attribute, other.value), other.record) for other in value.others),
+            tuple(
+                (format_value(value.attribute, alternative.value), alternative.record)
+                for alternative in value.others
+            ),
             None if value.correction is None else value.correction.by,
         )
-        for value in golden(index, viewer, text).values
+        for value in look_up_golden_record(index, viewer, text).values
         if value.attribute != "flags"
     )
 
@@ -110,14 +113,14 @@ def read_record_cards(
     index: Index, viewer: Viewer, records: tuple[RecordRef, ...]
 ) -> tuple[SourceRecordCard, ...]:
     """The records in words, in their order; one that the viewer may not read is left out."""
-    sources = {source.code: source for source in known_sources(index, viewer)}
-    held = []
+    sources = {source.code: source for source in list_visible_sources(index, viewer)}
+    stored_records = []
     for label in records:
         try:
-            held.append((label, read(index, viewer, label.source, label.local_id)))
+            stored_records.append((label, read(index, viewer, label.source, label.local_id)))
         except (AccessDenied, NotFoundError):
             continue
-    confidential = is_confidential([stored["record"] for _, stored in held])
+    confidential = is_confidential([stored["record"] for _, stored in stored_records])
     return tuple(
         SourceRecordCard(
             label,
@@ -128,18 +131,18 @@ def read_record_cards(
             tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
             build_record_link(index, label),
         )
-        for label, stored in held
+        for label, stored in stored_records
     )
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
     """The sources that a viewer may choose from."""
-    return known_sources(index, viewer)
+    return list_visible_sources(index, viewer)
 
 
 def _find_undoable_steps(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
     """Steps that were not undone since, which whoever may decide can take back."""
     if not is_allowed(viewer, Action.DECIDE):
         return frozenset()
-    undone = {step.step for step in steps if step.cause.startswith("undo ")}
-    return frozenset(step.step for step in steps if step.step is not None and step.step not in undone)
+    undone_steps = {step.step for step in steps if step.cause.startswith("undo ")}
+    return frozenset(step.step for step in steps if step.step is not None and step.step not in undone_steps)

@@ -53,14 +53,14 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Take the answer, and tell the truth and why."""
     verdict = form.text("verdict")
-    told = answer_practice_pair(index, visit.viewer, number, verdict)
-    chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in told.parts])
+    outcome = answer_practice_pair(index, visit.viewer, number, verdict)
+    chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in outcome.parts])
     return render_page(
         "practice.html",
         visit=visit,
         number=number,
-        standing=told.standing,
-        told=told,
+        standing=outcome.standing,
+        told=outcome,
         chart=chart,
         verdict=verdict,
         options=OPTIONS,

@@ -21,36 +21,46 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 @router.get("/quality")
 def show_dashboard(index: IndexDep, visit: VisitDep) -> Response:
     """Every figure, with the drawings and tables of those that change by time."""
-    found = measure_quality(index, visit.viewer)
-    ahead = forecast_workload(index, visit.viewer)
+    figures = measure_quality(index, visit.viewer)
+    workload_forecast = forecast_workload(index, visit.viewer)
     return render_page(
         "quality.html",
         visit=visit,
-        found=found,
-        ahead=ahead,
-        live=_draw_accuracy(found.live),
-        days=None if found.suppressed else _draw_daily_counts(ahead.days),
+        found=figures,
+        ahead=workload_forecast,
+        live=_draw_accuracy(figures.live),
+        days=None if figures.suppressed else _draw_daily_counts(workload_forecast.days),
     )
 
 
 def _draw_accuracy(months: Sequence[MonthlyAccuracy]) -> LineChart | None:
-    w = load_words().quality
+    texts = load_words().quality
     by_month = sorted(months, key=lambda month: month.month)
     precision = [
-        Point(one.month, one.precision.value, one.precision.low, one.precision.high)
-        for one in by_month
-        if one.precision is not None
+        Point(
+            month_figures.month,
+            month_figures.precision.value,
+            month_figures.precision.low,
+            month_figures.precision.high,
+        )
+        for month_figures in by_month
+        if month_figures.precision is not None
     ]
     recall = [
-        Point(one.month, one.recall.value, one.recall.low, one.recall.high)
-        for one in by_month
-        if one.recall is not None
+        Point(
+            month_figures.month,
+            month_figures.recall.value,
+            month_figures.recall.low,
+            month_figures.recall.high,
+        )
+        for month_figures in by_month
+        if month_figures.recall is not None
     ]
-    return draw_lines([(w.precision, precision), (w.recall, recall)], percent=True)
+    return draw_lines([(texts.precision, precision), (texts.recall, recall)], percent=True)
 
 
 def _draw_daily_counts(days: Sequence[DailyCounts]) -> LineChart | None:
-    w = load_words().quality
-    arrived = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
-    answered = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
-    return draw_lines([(w.arrived, arrived), (w.answered, answered)], percent=False)
+    texts = load_words().quality
+    arrived_points = [Point(day.day[5:], float(day.arrived)) for day in days if day.arrived is not None]
+    answered_points = [Point(day.day[5:], float(day.answered)) for day in days if day.answered is not None]
+    return draw_lines([(texts.arrived, arrived_points), (texts.answered, answered_points)], percent=False)

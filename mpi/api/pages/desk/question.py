@@ -29,7 +29,7 @@ from mpi.domain.errors import (
 )
 from mpi.domain.viewer import Action, is_allowed
 from mpi.service.core.index import Index
-from mpi.service.persons.effects import Effect
+from mpi.service.persons.effects import StepEffect
 from mpi.service.review.assignments import assign, claim, defer, escalate, release
 from mpi.service.review.owner_questions import FIELDS_BY_REQUEST_KIND
 from mpi.service.review.question import QuestionView, load_question_view
@@ -59,8 +59,8 @@ def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
 @router.post("/queue/{key}/claim")
 def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
     """Take it."""
-    taken = claim(index, visit.viewer, key)
-    return RedirectResponse(question_path(taken.key), HTTPStatus.SEE_OTHER)
+    claimed_question = claim(index, visit.viewer, key)
+    return RedirectResponse(question_path(claimed_question.key), HTTPStatus.SEE_OTHER)
 
 
 @router.post("/queue/{key}/release")
@@ -95,35 +95,35 @@ def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> 
 
 
 def _change_assignment(
-    index: Index, visit: Visit, key: str, form: Form, said: str, act: Callable[[], object]
+    index: Index, visit: Visit, key: str, form: Form, outcome: str, change: Callable[[], object]
 ) -> Response:
     try:
-        act()
+        change()
     except (InputError, ConflictError, NotFoundError) as error:
         return render_question(index, visit, load_question_view(index, visit.viewer, key), form, error)
-    return RedirectResponse(f"/?done={said}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
 def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
     """Claim the next question and open it; the desk where there is none."""
-    tried = [key] if key is not None else []
-    found = (
+    candidates = [key] if key is not None else []
+    queue_page = (
         load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
     )
-    tried += [one.key for one in found.questions] if found is not None else []
-    for each in tried:
+    candidates += [summary.key for summary in queue_page.questions] if queue_page is not None else []
+    for candidate in candidates:
         try:
-            taken = claim(index, visit.viewer, each)
+            claimed_question = claim(index, visit.viewer, candidate)
         except (ConflictError, NotFoundError):
             # Somebody was faster.
             continue
-        return RedirectResponse(f"{question_path(taken.key)}{query}", HTTPStatus.SEE_OTHER)
+        return RedirectResponse(f"{question_path(claimed_question.key)}{query}", HTTPStatus.SEE_OTHER)
     return RedirectResponse(f"/{query or '?done=nothing_waits'}", HTTPStatus.SEE_OTHER)
 
 
-def redirect_to_question(key: str, said: str) -> Response:
+def redirect_to_question(key: str, outcome: str) -> Response:
     """The question again, with what was done with it."""
-    return RedirectResponse(f"{question_path(key)}?done={said}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{question_path(key)}?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
 def render_question(
@@ -132,25 +132,25 @@ def render_question(
     view: QuestionView,
     form: Form,
     error: MpiError | None = None,
-    effect: Effect | None = None,
+    effect: StepEffect | None = None,
 ) -> Response:
     """The page of a question, with what was typed so far and what is wrong with it."""
-    shown = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
-    one = view.summary
+    question_page = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
+    summary = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
-    mine = one.claimed_by == visit.viewer.client
+    is_own_claim = summary.claimed_by == visit.viewer.client
     today = date.fromisoformat(clock.today())
-    stale = isinstance(error, StaleError)
+    is_stale = isinstance(error, StaleError)
     return render_page(
         "question.html",
         HTTPStatus.OK if error is None else find_status(error)[0],
         visit=visit,
         view=view,
-        page=shown,
-        path=question_path(one.key),
-        mine=mine,
+        page=question_page,
+        path=question_path(summary.key),
+        mine=is_own_claim,
         may_work=may_work,
-        may_answer=may_work and mine and one.state != "closed",
+        may_answer=may_work and is_own_claim and summary.state != "closed",
         may_see_person=is_allowed(visit.viewer, Action.PERSON_READ),
         options=OPTIONS,
         reasons=tuple(ANSWER_REASONS),
@@ -164,7 +164,7 @@ def render_question(
         supersedes=form.raw_text("supersedes"),
         asks=tuple(FIELDS_BY_REQUEST_KIND),
         undoable=_find_undoable_steps(view) if may_work else frozenset(),
-        changes=describe_changes(view, form.texts("seen")) if stale else [],
+        changes=describe_changes(view, form.texts("seen")) if is_stale else [],
         tomorrow=str(today + timedelta(days=1)),
         in_a_month=str(today + timedelta(days=30)),
     )
@@ -173,8 +173,8 @@ def render_question(
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
     """The verdicts that a form holds, by pair."""
     pairs = form.texts("pair")
-    said = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
-    return {pair: verdict for pair, verdict in said.items() if verdict}
+    verdicts = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
+    return {pair: verdict for pair, verdict in verdicts.items() if verdict}
 
 
 def read_superseded(form: Form) -> tuple[int, ...]:
@@ -184,16 +184,16 @@ def read_superseded(form: Form) -> tuple[int, ...]:
         InputError: they are no numbers.
     """
     try:
-        return tuple(int(each) for text in form.texts("supersedes") for each in text.split(","))
+        return tuple(int(number) for text in form.texts("supersedes") for number in text.split(","))
     except ValueError:
         raise InputError("supersedes: give numbers of decisions") from None
 
 
 def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
     """Steps of answers that were not taken back since."""
-    undone = {act.detail.get("of") for act in view.history}
-    made = {act.step for act in view.history if act.action == "answer" and act.step is not None}
-    return frozenset(made - undone)
+    undone_steps = {act.detail.get("of") for act in view.history}
+    answer_steps = {act.step for act in view.history if act.action == "answer" and act.step is not None}
+    return frozenset(answer_steps - undone_steps)
 
 
 def _find_error_field(error: MpiError) -> str:
@@ -212,9 +212,9 @@ def _find_error_field(error: MpiError) -> str:
 
 
 def _find_error_title(error: MpiError | None) -> str | None:
-    w = load_words()
+    texts = load_words()
     if isinstance(error, StaleError):
-        return str(w.error.title_412)
+        return str(texts.error.title_412)
     if isinstance(error, ClaimedError):
-        return str(w.error.title_409)
+        return str(texts.error.title_409)
     return None

@@ -14,7 +14,7 @@ from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
 from mpi.service.explanations.pair import Explanation, explain_pair
 from mpi.service.review.question import BURST, PairView, QuestionView, RecordCard
-from mpi.service.statements.sources import known_sources
+from mpi.service.statements.sources import list_visible_sources
 from mpi.service.stewardship.decisions import DecisionView, get_decision
 
 _NOTABLE = frozenset({ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS})
@@ -98,7 +98,7 @@ def build_question_page(
         view: the question.
         chosen: verdicts typed so far, by pair.
     """
-    names = {source.code: source for source in known_sources(index, viewer)}
+    names = {source.code: source for source in list_visible_sources(index, viewer)}
     star = view.summary.subject is not None
     columns = tuple(
         RecordColumn(
@@ -111,9 +111,9 @@ def build_question_page(
             card.household,
             star and card.label == view.summary.subject,
             build_record_link(index, card.label),
-            _name_version(view.cards, place),
+            _name_version(view.cards, position),
         )
-        for place, card in enumerate(view.cards)
+        for position, card in enumerate(view.cards)
     )
     pairs = tuple(
         AskedPair(
@@ -128,27 +128,27 @@ def build_question_page(
         for no, pair in enumerate(view.pairs)
     )
     is_burst = view.shape == BURST
-    drawn = None if is_burst else _draw_links(view)
+    drawing = None if is_burst else _draw_links(view)
     rows = (
         compare_records([_format_values(card) for card in view.cards], star=star)
         if _is_side_by_side(view)
         else ()
     )
-    why = [
+    explanations = [
         explain_for_page(index, viewer, pair.left, pair.right)
         for pair in view.pairs[: 1 if is_burst else _MAX_EXPLAINED]
     ]
-    told = tuple(one for one in why if one is not None)
-    alike = _list_burst_pairs(view) if is_burst else ()
+    explained_pairs = tuple(explanation for explanation in explanations if explanation is not None)
+    burst_pairs = _list_burst_pairs(view) if is_burst else ()
     return QuestionPage(
         view,
         columns,
         rows,
         pairs,
-        drawn,
+        drawing,
         list_shown_values(view),
-        told,
-        alike,
+        explained_pairs,
+        burst_pairs,
         _read_decisions(index, viewer, view),
     )
 
@@ -172,30 +172,33 @@ def _draw_links(view: QuestionView) -> ArcDiagram | None:
 
 def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
     values = {card.label: _format_values(card) for card in view.cards}
-    found = []
+    burst_pairs = []
     for pair in view.pairs:
         rows = compare_records([values.get(pair.left, {}), values.get(pair.right, {})], star=True)
-        told = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _NOTABLE)
-        found.append(BurstPair(pair.left, pair.right, told))
-    return tuple(found)
+        notable_rows = tuple(row for row in rows if row.field == "name" or row.cells[1].standing in _NOTABLE)
+        burst_pairs.append(BurstPair(pair.left, pair.right, notable_rows))
+    return tuple(burst_pairs)
 
 
-def _name_version(cards: Sequence[RecordCard], place: int) -> str:
+def _name_version(cards: Sequence[RecordCard], position: int) -> str:
     """Of a record that is shown twice, which of its versions this is: ``stands``, then ``waits``."""
-    same = [n for n, card in enumerate(cards) if card.label == cards[place].label]
-    if len(same) == 1:
+    positions = [n for n, card in enumerate(cards) if card.label == cards[position].label]
+    if len(positions) == 1:
         return ""
-    return "stands" if same[0] == place else "waits"
+    return "stands" if positions[0] == position else "waits"
 
 
 def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> ExplainedPair | None:
     """A pair explained; None where one of its records takes no part now."""
     try:
-        told = explain_pair(index, viewer, left, right)
+        explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
         return None
     return ExplainedPair(
-        left, right, told, draw_waterfall([(p.comparison, p.sentence, p.bits) for p in told.parts])
+        left,
+        right,
+        explanation,
+        draw_waterfall([(part.comparison, part.sentence, part.bits) for part in explanation.parts]),
     )
 
 
@@ -226,55 +229,57 @@ def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
 def list_shown_values(view: QuestionView) -> tuple[str, ...]:
     """What a page has shown, kept in its form, so that it can tell what changed if it is out of date."""
     cards = (
-        _SEPARATOR.join(("record", format_record_key(c.label), c.as_of, c.enterprise_id or ""))
-        for c in view.cards
+        _SEPARATOR.join(("record", format_record_key(card.label), card.as_of, card.enterprise_id or ""))
+        for card in view.cards
     )
-    pairs = (_SEPARATOR.join(("pair", format_pair_key(p), f"{p.match_weight:.1f}")) for p in view.pairs)
+    pairs = (
+        _SEPARATOR.join(("pair", format_pair_key(pair), f"{pair.match_weight:.1f}")) for pair in view.pairs
+    )
     acts = (_SEPARATOR.join(("acts", str(len(view.history)))),)
     return (*cards, *pairs, *acts)
 
 
 def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
     """In words, what is other than a page had shown it."""
-    w = load_words().question
+    texts = load_words().question
     before, now = _parse_shown_values(seen), _parse_shown_values(list_shown_values(view))
-    told = []
+    changes = []
     for key in [*now, *(key for key in before if key not in now)]:
         if key[0] == "record":
             name = " ".join(key[1:])
             if key not in before:
-                told.append(format_text(w.changed_new, record=name))
+                changes.append(format_text(texts.changed_new, record=name))
             elif key not in now:
-                told.append(format_text(w.changed_gone, record=name))
+                changes.append(format_text(texts.changed_gone, record=name))
             elif before[key][0] != now[key][0]:
-                told.append(format_text(w.changed_record, record=name))
+                changes.append(format_text(texts.changed_record, record=name))
             elif before[key][1] != now[key][1]:
-                told.append(format_text(w.changed_person, record=name))
+                changes.append(format_text(texts.changed_person, record=name))
         elif key[0] == "pair" and key in before and key in now and before[key] != now[key]:
             left, right = " ".join(key[1:3]), " ".join(key[3:])
-            told.append(
+            changes.append(
                 format_text(
-                    w.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0]
+                    texts.changed_weight, left=left, right=right, before=before[key][0], after=now[key][0]
                 )
             )
-    known = int(before.get(("acts",), ("0",))[0] or 0)
-    told += [
-        format_text(w.changed_action, action=w.action.of(act.action), actor=act.actor)
-        for act in view.history[known:]
+    shown_action_count = int(before.get(("acts",), ("0",))[0] or 0)
+    changes += [
+        format_text(texts.changed_action, action=texts.action.of(act.action), actor=act.actor)
+        for act in view.history[shown_action_count:]
     ]
-    return [str(text) for text in told] or [w.changed_unknown]
+    return [str(text) for text in changes] or [texts.changed_unknown]
 
 
 def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
     """What was shown, by what it is of."""
     sizes = {"record": 3, "pair": 5, "acts": 1}
-    found = {}
+    shown_values = {}
     for mark in seen:
         parts = tuple(mark.split(_SEPARATOR))
         size = sizes.get(parts[0])
         if size is not None and len(parts) > size:
-            found[parts[:size]] = parts[size:]
-    return found
+            shown_values[parts[:size]] = parts[size:]
+    return shown_values
 
 
 def _format_values(card: RecordCard) -> dict[str, str]:

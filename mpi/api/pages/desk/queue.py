@@ -25,7 +25,7 @@ from mpi.service.core.index import Index
 from mpi.service.review.answer import apply_in_bulk, assign, defer
 from mpi.service.review.queue import MAX_COUNTED, STATES, Filters, load_queue_page
 from mpi.service.review.saved_views import delete_view, list_saved_views, save_view
-from mpi.service.statements.sources import known_sources
+from mpi.service.statements.sources import list_visible_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -48,31 +48,33 @@ def list_page(request: Request, index: IndexDep, visit: VisitDep) -> Response:
     return _render_queue(index, visit, request.query_params)
 
 
-def parse_filters(asked: Mapping[str, str]) -> Filters:
+def parse_filters(query: Mapping[str, str]) -> Filters:
     """The filters that an address or a form names."""
     return Filters(
-        kind=asked.get("kind") or None,
-        state=asked.get("state") or "open",
-        source=asked.get("source") or None,
-        mine=bool(asked.get("mine")),
-        due=bool(asked.get("due")),
-        burst=asked.get("burst") or None,
+        kind=query.get("kind") or None,
+        state=query.get("state") or "open",
+        source=query.get("source") or None,
+        mine=bool(query.get("mine")),
+        due=bool(query.get("due")),
+        burst=query.get("burst") or None,
     )
 
 
 def _render_queue(
     index: Index,
     visit: Visit,
-    asked: Mapping[str, str],
+    query: Mapping[str, str],
     problems: Sequence[str] = (),
     marked: Collection[str] = (),
 ) -> Response:
-    filters = parse_filters(asked)
-    found = load_queue_page(index, visit.viewer, filters, after=asked.get("after") or None)
-    sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    filters = parse_filters(query)
+    queue_page = load_queue_page(index, visit.viewer, filters, after=query.get("after") or None)
+    sources = (
+        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    )
     views = [
-        SavedViewLink(name, format_query(kept))
-        for name, kept in list_saved_views(index, visit.viewer).items()
+        SavedViewLink(name, format_query(saved_filters))
+        for name, saved_filters in list_saved_views(index, visit.viewer).items()
     ]
     tomorrow = date.fromisoformat(clock.today()) + timedelta(days=1)
     return render_page(
@@ -82,7 +84,7 @@ def _render_queue(
         problems=[("questions", text) for text in problems],
         marked=marked,
         tomorrow=str(tomorrow),
-        found=found,
+        found=queue_page,
         filters=filters,
         query=format_query(filters),
         states=STATES,
@@ -100,24 +102,24 @@ def _render_queue(
 @router.post("/queue/bulk")
 def post_bulk(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Put off, or give to somebody, all that is marked; none is answered so."""
-    asked = dict(parse_qsl(form.raw_text("query").removeprefix("?")))
+    query_values = dict(parse_qsl(form.raw_text("query").removeprefix("?")))
     keys = form.texts("key")
     if not keys:
-        return _render_queue(index, visit, asked, [load_words().queue.nothing_marked])
+        return _render_queue(index, visit, query_values, [load_words().queue.nothing_marked])
     try:
-        told = _apply_in_bulk(index, visit, form, keys)
+        errors_by_key = _apply_in_bulk(index, visit, form, keys)
     except InputError as error:
-        return _render_queue(index, visit, asked, [str(error)], keys)
-    refused = {key: error for key, error in told.items() if error is not None}
+        return _render_queue(index, visit, query_values, [str(error)], keys)
+    refused = {key: error for key, error in errors_by_key.items() if error is not None}
     if not refused:
-        query = format_query(parse_filters(asked))
+        query = format_query(parse_filters(query_values))
         return RedirectResponse(f"/queue{query or '?'}{'&' if query else ''}done=bulk", HTTPStatus.SEE_OTHER)
-    why = Counter(str(error) for error in refused.values())
+    counts_by_reason = Counter(str(error) for error in refused.values())
     problems = [
         str(format_text(load_words().queue.not_done["one" if n == 1 else "many"], n=n, why=text))
-        for text, n in why.items()
+        for text, n in counts_by_reason.items()
     ]
-    return _render_queue(index, visit, asked, problems, refused.keys())
+    return _render_queue(index, visit, query_values, problems, refused.keys())
 
 
 def _apply_in_bulk(
@@ -136,9 +138,9 @@ def _apply_in_bulk(
 @router.post("/views")
 def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Keep a view of the queue under a name, or forget one."""
-    gone = form.optional_text("forget")
-    if gone is not None:
-        delete_view(index, visit.viewer, gone)
+    removed_name = form.optional_text("forget")
+    if removed_name is not None:
+        delete_view(index, visit.viewer, removed_name)
         return RedirectResponse("/queue", HTTPStatus.SEE_OTHER)
     filters = Filters(
         kind=form.optional_text("kind"),
@@ -154,7 +156,7 @@ def post_view(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 def format_query(filters: Filters) -> str:
     """Filters as the end of an address; empty for those that the queue opens with."""
     plain = replace(filters, text=None)
-    said = {
+    values = {
         "kind": plain.kind,
         "state": plain.state if plain.state != "open" else None,
         "source": plain.source,
@@ -162,5 +164,5 @@ def format_query(filters: Filters) -> str:
         "due": "1" if plain.due else None,
         "burst": plain.burst,
     }
-    query = urlencode({name: value for name, value in said.items() if value})
+    query = urlencode({name: value for name, value in values.items() if value})
     return f"?{query}" if query else ""

@@ -32,16 +32,16 @@ _BLOCKS_SHOWN = 20
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
     """Every run, newest first."""
     runs = proposals.list_proposals(index, visit.viewer)
-    found = list_large_blocks(index, visit.viewer)
-    shown = found.blocks[:_BLOCKS_SHOWN]
-    return render_page("runs.html", visit=visit, runs=runs, blocks=shown, found=found)
+    block_report = list_large_blocks(index, visit.viewer)
+    blocks = block_report.blocks[:_BLOCKS_SHOWN]
+    return render_page("runs.html", visit=visit, runs=runs, blocks=blocks, found=block_report)
 
 
 @router.post("/runs")
 def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
     """Think the whole index through with the model in force, as a proposal."""
-    made = recluster_process.propose(index, visit.viewer, index.matcher)
-    return RedirectResponse(f"/runs/{made.id}?done=proposed", HTTPStatus.SEE_OTHER)
+    proposal = recluster_process.propose(index, visit.viewer, index.matcher)
+    return RedirectResponse(f"/runs/{proposal.id}?done=proposed", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/runs/{number}")
@@ -54,10 +54,10 @@ def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Respon
 def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
     """Apply, reject or roll back."""
     try:
-        done = _apply_action(request, index, visit, number, form)
+        outcome = _apply_action(request, index, visit, number, form)
     except (InputError, ConflictError) as error:
         return _render_run(index, visit, number, 1, error)
-    return RedirectResponse(f"/runs/{number}?done={done}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/runs/{number}?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
 def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:

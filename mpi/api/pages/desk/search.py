@@ -18,9 +18,9 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, MpiError, NotFoundError, RecordError
 from mpi.domain.viewer import Action, is_allowed, require_permission
 from mpi.service.core.index import Index
-from mpi.service.persons.persons import crosswalk
-from mpi.service.persons.search import Found, search
-from mpi.service.statements.sources import known_sources
+from mpi.service.persons.persons import look_up_crosswalk
+from mpi.service.persons.search import SearchResult, search_persons
+from mpi.service.statements.sources import list_visible_sources
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -50,24 +50,24 @@ def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
 @router.post("/find/key")
 def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Go to the person of a system's own ID. It comes in the body: a local ID belongs in no address."""
-    asked = {name: form.raw_text(name) for name in ("source", "local_id")}
+    criteria = {name: form.raw_text(name) for name in ("source", "local_id")}
     try:
         eid = _look_up_eid(index, visit, form)
     except (NotFoundError, RecordError) as error:
-        return _render_form(index, visit, asked, [("local_id", error)])
+        return _render_form(index, visit, criteria, [("local_id", error)])
     return RedirectResponse(f"/people/{eid}", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/find")
 def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
     """Who it might be, best first; nothing of what was typed is kept."""
-    asked = {name: form.raw_text(name) for name in FIELDS}
+    criteria = {name: form.raw_text(name) for name in FIELDS}
     try:
-        found = search(index, visit.viewer, _read_criteria(form))
+        matches = search_persons(index, visit.viewer, _read_criteria(form))
     except RecordError as error:
         field = error.field if error.field in FIELDS else "first_name"
-        return _render_form(index, visit, asked, [(field, error)])
-    return _render_form(index, visit, asked, results=found)
+        return _render_form(index, visit, criteria, [(field, error)])
+    return _render_form(index, visit, criteria, results=matches)
 
 
 def render_not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
@@ -76,26 +76,28 @@ def render_not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> R
 
 
 def _look_up_eid(index: Index, visit: Visit, form: Form) -> str:
-    found = crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
-    if found.enterprise_id is None:
+    entry = look_up_crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
+    if entry.enterprise_id is None:
         raise NotFoundError("this record takes no part in the index at the moment")
-    return found.enterprise_id
+    return entry.enterprise_id
 
 
 def _render_form(
     index: Index,
     visit: Visit,
-    asked: Mapping[str, str],
+    criteria: Mapping[str, str],
     problems: Sequence[tuple[str, MpiError]] = (),
-    results: Sequence[Found] | None = None,
+    results: Sequence[SearchResult] | None = None,
 ) -> Response:
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
-    sources = known_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    sources = (
+        list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
+    )
     return render_page(
         "find.html",
         status,
         visit=visit,
-        asked=defaultdict(str, asked),
+        asked=defaultdict(str, criteria),
         problems=[(field, str(error)) for field, error in problems],
         wrong={field for field, _ in problems},
         results=results,

@@ -38,8 +38,15 @@ from mpi.api.request.forms import Form, SentFormDep
 from mpi.api.request.problems import find_status
 from mpi.domain.errors import InputError, MpiError, NotAuthenticated, StoreError
 from mpi.domain.roles import PURPOSES_BY_ROLE
-from mpi.service.access.passwords import SHORTEST
-from mpi.service.access.sign_in import Signed, change_password, csrf_of, sign_in, sign_out, viewer_of
+from mpi.service.access.passwords import MIN_LENGTH
+from mpi.service.access.sign_in import (
+    SignedInAccount,
+    change_password,
+    csrf_token,
+    sign_in,
+    sign_out,
+    authenticate_session,
+)
 from mpi.service.core.index import Index
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -63,35 +70,35 @@ def install(app: FastAPI) -> None:
 @router.get(SIGN_IN)
 def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
     """Ask for name and password."""
-    asked = _SignInForm(to_local_path(next), notice=load_words().sign_in.why.maybe(why))
+    sign_in_form = _SignInForm(to_local_path(next), notice=load_words().sign_in.why.maybe(why))
     try:
-        viewer_of(index, read_sign_in_token(request))
+        authenticate_session(index, read_sign_in_token(request))
     except NotAuthenticated:
-        return _render_sign_in(request, index, asked)
-    return RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
+        return _render_sign_in(request, index, sign_in_form)
+    return RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
 
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
     """Sign in, and go on to the page that was asked for."""
-    asked = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
-    trying = partial(
+    sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
+    attempt = partial(
         sign_in,
         index,
-        asked.name,
+        sign_in_form.name,
         form.raw_text("password"),
         form.optional_text("purpose"),
         instead_of=read_sign_in_token(request),
     )
     try:
         _check_sign_in_form(request, index, form)
-        token = await _run_limited(request, trying)
+        token = await _run_limited(request, attempt)
     except (NotAuthenticated, InputError, StoreError) as error:
         status = find_status(error)[0]
         # 401 would have to name a scheme of HTTP, and this is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
-        return _render_sign_in(request, index, replace(asked, error=str(error)), status)
-    answer = RedirectResponse(asked.next, HTTPStatus.SEE_OTHER)
+        return _render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
+    answer = RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
     set_sign_in_token(request, answer, token)
     return answer
 
@@ -117,11 +124,11 @@ async def post_change_password(
 ) -> Response:
     """Set a password of one's own; every other sign-in ends."""
     old, new = form.raw_text("old"), form.raw_text("new")
-    changing = partial(change_password, index, read_sign_in_token(request) or "", old, new)
+    change = partial(change_password, index, read_sign_in_token(request) or "", old, new)
     if new != form.raw_text("again"):
         return _render_change_password(request, index, signed, InputError(load_words().password.not_the_same))
     try:
-        token = await _run_limited(request, changing)
+        token = await _run_limited(request, change)
     except (NotAuthenticated, InputError, StoreError) as error:
         return _render_change_password(request, index, signed, error)
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
@@ -129,16 +136,16 @@ async def post_change_password(
     return answer
 
 
-async def _run_limited(request: Request, trying: Callable[[], Result]) -> Result:
+async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Result:
     """Hash passwords a few at a time, beside the threads that answer everything else.
 
     Raises:
         StoreError: too many wait already.
     """
-    turn: CapacityLimiter = request.app.state.trying
-    if turn.statistics().tasks_waiting >= MAX_WAITING:
+    limiter: CapacityLimiter = request.app.state.trying
+    if limiter.statistics().tasks_waiting >= MAX_WAITING:
         raise StoreError("too many people sign in at this moment: try again in a minute")
-    return await to_thread.run_sync(trying, limiter=turn)
+    return await to_thread.run_sync(attempt, limiter=limiter)
 
 
 def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
@@ -146,7 +153,7 @@ def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
     visit = read_visit_token(request)
     if visit is None:
         raise ForeignFormError(load_words().sign_in.no_cookie)
-    check_form(request, form, csrf_of(index, visit))
+    check_form(request, form, csrf_token(index, visit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,25 +167,25 @@ class _SignInForm:
 
 
 def _render_sign_in(
-    request: Request, index: Index, asked: _SignInForm, status: HTTPStatus = HTTPStatus.OK
+    request: Request, index: Index, sign_in_form: _SignInForm, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
     token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
-    visit = replace(create_visit(request, index, None), csrf=csrf_of(index, token))
+    visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
     # A link elsewhere that leads here comes without the cookie, which is SameSite=Strict.
     from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
     answer = render_page(
         "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
-        from_elsewhere=from_elsewhere, **asdict(asked),
+        from_elsewhere=from_elsewhere, **asdict(sign_in_form),
     )  # fmt: skip
     set_visit_token(request, answer, token)
     return answer
 
 
 def _render_change_password(
-    request: Request, index: Index, signed: Signed, error: MpiError | None = None
+    request: Request, index: Index, signed: SignedInAccount, error: MpiError | None = None
 ) -> Response:
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
     return render_page(
         "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",
-        error=None if error is None else str(error), must_change=signed.must_change, shortest=SHORTEST,
+        error=None if error is None else str(error), must_change=signed.must_change, shortest=MIN_LENGTH,
     )  # fmt: skip

@@ -48,12 +48,14 @@ def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
     scale = _BAR_SPACE / ((high - low) or 1.0)
     zero = round(-low * scale, 1)
 
-    def drawn(bits: float) -> tuple[float, float]:
+    def place_bar(bits: float) -> tuple[float, float]:
         width = max(abs(bits) * scale, _MIN_BAR)
         return round(zero if bits >= 0 else zero - width, 1), round(width, 1)
 
-    bars = tuple(Bar(name, level, bits, *drawn(bits), _classify_bits(bits)) for name, level, bits in parts)
-    return Waterfall(bars, zero, total, *drawn(total))
+    bars = tuple(
+        Bar(name, level, bits, *place_bar(bits), _classify_bits(bits)) for name, level, bits in parts
+    )
+    return Waterfall(bars, zero, total, *place_bar(total))
 
 
 def _classify_bits(bits: float) -> str:
@@ -104,13 +106,15 @@ def draw_arcs(
     y = {label: float(_TOP + _ROW * n) for n, label in enumerate(ordered)}
     longest = max((abs(y[left] - y[right]) for left, right, _ in pairs), default=0.0)
     axis = longest / 2 + 12
-    drawn = []
+    drawn_arcs = []
     for left, right, bits in pairs:
         top, bottom = sorted((y[left], y[right]))
         thick = round(min(1 + max(bits, 0.0) / 12, 3.5), 1)
-        drawn.append(Arc(top, bottom, (bottom - top) / 2, thick))
+        drawn_arcs.append(Arc(top, bottom, (bottom - top) / 2, thick))
     nodes = tuple(Node(label.source, label.local_id, y[label], tones[label.source]) for label in ordered)
-    return ArcDiagram(nodes, tuple(drawn), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0))
+    return ArcDiagram(
+        nodes, tuple(drawn_arcs), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +181,16 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
     if not months:
         return None
     low, high = _find_value_range(series, percent=percent)
-    left, width, height, top, foot = 48.0, 560.0, 200.0, 12.0, 28.0
+    left, width, height, top_margin, bottom_margin = 48.0, 560.0, 200.0, 12.0, 28.0
 
     def x(month: str) -> float:
         step = (width - left - 30) / max(len(months) - 1, 1)
         return round(left + 16 + step * months.index(month), 1)
 
     def y(value: float) -> float:
-        return round(top + (high - value) / (high - low) * (height - top - foot), 1)
+        return round(top_margin + (high - value) / (high - low) * (height - top_margin - bottom_margin), 1)
 
-    drawn = tuple(
+    series_lines = tuple(
         _draw_series(
             name,
             points,
@@ -198,12 +202,12 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
     )
     steps = [low + (high - low) * n / 4 for n in range(5)]
     ticks = tuple(Mark(0, y(step), _format_tick(step, percent=percent)) for step in steps)
-    every = max(1, (len(months) + 7) // 8)
-    labels = tuple(Mark(x(month), 0, month) for month in months[::every])
+    label_interval = max(1, (len(months) + 7) // 8)
+    labels = tuple(Mark(x(month), 0, month) for month in months[::label_interval])
     rows = tuple(
         (month, *(_format_cell(points, month, percent=percent) for _, points in series)) for month in months
     )
-    return LineChart(drawn, ticks, labels, rows, left, width, height)
+    return LineChart(series_lines, ticks, labels, rows, left, width, height)
 
 
 def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
@@ -225,20 +229,20 @@ def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent:
 
 
 def _draw_series(
-    name: str, points: Sequence[Point], tone: int, at: Sequence[tuple[float, float]], y: Scale
+    name: str, points: Sequence[Point], tone: int, positions: Sequence[tuple[float, float]], y: Scale
 ) -> SeriesLine:
-    path = "M " + " L ".join(f"{px} {py}" for px, py in at)
-    spread = [(px, p.low, p.high) for (px, _), p in zip(at, points, strict=True)]
+    path = "M " + " L ".join(f"{px} {py}" for px, py in positions)
+    spread = [(px, point.low, point.high) for (px, _), point in zip(positions, points, strict=True)]
     above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]
     below = [f"{px} {y(low)}" for px, low, _ in spread if low is not None]
-    whole = len(points) > 1 and len(above) == len(below) == len(points)
-    band = "M " + " L ".join([*above, *reversed(below)]) + " Z" if whole else ""
+    has_full_interval = len(points) > 1 and len(above) == len(below) == len(points)
+    band = "M " + " L ".join([*above, *reversed(below)]) + " Z" if has_full_interval else ""
     whiskers = tuple(
         Whisker(px, y(high), y(low))
         for px, low, high in spread
         if not band and low is not None and high is not None
     )
-    dots = tuple(Mark(px, py) for px, py in at)
+    dots = tuple(Mark(px, py) for px, py in positions)
     return SeriesLine(name, path, band, dots, tone, whiskers)
 
 

@@ -59,36 +59,38 @@ def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tupl
         star: whether the others are compared with the first; otherwise each value is compared with the one
             that most of them have, the first of equals.
     """
-    held = {field for record in records for field in record}
-    fields = [*(field for field in ROWS if field in held), *sorted(held.difference(ROWS))]
+    fields_present = {field for record in records for field in record}
+    fields = [*(field for field in ROWS if field in fields_present), *sorted(fields_present.difference(ROWS))]
     return tuple(
         _compare_field(field, [record.get(field, "") for record in records], star=star) for field in fields
     )
 
 
 def _compare_field(field: str, values: Sequence[str], *, star: bool) -> ComparisonRow:
-    place = 0 if star else _find_commonest([_normalize(value, field) for value in values])
-    reference = values[place]
+    reference_position = 0 if star else _find_commonest([_normalize(value, field) for value in values])
+    reference = values[reference_position]
     cells = [_compare_cell(field, reference, value) for value in values]
-    others = [cell.standing for n, cell in enumerate(cells) if n != place]
+    others = [cell.standing for n, cell in enumerate(cells) if n != reference_position]
     if star or ComparisonStatus.EQUAL not in others:
-        cells[place] = ComparisonCell(
+        cells[reference_position] = ComparisonCell(
             ComparisonStatus.SUBJECT if star else ComparisonStatus.ALONE, escape(reference)
         )
     return ComparisonRow(field, tuple(cells))
 
 
-def _find_commonest(plain: Sequence[str]) -> int:
-    had = [value for value in plain if value]
-    return plain.index(max(had, key=had.count)) if had else 0
+def _find_commonest(normalized: Sequence[str]) -> int:
+    nonempty = [value for value in normalized if value]
+    return normalized.index(max(nonempty, key=nonempty.count)) if nonempty else 0
 
 
 def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
     standing = compare_values(reference, value, field)
     if field in _NEUTRAL_FIELDS and standing in (ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS):
         standing = ComparisonStatus.ALONE
-    shown = _mark_differences(reference, value) if standing is ComparisonStatus.CLOSE else escape(value)
-    return ComparisonCell(standing, shown)
+    marked_value = (
+        _mark_differences(reference, value) if standing is ComparisonStatus.CLOSE else escape(value)
+    )
+    return ComparisonCell(standing, marked_value)
 
 
 def compare_values(reference: str, value: str, field: str = "") -> ComparisonStatus:
@@ -105,17 +107,19 @@ def compare_values(reference: str, value: str, field: str = "") -> ComparisonSta
         return ComparisonStatus.ALONE
     if _normalize(reference, field) == _normalize(value, field):
         return ComparisonStatus.EQUAL
-    ours, theirs = (
-        {_normalize(item, field) for item in each.split(_ITEM_SEPARATOR)} for each in (reference, value)
+    reference_items, value_items = (
+        {_normalize(item, field) for item in text.split(_ITEM_SEPARATOR)} for text in (reference, value)
     )
     # Given name and surname exchanged are the same words.
-    if ours & theirs or sorted(_normalize(reference).split()) == sorted(_normalize(value).split()):
+    if reference_items & value_items or sorted(_normalize(reference).split()) == sorted(
+        _normalize(value).split()
+    ):
         return ComparisonStatus.SHARES
-    alike = SequenceMatcher(
+    similarity = SequenceMatcher(
         None, _normalize(reference, field), _normalize(value, field), autojunk=False
     ).ratio()
-    near = _CLOSE_NUMBER_RATIO if field in _NUMBER_FIELDS else _CLOSE_RATIO
-    return ComparisonStatus.CLOSE if alike >= near else ComparisonStatus.DIFFERS
+    threshold = _CLOSE_NUMBER_RATIO if field in _NUMBER_FIELDS else _CLOSE_RATIO
+    return ComparisonStatus.CLOSE if similarity >= threshold else ComparisonStatus.DIFFERS
 
 
 def _mark_differences(reference: str, value: str) -> Markup:
@@ -123,12 +127,12 @@ def _mark_differences(reference: str, value: str) -> Markup:
     if len(value) > _MAX_MARKED_LENGTH:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
-    shown = Markup()
+    marked_value = Markup()
     for kind, _, _, begin, end in matcher.get_opcodes():
         run = value[begin:end]
         if run:
-            shown += escape(run) if kind == "equal" else Markup("<mark>{}</mark>").format(run)
-    return shown
+            marked_value += escape(run) if kind == "equal" else Markup("<mark>{}</mark>").format(run)
+    return marked_value
 
 
 def _normalize(value: str, field: str = "") -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpi.domain.record_ref import RecordRef
-from mpi.service.persons.effects import Received
+from mpi.service.persons.effects import PastDisclosure
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +19,23 @@ class Recipient:
     records: tuple[RecordRef, ...]
 
 
-def group_by_client(received: Sequence[Received]) -> list[Recipient]:
+def group_by_client(received: Sequence[PastDisclosure]) -> list[Recipient]:
     """Answers by client and purpose, the latest first."""
-    groups: dict[tuple[str, str | None], list[Received]] = {}
-    for one in received:
-        groups.setdefault((one.client, one.purpose), []).append(one)
-    found = [
+    groups: dict[tuple[str, str | None], list[PastDisclosure]] = {}
+    for disclosure in received:
+        groups.setdefault((disclosure.client, disclosure.purpose), []).append(disclosure)
+    recipients = [
         Recipient(
             client,
             purpose,
             len(answers),
-            max(one.at for one in answers),
-            tuple(sorted({field for one in answers for field in one.fields})),
-            tuple(sorted({record for one in answers for record in one.records}, key=_sort_key)),
+            max(disclosure.at for disclosure in answers),
+            tuple(sorted({field for disclosure in answers for field in disclosure.fields})),
+            tuple(sorted({record for disclosure in answers for record in disclosure.records}, key=_sort_key)),
         )
         for (client, purpose), answers in groups.items()
     ]
-    return sorted(found, key=lambda one: one.latest, reverse=True)
+    return sorted(recipients, key=lambda disclosure: disclosure.latest, reverse=True)
 
 
 def _sort_key(label: RecordRef) -> tuple[str, str]:

@@ -39,15 +39,15 @@ def build_record_link(index: Index, label: RecordRef) -> str | None:
 @lru_cache(maxsize=4)
 def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
     try:
-        found = tomllib.loads(path.read_text("utf-8")).get("records", {})
+        patterns = tomllib.loads(path.read_text("utf-8")).get("records", {})
     except (OSError, ValueError) as error:
         raise InputError(f"{FILE_NAME} cannot be read as TOML: the operator has to mend it") from error
-    wrong = [source for source, pattern in found.items() if not _is_address(pattern)]
-    if wrong:
+    invalid_sources = [source for source, pattern in patterns.items() if not _is_address(pattern)]
+    if invalid_sources:
         raise InputError(
-            f"{FILE_NAME}: of {', '.join(wrong)} give an https address that holds {_PLACEHOLDER} once"
+            f"{FILE_NAME}: of {', '.join(invalid_sources)} give an https address that holds {_PLACEHOLDER} once"
         )
-    return dict(found)
+    return dict(patterns)
 
 
 def _is_address(pattern: object) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from mpi.api.pages.rendering.words import Words, load_words
-from mpi.standardize.address.addresses import is_confidential_as_sent
+from mpi.standardize.address.addresses import has_confidential_address_as_sent
 
 Record = Mapping[str, Any]
 
@@ -38,28 +38,28 @@ def format_record(record: Record, *, confidential: bool, withheld: Collection[st
 def format_value(attribute: str, value: object) -> str:
     """One value of a golden record in words: a text, yes or no, or an object of canonical fields."""
     if isinstance(value, bool):
-        w = load_words().value
-        return str(w.yes if value else w.no)
+        texts = load_words().value
+        return str(texts.yes if value else texts.no)
     if not isinstance(value, Mapping):
         return _split_words(value) if attribute in _CODE_FIELDS else str(value)
-    w = load_words().value
+    texts = load_words().value
     kinds: dict[str, Callable[[Record], str]] = {
         "addresses": _format_address,
         "guardians": _format_guardian,
         "identifiers": _format_identifier,
-        "enrollments": partial(_format_enrollment, w),
-        "placements": partial(_format_placement, w),
-        "other_names": lambda one: _join_values(one, "first_name", "middle_name", "last_name"),
-        "birth_place": lambda one: ", ".join(str(one[n]) for n in _BIRTH_PLACE if one.get(n)),
+        "enrollments": partial(_format_enrollment, texts),
+        "placements": partial(_format_placement, texts),
+        "other_names": lambda item: _join_values(item, "first_name", "middle_name", "last_name"),
+        "birth_place": lambda item: ", ".join(str(item[n]) for n in _BIRTH_PLACE if item.get(n)),
         "flags": _format_flag,
     }
-    shown = kinds.get(attribute)
-    return shown(value) if shown else ", ".join(str(each) for each in value.values())
+    formatter = kinds.get(attribute)
+    return formatter(value) if formatter else ", ".join(str(part) for part in value.values())
 
 
 def is_confidential(records: Sequence[Record]) -> bool:
     """Whether any of the records keeps where the child lives confidential."""
-    return any(is_confidential_as_sent(record) for record in records)
+    return any(has_confidential_address_as_sent(record) for record in records)
 
 
 def format_day(moment: str) -> str:
@@ -80,7 +80,7 @@ def shorten_id(text: str) -> str:
 def _format_rows(
     record: Record, *, confidential: bool, withheld: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    w = load_words()
+    texts = load_words()
     yield "name", _join_values(record, "first_name", "middle_name", "last_name", "suffix")
     yield "preferred_name", _join_values(record, "preferred_name")
     yield (
@@ -92,9 +92,9 @@ def _format_rows(
     )
     yield "birth_date", _join_values(record, "birth_date")
     yield "birth_date_quality", _join_values(record, "birth_date_quality")
-    yield "previous_birth_dates", ", ".join(str(each) for each in _read_list(record, "previous_birth_dates"))
+    yield "previous_birth_dates", ", ".join(str(item) for item in _read_list(record, "previous_birth_dates"))
     yield "sex", _join_values(record, "sex")
-    yield "multiple_birth", w.value.yes if record.get("multiple_birth") in (True, "Y") else ""
+    yield "multiple_birth", texts.value.yes if record.get("multiple_birth") in (True, "Y") else ""
     yield from _format_contacts(record, confidential=confidential, withheld=withheld)
     yield (
         "guardians",
@@ -102,21 +102,23 @@ def _format_rows(
     )
     yield (
         "enrollments",
-        "; ".join(_format_enrollment(w.value, one) for one in _read_dated_list(record, "enrollments")),
+        "; ".join(
+            _format_enrollment(texts.value, entry) for entry in _read_dated_list(record, "enrollments")
+        ),
     )
     yield (
         "placements",
-        "; ".join(_format_placement(w.value, one) for one in _read_dated_list(record, "placements")),
+        "; ".join(_format_placement(texts.value, entry) for entry in _read_dated_list(record, "placements")),
     )
     yield (
         "identifiers",
-        "; ".join(_format_identifier(each) for each in _read_list(record, "identifiers")),
+        "; ".join(_format_identifier(item) for item in _read_list(record, "identifiers")),
     )
     yield (
         "birth_place",
         ", ".join(str(record[n]) for n in ("birth_city", "birth_state", "birth_country") if record.get(n)),
     )
-    yield "household_ids", ", ".join(str(each) for each in _read_list(record, "household_ids"))
+    yield "household_ids", ", ".join(str(item) for item in _read_list(record, "household_ids"))
     yield "death_date", _join_values(record, "death_date")
 
 
@@ -124,24 +126,24 @@ def _format_contacts(
     record: Record, *, confidential: bool, withheld: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """Where the person lives and is called, or that it is withheld."""
-    instead = load_words().value.withheld
+    withheld_text = load_words().value.withheld
     values = {
         "addresses": "; ".join(_format_address(address) for address in _read_dated_list(record, "addresses")),
         "phone": _join_values(record, "phone"),
         "email": _join_values(record, "email"),
     }
     for name, value in values.items():
-        yield name, instead if (confidential and value) or name in withheld else value
+        yield name, withheld_text if (confidential and value) or name in withheld else value
 
 
 def _read_list(record: Record, name: str) -> list[Any]:
-    found = record.get(name)
-    return list(found) if isinstance(found, list | tuple) else []
+    values = record.get(name)
+    return list(values) if isinstance(values, list | tuple) else []
 
 
 def _read_dated_list(record: Record, name: str) -> list[Record]:
     """A dated list; where a record has its flat columns only, those as its one entry."""
-    return [each for each in _read_list(record, name) if isinstance(each, Mapping)] or (
+    return [entry for entry in _read_list(record, name) if isinstance(entry, Mapping)] or (
         [record] if any(record.get(field) for field in _FLAT_FIELDS[name]) else []
     )
 
@@ -179,25 +181,25 @@ def _format_identifier(identifier: Record) -> str:
 
 
 def _format_flag(flag: Record) -> str:
-    w = load_words()
-    said = f"{str(flag['population']).replace('_', ' ')}: {w.person.flag_value.of(flag['value'])}"
-    dates = _format_labeled(flag, begin=w.value["from"], end=w.value.until)
-    return f"{said}, {dates}" if dates else said
+    texts = load_words()
+    population = f"{str(flag['population']).replace('_', ' ')}: {texts.person.flag_value.of(flag['value'])}"
+    dates = _format_labeled(flag, begin=texts.value["from"], end=texts.value.until)
+    return f"{population}, {dates}" if dates else population
 
 
-def _format_enrollment(w: Words, enrollment: Record) -> str:
+def _format_enrollment(texts: Words, enrollment: Record) -> str:
     return _format_labeled(
         enrollment,
-        school_id=w.school,
-        district_id=w.district,
-        grade=w.grade,
-        entry_date=w["from"],
-        exit_date=w.until,
+        school_id=texts.school,
+        district_id=texts.district,
+        grade=texts.grade,
+        entry_date=texts["from"],
+        exit_date=texts.until,
     )
 
 
-def _format_placement(w: Words, placement: Record) -> str:
-    return _format_labeled(placement, type="{}", county=w.county, begin=w["from"], end=w.until)
+def _format_placement(texts: Words, placement: Record) -> str:
+    return _format_labeled(placement, type="{}", county=texts.county, begin=texts["from"], end=texts.until)
 
 
 def _format_labeled(values: Record, **forms: str) -> str:

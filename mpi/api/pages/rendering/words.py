@@ -12,28 +12,28 @@ from markupsafe import Markup
 class Words:
     """One table of the file; a name that is not there is an error, and no empty text on a page."""
 
-    def __init__(self, place: str, held: Mapping[str, Any]) -> None:
-        self._place = place
-        self._held = held
+    def __init__(self, path: str, entries: Mapping[str, Any]) -> None:
+        self._place = path
+        self._held = entries
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
         return self[name]
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
-        found = self._held.get(name)
-        if found is None:
+        entry = self._held.get(name)
+        if entry is None:
             raise LookupError(f"words.toml has no {self._place}.{name}")
-        return Words(f"{self._place}.{name}", found) if isinstance(found, Mapping) else found
+        return Words(f"{self._place}.{name}", entry) if isinstance(entry, Mapping) else entry
 
     def maybe(self, name: str) -> str | None:
         """The text of a name; None where there is none."""
-        found = self._held.get(name)
-        return found if isinstance(found, str) else None
+        entry = self._held.get(name)
+        return entry if isinstance(entry, str) else None
 
     def of(self, code: object) -> str:
         """The word for a code of the index; one that is not listed reads as it is, without its marks."""
-        found = self._held.get(str(code))
-        return found if isinstance(found, str) else str(code).replace("_", " ").replace("-", " ")
+        entry = self._held.get(str(code))
+        return entry if isinstance(entry, str) else str(code).replace("_", " ").replace("-", " ")
 
 
 def format_text(text: str, **values: object) -> Markup:

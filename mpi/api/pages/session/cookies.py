@@ -15,8 +15,8 @@ _HOST_PREFIX = "__Host-"
 
 def read_visit_token(request: Request) -> str | None:
     """What the browser holds before anybody signs in, so that the sign-in form is a page's own too."""
-    found = request.cookies.get(_cookie_name(request, _VISIT_COOKIE), "")
-    return found if _VISIT_PATTERN.fullmatch(found) else None
+    token = request.cookies.get(_cookie_name(request, _VISIT_COOKIE), "")
+    return token if _VISIT_PATTERN.fullmatch(token) else None
 
 
 def set_visit_token(request: Request, answer: Response, token: str) -> None:

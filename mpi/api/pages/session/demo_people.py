@@ -2,7 +2,7 @@
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
-from mpi.service.access.sign_in import Signed
+from mpi.service.access.sign_in import SignedInAccount
 from mpi.service.core.index import Index
 
 _NAMES = {
@@ -13,18 +13,18 @@ _NAMES = {
 }
 
 
-def create_demo_person(index: Index, role: str | None) -> Signed:
+def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     """The made-up person of a role; the steward where no such role is named.
 
     The source owner is that of the first school system.
     """
-    acting = Role(role) if role in set(Role) else Role.STEWARD
-    name, full_name = _NAMES[acting]
+    demo_role = Role(role) if role in set(Role) else Role.STEWARD
+    name, full_name = _NAMES[demo_role]
     sources = None
-    if acting is Role.SOURCE_OWNER:
+    if demo_role is Role.SOURCE_OWNER:
         sources = _find_first_school(index)
-    viewer = Viewer(name, PURPOSES_BY_ROLE[acting][0], ACTIONS_BY_ROLE[acting], sources)
-    return Signed(viewer, name, full_name, acting, index.keyed_hash.token("csrf", "open pages"))
+    viewer = Viewer(name, PURPOSES_BY_ROLE[demo_role][0], ACTIONS_BY_ROLE[demo_role], sources)
+    return SignedInAccount(viewer, name, full_name, demo_role, index.keyed_hash.token("csrf", "open pages"))
 
 
 def _find_first_school(index: Index) -> frozenset[str]:

@@ -18,7 +18,7 @@ from mpi.api.pages.session.demo_people import create_demo_person
 from mpi.api.request.access import IndexDep
 from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
-from mpi.service.access.sign_in import Signed, viewer_of
+from mpi.service.access.sign_in import SignedInAccount, authenticate_session
 
 TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
@@ -44,7 +44,7 @@ class PageRedirect(Exception):  # noqa: N818 - not an error: the page is elsewhe
         self.path = path
 
 
-def require_signed_in(request: Request, index: IndexDep) -> Signed:
+def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
     """Who is at the page.
 
     Raises:
@@ -54,7 +54,7 @@ def require_signed_in(request: Request, index: IndexDep) -> Signed:
         return create_demo_person(index, read_demo_role(request))
     token = read_sign_in_token(request)
     try:
-        signed = viewer_of(index, token)
+        signed = authenticate_session(index, token)
     except NotAuthenticated:
         # A browser that has a token was signed in here; what it sends now is not kept.
         raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
@@ -63,7 +63,7 @@ def require_signed_in(request: Request, index: IndexDep) -> Signed:
     return signed
 
 
-SignedDep = Annotated[Signed, Depends(require_signed_in)]
+SignedDep = Annotated[SignedInAccount, Depends(require_signed_in)]
 
 
 def require_own_form(request: Request, signed: SignedDep, form: SentFormDep) -> Form:
@@ -87,26 +87,26 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
     """
     if not _is_same_site(request):
         raise ForeignFormError("another site sent this form: nothing was done")
-    sent = form.raw_text(TOKEN_FIELD)
-    if not secrets.compare_digest(sent.encode(), csrf.encode()):
+    form_token = form.raw_text(TOKEN_FIELD)
+    if not secrets.compare_digest(form_token.encode(), csrf.encode()):
         raise ForeignFormError(
             "this page is from before you signed in: nothing was done; open the page again and repeat it"
         )
 
 
-def to_local_path(sent: str | None) -> str:
+def to_local_path(target: str | None) -> str:
     """A path of this index to go on to; the first page where it is not one.
 
     Whatever leads to another site is not: that would make this index a trap for whoever trusts its name.
     """
-    if not sent or len(sent) > _MAX_PATH_LENGTH or not sent.isprintable() or not sent.isascii():
+    if not target or len(target) > _MAX_PATH_LENGTH or not target.isprintable() or not target.isascii():
         return "/"
-    parts = urlsplit(sent)
+    parts = urlsplit(target)
     # Browsers read \ as /, and // as another host.
-    local = sent.startswith("/") and not sent.startswith("//") and "\\" not in sent
-    if not local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, SIGN_OUT, CHANGE_PASSWORD):
+    is_local = target.startswith("/") and not target.startswith("//") and "\\" not in target
+    if not is_local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, SIGN_OUT, CHANGE_PASSWORD):
         return "/"
-    return sent
+    return target
 
 
 def install(app: FastAPI, *, open_pages: bool) -> None:
@@ -132,11 +132,11 @@ def _is_same_site(request: Request) -> bool:
 
 
 def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
-    reading = request.method in _READ_METHODS
-    asked = to_local_path(_requested_path(request) if reading else _find_form_page(request))
-    onwards = f"next={quote(asked, safe='/')}" if asked != "/" else ""
-    why = ("why=ended" if reading else "why=lost") if was_signed_in else ""
-    query = "&".join(part for part in (onwards, why) if part)
+    is_read = request.method in _READ_METHODS
+    target = to_local_path(_requested_path(request) if is_read else _find_form_page(request))
+    next_query = f"next={quote(target, safe='/')}" if target != "/" else ""
+    reason = ("why=ended" if is_read else "why=lost") if was_signed_in else ""
+    query = "&".join(part for part in (next_query, reason) if part)
     return f"{SIGN_IN}?{query}" if query else SIGN_IN
 
 

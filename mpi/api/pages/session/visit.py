@@ -12,9 +12,9 @@ from mpi.api.pages.session.session import SignedDep
 from mpi.api.request.access import IndexDep
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, is_allowed
-from mpi.service.access.sign_in import Signed
+from mpi.service.access.sign_in import SignedInAccount
 from mpi.service.core.index import Index
-from mpi.service.persons.effects import Effect
+from mpi.service.persons.effects import StepEffect
 
 _MENU = (
     ("home", "/", (Action.TASK_WORK,)),
@@ -91,7 +91,7 @@ class Visit:
         return is_allowed(self.viewer, Action(action))
 
 
-def create_visit(request: Request, index: Index, signed: Signed | None) -> Visit:
+def create_visit(request: Request, index: Index, signed: SignedInAccount | None) -> Visit:
     """The visit of a request; of nobody where nobody is signed in."""
     if signed is None:
         return Visit(Viewer("nobody"), test=index.settings.is_test)
@@ -117,16 +117,16 @@ VisitDep = Annotated[Visit, Depends(provide_visit)]
 
 def _read_flash_message(request: Request) -> FlashMessage | None:
     """What the address says was just done: a code, and numbers; no text of anybody's is shown from there."""
-    asked = request.query_params
-    text = load_words().done.maybe(asked.get("done", ""))
+    query = request.query_params
+    text = load_words().done.maybe(query.get("done", ""))
     if text is None:
         return None
     if "{until}" in text:
-        until = asked.get("until", "")
+        until = query.get("until", "")
         if not _is_day(until):
             return None
         text = str(format_text(text, until=until))
-    step, question = asked.get("step", ""), asked.get("question", "")
+    step, question = query.get("step", ""), query.get("question", "")
     undo = None
     if step.isascii() and step.isdigit():
         if question:
@@ -145,16 +145,16 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def format_flash_query(effect: Effect, done: str) -> str:
+def format_flash_query(effect: StepEffect, outcome: str) -> str:
     """What an address says was just done: ``done``, or what stands in its way, and the step to undo.
 
     Args:
         effect: what the step did.
-        done: the code of what it is called where nothing stands in its way.
+        outcome: the code of what it is called where nothing stands in its way.
     """
     if effect.awaiting:
         return "done=awaiting"
     step = "" if effect.step is None else f"&step={effect.step}"
     if effect.held_until is not None:
         return f"done=frozen&until={effect.held_until}{step}"
-    return f"done={done}{step}"
+    return f"done={outcome}{step}"

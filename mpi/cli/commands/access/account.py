@@ -41,11 +41,11 @@ def add(
     from mpi.service.access import accounts
 
     sources = _check_sources(role, source, all_sources=all_sources)
-    typed = _read_password() if ask else None
+    typed_password = _read_password() if ask else None
     with open_session() as session:
         new = accounts.NewAccount(name, full_name, role, sources)
-        given = accounts.add_account(session.index, session.viewer, new, typed)
-    _show_password(name, None if ask else given, as_json=as_json)
+        new_password = accounts.add_account(session.index, session.viewer, new, typed_password)
+    _show_password(name, None if ask else new_password, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
@@ -63,16 +63,16 @@ def list_all(as_json: JsonFlag = False) -> None:
         ("account", "full name", "role", "sources", "state", "since", "locked until", "ended"),
         [
             (
-                a["name"],
-                a["full_name"],
-                str(a["role"]),
-                "all" if a["sources"] is None else a["sources"],
-                str(a["state"]),
-                a["since"][:19],
-                (a["locked_until"] or "")[:19],
-                (a["ended"] or "")[:19],
+                row["name"],
+                row["full_name"],
+                str(row["role"]),
+                "all" if row["sources"] is None else row["sources"],
+                str(row["state"]),
+                row["since"][:19],
+                (row["locked_until"] or "")[:19],
+                (row["ended"] or "")[:19],
             )
-            for a in accounts
+            for row in accounts
         ],
     )
 
@@ -103,10 +103,10 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
     """
     from mpi.service.access import accounts
 
-    typed = _read_password() if ask else None
+    typed_password = _read_password() if ask else None
     with open_session() as session:
-        given = accounts.set_password(session.index, session.viewer, name, typed)
-    _show_password(name, None if ask else given, as_json=as_json)
+        new_password = accounts.set_password(session.index, session.viewer, name, typed_password)
+    _show_password(name, None if ask else new_password, as_json=as_json)
 
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
@@ -140,15 +140,18 @@ def _read_password() -> str:
     """A password as typed twice at the terminal, or once on standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    typed = getpass.getpass("Password, to be changed at the first sign-in: ")
-    if getpass.getpass("Once more: ") != typed:
+    typed_password = getpass.getpass("Password, to be changed at the first sign-in: ")
+    if getpass.getpass("Once more: ") != typed_password:
         raise InputError("the two passwords are not the same")
-    return typed
+    return typed_password
 
 
-def _show_password(name: str, given: str | None, *, as_json: bool) -> None:
-    _show_facts({"account": name} if given is None else {"account": name, "password": given}, as_json=as_json)
-    if given is not None and not as_json:
+def _show_password(name: str, new_password: str | None, *, as_json: bool) -> None:
+    _show_facts(
+        {"account": name} if new_password is None else {"account": name, "password": new_password},
+        as_json=as_json,
+    )
+    if new_password is not None and not as_json:
         print_note("the password is shown this once; it opens the account for seven days, to set another")
 
 

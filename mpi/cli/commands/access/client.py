@@ -31,11 +31,11 @@ def add(
         raise InputError("name the client's sources with --source, or give --all-sources")
     with open_session() as session:
         key = clients.add_client(session.index, session.viewer, name, scope, None if all_sources else source)
-    made = {"client": name, "api_key": key}
+    facts = {"client": name, "api_key": key}
     if as_json:
-        print_json(made)
+        print_json(facts)
         return
-    print_facts({label.replace("_", " "): value for label, value in made.items()})
+    print_facts({label.replace("_", " "): value for label, value in facts.items()})
     print_note("the API key is shown this once: keep it where keys are kept")
 
 
@@ -51,8 +51,8 @@ def list_all(as_json: JsonFlag = False) -> None:
     print_table(
         ("client", "scopes", "sources", "since", "revoked"),
         [
-            (c["name"], c["scopes"], c["sources"] or "all", c["since"][:19], (c["revoked"] or "")[:19])
-            for c in clients
+            (row["name"], row["scopes"], row["sources"] or "all", row["since"][:19], (row["revoked"] or "")[:19])
+            for row in clients
         ],
     )
 

@@ -38,11 +38,11 @@ def add(
     with open_session() as session:
         new = sources.NewSource(code, name, agency, kind, one_id_a_child)
         source = asdict(sources.add_source(session.index, session.viewer, new))
-    shown = {column: source[column] for column in _COLUMNS}
+    facts = {column: source[column] for column in _COLUMNS}
     if as_json:
-        print_json(shown)
+        print_json(facts)
     else:
-        print_facts(shown)
+        print_facts(facts)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
@@ -102,15 +102,15 @@ def ask_owner(
     from mpi.service.stewardship import owner_consent
 
     with open_session() as session:
-        found = asdict(
+        setting = asdict(
             owner_consent.set_consent_required(
                 session.index, session.viewer, code, asks=not no, reason=reason
             )
         )
     if as_json:
-        print_json(found)
+        print_json(setting)
     else:
-        print_facts(found)
+        print_facts(setting)
 
 
 def _check_code(code: str | None, *, every: bool) -> str | None:

@@ -34,17 +34,17 @@ def crosswalk(
     """
     from mpi.service.loads import crosswalk_import
 
-    lines = list(_read_links(file))
+    links = list(_read_links(file))
     with open_session() as session, show_progress() as report:
-        done = crosswalk_import.import_crosswalk(
-            session.index, session.viewer, source, lines, reason, adopt_ids=adopt, progress=report
+        result = crosswalk_import.import_crosswalk(
+            session.index, session.viewer, source, links, reason, adopt_ids=adopt, progress=report
         )
     if as_json:
-        print_json(asdict(done))
+        print_json(asdict(result))
         return
-    print_facts({name.replace("_", " "): value for name, value in asdict(done).items()})
-    if done.held:
-        print_note(f"{done.held:,} differences are held: mpi hold list")
+    print_facts({name.replace("_", " "): value for name, value in asdict(result).items()})
+    if result.held:
+        print_note(f"{result.held:,} differences are held: mpi hold list")
 
 
 def _read_links(file: Path) -> Iterator[OldCrosswalkLine]:

@@ -78,21 +78,21 @@ def run(  # noqa: PLR0913 - a command's options
         rows = reader.open_file(file, layout, file_format)
         options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.digest())
         if trial:
-            found = dry_run.dry_run(
+            trial_result = dry_run.dry_run(
                 session.index, session.viewer, source, report_rows_read(rows, report), options, report
             )
-            again = reader.open_file(file, layout, file_format)
-            look = file_profile.profile_file(again, session.index.keyed_hash, clock.now())
+            profile_rows = reader.open_file(file, layout, file_format)
+            file_summary = file_profile.profile_file(profile_rows, session.index.keyed_hash, clock.now())
             if rejects is not None:
-                write_csv(rejects, REJECT_HEADER, list_reject_rows(found.receipt.rejects))
-            show_dry_run(look, found, as_json=as_json)
+                write_csv(rejects, REJECT_HEADER, list_reject_rows(trial_result.receipt.rejects))
+            show_dry_run(file_summary, trial_result, as_json=as_json)
             return
         receipt = load.load(
             session.index, session.viewer, source, report_rows_read(rows, report), options, report
         )
-        beyond = model_capacity.find_capacity_excess(session.index, session.viewer)
-    if beyond is not None:
-        _warn_of_capacity(beyond)
+        capacity_excess = model_capacity.find_capacity_excess(session.index, session.viewer)
+    if capacity_excess is not None:
+        _warn_of_capacity(capacity_excess)
     _show_result(session, rows, receipt, rejects, as_json=as_json)
 
 
@@ -115,19 +115,19 @@ def _show_result(
     session: CommandSession, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
 ) -> None:
     """Show the receipt; what it says is in the index already, so it is shown even if rejects cannot be."""
-    listed = None
+    rejects_path = None
     try:
         if receipt.rejects:
-            listed = _write_rejects(session, receipt, rejects)
+            rejects_path = _write_rejects(session, receipt, rejects)
     finally:
-        show_receipt(receipt, rows.passed_over, listed, as_json=as_json)
-    _report_outcome(receipt, listed)
+        show_receipt(receipt, rows.passed_over, rejects_path, as_json=as_json)
+    _report_outcome(receipt, rejects_path)
 
 
-def _warn_of_capacity(beyond: CapacityExcess) -> None:
+def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
     print_note(
-        f"the model in force was fitted for {beyond.fitted_for:,} records, and there are {beyond.records:,}: "
-        f"every match weight is {beyond.bits:.1f} bits too high. "
+        f"the model in force was fitted for {capacity_excess.fitted_for:,} records, and there are {capacity_excess.records:,}: "
+        f"every match weight is {capacity_excess.bits:.1f} bits too high. "
         "Fit one to your records (docs/how-to/fit-a-model.md)"
     )
 
@@ -140,14 +140,14 @@ def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | No
     return path
 
 
-def _report_outcome(receipt: Receipt, listed: Path | None) -> None:
+def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
     for number in receipt.unfinished:
         print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "
             f"stands; mpi load undo {number} takes it back"
         )
     if receipt.rejects:
-        print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {listed}")
+        print_note(f"{receipt.rejected:,} of {receipt.received:,} rows were rejected: see {rejects_path}")
     if receipt.status == "held":
         print_note(
             f"held, nothing was loaded: {receipt.held_reason} If it is right, run it again with --confirm"

@@ -25,17 +25,17 @@ def undo(
     from mpi.service.loads import load_undo
 
     with open_session() as session, show_progress() as report:
-        undone = load_undo.undo_load(
+        result = load_undo.undo_load(
             session.index, session.viewer, batch, reason, preview=preview, progress=report
         )
     if as_json:
-        print_json(undone.as_dict())
+        print_json(result.as_dict())
         return
-    facts = undone.as_dict() | {
-        "persons": [f"{count:,} {change}" for change, count in undone.persons.items()]
+    facts = result.as_dict() | {
+        "persons": [f"{count:,} {change}" for change, count in result.persons.items()]
     }
     del facts["disclosures"]
     print_facts(facts)
-    show_disclosures(undone.disclosed, undone.disclosures)
+    show_disclosures(result.disclosed, result.disclosures)
     if preview:
         print_note("preview: nothing was changed")

@@ -26,15 +26,15 @@ def run(
     """
     from mpi.service.stewardship import rekey
 
-    new_of = _read_renames(file)
+    new_ids = _read_renames(file)
     with open_session() as session:
-        done = asdict(rekey.rekey(session.index, session.viewer, source, new_of, reason))
+        result = asdict(rekey.rekey(session.index, session.viewer, source, new_ids, reason))
     if as_json:
-        print_json(done)
+        print_json(result)
         return
-    print_facts(done)
-    if done["step"] is not None:
-        print_note(f"mpi undo {done['step']} --step takes it back")
+    print_facts(result)
+    if result["step"] is not None:
+        print_note(f"mpi undo {result['step']} --step takes it back")
 
 
 def _read_renames(file: Path) -> dict[str, str]:
@@ -43,11 +43,11 @@ def _read_renames(file: Path) -> dict[str, str]:
             rows = csv.DictReader(lines)
             if rows.fieldnames != _COLUMNS:
                 raise FileError(f"{file}: the columns must be old,new")
-            found = {}
+            new_ids = {}
             for row in rows:
-                if None in row.values() or None in row or row["old"] in found:
+                if None in row.values() or None in row or row["old"] in new_ids:
                     raise FileError(f"{file}: line {rows.line_num}: not two values, or an old ID again")
-                found[row["old"]] = row["new"]
-            return found
+                new_ids[row["old"]] = row["new"]
+            return new_ids
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"cannot read {file}: {type(error).__name__}") from error

@@ -45,10 +45,10 @@ def make(
         if model is not None:
             bootstrap.keep_model(session.settings, model)
             matcher = bootstrap.open_matcher(model)
-        made = proposals.propose(
+        new_proposal = proposals.propose(
             session.index, session.viewer, matcher, refresh_lists=refresh_lists, progress=report
         )
-    _show_proposal(made, as_json=as_json)
+    _show_proposal(new_proposal, as_json=as_json)
 
 
 def show(
@@ -62,13 +62,25 @@ def show(
         if number is not None:
             _show_proposal(proposals.get_proposal(session.index, session.viewer, number), as_json=as_json)
             return
-        listed = proposals.list_proposals(session.index, session.viewer)
+        all_proposals = proposals.list_proposals(session.index, session.viewer)
     if as_json:
-        print_json([asdict(one) for one in listed])
+        print_json([asdict(entry) for entry in all_proposals])
         return
     print_table(
         ("proposal", "status", "model", "by", "at", "merge", "split", "move"),
-        [(p.id, p.status, p.model, p.by, p.at[:19], p.merge, p.split, p.move) for p in listed],
+        [
+            (
+                entry.id,
+                entry.status,
+                entry.model,
+                entry.by,
+                entry.at[:19],
+                entry.merge,
+                entry.split,
+                entry.move,
+            )
+            for entry in all_proposals
+        ],
     )
 
 
@@ -86,8 +98,8 @@ def apply(
     with open_session() as session, show_progress() as report:
         matcher = _load_matcher(session, proposals.get_proposal(session.index, session.viewer, number).model)
         approved = [] if none else item or None
-        done = proposals.apply_proposal(session.index, session.viewer, matcher, number, approved, report)
-    _show_applied(done, as_json=as_json)
+        result = proposals.apply_proposal(session.index, session.viewer, matcher, number, approved, report)
+    _show_applied(result, as_json=as_json)
 
 
 def reject(number: Number, as_json: JsonFlag = False) -> None:
@@ -95,8 +107,8 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
     from mpi.service.recluster import proposals
 
     with open_session() as session:
-        done = proposals.reject_proposal(session.index, session.viewer, number)
-    _show_applied(done, as_json=as_json)
+        result = proposals.reject_proposal(session.index, session.viewer, number)
+    _show_applied(result, as_json=as_json)
 
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
@@ -107,8 +119,8 @@ def rollback(number: Number, as_json: JsonFlag = False) -> None:
         matcher = _load_matcher(
             session, proposals.get_proposal(session.index, session.viewer, number).model_before
         )
-        done = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
-    _show_applied(done, as_json=as_json)
+        result = proposals.roll_back_proposal(session.index, session.viewer, matcher, number, report)
+    _show_applied(result, as_json=as_json)
 
 
 def list_holds(as_json: JsonFlag = False) -> None:
@@ -116,22 +128,22 @@ def list_holds(as_json: JsonFlag = False) -> None:
     from mpi.service.gates import holds
 
     with open_session() as session:
-        found = holds.list_holds(session.index, session.viewer)
+        open_holds = holds.list_holds(session.index, session.viewer)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(hold) for hold in open_holds])
         return
     print_table(
         ("hold", "since", "until", "proposal", "held as", "computed as"),
         [
             (
-                h.id,
-                h.since[:19],
-                h.held_until or "",
-                h.proposal,
-                _format_groups(h.before),
-                _format_groups(h.after),
+                hold.id,
+                hold.since[:19],
+                hold.held_until or "",
+                hold.proposal,
+                _format_groups(hold.before),
+                _format_groups(hold.after),
             )
-            for h in found
+            for hold in open_holds
         ],
     )
 
@@ -141,8 +153,8 @@ def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
     from mpi.service.gates import holds
 
     with open_session() as session:
-        moved = holds.release_hold(session.index, session.viewer, number)
-    _show_ended_hold(number, "released", moved, as_json=as_json)
+        moved_records = holds.release_hold(session.index, session.viewer, number)
+    _show_ended_hold(number, "released", moved_records, as_json=as_json)
 
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
@@ -150,8 +162,8 @@ def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
     from mpi.service.gates import holds
 
     with open_session() as session:
-        moved = holds.refuse_hold(session.index, session.viewer, number)
-    _show_ended_hold(number, "refused", moved, as_json=as_json)
+        moved_records = holds.refuse_hold(session.index, session.viewer, number)
+    _show_ended_hold(number, "refused", moved_records, as_json=as_json)
 
 
 def _load_matcher(session: CommandSession, ref: str) -> Matcher:
@@ -162,41 +174,41 @@ def _load_matcher(session: CommandSession, ref: str) -> Matcher:
     return bootstrap.load_matcher(session.settings, ref)
 
 
-def _show_proposal(made: ProposalView, *, as_json: bool) -> None:
-    facts = asdict(made)
+def _show_proposal(view: ProposalView, *, as_json: bool) -> None:
+    facts = asdict(view)
     if as_json:
         print_json(facts)
         return
     print_facts({name.replace("_", " "): value for name, value in facts.items() if name != "items"})
-    if not made.items:
+    if not view.items:
         print_note("nothing to do: no ID changes")
         return
     print_table(
         ("item", "kind", "status", "before", "after"),
         [
             (item.no, item.kind, item.status, _format_groups(item.before), _format_groups(item.after))
-            for item in made.items[:MAX_ITEMS]
+            for item in view.items[:MAX_ITEMS]
         ],
     )
-    if len(made.items) > MAX_ITEMS:
-        print_note(f"{len(made.items) - MAX_ITEMS:,} more items: --json lists them all")
+    if len(view.items) > MAX_ITEMS:
+        print_note(f"{len(view.items) - MAX_ITEMS:,} more items: --json lists them all")
 
 
 def _format_groups(groups: tuple[PersonGroup, ...]) -> str:
     return " / ".join(f"{group.enterprise_id or '(new)'}: {format_group(group.records)}" for group in groups)
 
 
-def _show_applied(done: ProposalResult, *, as_json: bool) -> None:
+def _show_applied(result: ProposalResult, *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(done))
+        print_json(asdict(result))
         return
-    print_facts({name: value for name, value in asdict(done).items() if name != "disclosures"})
-    show_disclosures(done.disclosed, done.disclosures)
+    print_facts({name: value for name, value in asdict(result).items() if name != "disclosures"})
+    show_disclosures(result.disclosed, result.disclosures)
 
 
-def _show_ended_hold(number: int, status: str, moved: int, *, as_json: bool) -> None:
-    ended = {"hold": number, "status": status, "moved": moved}
+def _show_ended_hold(number: int, status: str, moved_records: int, *, as_json: bool) -> None:
+    facts = {"hold": number, "status": status, "moved": moved_records}
     if as_json:
-        print_json(ended)
+        print_json(facts)
     else:
-        print_facts(ended)
+        print_facts(facts)

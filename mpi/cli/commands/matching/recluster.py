@@ -67,7 +67,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     chosen = select_engine(engine, master, memory)
     if runs or resume or give_up:
-        _manage_runs(chosen, named=engine is not None, resume=resume, give_up=give_up, as_json=as_json)
+        _manage_runs(
+            chosen, is_engine_given=engine is not None, resume=resume, give_up=give_up, as_json=as_json
+        )
         return
     if model is not None and stop_over is not None:
         raise InputError("--stop-over is about the keys of the model in force: give it without --model")
@@ -86,9 +88,9 @@ def _make_plan(
     from mpi.service.recluster import plan as recluster_plan
 
     with (
-        open_session(to_move=model is not None) as session,
+        open_session(for_model_change=model is not None) as session,
         show_progress() as report,
-        core_reservation.leaving_room(session.index.database, session.viewer),
+        core_reservation.reserve_core(session.index.database, session.viewer),
     ):
         matcher = session.index.matcher if model is None else bootstrap.open_matcher(model)
         stops = (
@@ -111,7 +113,9 @@ def _make_plan(
     return plan, stops
 
 
-def _manage_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: bool, as_json: bool) -> None:
+def _manage_runs(
+    engine: BatchEngine, *, is_engine_given: bool, resume: bool, give_up: bool, as_json: bool
+) -> None:
     """List the runs, after the one that was interrupted was carried on or given up."""
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
@@ -120,30 +124,30 @@ def _manage_runs(engine: BatchEngine, *, named: bool, resume: bool, give_up: boo
 
     if resume and give_up:
         raise InputError("--resume and --abandon: one of them")
-    with open_session(to_move=True) as session, show_progress() as report:
+    with open_session(for_model_change=True) as session, show_progress() as report:
         index, viewer = session.index, session.viewer
-        listed = run_executor.list_runs(index, viewer)
+        all_runs = run_executor.list_runs(index, viewer)
         if resume or give_up:
-            left = [run for run in listed if run.stage in runs.OPEN_STAGES]
-            if not left:
+            interrupted_runs = [run for run in all_runs if run.stage in runs.OPEN_STAGES]
+            if not interrupted_runs:
                 raise ConflictError("no run was interrupted: there is nothing to do")
             if resume:
-                if not named:
-                    _require_same_engine(left[0], engine)
+                if not is_engine_given:
+                    _require_same_engine(interrupted_runs[0], engine)
                 matcher = index.matcher
-                if left[0].model != matcher.model.ref:
-                    matcher = bootstrap.load_matcher(session.settings, left[0].model)
-                with core_reservation.leaving_room(index.database, viewer):
-                    proposals.resume_run(index, viewer, matcher, left[0].id, report, engine)
+                if interrupted_runs[0].model != matcher.model.ref:
+                    matcher = bootstrap.load_matcher(session.settings, interrupted_runs[0].model)
+                with core_reservation.reserve_core(index.database, viewer):
+                    proposals.resume_run(index, viewer, matcher, interrupted_runs[0].id, report, engine)
             else:
-                run_executor.abandon(index, viewer, left[0].id)
-            listed = run_executor.list_runs(index, viewer)
+                run_executor.abandon(index, viewer, interrupted_runs[0].id)
+            all_runs = run_executor.list_runs(index, viewer)
     if as_json:
-        print_json([asdict(run) for run in listed])
+        print_json([asdict(run) for run in all_runs])
         return
-    shown = ("kind", "stage", "model", "engine", "proposal", "by", "at", "moved", "held", "alive")
-    rows = [asdict(run) | {"at": run.at[:19]} for run in listed]
-    print_table(("run", *shown), [(row["id"], *(row[name] for name in shown)) for row in rows])
+    columns = ("kind", "stage", "model", "engine", "proposal", "by", "at", "moved", "held", "alive")
+    rows = [asdict(run) | {"at": run.at[:19]} for run in all_runs]
+    print_table(("run", *columns), [(row["id"], *(row[name] for name in columns)) for row in rows])
 
 
 def _require_same_engine(run: RunView, engine: BatchEngine) -> None:

@@ -23,13 +23,13 @@ def run(
     from mpi.service.recluster import threshold_simulation
 
     with open_session() as session, show_progress() as report:
-        found = threshold_simulation.simulate_thresholds(
+        simulation = threshold_simulation.simulate_thresholds(
             session.index,
             session.viewer,
             threshold_simulation.TrialThresholds(link, review, margin, cohesion),
             report,
         )
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(simulation))
     else:
-        print_facts({name.replace("_", " "): value for name, value in asdict(found).items()})
+        print_facts({name.replace("_", " "): value for name, value in asdict(simulation).items()})

@@ -21,14 +21,14 @@ def run(
 
     with open_session() as session:
         finished = deferred_search.finish_deferred_searches(session.index, session.viewer) if finish else 0
-        found = large_blocks.list_large_blocks(session.index, session.viewer)
-    rows = [(one.key, one.records) for one in found.blocks]
+        block_report = large_blocks.list_large_blocks(session.index, session.viewer)
+    rows = [(block.key, block.records) for block in block_report.blocks]
     if as_json:
         blocks = [{"key": key, "records": records} for key, records in rows]
-        print_json({"blocks": blocks, "pending": found.pending, "finished": finished})
+        print_json({"blocks": blocks, "pending": block_report.pending, "finished": finished})
         return
     print_table(("key", "records"), rows)
     if finish:
         print_note(f"{finished:,} finished")
-    if found.pending:
-        print_note(f"{found.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")
+    if block_report.pending:
+        print_note(f"{block_report.pending:,} requests wait: mpi serve finishes them, or mpi blocks --finish")

@@ -19,11 +19,11 @@ def upgrade(as_json: JsonFlag = False) -> None:
     from mpi import bootstrap
 
     before = bootstrap.upgrade_database(read_settings())
-    done = {"before": before.value, "now": "current"}
+    facts = {"before": before.value, "now": "current"}
     if as_json:
-        print_json(done)
+        print_json(facts)
     else:
-        print_facts(done)
+        print_facts(facts)
 
 
 def check(as_json: JsonFlag = False) -> None:
@@ -34,9 +34,9 @@ def check(as_json: JsonFlag = False) -> None:
     from mpi import bootstrap
 
     state, differences = bootstrap.check_database(read_settings())
-    found = {"state": state.value, "differences": differences}
+    facts = {"state": state.value, "differences": differences}
     if as_json:
-        print_json(found)
+        print_json(facts)
     else:
         print_facts({"state": state.value, "differences": len(differences)})
     if state.value != "current" or differences:
@@ -52,8 +52,8 @@ def restored(as_json: JsonFlag = False) -> None:
     """
     from mpi import bootstrap
 
-    done = {"generation": bootstrap.note_restore(read_settings())}
+    facts = {"generation": bootstrap.note_restore(read_settings())}
     if as_json:
-        print_json(done)
+        print_json(facts)
     else:
-        print_facts(done)
+        print_facts(facts)

@@ -29,16 +29,16 @@ def run(
     settings = read_settings()
     index, key = bootstrap.init_index(settings, is_test=test)
     index.database.dispose()
-    made = {
+    facts = {
         "home": str(settings.home),
         "model": index.matcher.model.ref,
         "test": test,
         "api_key": key,
     }
     if as_json:
-        print_json(made)
+        print_json(facts)
         return
-    print_facts({name.replace("_", " "): value for name, value in made.items()})
+    print_facts({name.replace("_", " "): value for name, value in facts.items()})
     print_note("the API key is shown this once: keep it where keys are kept")
     print_note("back up secret.key with the database: neither is of use without the other")
     print_table(("next", ""), _NEXT)

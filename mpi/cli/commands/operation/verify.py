@@ -29,9 +29,11 @@ def run(
         with session.index.database.read(session.viewer) as unit:
             pending = unit.large_blocks.count_pending()
     if as_json:
-        print_json({"sound": not findings, "findings": [asdict(one) for one in findings], "pending": pending})
+        print_json(
+            {"sound": not findings, "findings": [asdict(finding) for finding in findings], "pending": pending}
+        )
     elif findings:
-        print_table(("law", "breach"), [(one.law, one.detail) for one in findings])
+        print_table(("law", "breach"), [(finding.law, finding.detail) for finding in findings])
     else:
         print_table(("laws", "breaches"), [("1, 2, 3, 5, 6, 7", 0)])
     if pending:

@@ -38,55 +38,72 @@ def run(
             _explain_person(session, what[0], as_json=as_json)
 
 
-def _explain_pair(session: CommandSession, what: list[str], *, as_json: bool) -> None:
+def _explain_pair(session: CommandSession, record_texts: list[str], *, as_json: bool) -> None:
     from mpi.service.explanations import pair
 
-    left, right = (parse_record_ref(text) for text in what)
-    found = pair.explain_pair(session.index, session.viewer, left, right)
+    left, right = (parse_record_ref(text) for text in record_texts)
+    explanation = pair.explain_pair(session.index, session.viewer, left, right)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(explanation))
     else:
-        _show_explanation(found)
+        _show_explanation(explanation)
 
 
-def _show_explanation(found: Explanation) -> None:
+def _show_explanation(explanation: Explanation) -> None:
     from mpi.service.explanations import wording
 
-    print_facts({"": found.sentence})
+    print_facts({"": explanation.sentence})
     print_table(
         ("compared", "how", "bits", "of it for rarity"),
         [
-            (wording.describe_comparison(p.comparison), p.sentence, p.bits, p.frequency_bits or None)
-            for p in found.parts
+            (
+                wording.describe_comparison(part.comparison),
+                part.sentence,
+                part.bits,
+                part.frequency_bits or None,
+            )
+            for part in explanation.parts
         ],
     )
     facts = {
-        "match weight": found.match_weight,
-        "probability": f"{found.probability:.6f}",
-        "band": found.band.value,
-        "brought together by": found.found_by or "no blocking rule",
-        "stands": " ".join(found.standing),
+        "match weight": explanation.match_weight,
+        "probability": f"{explanation.probability:.6f}",
+        "band": explanation.band.value,
+        "brought together by": explanation.found_by or "no blocking rule",
+        "stands": " ".join(explanation.standing),
     }
     print_facts(facts)
-    changes = [(change.sentence,) for change in found.changes]
-    print_table(("what would change the answer",), changes or [(found.unchangeable,)])
+    changes = [(change.sentence,) for change in explanation.changes]
+    print_table(("what would change the answer",), changes or [(explanation.unchangeable,)])
 
 
 def _explain_person(session: CommandSession, text: str, *, as_json: bool) -> None:
     from mpi.service.explanations import person, person_history
 
-    found = person.explain_person(session.index, session.viewer, text)
+    explanation = person.explain_person(session.index, session.viewer, text)
     steps = person_history.describe_history(session.index, session.viewer, text)
     if as_json:
-        print_json({**asdict(found), "built": [asdict(step) for step in steps]})
+        print_json({**asdict(explanation), "built": [asdict(step) for step in steps]})
         return
-    print_facts({"": found.sentence})
-    if found.lines:
+    print_facts({"": explanation.sentence})
+    if explanation.lines:
         print_table(
             ("record", "record", "because", "bits", "how"),
             [
-                (format_group([x.left]), format_group([x.right]), x.because, x.match_weight, x.sentence)
-                for x in found.lines
+                (
+                    format_group([line.left]),
+                    format_group([line.right]),
+                    line.because,
+                    line.match_weight,
+                    line.sentence,
+                )
+                for line in explanation.lines
             ],
         )
-    print_table(("at", "by", "step", "what"), [(s.at[:19], s.client, s.step, s.sentence) for s in steps])
+    print_table(
+        ("at", "by", "step", "what"),
+        [
+            (history_step.at[:19], history_step.client, history_step.step, history_step.sentence)
+            for history_step in steps
+        ],
+    )

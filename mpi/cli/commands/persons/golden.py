@@ -34,11 +34,11 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
     from mpi.service.persons import golden_record
 
     with open_session() as session:
-        found = golden_record.golden(session.index, session.viewer, eid)
+        view = golden_record.look_up_golden_record(session.index, session.viewer, eid)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(view))
     else:
-        _show_golden_record(found)
+        _show_golden_record(view)
 
 
 def correct(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -58,10 +58,10 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
     from mpi.service.stewardship import corrections, merge
 
     expected = None if if_match is None else (if_match.strip(' "'),)
-    why = merge.StepOptions(reason, note, expected=expected, preview=preview)
+    step_reason = merge.StepOptions(reason, note, expected=expected, preview=preview)
     with open_session() as session:
         effect = corrections.correct_value(
-            session.index, session.viewer, eid, attribute, _parse_value(attribute, value), why
+            session.index, session.viewer, eid, attribute, _parse_value(attribute, value), step_reason
         )
     show_effect(effect, as_json=as_json)
 
@@ -75,28 +75,31 @@ def _parse_value(attribute: str, text: str) -> object:
         raise InputError(f"VALUE: of {_OBJECT_ATTRIBUTE} give a JSON object of its fields") from None
 
 
-def _show_golden_record(found: GoldenRecord) -> None:
-    facts = {"enterprise ID": found.enterprise_id, "status": found.status, "etag": found.etag}
-    print_facts(facts if found.values else {**facts, "now": found.now or "gone: nobody holds its records"})
-    if found.values:
+def _show_golden_record(record: GoldenRecord) -> None:
+    facts = {"enterprise ID": record.enterprise_id, "status": record.status, "etag": record.etag}
+    print_facts(facts if record.values else {**facts, "now": record.now or "gone: nobody holds its records"})
+    if record.values:
         print_table(
-            ("attribute", "value", "of", "because", "others"), [_format_row(each) for each in found.values]
+            ("attribute", "value", "of", "because", "others"), [_format_row(golden_value) for golden_value in record.values]
         )
-    for value in found.values:
+    for value in record.values:
         if value.correction is not None:
-            told = value.correction
-            rests = f", on: {told.evidence}" if told.evidence else ""
-            remark(f"{value.attribute} was corrected by {told.by} ({told.reason}), step {told.step}{rests}")
+            correction = value.correction
+            evidence = f", on: {correction.evidence}" if correction.evidence else ""
+            remark(
+                f"{value.attribute} was corrected by {correction.by} ({correction.reason}), step {correction.step}{evidence}"
+            )
 
 
-def _format_row(each: GoldenValue) -> tuple[object, ...]:
+def _format_row(value: GoldenValue) -> tuple[object, ...]:
     from mpi.service.explanations import wording
 
     others = "; ".join(
-        f"{_format_value(other.value)} ({format_group([other.record])})" for other in each.others
+        f"{_format_value(alternative.value)} ({format_group([alternative.record])})"
+        for alternative in value.others
     )
-    of = format_group([each.record, *each.agreeing])
-    return each.attribute, _format_value(each.value), of, wording.describe_rule(each.rule), others
+    records = format_group([value.record, *value.agreeing])
+    return value.attribute, _format_value(value.value), records, wording.describe_rule(value.rule), others
 
 
 def _format_value(value: object) -> str:

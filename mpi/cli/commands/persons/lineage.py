@@ -22,7 +22,7 @@ def run(
     from mpi.service.persons import persons
 
     with open_session() as session:
-        steps = persons.lineage(session.index, session.viewer, eid)
+        steps = persons.look_up_lineage(session.index, session.viewer, eid)
     if as_json:
         print_json([asdict(step) for step in steps])
     else:

@@ -31,24 +31,24 @@ def run(
     moment = parse_moment(as_of)
     known_at = None if moment is None else clock.format_timestamp(moment)
     with open_session() as session:
-        found = persons.person(session.index, session.viewer, eid, known_at)
+        view = persons.look_up_person(session.index, session.viewer, eid, known_at)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(view))
     else:
-        _show_person(found)
+        _show_person(view)
 
 
-def _show_person(found: PersonView) -> None:
+def _show_person(view: PersonView) -> None:
     print_facts(
         {
-            "enterprise ID": found.enterprise_id,
-            "status": found.status,
-            "now": found.now or "gone: nobody holds its records",
-            "since": found.since,
+            "enterprise ID": view.enterprise_id,
+            "status": view.status,
+            "now": view.now or "gone: nobody holds its records",
+            "since": view.since,
         }
     )
-    print_table(("source", "local ID"), [(record.source, record.local_id) for record in found.records])
-    if found.flags:
+    print_table(("source", "local ID"), [(record.source, record.local_id) for record in view.records])
+    if view.flags:
         print_table(
             ("flag", "value", "begin", "end", "definition", "asserted by", "local ID"),
             [
@@ -61,6 +61,6 @@ def _show_person(found: PersonView) -> None:
                     flag.asserted_by,
                     flag.local_id,
                 )
-                for flag in found.flags
+                for flag in view.flags
             ],
         )

@@ -10,7 +10,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 
 if TYPE_CHECKING:
-    from mpi.service.persons.search import Found
+    from mpi.service.persons.search import SearchResult
 
 
 def run(as_json: JsonFlag = False) -> None:
@@ -22,31 +22,32 @@ def run(as_json: JsonFlag = False) -> None:
 
     record = read_record()
     with open_session() as session:
-        found = search.search(session.index, session.viewer, record)
+        matches = search.search_persons(session.index, session.viewer, record)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(match) for match in matches])
         return
-    if not found:
+    if not matches:
         print_note("nobody at or above the review threshold")
         return
     print_table(
         ("enterprise ID", "band", "bits", "probability", "why"),
         [
             (
-                one.enterprise_id,
-                one.band.value,
-                one.match_weight,
-                f"{one.probability:.4f}",
-                _format_reasons(one),
+                match.enterprise_id,
+                match.band.value,
+                match.match_weight,
+                f"{match.probability:.4f}",
+                _format_reasons(match),
             )
-            for one in found
+            for match in matches
         ],
     )
 
 
-def _format_reasons(found: Found) -> str:
+def _format_reasons(result: SearchResult) -> str:
     """The comparisons that said something, the strongest first, in bits."""
-    said = sorted(
-        (part for part in found.explanation if part.bits), key=lambda part: (-abs(part.bits), part.comparison)
+    parts = sorted(
+        (part for part in result.explanation if part.bits),
+        key=lambda part: (-abs(part.bits), part.comparison),
     )
-    return ", ".join(f"{part.comparison} {part.bits:+.1f}" for part in said)
+    return ", ".join(f"{part.comparison} {part.bits:+.1f}" for part in parts)

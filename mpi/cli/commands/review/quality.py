@@ -35,17 +35,17 @@ def run(
 
     bits = threshold_simulation.TrialThresholds(link, review, margin, cohesion)
     with open_session() as session, show_progress() as report:
-        found = dashboard.measure_quality(session.index, session.viewer)
-        coming = forecast.forecast_workload(
+        figures = dashboard.measure_quality(session.index, session.viewer)
+        workload_forecast = forecast.forecast_workload(
             session.index,
             session.viewer,
             None if bits == threshold_simulation.TrialThresholds() else bits,
             report,
         )
     if as_json:
-        print_json({"quality": asdict(found), "forecast": asdict(coming)})
+        print_json({"quality": asdict(figures), "forecast": asdict(workload_forecast)})
         return
-    _show_quality(found, coming)
+    _show_quality(figures, workload_forecast)
 
 
 def sample(
@@ -59,18 +59,21 @@ def sample(
     from mpi.service.sampling import blind_sample
 
     with open_session() as session:
-        drawn = blind_sample.draw_blind_sample(session.index, session.viewer, month, size)
+        monthly_sample = blind_sample.draw_blind_sample(session.index, session.viewer, month, size)
     if as_json:
-        print_json(asdict(drawn))
+        print_json(asdict(monthly_sample))
         return
-    rows = [(one.stratum.value, one.pairs, one.seen < one.pairs, one.drawn) for one in drawn.strata]
-    print_table(("stratum", "pairs", "estimated", "drawn"), rows, f"Blind sample of {drawn.month}")
-    if not drawn.new:
-        print_note(f"the sample of {drawn.month} was drawn before: nothing was drawn now")
+    rows = [
+        (stratum.stratum.value, stratum.pairs, stratum.seen < stratum.pairs, stratum.drawn)
+        for stratum in monthly_sample.strata
+    ]
+    print_table(("stratum", "pairs", "estimated", "drawn"), rows, f"Blind sample of {monthly_sample.month}")
+    if not monthly_sample.new:
+        print_note(f"the sample of {monthly_sample.month} was drawn before: nothing was drawn now")
 
 
-def _show_quality(found: QualityFigures, coming: Forecast) -> None:
-    work, rate = found.workload, found.match_rate
+def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
+    work, rate = figures.workload, figures.match_rate
     print_facts(
         {
             "questions that wait": work.open,
@@ -83,10 +86,10 @@ def _show_quality(found: QualityFigures, coming: Forecast) -> None:
             "children in care": rate.in_care,
             "with their school found": rate.found,
             "match rate": _format_interval(rate.rate),
-            "pairs linked automatically": found.links.automatic,
-            "decisions that join": found.links.joined,
-            "decisions that part": found.links.parted,
-            "second reviews that wait": found.seconds_waiting,
+            "pairs linked automatically": figures.links.automatic,
+            "decisions that join": figures.links.joined,
+            "decisions that part": figures.links.parted,
+            "second reviews that wait": figures.seconds_waiting,
         }
     )
     print_table(("kind", "open", "new"), [(one.kind, one.open, one.new) for one in work.kinds], "Questions")
@@ -101,7 +104,7 @@ def _show_quality(found: QualityFigures, coming: Forecast) -> None:
                 sum(one.waiting or 0 for one in month.strata),
                 sum(one.dropped or 0 for one in month.strata),
             )
-            for month in found.live
+            for month in figures.live
         ],
         "Blind samples, with 95 % intervals; recall is of what candidate search brings together",
     )
@@ -109,32 +112,32 @@ def _show_quality(found: QualityFigures, coming: Forecast) -> None:
         ("stewards", "pairs", "agreed", "kappa"),
         [
             (f"{one.first}, {one.second}", one.pairs, one.agreed, _format_interval(one.kappa))
-            for one in found.agreement
+            for one in figures.agreement
         ],
         "Agreement of stewards",
     )
     print_table(
         ("steward", "answers", "hours", "an hour"),
-        [(one.actor, one.answers, one.hours, one.an_hour) for one in found.throughput],
+        [(one.actor, one.answers, one.hours, one.an_hour) for one in figures.throughput],
         "Answers of the last 28 days",
     )
-    typer.echo(coming.says)
-    if coming.other is not None:
-        other = coming.other
+    typer.echo(workload_forecast.says)
+    if workload_forecast.other is not None:
+        trial = workload_forecast.other
         print_facts(
             {
-                "link tried": other.link,
-                "review tried": other.review,
-                "pairs to ask about": other.questions,
-                "hours for these": other.hours,
-                "hours a week": other.hours_a_week,
+                "link tried": trial.link,
+                "review tried": trial.review,
+                "pairs to ask about": trial.questions,
+                "hours for these": trial.hours,
+                "hours a week": trial.hours_a_week,
             }
         )
 
 
-def _count_judged(one: StratumResult) -> int:
-    return (one.same or 0) + (one.different or 0) + (one.unsure or 0)
+def _count_judged(stratum: StratumResult) -> int:
+    return (stratum.same or 0) + (stratum.different or 0) + (stratum.unsure or 0)
 
 
-def _format_interval(found: Estimate | None) -> str:
-    return "" if found is None else f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f})"
+def _format_interval(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"

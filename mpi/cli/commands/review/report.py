@@ -16,9 +16,9 @@ def run(
     from mpi.service.quality import reports
 
     with open_session() as session:
-        found = reports.make_report(session.index, session.viewer, name)
+        figures = reports.make_report(session.index, session.viewer, name)
     if as_json:
-        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-        print_json({"name": found.name, "title": found.title, "rows": rows})
+        rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]
+        print_json({"name": figures.name, "title": figures.title, "rows": rows})
     else:
-        print_table(found.columns, found.rows, found.title)
+        print_table(figures.columns, figures.rows, figures.title)

@@ -53,17 +53,17 @@ def _show_queue(page: QueuePage) -> None:
         ("question", "kind", "why", "records", "bits", "state", "due", "of", "to do"),
         [
             (
-                one.key,
-                one.kind,
-                one.reason,
-                f"stands for {one.burst:,}" if one.burst else format_group(one.records),
-                round(one.match_weight, 1),
-                one.state,
-                one.due_on,
-                one.claimed_by,
-                one.assigned_to,
+                summary.key,
+                summary.kind,
+                summary.reason,
+                f"stands for {summary.burst:,}" if summary.burst else format_group(summary.records),
+                round(summary.match_weight, 1),
+                summary.state,
+                summary.due_on,
+                summary.claimed_by,
+                summary.assigned_to,
             )
-            for one in page.questions
+            for summary in page.questions
         ],
     )
     more = f"more than {queue.MAX_COUNTED:,}" if page.total > queue.MAX_COUNTED else f"{page.total:,}"
@@ -75,17 +75,17 @@ def _show_question(view: QuestionView, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(view))
         return
-    one = view.summary
+    summary = view.summary
     print_facts(
         {
-            "question": one.key,
-            "kind": one.kind,
-            "why": one.reason,
-            "state": one.state,
-            "claimed by": one.claimed_by,
-            "to do": one.assigned_to,
-            "due": one.due_on,
-            "asked since": one.opened_at,
+            "question": summary.key,
+            "kind": summary.kind,
+            "why": summary.reason,
+            "state": summary.state,
+            "claimed by": summary.claimed_by,
+            "to do": summary.assigned_to,
+            "due": summary.due_on,
+            "asked since": summary.opened_at,
             "decisions": view.decisions,
         }
     )
@@ -95,7 +95,9 @@ def _show_question(view: QuestionView, *, as_json: bool) -> None:
             (
                 format_group([card.label]),
                 card.enterprise_id,
-                " ".join(str(card.values[n]) for n in ("first_name", "last_name") if n in card.values),
+                " ".join(
+                    str(card.values[name]) for name in ("first_name", "last_name") if name in card.values
+                ),
                 card.values.get("birth_date"),
             )
             for card in view.cards

@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import decisions
 
-    asked = decisions.DecisionRequest(
+    request = decisions.DecisionRequest(
         kind,
         parse_record_groups(records),
         reason,
@@ -56,14 +56,14 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     )
     if claim:
         with open_session() as session:
-            number = decisions.report_link(session.index, session.viewer, asked)
+            number = decisions.report_link(session.index, session.viewer, request)
         if as_json:
             print_json({"claim": number})
         else:
             print_facts({"claim": number})
         return
     with open_session() as session:
-        effect = decisions.decide(session.index, session.viewer, asked, preview=preview)
+        effect = decisions.decide(session.index, session.viewer, request, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
@@ -82,51 +82,51 @@ def show(
                 f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force"
             )
         if number is not None:
-            found = decisions.get_decision(session.index, session.viewer, number)
-            _show_decision(found, as_json=as_json)
+            view = decisions.get_decision(session.index, session.viewer, number)
+            _show_decision(view, as_json=as_json)
             return
-        listed = decisions.list_decisions(session.index, session.viewer, None, limit)
+        views = decisions.list_decisions(session.index, session.viewer, None, limit)
     if as_json:
-        print_json([asdict(one) for one in listed])
+        print_json([asdict(view) for view in views])
         return
     print_table(
         ("decision", "kind", "status", "authority", "by", "at", "reason", "records"),
         [
             (
-                one.id,
-                one.kind.value,
-                _format_status(one),
-                one.authority,
-                one.by,
-                one.at[:19],
-                one.reason,
-                _format_groups(one),
+                view.id,
+                view.kind.value,
+                _format_status(view),
+                view.authority,
+                view.by,
+                view.at[:19],
+                view.reason,
+                _format_groups(view),
             )
-            for one in listed
+            for view in views
         ],
     )
 
 
-def _show_decision(found: DecisionView, *, as_json: bool) -> None:
+def _show_decision(view: DecisionView, *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(view))
         return
     print_facts(
         {
-            "decision": found.id,
-            "kind": found.kind.value,
-            "status": _format_status(found),
-            "authority": found.authority,
-            "by": found.by,
-            "at": found.at,
-            "reason": found.reason,
-            "note": found.notes,
-            "records": _format_groups(found),
-            "recheck on": found.recheck_on,
-            "supersedes": found.supersedes,
-            "step": found.step,
-            "consents": tuple(f"{each.source}: {each.status}" for each in found.consents),
-            "model": found.evidence["model"],
+            "decision": view.id,
+            "kind": view.kind.value,
+            "status": _format_status(view),
+            "authority": view.authority,
+            "by": view.by,
+            "at": view.at,
+            "reason": view.reason,
+            "note": view.notes,
+            "records": _format_groups(view),
+            "recheck on": view.recheck_on,
+            "supersedes": view.supersedes,
+            "step": view.step,
+            "consents": tuple(f"{consent.source}: {consent.status}" for consent in view.consents),
+            "model": view.evidence["model"],
         }
     )
     print_table(
@@ -137,14 +137,14 @@ def _show_decision(found: DecisionView, *, as_json: bool) -> None:
                 pair["match_weight"],
                 ", ".join(f"{name}: {level}" for name, level in pair["levels"].items()),
             )
-            for pair in found.evidence["pairs"]
+            for pair in view.evidence["pairs"]
         ],
     )
 
 
-def _format_status(found: DecisionView) -> str:
-    return "suspended" if found.suspended else found.status
+def _format_status(view: DecisionView) -> str:
+    return "suspended" if view.suspended else view.status
 
 
-def _format_groups(found: DecisionView) -> str:
-    return " / ".join(format_group(group) for group in found.groups)
+def _format_groups(view: DecisionView) -> str:
+    return " / ".join(format_group(group) for group in view.groups)

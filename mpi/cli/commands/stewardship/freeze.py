@@ -27,10 +27,10 @@ def add(
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
-        made = freeze_windows.add_freeze_window(
+        window = freeze_windows.add_freeze_window(
             session.index, session.viewer, source, begins_on, ends_on, reason
         )
-    _show_window(made, as_json=as_json)
+    _show_window(window, as_json=as_json)
 
 
 def list_all(as_json: JsonFlag = False) -> None:
@@ -38,14 +38,14 @@ def list_all(as_json: JsonFlag = False) -> None:
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
-        found = [
+        all_windows = [
             asdict(window) for window in freeze_windows.list_freeze_windows(session.index, session.viewer)
         ]
     if as_json:
-        print_json(found)
+        print_json(all_windows)
         return
     columns = ("id", "source", "begins_on", "ends_on", "state", "reason", "by")
-    print_table(columns, [[window[column] for column in columns] for window in found])
+    print_table(columns, [[window[column] for column in columns] for window in all_windows])
 
 
 def lift_one(
@@ -60,8 +60,8 @@ def lift_one(
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
-        ended = freeze_windows.lift_freeze_window(session.index, session.viewer, number, reason)
-    _show_window(ended, as_json=as_json)
+        window = freeze_windows.lift_freeze_window(session.index, session.viewer, number, reason)
+    _show_window(window, as_json=as_json)
 
 
 def _show_window(window: FreezeWindow, *, as_json: bool) -> None:

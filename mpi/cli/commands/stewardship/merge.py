@@ -36,9 +36,9 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import merge
 
-    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
     with open_session() as session:
-        effect = merge.merge(session.index, session.viewer, eids, why, survivor)
+        effect = merge.merge(session.index, session.viewer, eids, step_reason, survivor)
     show_effect(effect, as_json=as_json)
 
 
@@ -63,10 +63,12 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     from mpi.service.stewardship import merge
 
-    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
-    kept = None if keep is None else parse_record_ref(keep)
+    step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    record_to_keep = None if keep is None else parse_record_ref(keep)
     with open_session() as session:
-        effect = merge.split(session.index, session.viewer, eid, parse_record_groups(records), why, kept)
+        effect = merge.split(
+            session.index, session.viewer, eid, parse_record_groups(records), step_reason, record_to_keep
+        )
     show_effect(effect, as_json=as_json)
 
 
@@ -84,10 +86,10 @@ def move(  # noqa: PLR0913, PLR0917 - one argument an option
     """Move records from one person to another."""
     from mpi.service.stewardship import merge
 
-    why = _create_reason(reason, note, supersedes, if_match, preview=preview)
+    step_reason = _create_reason(reason, note, supersedes, if_match, preview=preview)
     labels = [parse_record_ref(text) for text in records]
     with open_session() as session:
-        effect = merge.move(session.index, session.viewer, eid, labels, to, why)
+        effect = merge.move(session.index, session.viewer, eid, labels, to, step_reason)
     show_effect(effect, as_json=as_json)
 
 
@@ -105,8 +107,8 @@ def undo(
     from mpi.service.stewardship import undo
 
     with open_session() as session:
-        taking_back = undo.undo_step if step else undo.undo_decision
-        effect = taking_back(session.index, session.viewer, number, reason, preview=preview)
+        undo_function = undo.undo_step if step else undo.undo_decision
+        effect = undo_function(session.index, session.viewer, number, reason, preview=preview)
     show_effect(effect, as_json=as_json)
 
 

@@ -36,23 +36,23 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
 
     with open_session() as session:
         viewer = _authenticate_owner(session.index) if owner else session.viewer
-        found = pending_steps.list_pending_steps(session.index, viewer)
+        steps = pending_steps.list_pending_steps(session.index, viewer)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(step) for step in steps])
         return
     print_table(
         ("step", "kind", "at", "by", "reason", "waits for", "records"),
         [
             (
-                one.step,
-                one.kind,
-                one.at[:19],
-                one.by or "",
-                one.reason or "",
-                _format_waiting_for(one),
-                format_group(one.records),
+                step.step,
+                step.kind,
+                step.at[:19],
+                step.by or "",
+                step.reason or "",
+                _format_waiting_for(step),
+                format_group(step.records),
             )
-            for one in found
+            for step in steps
         ],
     )
 
@@ -72,10 +72,10 @@ def answer(
 
     with open_session() as session:
         viewer = _authenticate_owner(session.index)
-        said, code = (
+        respond, code = (
             (owner_consent.refuse_consent, "refused") if refuse else (owner_consent.give_consent, "consent")
         )
-        effect = said(session.index, viewer, number, reason or code, preview=preview)
+        effect = respond(session.index, viewer, number, reason or code, preview=preview)
     show_effect(effect, as_json=as_json)
 
 
@@ -88,6 +88,6 @@ def _authenticate_owner(index: Index) -> Viewer:
     return clients.authenticate(index, key, None)
 
 
-def _format_waiting_for(one: PendingStep) -> str:
-    asked = [f"owner of {each.source}" for each in one.consents if each.status == "asked"]
-    return ", ".join([*(["a second approver"] if one.approval else []), *asked])
+def _format_waiting_for(step: PendingStep) -> str:
+    owners = [f"owner of {consent.source}" for consent in step.consents if consent.status == "asked"]
+    return ", ".join([*(["a second approver"] if step.approval else []), *owners])

@@ -293,7 +293,9 @@ def test_a_steward_of_certain_sources_meets_no_trace_of_the_others(index, call):
     card = build_person_page(index, viewer, eid)
     assert [one.label.local_id for one in card.cards] == ["narrow-1"]
     assert card.links == ()
-    shown = render_page("person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str).body.decode()
+    shown = render_page(
+        "person.html", visit=Visit(viewer), card=card, may_decide=True, links_to=str
+    ).body.decode()
     assert "Narrowa" in shown
     for trace in ("narrow-2", "CCWIS", "0123", "2 records"):
         assert trace not in shown
@@ -371,7 +373,9 @@ def test_pages_say_that_somebody_has_a_question_where_who_it_is_is_not_to_be_tol
     with index.database.write(make_operator(), "test") as unit:
         until = clock.format_timestamp(clock.now() + timedelta(minutes=20))
         what = {"records": [2**40], "decisions": {}}
-        unit.task_work.put(QuestionWork(key, "open", until, claimed_by="secret-name", lease_until=until, about=what))
+        unit.task_work.save(
+            QuestionWork(key, "open", until, claimed_by="secret-name", lease_until=until, about=what)
+        )
     with acting("steward") as client:
         for path in (f"/queue/{key}", "/queue?state=claimed"):
             page = client.get(path)

@@ -88,7 +88,7 @@ def test_a_call_that_is_given_up_while_it_waits_leaves_its_place():
 def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered(tmp_path, monkeypatch):
     fairness, entered, free = CallLimiter(max_running=1, max_waiting=0), threading.Event(), threading.Event()
     monkeypatch.setattr("mpi.api.middleware.middleware.CallLimiter", lambda: fairness)
-    look_up = persons.lineage
+    look_up = persons.look_up_lineage
 
     def slow(index, viewer, *rest):
         if viewer.client == "busy":
@@ -96,7 +96,7 @@ def test_over_http_it_is_a_429_with_retry_after_while_another_client_is_answered
             free.wait(20)
         return look_up(index, viewer, *rest)
 
-    monkeypatch.setattr(persons, "lineage", slow)
+    monkeypatch.setattr(persons, "look_up_lineage", slow)
     with an_index(tmp_path, "D01") as index:
         keys = {name: a_key(index, name, frozenset(Action)) for name in ("busy", "calm")}
         with serving(create_app(index)) as url, ThreadPoolExecutor(1) as pool:

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import make_operator
 from mpi.service.persons.crosswalk_export import export_crosswalk
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_person
 from mpi.storage.repositories.access.disclosures import Disclosures
 from tests.index import a_child
 from tests.unit.api.live import problem
@@ -27,7 +27,7 @@ def ledger(index):
 
 def record_id(index) -> int:
     with index.database.read(None) as unit:
-        return unit.records.find(unit.sources.by_code("D01").id, ["led"])["led"].id
+        return unit.records.find_by_local_ids(unit.sources.get_by_code("D01").id, ["led"])["led"].id
 
 
 READS = [
@@ -64,7 +64,7 @@ def test_lists_are_on_the_ledger_too(call, index, eid, path):
 
 def test_a_read_from_the_command_line_is_on_the_ledger(index, eid):
     before = len(ledger(index))
-    person(index, make_operator(), eid)
+    look_up_person(index, make_operator(), eid)
     list(export_crosswalk(index, make_operator()))
     read, export = ledger(index)[before:]
     assert (read.client, export.client) == ("operator", "operator")

@@ -9,7 +9,7 @@ from tests.unit.api.live import a_key, calling
 
 def waiting(index) -> int:
     with index.database.read(OPERATOR) as unit:
-        return unit.blocks.count_waiting()
+        return unit.large_blocks.count_pending()
 
 
 def test_a_server_finishes_what_waits_by_itself_and_counts_it(tmp_path, monkeypatch):

@@ -15,8 +15,8 @@ from tests.loads import children, in_small_chunks, sound, waiting
 def served(tmp_path, monkeypatch, database_url):
     """The application around an index in which a load left runs of keys."""
     in_small_chunks(monkeypatch)
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
     with an_index(tmp_path / "home", "sis", database_url=database_url) as index:
         load_rows(index, "sis", *children())
         yield create_app(index)

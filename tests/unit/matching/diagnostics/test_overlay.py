@@ -9,7 +9,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.overlay import another_child
 from mpi.matching.model.model import find_model, load_model
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.index import a_child
 
 SEAL = KeyedHash(bytes(32))
@@ -22,7 +22,7 @@ def scorer():
 
 
 def features(**changes):
-    record = receive(a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)).record
+    record = validate_record(a_child("1", **{**JAYDEN, **changes}), SEAL, datetime(2026, 3, 1, tzinfo=UTC)).record
     return standardize(record, "sis", SEAL)
 
 

@@ -11,7 +11,7 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.what_if import COLUMNS, what_ifs
 from mpi.matching.model.model import find_model, load_model
 from mpi.standardize.record import standardize
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.index import a_child
 
 SEAL = KeyedHash(bytes(32))
@@ -59,7 +59,7 @@ def scorer():
 
 def features(**changes) -> Features:
     sent = {name: value for name, value in a_child("1", **changes).items() if value is not None}
-    return standardize(receive(sent, SEAL, clock.now()).record, "sis", SEAL)
+    return standardize(validate_record(sent, SEAL, clock.now()).record, "sis", SEAL)
 
 
 def level(pair, comparison: str) -> str:

@@ -9,8 +9,8 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.scoring.feature_batches import packed
 from mpi.matching.scoring.shared_value_counts import watching
 from mpi.standardize.payload import features_to_bytes
-from mpi.standardize.shared_value_detection import find_shared
-from mpi.standardize.shared_values import listed
+from mpi.standardize.shared_value_detection import find_shared_values
+from mpi.standardize.shared_values import make_shared_values
 from tests.unit.matching.pairs import records
 
 SEAL = KeyedHash(b"s" * 32)
@@ -41,8 +41,8 @@ def test_the_values_found_by_set_are_those_found_record_by_record(tmp_path, seed
     with watching(tmp_path) as watched:
         assert list(watched.passing(batches)) == batches
         found = watched.shared()
-    expected = find_shared((each for _, each in made), SEAL)
-    assert listed(found, SEAL) == expected
+    expected = find_shared_values((each for _, each in made), SEAL)
+    assert make_shared_values(found, SEAL) == expected
     assert set(found) == {"addresses", "phones", "email", "household_ids"}
     assert any(value.count("|") == 2 for value in found["addresses"]), "a flat is a home of its own"
     assert list(tmp_path.iterdir()) == []

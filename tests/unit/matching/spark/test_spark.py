@@ -38,7 +38,7 @@ from mpi.matching.spark.engine import SparkEngine
 from mpi.matching.spark.scoring import SparkScorer, held_down
 from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
 from mpi.matching.spark.session import spark_session
-from mpi.service.indexing.reindex import silent
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.plan import recluster
 from mpi.standardize.payload import features_to_bytes
 from tests.index import OPERATOR, a_child, an_index, load_rows, partition_of
@@ -164,7 +164,7 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     tmp_path.mkdir()
     made = records(1500, 3)
     blocks, floor = keys_of(made, model), model.thresholds.stored_from
-    expected = DUCKDB.weights(model, stored(made), blocks, floor, tmp_path, silent)
+    expected = DUCKDB.weights(model, stored(made), blocks, floor, tmp_path, ignore_progress)
     modes = []
 
     def watch(_step: str, _done: int, _total: int) -> None:
@@ -287,7 +287,7 @@ def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_v
     call, _returns = functions.FUNCTIONS["jaro_winkler"]
     monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
     with pytest.raises(EngineError) as refusal:
-        SparkEngine(MASTER, MEMORY).weights(model, stored(made), keys_of(made, model), 0.0, tmp_path, silent)
+        SparkEngine(MASTER, MEMORY).weights(model, stored(made), keys_of(made, model), 0.0, tmp_path, ignore_progress)
     said = str(refusal.value)
     assert "this worker has rapidfuzz" in said
     assert "the index 0.0.1" in said

@@ -16,7 +16,7 @@ from mpi.service.access.accounts import (
     unlock_account,
 )
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import change_password, sign_in, viewer_of
+from mpi.service.access.sign_in import change_password, sign_in, authenticate_session
 from tests.index import OPERATOR, all_that_is_stored, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
 
@@ -54,20 +54,20 @@ def test_a_new_account_opens_once_to_set_a_password_of_its_own(either):
     given = added(either, "ana")
     assert last_commit(either) == ("operator", "account-add")
     token = sign_in(either, "ana", given)
-    signed = viewer_of(either, token)
+    signed = authenticate_session(either, token)
     assert (signed.must_change, signed.viewer.actions) == (True, frozenset())
     fresh = change_password(either, token, given, PASSWORD)
     assert last_commit(either) == ("ana", "account-password")
     with pytest.raises(NotAuthenticated):
-        viewer_of(either, token)
-    assert viewer_of(either, fresh).viewer.actions == ACTIONS_BY_ROLE[Role.STEWARD]
+        authenticate_session(either, token)
+    assert authenticate_session(either, fresh).viewer.actions == ACTIONS_BY_ROLE[Role.STEWARD]
     with pytest.raises(NotAuthenticated):
         sign_in(either, "ana", given)
 
 
 def test_a_password_that_somebody_typed_for_another_has_to_be_changed_too(index):
     assert added(index, "ana", password=PASSWORD) == PASSWORD
-    assert viewer_of(index, sign_in(index, "ana", PASSWORD)).must_change
+    assert authenticate_session(index, sign_in(index, "ana", PASSWORD)).must_change
     with pytest.raises(InputError, match="characters"):
         added(index, "ben", password="short")
 
@@ -77,7 +77,7 @@ def test_no_password_and_no_token_is_stored(index):
     token = sign_in(index, "ana", given)
     fresh = change_password(index, token, given, PASSWORD)
     stored = all_that_is_stored(index)
-    for secret in (given, token, fresh, PASSWORD, viewer_of(index, fresh).csrf):
+    for secret in (given, token, fresh, PASSWORD, authenticate_session(index, fresh).csrf):
         assert secret.encode() not in stored
 
 
@@ -187,8 +187,8 @@ def test_what_changes_an_account_ends_its_sign_ins_and_nobody_elses(index, doing
     assert last_commit(index) == ("operator", kind)
     for token in tokens:
         with pytest.raises(NotAuthenticated):
-            viewer_of(index, token)
-    assert viewer_of(index, other).name == "ben"
+            authenticate_session(index, token)
+    assert authenticate_session(index, other).name == "ben"
 
 
 def test_an_ended_account_opens_nothing_and_is_listed_as_such(index):

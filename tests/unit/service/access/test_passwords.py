@@ -25,7 +25,7 @@ NAMES = ("ana.ruiz", "Ana María Ruiz")
     ],
 )
 def test_what_nobody_would_try_is_taken_whatever_it_is_made_of(password):
-    passwords.check(password, *NAMES)
+    passwords.check_password(password, *NAMES)
 
 
 @pytest.mark.parametrize(
@@ -57,27 +57,27 @@ def test_what_nobody_would_try_is_taken_whatever_it_is_made_of(password):
 )
 def test_what_anybody_would_try_is_refused_and_not_quoted(password):
     with pytest.raises(InputError) as refused:
-        passwords.check(password, *NAMES)
+        passwords.check_password(password, *NAMES)
     assert password not in str(refused.value) or password == ""
 
 
 def test_the_one_that_was_set_opens_and_no_other():
     with quick_passwords():
-        kept = passwords.hashed("seventeen green kettles")
-        assert passwords.is_right(kept, "seventeen green kettles")
+        kept = passwords.hash_password("seventeen green kettles")
+        assert passwords.is_correct(kept, "seventeen green kettles")
         for other in ("seventeen green kettle", "Seventeen green kettles", "seventeen green kettles ", ""):
-            assert not passwords.is_right(kept, other)
-        assert not passwords.is_right(None, "seventeen green kettles")
-        assert not passwords.is_right("not a hash", "seventeen green kettles")
+            assert not passwords.is_correct(kept, other)
+        assert not passwords.is_correct(None, "seventeen green kettles")
+        assert not passwords.is_correct("not a hash", "seventeen green kettles")
 
 
 def test_what_keyboards_write_in_several_ways_is_one_password():
     with quick_passwords():
-        assert passwords.is_right(passwords.hashed("caf\u00e9 con leche frío"), "cafe\u0301 con leche frío")
+        assert passwords.is_correct(passwords.hash_password("caf\u00e9 con leche frío"), "cafe\u0301 con leche frío")
 
 
 def test_hashes_are_argon2id_with_the_second_recommended_option_of_rfc_9106():
-    kept = passwords.hashed("seventeen green kettles")
+    kept = passwords.hash_password("seventeen green kettles")
     found = extract_parameters(kept)
     assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 64 * 1024, 3, 4)
     assert (found.salt_len, found.hash_len) == (16, 32)
@@ -86,13 +86,13 @@ def test_hashes_are_argon2id_with_the_second_recommended_option_of_rfc_9106():
 
 
 def test_nobodys_password_takes_as_much_work_as_anybodys():
-    assert extract_parameters(passwords._nobodys()) == extract_parameters(passwords.hashed("x"))
+    assert extract_parameters(passwords._dummy_hash()) == extract_parameters(passwords.hash_password("x"))
 
 
 def test_a_password_that_opens_once_is_long_random_and_can_be_read_aloud():
-    made = {passwords.one_time() for _ in range(100)}
+    made = {passwords.generate_one_time_password() for _ in range(100)}
     assert len(made) == 100
     for password in made:
-        passwords.check(password, *NAMES)
+        passwords.check_password(password, *NAMES)
         assert not set(password) & set("ilou")
         assert len(password) == 24

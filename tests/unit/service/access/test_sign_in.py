@@ -12,7 +12,7 @@ from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.service.access import passwords
 from mpi.service.access.accounts import NewAccount, add_account, end_account, unlock_account
-from mpi.service.access.sign_in import REFUSED, change_password, sign_in, sign_out, viewer_of
+from mpi.service.access.sign_in import SIGN_IN_REFUSED, change_password, sign_in, sign_out, authenticate_session
 from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from tests.index import OPERATOR, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
@@ -53,12 +53,12 @@ def refused(index, name, password=WRONG, times=1):
     for _ in range(times):
         with pytest.raises(NotAuthenticated) as told:
             sign_in(index, name, password)
-        assert str(told.value) == REFUSED
+        assert str(told.value) == SIGN_IN_REFUSED
 
 
 def is_in(index, token) -> bool:
     try:
-        viewer_of(index, token)
+        authenticate_session(index, token)
     except NotAuthenticated:
         return False
     return True
@@ -66,7 +66,7 @@ def is_in(index, token) -> bool:
 
 def account(index, name="ana"):
     with index.database.read(OPERATOR) as unit:
-        return unit.accounts.by_name(name)
+        return unit.accounts.find_by_name(name)
 
 
 def seen_at(index) -> list[str]:
@@ -76,7 +76,7 @@ def seen_at(index) -> list[str]:
 
 def test_whoever_signs_in_is_the_viewer_that_the_role_says(index):
     a_person(index, "olu", Role.SOURCE_OWNER, ["sis"], "Olu Owner")
-    signed = viewer_of(index, sign_in(index, " Olu ", PASSWORD))
+    signed = authenticate_session(index, sign_in(index, " Olu ", PASSWORD))
     viewer = signed.viewer
     assert (viewer.client, viewer.purpose, viewer.sources) == ("olu", "data_quality", frozenset({"sis"}))
     assert viewer.actions == ACTIONS_BY_ROLE[Role.SOURCE_OWNER]
@@ -85,10 +85,10 @@ def test_whoever_signs_in_is_the_viewer_that_the_role_says(index):
 
 def test_the_purpose_is_the_roles_first_or_the_one_that_was_chosen(index, ana):
     a_person(index, "ona", Role.OPERATOR)
-    assert viewer_of(index, sign_in(index, "ona", PASSWORD)).viewer.purpose == "system_admin"
+    assert authenticate_session(index, sign_in(index, "ona", PASSWORD)).viewer.purpose == "system_admin"
     token = sign_in(index, "ana", PASSWORD, "school_stability")
-    assert viewer_of(index, token).viewer.purpose == "school_stability"
-    assert viewer_of(
+    assert authenticate_session(index, token).viewer.purpose == "school_stability"
+    assert authenticate_session(
         index, change_password(index, token, PASSWORD, "eighteen blue kettles")
     ).viewer.purpose == ("school_stability")
 
@@ -138,12 +138,12 @@ def test_a_long_password_of_marks_typed_apart_opens_as_it_was_set(index, ana):
 
 def test_a_name_that_nobody_has_takes_the_same_work(index, ana, monkeypatch):
     work = []
-    real = passwords.is_right
+    real = passwords.is_correct
     monkeypatch.setattr(
         passwords,
-        "is_right",
+        "is_correct",
         lambda kept, typed: (
-            work.append(extract_parameters(kept or passwords._nobodys())) or real(kept, typed)
+            work.append(extract_parameters(kept or passwords._dummy_hash())) or real(kept, typed)
         ),
     )
     with index.database.read(OPERATOR) as unit:
@@ -201,10 +201,10 @@ def test_locking_one_locks_no_other_and_ends_no_sign_in(index, ana):
 def test_many_wrong_at_once_are_no_more_tries_than_one_after_another(either, monkeypatch):
     a_person(either, "ana")
     tried = []
-    real = passwords.is_right
+    real = passwords.is_correct
     monkeypatch.setattr(
         passwords,
-        "is_right",
+        "is_correct",
         lambda kept, typed: (kept is not None and bool(tried.append(1))) or real(kept, typed),
     )
     start = threading.Barrier(16)
@@ -226,15 +226,15 @@ def test_many_wrong_at_once_are_no_more_tries_than_one_after_another(either, mon
 
 
 def test_a_password_that_was_set_while_another_was_tried_lets_nobody_in(index, ana, monkeypatch):
-    real = passwords.is_right
+    real = passwords.is_correct
 
     def meanwhile(kept, typed):
         right = real(kept, typed)
         with index.database.write(OPERATOR, "test") as unit:
-            unit.accounts.set_password(account(index).id, passwords.hashed("x"), "2026", must_change=True)
+            unit.accounts.set_password(account(index).id, passwords.hash_password("x"), "2026", must_change=True)
         return right
 
-    monkeypatch.setattr(passwords, "is_right", meanwhile)
+    monkeypatch.setattr(passwords, "is_correct", meanwhile)
     refused(index, "ana", PASSWORD)
 
 
@@ -280,14 +280,14 @@ def test_that_somebody_is_there_is_written_once_a_minute(either, clock):
     token = sign_in(either, "ana", PASSWORD)
     [begun] = seen_at(either)
     clock.pass_by(seconds=59)
-    viewer_of(either, token)
+    authenticate_session(either, token)
     assert seen_at(either) == [begun]
     clock.pass_by(seconds=1)
-    viewer_of(either, token)
+    authenticate_session(either, token)
     [seen] = seen_at(either)
     assert seen > begun
     clock.pass_by(seconds=30)
-    viewer_of(either, token)
+    authenticate_session(either, token)
     assert seen_at(either) == [seen]
 
 
@@ -321,7 +321,7 @@ def test_what_is_no_token_is_nobody(index, ana):
 
 
 def test_a_forms_token_is_the_sign_ins_own(index, ana):
-    first, second = (viewer_of(index, sign_in(index, "ana", PASSWORD)).csrf for _ in range(2))
+    first, second = (authenticate_session(index, sign_in(index, "ana", PASSWORD)).csrf for _ in range(2))
     assert first != second
     assert len(first) == 32
 

@@ -27,7 +27,7 @@ def index(tmp_path):
 
 
 def school_record(unit) -> int:
-    return unit.records.find(unit.sources.by_code("sis").id, ["1"])["1"].id
+    return unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"])["1"].id
 
 
 def test_a_question_withholds_the_home_on_every_record_of_the_child_though_it_asks_about_another_one(index):

@@ -12,7 +12,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.service.explanations.pair import explain_features, explain_pair
-from mpi.service.persons.golden_record import golden
+from mpi.service.persons.golden_record import look_up_golden_record
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.corrections import correct_value
@@ -183,7 +183,7 @@ def test_a_record_that_takes_no_part_is_not_compared(made):
         explain_pair(made, OPERATOR, ONE, RecordRef("ccwis", "gone"))
     eid = crosswalk(made)["sis", "1"]
     correct_value(made, OPERATOR, eid, "preferred_name", "Mara", WHY)
-    [record] = {v.record for v in golden(made, OPERATOR, eid).values if v.attribute == "preferred_name"}
+    [record] = {v.record for v in look_up_golden_record(made, OPERATOR, eid).values if v.attribute == "preferred_name"}
     with pytest.raises(NotFoundError):
         explain_pair(made, OPERATOR, ONE, record)
     with pytest.raises(InputError):
@@ -196,7 +196,7 @@ def test_who_may_not_read_records_is_refused_and_what_is_told_is_on_the_ledger(m
         explain_pair(made, viewer, ONE, RecordRef("ccwis", "day"))
     against(made, "ledger")
     with made.database.read(OPERATOR) as unit:
-        [record] = unit.records.find(unit.sources.by_code("ccwis").id, ["ledger"]).values()
-        [line] = [each for each in unit.disclosures.since("", [record.id]) if each.handle is None]
+        [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("ccwis").id, ["ledger"]).values()
+        [line] = [each for each in unit.disclosures.about_records("", [record.id]) if each.handle is None]
     assert (line.action, line.fields) == (Action.RECORD_READ, ("match_weight", "explanation"))
     assert len(line.record_ids) == 2

@@ -17,22 +17,22 @@ from tests.loads import children, sound, stopped_after, waiting
 @pytest.fixture
 def left(with_runs, monkeypatch):
     """An index in which a load that is done has left runs."""
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 100_000)
     load_rows(with_runs, "sis", *children())
     assert waiting(with_runs) > 0
     return with_runs
 
 
 def test_what_a_load_left_that_is_done_is_left_until_somebody_merges_it(left):
-    looked = background_compaction.LeftRuns()
+    looked = background_compaction.CompactionMonitor()
     assert not looked.are_left(left, OPERATOR), "whether somebody merges is seen by looking twice"
     assert looked.are_left(left, OPERATOR)
     with left.database.write(OPERATOR, "merge") as unit:
-        unit.keys.recent.merge(1_000)
+        unit.keys.segments.compact(1_000)
     assert not looked.are_left(left, OPERATOR)
     assert looked.are_left(left, OPERATOR)
-    background_compaction.merge_left(left.database, OPERATOR)
+    background_compaction.compact_leftover_segments(left.database, OPERATOR)
     assert waiting(left) == 0
     assert not looked.are_left(left, OPERATOR)
     assert not looked.are_left(left, OPERATOR)
@@ -44,18 +44,18 @@ def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_r
         load_rows(with_runs, "sis", *children())
     now = [100.0]
     monkeypatch.setattr(background_compaction.time, "monotonic", lambda: now[0])
-    looked = background_compaction.LeftRuns()
+    looked = background_compaction.CompactionMonitor()
     assert not looked.are_left(with_runs, OPERATOR)
-    now[0] += background_compaction.LEFT_S / 2
+    now[0] += background_compaction.ABANDONED_AFTER_S / 2
     with with_runs.database.write(OPERATOR, "a load") as unit:
         config = with_runs.config_id(unit)
-        own = unit.keys.own(config, [1])
-        unit.keys.drop(config, [1])
-        unit.keys.put(config, own, unit.commit_no, in_run=True)
+        own = unit.keys.packed_keys(config, [1])
+        unit.keys.delete(config, [1])
+        unit.keys.write(config, own, unit.commit_no, in_run=True)
     assert not looked.are_left(with_runs, OPERATOR)
-    now[0] += background_compaction.LEFT_S / 2
+    now[0] += background_compaction.ABANDONED_AFTER_S / 2
     assert not looked.are_left(with_runs, OPERATOR), "a run was begun half that time ago"
-    now[0] += background_compaction.LEFT_S / 2
+    now[0] += background_compaction.ABANDONED_AFTER_S / 2
     assert looked.are_left(with_runs, OPERATOR)
 
 
@@ -67,9 +67,9 @@ def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, mo
         sizes[name] = sizes.get(name, 0) + 1
         return merge(self, min(most, 40))
 
-    monkeypatch.setattr(KeySegments, "merge", a_little)
+    monkeypatch.setattr(KeySegments, "compact", a_little)
     both = [
-        threading.Thread(target=background_compaction.merge_left, args=(left.database, OPERATOR), name=name)
+        threading.Thread(target=background_compaction.compact_leftover_segments, args=(left.database, OPERATOR), name=name)
         for name in ("first", "second")
     ]
     for each in both:
@@ -89,25 +89,25 @@ def test_it_rests_long_only_beside_others_who_write(left, monkeypatch):
         if len(rests) == 3:
             load_rows(left, "sis", {"local_id": "another", "first_name": "Zo", "last_name": "Quist"})
 
-    monkeypatch.setattr(KeySegments, "merge", lambda self, most: merge(self, min(most, 40)))
-    monkeypatch.setattr(background_compaction, "RESTS", 1_000_000.0)
+    monkeypatch.setattr(KeySegments, "compact", lambda self, most: merge(self, min(most, 40)))
+    monkeypatch.setattr(background_compaction, "REST_FACTOR", 1_000_000.0)
     clock = SimpleNamespace(perf_counter=time.perf_counter, monotonic=time.monotonic, sleep=rested)
     monkeypatch.setattr(pacing, "time", clock)
-    background_compaction.merge_left(left.database, OPERATOR)
+    background_compaction.compact_leftover_segments(left.database, OPERATOR)
     assert len(rests) > 6
-    assert max(rests[:3]) <= pacing.TARGET_S
-    assert min(rests[4:]) > 100 * pacing.TARGET_S
+    assert max(rests[:3]) <= pacing.TARGET_TRANSACTION_S
+    assert min(rests[4:]) > 100 * pacing.TARGET_TRANSACTION_S
 
 
 def test_a_process_of_its_own_merges_what_a_load_left(left):
-    background_compaction.merge_apart(left.database, OPERATOR)
+    background_compaction.compact_in_child_process(left.database, OPERATOR)
     assert waiting(left) == 0
     sound(left)
 
 
 def test_a_process_that_is_ended_while_it_merges_is_told_of_and_leaves_a_sound_index(left):
     with ThreadPoolExecutor() as pool:
-        merging = pool.submit(background_compaction.merge_apart, left.database, OPERATOR)
+        merging = pool.submit(background_compaction.compact_in_child_process, left.database, OPERATOR)
         until = time.monotonic() + 60
         while not place_of_the_merge(left):
             assert time.monotonic() < until
@@ -119,17 +119,17 @@ def test_a_process_that_is_ended_while_it_merges_is_told_of_and_leaves_a_sound_i
     assert place_of_the_merge(left)
     assert waiting(left) > 0
     sound(left)
-    background_compaction.merge_left(left.database, OPERATOR)
+    background_compaction.compact_leftover_segments(left.database, OPERATOR)
     assert waiting(left) == 0
     sound(left)
 
 
 def place_of_the_merge(index):
     with index.database.read(OPERATOR) as unit:
-        return unit.keys.recent.merged()
+        return unit.keys.segments.compaction_cursors()
 
 
 def test_what_keeps_a_process_from_merging_is_told(left, monkeypatch):
     monkeypatch.setattr(left.database, "url", "sqlite:////nowhere/mpi.db")
     with pytest.raises(StoreError, match="cannot be opened"):
-        background_compaction.merge_apart(left.database, OPERATOR)
+        background_compaction.compact_in_child_process(left.database, OPERATOR)

@@ -4,7 +4,7 @@ import pytest
 
 from mpi.domain.errors import StoreError
 from mpi.service.indexing import compaction
-from mpi.service.indexing.reindex import silent
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.storage.key_index.key_segments import KeySegments
@@ -15,7 +15,7 @@ from tests.loads import children, sound, stopped_after, waiting
 def runs(index) -> list[int]:
     """The runs that there are, by their marks."""
     with index.database.read(OPERATOR) as unit:
-        return [run.mark for run in unit.keys.recent.runs(index.config_id(unit))]
+        return [run.mark for run in unit.keys.segments.segments_of(index.config_id(unit))]
 
 
 def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_runs, monkeypatch):
@@ -24,15 +24,15 @@ def test_keys_that_an_interrupted_load_left_in_runs_are_merged_by_the_next(with_
     assert waiting(with_runs) > 0
     sound(with_runs)
     left = runs(with_runs)
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", waiting(with_runs) + 1)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", waiting(with_runs) + 1)
     load_rows(with_runs, "sis", *children(), digest="file")
     assert not set(left) & set(runs(with_runs))
     sound(with_runs)
 
 
 def test_a_load_leaves_no_more_than_may_wait(with_runs, monkeypatch):
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_200)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_200)
     left = []
     for number in range(4):
         load_rows(with_runs, "sis", *many_children(500, 1_000 * number))
@@ -45,8 +45,8 @@ def test_a_load_leaves_no_more_than_may_wait(with_runs, monkeypatch):
 def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last_merge_ended(
     with_runs, monkeypatch
 ):
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "_ROWS", 100)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "_MAX_ROWS", 100)
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     looks, places = iter([True, True, False, True, False] + [False] * 20), []
@@ -58,7 +58,7 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
         places.append(self._merge(self._all()[-1].config_id).place)
         return moved
 
-    monkeypatch.setattr(KeySegments, "merge", noted)
+    monkeypatch.setattr(KeySegments, "compact", noted)
     load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
     assert len(places) == 3
     assert places == sorted(set(places))
@@ -66,48 +66,48 @@ def test_keys_are_merged_as_long_as_pairs_are_waited_for_and_from_where_the_last
 
 
 def test_in_a_large_index_a_merge_meanwhile_is_worth_it_of_a_share_of_all_only(with_runs, monkeypatch):
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     load_rows(with_runs, "sis", *many_children(500, 1_000))
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 1)
-    load = compaction.KeyRuns(with_runs, OPERATOR, 1_000, silent)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 1)
+    load = compaction.LoadCompaction(with_runs, OPERATOR, 1_000, ignore_progress)
     with with_runs.database.write(OPERATOR, "load") as unit:
         assert load.is_worth_one(unit)
-    monkeypatch.setattr(compaction, "WORTH_SHARE", 1)
+    monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 1)
     load.merge_meanwhile(lambda: True)
     assert waiting(with_runs) == 500
-    monkeypatch.setattr(compaction, "WORTH_SHARE", 2)
+    monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 2)
     load.merge_meanwhile(lambda: True)
     assert waiting(with_runs) == 0
     sound(with_runs)
 
 
 def test_a_merge_that_was_begun_is_carried_on_however_little_is_left(with_runs, monkeypatch):
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 100_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 100_000)
     monkeypatch.setattr(pair_prefetch, "WORKER_FROM_STATEMENTS", 100)
     monkeypatch.setattr(batch_sizes, "LARGEST_WINDOW", 600)
     monkeypatch.setattr(pair_prefetch.PairPrefetcher, "is_running", lambda _: True)
     load_rows(with_runs, "sis", *many_children(500, 1_000))
     left = runs(with_runs)
     with with_runs.database.write(OPERATOR, "load") as unit:
-        assert unit.keys.recent.merge(100)
+        assert unit.keys.segments.compact(100)
     load_rows(with_runs, "sis", *children(), *many_children(1_300, 5_000))
     assert not set(left) & set(runs(with_runs))
     sound(with_runs)
 
 
 def test_a_small_file_writes_its_keys_among_all(with_runs, monkeypatch):
-    monkeypatch.setattr(compaction, "FEW_STATEMENTS", 31)
+    monkeypatch.setattr(compaction, "MIN_STATEMENTS", 31)
     ran = []
     put = KeySegments.write
-    monkeypatch.setattr(KeySegments, "put", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
+    monkeypatch.setattr(KeySegments, "write", lambda self, *rest: (ran.append(rest[0]), put(self, *rest)))
     load_rows(with_runs, "sis", *many_children(30))
     assert ran == []
-    monkeypatch.setattr(compaction, "LARGE_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MIN_INDEX_RECORDS", 10_000)
     load_rows(with_runs, "sis", *many_children(40, 100))
     assert ran == []
-    monkeypatch.setattr(compaction, "LARGE_RECORDS", 60)
+    monkeypatch.setattr(compaction, "MIN_INDEX_RECORDS", 60)
     load_rows(with_runs, "sis", *many_children(40, 200))
     assert len(ran) == 1
 
@@ -117,10 +117,10 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
     def stop(*_):
         raise fault
 
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     # At the end of the file alone.
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
-    monkeypatch.setattr(KeySegments, "merge", stop)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_000)
+    monkeypatch.setattr(KeySegments, "compact", stop)
     assert load_rows(with_runs, "sis", *children()).status == chunk_writer.LOADED
     assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
     assert waiting(with_runs) > 0
@@ -138,12 +138,12 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
         sizes.append(most)
         return merge(self, most)
 
-    monkeypatch.setattr(compaction, "WORTH_RECORDS", 10_000)
+    monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 10_000)
     # At the end of a file alone.
-    monkeypatch.setattr(compaction, "MERGED_RECORDS", 1_000)
-    monkeypatch.setattr(KeySegments, "merge", noted)
+    monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_000)
+    monkeypatch.setattr(KeySegments, "compact", noted)
     load_rows(with_runs, "sis", *children())
-    assert set(sizes) == {compaction._ROWS}
+    assert set(sizes) == {compaction._MAX_ROWS}
     sizes.clear()
     finish = chunk_writer.ChunkWriter._finish_load
 
@@ -154,5 +154,5 @@ def test_keys_are_merged_a_few_at_a_time_once_others_write(with_runs, monkeypatc
 
     monkeypatch.setattr(chunk_writer.ChunkWriter, "_finish_load", and_they_write)
     load_rows(with_runs, "ccwis", *children("43009"))
-    assert sizes[0] == compaction._ROWS_BESIDE
+    assert sizes[0] == compaction._CONTENDED_ROWS
     sound(with_runs)

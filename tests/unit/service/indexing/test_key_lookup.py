@@ -10,8 +10,8 @@ import pytest
 from mpi.domain.errors import StoreError
 from mpi.matching.scoring.load_scorer import Place
 from mpi.service.indexing import key_lookup
-from mpi.service.indexing.key_lookup import found_by
-from mpi.service.indexing.pairing import Pairing, pair_up
+from mpi.service.indexing.key_lookup import find_records_by_key
+from mpi.service.indexing.pairing import PairScorer, score_candidate_pairs
 from mpi.service.records.upsert import upsert
 from mpi.storage.key_index.key_segments import KeySegments
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
@@ -27,21 +27,21 @@ def index(tmp_path, monkeypatch):
     """Children whose keys lie among all and in runs; every part is of thirty keys."""
     in_small_chunks(monkeypatch)
     chunked = key_lookup.iter_chunks
-    monkeypatch.setattr(key_lookup, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(key_lookup, "MIN_KEYS_FOR_THREAD", 1)
     monkeypatch.setattr(key_lookup, "iter_chunks", partial(chunked, size=30))
     with an_index(tmp_path / "home", "sis", "ccwis") as opened:
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)
-            own = unit.keys.own(config, range(1, CHILDREN + 1, 3))
-            unit.keys.drop(config, own)
-            unit.keys.put(config, own, unit.commit_no, in_run=True)
-            assert unit.keys.recent.rows_waiting()
+            own = unit.keys.packed_keys(config, range(1, CHILDREN + 1, 3))
+            unit.keys.delete(config, own)
+            unit.keys.write(config, own, unit.commit_no, in_run=True)
+            assert unit.keys.segments.count_uncompacted_rows()
         yield opened
 
 
 def keys_of_all(unit, config):
-    own = unit.keys.of(config, range(1, CHILDREN + 1))
+    own = unit.keys.keys_of(config, range(1, CHILDREN + 1))
     return sorted({key for keys in own.values() for key in keys})
 
 
@@ -59,15 +59,15 @@ def after(act, index):
 
 def merged(index):
     with index.database.write(OPERATOR, "load") as unit:
-        assert unit.keys.recent.merge(1_000_000)
+        assert unit.keys.segments.compact(1_000_000)
 
 
 def test_two_threads_find_what_one_finds_each_row_once(index):
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
-        alone = rows(found_by(unit, config, keys))
-        together = rows(found_by(unit, config, keys, partial(index.database.read, OPERATOR)))
+        alone = rows(find_records_by_key(unit, config, keys))
+        together = rows(find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR)))
     assert sorted(together) == sorted(alone)
     assert len(set(alone)) == len(alone) > CHILDREN
 
@@ -76,15 +76,15 @@ def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
     with index.database.write(OPERATOR, "load") as unit:
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
-        before = rows(found_by(unit, config, keys))
-        own = unit.keys.own(config, range(2, CHILDREN + 1, 3))
+        before = rows(find_records_by_key(unit, config, keys))
+        own = unit.keys.packed_keys(config, range(2, CHILDREN + 1, 3))
         width = STORED_DTYPE.itemsize
         lost = {(int(np.frombuffer(one.keys, STORED_DTYPE)[0]), record) for record, one in own.items()}
         fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}
-        unit.keys.put(config, fewer, unit.commit_no, in_run=True, had=own)
+        unit.keys.write(config, fewer, unit.commit_no, in_run=True, had=own)
     with index.database.read(OPERATOR) as unit:
-        alone = rows(found_by(unit, config, keys))
-        together = rows(found_by(unit, config, keys, partial(index.database.read, OPERATOR)))
+        alone = rows(find_records_by_key(unit, config, keys))
+        together = rows(find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR)))
     assert sorted(alone) == sorted(together) == sorted({*before} - lost)
     assert lost <= {*before}
 
@@ -93,8 +93,8 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
-        alone = rows(found_by(unit, config, keys))
-        together = rows(found_by(unit, config, keys, partial(after, partial(merged, index), index)))
+        alone = rows(find_records_by_key(unit, config, keys))
+        together = rows(find_records_by_key(unit, config, keys, partial(after, partial(merged, index), index)))
     assert set(together) == set(alone)
 
 
@@ -102,7 +102,7 @@ def test_what_is_merged_between_the_two_snapshots_is_found(index):
 def all_by_the_second(monkeypatch):
     """What lies among all is read by the second thread alone."""
     is_read = threading.Event()
-    another, recent = key_lookup._found_by_another, KeySegments.find_records
+    another, recent = key_lookup._find_in_second_snapshot, KeySegments.find_records
 
     def by_another(*asked):
         try:
@@ -116,8 +116,8 @@ def all_by_the_second(monkeypatch):
             is_read.clear()
         return recent(self, *asked)
 
-    monkeypatch.setattr(key_lookup, "_found_by_another", by_another)
-    return lambda: monkeypatch.setattr(KeySegments, "sharing", by_the_first)
+    monkeypatch.setattr(key_lookup, "_find_in_second_snapshot", by_another)
+    return lambda: monkeypatch.setattr(KeySegments, "find_records", by_the_first)
 
 
 def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_two(index, all_by_the_second):
@@ -127,13 +127,13 @@ def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_t
         config = index.config_id(unit)
         mine = {-1: as_stored(unit, config, 1)[0]}
         place = Place(index.home)
-        with Pairing(index.matcher.model, place) as alone:
+        with PairScorer(index.matcher.model, place) as alone:
             expected = alone.pair_up(unit, config, mine).edges()
         all_by_the_second()
-        with Pairing(index.matcher.model, place, again=partial(after, write, index)) as together:
+        with PairScorer(index.matcher.model, place, again=partial(after, write, index)) as together:
             assert together.pair_up(unit, config, mine).edges() == expected
         later = partial(after, partial(upsert, index, OPERATOR, "ccwis", late | {"local_id": "later"}), index)
-        assert pair_up(unit, index.matcher, config, mine, place, later).edges() == expected
+        assert score_candidate_pairs(unit, index.matcher, config, mine, place, later).edges() == expected
     assert set(expected) == {(-1, 1)}
 
 
@@ -145,7 +145,7 @@ def test_the_failure_of_either_thread_is_told(index):
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
         with pytest.raises(StoreError, match="full"):
-            found_by(unit, config, keys, partial(after, fail, index))
+            find_records_by_key(unit, config, keys, partial(after, fail, index))
 
 
 def test_whoever_is_interrupted_while_the_second_thread_begins_leaves_it_nothing_to_read(index, monkeypatch):
@@ -161,5 +161,5 @@ def test_whoever_is_interrupted_while_the_second_thread_begins_leaves_it_nothing
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
         with pytest.raises(KeyboardInterrupt):
-            found_by(unit, config, keys, partial(index.database.read, OPERATOR))
+            find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR))
     assert [len(left) for left in lefts] == [0]

@@ -8,7 +8,7 @@ from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
 from mpi.matching.scoring.load_scorer import Place, Scoring
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.indexing.pairing import AskedLast, Bounds, Pairing, of_this_machine, pair_up
+from mpi.service.indexing.pairing import PreviousBatch, PairingLimits, PairScorer, limits_for_machine, score_candidate_pairs
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.derived.derived import DerivedRepository
@@ -26,7 +26,7 @@ def index(tmp_path):
 
 @pytest.fixture
 def pairs(index):
-    with Pairing(index.matcher.model, Place(index.home)) as opened:
+    with PairScorer(index.matcher.model, Place(index.home)) as opened:
         yield opened
 
 
@@ -45,7 +45,7 @@ def read(monkeypatch):
 
 def as_stored(unit, config_id, *records):
     """Stored records, as they are compared."""
-    bodies, own = unit.derived.features(config_id, records), unit.keys.own(config_id, records)
+    bodies, own = unit.derived_data.features(config_id, records), unit.keys.packed_keys(config_id, records)
     return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 
@@ -56,7 +56,7 @@ def looked_for(index, pairs, *like, numbers=(-1, -2)):
         mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
         found = pairs.pair_up(unit, config, mine).edges()
         assert found == pair_up_beside(index, unit, config, mine, {})
-        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
     return found
 
 
@@ -71,12 +71,12 @@ def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_we
         mine = dict(zip((1, -1, -2, -3), as_stored(unit, config, 2, 1, 1, 7), strict=True))
         by_engine = pair_up_beside(index, unit, config, mine, {})
         with monkeypatch.context() as patched:
-            patched.setattr("mpi.service.indexing.pairing.Pairing", None)
-            patched.setattr("mpi.service.core.stored_features.FEATURES_AT_ONCE", 2)
-            found = pair_up(unit, index.matcher, config, mine, place).edges()
-            assert pair_up(unit, index.matcher, config, {}, place).edges() == {}
-        monkeypatch.setattr("mpi.service.indexing.pairing.ONE_BY_ONE", 0)
-        assert pair_up(unit, index.matcher, config, mine, place).edges() == found == by_engine
+            patched.setattr("mpi.service.indexing.pairing.PairScorer", None)
+            patched.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 2)
+            found = score_candidate_pairs(unit, index.matcher, config, mine, place).edges()
+            assert score_candidate_pairs(unit, index.matcher, config, {}, place).edges() == {}
+        monkeypatch.setattr("mpi.service.indexing.pairing.MIN_PAIRS_FOR_DUCKDB", 0)
+        assert score_candidate_pairs(unit, index.matcher, config, mine, place).edges() == found == by_engine
     assert {(-2, -1), (-3, 7), (1, 2)} <= found.keys(), (
         "also among themselves, and as they are said to be now"
     )
@@ -100,7 +100,7 @@ def test_nothing_is_read_any_more_once_scoring_begins(index):
             told.append("read")
             reading.close()
 
-        with Pairing(index.matcher.model, place) as pairs:
+        with PairScorer(index.matcher.model, place) as pairs:
             found = pairs.pair_up(unit, config, mine, was_read=was_read)
     assert told == ["read", "scored"]
     assert len(found.edges()) == 1
@@ -125,7 +125,7 @@ def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
         config = index.config_id(unit)
         mine = {-1: said}
         after = pairs.pair_up(unit, config, mine).edges()
-        assert after == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert after == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
     assert 1 in read[0]
     assert set(after) == set(before) == {(-1, 1)}
     assert after != before
@@ -142,7 +142,7 @@ def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pair
     upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
     with index.database.read(OPERATOR) as unit:
         found = pairs.pair_up(unit, config, mine).edges()
-        assert found == pair_up(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
     assert set(found) == {(-1, 1)}
 
 
@@ -153,7 +153,7 @@ def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_n
         config = index.config_id(unit)
         unlike = as_stored(unit, config, 41)[0]
         told = pairs.pair_up(unit, config, {1: unlike})
-        once = pair_up(unit, index.matcher, config, {1: unlike}, Place(index.home))
+        once = score_candidate_pairs(unit, index.matcher, config, {1: unlike}, Place(index.home))
         assert told.edges() == once.edges()
         assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
     after = looked_for(index, pairs, 1)
@@ -167,7 +167,7 @@ def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
     stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
     recluster(index, OPERATOR, stricter, apply=True)
     with index.database.read(OPERATOR) as unit:
-        config = unit.configs.active().id
+        config = unit.configs.active_config().id
         mine = {-1: as_stored(unit, config, 1)[0]}
         # It may have been derived before what was looked at last, beside that which was in force.
         pairs.pair_up(unit, before, mine)
@@ -194,11 +194,11 @@ def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(
         expected = pair_up_beside(index, unit, config, second, earlier)
         assert {(-4, -1), (-5, -2)} <= set(expected)
         pairs.pair_up(unit, config, first)
-        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
         # What was kept was let go of meanwhile.
         pairs.pair_up(unit, config, first)
         monkeypatch.setattr(pairs, "_most_kept", 1)
-        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
 
 
 def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
@@ -214,11 +214,11 @@ def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
         with monkeypatch.context() as patched, pytest.raises(MpiError):
             patched.setattr(Scoring, "_let_pass", fails)
             pairs.pair_up(unit, config, first)
-        assert pairs.pair_up(unit, config, second, AskedLast(3)).edges() == expected
+        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
 
 
 def pair_up_beside(index, unit, config, mine, beside):
-    with Pairing(index.matcher.model, Place(index.home)) as anew:
+    with PairScorer(index.matcher.model, Place(index.home)) as anew:
         return anew.pair_up(unit, config, mine, beside).edges()
 
 
@@ -236,14 +236,14 @@ def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeyp
 
 
 def test_nothing_is_left_of_the_place_where_it_spills(index):
-    with Pairing(index.matcher.model, Place(index.home)) as pairs:
+    with PairScorer(index.matcher.model, Place(index.home)) as pairs:
         looked_for(index, pairs, 1)
         assert [path.name.split("-")[0] for path in index.home.glob("scoring-*")] == ["scoring"]
     assert list(index.home.glob("scoring-*")) == []
 
 
 @pytest.mark.parametrize(
-    ("share", "bounds"), [("400MB", Bounds("1500MB", 1_200_000)), ("4GiB", Bounds("4294MB", 3_435_973))]
+    ("share", "bounds"), [("400MB", PairingLimits("1500MB", 1_200_000)), ("4GiB", PairingLimits("4294MB", 3_435_973))]
 )
 def test_where_there_is_more_memory_more_is_kept_and_never_less_than_ever(share, bounds):
-    assert of_this_machine(share) == bounds
+    assert limits_for_machine(share) == bounds

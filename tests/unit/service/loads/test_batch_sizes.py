@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.service.indexing.pairing import MOST_KEPT, Bounds
+from mpi.service.indexing.pairing import MAX_CACHED_RECORDS, PairingLimits
 from mpi.service.loads import batch_sizes
 from mpi.service.loads.batch_sizes import (
     FIRST_WINDOW,
@@ -56,5 +56,5 @@ def test_windows_take_every_statement_once_and_none_is_for_a_few(statements, mos
     ],
 )
 def test_a_window_grows_with_the_index_as_far_as_there_is_memory(monkeypatch, records, memory_factor, most):
-    monkeypatch.setattr(batch_sizes, "of_this_machine", lambda: Bounds("", MOST_KEPT * memory_factor))
+    monkeypatch.setattr(batch_sizes, "limits_for_machine", lambda: PairingLimits("", MAX_CACHED_RECORDS * memory_factor))
     assert compute_largest_window(records) == most

@@ -15,9 +15,9 @@ from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker
-from mpi.service.processes.pacing import Portions
+from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import upsert, withdraw
-from mpi.standardize.payload import from_payload
+from mpi.standardize.payload import record_from_bytes
 from mpi.storage.backends import checkpoint_process, checkpoint_thread
 from mpi.storage.backends.checkpoint_thread import Checkpointer
 from mpi.storage.repositories.sources.records import Records
@@ -40,7 +40,7 @@ def test_chunks_leave_what_one_transaction_leaves(index, tmp_path, monkeypatch):
     sound(index)
     assert all(receipt.adds_up for receipt in receipts)
     monkeypatch.setattr(chunk_writer, "SQLITE_CHUNK", 100_000)
-    monkeypatch.setattr(compaction, "FEW_STATEMENTS", 100_000)
+    monkeypatch.setattr(compaction, "MIN_STATEMENTS", 100_000)
     with an_index(tmp_path / "other", "sis", "ccwis") as whole:
         expected = [load_rows(whole, "sis", *children()), load_rows(whole, "ccwis", *children("43009"))]
         expected.append(load_rows(whole, "sis", *second, *children("43009")[400:1_000]))
@@ -74,7 +74,7 @@ def test_a_full_file_that_is_gone_on_with_is_as_of_what_it_was(index, monkeypatc
     receipt = load_rows(index, "sis", *dated, digest="file", snapshot=Snapshot.FULL)
     assert (receipt.batch, receipt.created, receipt.withdrawn, receipt.adds_up) == (2, CHILDREN, 30, True)
     with index.database.read(OPERATOR) as unit:
-        gone = unit.records.find(unit.sources.by_code("sis").id, ["c9000"])["c9000"].last_seen
+        gone = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c9000"])["c9000"].last_seen
     assert gone.startswith("2026-09-09" if given else "2026-09-07")
 
 
@@ -140,8 +140,8 @@ def _load_table(index, folder, read, **options):
 
 def _birth_dates(index):
     with index.database.read(OPERATOR) as unit:
-        payloads = unit.records.payloads(unit.records.active()).values()
-    return {one.local_id: one.birth_date for _, payload in payloads for one in [from_payload(payload)]}
+        payloads = unit.records.payloads(unit.records.active_canonical_keys()).values()
+    return {one.local_id: one.birth_date for _, payload in payloads for one in [record_from_bytes(payload)]}
 
 
 def test_what_others_commit_between_the_search_and_the_writing_is_compared_too(index):
@@ -195,7 +195,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             others.append(known[len(sizes)] | {"birth_date": f"2001-01-{len(sizes) + 9}"})
 
     others = []
-    turn = Portions.turn
+    turn = AdaptiveBatchSize.turn
 
     @contextmanager
     def and_they_come_in(self):
@@ -205,7 +205,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             upsert(index, OPERATOR, "ccwis", others.pop())
 
     monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
-    monkeypatch.setattr(Portions, "turn", and_they_come_in)
+    monkeypatch.setattr(AdaptiveBatchSize, "turn", and_they_come_in)
     assert load_rows_watched(index, "sis", and_others, *children()).adds_up
     assert sizes[0] == 200
     assert max(sizes[1:4]) <= 80
@@ -235,7 +235,7 @@ def test_what_a_source_states_while_a_full_file_withdraws_is_not_taken_for_older
     load_rows(index, "sis", *many_children(900), as_of=moment("2026-01-01"))
     children_of = {child["local_id"]: child for child in many_children(900)}
     kept = many_children(250)
-    turn, once = Portions.turn, []
+    turn, once = AdaptiveBatchSize.turn, []
 
     def said(as_of, city):
         child = {**children_of[once[0]], "as_of": f"{as_of}T00:00:00Z", "city": city}
@@ -251,7 +251,7 @@ def test_what_a_source_states_while_a_full_file_withdraws_is_not_taken_for_older
             once.append(max(left))
             assert said("2026-03-01", "Dayton") == "updated"
 
-    monkeypatch.setattr(Portions, "turn", noticed)
+    monkeypatch.setattr(AdaptiveBatchSize, "turn", noticed)
     full = {"snapshot": Snapshot.FULL, "as_of": moment("2026-02-01"), "confirm": True}
     assert load_rows(index, "sis", *kept, **full).withdrawn == 649
     assert said("2026-02-15", "Akron") == "history"
@@ -449,7 +449,7 @@ def test_a_load_whose_helper_to_standardize_is_killed_says_so(index, made_later,
         return end(self, coming)
 
     with monkeypatch.context() as patched:
-        patched.setattr(standardize_pool, "processes", lambda: 1)
+        patched.setattr(standardize_pool, "count_cores", lambda: 1)
         patched.setattr(standardize_pool.StandardizePool, "collect", killed)
         with pytest.raises(EngineError, match="run it again"):
             load_rows(index, "sis", *children(), digest="file")

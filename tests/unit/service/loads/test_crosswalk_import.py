@@ -8,8 +8,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds, release_hold
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import crosswalk as look_up
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_crosswalk as look_up
+from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.plan import recluster
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.statements.sources import NewSource, add_source
@@ -113,7 +113,7 @@ def test_an_enterprise_id_of_an_earlier_index_is_borne_on_and_the_newer_one_says
     links = crosswalk(cut_over)
     assert (links["sis", "1"], links["ccwis", "1"]) == (old, old)
     assert links["sis", "2"] != old
-    told = person(cut_over, OPERATOR, before)
+    told = look_up_person(cut_over, OPERATOR, before)
     assert (told.status, told.now) == ("retired", (old,))
     assert verify(cut_over, OPERATOR) == []
     assert recluster(cut_over, OPERATOR, cut_over.matcher, apply=False).is_empty

@@ -146,7 +146,7 @@ def test_a_full_file_was_true_when_the_latest_of_its_rows_was_if_all_say_it(inde
     before = clock.format_timestamp(clock.now())
     assert load_rows(index, "sis", *said, snapshot=Snapshot.FULL, **options).withdrawn == 6 - len(said)
     with index.database.read(OPERATOR) as unit:
-        last_seen = unit.records.find(unit.sources.by_code("sis").id, ["c5"])["c5"].last_seen
+        last_seen = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c5"])["c5"].last_seen
         assert unit.batches.all()[-1].as_of == last_seen
     assert last_seen >= before if as_of is None else last_seen.startswith(as_of)
 
@@ -225,7 +225,7 @@ def test_a_client_without_the_grant_loads_nothing(index):
 
 def test_a_large_load_by_set_and_a_small_one_by_record_give_one_partition(index, monkeypatch):
     children = many_children(40)
-    monkeypatch.setattr("mpi.service.indexing.reindex.BATCH_RECORDS", 1)
+    monkeypatch.setattr("mpi.service.indexing.reindex.MIN_RECORDS_FOR_DUCKDB", 1)
     load_rows(index, "sis", *children)
     load_rows(index, "ccwis", *children)
     by_set = partition_of(index)
@@ -248,8 +248,8 @@ def test_a_seal_holds_whatever_else_is_said_of_the_record_and_in_whatever_order(
     assert all(receipt.adds_up for receipt in receipts)
     assert not crosswalk(index)
     with index.database.read(OPERATOR) as unit:
-        source = unit.sources.by_code("sis")
-        assert unit.records.find(source.id, ["1"])["1"].state == "sealed"
+        source = unit.sources.get_by_code("sis")
+        assert unit.records.find_by_local_ids(source.id, ["1"])["1"].state == "sealed"
 
 
 def test_a_sealed_record_never_shows_and_nothing_sent_again_lifts_the_seal(index):

@@ -10,8 +10,8 @@ from mpi.service.loads import load_undo
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import lineage, person
-from mpi.service.processes.pacing import Portions
+from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.service.stewardship.undo import undo_step
@@ -22,7 +22,7 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 def chunks(request, monkeypatch):
     """How many records a chunk of an undo has: what comes of it is the same."""
     if request.param:
-        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _index: Portions(request.param))
+        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _index: AdaptiveBatchSize(request.param))
     return request.param
 
 
@@ -58,7 +58,7 @@ def test_what_a_load_created_is_gone_and_finds_its_id_again_when_it_is_sent_agai
     before = crosswalk(index)
     done = undo_load(index, OPERATOR, receipt.batch)
     assert (crosswalk(index), done.removed) == ({}, 2)
-    assert {person(index, OPERATOR, eid).status for eid in before.values()} == {"empty"}
+    assert {look_up_person(index, OPERATOR, eid).status for eid in before.values()} == {"empty"}
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, "sis", "1")
     load_rows(index, "sis", a_child("1"), a_child("2", first_name="Zoe", last_name="Quist"))
@@ -122,7 +122,7 @@ def test_a_record_sent_again_online_outlives_all_the_loads_that_said_it(index, f
     for _ in range(2):
         assert upsert(index, OPERATOR, "sis", row).outcome == "unchanged"
     with index.database.read(OPERATOR) as unit:
-        assert [len(said) for said in unit.sightings.heard([1]).values()] == [3]
+        assert [len(said) for said in unit.record_assertions.assertions_about([1]).values()] == [3]
     for one in (loads[first], loads[1 - first]):
         undo_load(index, OPERATOR, one.batch)
     assert crosswalk(index) == before
@@ -156,7 +156,7 @@ def test_a_load_that_tore_a_person_is_undone_and_the_ids_are_as_they_were(index)
     assert len(partition_of(index)) == 2
     undo_load(index, OPERATOR, bad.batch)
     assert crosswalk(index) == before
-    causes = {step.cause for step in lineage(index, OPERATOR, before["sis", "1"])}
+    causes = {step.cause for step in look_up_lineage(index, OPERATOR, before["sis", "1"])}
     assert causes == {"upsert", "load", "undo load"}
 
 

@@ -13,8 +13,8 @@ from mpi.service.loads import chunk_writer, load_undo
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import person
-from mpi.service.processes.pacing import Portions
+from mpi.service.persons.persons import look_up_person
+from mpi.service.processes.pacing import AdaptiveBatchSize
 from mpi.service.records.upsert import read, upsert
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
 from tests.loads import CHILDREN, children, in_small_chunks, sound, stopped_after, undo_stopped_after
@@ -114,7 +114,7 @@ def test_where_others_have_just_written_the_first_chunk_of_an_undo_is_small_as_w
 def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_more(index, monkeypatch):
     bad = load_rows(index, "sis", *children())
     told = []
-    pause = Portions.turn
+    pause = AdaptiveBatchSize.turn
 
     @contextmanager
     def turn(self):
@@ -127,7 +127,7 @@ def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_mo
             told.append(str(refused.value))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Portions, "turn", turn)
+        patched.setattr(AdaptiveBatchSize, "turn", turn)
         assert undo_load(index, OPERATOR, bad.batch).removed == CHILDREN
     assert len(told) == 2
     assert crosswalk(index) == {}
@@ -136,7 +136,7 @@ def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_mo
 
 def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, monkeypatch):
     bad = load_rows(index, "sis", *children())
-    pause = Portions.turn
+    pause = AdaptiveBatchSize.turn
 
     @contextmanager
     def turn(self):
@@ -145,11 +145,11 @@ def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, m
         # Once the first chunk is written this process is silent for long: another takes it for dead.
         patched.undo()
         with monkeypatch.context() as silent:
-            silent.setattr("mpi.service.loads.load_undo.is_at_work", lambda *_: False)
+            silent.setattr("mpi.service.loads.load_undo.is_worker_alive", lambda *_: False)
             undo_load(index, OPERATOR, bad.batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Portions, "turn", turn)
+        patched.setattr(AdaptiveBatchSize, "turn", turn)
         with pytest.raises(ConflictError, match="somebody else goes on with the undo of load 1"):
             undo_load(index, OPERATOR, bad.batch)
     assert crosswalk(index) == {}
@@ -186,8 +186,8 @@ def test_while_a_load_is_taken_back_another_is_and_of_each_record_what_counts_st
     with undo_stopped_after(monkeypatch, 1):
         undo_load(index, OPERATOR, first.batch)
     with index.database.read(OPERATOR) as unit:
-        had_their_turn = unit.batches.taken_back(first.batch)
-        counts = {record: len(said) for record, said in unit.sightings.heard(range(1, 7)).items()}
+        had_their_turn = unit.batches.undone_records(first.batch)
+        counts = {record: len(said) for record, said in unit.record_assertions.assertions_about(range(1, 7)).items()}
     assert len(had_their_turn) == 1
     assert counts == {n: (n not in had_their_turn) + (n > 3) for n in range(1, 7)}
     undo_load(index, OPERATOR, later.batch)
@@ -217,7 +217,7 @@ def day(number: int) -> datetime:
 def test_whatever_its_chunks_an_undo_leaves_and_tells_the_same(tmp_path, monkeypatch, seed):
     histories = []
     for size in (1, 3, 10_000):
-        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: Portions(n))
+        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _, n=size: AdaptiveBatchSize(n))
         with an_index(tmp_path / str(size), "sis", "ccwis", secret="ab" * 32) as index:
             histories.append(a_history(index, random.Random(seed)))
     assert histories[0] == histories[1] == histories[2]
@@ -264,5 +264,5 @@ def a_history(index, chance):
     told = undo_load(index, OPERATOR, bad.batch)
     assert verify(index, OPERATOR) == []
     links = look()
-    became = {seen[eid]: person(index, OPERATOR, eid).status for eid in seen}
+    became = {seen[eid]: look_up_person(index, OPERATOR, eid).status for eid in seen}
     return links, became, replace(told, disclosures=())

@@ -11,7 +11,7 @@ from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.blocking_stop_list import plan_stop_list
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.search import search
+from mpi.service.persons.search import search_persons
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert
 from mpi.standardize.payload import features_from_bytes
@@ -97,12 +97,12 @@ def test_it_finds_the_same_online_in_a_load_and_in_a_re_cluster(index):
 def test_searches_dry_runs_and_explanations_do_without_it_too(index):
     asked = {k: v for k, v in a_child(birth_date="2010-12-31").items() if k != "local_id"}
     new = rows(a_child("N", birth_date="2010-12-31"))
-    assert search(index, OPERATOR, asked)
+    assert search_persons(index, OPERATOR, asked)
     assert dry_run(index, OPERATOR, "ccwis", new, LoadOptions()).bands[Band.REVIEW] == 1
     two = (RecordRef("sis", "S1"), RecordRef("sis", "S2"))
     assert "names" in explain_pair(index, OPERATOR, *two).found_by
     stop(index, NAMESAKES - 1)
-    assert search(index, OPERATOR, asked) == []
+    assert search_persons(index, OPERATOR, asked) == []
     assert dry_run(index, OPERATOR, "ccwis", new, LoadOptions()).bands[Band.REVIEW] == 0
     assert "names" not in explain_pair(index, OPERATOR, *two).found_by
 
@@ -129,10 +129,10 @@ def test_verify_finds_a_record_that_has_a_stopped_key(index):
     with index.database.write(OPERATOR, "break") as unit:
         record = min(record for _, record in pairs)
         [group] = {each.group_id for each in unit.records.get([record]).values()}
-        [own] = unit.keys.own(config_id, [record]).values()
-        unit.keys.drop(config_id, [record])
+        [own] = unit.keys.packed_keys(config_id, [record]).values()
+        unit.keys.delete(config_id, [record])
         more = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
-        unit.keys.put(config_id, {record: PackedKeys(group, np.sort(more).tobytes())}, unit.commit_no)
+        unit.keys.write(config_id, {record: PackedKeys(group, np.sort(more).tobytes())}, unit.commit_no)
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
 
 
@@ -140,6 +140,6 @@ def test_the_stopped_key_is_that_of_the_name(index):
     stop(index, NAMESAKES - 1)
     config_id, stopped, _ = stored(index)
     with index.database.read(OPERATOR) as unit:
-        [payload] = list(unit.derived.features(config_id, [1]).values())
+        [payload] = list(unit.derived_data.features(config_id, [1]).values())
     made = keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.keyed_hash)
     assert [rule for (rule, _), key in made.items() if key in stopped] == ["names"]

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.errors import StoreError
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.persons.change_feed import events
+from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.records.upsert import upsert
 from mpi.service.stewardship.merge import StepOptions, merge
 from mpi.storage.repositories.persons.persons import Persons
@@ -40,7 +40,7 @@ class Reader:
         """The pages up to the end, the empty last one too, by commits numbered within the page."""
         pages = []
         while True:
-            page = events(self.index, self.viewer, self.cursor, self.limit)
+            page = read_change_feed(self.index, self.viewer, self.cursor, self.limit)
             pages.append([self._told(event) for event in page.events])
             assert page.cursor == (page.events[-1].commit if page.events else self.cursor)
             self.cursor = page.cursor
@@ -135,17 +135,17 @@ def test_nothing_is_remembered_of_what_may_yet_be_lost(tmp_path, monkeypatch):
         upsert(index, OPERATOR, "ccwis", STRANGERS[0])
         with monkeypatch.context() as patched, pytest.raises(StoreError):
             patched.setattr("mpi.service.persons.change_feed.disclose", crashed)
-            events(index, SIS_CLIENT)
+            read_change_feed(index, SIS_CLIENT)
         assert not index.caches.quiet_until
-        events(index, SIS_CLIENT)
+        read_change_feed(index, SIS_CLIENT)
         assert index.caches.quiet_until
 
 
 def test_no_more_cursors_are_remembered_than_there_is_room_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("mpi.service.persons.change_feed.MOST_POLLED", 3)
+    monkeypatch.setattr("mpi.service.persons.change_feed.MAX_CACHED_CURSORS", 3)
     with an_index(tmp_path, "sis", "ccwis") as index:
         for child in CHILDREN[:6]:
             upsert(index, OPERATOR, "ccwis", child)
         for cursor in range(6):
-            events(index, SIS_CLIENT, cursor)
+            read_change_feed(index, SIS_CLIENT, cursor)
         assert sorted(after for *_, after in index.caches.quiet_until) == [3, 4, 5]

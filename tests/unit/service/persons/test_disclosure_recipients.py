@@ -11,7 +11,7 @@ from mpi.service.access.clients import add_client
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.persons import disclosure_recipients
 from mpi.service.persons.crosswalk_export import export_crosswalk
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.proposals import apply_proposal, propose, roll_back_proposal
 from mpi.service.records.upsert import read, withdraw
 from mpi.service.stewardship.approvals import approve
@@ -33,11 +33,11 @@ PREVIEW = replace(WHY, preview=True)
 def links(index) -> dict[str, str]:
     """Who is who, told without a line on the ledger."""
     with index.database.read(OPERATOR) as unit:
-        shown = dict(unit.records.every_label())
-        eids = {one.id: one.eid for one in unit.persons.every()}
+        shown = dict(unit.records.iterate_labels())
+        eids = {one.id: one.eid for one in unit.persons.all()}
         return {
             f"{shown[record].source}:{shown[record].local_id}": eids[person]
-            for record, person in unit.persons.all_current().items()
+            for record, person in unit.persons.all_current_persons().items()
         }
 
 
@@ -58,7 +58,7 @@ def clients(effect) -> list[str]:
 
 
 def test_who_read_the_person_is_listed_with_purpose_time_fields_and_records(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     seen = parted(one)
     [line] = seen.disclosures
     assert (line.client, line.purpose, line.action) == ("school", "school_stability", "person.read")
@@ -69,7 +69,7 @@ def test_who_read_the_person_is_listed_with_purpose_time_fields_and_records(one)
 
 
 def test_the_step_lists_what_its_preview_listed_and_the_preview_itself(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     seen = parted(one)
     done = parted(one, why=WHY)
     assert clients(done) == ["officer", "school"]
@@ -110,7 +110,7 @@ def test_each_two_records_count_from_when_they_themselves_were_one_person(one):
 
 
 def test_they_were_one_person_through_a_merge_that_gave_them_another_id(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     put(one, "sis:2", **BO)
     both = [links(one)["sis:1"], links(one)["sis:2"]]
     made = merge(one, OFFICER, both, WHY, survivor=both[1])
@@ -121,7 +121,7 @@ def test_a_move_a_decision_and_the_undo_of_a_merge_list_it_too(one):
     put(one, "sis:2", **BO)
     made = merge(one, OFFICER, [links(one)["sis:1"], links(one)["sis:2"]], WHY)
     assert made.disclosures == ()
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     undone = undo_step(one, OFFICER, made.step, preview=True)
     assert clients(undone) == ["school", "officer"]  # the merge itself told its steward of both
     put(one, "sis:3", **{**BO, "first_name": "Cleo", "birth_date": "2001-07-30"})
@@ -144,14 +144,14 @@ def test_an_export_is_listed_by_its_handle_for_whoever_could_see_both(one):
 
 
 def test_without_the_right_to_the_ledger_a_steward_gets_the_number_alone(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     seen = parted(one, STEWARD)
     assert (seen.disclosed, seen.disclosures) == (1, ())
 
 
 def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
     put(one, "sis:2")
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     mine = Viewer("district", None, frozenset(Action), frozenset({"sis"}))
     seen = split(one, mine, links(one)["sis:1"], [labels("sis:2")], PREVIEW)
     assert seen.moved
@@ -159,7 +159,7 @@ def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
 
 
 def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     eid, once = links(one)["sis:1"], IdempotentCall("key", b"split")
     first = split(one, replace(OFFICER, once=once), eid, [labels("ccwis:1")], WHY)
     assert first.disclosures
@@ -172,7 +172,7 @@ def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
 
 def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one):
     careful = with_settings(one, second_approver=SecondApprover.ALWAYS)
-    person(careful, SCHOOL, links(one)["sis:1"])
+    look_up_person(careful, SCHOOL, links(one)["sis:1"])
     waiting = parted(careful, why=WHY)
     assert (waiting.awaiting, waiting.disclosed) == (True, 0)
     second = Viewer("second", None, OFFICER.actions | {Action.APPROVE}, None)
@@ -180,9 +180,9 @@ def test_the_list_comes_when_a_step_takes_effect_not_when_it_begins_to_wait(one)
 
 
 def test_a_long_list_is_cut_to_the_latest_and_counted_whole(one, monkeypatch):
-    monkeypatch.setattr(disclosure_recipients, "MOST_LISTED", 2)
+    monkeypatch.setattr(disclosure_recipients, "MAX_LISTED", 2)
     for purpose in ("case_planning", "transport", "court_report"):
-        person(one, replace(SCHOOL, purpose=purpose), links(one)["sis:1"])
+        look_up_person(one, replace(SCHOOL, purpose=purpose), links(one)["sis:1"])
     seen = parted(one)
     assert [line.purpose for line in seen.disclosures] == ["court_report", "transport"]
     assert seen.disclosed == 3
@@ -194,7 +194,7 @@ LOADER = Viewer("loader", "data_quality", frozenset({Action.LOAD, Action.DISCLOS
 def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(index):
     put(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
-    person(index, SCHOOL, links(index)["sis:1"])
+    look_up_person(index, SCHOOL, links(index)["sis:1"])
     seen = undo_load(index, LOADER, bad.batch, preview=True)
     done = undo_load(index, LOADER, bad.batch)
     assert [line.client for line in seen.disclosures] == ["school"]
@@ -209,7 +209,7 @@ def test_the_undo_of_a_load_lists_it_also_of_a_record_that_is_nobodys_any_more(i
 def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
     put(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
-    person(index, SCHOOL, links(index)["sis:1"])
+    look_up_person(index, SCHOOL, links(index)["sis:1"])
     without = Viewer("loader", None, frozenset({Action.LOAD}), None)
     seen = undo_load(index, without, bad.batch, preview=True)
     assert (seen.disclosed, seen.disclosures) == (1, ())
@@ -221,7 +221,7 @@ def test_the_undo_of_a_load_tells_no_more_than_its_viewer_may_know(index):
 def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
     put(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
-    person(index, SCHOOL, links(index)["sis:1"])
+    look_up_person(index, SCHOOL, links(index)["sis:1"])
     caller = replace(LOADER, once=IdempotentCall("key", b"undo"))
     assert undo_load(index, caller, bad.batch).disclosures
     again = undo_load(index, caller, bad.batch)
@@ -234,7 +234,7 @@ def test_a_proposal_that_parts_persons_lists_it_and_its_rollback_that_joins_them
     doubtful = {"postal_code": None}
     put(index, "sis:1", **doubtful)
     put(index, "ccwis:1", **doubtful)
-    person(index, SCHOOL, links(index)["sis:1"])
+    look_up_person(index, SCHOOL, links(index)["sis:1"])
     stricter = open_matcher(str(tiny_model(tmp_path / "stricter", version="2", link=17.0)))
     made = propose(index, OPERATOR, stricter)
     done = apply_proposal(index, OPERATOR, stricter, made.id)
@@ -251,13 +251,13 @@ def test_rolling_back_what_joined_two_lists_who_was_told_of_both_since(index, tm
     made = propose(index, OPERATOR, looser)
     assert apply_proposal(index, OPERATOR, looser, made.id).disclosures == ()
     now = replace(index, matcher=looser)
-    person(now, SCHOOL, links(index)["sis:1"])
+    look_up_person(now, SCHOOL, links(index)["sis:1"])
     back = roll_back_proposal(now, OPERATOR, index.matcher, made.id)
     assert [line.client for line in back.disclosures] == ["school"]
 
 
 def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     caller = Viewer(
         "data-office",
         None,
@@ -272,6 +272,6 @@ def test_a_withdrawal_lists_who_was_told_of_the_record_and_of_its_fellows(one):
 
 
 def test_a_source_that_withdraws_its_own_record_is_not_told_who_knows_it(one):
-    person(one, SCHOOL, links(one)["sis:1"])
+    look_up_person(one, SCHOOL, links(one)["sis:1"])
     told = withdraw(one, Viewer("ccwis", None, frozenset(Action), frozenset({"ccwis"})), "ccwis", "1")
     assert (told.disclosed, told.disclosures) == (None, ())

@@ -12,14 +12,14 @@ from mpi.domain.errors import AccessDenied, EidError, NotFoundError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer
-from mpi.service.persons.attribute_values import Origin, stated
-from mpi.service.persons.golden_record import OtherValue, golden
+from mpi.service.persons.attribute_values import ValueOrigin, read_attribute_values
+from mpi.service.persons.golden_record import OtherValue, look_up_golden_record
 from mpi.service.records.source_pause import pause
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.merge import StepOptions, merge
-from mpi.standardize.record_validation import receive
+from mpi.standardize.record_validation import validate_record
 from tests.index import OPERATOR, a_child, an_index, crosswalk
 from tests.unit.service.stewardship.test_decisions import SIS_ONLY
 
@@ -37,7 +37,7 @@ def put(index, name: str, **changes) -> str:
 def values(index, eid: str, viewer=OPERATOR) -> dict:
     """The values that stand, by attribute; of a list all of them."""
     found: dict = {}
-    for value in golden(index, viewer, eid).values:
+    for value in look_up_golden_record(index, viewer, eid).values:
         found.setdefault(value.attribute, []).append(value)
     return found
 
@@ -49,8 +49,8 @@ def the(index, eid: str, attribute: str, viewer=OPERATOR):
 
 def said_of(sent: dict) -> dict:
     """What a record as sent states, by attribute."""
-    record = receive(sent, KeyedHash(bytes(32)), clock.now()).record
-    return dict(stated(record, Origin(1, 1, "sis", "sis"), ("birth_certificate",)))
+    record = validate_record(sent, KeyedHash(bytes(32)), clock.now()).record
+    return dict(read_attribute_values(record, ValueOrigin(1, 1, "sis", "sis"), ("birth_certificate",)))
 
 
 def test_a_value_names_its_record_and_rule_and_what_others_say(index):
@@ -160,7 +160,7 @@ def test_flags_and_identifiers_show_with_the_record_that_bears_them(index):
 
 def test_of_a_social_security_number_nothing_shows(index):
     eid = put(index, "sis:1", **NUMBER)
-    shown = repr(golden(index, OPERATOR, eid).values)  # an ID or a tag may hold these digits by chance
+    shown = repr(look_up_golden_record(index, OPERATOR, eid).values)  # an ID or a tag may hold these digits by chance
     assert "412" not in shown
     assert "9182" not in shown
     assert "ssn" not in shown
@@ -178,10 +178,10 @@ def test_where_an_address_is_confidential_no_address_or_telephone_of_any_record_
 def test_a_reader_who_may_not_see_the_confidential_record_reads_as_if_it_were_not_there(index):
     put(index, "sis:1", phone="614-555-0122", **HOME)
     eid = crosswalk(index)["sis", "1"]
-    before = golden(index, SIS_ONLY, eid)
+    before = look_up_golden_record(index, SIS_ONLY, eid)
     put(index, "ccwis:1", restrictions=CONFIDENTIAL, middle_name="Secret", **HOME)
     assert crosswalk(index)["ccwis", "1"] == eid
-    assert golden(index, SIS_ONLY, eid) == before
+    assert look_up_golden_record(index, SIS_ONLY, eid) == before
     assert "phone" not in values(index, eid)
 
 
@@ -191,7 +191,7 @@ def test_a_value_of_a_sealed_record_is_gone(index, kind):
     put(index, "ccwis:1", first_name="Amarah", middle_name="Lou", birth_date_quality="verified")
     assert "middle_name" in values(index, eid)
     upsert(index, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": kind}]))
-    assert "Lou" not in repr(golden(index, OPERATOR, eid))
+    assert "Lou" not in repr(look_up_golden_record(index, OPERATOR, eid))
     assert the(index, eid, "first_name").rule == "only"
 
 
@@ -215,7 +215,7 @@ def test_a_retired_id_has_no_values_and_says_who_took_over(index):
     first = put(index, "sis:1")
     second = put(index, "ccwis:1", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
     merge(index, OPERATOR, [first, second], StepOptions("test"), first)
-    found = golden(index, OPERATOR, second)
+    found = look_up_golden_record(index, OPERATOR, second)
     assert (found.status, found.now, found.values) == ("retired", (first,), ())
 
 
@@ -224,28 +224,28 @@ def test_who_may_not_read_persons_and_records_reads_no_golden_record(index):
     for lacking in (Action.PERSON_READ, Action.RECORD_READ):
         viewer = replace(OPERATOR, actions=frozenset(Action) - {lacking})
         with pytest.raises(AccessDenied):
-            golden(index, viewer, eid)
+            look_up_golden_record(index, viewer, eid)
     with pytest.raises(NotFoundError):
-        golden(index, Viewer("other", None, frozenset(Action), frozenset({"ccwis"})), eid)
+        look_up_golden_record(index, Viewer("other", None, frozenset(Action), frozenset({"ccwis"})), eid)
     with pytest.raises(EidError):
-        golden(index, OPERATOR, "nonsense")
+        look_up_golden_record(index, OPERATOR, "nonsense")
 
 
 def test_a_reading_is_on_the_ledger_with_its_records_and_attributes(index):
     eid = put(index, "sis:1", middle_name="Ann")
-    golden(index, OPERATOR, eid)
+    look_up_golden_record(index, OPERATOR, eid)
     with index.database.read(OPERATOR) as unit:
-        [record] = unit.records.find(unit.sources.by_code("sis").id, ["1"]).values()
-        lines = [line for line in unit.disclosures.since("", [record.id]) if "middle_name" in line.fields]
+        [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
+        lines = [line for line in unit.disclosures.about_records("", [record.id]) if "middle_name" in line.fields]
     assert lines[0].action == Action.PERSON_READ
 
 
 def test_the_tag_changes_with_what_is_read_and_not_otherwise(index):
     eid = put(index, "sis:1")
-    first = golden(index, OPERATOR, eid).etag
-    assert golden(index, OPERATOR, eid).etag == first
+    first = look_up_golden_record(index, OPERATOR, eid).etag
+    assert look_up_golden_record(index, OPERATOR, eid).etag == first
     put(index, "ccwis:1", middle_name="Lou")
-    assert golden(index, OPERATOR, eid).etag != first
+    assert look_up_golden_record(index, OPERATOR, eid).etag != first
 
 
 _CHANGES = st.fixed_dictionaries(
@@ -282,7 +282,7 @@ def test_whatever_the_order_of_arrival_the_same_values_stand(tmp_path):
         with an_index(tmp_path / str(number), "sis", secret="ab" * 32) as index:
             for record in order:
                 upsert(index, OPERATOR, "sis", record)
-            told.append(golden(index, OPERATOR, crosswalk(index)["sis", "1"]).values)
+            told.append(look_up_golden_record(index, OPERATOR, crosswalk(index)["sis", "1"]).values)
     assert told[0] == told[1] == told[2]
 
 
@@ -290,10 +290,10 @@ def test_the_golden_record_of_twenty_records_takes_less_than_20_ms_of_work(tmp_p
     with an_index(tmp_path, "sis") as index:
         for number in range(20):
             eid = put(index, f"sis:{number}", middle_name=f"Lou{number % 3}", **HOME)
-        golden(index, OPERATOR, eid)
+        look_up_golden_record(index, OPERATOR, eid)
         taken = []
         for _ in range(15):
             began = time.process_time()
-            golden(index, OPERATOR, eid)
+            look_up_golden_record(index, OPERATOR, eid)
             taken.append(time.process_time() - began)
     assert sorted(taken)[7] < 0.020

@@ -7,7 +7,7 @@ from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
-from mpi.service.persons.persons import lineage, person
+from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.approvals import approve
@@ -48,7 +48,7 @@ def becomes_the_stranger(index, viewer, source, born):
 def test_a_person_whose_visible_records_are_withdrawn_is_empty_whoever_else_it_holds(shared):
     amara, bo = eids(shared)
     withdraw(shared, SIS_ONLY, "sis", "1")
-    seen = person(shared, SIS_ONLY, amara)
+    seen = look_up_person(shared, SIS_ONLY, amara)
     assert (seen.status, seen.now, seen.records) == ("empty", (amara,), ())
     with pytest.raises(ConflictError, match="is empty"):
         merge(shared, SIS_ONLY, [amara, bo], PREVIEW)
@@ -59,7 +59,7 @@ def test_a_person_whose_visible_records_moved_on_is_retired_whoever_else_it_hold
     for name in ("sis:3", "sis:4"):
         put(shared, name, **STRANGER)
     becomes_the_stranger(shared, SIS_ONLY, "sis", born="2014-03-09")
-    seen = person(shared, SIS_ONLY, amara)
+    seen = look_up_person(shared, SIS_ONLY, amara)
     assert (seen.status, seen.now, seen.records) == ("retired", (bo,), ())
     with pytest.raises(ConflictError, match="is retired"):
         merge(shared, SIS_ONLY, [amara, bo], PREVIEW)
@@ -67,15 +67,15 @@ def test_a_person_whose_visible_records_moved_on_is_retired_whoever_else_it_hold
 
 def test_a_person_is_no_older_than_the_first_record_that_the_viewer_may_see(shared):
     amara, bo = eids(shared)
-    assert person(shared, SIS_ONLY, amara).since < person(shared, SIS_ONLY, bo).since
+    assert look_up_person(shared, SIS_ONLY, amara).since < look_up_person(shared, SIS_ONLY, bo).since
     with shared.database.read(OPERATOR) as unit:
-        found = unit.persons.by_eid(amara)
+        found = unit.persons.find_by_eid(amara)
         first = min(e.commit_no for e in unit.persons.events_of([found.id]) if e.record_id in of_sis(unit))
-        assert person(shared, SIS_ONLY, amara).since == unit.commit_info({first})[first][0]
+        assert look_up_person(shared, SIS_ONLY, amara).since == unit.commit_info({first})[first][0]
 
 
 def of_sis(unit) -> set[int]:
-    return {number for number, label in unit.records.every_label() if label.source == "sis"}
+    return {number for number, label in unit.records.iterate_labels() if label.source == "sis"}
 
 
 def test_a_preview_tells_of_the_fate_of_visible_records_alone(shared):
@@ -186,8 +186,8 @@ def test_a_lineage_names_no_client_of_another_source(index):
     becomes_the_stranger(index, WELFARE, "ccwis", born="2001-05-06")
     amara, bo = eids(index)
     assert amara == bo
-    assert WELFARE.client in {step.client for step in lineage(index, OPERATOR, amara)}
-    told = lineage(index, SIS_ONLY, amara)
+    assert WELFARE.client in {step.client for step in look_up_lineage(index, OPERATOR, amara)}
+    told = look_up_lineage(index, SIS_ONLY, amara)
     assert {step.client for step in told} == {None}
 
 

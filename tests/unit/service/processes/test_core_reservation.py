@@ -11,7 +11,7 @@ import pytest
 
 from mpi.domain.errors import StoreError
 from mpi.service.processes import core_reservation as module
-from mpi.service.processes.core_reservation import KeepTo, LeavingRoom, leaving_room
+from mpi.service.processes.core_reservation import CoreAffinity, CoreReservation, reserve_core
 from mpi.service.records.upsert import read
 from tests.index import OPERATOR, a_child, an_index, load_rows
 
@@ -38,8 +38,8 @@ class Lines:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch):
-    monkeypatch.setattr(module, "LOOKS_EVERY_S", 0.005)
-    monkeypatch.setattr(module, "ASKED_FOR_S", 0.1)
+    monkeypatch.setattr(module, "POLL_INTERVAL_S", 0.005)
+    monkeypatch.setattr(module, "RESERVED_AFTER_REQUEST_S", 0.1)
 
 
 def comes_to(kept: list[frozenset[int]], cores: frozenset[int]) -> bool:
@@ -51,7 +51,7 @@ def comes_to(kept: list[frozenset[int]], cores: frozenset[int]) -> bool:
 
 def test_a_core_is_left_while_somebody_is_answered_and_taken_again_when_nobody_has_been_for_a_while():
     lines, kept = Lines(), []
-    with LeavingRoom(lines, kept.append):
+    with CoreReservation(lines, kept.append):
         assert kept[0] == ALL_BUT_ONE
         assert comes_to(kept, ALL)
         lines.asks = True
@@ -62,7 +62,7 @@ def test_a_core_is_left_while_somebody_is_answered_and_taken_again_when_nobody_h
 
 def test_who_writes_is_left_a_core_too_though_the_ledger_does_not_tell():
     kept = []
-    with LeavingRoom(Lines(), kept.append) as room:
+    with CoreReservation(Lines(), kept.append) as room:
         assert comes_to(kept, ALL)
         room.is_asked()
         assert comes_to(kept, ALL_BUT_ONE)
@@ -72,7 +72,7 @@ def test_who_writes_is_left_a_core_too_though_the_ledger_does_not_tell():
 def test_a_ledger_that_cannot_be_read_now_stops_nothing():
     lines, kept = Lines(), []
     lines.fails = True
-    with LeavingRoom(lines, kept.append):
+    with CoreReservation(lines, kept.append):
         assert comes_to(kept, ALL)
         lines.fails, lines.asks = False, True
         assert comes_to(kept, ALL_BUT_ONE)
@@ -81,7 +81,7 @@ def test_a_ledger_that_cannot_be_read_now_stops_nothing():
 def test_all_cores_are_taken_again_at_the_end_whatever_happens():
     lines, kept = Lines(), []
     lines.asks = True
-    with pytest.raises(ZeroDivisionError), LeavingRoom(lines, kept.append):
+    with pytest.raises(ZeroDivisionError), CoreReservation(lines, kept.append):
         raise ZeroDivisionError
     assert kept[-1] == ALL
 
@@ -89,7 +89,7 @@ def test_all_cores_are_taken_again_at_the_end_whatever_happens():
 def test_where_there_is_one_core_none_is_left(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     kept = []
-    with LeavingRoom(Lines(), kept.append):
+    with CoreReservation(Lines(), kept.append):
         pass
     assert kept == []
 
@@ -100,7 +100,7 @@ def test_every_thread_keeps_to_the_cores_and_so_does_every_process_that_it_began
     thread.start()
     sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
     with subprocess.Popen(sleeping) as child:
-        keep_to = KeepTo()
+        keep_to = CoreAffinity()
         try:
             keep_to(ALL_BUT_ONE)
             for one in (0, thread.native_id, child.pid):
@@ -129,7 +129,7 @@ def another():
 def test_who_serves_this_process_keeps_to_the_cores_as_far_as_it_may_run_there(another):
     os.sched_setaffinity(another, ALL)
     asked = []
-    keep_to = KeepTo(lambda processes: asked.append(processes) or [another])
+    keep_to = CoreAffinity(lambda processes: asked.append(processes) or [another])
     try:
         keep_to(ALL_BUT_ONE)
         assert os.sched_getaffinity(another) == ALL_BUT_ONE
@@ -141,22 +141,22 @@ def test_who_serves_this_process_keeps_to_the_cores_as_far_as_it_may_run_there(a
     kept_elsewhere = ALL - ALL_BUT_ONE
     os.sched_setaffinity(another, kept_elsewhere)
     try:
-        KeepTo(lambda _: [another])(ALL_BUT_ONE)
+        CoreAffinity(lambda _: [another])(ALL_BUT_ONE)
         assert os.sched_getaffinity(another) == kept_elsewhere
     finally:
-        KeepTo()(ALL)
+        CoreAffinity()(ALL)
 
 
 def test_a_server_that_cannot_be_asked_or_told_stops_nothing():
     def fails(_):
         raise StoreError("no connection")
 
-    keep_to = KeepTo(fails)
+    keep_to = CoreAffinity(fails)
     keep_to(ALL_BUT_ONE)
     keep_to(ALL)
     gone = subprocess.Popen(["true"])
     gone.wait()
-    keep_to = KeepTo(lambda _: [gone.pid])
+    keep_to = CoreAffinity(lambda _: [gone.pid])
     keep_to(ALL_BUT_ONE)
     assert os.sched_getaffinity(0) == ALL_BUT_ONE
     keep_to(ALL)
@@ -165,7 +165,7 @@ def test_a_server_that_cannot_be_asked_or_told_stops_nothing():
 def test_whoever_is_answered_from_the_index_is_seen(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", a_child("1"))
-        room = leaving_room(index.database, OPERATOR)
+        room = reserve_core(index.database, OPERATOR)
         before = room._answered()
         read(index, OPERATOR, "sis", "1")
         assert room._answered() == before + 1

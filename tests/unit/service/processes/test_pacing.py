@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.service.processes import pacing
-from mpi.service.processes.pacing import BESIDE_S, Pace, Portions
+from mpi.service.processes.pacing import CONTENDED_FOR_S, Pace, AdaptiveBatchSize
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 
@@ -37,8 +37,8 @@ class Hours:
 def hours(monkeypatch):
     made = Hours()
     monkeypatch.setattr(pacing, "time", made)
-    monkeypatch.setattr(pacing, "BESIDE_TARGET_S", TARGET_S)
-    monkeypatch.setattr(pacing, "LEAST_REST_S", REST_S)
+    monkeypatch.setattr(pacing, "CONTENDED_TARGET_S", TARGET_S)
+    monkeypatch.setattr(pacing, "MIN_REST_S", REST_S)
     return made
 
 
@@ -55,12 +55,12 @@ def turns(portions, hours, *spent, others=True):
 
 
 def test_alone_it_writes_as_much_as_it_may_and_does_not_rest(hours):
-    assert turns(Portions(10_000), hours, 3.0, 3.0, others=False) == [10_000, 10_000]
+    assert turns(AdaptiveBatchSize(10_000), hours, 3.0, 3.0, others=False) == [10_000, 10_000]
     assert hours.rests == []
 
 
 def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hours):
-    portions = Portions(10_000, beside=20)
+    portions = AdaptiveBatchSize(10_000, beside=20)
     assert turns(portions, hours, TARGET_S / 2) == [40]
     assert turns(portions, hours, TARGET_S / 8, TARGET_S * 4) == [80, 20]
     assert turns(portions, hours, TARGET_S * 40) == [1]
@@ -68,28 +68,28 @@ def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hour
 
 
 def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
-    portions = Portions(100, beside=20)
+    portions = AdaptiveBatchSize(100, beside=20)
     assert turns(portions, hours, TARGET_S) == [20]
     assert turns(portions, hours, TARGET_S, others=False) == [20]
-    hours.now += BESIDE_S
+    hours.now += CONTENDED_FOR_S
     assert turns(portions, hours, 1.0, 1.0, 1.0, others=False) == [40, 80, 100]
 
 
 def test_what_it_waited_for_others_is_not_its_own_time(hours):
-    portions = Portions(10_000, beside=20)
+    portions = AdaptiveBatchSize(10_000, beside=20)
     with portions.turn():
         hours.now += TARGET_S * 40
         unit = _Written(hours, waits=TARGET_S * 40)
         portions.begun(unit)
         # As does whatever is asked next.
-        unit.await_store()
+        unit.wait_for_store()
         portions.others_write()
         hours.now += TARGET_S / 2
     assert portions.most == 40
 
 
 def test_the_transaction_that_notices_others_is_already_small(hours):
-    portions = Portions(10_000, beside=20)
+    portions = AdaptiveBatchSize(10_000, beside=20)
     with portions.turn():
         portions.others_write()
         assert portions.most == 20
@@ -131,7 +131,7 @@ def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
 
 
 def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
-    monkeypatch.setattr(pacing, "TARGET_S", TARGET_S)
+    monkeypatch.setattr(pacing, "TARGET_TRANSACTION_S", TARGET_S)
     for rests in (1, 4):
         pace = Pace(_Written(hours, TARGET_S), OPERATOR, "test")
         pace.rests = rests

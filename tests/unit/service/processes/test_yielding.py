@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mpi.domain.errors import ConflictError
-from mpi.service.processes.yielding import NICE, giving_way
+from mpi.service.processes.yielding import NICENESS, run_at_low_priority
 
 
 def niceness():
@@ -17,7 +17,7 @@ def niceness():
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is not by thread")
 def test_what_is_computed_comes_back_from_a_thread_of_low_priority():
     before = niceness()
-    assert giving_way(niceness) == max(NICE, before)
+    assert run_at_low_priority(niceness) == max(NICENESS, before)
     assert niceness() == before
 
 
@@ -26,7 +26,7 @@ def test_what_it_raises_is_raised():
         raise ConflictError("no")
 
     with pytest.raises(ConflictError, match="no"):
-        giving_way(refuse)
+        run_at_low_priority(refuse)
 
 
 def test_something_else_is_done_meanwhile():
@@ -37,5 +37,5 @@ def test_something_else_is_done_meanwhile():
         if len(times) == 3:
             enough.set()
 
-    assert giving_way(lambda: enough.wait(30), beat, 0.001)
+    assert run_at_low_priority(lambda: enough.wait(30), beat, 0.001)
     assert len(times) >= 3

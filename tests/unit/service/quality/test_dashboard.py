@@ -83,17 +83,17 @@ def test_what_people_do_with_questions_is_counted(index):
     with index.database.write(OPERATOR, "test") as unit:
         keys = sorted({task.question for task in unit.tasks.all()} | {"gone:1", "gone:2"})
         later = clock.format_timestamp(now + timedelta(hours=1))
-        unit.task_work.put(
+        unit.task_work.save(
             QuestionWork(keys[0], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="answered")
         )
-        unit.task_work.put(
+        unit.task_work.save(
             QuestionWork(keys[1], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="went")
         )
-        unit.task_work.put(QuestionWork(keys[2], "open", clock.format_timestamp(now), claimed_by="ana", lease_until=later))
-        unit.task_work.put(
+        unit.task_work.save(QuestionWork(keys[2], "open", clock.format_timestamp(now), claimed_by="ana", lease_until=later))
+        unit.task_work.save(
             QuestionWork(keys[3], "open", clock.format_timestamp(now), claimed_by="ben", lease_until=clock.format_timestamp(now))
         )
-        unit.task_work.put(QuestionWork(keys[4], "asleep", clock.format_timestamp(now), asleep_until="2999-01-01"))
+        unit.task_work.save(QuestionWork(keys[4], "asleep", clock.format_timestamp(now), asleep_until="2999-01-01"))
     found = measure_quality(index, OPERATOR).workload
     assert (found.claimed, found.asleep, found.answered, found.went) == (1, 1, 1, 1)
 
@@ -135,7 +135,7 @@ def test_precision_and_recall_come_from_blind_answers_with_intervals(index):
     assert measure_quality(index, OPERATOR).live[0].precision is None
     ana, pairs = steward("ana"), {}
     with index.database.read(OPERATOR) as unit:
-        pairs = {pair.id: pair for pair in unit.blind.drawn("0000-00", "9999-99")}
+        pairs = {pair.id: pair for pair in unit.blind_pairs.samples("0000-00", "9999-99")}
     wrong = next(number for number, pair in pairs.items() if pair.linked)
     while (shown := get_next_blind_pair(index, ana)) is not None:
         linked = pairs[shown.id].linked
@@ -204,10 +204,10 @@ def test_throughput_times_answers_between_acts_and_leaves_breaks_out(index):
     minutes = [("claim", 0), ("answer", 2), ("claim", 3), ("answer", 6), ("answer", 200), ("claim", 201)]
     with index.database.write(OPERATOR, "test") as unit:
         for number, (action, minute) in enumerate(minutes, 1):
-            unit.task_work.add(
+            unit.task_work.add_action(
                 QuestionAction(number, f"q{number}", clock.format_timestamp(start + timedelta(minutes=minute)), "ana", action)
             )
-        unit.task_work.add(QuestionAction(99, "q", clock.format_timestamp(start), "ben", "claim"))
+        unit.task_work.add_action(QuestionAction(99, "q", clock.format_timestamp(start), "ben", "claim"))
     [ana] = measure_quality(index, OPERATOR).throughput
     assert (ana.actor, ana.answers, ana.timed) == ("ana", 3, 2)
     assert ana.hours == pytest.approx(7 / 60)
@@ -257,8 +257,8 @@ def test_no_small_count_is_in_any_figure_of_whoever_may_not_see_records(index, m
     with index.database.write(OPERATOR, "test") as unit:
         for number, days_ago in enumerate((12, 5, 5), 1):
             moment = clock.format_timestamp(late - timedelta(days=days_ago))
-            unit.task_work.add(QuestionAction(900 + number, f"q{number}", moment, "ana", "answer"))
-            unit.task_work.put(QuestionWork(f"q{number}", "closed", moment, closed_at=moment))
+            unit.task_work.add_action(QuestionAction(900 + number, f"q{number}", moment, "ana", "answer"))
+            unit.task_work.save(QuestionWork(f"q{number}", "closed", moment, closed_at=moment))
     monkeypatch.setattr(clock, "now", lambda: late)
     told = {
         "quality": asdict(measure_quality(index, OUTSIDER)),

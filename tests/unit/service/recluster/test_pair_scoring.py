@@ -3,7 +3,7 @@
 import pytest
 
 from mpi.service.core.block_limits import BlockLimits
-from mpi.service.indexing.reindex import silent
+from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster import pair_scoring
 from mpi.service.recluster.derive import derive
 from mpi.service.recluster.pair_scoring import score_index
@@ -27,8 +27,8 @@ def both(index, lists):
     matcher = index.matcher
     floor = matcher.model.thresholds.stored_from
     with index.database.read(OPERATOR) as unit:
-        made = derive(unit, index, matcher, floor, silent, lists(unit))
-        weighed = score_index(unit, index, matcher, floor, silent, lists(unit))
+        made = derive(unit, index, matcher, floor, ignore_progress, lists(unit))
+        weighed = score_index(unit, index, matcher, floor, ignore_progress, lists(unit))
         features = {record: weighed.read_features([record])[record] for record in made.features}
         assert features == made.read_features(made.features)
     return weighed.edges, made.edges

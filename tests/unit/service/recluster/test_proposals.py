@@ -133,7 +133,7 @@ def strictest(tmp_path):
 
 def model_in_force(index) -> str:
     with index.database.read(OPERATOR) as unit:
-        active = unit.configs.active()
+        active = unit.configs.active_config()
         return f"{active.model_name}/{active.model_version}"
 
 

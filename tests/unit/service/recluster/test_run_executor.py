@@ -12,9 +12,9 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.service.gates.holds import list_holds
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.change_feed import events
+from mpi.service.persons.change_feed import read_change_feed
 from mpi.service.processes import worker_liveness
-from mpi.service.processes.pacing import Pace, Part
+from mpi.service.processes.pacing import Pace, PacedBatch
 from mpi.service.recluster import run_executor, run_publisher
 from mpi.service.recluster import run_state as service_runs
 from mpi.service.recluster.derived_sync import CLEARING, WRITING
@@ -139,7 +139,7 @@ def test_a_run_that_is_killed_leaves_a_sound_index_and_is_carried_on_or_begun_an
     assert verify(now, OPERATOR) == []
     assert [one.stage for one in list_runs(now, OPERATOR)] == ["done", "done" if flipped else "abandoned"]
     with now.database.read(OPERATOR) as unit:
-        assert unit.derived.configs() == {now.config_id(unit)}
+        assert unit.derived_data.config_ids() == {now.config_id(unit)}
 
 
 @pytest.mark.slow
@@ -204,9 +204,9 @@ def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monk
 
 
 def test_the_lineage_and_the_feed_show_the_run_as_the_cause(three, stricter):
-    after = events(three, OPERATOR, 0, 1000).cursor
+    after = read_change_feed(three, OPERATOR, 0, 1000).cursor
     recluster(three, OPERATOR, stricter, apply=True)
-    assert [event.cause for event in events(three, OPERATOR, after, 1000).events] == ["recluster"] * 3
+    assert [event.cause for event in read_change_feed(three, OPERATOR, after, 1000).events] == ["recluster"] * 3
 
 
 def test_one_run_at_a_time(three, stricter):
@@ -232,14 +232,14 @@ def test_a_run_that_fails_before_its_flip_leaves_nothing(three, stricter):
     assert crosswalk(three) == before
     assert [run.stage for run in list_runs(three, OPERATOR)] == ["abandoned"]
     with three.database.read(OPERATOR) as unit:
-        assert unit.derived.configs() == {three.config_id(unit)}
+        assert unit.derived_data.config_ids() == {three.config_id(unit)}
     assert verify(three, OPERATOR) == []
 
 
 def test_a_worker_that_another_has_taken_over_from_writes_no_more(three, stricter):
     def taken():
         with three.database.write(OPERATOR, "test") as unit:
-            unit.runs.note(1, worker="elsewhere:1:x")
+            unit.runs.update(1, worker="elsewhere:1:x")
 
     with pytest.raises(ConflictError, match="another process"):
         recluster(three, OPERATOR, stricter, apply=True, progress=At(WRITING, taken))
@@ -251,16 +251,16 @@ def test_rebuild_mends_what_was_damaged_and_leaves_the_ids(three):
     with three.database.read(OPERATOR) as unit:
         tasks = {(task.key, task.bits) for task in unit.tasks.all()}
         config_id = three.config_id(unit)
-        kept = unit.derived.record_ids(config_id), unit.derived.all_edges(config_id)
+        kept = unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)
     with three.database.write(OPERATOR, "damage") as unit:
-        unit.derived.drop_own(config_id, [1, 2])
-        unit.derived.drop_edges(config_id, list(kept[1])[:1])
-        unit.derived.put_edges(config_id, {(900, 901): 20.0})
-        unit.derived.put_features(config_id, [(902, b"[]")])
+        unit.derived_data.delete_features_and_keys(config_id, [1, 2])
+        unit.derived_data.delete_edges(config_id, list(kept[1])[:1])
+        unit.derived_data.add_edges(config_id, {(900, 901): 20.0})
+        unit.derived_data.add_features(config_id, [(902, b"[]")])
     assert rebuild(three, OPERATOR).is_empty
     assert crosswalk(three) == before
     with three.database.read(OPERATOR) as unit:
-        assert (unit.derived.record_ids(config_id), unit.derived.all_edges(config_id)) == kept
+        assert (unit.derived_data.record_ids(config_id), unit.derived_data.all_edges(config_id)) == kept
         assert {(task.key, task.bits) for task in unit.tasks.all()} == tasks
     assert verify(three, OPERATOR) == []
 
@@ -269,7 +269,7 @@ def test_rebuild_mends_the_keys_that_are_searched(three):
     with three.database.write(OPERATOR, "damage") as unit:
         config_id = three.config_id(unit)
         kept = all_keys(unit, config_id)
-        group, key, record = next(unit.keys.searched(config_id)).T.tolist()[0]
+        group, key, record = next(unit.keys.iterate_searched_rows(config_id)).T.tolist()[0]
     row = f"config_id = {config_id} AND group_id = {group} AND key = {key} AND record_id = {record}"
     with three.database.engine.begin() as connection:
         connection.execute(text(f"UPDATE blocking_key SET record_id = 77 WHERE {row}"))
@@ -312,12 +312,12 @@ def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, str
 def number_of(index, source, local_id):
     """The number of a record."""
     with index.database.read(OPERATOR) as unit:
-        return unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
+        return unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
 
 
 def edges_in_force(index):
     with index.database.read(OPERATOR) as unit:
-        return unit.derived.all_edges(index.config_id(unit))
+        return unit.derived_data.all_edges(index.config_id(unit))
 
 
 @pytest.mark.parametrize(
@@ -344,15 +344,15 @@ def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_
 
     def one_by_one(pace, items, **_sizes):
         for item in items:
-            yield Part(pace, [item])
+            yield PacedBatch(pace, [item])
             if item == first and edges_beside(three):
                 monkeypatch.undo()
                 meanwhile()
 
     def edges_beside(index):
         with index.database.read(OPERATOR) as unit:
-            others = unit.derived.configs() - {index.config_id(unit)}
-            return any(unit.derived.all_edges(other) for other in others)
+            others = unit.derived_data.config_ids() - {index.config_id(unit)}
+            return any(unit.derived_data.all_edges(other) for other in others)
 
     monkeypatch.setattr(Pace, "parts", one_by_one)
     recluster(three, OPERATOR, stricter, apply=True)
@@ -379,7 +379,7 @@ def test_a_run_that_settles_for_long_says_that_it_is_alive_meanwhile(three, stri
         return settles(unit, **given)
 
     monkeypatch.setattr(service_runs, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(worker_liveness, "SILENT_S", 0.5)
+    monkeypatch.setattr(worker_liveness, "HEARTBEAT_TIMEOUT_S", 0.5)
     monkeypatch.setattr(run_publisher, step, slowly)
     apply_proposal(three, OPERATOR, stricter, made.id)
     assert len(seen) > 5

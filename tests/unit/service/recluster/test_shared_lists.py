@@ -8,12 +8,12 @@ import pytest
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import RecordError
 from mpi.matching.model.blocking_keys import BlockingSpec
-from mpi.service.indexing.reindex import BATCH_RECORDS
+from mpi.service.indexing.reindex import MIN_RECORDS_FOR_DUCKDB
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.search import search
+from mpi.service.persons.search import search_persons
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.standardize.payload import features_from_bytes
@@ -42,8 +42,8 @@ def config(index):
 def addresses_of(index, source, local_id):
     """The addresses by which a record is compared."""
     with index.database.read(OPERATOR) as unit:
-        number = unit.records.find(unit.sources.by_code(source).id, [local_id])[local_id].id
-        stored = unit.derived.features(index.config_id(unit), [number])
+        number = unit.records.find_by_local_ids(unit.sources.get_by_code(source).id, [local_id])[local_id].id
+        stored = unit.derived_data.features(index.config_id(unit), [number])
     return features_from_bytes(stored[number]).addresses
 
 
@@ -85,7 +85,7 @@ def test_every_path_takes_the_listed_values_out(listed):
     newcomer = a_child("n1", first_name="Zora", last_name="Quist", **HAVEN)
     upsert(listed, OPERATOR, "sis", newcomer)
     load_rows(listed, "sis", {**newcomer, "local_id": "n2"})
-    load_rows(listed, "sis", *({**child, **HAVEN} for child in many_children(BATCH_RECORDS, start=100)))
+    load_rows(listed, "sis", *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100)))
     assert {addresses_of(listed, "sis", one) for one in ("n1", "n2", "c100", "c599")} == {()}
     assert verify(listed, OPERATOR) == []
 
@@ -101,7 +101,7 @@ def test_a_search_and_a_dry_run_score_as_a_record_that_is_stored_would_be(listed
     watched = replace(listed, matcher=replace(listed.matcher, scorer=scorer))
     one = {**residents()[3], "local_id": "n1"}
     for ask in (
-        lambda: search(watched, OPERATOR, one),
+        lambda: search_persons(watched, OPERATOR, one),
         lambda: dry_run(watched, OPERATOR, "sis", rows(one), LoadOptions()),
     ):
         seen.clear()
@@ -115,9 +115,9 @@ def test_an_error_does_not_tell_that_an_address_is_a_shared_one(index):
     by_home = replace(index, matcher=replace(index.matcher, model=model))
     load_rows(by_home, "ccwis", *residents())
     refresh(by_home)
-    assert search(by_home, OPERATOR, HAVEN) == []
+    assert search_persons(by_home, OPERATOR, HAVEN) == []
     with pytest.raises(RecordError, match="give a name"):
-        search(by_home, OPERATOR, {"postal_code": "43010"})
+        search_persons(by_home, OPERATOR, {"postal_code": "43010"})
 
 
 def test_a_rebuild_keeps_the_lists_though_the_residents_have_left(listed):
@@ -153,7 +153,7 @@ def test_a_process_that_was_open_before_obeys_the_new_lists_at_once(index):
 def test_a_configuration_without_lists_is_the_one_that_it_was_before_there_were_lists(index):
     model = index.matcher.model
     with index.database.read(OPERATOR) as unit:
-        digest = unit.configs.active().digest
+        digest = unit.configs.active_config().digest
     assert digest == hashlib.sha256(f"{model.digest}|{model.standardizer}".encode()).hexdigest()
 
 

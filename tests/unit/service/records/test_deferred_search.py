@@ -6,7 +6,7 @@ import pytest
 
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.search import search
+from mpi.service.persons.search import search_persons
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.deferred_search import finish_deferred_searches
 from mpi.service.records.upsert import Outcome, upsert, withdraw
@@ -28,12 +28,12 @@ def limited(index, alarm: int, hard: int):
 
 def waiting(index) -> int:
     with index.database.read(OPERATOR) as unit:
-        return unit.blocks.count_waiting()
+        return unit.large_blocks.count_pending()
 
 
 def queued(index) -> list[int]:
     with index.database.read(OPERATOR) as unit:
-        return [one.records for one in unit.blocks.queued(index.config_id(unit))]
+        return [one.records for one in unit.large_blocks.all(index.config_id(unit))]
 
 
 def test_past_the_alarm_size_a_block_is_searched_in_full_counted_logged_and_queued_once(index, caplog):
@@ -134,9 +134,9 @@ def test_a_kill_while_a_record_is_finished_leaves_it_waiting(index, monkeypatch)
 
 def test_a_block_read_in_parts_is_found_whole_by_requests_and_searches(index, monkeypatch):
     asked = {name: value for name, value in a_child(birth_date="2014-01-05").items() if name != "local_id"}
-    whole = search(index, OPERATOR, asked)
-    monkeypatch.setattr("mpi.service.core.stored_features.FEATURES_AT_ONCE", 3)
-    assert search(index, OPERATOR, asked) == whole
+    whole = search_persons(index, OPERATOR, asked)
+    monkeypatch.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 3)
+    assert search_persons(index, OPERATOR, asked) == whole
     assert len(whole) > 3
     upsert(index, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-07"))
     links = crosswalk(index)

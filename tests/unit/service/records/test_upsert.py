@@ -9,9 +9,9 @@ import pytest
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError, RecordError
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import crosswalk as look_up
-from mpi.service.persons.persons import lineage, person
-from mpi.service.persons.search import search
+from mpi.service.persons.persons import look_up_crosswalk as look_up
+from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.search import search_persons
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import Outcome, read, upsert, withdraw
 from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_children, partition_of
@@ -55,9 +55,9 @@ def test_a_withdrawn_record_leaves_its_person_and_returns_to_it(index):
     mine = put(index, "sis", local_id="s1").enterprise_id
     put(index, "ccwis", local_id="c1")
     withdraw(index, OPERATOR, "sis", "s1")
-    assert person(index, OPERATOR, mine).status == "active"
+    assert look_up_person(index, OPERATOR, mine).status == "active"
     withdraw(index, OPERATOR, "ccwis", "c1")
-    assert person(index, OPERATOR, mine).status == "empty"
+    assert look_up_person(index, OPERATOR, mine).status == "empty"
     back = put(index, "ccwis", local_id="c1")
     assert back.enterprise_id == mine
     assert verify(index, OPERATOR) == []
@@ -71,7 +71,7 @@ def test_a_newcomer_may_part_a_link_that_was_safe_without_it_and_a_retired_id_sa
     rival = put(index, "sis", local_id="s2", postal_code="49999")
     assert rival.enterprise_id is not None
     assert verify(index, OPERATOR) == []
-    steps = lineage(index, OPERATOR, first.enterprise_id)
+    steps = look_up_lineage(index, OPERATOR, first.enterprise_id)
     assert steps[0].after == first.enterprise_id
     assert [step.cause for step in steps][:2] == ["upsert", "upsert"]
 
@@ -81,11 +81,11 @@ def test_a_merge_retires_one_id_which_answers_with_the_survivor_and_lives_again_
     other = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi").enterprise_id
     merged = put(index, "ccwis", local_id="c1")
     assert merged.enterprise_id == one
-    retired = person(index, OPERATOR, other)
+    retired = look_up_person(index, OPERATOR, other)
     assert (retired.status, retired.now) == ("retired", (one,))
     parted = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi")
     assert parted.enterprise_id == other
-    assert person(index, OPERATOR, other).status == "active"
+    assert look_up_person(index, OPERATOR, other).status == "active"
 
 
 def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(index):
@@ -93,7 +93,7 @@ def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(i
     withdraw(index, OPERATOR, "ccwis", "c1")
     holder = put(index, "sis", local_id="s1").enterprise_id
     assert put(index, "ccwis", local_id="c1").enterprise_id == holder
-    retired = person(index, OPERATOR, emptied)
+    retired = look_up_person(index, OPERATOR, emptied)
     assert (retired.status, retired.now) == ("retired", (holder,))
     assert verify(index, OPERATOR) == []
 
@@ -101,12 +101,12 @@ def test_an_id_emptied_and_then_retired_answers_with_whoever_its_record_joined(i
 def test_any_past_moment_can_be_asked(index):
     put(index, "sis", local_id="s1")
     alone = put(index, "ccwis", local_id="c1", first_name="Bolanle", last_name="Adeyemi").enterprise_id
-    between = lineage(index, OPERATOR, alone)[0].at
+    between = look_up_lineage(index, OPERATOR, alone)[0].at
     put(index, "ccwis", local_id="c1")
     assert look_up(index, OPERATOR, "ccwis", "c1", between).enterprise_id == alone
     assert look_up(index, OPERATOR, "ccwis", "c1").enterprise_id != alone
     with pytest.raises(NotFoundError):
-        person(index, OPERATOR, crosswalk(index)["sis", "s1"], "2020-01-01T00:00:00.000000Z")
+        look_up_person(index, OPERATOR, crosswalk(index)["sis", "s1"], "2020-01-01T00:00:00.000000Z")
 
 
 def test_one_partition_in_every_order_one_by_one_by_set_and_by_recluster(tmp_path):
@@ -150,9 +150,9 @@ def test_flags_change_no_weight_and_no_partition_and_show_with_their_provenance(
             put(index, "sis", local_id="s1")
             eid = put(index, "ccwis", local_id="c1", flags=flags).enterprise_id
             answers.append(
-                (partition_of(index), search(index, OPERATOR, a_child(flags=flags))[0].match_weight)
+                (partition_of(index), search_persons(index, OPERATOR, a_child(flags=flags))[0].match_weight)
             )
-            shown = person(index, OPERATOR, eid).flags
+            shown = look_up_person(index, OPERATOR, eid).flags
     assert answers[0] == answers[1]
     [view] = shown
     assert (view.population, view.source, view.local_id, view.definition) == (
@@ -165,7 +165,7 @@ def test_flags_change_no_weight_and_no_partition_and_show_with_their_provenance(
 
 def test_a_search_finds_without_storing_and_explains_without_values(index):
     eid = put(index, "sis", local_id="s1").enterprise_id
-    [found] = search(index, OPERATOR, a_child(None))
+    [found] = search_persons(index, OPERATOR, a_child(None))
     assert found.enterprise_id == eid
     assert found.band == "LINK"
     assert abs(sum(part.bits for part in found.explanation) - found.match_weight) < 1e-5
@@ -175,7 +175,7 @@ def test_a_search_finds_without_storing_and_explains_without_values(index):
 
 def test_a_search_by_nothing_is_refused(index):
     with pytest.raises(RecordError, match="birth date"):
-        search(index, OPERATOR, {"sex": "F"})
+        search_persons(index, OPERATOR, {"sex": "F"})
 
 
 def test_a_refused_record_leaves_nothing(index):

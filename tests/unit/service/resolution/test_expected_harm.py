@@ -79,7 +79,7 @@ def test_each_further_source_that_holds_the_persons_adds_up_to_a_bound(index):
 
 @pytest.mark.parametrize(("age", "stake"), [(4, 0.5), (5, 1), (18, 1), (19, 0), (None, 0.5)])
 def test_a_child_of_an_age_to_go_to_school_comes_before_a_younger_one_and_an_adult_last(age, stake):
-    assert estimate_harm(1, Stake(age=age), 1).all_told == round((1 + stake) * 1e6)
+    assert estimate_harm(1, Stake(age=age), 1).total == round((1 + stake) * 1e6)
 
 
 stakes = st.builds(Stake, st.booleans(), st.booleans(), st.none() | st.integers(0, 90))
@@ -89,7 +89,7 @@ stakes = st.builds(Stake, st.booleans(), st.booleans(), st.none() | st.integers(
 def test_what_is_at_stake_for_two_is_the_more_of_it_whichever_is_first(one, other):
     both = estimate_harm(1, one.with_other(other), 1)
     assert both == estimate_harm(1, other.with_other(one), 1)
-    assert both.all_told >= max(estimate_harm(1, each, 1).all_told for each in (one, other))
+    assert both.total >= max(estimate_harm(1, each, 1).total for each in (one, other))
 
 
 def test_what_a_source_says_of_two_charts_it_wrote_over_comes_before_a_day_to_look_again():

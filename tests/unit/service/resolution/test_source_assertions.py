@@ -11,8 +11,8 @@ from mpi.domain.viewer import Action, Viewer
 from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import crosswalk as look_up
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_crosswalk as look_up
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.answer import ResponseOptions, respond_to_question
@@ -126,7 +126,7 @@ def test_the_id_of_a_person_that_was_split_since_is_a_review(index, amara):
         StepOptions("x", supersedes=done.decisions),
         keep=1,
     )
-    assert len(person(index, OPERATOR, amara).now) == 2
+    assert len(look_up_person(index, OPERATOR, amara).now) == 2
     answer = sent(index, "sis:7", **newcomer, same_as=amara)
     assert answer.enterprise_id not in {amara, other}
     assert kinds(index) == ["claim"]

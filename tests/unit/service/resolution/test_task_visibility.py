@@ -113,9 +113,9 @@ def test_that_a_hidden_question_was_closed_and_opened_again_is_in_no_history_of_
     upsert(three, OPERATOR, "sis", almost(many_children(1)[0]) | {"local_id": "like"})
     key = the_question(three, SIS_STEWARD).key
     with three.database.write(CCWIS_OWNER, "test") as unit:
-        [hidden] = unit.records.find(unit.sources.by_code("ccwis").id, ["c50"]).values()
+        [hidden] = unit.records.find_by_local_ids(unit.sources.get_by_code("ccwis").id, ["c50"]).values()
         about = {"kind": "pair", "records": [hidden.id], "decisions": {}, "tasks": {}}
-        unit.task_work.put(QuestionWork(key, "open", clock.format_timestamp(clock.now()), about=about))
+        unit.task_work.save(QuestionWork(key, "open", clock.format_timestamp(clock.now()), about=about))
     withdraw(three, OPERATOR, "sis", "like")
     assert keys(three, SIS_STEWARD, state="closed") == []
     upsert(three, OPERATOR, "sis", almost(many_children(1)[0]) | {"local_id": "like"})
@@ -128,7 +128,7 @@ def test_what_was_done_before_it_was_noted_about_what_shows_to_readers_of_all_so
     key = the_question(three, SIS_STEWARD).key
     with three.database.write(ANN, "test") as unit:
         for number, detail in enumerate(({}, {"records": [], "decision": 1}), 1):
-            unit.task_work.add(QuestionAction(number, key, clock.format_timestamp(clock.now()), "ben", "closed", detail))
+            unit.task_work.add_action(QuestionAction(number, key, clock.format_timestamp(clock.now()), "ben", "closed", detail))
     assert load_question_view(three, SIS_STEWARD, key).history == ()
     assert len(load_question_view(three, ANN, key).history) == 2
 

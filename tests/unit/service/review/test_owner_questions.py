@@ -55,7 +55,7 @@ def test_the_owner_sees_that_record_and_the_question_and_nothing_of_the_other_re
         load_queue_page(index, SIS_OWNER, Filters())
     with index.database.read(OPERATOR) as unit:
         told = [line for line in unit.disclosures.all() if line.client == "sis-owner"]
-        [record] = unit.records.find(unit.sources.by_code("sis").id, ["1"]).values()
+        [record] = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["1"]).values()
     assert {line.record_ids for line in told} == {(record.id,)}
     assert "birth_date" in told[0].fields
 
@@ -210,14 +210,14 @@ def test_what_people_wrote_about_a_record_goes_when_it_is_expunged(asked):
     for written in (b"her cousin", b"Amara's school", b"another day for Amarah"):
         assert written not in kept
     with index.database.read(OPERATOR) as unit:
-        assert [act.action for act in unit.task_work.acts(key)][:3] == ["ask", "answered", "defer"]
+        assert [act.action for act in unit.task_work.actions_on(key)][:3] == ["ask", "answered", "defer"]
 
 
 def test_one_asking_about_a_burst_reaches_the_feeds_owner_record_by_record_and_one_answer_may_do(index):
     load_rows(index, "sis", *many_children(25))
     receipt = load_rows(index, "ccwis", *many_children(25, start=40))
     with index.database.write(OPERATOR, "test") as unit:
-        labels = unit.records.labels(unit.records.active())
+        labels = unit.records.labels(unit.records.active_canonical_keys())
         ours = sorted(number for number, label in labels.items() if label.source == "sis")
         theirs = sorted(number for number, label in labels.items() if label.source == "ccwis")
         tasks = [

@@ -42,7 +42,7 @@ def many(index):
 
 def numbers(index) -> list[int]:
     with index.database.read(OPERATOR) as unit:
-        return sorted(unit.records.active())
+        return sorted(unit.records.active_canonical_keys())
 
 
 def test_fifty_questions_come_page_by_page_each_once_in_the_order_of_harm(many):
@@ -84,7 +84,7 @@ def test_a_reader_of_one_source_is_asked_what_an_index_without_the_others_would_
     load_rows(index, "sis", *many_children(3))
     load_rows(index, "ccwis", *many_children(3, start=50))
     with index.database.read(OPERATOR) as unit:
-        labels = unit.records.labels(unit.records.active())
+        labels = unit.records.labels(unit.records.active_canonical_keys())
     mine = sorted(number for number, label in labels.items() if label.source == "sis")
     other = sorted(number for number, label in labels.items() if label.source == "ccwis")
     add_tasks(
@@ -114,7 +114,7 @@ def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counte
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.decision_id]
         mine = sorted(
-            unit.records.find(unit.sources.by_code("sis").id, ["c0", "c1"]).values(), key=lambda r: r.id
+            unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c0", "c1"]).values(), key=lambda r: r.id
         )
     assert task.kind == "recheck"
     page = load_queue_page(index, SIS_STEWARD, Filters())
@@ -232,7 +232,7 @@ def test_a_question_asleep_wakes_on_its_day_or_when_a_weight_or_a_pair_is_anothe
 
     def put_to_sleep(known) -> None:
         with many.database.write(OPERATOR, "test") as unit:
-            unit.task_work.put(QuestionWork("q", "asleep", clock.format_timestamp(clock.now()), asleep_until=FAR, about=known))
+            unit.task_work.save(QuestionWork("q", "asleep", clock.format_timestamp(clock.now()), asleep_until=FAR, about=known))
 
     put_to_sleep(known)
     assert keys(many) == []
@@ -253,8 +253,8 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
     key = the_question(index).key
     with index.database.write(ANN, "test") as unit:
         about = {"kind": "pair", "reason": "band", "subject": None, "records": numbers(index), "tasks": {}}
-        unit.task_work.put(QuestionWork(key, "open", clock.format_timestamp(clock.now()), assigned_to="ann", about=about))
-        unit.task_work.add(act(unit, key))
+        unit.task_work.save(QuestionWork(key, "open", clock.format_timestamp(clock.now()), assigned_to="ann", about=about))
+        unit.task_work.add_action(act(unit, key))
     assert [one.key for one in load_landing(index, ANN).mine] == [key]
     withdraw(index, OPERATOR, "ccwis", "2")
     assert keys(index) == []
@@ -269,7 +269,7 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
     one_pair(index)
     assert keys(index) == [key]
     with index.database.read(ANN) as unit:
-        assert [each.action for each in unit.task_work.acts(key)] == ["claim", "closed", "reopened"]
+        assert [each.action for each in unit.task_work.actions_on(key)] == ["claim", "closed", "reopened"]
         assert unit.task_work.get([key])[key].closed_at is None
 
 

@@ -53,7 +53,7 @@ def a_state(index, families=6):
 
 def drawn_pairs(index):
     with index.database.read(OPERATOR) as unit:
-        return unit.blind.drawn("0000-00", "9999-99")
+        return unit.blind_pairs.samples("0000-00", "9999-99")
 
 
 def judge(index, viewer, verdict):
@@ -262,7 +262,7 @@ def test_what_a_judge_is_shown_is_on_the_ledger(index):
     draw_blind_sample(index, OPERATOR)
     shown = get_next_blind_pair(index, steward("ana"))
     with index.database.read(OPERATOR) as unit:
-        pair = unit.blind.get(shown.id)
+        pair = unit.blind_pairs.get(shown.id)
         received = unit.disclosures.all()[-1]
     assert (received.client, set(received.record_ids)) == ("ana", {pair.lo, pair.hi})
     assert "birth_date" in received.fields
@@ -272,9 +272,9 @@ def seconds(index, actor, verdict, share=1.0):
     """A second review of the first pair of records, whatever it is."""
     watched = with_settings(index, quality_rules=QualityRules(second_share=share))
     with index.database.write(steward(actor), "test") as unit:
-        source = {name: unit.sources.by_code(name).id for name in ("sis", "ccwis")}
-        lo = unit.records.find(source["sis"], ["c0"])["c0"].id
-        hi = unit.records.find(source["ccwis"], ["c0"])["c0"].id
+        source = {name: unit.sources.get_by_code(name).id for name in ("sis", "ccwis")}
+        lo = unit.records.find_by_local_ids(source["sis"], ["c0"])["c0"].id
+        hi = unit.records.find_by_local_ids(source["ccwis"], ["c0"])["c0"].id
         return sample_second_review(unit, watched, actor, [(lo, hi, verdict)])
 
 
@@ -301,10 +301,10 @@ def test_two_stewards_who_contradict_each_other_raise_a_claim_and_doubt_raises_n
     [key] = [task.key for task in list_review_tasks(index, OPERATOR) if task.kind == "claim"]
     with index.database.read(OPERATOR) as unit:
         assert unit.task_work.get([key])[key].assigned_to == APPROVER_ASSIGNEE
-        [act] = unit.task_work.acts(key)
+        [act] = unit.task_work.actions_on(key)
         assert (act.action, act.actor) == ("escalate", "ben")
         claim = int(key.removeprefix("claim:"))
-        assert act.detail["records"] == sorted(unit.decisions.get([claim])[claim].seen)
+        assert act.detail["records"] == sorted(unit.decisions.by_ids([claim])[claim].seen)
         assert act.detail["decisions"] == {key: [claim]}
 
 

@@ -60,7 +60,7 @@ def test_what_a_source_says_is_none(index):
     said = {**many_children(1)[0], "same_as": crosswalk(index)["ccwis", "c1"]}
     upsert(index, OPERATOR, "sis", said)
     with index.database.read(OPERATOR) as unit:
-        assert [named.decision.authority.name for named in unit.decisions.in_force()] == ["SOURCE"]
+        assert [named.decision.authority.name for named in unit.decisions.all_in_force()] == ["SOURCE"]
     assert labelled(index) == {}
 
 

@@ -18,15 +18,15 @@ from mpi.domain.errors import (
 )
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
-from mpi.service.core.visibility import visible
+from mpi.service.core.visibility import visible_labels
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.loads.crosswalk_import import OldCrosswalkLine, import_crosswalk
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.golden_record import golden
-from mpi.service.persons.persons import crosswalk as crosswalk_of
-from mpi.service.persons.persons import lineage, person
+from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.persons import look_up_crosswalk as crosswalk_of
+from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.domain.source_kind import SourceKind
@@ -76,13 +76,13 @@ def test_a_correction_stands_names_its_record_and_tells_who_said_it_why_and_on_w
 
 def test_a_correction_moves_nobody_opens_no_task_and_keeps_the_laws(index, eid):
     put(index, "sis:2", first_name="Bo", last_name="Zwart", birth_date="2009-01-02")
-    before, seen = partition_of(index), person(index, OPERATOR, eid)
+    before, seen = partition_of(index), look_up_person(index, OPERATOR, eid)
     effect = correct_value(index, OPERATOR, eid, "first_name", "Bo", WHY)
     correct_value(index, OPERATOR, eid, "last_name", "Zwart", WHY)
     correct_value(index, OPERATOR, eid, "birth_date", "2009-01-02", WHY)
     assert effect.persons == effect.moved == ()
     assert partition_of(index) == before
-    assert person(index, OPERATOR, eid) == seen
+    assert look_up_person(index, OPERATOR, eid) == seen
     assert verify(index, OPERATOR) == []
     # A record that is as the corrections say is compared with what records say, not with corrections.
     assert put(index, "ccwis:9", first_name="Bo", last_name="Zwart", birth_date="2009-01-02") != eid
@@ -94,7 +94,7 @@ def test_an_undo_takes_a_correction_back_and_both_show_in_the_lineage(index, eid
     record = the(index, eid, "middle_name").record
     undo_step(index, OPERATOR, effect.step)
     assert the(index, eid, "middle_name").value == "Lou"
-    causes = [step.cause for step in lineage(index, OPERATOR, eid) if step.step == effect.step]
+    causes = [step.cause for step in look_up_lineage(index, OPERATOR, eid) if step.step == effect.step]
     assert causes == ["correction", "undo correction"]
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, record.source, record.local_id)
@@ -143,10 +143,10 @@ def test_a_preview_leaves_no_trace(index, eid):
 
 
 def test_a_second_steward_is_refused_who_read_the_value_before_the_first_corrected_it(index, eid):
-    tag = golden(index, OPERATOR, eid).etag
-    correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected=(tag,)))
+    tag = look_up_golden_record(index, OPERATOR, eid).etag
+    correct_value(index, OPERATOR, eid, "middle_name", "Louise", replace(WHY, expected_etags=(tag,)))
     with pytest.raises(StaleError):
-        correct_value(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected=(tag,)))
+        correct_value(index, OPERATOR, eid, "middle_name", "Louisa", replace(WHY, expected_etags=(tag,)))
 
 
 def test_the_same_call_again_under_its_key_corrects_once(index, eid):
@@ -189,9 +189,9 @@ def test_who_may_not_decide_or_not_see_corrections_corrects_nothing(index, eid):
 
 
 def test_a_reader_of_certain_sources_sees_corrections_of_its_records_where_it_was_granted_them(index, eid):
-    before = golden(index, SIS_ONLY, eid)
+    before = look_up_golden_record(index, SIS_ONLY, eid)
     correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
-    assert golden(index, SIS_ONLY, eid) == before
+    assert look_up_golden_record(index, SIS_ONLY, eid) == before
     seen = the(index, eid, "middle_name", WITH_CORRECTIONS)
     # What another steward rests it on may tell of records that this reader may not see.
     assert (seen.value, seen.correction.evidence) == ("Louise", None)
@@ -204,7 +204,7 @@ def test_a_correction_of_a_record_that_the_reader_may_not_see_does_not_exist_for
     correct_value(index, OPERATOR, eid, "preferred_name", "Mimi", WHY)
     record = the(index, eid, "preferred_name").record
     assert "preferred_name" not in values(index, eid, WITH_CORRECTIONS)
-    assert "correction" not in {step.cause for step in lineage(index, WITH_CORRECTIONS, eid)}
+    assert "correction" not in {step.cause for step in look_up_lineage(index, WITH_CORRECTIONS, eid)}
     with pytest.raises(NotFoundError):
         read(index, WITH_CORRECTIONS, record.source, record.local_id)
 
@@ -297,12 +297,12 @@ def test_a_correction_has_no_label_for_a_reader_who_may_not_see_the_record_that_
     made = correct_value(index, OPERATOR, eid, "middle_name", "Louise", WHY)
     record = the(index, eid, "middle_name").record
     with index.database.read(WITH_CORRECTIONS) as unit:
-        found = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id])
+        found = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id])
         number = found[record.local_id].id
-        assert visible(unit, [number]) == {}
+        assert visible_labels(unit, [number]) == {}
     undo_step(index, OPERATOR, made.step)
     with index.database.read(OPERATOR) as unit:
-        assert visible(unit, [number]) == {number: record}
+        assert visible_labels(unit, [number]) == {number: record}
 
 
 @pytest.mark.parametrize("kind", ["sealed", "expunged"])
@@ -310,11 +310,11 @@ def test_a_seal_takes_the_corrections_of_its_record_with_it(index, eid, kind):
     correct_value(index, OPERATOR, eid, "middle_name", "Xanthippe", WHY)
     record = the(index, eid, "middle_name").record
     upsert(index, OPERATOR, "sis", a_child("1", restrictions=[{"kind": kind}]))
-    assert "Xanthippe" not in repr(golden(index, OPERATOR, eid))
+    assert "Xanthippe" not in repr(look_up_golden_record(index, OPERATOR, eid))
     with pytest.raises(NotFoundError):
         read(index, OPERATOR, record.source, record.local_id)
     with index.database.read(OPERATOR) as unit:
-        [kept] = unit.records.find(unit.sources.by_code("STEWARD").id, [record.local_id]).values()
+        [kept] = unit.records.find_by_local_ids(unit.sources.get_by_code("STEWARD").id, [record.local_id]).values()
     assert kept.state == "sealed"
     stored = all_that_is_stored(index)
     assert (b"Xanthippe" in stored) == (kind == "sealed")

@@ -347,4 +347,4 @@ def test_what_was_written_about_an_expunged_record_is_destroyed_with_it(stranger
     upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "expunged"}]))
     with strangers.database.read(OPERATOR) as unit:
         assert unit.steps.notes([1, kept]) == {kept: ["about another"]}
-        assert unit.answers.get(OPERATOR.client, "k") is None
+        assert unit.idempotent_answers.get(OPERATOR.client, "k") is None

@@ -5,7 +5,7 @@ import pytest
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, DecisionConflict, EidError, InputError, NotFoundError, StaleError
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import lineage, person
+from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.stewardship.decisions import DecisionRequest, decide, get_decision
 from mpi.service.stewardship.merge import StepOptions, merge, move, split
@@ -77,7 +77,7 @@ def test_a_merge_retires_the_one_id_and_the_other_holds_all_records(two):
     larger, smaller = both(two, "sis:1", "sis:9")
     effect = merge(two, OPERATOR, [smaller, larger], WHY)
     assert set(crosswalk(two).values()) == {larger}
-    view = person(two, OPERATOR, smaller)
+    view = look_up_person(two, OPERATOR, smaller)
     assert (view.status, view.now) == ("retired", (larger,))
     assert {p.enterprise_id: p.change for p in effect.persons} == {larger: "kept", smaller: "retired"}
     assert [(m.local_id, m.before, m.after) for m in effect.moved] == [("9", smaller, larger)]
@@ -123,7 +123,7 @@ def test_a_merge_undone_gives_both_ids_back_and_the_lineage_shows_both_steps(two
     done = merge(two, OPERATOR, [larger, smaller], WHY)
     undo_step(two, OPERATOR, done.step)
     assert crosswalk(two) == before
-    assert [step.cause for step in lineage(two, OPERATOR, smaller)] == ["upsert", "merge", "undo merge"]
+    assert [step.cause for step in look_up_lineage(two, OPERATOR, smaller)] == ["upsert", "merge", "undo merge"]
     with pytest.raises(ConflictError, match="undone before"):
         undo_step(two, OPERATOR, done.step)
 
@@ -242,20 +242,20 @@ def test_a_move_takes_records_from_one_person_to_another_and_holds(two):
 def test_a_step_on_what_was_read_is_refused_once_it_has_changed(two):
     larger, smaller = both(two, "sis:1", "sis:9")
     seen = merge(two, OPERATOR, [larger, smaller], PREVIEW)
-    tags = tuple(person(two, OPERATOR, eid).etag for eid in (larger, smaller))
+    tags = tuple(look_up_person(two, OPERATOR, eid).etag for eid in (larger, smaller))
     put(two, "sis:2")
     for expected in ((seen.etag,), tags, ("anything",), ()):
         with pytest.raises(StaleError, match="changed since"):
-            merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected=expected))
+            merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected_etags=expected))
     assert len(set(crosswalk(two).values())) == 2
     fresh = merge(two, OPERATOR, [larger, smaller], PREVIEW).etag
-    merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected=(fresh,)))
+    merge(two, OPERATOR, [larger, smaller], StepOptions("same-child", expected_etags=(fresh,)))
 
 
 def test_the_tags_of_the_persons_read_one_by_one_do_as_well(two):
     eids = both(two, "sis:1", "sis:9")
-    tags = tuple(person(two, OPERATOR, eid).etag for eid in eids)
-    merge(two, OPERATOR, eids, StepOptions("same-child", expected=tags))
+    tags = tuple(look_up_person(two, OPERATOR, eid).etag for eid in eids)
+    merge(two, OPERATOR, eids, StepOptions("same-child", expected_etags=tags))
     assert len(set(crosswalk(two).values())) == 1
 
 
@@ -274,7 +274,7 @@ def test_a_retired_id_after_a_later_split_answers_with_all_who_hold_its_records(
     larger, smaller = both(two, "sis:1", "sis:9")
     merged = merge(two, OPERATOR, [larger, smaller], WHY, survivor=smaller)
     split(two, OPERATOR, smaller, [labels("sis:1")], StepOptions("wrong", supersedes=merged.decisions))
-    view = person(two, OPERATOR, larger)
+    view = look_up_person(two, OPERATOR, larger)
     assert (view.status, set(view.now)) == ("retired", {eid_of(two, "sis:1"), smaller})
     assert len(view.now) == 2
 
@@ -340,12 +340,12 @@ def test_a_viewer_merges_what_it_may_see_and_learns_of_nothing_else(two):
 
 def test_the_tag_of_a_person_does_not_tell_of_records_that_the_viewer_may_not_see(two):
     eid = eid_of(two, "sis:1")
-    before = person(two, SIS_ONLY, eid).etag
+    before = look_up_person(two, SIS_ONLY, eid).etag
     put(two, "ccwis:2")
     assert eid_of(two, "ccwis:2") == eid
-    assert person(two, SIS_ONLY, eid).etag == before
+    assert look_up_person(two, SIS_ONLY, eid).etag == before
     put(two, "sis:3")
-    assert person(two, SIS_ONLY, eid).etag != before
+    assert look_up_person(two, SIS_ONLY, eid).etag != before
 
 
 def test_same_same_then_the_middle_record_withdrawn_and_returned(index):
@@ -372,7 +372,7 @@ def test_a_merge_of_very_many_records_weighs_no_pair_anew_while_others_wait(inde
     whole = merge(index, OPERATOR, pair, StepOptions("x"))
     seen = get_decision(index, OPERATOR, whole.decisions[0]).evidence["pairs"]
     undo_step(index, OPERATOR, whole.step)
-    monkeypatch.setattr("mpi.service.decisions.evidence.MOST_WEIGHED", 2)
+    monkeypatch.setattr("mpi.service.decisions.evidence.MAX_PAIRS_SCORED", 2)
     parted = split(index, OPERATOR, pair[0], [labels("sis:1"), labels("ccwis:1")], StepOptions("x"))
     undo_step(index, OPERATOR, parted.step)
     again = merge(index, OPERATOR, pair, StepOptions("x"))

@@ -13,7 +13,7 @@ from mpi.service.loads.load import LoadOptions
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.source_pause import pause, resume
 from mpi.service.records.upsert import read, upsert, withdraw
@@ -107,7 +107,7 @@ def test_an_id_is_never_given_to_the_child_whose_record_it_became(index):
     put(index, on=2, **ZOE)
     done = release_overlay(index, OPERATOR, RECORD)
     assert crosswalk(index) == {("sis", "1"): hers, ("ccwis", "9"): hers}
-    assert person(index, OPERATOR, mine).status == "retired"
+    assert look_up_person(index, OPERATOR, mine).status == "retired"
     undo_step(index, OPERATOR, done.step)
     assert crosswalk(index) == {("sis", "1"): mine, ("ccwis", "9"): hers}
     assert sound(index)
@@ -313,5 +313,5 @@ def test_a_full_file_from_before_what_waits_leaves_the_record_where_it_can_be_fo
     moment = datetime(2026, 3, 8, tzinfo=UTC)
     load_rows(index, "sis", a_child("2", **ZOE), snapshot=Snapshot.FULL, as_of=moment, confirm=True)
     with index.database.read(OPERATOR) as unit:
-        indexed = {record for record, _ in unit.derived.all_features(index.config_id(unit))}
-        assert indexed == set(unit.records.active())
+        indexed = {record for record, _ in unit.derived_data.iterate_features(index.config_id(unit))}
+        assert indexed == set(unit.records.active_canonical_keys())

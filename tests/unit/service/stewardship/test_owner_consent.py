@@ -10,7 +10,7 @@ from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundE
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import lineage
+from mpi.service.persons.persons import look_up_lineage
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.service.review.tasks import list_review_tasks
 from mpi.domain.source_kind import SourceKind
@@ -107,7 +107,7 @@ def test_a_step_between_two_of_the_readers_records_that_waits_for_a_third_is_not
             approve(asking, SCHOOL, number)
     refuse_consent(asking, OWNER, made.step)
     assert list_decisions(asking, SCHOOL) == []
-    assert "owner" not in str(lineage(asking, SCHOOL, both(asking)[0]))
+    assert "owner" not in str(look_up_lineage(asking, SCHOOL, both(asking)[0]))
     assert len(list_decisions(asking, STEWARD)) == 1
 
 

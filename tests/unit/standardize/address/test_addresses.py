@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.address.streets import read_street, read_unit
+from mpi.standardize.address.streets import parse_street, parse_unit
 from mpi.standardize.address.usps_abbreviations import STREET_SUFFIXES
 from tests.unit.standardize.making import features_of
 
@@ -53,7 +53,7 @@ def home(**sent: object) -> tuple[str | None, ...]:
     ],
 )
 def test_a_street_line_is_read_into_its_parts(line, number, street, unit):
-    found = read_street(line)
+    found = parse_street(line)
     assert (found.number, found.street, found.unit) == (number, street, unit)
 
 
@@ -61,12 +61,12 @@ def test_a_street_line_is_read_into_its_parts(line, number, street, unit):
     "line", ["", "Homeless", "unknown", "N/A", "None", "c/o Jane Doe", "???", "No Address"]
 )
 def test_a_line_that_is_no_address_is_missing(line):
-    assert read_street(line).street is None
+    assert parse_street(line).street is None
 
 
 @pytest.mark.parametrize("line", ["12 Oak St 12 Elm St", "1 A 2 B 3 C Apt 4", "Apt 4 12 Oak St Apt 5"])
 def test_a_line_that_the_parser_refuses_is_read_by_its_places(line):
-    assert read_street(line).street is not None
+    assert parse_street(line).street is not None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_line_that_the_parser_refuses_is_read_by_its_places(line):
     ],
 )  # fmt: skip
 def test_a_unit_is_read_without_the_word_for_its_kind(text, unit):
-    assert read_unit(text) == unit
+    assert parse_unit(text) == unit
 
 
 def test_the_second_line_may_hold_the_unit_or_the_street():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.fields.dates import day_month_swapped, iso_day, read_date
+from mpi.standardize.fields.dates import swap_day_and_month, to_iso_day, parse_date
 from tests.unit.standardize.making import features_of
 
 
@@ -17,7 +17,7 @@ from tests.unit.standardize.making import features_of
     ],
 )  # fmt: skip
 def test_each_accepted_way_to_write_a_date_is_read(text):
-    assert iso_day(text) == "2012-03-04"
+    assert to_iso_day(text) == "2012-03-04"
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_each_accepted_way_to_write_a_date_is_read(text):
     [("2012", 2012), ("2012-03", 2012), ("2012-00-00", 2012), ("2012-03-00", 2012), ("20120000", 2012)],
 )
 def test_of_a_partial_date_only_the_year_is_known(text, year):
-    reading = read_date(text)
+    reading = parse_date(text)
     assert (reading.day, reading.year, reading.issue) == (None, year, "partial-date")
 
 
 @pytest.mark.parametrize("text", ["2015-02-30", "2015-13-01", "02/30/2015", "1492-10-12", "20150431"])
 def test_an_impossible_date_is_missing(text):
-    reading = read_date(text)
+    reading = parse_date(text)
     assert (reading.day, reading.year, reading.issue) == (None, None, "impossible-date")
 
 
@@ -43,7 +43,7 @@ def test_an_impossible_date_is_missing(text):
     ],
 )  # fmt: skip
 def test_a_sentinel_is_missing(text):
-    reading = read_date(text)
+    reading = parse_date(text)
     assert (reading.day, reading.year, reading.issue) == (None, None, "sentinel-date")
 
 
@@ -51,18 +51,18 @@ def test_a_sentinel_is_missing(text):
     "text", ["", "spring 2012", "04.03.2012", "3/4/12", "2012-03-04x", "٢٠١٢-٠٣-٠٤", "12-03-2012", "2" * 9000]
 )
 def test_any_other_text_is_unreadable(text):
-    assert read_date(text).issue == "unreadable-date"
+    assert parse_date(text).issue == "unreadable-date"
 
 
 @given(st.dates(date(1901, 1, 1), date(2098, 12, 31)))
 def test_every_real_day_is_read_alike_in_every_order(day):
     spellings = (day.isoformat(), day.strftime("%Y%m%d"), day.strftime("%m/%d/%Y"), day.strftime("%m%d%Y"))
-    assert {iso_day(text) for text in spellings} == {day.isoformat()}
+    assert {to_iso_day(text) for text in spellings} == {day.isoformat()}
 
 
 @given(st.text(max_size=20))
 def test_what_is_read_is_a_real_day(text):
-    day = iso_day(text)
+    day = to_iso_day(text)
     assert day is None or date.fromisoformat(day).isoformat() == day
 
 
@@ -71,7 +71,7 @@ def test_what_is_read_is_a_real_day(text):
     [("2012-04-07", "2012-07-04"), ("2012-04-04", None), ("2012-04-13", None), ("2012-12-01", "2012-01-12")],
 )
 def test_day_and_month_are_swapped_where_that_is_another_day(day, swapped):
-    assert day_month_swapped(day) == swapped
+    assert swap_day_and_month(day) == swapped
 
 
 class TestBirthDates:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.name.names import LONGEST_NAME, read_given, read_middle, read_suffix, read_surname
+from mpi.standardize.name.names import MAX_NAME_LETTERS, parse_given_name, parse_middle_name, parse_suffix, parse_surname
 from tests.unit.standardize.making import features_of
 
 # Words that names are made of, and what people and systems put between and around them.
@@ -64,7 +64,7 @@ class TestGivenNames:
         ],
     )  # fmt: skip
     def test_one_name_has_one_spelling(self, written, name):
-        assert read_given(written).name == name
+        assert parse_given_name(written).name == name
 
     def test_a_compound_name_bears_its_parts(self):
         assert features_of(first_name="Christopher-Mic").given_forms == (
@@ -105,8 +105,8 @@ class TestGivenNames:
         assert replaced.surname_forms == ("DYE", "DYER")
 
     def test_a_very_long_name_is_cut_to_what_can_be_compared(self):
-        assert len(features_of(first_name="Ab " * 3000).given) == LONGEST_NAME
-        assert len(features_of(first_name="Ab" * 5000).given) == LONGEST_NAME
+        assert len(features_of(first_name="Ab " * 3000).given) == MAX_NAME_LETTERS
+        assert len(features_of(first_name="Ab" * 5000).given) == MAX_NAME_LETTERS
 
 
 class TestNicknames:
@@ -161,7 +161,7 @@ class TestSurnames:
         ],
     )
     def test_particles_prefixes_and_two_surnames_are_told_apart(self, written, name, tokens):
-        surname = read_surname(written)
+        surname = parse_surname(written)
         assert (surname.name, surname.tokens) == (name, tokens)
 
     def test_every_last_name_that_the_record_bears_is_a_form(self):
@@ -206,7 +206,7 @@ class TestSuffixes:
 
     @given(st.text(max_size=10))
     def test_the_suffix_field_gives_one_of_five_or_nothing(self, text):
-        assert read_suffix(text) in {None, "JR", "SR", "II", "III", "IV"}
+        assert parse_suffix(text) in {None, "JR", "SR", "II", "III", "IV"}
 
 
 class TestMiddleNames:
@@ -222,12 +222,12 @@ class TestMiddleNames:
 
 @given(NAMES)
 def test_reading_a_read_name_changes_nothing(text):
-    for read in (read_given, read_middle, read_surname):
+    for read in (parse_given_name, parse_middle_name, parse_surname):
         once = read(text)
         if once.name is not None:
             assert read(once.name).name == once.name
-    for token in read_surname(text).tokens:
-        assert read_surname(token).tokens in {(token,), ()}
+    for token in parse_surname(text).tokens:
+        assert parse_surname(token).tokens in {(token,), ()}
 
 
 @given(NAMES)

@@ -64,7 +64,7 @@ def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(Checkpointer, "committed", lambda *_: counted.append(1))
     with an_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
         before = len(counted)
-        unit.note_commit()
+        unit.ensure_commit()
     assert len(counted) == before + 1
 
 

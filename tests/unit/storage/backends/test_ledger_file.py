@@ -14,7 +14,7 @@ from sqlalchemy import text
 from mpi.domain.errors import StoreError
 from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from mpi.service.maintenance.verify import verify
-from mpi.service.persons.persons import crosswalk
+from mpi.service.persons.persons import look_up_crosswalk
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR, an_index, load_rows, many_children
@@ -58,7 +58,7 @@ def test_a_look_up_is_answered_while_somebody_writes_the_database(tmp_path):
             assert unit.commit_no
             answers = []
             caller = threading.Thread(
-                target=lambda: answers.append(crosswalk(index, OPERATOR, "sis", "c1").enterprise_id)
+                target=lambda: answers.append(look_up_crosswalk(index, OPERATOR, "sis", "c1").enterprise_id)
             )
             caller.start()
             caller.join(10)
@@ -69,7 +69,7 @@ def test_a_look_up_is_answered_while_somebody_writes_the_database(tmp_path):
 def test_a_line_is_in_the_ledgers_file_when_the_answer_leaves(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
-        crosswalk(index, OPERATOR, "sis", "c1")
+        look_up_crosswalk(index, OPERATOR, "sis", "c1")
         plain = sqlite3.connect(index.database.ledger_path)
         assert plain.execute("SELECT client FROM disclosure").fetchall() == [("operator",)]
         plain.close()
@@ -80,7 +80,7 @@ def test_the_lines_of_an_older_database_move_once_and_keep_their_numbers(of_befo
     assert migrate.schema_drift(of_before) == []
     assert [(line.client, line.record_ids) for line in lines(of_before)] == [("a", (3, 14)), ("b", ())]
     with of_before.read(OPERATOR) as unit:
-        assert [line.client for line in unit.disclosures.since("2026-01-01", [14])] == ["a", "b"]
+        assert [line.client for line in unit.disclosures.about_records("2026-01-01", [14])] == ["a", "b"]
     with of_before.ledger.write(OPERATOR, "disclose") as unit:
         assert unit.counters.take("disclosure") == 3
     plain = sqlite3.connect(of_before.ledger_path.with_name("mpi.db"))
@@ -140,14 +140,14 @@ def test_a_record_that_the_ledger_names_after_the_backup_gives_its_number_to_no_
         begin_generation_after_restore(index.database, OPERATOR)
         load_rows(index, "sis", *many_children(2, start=10))
         with index.database.read(OPERATOR) as unit:
-            assert sorted(unit.records.active()) == [1, 2, 3, 51, 52]
+            assert sorted(unit.records.active_canonical_keys()) == [1, 2, 3, 51, 52]
 
 
 def test_verify_finds_that_a_line_of_the_ledger_is_missing(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", *many_children(3))
         for name in ("c0", "c1", "c2"):
-            crosswalk(index, OPERATOR, "sis", name)
+            look_up_crosswalk(index, OPERATOR, "sis", name)
         assert verify(index, OPERATOR) == []
         with index.database.ledger.write(OPERATOR, "test") as unit:
             unit.connection.execute(text("DELETE FROM disclosure WHERE id = 2"))

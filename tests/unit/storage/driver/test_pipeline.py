@@ -108,7 +108,7 @@ def test_what_is_set_off_is_done_before_its_answer_is_waited_for(warm):
     with warm.write(make_operator(), "test") as unit:
         unit.connection.execute(wait).all()
         asked = unit.connection.execute(wait)
-        unit.set_off()
+        unit.send()
         time.sleep(0.6)
         began = time.perf_counter()
         asked.all()

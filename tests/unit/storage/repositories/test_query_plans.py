@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mpi.service.persons.golden_record import golden
-from mpi.service.persons.persons import lineage, person
-from mpi.service.persons.search import search
+from mpi.service.persons.golden_record import look_up_golden_record
+from mpi.service.persons.persons import look_up_lineage, look_up_person
+from mpi.service.persons.search import search_persons
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
 from mpi.service.records.upsert import read, upsert, withdraw
@@ -77,7 +77,7 @@ def test_every_statement_of_one_record_finds_its_rows_by_a_key(tmp_path):
 def test_the_tasks_beside_a_record_are_found_by_the_record_and_not_by_their_kind(tmp_path):
     with an_index(tmp_path, "sis") as index:
         with statements_of(index) as statements, index.database.read(OPERATOR) as unit:
-            assert list(unit.tasks.beside({1, 2}, "pair")) == []
+            assert list(unit.tasks.ends_about_records({1, 2}, "pair")) == []
         [asked] = [statement for statement in statements if "FROM task" in statement]
         with index.database.read(OPERATOR) as unit:
             steps = [step[3] for step in unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
@@ -95,13 +95,13 @@ def test_what_a_page_shows_of_a_child_or_a_question_is_found_by_a_key(tmp_path, 
         one = load_queue_page(index, steward, Filters()).questions[0]
         eid = crosswalk(index)["sis", "c7"]
         with statements_of(index) as statements:
-            person(index, steward, eid)
-            lineage(index, steward, eid)
-            golden(index, steward, eid)
+            look_up_person(index, steward, eid)
+            look_up_lineage(index, steward, eid)
+            look_up_golden_record(index, steward, eid)
             load_question_view(index, steward, one.key)
             claim(index, steward, one.key)
             load_landing(index, steward)
-            search(index, steward, a_child(None))
+            search_persons(index, steward, a_child(None))
         assert len(statements) > 30
         assert read_through(index, statements, WORKLOAD) == []
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from training.simulate import typing_errors
-from training.simulate.columns import DRAWS, Texts
+from training.simulate.columns import DRAW_LIMIT, Texts
 from training.simulate.people.names import HISPANIC, WHITE
-from training.simulate.rates import load
+from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.records import SourceFile
 from training.simulate.sources.rosters import Source
@@ -83,7 +83,7 @@ def test_sex_x_comes_at_its_rate(population: Population) -> None:
 
 
 def test_names_of_minorities_go_wrong_more_often() -> None:
-    rates = load()
+    rates = load_rates()
     noise = {kind: replace(held, given_typo=0.1) for kind, held in rates.noise.items()}
     population = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise))
     plain = replace(noise["state"], given_typo=0.0)
@@ -96,11 +96,11 @@ def test_names_of_minorities_go_wrong_more_often() -> None:
 
 
 def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None:
-    draws = np.random.default_rng(1).integers(0, DRAWS, 4_000).tolist()
+    draws = np.random.default_rng(1).integers(0, DRAW_LIMIT, 4_000).tolist()
     by_hand = np.mean(
-        [typing_errors.misspell("Marla", draw) == typing_errors.keyboard("Marla", draw) for draw in draws]
+        [typing_errors.misspell("Marla", draw) == typing_errors.make_keyboard_slip("Marla", draw) for draw in draws]
     )
-    rates = load().misspelling
+    rates = load_rates().misspelling
     assert by_hand == pytest.approx(1 - rates.by_ear - rates.by_scanner, abs=0.05)
 
 

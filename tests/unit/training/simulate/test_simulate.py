@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.__main__ import COMMANDS, build_app
-from training.simulate.files.output import describe, save
+from training.simulate.files.output import build_manifest, save_population
 from training.simulate.people.flags import FOSTER_CARE, POPULATIONS
-from training.simulate.people.population import State
+from training.simulate.people.population import SimulatedState
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
@@ -34,14 +34,14 @@ def population() -> Population:
 
 
 @pytest.fixture(scope="module")
-def state(population: Population) -> State:
+def state(population: Population) -> SimulatedState:
     return population.state
 
 
 @pytest.fixture(scope="module")
 def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("state")
-    save(population, out)
+    save_population(population, out)
     return out
 
 
@@ -137,16 +137,16 @@ def test_manifest_says_that_it_is_synthetic_and_counts_add_up(folder: Path, popu
     assert manifest["synthetic"] is True
     assert manifest["seed"] == population.seed
     assert sum(manifest["records_by_source"].values()) == manifest["records"] == population.records
-    assert manifest == describe(population)
+    assert manifest == build_manifest(population)
 
 
-def test_children_are_of_the_ages_asked_for(state: State) -> None:
+def test_children_are_of_the_ages_asked_for(state: SimulatedState) -> None:
     today = state.rates.state.today
     assert state.births.day.max() <= today
     assert (today - state.births.day.min()).astype(int) < 21 * 366
 
 
-def test_twins_share_a_birth_date_and_a_home_and_siblings_do_not(state: State) -> None:
+def test_twins_share_a_birth_date_and_a_home_and_siblings_do_not(state: SimulatedState) -> None:
     births = state.births
     for event in np.unique(births.event[births.multiple]):
         rows = births.event == event
@@ -161,7 +161,7 @@ def test_multiple_births_come_at_the_national_rate() -> None:
     assert births.multiple.mean() == pytest.approx(0.032, abs=0.005)
 
 
-def test_no_two_children_of_a_home_are_born_with_one_name(state: State) -> None:
+def test_no_two_children_of_a_home_are_born_with_one_name(state: SimulatedState) -> None:
     people, home = state.people, state.births.home
     usual = ~people.namesake
     names = list(zip(home[usual], people.first_before[usual], strict=True))
@@ -223,7 +223,7 @@ def test_every_flag_is_whole_dated_and_of_a_known_population(rows: dict[str, lis
     assert {population for kind, population in seen if kind == "ccwis"} == {FOSTER_CARE, "disability"}
 
 
-def test_flags_overlap_as_in_life(state: State) -> None:
+def test_flags_overlap_as_in_life(state: SimulatedState) -> None:
     disability, care = state.flags.true["disability"], state.care
     assert disability[care.in_care].mean() > 1.5 * disability[~care.in_care].mean()
     assert state.flags.true["economic_disadvantage"][care.in_care].all()
@@ -332,7 +332,7 @@ def test_the_hard_cases_of_the_field_all_occur(population: Population) -> None:
         "carer_surname", "mononym", "former_identity", "address_confidential", "sealed", "expunged",
         "sex_x", "died",
     }  # fmt: skip
-    assert wanted <= set(describe(population)["tagged_records"])
+    assert wanted <= set(build_manifest(population)["tagged_records"])
 
 
 def test_confidential_families_show_only_the_substitute_address(rows, tags) -> None:
@@ -357,7 +357,7 @@ def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(population: Population, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot be written"):
-        save(population, tmp_path / "file" / "state")
+        save_population(population, tmp_path / "file" / "state")
 
 
 def test_only_the_command_asked_for_is_imported() -> None:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from training.simulate import typing_errors
-from training.simulate.columns import DRAWS, happens, texts
-from training.simulate.rates import load
-from training.simulate.sources.recorded_names import Written, placeholders, write_birth_dates, write_names
+from training.simulate.columns import DRAW_LIMIT, draw_events, text_column
+from training.simulate.rates import load_rates
+from training.simulate.sources.recorded_names import RecordedNames, draw_placeholders, write_birth_dates, write_names
 
-DRAW = st.integers(0, DRAWS - 1)
+DRAW = st.integers(0, DRAW_LIMIT - 1)
 NAMES = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F), min_size=1, max_size=20)
 SIZE = 4_000
 
@@ -25,12 +25,12 @@ def test_a_misspelling_keeps_the_first_letter_and_never_loses_the_name(name: str
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12), DRAW)
 def test_a_keyboard_slip_changes_one_place(name: str, draw: int) -> None:
-    assert OSA.distance(name, typing_errors.keyboard(name, draw)) <= 1
+    assert OSA.distance(name, typing_errors.make_keyboard_slip(name, draw)) <= 1
 
 
 @given(st.from_regex(r"[0-9]{3}-[0-9]{2}-[0-9]{4}", fullmatch=True), DRAW)
 def test_a_wrong_digit_keeps_the_shape_of_a_number(number: str, draw: int) -> None:
-    wrong = typing_errors.wrong_digit(number, draw)
+    wrong = typing_errors.change_digit(number, draw)
     assert [letter.isdigit() for letter in wrong] == [letter.isdigit() for letter in number]
     assert sum(a != b for a, b in zip(wrong, number, strict=True)) <= 2
 
@@ -40,7 +40,7 @@ def test_a_wrong_digit_keeps_the_shape_of_a_number(number: str, draw: int) -> No
     [
         (typing_errors.nickname, "Elizabeth", {"Liz", "Beth", "Eliza", "Betty", "Libby", "Lizzie"}),
         (typing_errors.nickname, "Xyzzy", {"Xyzzy"}),
-        (typing_errors.other_spelling, "Ahmed", {"Ahmad"}),
+        (typing_errors.respell, "Ahmed", {"Ahmad"}),
         (typing_errors.join_surnames, "García López", {"García-López", "Garcíalópez", "López García"}),
         (typing_errors.join_surnames, "Smith", {"Smith"}),
         (typing_errors.first_surname, "García López", {"García", "López"}),
@@ -58,7 +58,7 @@ def test_other_ways_of_writing(rule, name: str, allowed: set[str]) -> None:
 
 
 def birth_dates(kind: str, **changes: float) -> tuple[list[str], list[str], list[str]]:
-    rates = load()
+    rates = load_rates()
     noise, missing = rates.noise[kind], rates.missing[kind]
     rng = np.random.default_rng(4)
     days = np.datetime64("2010-01-01") + rng.integers(0, 5_000, SIZE).astype("timedelta64[D]")
@@ -72,7 +72,7 @@ def test_written_birth_dates_are_real_dates_not_in_the_future() -> None:
 
 
 def test_wrong_birth_dates_come_at_the_rates_of_the_source() -> None:
-    noise, missing = load().noise["ccwis"], load().missing["ccwis"]
+    noise, missing = load_rates().noise["ccwis"], load_rates().missing["ccwis"]
     true, written, _ = birth_dates("ccwis")
     usual = noise.birth_wrong_digit + noise.birth_off_by_one + noise.birth_placeholder
     wrong = sum(bool(w) and t != w for t, w in zip(true, written, strict=True)) / SIZE
@@ -89,7 +89,7 @@ def test_estimated_birth_dates_are_the_first_of_a_january() -> None:
 
 
 def test_infants_of_a_multiple_birth_are_told_apart_by_letters() -> None:
-    given_names = placeholders(
+    given_names = draw_placeholders(
         np.random.default_rng(1),
         np.array([10, 10, 10, 3_000]),
         np.array([1, 0, 1, 1]),
@@ -101,13 +101,13 @@ def test_infants_of_a_multiple_birth_are_told_apart_by_letters() -> None:
 
 
 def test_names_are_cut_to_the_field_and_placeholders_stay() -> None:
-    rates = load()
-    first = texts(["Christopher-Michael", "Baby Boy"] * 500)
-    names = Written(
+    rates = load_rates()
+    first = text_column(["Christopher-Michael", "Baby Boy"] * 500)
+    names = RecordedNames(
         first=first,
-        middle=texts(["", ""] * 500),
-        last=texts(["Featherstonehaugh-Smythe", "Núñez"] * 500),
-        suffix=texts(["", ""] * 500),
+        middle=text_column(["", ""] * 500),
+        last=text_column(["Featherstonehaugh-Smythe", "Núñez"] * 500),
+        suffix=text_column(["", ""] * 500),
         placeholder=np.array([False, True] * 500),
     )
     write_names(np.random.default_rng(2), names, rates.noise["ccwis"], rates.missing["ccwis"], upper=False)
@@ -118,13 +118,13 @@ def test_names_are_cut_to_the_field_and_placeholders_stay() -> None:
 
 
 def test_the_state_writes_upper_case_without_accents() -> None:
-    rates = load()
-    names = Written(
-        *(texts([text] * 50) for text in ("José", "Ángel", "Peña", "Jr")), np.zeros(50, dtype=bool)
+    rates = load_rates()
+    names = RecordedNames(
+        *(text_column([text] * 50) for text in ("José", "Ángel", "Peña", "Jr")), np.zeros(50, dtype=bool)
     )
     write_names(np.random.default_rng(2), names, rates.noise["state"], rates.missing["state"], upper=True)
     assert all(name.isascii() and name == name.upper() for name in [*names.first, *names.last])
 
 
 def test_an_event_happens_at_its_rate() -> None:
-    assert happens(np.random.default_rng(0), 0.3, 20_000).mean() == pytest.approx(0.3, abs=0.02)
+    assert draw_events(np.random.default_rng(0), 0.3, 20_000).mean() == pytest.approx(0.3, abs=0.02)

@@ -22,7 +22,9 @@ def at(tmp_path):
 
 def test_a_record_leads_to_its_own_system_with_its_key_encoded(at):
     index = at('[records]\nsis = "https://sis.example/students/{local_id}/view"\n')
-    assert build_record_link(index, RecordRef("sis", "A/1?x")) == "https://sis.example/students/A%2F1%3Fx/view"
+    assert (
+        build_record_link(index, RecordRef("sis", "A/1?x")) == "https://sis.example/students/A%2F1%3Fx/view"
+    )
     assert build_record_link(index, RecordRef("ccwis", "1")) is None
 
 

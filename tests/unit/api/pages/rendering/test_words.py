@@ -30,7 +30,10 @@ def test_a_word_that_is_not_there_is_an_error_and_no_empty_text():
 
 
 def test_no_word_hides_behind_a_method_of_the_table():
-    assert set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(load_words())) == set()
+    assert (
+        set(every_name(tomllib.loads((TEMPLATES / "words.toml").read_text()))) & set(dir(load_words()))
+        == set()
+    )
 
 
 def test_values_are_escaped_where_they_are_put():

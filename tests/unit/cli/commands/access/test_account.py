@@ -8,7 +8,7 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
-from mpi.service.access.sign_in import sign_in, viewer_of
+from mpi.service.access.sign_in import sign_in, authenticate_session
 from mpi.service.core.index import SignInLimits
 from tests.people import PASSWORD, quick_passwords
 from tests.unit.cli.conftest import is_one_line
@@ -35,7 +35,7 @@ def added(mpi, name, *options, role="steward") -> str:
 
 def test_the_password_is_shown_once_and_opens_the_account(mpi, opened, home):
     given = added(mpi, "ana", "--source", "sis", "--source", "ccwis")
-    signed = viewer_of(opened, sign_in(opened, "ana", given))
+    signed = authenticate_session(opened, sign_in(opened, "ana", given))
     assert (signed.role, signed.viewer.sources) == (Role.STEWARD, frozenset({"sis", "ccwis"}))
     assert given not in mpi("account", "list").out
     assert given.encode() not in (home / "mpi.db").read_bytes()
@@ -53,7 +53,7 @@ def test_a_password_from_standard_input_is_taken_and_not_shown(mpi, opened):
     assert made.code == 0, made.err
     assert PASSWORD not in made.err + made.out
     # Whatever is typed is the password, quotes too.
-    assert viewer_of(opened, sign_in(opened, "ana", f'"{PASSWORD}"')).must_change
+    assert authenticate_session(opened, sign_in(opened, "ana", f'"{PASSWORD}"')).must_change
     assert mpi("account", "password", "ana", "--ask", send="too short").code == 5
     assert mpi("account", "password", "ana", "--ask", "--json", send=f"{PASSWORD}\r\n").json == {
         "account": "ana"
@@ -87,8 +87,8 @@ def test_an_account_is_changed_given_a_password_unlocked_and_ended(mpi, opened):
     token = sign_in(opened, "ana", second)
     assert mpi("account", "change", "ana", "--role", "source-owner", "--source", "sis").code == 0
     with pytest.raises(NotAuthenticated):
-        viewer_of(opened, token)
-    assert viewer_of(opened, sign_in(opened, "ana", second)).role is Role.SOURCE_OWNER
+        authenticate_session(opened, token)
+    assert authenticate_session(opened, sign_in(opened, "ana", second)).role is Role.SOURCE_OWNER
     assert mpi("account", "end", "ana").code == 0
     with pytest.raises(NotAuthenticated):
         sign_in(opened, "ana", second)

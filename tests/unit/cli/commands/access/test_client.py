@@ -7,7 +7,7 @@ from mpi.config import Settings
 from mpi.domain.errors import AccessDenied, NotAuthenticated
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.access.clients import add_client, authenticate, list_clients, revoke_client
-from mpi.service.persons.persons import person
+from mpi.service.persons.persons import look_up_person
 from mpi.service.records.upsert import upsert
 from tests.unit.cli.conftest import is_one_line
 
@@ -33,7 +33,7 @@ def test_a_client_does_what_it_was_granted_and_nothing_else(mpi, opened):
     with pytest.raises(AccessDenied):
         upsert(opened, viewer, "ccwis", {"local_id": "1", "first_name": "Ana", "last_name": "Lopez"})
     with pytest.raises(AccessDenied):
-        person(opened, viewer, "T7K3-M92Q-X0HN")
+        look_up_person(opened, viewer, "T7K3-M92Q-X0HN")
 
 
 def test_only_a_hash_of_the_key_is_kept(mpi, home):

@@ -44,7 +44,9 @@ def of_an_earlier_version(home, tmp_path, monkeypatch, mpi):
         earlier = tiny_model(tmp_path / "earlier", name="earlier", standardizer="0")
         assert mpi("recluster", "--model", str(earlier), "--apply").code == 0
         index = open_index(Settings())
-        eids = [upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)]
+        eids = [
+            upsert(index, make_operator(), "sis", a_child(str(number))).enterprise_id for number in (1, 2)
+        ]
         index.database.dispose()
     return eids
 
@@ -81,7 +83,7 @@ def test_an_index_is_moved_from_a_model_of_an_earlier_standardizer_and_ids_stay(
 @pytest.mark.usefixtures("of_an_earlier_version")
 def test_a_move_from_such_a_model_that_was_interrupted_is_carried_on(mpi, newer, monkeypatch):
     assert mpi("recluster", "--model", newer).code == 0
-    index = open_index(Settings(), to_move=True)
+    index = open_index(Settings(), for_model_change=True)
     keep_model(Settings(), newer)
     interrupt(monkeypatch, index, open_matcher(newer), WRITING)
     index.database.dispose()

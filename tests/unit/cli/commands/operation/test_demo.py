@@ -44,7 +44,10 @@ def test_a_demo_that_another_is_making_is_left_alone(tmp_path):
 def test_the_story_withholds_the_homes_of_a_confidential_child():
     home = {"address_line1": "77 Hideaway Ln", "city": "Nowheresville"}
     secret = {"local_id": "1", "restrictions": [{"kind": "address_confidential"}]}
-    held = (AgencyRecord("ccwis", "1", {**secret, **home}), AgencyRecord("ccwis", "2", {"local_id": "2", **home}))
+    held = (
+        AgencyRecord("ccwis", "1", {**secret, **home}),
+        AgencyRecord("ccwis", "2", {"local_id": "2", **home}),
+    )
     shown = io.StringIO()
     story = ChildStory("T7K3-M92Q-X0HN", held, 1.0, 20.0, (), False, (), None)
     show_story(Console(file=shown, width=120), story)

@@ -11,10 +11,10 @@ from training.evaluate.datasets.saved_state import is_saved_state, load_saved_st
 from training.evaluate.datasets.simulated_state import to_dataset
 from training.fit.errors import TrainingError
 from training.simulate.files.feed_files import FeedPlan, save_feeds
-from training.simulate.files.output import save, save_all
-from training.simulate.files.tables import Format, read_table
-from training.simulate.people.names import faker_names
-from training.simulate.rates import load
+from training.simulate.files.output import save_population, save_populations
+from training.simulate.files.tables import FileFormat, read_table
+from training.simulate.people.names import build_faker_names
+from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.rosters import Source
 
@@ -34,7 +34,7 @@ def made(population: Population) -> Dataset:
 @pytest.fixture(scope="module")
 def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("saved") / "state"
-    save(population, out)
+    save_population(population, out)
     return out
 
 
@@ -60,13 +60,13 @@ def test_a_record_that_is_never_compared_is_nobodys_missed_link(made: Dataset, f
 
 
 def test_parquet_reads_as_csv_does(population: Population, folder: Path, tmp_path: Path) -> None:
-    save_all([population], tmp_path / "state", Format.PARQUET)
+    save_populations([population], tmp_path / "state", FileFormat.PARQUET)
     assert load_saved_state(tmp_path / "state") == load_saved_state(folder)
 
 
 def test_weekly_feeds_are_read_as_they_stand_after_the_last_week(tmp_path: Path) -> None:
-    book = faker_names(0.5, 0.6)
-    save_feeds(FeedPlan(3, 500, 6, book, load()), tmp_path, lambda _step, _done, _total: None)
+    book = build_faker_names(0.5, 0.6)
+    save_feeds(FeedPlan(3, 500, 6, book, load_rates()), tmp_path, lambda _step, _done, _total: None)
     read = load_saved_state(tmp_path)
     truth = list(read_table(tmp_path / "truth.csv"))
     sealing = {"sealed", "expunged"}

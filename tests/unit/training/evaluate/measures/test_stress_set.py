@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from training.simulate.people.blocks import Block
-from training.simulate.people.census_names import census_names
-from training.simulate.people.names import GROUPS, HISPANIC, NameBook, Pool, faker_names
-from training.simulate.people.population import State, draw_state
-from training.simulate.rates import Rates, load
+from training.simulate.people.census_names import read_census_names
+from training.simulate.people.names import GROUPS, HISPANIC, NameBook, NamePool, build_faker_names
+from training.simulate.people.population import SimulatedState, draw_state
+from training.simulate.rates import Rates, load_rates
 
 PROJECT = Path(__file__).parents[5]
 PAIRS_PER_MILLION = 1e12 / 2
@@ -19,11 +19,11 @@ OF_LIFE = 280
 
 
 def usual_names() -> NameBook:
-    names = load().names
-    return faker_names(names.tail_share, names.surname_tail_share)
+    names = load_rates().names
+    return build_faker_names(names.tail_share, names.surname_tail_share)
 
 
-def shares(pool: Pool) -> dict[str, float]:
+def shares(pool: NamePool) -> dict[str, float]:
     return dict(zip(pool.names.tolist(), np.diff(pool.edges, prepend=0.0).tolist(), strict=True))
 
 
@@ -33,13 +33,13 @@ def meeting(one: dict[str, float], other: dict[str, float]) -> float:
 
 def one_surname(group: int) -> float:
     """The share of a group's children whose surname is as the tables have it, and not two of them."""
-    families = load().families
+    families = load_rates().families
     return 1 - (families.two_surnames if group == HISPANIC else families.hyphenated)
 
 
 def strangers_by_chance(book: NameBook) -> np.ndarray:
     """Pairs of one name, sex and birth date in a million children, by the groups of the two."""
-    rates = load()
+    rates = load_rates()
     surnames = [shares(pool) for pool in book.surnames]
     given = [[shares(pool) for pool in pair] for pair in book.given]
     days = (rates.state.oldest_years + 1) * 365.25
@@ -56,12 +56,12 @@ def strangers_by_chance(book: NameBook) -> np.ndarray:
 
 
 def holds_to_life(book: NameBook) -> None:
-    made, by_chance = load().strangers, strangers_by_chance(book)
+    made, by_chance = load_rates().strangers, strangers_by_chance(book)
     hispanic = made.hispanic_pairs + by_chance[HISPANIC, HISPANIC]
     across = by_chance[HISPANIC].sum() - by_chance[HISPANIC, HISPANIC]
     others = made.other_pairs + by_chance.sum() - by_chance[HISPANIC, HISPANIC] - 2 * across
     assert OF_LIFE <= hispanic + others + 2 * across < 1.3 * OF_LIFE
-    share = load().families.group_shares[HISPANIC]
+    share = load_rates().families.group_shares[HISPANIC]
     assert 8 < ((2 * hispanic + 2 * across) / share) / ((2 * others + 2 * across) / (1 - share)) < 18
 
 
@@ -74,21 +74,21 @@ def test_they_do_with_the_names_of_the_census() -> None:
     folder = Path(os.environ.get("MPI_EVAL_DATA", PROJECT.parent / "shared" / "data")) / "names"
     if not folder.is_dir():
         pytest.skip("no census tables: set MPI_EVAL_DATA to the folder of the evaluation sets")
-    holds_to_life(census_names(folder, usual_names()))
+    holds_to_life(read_census_names(folder, usual_names()))
 
 
 def crowded() -> Rates:
     """Rates at which a block of a hundredth of a million children holds some fifty pairs made alike."""
-    rates = load()
+    rates = load_rates()
     return replace(rates, strangers=replace(rates.strangers, hispanic_pairs=4_000.0, other_pairs=1_000.0))
 
 
 @pytest.fixture(scope="module")
-def block() -> State:
+def block() -> SimulatedState:
     return draw_state(3, CHILDREN, crowded(), usual_names(), Block(3, 0, BLOCKS))
 
 
-def pairs_of(state: State) -> list[list[int]]:
+def pairs_of(state: SimulatedState) -> list[list[int]]:
     people, births = state.people, state.births
     marked = np.flatnonzero(people.stranger)
     alike: dict[tuple[object, ...], list[int]] = {}
@@ -99,7 +99,7 @@ def pairs_of(state: State) -> list[list[int]]:
     return list(alike.values())
 
 
-def test_strangers_made_alike_share_name_and_birth_date_and_no_home(block: State) -> None:
+def test_strangers_made_alike_share_name_and_birth_date_and_no_home(block: SimulatedState) -> None:
     pairs = pairs_of(block)
     assert all(len(pair) > 1 for pair in pairs)
     home, group = block.births.home, block.homes.group[block.births.home]
@@ -108,7 +108,7 @@ def test_strangers_made_alike_share_name_and_birth_date_and_no_home(block: State
         assert len(set(group[pair].tolist())) == 1
 
 
-def test_strangers_come_at_their_rates_by_group(block: State) -> None:
+def test_strangers_come_at_their_rates_by_group(block: SimulatedState) -> None:
     group = block.homes.group[block.births.home][block.people.stranger]
     expected = 4_000 * (len(block.births) * BLOCKS / 1e6) ** 2 / BLOCKS
     assert (group == HISPANIC).sum() / 2 == pytest.approx(expected, rel=0.4)
@@ -122,7 +122,7 @@ def test_pairs_grow_with_the_square_of_the_state() -> None:
     assert of_many.people.stranger.sum() > 10 * alone.people.stranger.sum()
 
 
-def test_strangers_bear_common_names(block: State) -> None:
+def test_strangers_bear_common_names(block: SimulatedState) -> None:
     """Chance brings together those whose name many bear, and those above all."""
     last, marked = block.people.last, block.people.stranger
     names, counts = np.unique(last.astype(str), return_counts=True)
@@ -132,7 +132,7 @@ def test_strangers_bear_common_names(block: State) -> None:
     assert mean_of[0] > 1.3 * mean_of[1]
 
 
-def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth(block: State) -> None:
+def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth(block: SimulatedState) -> None:
     births, care = block.births, block.care
     for pair in pairs_of(block):
         for row in pair:

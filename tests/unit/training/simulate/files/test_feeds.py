@@ -19,14 +19,14 @@ from mpi.service.loads.load import LoadOptions, load
 from tests.index import OPERATOR, an_index
 from training.__main__ import build_app
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
-from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, cast_size, children_for
+from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, estimate_cast_size, estimate_children
 from training.simulate.people import blocks
-from training.simulate.people.blocks import Block, unwatched
-from training.simulate.people.names import faker_names
+from training.simulate.people.blocks import Block, ignore_progress
+from training.simulate.people.names import build_faker_names
 from training.simulate.people.population import draw_state
-from training.simulate.people.timeline import draw_timeline, rates_over
-from training.simulate.rates import load as load_rates
-from training.simulate.sources.enrollment_periods import Part, open_book
+from training.simulate.people.timeline import draw_timeline, extend_rates
+from training.simulate.rates import load_rates as load_rates
+from training.simulate.sources.enrollment_periods import RecordPart, draw_schedule
 from training.simulate.sources.rosters import Source, draw_rosters
 
 WEEKS, CHILDREN = 60, 1_800
@@ -36,7 +36,7 @@ Key = tuple[str, str]
 
 def plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
     rates = load_rates()
-    return FeedPlan(seed, children, weeks, faker_names(rates.names.tail_share, 0.6), rates)
+    return FeedPlan(seed, children, weeks, build_faker_names(rates.names.tail_share, 0.6), rates)
 
 
 def read(path: Path) -> list[Row]:
@@ -47,7 +47,7 @@ def read(path: Path) -> list[Row]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("feeds")
-    save_feeds(plan(), out, unwatched)
+    save_feeds(plan(), out, ignore_progress)
     return out
 
 
@@ -86,7 +86,7 @@ def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) 
 
 def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        save_feeds(plan(weeks=3, children=200), tmp_path / name, unwatched)
+        save_feeds(plan(weeks=3, children=200), tmp_path / name, ignore_progress)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 4 * len(Source) + 3
     for path in files:
@@ -107,8 +107,8 @@ def test_the_list_names_every_file_with_its_records_in_order_of_week(folder: Pat
 @pytest.mark.parametrize("weeks", [1, 200])
 def test_the_first_week_holds_about_the_records_asked_for(weeks: int) -> None:
     made = plan(weeks)
-    children = children_for(3_000, 2, weeks, made.rates, made.book)
-    feed = BlockFeed(Block(3), cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
+    children = estimate_children(3_000, 2, weeks, made.rates, made.book)
+    feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
     assert sum(len(file) for file in islice(feed.weeks(), len(Source))) == pytest.approx(3_000, rel=0.1)
 
 
@@ -221,12 +221,12 @@ def test_a_pupil_leaves_the_school_that_he_went_to(feeds) -> None:
 
 def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
     made = plan(weeks=52)
-    state = draw_state(4, 3_000, rates_over(made.rates, 52), made.book)
+    state = draw_state(4, 3_000, extend_rates(made.rates, 52), made.book)
     timeline = draw_timeline(state, 52)
     for roster in draw_rosters(state.block.stage(7), state.schooling, state.care, state.rates).values():
-        book = open_book(state, timeline, roster)
+        book = draw_schedule(state, timeline, roster)
         changed_on = state.people.changed_on[roster.child]
-        due = book.due[Part.IDENTITY][0]
+        due = book.due[RecordPart.IDENTITY][0]
         assert np.isnat(due[changed_on <= book.made]).all()
         assert (due >= changed_on)[changed_on > book.made].all()
         assert not np.isnat(due).all()
@@ -270,8 +270,8 @@ def test_no_week_trips_a_load_guard(feeds) -> None:
 
 
 def test_blocks_share_no_record_or_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "RECORDS_A_BLOCK", 300)
-    save_feeds(plan(weeks=2, children=600), tmp_path, unwatched)
+    monkeypatch.setattr(blocks, "RECORDS_PER_BLOCK", 300)
+    save_feeds(plan(weeks=2, children=600), tmp_path, ignore_progress)
     rows = read(tmp_path / "truth.csv")
     assert len({(row["source"], row["local_id"]) for row in rows}) == len(rows) > 600
     assert json.loads((tmp_path / "manifest.json").read_text())["records"] == len(rows)
@@ -281,7 +281,7 @@ def test_blocks_share_no_record_or_person(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
-    save_feeds(plan(weeks=2, children=150), tmp_path / "feeds", unwatched)
+    save_feeds(plan(weeks=2, children=150), tmp_path / "feeds", ignore_progress)
     with an_index(tmp_path / "index", *Source) as index:
         for line in read(tmp_path / "feeds" / "feeds.csv"):
             rows = open_file(tmp_path / "feeds" / line["file"], None, None)
@@ -301,9 +301,9 @@ def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_holds_feeds_is_left_as_it_is(tmp_path: Path) -> None:
-    save_feeds(plan(weeks=1, children=150), tmp_path, unwatched)
+    save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
     with pytest.raises(FileError, match="weekly feeds already"):
-        save_feeds(plan(weeks=1, children=150), tmp_path, unwatched)
+        save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
 
 
 def test_the_command_writes_weekly_feeds(tmp_path: Path) -> None:

@@ -11,27 +11,27 @@ from typer.testing import CliRunner
 
 from mpi.domain.record import SENT_FIELDS
 from training.__main__ import build_app
-from training.simulate.files.output import save, save_all
-from training.simulate.files.tables import Format
+from training.simulate.files.output import save_population, save_populations
+from training.simulate.files.tables import FileFormat
 from training.simulate.people import blocks
-from training.simulate.simulation import Population, simulate, stream
+from training.simulate.simulation import Population, simulate, simulate_in_blocks
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "RECORDS_A_BLOCK", 600)
+    monkeypatch.setattr(blocks, "RECORDS_PER_BLOCK", 600)
 
 
 @pytest.fixture
 def parts(small_blocks: None) -> list[Population]:
-    return list(stream(records=3_000, seed=7))
+    return list(simulate_in_blocks(records=3_000, seed=7))
 
 
 def test_a_small_state_is_one_block_and_the_same_as_a_whole_one(tmp_path: Path) -> None:
-    save(simulate(records=400, seed=3), tmp_path / "whole")
-    save_all(stream(records=400, seed=3), tmp_path / "blocks")
+    save_population(simulate(records=400, seed=3), tmp_path / "whole")
+    save_populations(simulate_in_blocks(records=400, seed=3), tmp_path / "blocks")
     for path in (tmp_path / "whole").iterdir():
         assert path.read_bytes() == (tmp_path / "blocks" / path.name).read_bytes()
 
@@ -53,7 +53,7 @@ def test_families_never_straddle_blocks(parts: list[Population]) -> None:
 @pytest.mark.usefixtures("small_blocks")
 def test_each_block_is_told_of_as_it_begins() -> None:
     told: list[tuple[str, int, int]] = []
-    parts = sum(1 for _ in stream(records=1_800, report=lambda *step: told.append(step)))
+    parts = sum(1 for _ in simulate_in_blocks(records=1_800, report=lambda *step: told.append(step)))
     assert told == [("simulating", place, parts) for place in range(3)]
 
 
@@ -63,15 +63,15 @@ def test_every_child_has_an_ssn_of_its_own(parts: list[Population]) -> None:
 
 
 def test_the_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
-    again = list(stream(records=3_000, seed=7))
+    again = list(simulate_in_blocks(records=3_000, seed=7))
     for one, other in zip(parts, again, strict=True):
         assert one.truth("local_id").tolist() == other.truth("local_id").tolist()
 
 
 @pytest.mark.usefixtures("small_blocks")
 def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
-    for form in Format:
-        manifest = save_all(stream(records=1_500, seed=2), tmp_path / form, form)
+    for form in FileFormat:
+        manifest = save_populations(simulate_in_blocks(records=1_500, seed=2), tmp_path / form, form)
     for name, header in [*((str(source), SENT_FIELDS) for source in Source), ("truth", TRUTH_FIELDS)]:
         with (tmp_path / "csv" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
@@ -83,7 +83,7 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
 
 
 def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
-    manifest = save_all(parts, tmp_path)
+    manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
     tags = Counter(tag for part in parts for held in part.truth("tags") for tag in held.split("|") if tag)
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
@@ -93,7 +93,7 @@ def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path)
 def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
     def peak(records: int) -> int:
         tracemalloc.start()
-        save_all(stream(records=records), tmp_path / str(records))
+        save_populations(simulate_in_blocks(records=records), tmp_path / str(records))
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mpi.domain.errors import FileError
-from training.simulate.columns import texts
-from training.simulate.people.census_names import census_names
+from training.simulate.columns import text_column
+from training.simulate.people.census_names import read_census_names
 from training.simulate.people.names import (
     AFRICAN,
     BLACK,
@@ -17,9 +17,9 @@ from training.simulate.people.names import (
     HISPANIC,
     WHITE,
     NameBook,
-    blend,
-    faker_names,
-    zipf,
+    blend_weights,
+    build_faker_names,
+    zipf_weights,
 )
 
 SIZE = 5_000
@@ -27,7 +27,7 @@ SIZE = 5_000
 
 @pytest.fixture(scope="module")
 def book() -> NameBook:
-    return faker_names(0.18, 0.38)
+    return build_faker_names(0.18, 0.38)
 
 
 def rng() -> np.random.Generator:
@@ -67,19 +67,19 @@ def test_given_names_follow_the_sex(book: NameBook) -> None:
 
 
 def test_a_look_alike_is_another_name_that_begins_alike(book: NameBook) -> None:
-    names = texts(["Jayden", "Marisol", "Christina"] * 50)
+    names = text_column(["Jayden", "Marisol", "Christina"] * 50)
     alike = book.look_alikes(rng(), names, np.array([1, 0, 0] * 50))
     assert not (alike == names).any()
     assert all(a[0] == b[0] for a, b in zip(alike, names, strict=True))
 
 
 def test_weights_by_rank_do_not_depend_on_the_order_given() -> None:
-    assert zipf(["Ada", "Bo", "Cy"]) == zipf(["Cy", "Ada", "Bo"])
-    assert next(iter(zipf(["Ada", "Bo", "Cy"], common=("Bo",)))) == "Bo"
+    assert zipf_weights(["Ada", "Bo", "Cy"]) == zipf_weights(["Cy", "Ada", "Bo"])
+    assert next(iter(zipf_weights(["Ada", "Bo", "Cy"], common=("Bo",)))) == "Bo"
 
 
 def test_a_blend_gives_each_part_its_share() -> None:
-    assert blend([(0.75, {"a": 1.0, "b": 1.0}), (0.25, {"b": 5.0})]) == {"a": 0.375, "b": 0.625}
+    assert blend_weights([(0.75, {"a": 1.0, "b": 1.0}), (0.25, {"b": 5.0})]) == {"a": 0.375, "b": 0.625}
 
 
 def census(folder: Path) -> None:
@@ -95,7 +95,7 @@ def census(folder: Path) -> None:
 
 def test_census_tables_name_by_group_and_sex(book: NameBook, tmp_path: Path) -> None:
     census(tmp_path)
-    made = census_names(tmp_path, book)
+    made = read_census_names(tmp_path, book)
     assert set(made.surnames[WHITE].names) == {"Alder", "Brisa"}
     assert set(made.surnames[HISPANIC].names) == {"Alder", "Brisa"}
     boys = made.draw_given(rng(), groups(BLACK), np.ones(SIZE, dtype=np.int64)).tolist()
@@ -106,10 +106,10 @@ def test_census_tables_name_by_group_and_sex(book: NameBook, tmp_path: Path) -> 
 
 def test_a_folder_without_census_tables_is_refused_in_one_line(book: NameBook, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"census_2020\.parquet is not a readable census table"):
-        census_names(tmp_path, book)
+        read_census_names(tmp_path, book)
     pq.write_table(pa.table({"name": ["ALDER"]}), tmp_path / "census_2020.parquet")
     with pytest.raises(FileError, match="--names"):
-        census_names(tmp_path, book)
+        read_census_names(tmp_path, book)
 
 
 def test_census_tables_without_a_name_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_census_tables_without_a_name_for_a_group_are_refused(book: NameBook, tm
     whole = pq.read_table(tmp_path / "census_2020.parquet")
     pq.write_table(whole.slice(2), tmp_path / "census_2020.parquet")
     with pytest.raises(FileError, match="no name for one of the groups"):
-        census_names(tmp_path, book)
+        read_census_names(tmp_path, book)
 
 
 def test_every_rate_says_where_it_comes_from() -> None:
