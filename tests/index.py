@@ -13,7 +13,7 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
-from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.service.core import index as index_module
 from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
@@ -27,7 +27,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 from tests.models import tiny_model
 
 OPERATOR = make_operator()
-_SCORERS: dict[str, Scorer] = {}
+_SCORERS: dict[str, OnlineScorer] = {}
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def with_caches(index: Index, **changes: object) -> Index:
     return replace(index, caches=replace(index.caches, **changes))
 
 
-def _compiled(model) -> Scorer:
+def _compiled(model) -> OnlineScorer:
     """The model's scorer, compiled once a process: a model that a folder holds is known by its digest."""
     if model.digest not in _SCORERS:
         _SCORERS[model.digest] = compile_scorer(model)

@@ -27,7 +27,7 @@ from mpi.standardize.name.placeholders import is_multiple_birth_name
 from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.record import format_birth_place
 from mpi.standardize.record_validation import parse_as_of, parse_multiple_birth
-from mpi.standardize.ssn import seal_ssn
+from mpi.standardize.ssn import tokenize_ssn
 from training.records import KEYED_HASH, SOURCE_COLUMN
 
 Values = Sequence[str | None]
@@ -130,7 +130,7 @@ def _read_sex(values: Values, _: datetime) -> Sequence[object]:
 def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
     ssn, last4, cell = values
     kept, ssns = list_items.build_identifiers(cell)
-    sealed = seal_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
+    sealed = tokenize_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
     found = tokenize_identifiers(kept, KEYED_HASH)
     return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
 

@@ -74,7 +74,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     """
     if open_pages and not index.settings.is_test:
         raise InputError("pages without signing in are for a test index with synthetic records only")
-    # The documentation pages that FastAPI brings load their scripts from elsewhere.
+    # FastAPI's own documentation pages would load scripts from another host.
     app = DocumentedAPI(
         title="Master Person Index", version=__version__, description=_DESCRIPTION, openapi_tags=_TAGS,
         docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=_lifespan,
@@ -84,7 +84,7 @@ def create_app(index: Index, *, open_pages: bool = False) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install_error_handlers(app)
     page_route.install(app)
-    # What is asked most is found first.
+    # Routes are matched in order, so the most frequent ones come first.
     fast_path_routers = (crosswalk.look_up_router, persons.look_up_router, records.upsert_router)
     for router in fast_path_routers:
         app.include_router(router)

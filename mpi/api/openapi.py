@@ -16,7 +16,8 @@ _EXTRA_MODELS: tuple[type[BaseModel], ...] = (ProblemOut, BulkAnswerOut)
 class DocumentedAPI(FastAPI):
     """FastAPI application whose document includes problem and bulk schemas.
 
-    FastAPI would add ``application/json`` to every response that names a model; problems have another media type.
+    FastAPI would add ``application/json`` to every response that names a model; problems have another media
+    type.
     """
 
     def openapi(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.dates import ParsedDate, swap_day_and_month, is_future, parse_date
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 _NO_DATE = ParsedDate()
 
@@ -47,7 +47,7 @@ def _is_placeholder_day(day: str | None, quality: str | None) -> bool:
     """
     if day is None or quality is None:
         return False
-    said = squeezed(quality)
+    said = squeeze(quality)
     if said == "ESTIMATED":
         return day.endswith(("-01-01", "-07-01", "-15"))
     return said == "PLACEHOLDER"

@@ -8,7 +8,7 @@ from mpi.standardize.fields.codes import BIRTH_DATE_QUALITIES, is_sex_code
 from mpi.standardize.fields.dates import is_future, parse_date
 from mpi.standardize.name.placeholders import is_placeholder_given, is_placeholder_surname
 from mpi.standardize.phones import parse_email, parse_phones
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
@@ -59,7 +59,7 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
     if record.sex and not is_sex_code(record.sex):
         yield QualityIssue("sex", "unknown-code")
     quality = record.birth_date_quality
-    if quality and squeezed(quality) not in BIRTH_DATE_QUALITIES:
+    if quality and squeeze(quality) not in BIRTH_DATE_QUALITIES:
         yield QualityIssue("birth_date_quality", "unknown-code")
 
 

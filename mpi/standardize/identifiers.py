@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import Identifier
-from mpi.standardize.text import CACHE_SIZE, spaced, squeezed
+from mpi.standardize.text import CACHE_SIZE, join_words, squeeze
 
 _FAMILY_SYSTEM_WORDS = ("CASE", "FAMILY", "HOUSEHOLD")
 """Words in the name of a system that numbers families, not persons (docs: ccwis_case_id, court cases)."""
@@ -46,7 +46,7 @@ def tokenize_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> 
         (system, value)
         for identifier in identifiers
         if (system := _fold_person_system(identifier.system, identifier.assigner))
-        and _is_real(value := squeezed(identifier.value))
+        and _is_real(value := squeeze(identifier.value))
     }
     if not found:
         return NO_IDENTIFIERS
@@ -71,15 +71,15 @@ def _list_deletions(value: str) -> set[str]:
 
 def normalize_household_ids(texts: Iterable[str], source: str) -> tuple[str, ...]:
     """The source's household identifiers, namespaced by the source, sorted."""
-    folded = {text for text in map(spaced, texts) if text and _is_real(text.replace(" ", ""))}
+    folded = {text for text in map(join_words, texts) if text and _is_real(text.replace(" ", ""))}
     return tuple(sorted(f"{source}|{text}" for text in folded))
 
 
 @lru_cache(CACHE_SIZE)
 def _fold_person_system(system: str, assigner: str) -> str | None:
     """System and assigner, folded; None where the system numbers families."""
-    folded = squeezed(system)
-    return None if any(group in folded for group in _FAMILY_SYSTEM_WORDS) else f"{folded}|{squeezed(assigner)}"
+    folded = squeeze(system)
+    return None if any(group in folded for group in _FAMILY_SYSTEM_WORDS) else f"{folded}|{squeeze(assigner)}"
 
 
 def _is_real(value: str) -> bool:

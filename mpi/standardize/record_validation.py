@@ -25,7 +25,7 @@ from mpi.standardize.fields import list_items
 from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
 from mpi.standardize.fields.lists import parse_scalars, make_unknown_field_error
 from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
-from mpi.standardize.ssn import seal_ssn
+from mpi.standardize.ssn import tokenize_ssn
 
 _FIELD_NAMES = frozenset(SENT_FIELDS)
 
@@ -69,7 +69,7 @@ def validate_record(sent: Mapping[str, object], seal: KeyedHash, received: datet
     local_id = parse_local_id(sent.get("local_id"))
     as_of = parse_as_of(sent.get("as_of"), received)
     identifiers, ssns = list_items.build_identifiers(sent.get("identifiers"))
-    ssn = seal_ssn(parse_text("ssn", sent.get("ssn")), parse_text("ssn_last4", sent.get("ssn_last4")), ssns, seal)
+    ssn = tokenize_ssn(parse_text("ssn", sent.get("ssn")), parse_text("ssn_last4", sent.get("ssn_last4")), ssns, seal)
     multiple_birth, multiple_birth_issues = parse_multiple_birth(sent.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,

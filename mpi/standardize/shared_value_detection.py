@@ -14,7 +14,7 @@ import numpy as np
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES, SharedValues, hash_of, values_of
+from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES, SharedValues, hash_value, list_shareable_values
 
 
 def find_shared_values(records: Iterable[Features], seal: KeyedHash) -> SharedValues:
@@ -44,8 +44,8 @@ class SharedValueCounter:
             return
         day = date.fromisoformat(features.birth_date).toordinal()
         for column, (hashes, days) in self._pairs.items():
-            for value in values_of(features, column):
-                hashes.append(hash_of(seal, value))
+            for value in list_shareable_values(features, column):
+                hashes.append(hash_value(seal, value))
                 days.append(day)
 
     def extend(self, other: Self) -> None:

@@ -88,7 +88,7 @@ NO_SHARED_VALUES = SharedValues()
 
 def make_shared_values(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> SharedValues:
     """Lists of values that are known to be shared: column to its values."""
-    hashes = {column: frozenset(hash_of(seal, value) for value in held) for column, held in values.items()}
+    hashes = {column: frozenset(hash_value(seal, value) for value in held) for column, held in values.items()}
     return SharedValues(MappingProxyType({column: held for column, held in hashes.items() if held}))
 
 
@@ -102,11 +102,11 @@ def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) ->
     """
     changes: dict[str, tuple[str, ...] | str | None] = {}
     for column, listed in shared.hashes.items():
-        gone = {value for value in values_of(features, column) if hash_of(seal, value) in listed}
+        gone = {value for value in list_shareable_values(features, column) if hash_value(seal, value) in listed}
         if not gone:
             continue
         if column == "addresses":
-            changes |= _without_homes(features, gone)
+            changes |= _remove_homes(features, gone)
         elif column in LIST_COLUMNS:
             changes[column] = tuple(value for value in getattr(features, column) if value not in gone)
         else:
@@ -114,9 +114,9 @@ def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) ->
     return replace(features, **changes) if changes else features  # type: ignore[arg-type]
 
 
-def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple[str, ...] | None]:
+def _remove_homes(features: Features, gone: Collection[str]) -> dict[str, tuple[str, ...] | None]:
     """What tells of shared addresses, taken out; a flat in a shared house stays unless shared itself."""
-    house, flat = _first_home(features)
+    house, flat = _find_first_home(features)
     instead = {house: flat} if flat not in gone else {}
 
     def kept(homes: Iterable[str]) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ def _without_homes(features: Features, gone: Collection[str]) -> dict[str, tuple
     return changes
 
 
-def _first_home(features: Features) -> tuple[str | None, str | None]:
+def _find_first_home(features: Features) -> tuple[str | None, str | None]:
     """The first address as ``addresses`` has it, and the flat in it where there is one."""
     where = features.postal_code or features.city
     house = format_address_key(features.street_number, features.street, where) if features.street and where else None
@@ -142,15 +142,15 @@ def _first_home(features: Features) -> tuple[str | None, str | None]:
     return house, f"{house}|{features.unit}" if features.unit else None
 
 
-def values_of(features: Features, column: str) -> tuple[str, ...]:
+def list_shareable_values(features: Features, column: str) -> tuple[str, ...]:
     """What is counted and looked up: a column's values, and the flat in a house beside the house."""
     value = getattr(features, column)
     if column not in LIST_COLUMNS:
         return () if value is None else (value,)
-    flat = _first_home(features)[1] if column == "addresses" else None
+    flat = _find_first_home(features)[1] if column == "addresses" else None
     return tuple(value) if flat is None else (*value, flat)
 
 
-def hash_of(seal: KeyedHash, value: str) -> int:
+def hash_value(seal: KeyedHash, value: str) -> int:
     """A value as lists have it."""
     return seal.int64(_HASH_DOMAIN, value)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mpi.domain import clock
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
@@ -12,7 +13,6 @@ from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_
 from mpi.service.sampling.blind_sample import draw_blind_sample
 from mpi.service.sampling.labels import export_labels
 from mpi.service.sampling.practice import answer_practice_pair, get_next_practice_pair
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
 from mpi.storage.repositories.review.figures import StewardAnswers

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from mpi.domain.errors import NotFoundError, StoreError
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action
 from mpi.matching.scoring.feature_batches import packed_parts
-from mpi.domain.snapshot import Snapshot
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index import blocking_keys

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from mpi.bootstrap import open_index
 from mpi.config import Settings
+from mpi.domain.snapshot import Snapshot
 from mpi.service.indexing import compaction
 from mpi.service.loads import chunk_writer
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster

@@ -14,7 +14,7 @@ from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.deferred_steps import apply_due_decisions
 from mpi.service.stewardship.freeze_windows import add_freeze_window, lift_freeze_window, list_freeze_windows
-from mpi.service.stewardship.owner_consent import set_consent_required, give_consent, refuse_consent
+from mpi.service.stewardship.owner_consent import give_consent, refuse_consent, set_consent_required
 from mpi.service.stewardship.pending_steps import list_pending_steps
 from mpi.service.stewardship.undo import undo_step
 from tests.index import OPERATOR, crosswalk, with_settings

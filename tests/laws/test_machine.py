@@ -25,13 +25,13 @@ from mpi.bootstrap import open_index, open_matcher
 from mpi.config import Settings
 from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.scoring import engines
 from mpi.matching.scoring.batch import WEIGHTS, candidate_pairs
 from mpi.service.core.index import Matcher
 from mpi.service.indexing import pairing
-from mpi.domain.snapshot import Snapshot
 from mpi.service.maintenance.rebuild import rebuild
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.change_feed import read_change_feed

@@ -13,7 +13,7 @@ from mpi.clustering.partition import partition
 from mpi.clustering.source_pair_priors import MODEL_PRIORS, MIN_CANDIDATE_BITS, SourcePairPriors
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, round_weight
-from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.load_scorer import Place
 from mpi.matching.scoring.splink_scorer import predict
@@ -53,7 +53,7 @@ class ScoredRecords:
     records: Mapping[int, Features]
     candidates: pa.Table
     edges: Mapping[Pair, float]
-    scorer: Scorer
+    scorer: OnlineScorer
     _others: dict[Pair, float] = field(default_factory=dict)
 
     def bits(self, left: int, right: int) -> float:

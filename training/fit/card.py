@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mpi.matching.compiler.online_scorer import level_bits, prior_bits
+from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
 from mpi.matching.model.levels import Level, read_levels
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
@@ -35,7 +35,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
     lines = [
         f"# Model {name}/{version}",
         "",
-        _describe_fit(fitted, prior_bits(levels)),
+        _describe_fit(fitted, compute_prior_bits(levels)),
         "",
         _describe_blocking(fitted),
         "",
@@ -65,7 +65,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
             if level.m is not None:
                 note = "fixed" if (comparison.name, level.label) in fixed else _frequency_note(level)
                 lines.append(
-                    f"| {comparison.name} | {level.label} | {level_bits(level):+.2f} | "
+                    f"| {comparison.name} | {level.label} | {compute_level_bits(level):+.2f} | "
                     f"{level.m:.3g} | {level.u:.3g} | {note} |"
                 )
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import level_bits
+from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
 from mpi.matching.model.levels import read_levels
@@ -126,7 +126,7 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
 def _near_number_bits(fitted: FittedModel) -> float:
     """What a number a slip of the pen apart was learned to weigh; 0 where it was not."""
     levels = (level for each in read_levels(fitted.settings).comparisons for level in each.levels)
-    return next((level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
+    return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
 def _format_thresholds(thresholds: Thresholds) -> list[str]:

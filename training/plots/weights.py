@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from mpi.matching.compiler.online_scorer import level_bits
+from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.levels import Level, Levels
 from training.plots.canvas import AGAINST_COLOR, FOR_COLOR, TEXT_COLOR, FIXED_COLOR, new_figure, label_rows
 
@@ -25,7 +25,7 @@ def draw_match_weights(levels: Levels, stated: FixedLevels) -> "Figure":
     for at, (comparison, level) in enumerate(lines):
         if level is None:
             continue
-        bits = level_bits(level)
+        bits = compute_level_bits(level)
         learned = (comparison, level.label) not in stated
         colour = (FOR_COLOR if bits > 0 else AGAINST_COLOR) if learned else FIXED_COLOR
         axes.barh(at, bits, height=0.7, color=colour)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import JaroWinkler
 
-from mpi.standardize.text import spaced
+from mpi.standardize.text import join_words
 from training.simulate.simulation import Population
 
 PAIRS = 160
@@ -35,7 +35,7 @@ class SimulatedRecord:
 
     def text(self, name: str) -> str:
         """A value as it is compared; empty where there is none."""
-        return spaced(str(self.values.get(name, ""))) or ""
+        return join_words(str(self.values.get(name, ""))) or ""
 
 
 @dataclass(frozen=True, slots=True)

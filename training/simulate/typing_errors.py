@@ -12,14 +12,14 @@ from nicknames import NickNamer
 
 from training.simulate.rates import MisspellingRates, load_rates
 
-_KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_NEIGHBOUR = {
+_KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_NEIGHBOR_KEYS = {
     key: (row[place - 1] if place else "") + row[place + 1 : place + 2]
-    for row in _KEYS
+    for row in _KEY_ROWS
     for place, key in enumerate(row)
 }
-_SCANNED = (("m", "rn"), ("rn", "m"), ("l", "1"), ("o", "0"), ("i", "l"), ("cl", "d"), ("e", "c"), ("h", "b"))
-_SOUNDS = (
+_SCANNER_CONFUSIONS = (("m", "rn"), ("rn", "m"), ("l", "1"), ("o", "0"), ("i", "l"), ("cl", "d"), ("e", "c"), ("h", "b"))
+_SOUND_ALIKES = (
     ("ph", "f"), ("f", "ph"), ("ck", "k"), ("c", "k"), ("k", "c"), ("ie", "y"), ("y", "ie"), ("ee", "ea"),
     ("ea", "ee"), ("ai", "ay"), ("ay", "ai"), ("sh", "ch"), ("z", "s"), ("s", "z"), ("ll", "l"), ("l", "ll"),
     ("nn", "n"), ("n", "nn"), ("tt", "t"), ("rr", "r"), ("i", "y"), ("j", "g"), ("g", "j"), ("ei", "ie"),
@@ -41,7 +41,7 @@ _STREET_TYPES = {
     "Blvd": "Boulevard",
 }  # fmt: skip
 _SHORTEST_TO_SPOIL = 3
-_PARTS = 1_000
+_SHARE_STEPS = 1_000
 
 
 def make_keyboard_slip(text: str, draw: int) -> str:
@@ -57,7 +57,7 @@ def make_keyboard_slip(text: str, draw: int) -> str:
         return text[:place] + letter + text[place:]
     if kind == 2 and place + 1 < len(text):  # noqa: PLR2004 - the third kind of four
         return text[:place] + text[place + 1] + letter + text[place + 2 :]
-    keys = _NEIGHBOUR.get(letter.lower(), "e")
+    keys = _NEIGHBOR_KEYS.get(letter.lower(), "e")
     return text[:place] + keys[(draw >> 12) % len(keys)] + text[place + 1 :]
 
 
@@ -73,12 +73,12 @@ def _apply_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> st
 
 def misspell(text: str, draw: int) -> str:
     """One mistake: by ear, by scanner, or by hand."""
-    kind = (draw >> 20) % _PARTS / _PARTS
+    kind = (draw >> 20) % _SHARE_STEPS / _SHARE_STEPS
     rates = _load_misspelling_rates()
     if kind < rates.by_ear:
-        return _apply_table(text, draw, _SOUNDS)
+        return _apply_table(text, draw, _SOUND_ALIKES)
     if kind < rates.by_ear + rates.by_scanner:
-        return _apply_table(text, draw, _SCANNED)
+        return _apply_table(text, draw, _SCANNER_CONFUSIONS)
     return make_keyboard_slip(text, draw)
 
 
@@ -106,18 +106,18 @@ def respell(text: str, draw: int) -> str:
 
 
 @cache
-def _nicknames(lower: str) -> tuple[str, ...]:
-    return tuple(sorted(_namer().nicknames_of(lower)))
+def _list_nicknames(lower: str) -> tuple[str, ...]:
+    return tuple(sorted(_load_namer().nicknames_of(lower)))
 
 
 @cache
-def _namer() -> NickNamer:
+def _load_namer() -> NickNamer:
     return NickNamer()
 
 
-def nickname(text: str, draw: int) -> str:
+def to_nickname(text: str, draw: int) -> str:
     """A nickname of the name, where it has one."""
-    short = _nicknames(text.lower())
+    short = _list_nicknames(text.lower())
     return short[draw % len(short)].title() if short else text
 
 
@@ -131,13 +131,13 @@ def join_surnames(text: str, draw: int) -> str:
     ]
 
 
-def first_surname(text: str, draw: int) -> str:
+def keep_one_surname(text: str, draw: int) -> str:
     """One of two surnames, mostly the first."""
     first, _, second = text.replace("-", " ").partition(" ")
     return second if second and draw % 5 == 0 else first
 
 
-def phone_style(text: str, draw: int) -> str:
+def restyle_phone(text: str, draw: int) -> str:
     """A telephone number with other punctuation."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return (digits, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", f"+1{digits}")[draw % 3]
@@ -149,6 +149,6 @@ def spell_out_street(text: str, _draw: int) -> str:
     return f"{rest} {_STREET_TYPES.get(kind, kind)}"
 
 
-def plain(text: str, _draw: int = 0) -> str:
+def remove_accents(text: str, _draw: int = 0) -> str:
     """Without accents."""
     return text if text.isascii() else str(anyascii(text))

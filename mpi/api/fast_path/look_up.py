@@ -7,7 +7,7 @@ dependencies, validation, threads and response models would cost twice what the 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Generic, TypeVar
 
 import orjson
 from fastapi import Request
@@ -24,11 +24,14 @@ from mpi.storage.repositories.access.disclosures import Disclosure
 _BEARER = "bearer "
 _LOOK_UP_VIEWER = Viewer("look-up")
 
+Answer = TypeVar("Answer")
+"""Type of what a look-up finds."""
 
-class LookUpRoute(FastPathRoute):
+
+class LookUpRoute(FastPathRoute, Generic[Answer]):
     """Route of a look-up with a fast path."""
 
-    def parse_query(self, request: Request, index: Index) -> LookUpQuery[Any] | None:
+    def parse_query(self, request: Request, index: Index) -> LookUpQuery[Answer] | None:
         """Return the look-up that a request asks for.
 
         Returns:
@@ -36,7 +39,7 @@ class LookUpRoute(FastPathRoute):
         """
         raise NotImplementedError
 
-    def render(self, result: Any) -> Response:  # noqa: ANN401 - what ``parse_query`` answers with
+    def render(self, result: Answer) -> Response:
         """Render a look-up's result in the shape of the response model."""
         raise NotImplementedError
 
@@ -52,7 +55,7 @@ class LookUpRoute(FastPathRoute):
             return None
         headers = request.headers
         credentials = read_api_key(headers), headers.get("purpose-of-use")
-        if index.database.is_postgresql:  # which is across a network
+        if index.database.is_postgresql:  # each statement is a network round trip
             result = await _look_up_in_ledger_thread(index, *credentials, query)
         else:
             result, line, viewer = look_up(index, *credentials, query)
@@ -74,13 +77,13 @@ def read_api_key(headers: Headers) -> str | None:
 
 
 async def _look_up_in_ledger_thread(
-    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Any]
-) -> Any:  # noqa: ANN401
+    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
+) -> Answer:
     """Look up in the thread that writes the ledger.
 
     That thread reads and writes for all waiting look-ups at once, which saves round trips to PostgreSQL.
     """
-    answers: list[Any] = []
+    answers: list[Answer] = []
 
     def make_line() -> Disclosure:
         answer, line, _ = look_up_fast(index, key, purpose, query)
@@ -106,7 +109,7 @@ async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[]
     durable: asyncio.Future[None] = loop.create_future()
 
     def settle(error: Exception | None) -> None:
-        if durable.done():  # the caller has gone
+        if durable.done():  # the client has disconnected
             return
         if error is None:
             durable.set_result(None)
@@ -114,9 +117,9 @@ async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[]
             durable.set_exception(error)
 
     def notify(error: Exception | None) -> None:
-        with suppress(RuntimeError):  # the server has stopped, and with it the loop
+        with suppress(RuntimeError):  # the server and its event loop have stopped
             loop.call_soon_threadsafe(settle, error)
 
-    # Calls that have come at one time share a transaction.
+    # Group commit: look-ups that arrive together share one transaction.
     index.store.ledger.have_made(index.database, viewer, make_line, notify, loop.call_soon)
     await durable

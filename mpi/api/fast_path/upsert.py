@@ -32,7 +32,8 @@ class UpsertRoute(FastPathRoute):
             body = await read_raw_body(request)
             return await run_in_threadpool(_upsert_record, request, body)
         except (TooLargeError, ModelMovedError):
-            # Nothing was done. The one is told only to whom may send; after the other it is done again.
+            # Nothing was done yet. FastAPI's path checks permission before it reports a large body, and it
+            # reloads the model.
             return None
 
 

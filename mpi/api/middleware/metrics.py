@@ -34,7 +34,7 @@ class Metrics:
             status: HTTP status of the response.
             seconds: duration in seconds.
         """
-        # A caller may invent methods; each would be a series for ever.
+        # Each invented method would become a metric series that never ends.
         self._calls[method if method in _METHODS else "OTHER", route, status] += 1
         for bound in LATENCY_BUCKETS_S:
             if seconds <= bound:

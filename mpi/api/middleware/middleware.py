@@ -55,7 +55,7 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp, metrics: Metrics, dispatcher: FastPathDispatcher) -> None:
         self._app = app
         self._metrics = metrics
-        self._short = dispatcher
+        self._dispatcher = dispatcher
         self._fairness = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,8 +66,7 @@ class RequestMiddleware:
         call = _CallState(scope, send)
         try:
             await self._answer(call, scope, receive)
-        # Nothing may reach the server's own handler, which logs messages, and those may hold values.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - the server would log messages, which may hold values
             log_unexpected(error, call.id)
             if not call.started:
                 await response_from_error(error, call.id)(scope, receive, call.send)
@@ -76,7 +75,7 @@ class RequestMiddleware:
 
     async def _answer(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         """Check the host and the client's limit, then answer the request."""
-        # A page elsewhere can point its own host name at this machine (DNS rebinding); the name tells.
+        # Against DNS rebinding: a web page can point its own host name at this machine.
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
@@ -91,7 +90,7 @@ class RequestMiddleware:
     async def _dispatch(self, call: "_CallState", scope: Scope, receive: Receive) -> None:
         """Answer the request by a fast path or by the application."""
         try:
-            response = await self._short.dispatch(scope, receive)
+            response = await self._dispatcher.dispatch(scope, receive)
         except MpiError as error:
             response = respond_to_error(error, call.id)
         await (response or self._app)(scope, receive, call.send)

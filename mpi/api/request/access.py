@@ -18,7 +18,7 @@ _api_key = APIKeyHeader(
 )
 
 
-# Not a plain function: those run in the thread pool, and this one waits for nothing.
+# Async, because FastAPI would run a plain function in the thread pool.
 async def get_index(request: Request) -> Index:
     """Return the open index that the application serves."""
     index: Index = request.app.state.index
@@ -50,7 +50,7 @@ class Credentials:
         return authenticate(index, self.key, self.purpose)
 
 
-# Not a plain function: those run in the thread pool, and this one waits for nothing.
+# Async, because FastAPI would run a plain function in the thread pool.
 async def read_credentials(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     api_key: Annotated[str | None, Security(_api_key)],

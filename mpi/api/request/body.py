@@ -34,7 +34,8 @@ async def read_raw_body(request: Request) -> bytes:
     Raises:
         TooLargeError: the body has more than ``MAX_RECORD_BYTES``.
     """
-    # A call may be answered a second time, see mpi.api.request.model_reload and mpi.api.fast_path.upsert; its body comes once.
+    # A request may be handled twice (mpi.api.request.model_reload, mpi.api.fast_path.upsert), but its body
+    # can be read only once.
     body: bytes | TooLargeError | None = getattr(request.state, "raw_body", None)
     if body is None:
         body = request.state.raw_body = await _read(request)
@@ -83,7 +84,7 @@ def parse_json_object(data: bytes | None) -> dict[str, object]:
     try:
         parsed = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        # Its position, not its message, which may quote the text.
+        # Only the position: the message may quote personal data.
         raise InputError(f"not JSON in UTF-8 (line {error.lineno}, column {error.colno})") from None
     if not isinstance(parsed, dict):
         raise InputError("send one JSON object")

@@ -68,8 +68,7 @@ def answer_line(app: FastAPI, sent_credentials: Credentials, line: BodyLine, req
         return _encode_line({"line": line.number, **resolved.as_dict()})
     except MpiError as error:
         return _encode_line({"line": line.number, **record_key, "problem": problem_from_error(error)})
-    # One line must not cost the answers to the others; what it was is in the log.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - one failing line must not stop the others; it is logged
         log_unexpected(error, request_id)
         return _encode_line({"line": line.number, **record_key, "problem": problem_from_error(error)})
 
@@ -100,23 +99,23 @@ class BulkResponse(Response):
         self._answers = answers
         self.init_headers()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI passes the scope
         """Send answers until the request body ends."""
         backlog: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._work(backlog))
+            group.create_task(self._queue_answers(backlog))
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             while (encoded_answer := await backlog.get()) is not None:
                 await send({"type": "http.response.body", "body": encoded_answer, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _work(self, backlog: asyncio.Queue[bytes | None]) -> None:
+    async def _queue_answers(self, backlog: asyncio.Queue[bytes | None]) -> None:
         """Read the body and queue an answer for each line."""
         try:
             async for encoded_answer in self._answers:
                 backlog.put_nowait(encoded_answer)
         except ClientDisconnect:
-            pass  # What was answered is kept; the caller sends the rest again, which changes nothing twice.
+            pass  # Answered lines are stored. The client resends the rest; a resent line changes nothing.
         finally:
             backlog.put_nowait(None)
 

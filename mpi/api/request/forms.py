@@ -95,7 +95,7 @@ def parse_form(data: bytes) -> Form:
         raise InputError("the form is not UTF-8, percent-encoded") from None
     values: dict[str, list[str]] = {}
     for name, value in pairs:
-        # A browser sends CR LF for each line's end.
+        # Browsers send CR LF at the end of each line.
         text = value.replace("\r\n", "\n")
         if any(ord(character) < ord(" ") and character not in "\n\t" for character in name + text):
             raise InputError("the form holds a control character")

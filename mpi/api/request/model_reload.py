@@ -62,8 +62,9 @@ def reload_model(app: FastAPI) -> Index:
             matchers[ref] = load_matcher(settings, ref)
         if not matchers[ref].runs(active_config):
             raise ModelMovedError(f"model {ref} is not here as the index runs on it: restore its folder")
-        app.state.index = replace(index, matcher=matchers[ref])
-        return app.state.index  # type: ignore[no-any-return]
+        reloaded = replace(index, matcher=matchers[ref])
+        app.state.index = reloaded
+        return reloaded
 
 
 def cache_model(app: FastAPI, matcher: Matcher) -> None:

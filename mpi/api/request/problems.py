@@ -100,7 +100,7 @@ def problem_from_error(error: Exception) -> Problem:
             HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected", "Something went wrong", _UNEXPECTED
         )
     status, title = find_status(error)
-    # The message of a failure of ours may name files of this machine.
+    # The message of an internal error may name files of this machine.
     detail = _UNEXPECTED if status == HTTPStatus.INTERNAL_SERVER_ERROR else str(error)
     problem = _build_problem(status, error.code, title, detail)
     if isinstance(error, RecordError):

@@ -56,7 +56,7 @@ def simulate(index: Index, viewer: Viewer, bits: TrialThresholds) -> Simulation:
 
 def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *arguments: object) -> Result:
     """Run a re-cluster job, in a child process for a large index."""
-    # No process is begun for who may not ask for it.
+    # Checked here first, so that no process is started for a caller without permission.
     require_whole_index(viewer)
     with index.database.read(make_operator()) as unit:
         record_count = unit.keys.max_record_id(index.config_id(unit))

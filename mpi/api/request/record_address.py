@@ -1,8 +1,11 @@
 """Source and local ID from the raw URL path.
 
 A local ID is one path segment, percent-decoded once. The server decodes the path before any route sees it:
-``D01%2F12345`` would look like two segments, and ``%2525`` could be decoded twice. The raw path is unambiguous.
+``D01%2F12345`` would look like two segments, and ``%2525`` could be decoded twice. The raw path is
+unambiguous.
 """
+
+# ruff: noqa: ARG001 - source and local_id only document the path; values come from the raw path
 
 import re
 from dataclasses import dataclass
@@ -28,8 +31,8 @@ class RecordAddress:
 
 def parse_record_address(
     request: Request,
-    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
-    local_id: Annotated[  # noqa: ARG001
+    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],
+    local_id: Annotated[
         str,
         Path(
             description="The source's own ID of the record, percent-encoded: `/` is written `%2F`.",
@@ -48,8 +51,8 @@ def parse_record_address(
 
 def parse_rekey_address(
     request: Request,
-    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],  # noqa: ARG001
-    local_id: Annotated[  # noqa: ARG001
+    source: Annotated[str, Path(description="Code of the record's source.", examples=["D01-SIS"])],
+    local_id: Annotated[
         str, Path(description="The local ID that the record has, percent-encoded.", examples=["12345"])
     ],
 ) -> RecordAddress:
@@ -75,7 +78,7 @@ def address_from_path(raw_path: bytes) -> RecordAddress:
     """
     segments = raw_path.split(b"/")
     if len(segments) < _SEGMENTS:
-        # An encoded slash posed as one of the route's own.
+        # The route matched a slash that was percent-encoded in the raw path.
         raise NotFoundError("no such path")
     if len(segments) > _SEGMENTS:
         raise InputError("a local ID is one segment of the path: write / as %2F")

@@ -58,7 +58,8 @@ def post_ask_consent(
 def get_waiting_steps(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> list[PendingStep]:
     """List steps that wait for an approver or a source owner.
 
-    Listed are steps that the caller may see whole, and those about which one of the caller's sources was asked.
+    Listed are steps that the caller may see whole, and those about which one of the caller's sources was
+    asked.
     """
     return list_pending_steps(index, viewer)
 

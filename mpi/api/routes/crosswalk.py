@@ -26,10 +26,10 @@ from mpi.service.persons.persons import (
 router = APIRouter(tags=["crosswalk"], route_class=ModelReloadRoute)
 
 
-class _CrosswalkRoute(LookUpRoute):
+class _CrosswalkRoute(LookUpRoute[CrosswalkEntry]):
     """Route of the crosswalk with a fast path by local ID."""
 
-    def parse_query(self, request: Request, index: Index) -> LookUpQuery[CrosswalkEntry] | None:  # noqa: ARG002
+    def parse_query(self, request: Request, index: Index) -> LookUpQuery[CrosswalkEntry] | None:  # noqa: ARG002 - part of the interface of LookUpRoute
         """Return the look-up of exactly one source and one local ID."""
         parameters = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         values = dict(parameters)

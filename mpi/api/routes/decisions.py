@@ -42,8 +42,8 @@ _DEFAULT_UNDO_REASON = "undo"
 def post_decision(index: IndexDep, viewer: WriterDep, _: NoQueryDep, members: JsonBodyDep) -> StepEffect:
     """Decide whether groups of records are one person.
 
-    A decision holds until it is undone or superseded, whatever new record versions or models say. A decision that
-    contradicts decisions in force is answered 409 with their numbers in `chain`.
+    A decision holds until it is undone or superseded, whatever new record versions or models say. A decision
+    that contradicts decisions in force is answered 409 with their numbers in `chain`.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "kind", "groups", "effective_from", "recheck_on", *_REASON_MEMBERS)
@@ -184,8 +184,8 @@ def post_merge(
 ) -> StepEffect:
     """Merge two or more persons into one.
 
-    The surviving ID stays; the other IDs are retired and answer with the survivor. The survivor is the ID with an
-    open enrollment, then with most records, then the oldest, unless `survivor` names another.
+    The surviving ID stays; the other IDs are retired and answer with the survivor. The survivor is the ID
+    with an open enrollment, then with most records, then the oldest, unless `survivor` names another.
     """
     require_permission(viewer, Action.DECIDE)
     body = JsonBody(members, "eids", "survivor", *_REASON_MEMBERS)

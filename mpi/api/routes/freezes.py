@@ -42,8 +42,8 @@ def post_freeze(
 ) -> FreezeWindow:
     """Add a freeze window to a source.
 
-    Decisions, merges, splits, moves and approved proposal items about its records wait until the day after the
-    window.
+    Decisions, merges, splits, moves and approved proposal items about its records wait until the day after
+    the window.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     body = JsonBody(members, "begins_on", "ends_on", "reason")

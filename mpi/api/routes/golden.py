@@ -29,9 +29,9 @@ def get_golden(
 ) -> GoldenRecord:
     """Return the golden record of a person.
 
-    Each value names its record and the survivorship rule that chose it, and lists what other records say. If a
-    record says that the child's address is confidential, no address and no phone number is shown. `ETag` names
-    what was read, for the `If-Match` of a correction.
+    Each value names its record and the survivorship rule that chose it, and lists what other records say. If
+    a record says that the child's address is confidential, no address and no phone number is shown. `ETag`
+    names what was read, for the `If-Match` of a correction.
     """
     record = look_up_golden_record(index, viewer, eid)
     response.headers["ETag"] = f'"{record.etag}"'

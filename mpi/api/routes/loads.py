@@ -28,8 +28,8 @@ def post_load_undo(
 ) -> LoadUndoResult:
     """Undo a load whole.
 
-    Records, persons and IDs become as they would be without the load. What came since stays, and a record that
-    the load sealed stays sealed. The undo is written in steps, with other writes in between. If it is
+    Records, persons and IDs become as they would be without the load. What came since stays, and a record
+    that the load sealed stays sealed. The undo is written in steps, with other writes in between. If it is
     interrupted, the same request continues it.
     """
     require_permission(viewer, Action.LOAD)

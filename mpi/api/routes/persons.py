@@ -20,7 +20,7 @@ from mpi.service.persons.search import SearchResult, search_persons
 router = APIRouter(tags=["persons"], route_class=ModelReloadRoute)
 
 
-class _PersonRoute(LookUpRoute):
+class _PersonRoute(LookUpRoute[PersonView]):
     """Route of a person with a fast path by enterprise ID."""
 
     def parse_query(self, request: Request, index: Index) -> LookUpQuery[PersonView] | None:

@@ -45,8 +45,8 @@ ForecastDep = Annotated[ForecastQuery, Query()]
 def get_quality(index: IndexDep, viewer: CallerDep, _: NoQueryDep) -> QualityFigures:
     """Return the figures of the quality dashboard, over the whole index.
 
-    Workload, match rate, live precision and recall, agreement between stewards, links and throughput. A caller
-    who may not read records sees no count from 1 to 9.
+    Workload, match rate, live precision and recall, agreement between stewards, links and throughput. A
+    caller who may not read records sees no count from 1 to 9.
     """
     return measure_quality(index, viewer)
 

@@ -121,9 +121,9 @@ async def post_bulk(
 ) -> BulkResponse:
     """Upsert many records, one NDJSON line each, answered in order.
 
-    Each line holds a canonical record and its `source`. A line that is refused is answered with a `problem` and
-    does not stop the rest; so is each line that comes after the key was revoked. For a whole file, `mpi ingest`
-    is faster and applies load guards.
+    Each line holds a canonical record and its `source`. A line that is refused is answered with a `problem`
+    and does not stop the rest; so is each line that comes after the key was revoked. For a whole file, `mpi
+    ingest` is faster and applies load guards.
     """
     require_permission(viewer, Action.RECORD_WRITE)
     return BulkResponse(

@@ -29,7 +29,8 @@ def post_pause(
 ) -> PauseResult:
     """Pause a source: hold its records and link nothing.
 
-    Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals take effect at once.
+    Records are accepted, answered `held`, and take effect on resume. Withdrawals and seals take effect at
+    once.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
     return pause(index, viewer, source, JsonBody(members, "reason").optional_text("reason") or "pause")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mpi.cli.demo.comparison import MethodResult
 from mpi.cli.demo.story import AgencyRecord, ChildStory
-from mpi.matching.compiler.online_scorer import Contribution
+from mpi.matching.compiler.online_scorer import WeightContribution
 
 _FILE_NAME = "result.json"
 
@@ -41,7 +41,7 @@ def _parse_story(values: dict[str, Any]) -> ChildStory:
         **{
             **values,
             "held": tuple(AgencyRecord(**item) for item in values["held"]),
-            "why": tuple(Contribution(**item) for item in values["why"]),
+            "why": tuple(WeightContribution(**item) for item in values["why"]),
             "differences": tuple(values["differences"]),
             "twin": None if values["twin"] is None else tuple(values["twin"]),
         }

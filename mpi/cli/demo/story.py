@@ -8,7 +8,7 @@ from typing import Any
 from mpi.cli.demo.comparison import CCWIS, EnrolledChild, LabeledIndex, find_children_in_care
 from mpi.domain.features import Features
 from mpi.domain.viewer import make_operator
-from mpi.matching.compiler.online_scorer import Contribution
+from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.service.core.index import Index
 from mpi.service.persons.search import search_persons
 from mpi.service.records.upsert import read
@@ -44,7 +44,7 @@ class ChildStory:
     held: tuple[AgencyRecord, ...]
     milliseconds: float
     weight: float
-    why: tuple[Contribution, ...]
+    why: tuple[WeightContribution, ...]
     exact_missed: bool
     differences: tuple[str, ...]
     twin: tuple[str, str, float] | None

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from mpi.matching.model.levels import DIALECT
 
-_BETWEEN: dict[type[exp.Expr], str] = {
+_OPERATOR_SQL: dict[type[exp.Expr], str] = {
     exp.And: "AND",
     exp.Or: "OR",
     exp.Is: "IS",
@@ -25,10 +25,10 @@ _BETWEEN: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_BARE = (exp.Column, exp.Literal, exp.Boolean, exp.Null)
+_ATOMIC_EXPRESSIONS = (exp.Column, exp.Literal, exp.Boolean, exp.Null)
 
 
-class Term(NamedTuple):
+class SharedTerm(NamedTuple):
     """Something that several conditions say.
 
     Args:
@@ -41,7 +41,7 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedConditions:
     """Conditions in which what they have in common is a column.
 
     Args:
@@ -49,7 +49,7 @@ class Shared:
         conditions: SQL, in the order in which they were given.
     """
 
-    layers: tuple[tuple[Term, ...], ...]
+    layers: tuple[tuple[SharedTerm, ...], ...]
     conditions: tuple[str, ...]
 
     def over(self, source: str) -> str:
@@ -60,7 +60,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class _ExpressionNode:
     """An expression: its parts, and the SQL that joins them; of one that is taken whole, its own SQL."""
 
     parts: tuple["_Node", ...]
@@ -69,27 +69,27 @@ class _Node:
 
 
 @dataclass(slots=True)
-class _Nodes:
+class _NodeTable:
     """Each expression once, however often it is written."""
 
-    known: dict[tuple[object, ...], _Node] = field(default_factory=dict)
+    known: dict[tuple[object, ...], _ExpressionNode] = field(default_factory=dict)
 
-    def of(self, tree: exp.Expr) -> _Node:
+    def of(self, tree: exp.Expr) -> _ExpressionNode:
         tree = tree.unnest()
         if isinstance(tree, exp.Not):
             return self._once("NOT", (self.of(tree.this),))
-        if (between := _BETWEEN.get(type(tree))) is not None:
+        if (between := _OPERATOR_SQL.get(type(tree))) is not None:
             return self._once(between, (self.of(tree.this), self.of(tree.expression)))
         # A function is taken whole: what its arguments have in common with others costs nothing.
-        is_bare, sql = isinstance(tree, _BARE), tree.sql(dialect=DIALECT)
+        is_bare, sql = isinstance(tree, _ATOMIC_EXPRESSIONS), tree.sql(dialect=DIALECT)
         return self._once(sql if is_bare else f"({sql})", (), is_bare=is_bare)
 
-    def _once(self, joined: str, parts: tuple[_Node, ...], *, is_bare: bool = False) -> _Node:
+    def _once(self, joined: str, parts: tuple[_ExpressionNode, ...], *, is_bare: bool = False) -> _ExpressionNode:
         key = (joined, *(id(part) for part in parts))
-        return self.known.setdefault(key, _Node(parts, joined, is_bare))
+        return self.known.setdefault(key, _ExpressionNode(parts, joined, is_bare))
 
 
-def share(conditions: Sequence[str], prefix: str) -> Shared:
+def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedConditions:
     """Make a column of whatever is said more than once.
 
     All of it is computed for every pair, also where a CASE would not come so far: no condition that
@@ -99,30 +99,30 @@ def share(conditions: Sequence[str], prefix: str) -> Shared:
         conditions: SQL.
         prefix: of the columns' names, with which no other column's begins.
     """
-    nodes = _Nodes()
+    nodes = _NodeTable()
     roots = [nodes.of(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
     used = Counter(id(part) for node in nodes.known.values() for part in node.parts)
     used.update(id(root) for root in roots)
     names: dict[int, str] = {}
-    layers: list[list[Term]] = []
+    layers: list[list[SharedTerm]] = []
     depths: dict[int, int] = {}
     for node in nodes.known.values():  # parts come before what they are parts of
         depth = max((depths[id(part)] for part in node.parts), default=0)
         if used[id(node)] > 1 and not node.is_bare:
             if depth == len(layers):
                 layers.append([])
-            sql = _sql(node, names)
+            sql = _write_sql(node, names)
             names[id(node)] = f"{prefix}{len(names)}"
-            layers[depth].append(Term(names[id(node)], sql))
+            layers[depth].append(SharedTerm(names[id(node)], sql))
             depth += 1
         depths[id(node)] = depth
-    return Shared(tuple(map(tuple, layers)), tuple(_sql(root, names) for root in roots))
+    return SharedConditions(tuple(map(tuple, layers)), tuple(_write_sql(root, names) for root in roots))
 
 
-def _sql(node: _Node, names: dict[int, str]) -> str:
+def _write_sql(node: _ExpressionNode, names: dict[int, str]) -> str:
     if id(node) in names:
         return names[id(node)]
-    parts = [_sql(part, names) for part in node.parts]
+    parts = [_write_sql(part, names) for part in node.parts]
     match parts:
         case []:
             return node.joined

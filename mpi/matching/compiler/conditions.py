@@ -13,25 +13,25 @@ import sqlglot
 from sqlglot import exp
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
-from mpi.matching.compiler.regex_dialect import same_in_python
+from mpi.matching.compiler.regex_dialect import is_portable_pattern
 from mpi.matching.compiler.sql_functions import (
     STRING_FUNCTIONS,
     NotCompilableError,
-    function_call,
-    pairwise_call,
-    shown,
+    parse_function_call,
+    parse_pairwise_call,
+    to_duckdb_sql,
 )
 from mpi.matching.compiler.symmetry import is_symmetric
-from mpi.matching.compiler.value_ranges import DOUBLE, LENGTH, YEAR, Number, chosen, computed, of_literal
+from mpi.matching.compiler.value_ranges import DOUBLE, LENGTH, YEAR, NumberRange, merge_ranges, compute_range, parse_literal
 
 NUMBER_COLUMNS = frozenset({"birth_year"})
-TRUTH_COLUMNS = frozenset({"multiple_birth"})
+BOOLEAN_COLUMNS = frozenset({"multiple_birth"})
 DATE_COLUMNS = frozenset({"birth_date", "birth_date_swapped"})
 """Texts that are a date or missing, written as below."""
 DATE_FORMAT = "%Y-%m-%d"
 
 
-class Kind(Enum):
+class OperandKind(Enum):
     """Type of a value in a condition."""
 
     TEXT = "text"
@@ -42,7 +42,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Operand:
     """A translated operand.
 
     Args:
@@ -54,9 +54,9 @@ class Value:
     """
 
     code: str
-    kind: Kind
+    kind: OperandKind
     guards: tuple[str, ...] = ()
-    number: Number = DOUBLE
+    number: NumberRange = DOUBLE
     may_be_empty: bool = False
 
 
@@ -68,11 +68,11 @@ _OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.GT: (">", "<="),
     exp.GTE: (">=", "<"),
 }
-_CHOICES: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
+_CHOICE_FUNCTIONS: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
-_OF_LETTERS = frozenset({"jaro_winkler", "jaro", "jaccard"})
+_LETTER_SIMILARITIES = frozenset({"jaro_winkler", "jaro", "jaccard"})
 """Likenesses that two texts without a letter do not have: DuckDB says 0, or fails, where Python says 1."""
-_EDITS = frozenset({"levenshtein", "damerau_levenshtein"})
+_EDIT_DISTANCES = frozenset({"levenshtein", "damerau_levenshtein"})
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Translator:
         Raises:
             NotCompilableError: with what was not understood.
         """
-        return self.holds(_parsed(sql))
+        return self.holds(_parse_sql(sql))
 
     def symmetric_condition(self, sql: str) -> str:
         """The same of a condition that is to say of two records what it says of them exchanged.
@@ -106,10 +106,10 @@ class Translator:
         Raises:
             NotCompilableError: with what was not understood, or that it depends on which record is left.
         """
-        tree = _parsed(sql)
+        tree = _parse_sql(sql)
         translated = self.holds(tree)
         if not is_symmetric(tree):
-            raise NotCompilableError(f"{shown(tree)} depends on which of the two records is left")
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} depends on which of the two records is left")
         return translated
 
     def holds(self, tree: exp.Expr) -> str:
@@ -136,14 +136,14 @@ class Translator:
             case exp.Is():
                 return self._is(tree, wanted=wanted)
             case exp.In() | exp.Between():
-                return self._truth(_spelled_out(tree), wanted=wanted)
+                return self._truth(_expand_range(tree), wanted=wanted)
             case _ if type(tree) in _OPERATORS:
                 return self._comparison(tree, wanted=wanted)
             case _:
                 value = self.value(tree)
-                if value.kind is not Kind.TRUTH:
-                    raise NotCompilableError(f"{shown(tree)} is not a truth value")
-                return _guarded(value.guards, value.code if wanted else f"not {value.code}")
+                if value.kind is not OperandKind.TRUTH:
+                    raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a truth value")
+                return _join_guards(value.guards, value.code if wanted else f"not {value.code}")
 
     def _is(self, tree: exp.Expr, *, wanted: bool) -> str:
         if isinstance(tree.expression, exp.Null):
@@ -153,17 +153,17 @@ class Translator:
         if isinstance(tree.expression, exp.Boolean):
             same = self._truth(tree.this, wanted=bool(tree.expression.this))
             return same if wanted else f"(not {same})"
-        raise NotCompilableError(f"{shown(tree)} is not IS NULL, IS TRUE or IS FALSE")
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is not IS NULL, IS TRUE or IS FALSE")
 
     def _comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
         left, right = self.value(tree.this), self.value(tree.expression)
         ordered = not isinstance(tree, exp.EQ | exp.NEQ)
-        if left.kind is not right.kind or (ordered and left.kind in {Kind.LIST, Kind.TRUTH}):
-            raise NotCompilableError(f"{shown(tree)} compares a {left.kind.value} with a {right.kind.value}")
+        if left.kind is not right.kind or (ordered and left.kind in {OperandKind.LIST, OperandKind.TRUTH}):
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} compares a {left.kind.value} with a {right.kind.value}")
         operator = _OPERATORS[type(tree)][0 if wanted else 1]
-        return _guarded(left.guards + right.guards, f"{left.code} {operator} {right.code}")
+        return _join_guards(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
-    def value(self, tree: exp.Expr) -> Value:  # noqa: C901, PLR0911 - one return a form
+    def value(self, tree: exp.Expr) -> Operand:  # noqa: C901, PLR0911 - one return a form
         """Translate an operand.
 
         Raises:
@@ -175,16 +175,16 @@ class Translator:
             case exp.Column():
                 return self._column(tree)
             case exp.Literal():
-                return _literal(tree)
+                return _translate_literal(tree)
             case exp.Neg() | exp.Abs():
                 inner = self._number(tree.this)
                 sign = "-" if isinstance(tree, exp.Neg) else "abs"
-                return Value(f"{sign}({inner.code})", Kind.NUMBER, inner.guards, inner.number)
+                return Operand(f"{sign}({inner.code})", OperandKind.NUMBER, inner.guards, inner.number)
             case exp.Add() | exp.Sub() | exp.Mul():
                 left, right = self._number(tree.this), self._number(tree.expression)
                 code = f"({left.code} {_ARITHMETIC[type(tree)]} {right.code})"
-                number = computed(tree, left.number, right.number)
-                return Value(code, Kind.NUMBER, left.guards + right.guards, number)
+                number = compute_range(tree, left.number, right.number)
+                return Operand(code, OperandKind.NUMBER, left.guards + right.guards, number)
             case exp.Cast():
                 return self._cast(tree)
             case exp.Substring() | exp.Left():
@@ -200,13 +200,13 @@ class Translator:
             case _:
                 return self._function(tree)
 
-    def _column(self, tree: exp.Column) -> Value:
+    def _column(self, tree: exp.Column) -> Operand:
         column, side = tree.name[:-2], tree.name[-2:].lower()
         if column not in FEATURE_COLUMNS or side not in {"_l", "_r"}:
             raise NotCompilableError(f"{tree.name} is not a column of Features with _l or _r")
         variable = column + side
         self.variables[variable] = None
-        return Value(variable, _kind(column), (f"{variable} is not None",), YEAR)
+        return Operand(variable, _find_column_kind(column), (f"{variable} is not None",), YEAR)
 
     def is_list(self, tree: exp.Expr) -> bool:
         """Whether an operand is a list of texts.
@@ -214,148 +214,148 @@ class Translator:
         Raises:
             NotCompilableError: it is no operand.
         """
-        return self.value(tree).kind is Kind.LIST
+        return self.value(tree).kind is OperandKind.LIST
 
-    def _number(self, tree: exp.Expr) -> Value:
+    def _number(self, tree: exp.Expr) -> Operand:
         value = self.value(tree)
-        if value.kind is not Kind.NUMBER:
-            raise NotCompilableError(f"{shown(tree)} is not a number")
+        if value.kind is not OperandKind.NUMBER:
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a number")
         return value
 
-    def _cast(self, tree: exp.Cast) -> Value:
+    def _cast(self, tree: exp.Cast) -> Operand:
         value = self.value(tree.this)
         target = tree.to.sql(dialect="duckdb").upper()
-        if value.kind is Kind.TEXT and target in {"TEXT", "VARCHAR"}:
+        if value.kind is OperandKind.TEXT and target in {"TEXT", "VARCHAR"}:
             return value
-        if value.kind is Kind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
-            return Value(f"float({value.code})", Kind.NUMBER, value.guards, DOUBLE)
-        raise NotCompilableError(f"{shown(tree)} is a cast that is not supported")
+        if value.kind is OperandKind.NUMBER and target in {"DOUBLE", "FLOAT8"}:
+            return Operand(f"float({value.code})", OperandKind.NUMBER, value.guards, DOUBLE)
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is a cast that is not supported")
 
-    def _substring(self, tree: exp.Expr) -> Value:
+    def _substring(self, tree: exp.Expr) -> Operand:
         value = self.value(tree.this)
-        start = 1 if isinstance(tree, exp.Left) else _whole(tree.args.get("start"))
-        length = _whole(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
-        if value.kind is not Kind.TEXT or start < 1 or length < 0:
-            raise NotCompilableError(f"{shown(tree)} is not a substring of a text by positions")
+        start = 1 if isinstance(tree, exp.Left) else _parse_position(tree.args.get("start"))
+        length = _parse_position(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
+        if value.kind is not OperandKind.TEXT or start < 1 or length < 0:
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a substring of a text by positions")
         code = f"{value.code}[{start - 1}:{start - 1 + length}]"
-        return Value(
-            code, Kind.TEXT, value.guards, may_be_empty=start > 1 or not length or value.may_be_empty
+        return Operand(
+            code, OperandKind.TEXT, value.guards, may_be_empty=start > 1 or not length or value.may_be_empty
         )
 
-    def _null_if(self, tree: exp.Nullif) -> Value:
+    def _null_if(self, tree: exp.Nullif) -> Operand:
         value, other = self.value(tree.this), self.value(tree.expression)
-        if value.kind is not Kind.TEXT or not isinstance(tree.expression, exp.Literal):
-            raise NotCompilableError(f"{shown(tree)} is not NULLIF of a text and a text in quotes")
+        if value.kind is not OperandKind.TEXT or not isinstance(tree.expression, exp.Literal):
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} is not NULLIF of a text and a text in quotes")
         name = self._temporary()
         other_than = f"({name} := {value.code}) != {other.code}"
         empty = value.may_be_empty and tree.expression.name != ""
-        return Value(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
+        return Operand(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
 
-    def _choice(self, tree: exp.Expr) -> Value:
+    def _choice(self, tree: exp.Expr) -> Operand:
         # Of several values these pass over the missing ones; all missing gives NULL.
         values = [self._number(each) for each in (tree.this, *tree.expressions)]
         codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
         name = self._temporary()
-        taken = f"({name} := {_CHOICES[type(tree)]}({', '.join(codes)})) is not None"
-        return Value(name, Kind.NUMBER, (taken,), chosen([value.number for value in values]))
+        taken = f"({name} := {_CHOICE_FUNCTIONS[type(tree)]}({', '.join(codes)})) is not None"
+        return Operand(name, OperandKind.NUMBER, (taken,), merge_ranges([value.number for value in values]))
 
-    def _extract(self, tree: exp.RegexpExtract) -> Value:
+    def _extract(self, tree: exp.RegexpExtract) -> Operand:
         value, pattern = self.value(tree.this), tree.expression
         group = tree.args.get("group")
         whole = group is None or (isinstance(group, exp.Literal) and group.name == "0")
         others = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
-        plain = isinstance(pattern, exp.Literal) and pattern.is_string and same_in_python(pattern.name)
-        if value.kind is not Kind.TEXT or not whole or others or not plain:
-            raise NotCompilableError(f"{shown(tree)} has a pattern that is not the same to every engine")
+        plain = isinstance(pattern, exp.Literal) and pattern.is_string and is_portable_pattern(pattern.name)
+        if value.kind is not OperandKind.TEXT or not whole or others or not plain:
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} has a pattern that is not the same to every engine")
         code = f"regexp_extract({value.code}, {pattern.name!r})"
-        return Value(code, Kind.TEXT, value.guards, may_be_empty=True)
+        return Operand(code, OperandKind.TEXT, value.guards, may_be_empty=True)
 
-    def _pairwise(self, tree: exp.Expr) -> Value:
-        name, columns = pairwise_call(tree)
+    def _pairwise(self, tree: exp.Expr) -> Operand:
+        name, columns = parse_pairwise_call(tree)
         sides = [self._column(column) for column in columns]
-        if any(side.kind is not Kind.LIST for side in sides):
-            raise NotCompilableError(f"{shown(tree)} is not about two lists of texts")
+        if any(side.kind is not OperandKind.LIST for side in sides):
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} is not about two lists of texts")
         code = f"{name}({', '.join(side.code for side in sides)})"
-        number = LENGTH if name.endswith(tuple(_EDITS)) else DOUBLE
-        return Value(code, Kind.NUMBER, sides[0].guards + sides[1].guards, number)
+        number = LENGTH if name.endswith(tuple(_EDIT_DISTANCES)) else DOUBLE
+        return Operand(code, OperandKind.NUMBER, sides[0].guards + sides[1].guards, number)
 
     def _temporary(self) -> str:
         self.temporaries += 1
         return f"t{self.temporaries}"
 
-    def _function(self, tree: exp.Expr) -> Value:  # noqa: PLR0911 - one return a form
-        name, arguments = function_call(tree)
+    def _function(self, tree: exp.Expr) -> Operand:  # noqa: PLR0911 - one return a form
+        name, arguments = parse_function_call(tree)
         values = tuple(self.value(argument) for argument in arguments)
         guards = tuple(guard for value in values for guard in value.guards)
         codes = [value.code for value in values]
         match name, tuple(value.kind for value in values):
-            case (known, (Kind.TEXT, Kind.TEXT)) if known in STRING_FUNCTIONS:
-                return _likeness(tree, STRING_FUNCTIONS[known], values, guards)
-            case ("starts_with", (Kind.TEXT, Kind.TEXT)):
-                return Value(f"{codes[0]}.startswith({codes[1]})", Kind.TRUTH, guards)
-            case ("length", (Kind.TEXT | Kind.LIST,)) | ("array_length", (Kind.LIST,)):
-                return Value(f"len({codes[0]})", Kind.NUMBER, guards, LENGTH)
-            case ("list_has_any", (Kind.LIST, Kind.LIST)):
-                return Value(f"share_any({codes[0]}, {codes[1]})", Kind.TRUTH, guards)
-            case ("list_intersect", (Kind.LIST, Kind.LIST)):
-                return Value(f"shared({codes[0]}, {codes[1]})", Kind.LIST, guards)
-            case ("list_contains", (Kind.LIST, Kind.TEXT)):
-                return Value(f"({codes[1]} in {codes[0]})", Kind.TRUTH, guards)
-            case ("try_strptime", (Kind.TEXT, Kind.TEXT)) if _is_date(*arguments):
+            case (known, (OperandKind.TEXT, OperandKind.TEXT)) if known in STRING_FUNCTIONS:
+                return _translate_similarity(tree, STRING_FUNCTIONS[known], values, guards)
+            case ("starts_with", (OperandKind.TEXT, OperandKind.TEXT)):
+                return Operand(f"{codes[0]}.startswith({codes[1]})", OperandKind.TRUTH, guards)
+            case ("length", (OperandKind.TEXT | OperandKind.LIST,)) | ("array_length", (OperandKind.LIST,)):
+                return Operand(f"len({codes[0]})", OperandKind.NUMBER, guards, LENGTH)
+            case ("list_has_any", (OperandKind.LIST, OperandKind.LIST)):
+                return Operand(f"share_any({codes[0]}, {codes[1]})", OperandKind.TRUTH, guards)
+            case ("list_intersect", (OperandKind.LIST, OperandKind.LIST)):
+                return Operand(f"shared({codes[0]}, {codes[1]})", OperandKind.LIST, guards)
+            case ("list_contains", (OperandKind.LIST, OperandKind.TEXT)):
+                return Operand(f"({codes[1]} in {codes[0]})", OperandKind.TRUTH, guards)
+            case ("try_strptime", (OperandKind.TEXT, OperandKind.TEXT)) if _is_date_column(*arguments):
                 return self._parsed_date(codes[0], guards)
-            case ("epoch", (Kind.TIME,)):
-                return Value(codes[0], Kind.NUMBER, guards, DOUBLE)
+            case ("epoch", (OperandKind.TIME,)):
+                return Operand(codes[0], OperandKind.NUMBER, guards, DOUBLE)
             case _:
                 pass
-        raise NotCompilableError(f"{shown(tree)} uses a function that is not supported")
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} uses a function that is not supported")
 
-    def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Value:
+    def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Operand:
         # A text that is no date gives NULL, so the result is kept in a variable that the guard tests.
         name = self._temporary()
-        return Value(name, Kind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
+        return Operand(name, OperandKind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
 
 
-def _parsed(sql: str) -> exp.Expr:
+def _parse_sql(sql: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError) as fault:
         raise NotCompilableError("it is not SQL") from fault
 
 
-def _is_date(column: exp.Expr, form: exp.Expr) -> bool:
+def _is_date_column(column: exp.Expr, form: exp.Expr) -> bool:
     """Whether it is a column that holds dates, and they are written in that form."""
     return isinstance(column, exp.Column) and column.name[:-2] in DATE_COLUMNS and form.name == DATE_FORMAT
 
 
-def _kind(column: str) -> Kind:
+def _find_column_kind(column: str) -> OperandKind:
     if column in LIST_COLUMNS:
-        return Kind.LIST
+        return OperandKind.LIST
     if column in NUMBER_COLUMNS:
-        return Kind.NUMBER
-    return Kind.TRUTH if column in TRUTH_COLUMNS else Kind.TEXT
+        return OperandKind.NUMBER
+    return OperandKind.TRUTH if column in BOOLEAN_COLUMNS else OperandKind.TEXT
 
 
-def _likeness(tree: exp.Expr, name: str, texts: Sequence[Value], guards: tuple[str, ...]) -> Value:
-    if name in _OF_LETTERS and any(text.may_be_empty for text in texts):
-        raise NotCompilableError(f"{shown(tree)} is given what may be empty: write NULLIF(…, '') around that")
-    number = LENGTH if name in _EDITS else DOUBLE
-    return Value(f"{name}({', '.join(text.code for text in texts)})", Kind.NUMBER, guards, number)
+def _translate_similarity(tree: exp.Expr, name: str, texts: Sequence[Operand], guards: tuple[str, ...]) -> Operand:
+    if name in _LETTER_SIMILARITIES and any(text.may_be_empty for text in texts):
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is given what may be empty: write NULLIF(…, '') around that")
+    number = LENGTH if name in _EDIT_DISTANCES else DOUBLE
+    return Operand(f"{name}({', '.join(text.code for text in texts)})", OperandKind.NUMBER, guards, number)
 
 
-def _literal(tree: exp.Literal) -> Value:
+def _translate_literal(tree: exp.Literal) -> Operand:
     if tree.is_string:
-        return Value(repr(tree.name), Kind.TEXT, may_be_empty=not tree.name)
-    number, value = of_literal(tree)
-    return Value(repr(value), Kind.NUMBER, (), number)
+        return Operand(repr(tree.name), OperandKind.TEXT, may_be_empty=not tree.name)
+    number, value = parse_literal(tree)
+    return Operand(repr(value), OperandKind.NUMBER, (), number)
 
 
-def _whole(tree: object) -> int:
+def _parse_position(tree: object) -> int:
     if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
         return int(tree.name)
     raise NotCompilableError("a substring's positions must be whole numbers")
 
 
-def _spelled_out(tree: exp.Expr) -> exp.Expr:
+def _expand_range(tree: exp.Expr) -> exp.Expr:
     """``IN`` as a chain of ``=``, ``BETWEEN`` as two comparisons: their definitions in SQL."""
     if isinstance(tree, exp.Between):
         return exp.And(
@@ -364,7 +364,7 @@ def _spelled_out(tree: exp.Expr) -> exp.Expr:
         )
     choices = tree.expressions
     if not choices:
-        raise NotCompilableError(f"{shown(tree)} is not a list of values")
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a list of values")
     equals: list[exp.Expr] = [exp.EQ(this=tree.this.copy(), expression=c.copy()) for c in choices]
     chain = equals[0]
     for equal in equals[1:]:
@@ -372,5 +372,5 @@ def _spelled_out(tree: exp.Expr) -> exp.Expr:
     return chain
 
 
-def _guarded(guards: tuple[str, ...], code: str) -> str:
+def _join_guards(guards: tuple[str, ...], code: str) -> str:
     return f"({' and '.join([*dict.fromkeys(guards), code])})"

@@ -22,13 +22,13 @@ from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import Adjustment, Comparison, Level, Levels, read_levels
 from mpi.matching.model.model import MatchModel
 
-_Compare = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
-_Holding = Callable[[Features, Features], int]
+_CompareFunction = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
+_FirstConditionFunction = Callable[[Features, Features], int]
 _INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class PairScore:
     """What the model says of a pair.
 
     Args:
@@ -43,7 +43,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
+class WeightContribution:
     """What one comparison adds to the match weight, in bits."""
 
     comparison: str
@@ -52,7 +52,7 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class PairMarks:
     """What the partition must know of pairs besides their weights.
 
     Args:
@@ -65,7 +65,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
+class OnlineScorer:
     """Scores pairs of records; symmetric if the model's conditions are.
 
     Args:
@@ -79,9 +79,9 @@ class Scorer:
     cautions: Cautions = field(repr=False)
     columns: tuple[str, ...]
     source: str = field(repr=False)
-    _compare: _Compare = field(repr=False)
-    _caution: _Holding = field(repr=False)
-    _uncorroborated: _Holding = field(repr=False)
+    _compare: _CompareFunction = field(repr=False)
+    _caution: _FirstConditionFunction = field(repr=False)
+    _uncorroborated: _FirstConditionFunction = field(repr=False)
 
     def weight(self, left: Features, right: Features) -> float:
         """The match weight of the pair in bits, prior included, as far as a caution lets it."""
@@ -90,13 +90,13 @@ class Scorer:
             return self.cautions.bits
         return bits
 
-    def score(self, left: Features, right: Features) -> Scored:
+    def score(self, left: Features, right: Features) -> PairScore:
         """The pair's levels and match weight, and the caution that lowered it."""
         bits, levels, _ = self._compare(left, right)
         caution = self._held_by(left, right, bits)
-        return Scored(levels, bits if caution is None else self.cautions.bits, caution)
+        return PairScore(levels, bits if caution is None else self.cautions.bits, caution)
 
-    def marks(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> Marks:
+    def marks(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> PairMarks:
         """Mark pairs.
 
         Args:
@@ -105,8 +105,8 @@ class Scorer:
         """
         cap = self.cautions.bits
         if not self.cautions.when:
-            return Marks(frozenset(), frozenset())
-        return Marks(
+            return PairMarks(frozenset(), frozenset())
+        return PairMarks(
             uncorroborated=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
@@ -124,20 +124,20 @@ class Scorer:
         held = self._caution(left, right) if bits > self.cautions.bits else -1
         return None if held < 0 else list(self.cautions.conditions)[held]
 
-    def explain(self, left: Features, right: Features) -> list[Contribution]:
+    def explain(self, left: Features, right: Features) -> list[WeightContribution]:
         """The match weight by comparison, the prior first, a caution last; the bits add up to the weight."""
         total, values, parts = self._compare(left, right)
-        explained = [Contribution("prior", "two records taken at random", prior_bits(self.levels))]
+        explained = [WeightContribution("prior", "two records taken at random", compute_prior_bits(self.levels))]
         for comparison, value, bits in zip(self.levels.comparisons, values, parts, strict=True):
             label = next(level.label for level in comparison.levels if level.value == value)
-            explained.append(Contribution(comparison.name, label, bits))
+            explained.append(WeightContribution(comparison.name, label, bits))
         caution = self._held_by(left, right, total)
         if caution is not None:
-            explained.append(Contribution("caution", caution, self.cautions.bits - total))
+            explained.append(WeightContribution("caution", caution, self.cautions.bits - total))
         return explained
 
 
-def compile_scorer(model: MatchModel) -> Scorer:
+def compile_scorer(model: MatchModel) -> OnlineScorer:
     """Compile the model.
 
     Raises:
@@ -146,18 +146,18 @@ def compile_scorer(model: MatchModel) -> Scorer:
     """
     levels = read_levels(model.settings)
     translator = Translator()
-    source, adjustments = _generate(levels, translator)
-    held, cautions = _holding("caution", model.cautions.conditions)
-    alone, alone_source = _holding("uncorroborated", {"uncorroborated": model.cautions.uncorroborated})
+    source, adjustments = _generate_compare(levels, translator)
+    held, cautions = _generate_first_condition("caution", model.cautions.conditions)
+    alone, alone_source = _generate_first_condition("uncorroborated", {"uncorroborated": model.cautions.uncorroborated})
     source = "\n\n".join((source, cautions, alone_source))
     namespace: dict[str, Callable[..., object]] = {**NAMESPACE}
     for name, adjustment in adjustments.items():
-        namespace[name] = _adjuster(adjustment, model.frequencies)
+        namespace[name] = _make_adjustment(adjustment, model.frequencies)
     # The source is made from parsed SQL by `Translator`, which copies no text of the settings but names
     # of columns that Features has and the repr of literals.
     exec(compile(source, f"<model {model.ref}>", "exec"), namespace)  # noqa: S102
     read = {*translator.columns, *held, *alone}
-    return Scorer(
+    return OnlineScorer(
         levels,
         model.cautions,
         tuple(column for column in FEATURE_COLUMNS if column in read),
@@ -168,36 +168,36 @@ def compile_scorer(model: MatchModel) -> Scorer:
     )
 
 
-def prior_bits(levels: Levels) -> float:
+def compute_prior_bits(levels: Levels) -> float:
     """The prior as a weight: log2 of its odds."""
     return math.log2(levels.prior / (1 - levels.prior))
 
 
-def level_bits(level: Level) -> float:
+def compute_level_bits(level: Level) -> float:
     """The weight of a level before any term-frequency adjustment; 0 for a null level."""
     return math.log2(level.m / level.u) if level.m is not None and level.u is not None else 0.0
 
 
-def _generate(levels: Levels, translator: Translator) -> tuple[str, dict[str, Adjustment]]:
+def _generate_compare(levels: Levels, translator: Translator) -> tuple[str, dict[str, Adjustment]]:
     """The source of ``compare``, and the adjustments that it calls by name."""
     adjustments: dict[str, Adjustment] = {}
     body: list[str] = []
     for number, comparison in enumerate(levels.comparisons):
         body.append(f"# {number}")
-        body.extend(_chain(number, comparison, translator, adjustments))
+        body.extend(_generate_comparison(number, comparison, translator, adjustments))
     count = range(len(levels.comparisons))
-    total = " + ".join([repr(prior_bits(levels)), *(f"w{i}" for i in count)])
+    total = " + ".join([repr(compute_prior_bits(levels)), *(f"w{i}" for i in count)])
     values, parts = "".join(f"g{i}, " for i in count), "".join(f"w{i}, " for i in count)
     lines = [
         "def compare(left, right):",
-        *(_INDENT + line for line in _loads(translator)),
+        *(_INDENT + line for line in _generate_loads(translator)),
         *(_INDENT + line for line in body),
         f"{_INDENT}return {total}, ({values}), ({parts})",
     ]
     return "\n".join(lines) + "\n", adjustments
 
 
-def _holding(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
     """The source of a function that tells which condition is the first to hold, -1 for none."""
     translator = Translator()
     body = []
@@ -207,11 +207,11 @@ def _holding(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...],
         except NotCompilableError as fault:
             raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
         body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
-    lines = [f"def {name}(left, right):", *(_INDENT + line for line in _loads(translator)), *body]
+    lines = [f"def {name}(left, right):", *(_INDENT + line for line in _generate_loads(translator)), *body]
     return translator.columns, "\n".join([*lines, f"{_INDENT}return -1"]) + "\n"
 
 
-def _loads(translator: Translator) -> list[str]:
+def _generate_loads(translator: Translator) -> list[str]:
     """Local variables for the columns that are read; an empty list is missing."""
     lines = []
     for column in FEATURE_COLUMNS:
@@ -222,7 +222,7 @@ def _loads(translator: Translator) -> list[str]:
     return lines
 
 
-def _chain(
+def _generate_comparison(
     number: int,
     comparison: Comparison,
     translator: Translator,
@@ -234,9 +234,9 @@ def _chain(
         if level.condition is None:
             lines.append("else:" if lines else "if True:")
         else:
-            lines.append(f"{keyword} {_translated(comparison, level, translator)}:")
+            lines.append(f"{keyword} {_translate_level(comparison, level, translator)}:")
         keyword = "elif"
-        bits = repr(level_bits(level))
+        bits = repr(compute_level_bits(level))
         if level.adjustment is not None:
             column, name = level.adjustment.column, f"adjust_{len(adjustments)}"
             adjustments[name] = level.adjustment
@@ -250,7 +250,7 @@ def _chain(
     return lines
 
 
-def _translated(comparison: Comparison, level: Level, translator: Translator) -> str:
+def _translate_level(comparison: Comparison, level: Level, translator: Translator) -> str:
     try:
         return translator.symmetric_condition(level.condition or "")
     except NotCompilableError as fault:
@@ -259,7 +259,7 @@ def _translated(comparison: Comparison, level: Level, translator: Translator) ->
         ) from None
 
 
-def _adjuster(adjustment: Adjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
+def _make_adjustment(adjustment: Adjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
     """Splink's adjustment: the more frequent of the two values stands for both; a missing one for none."""
     column = adjustment.column
     if column not in frequencies.tables:

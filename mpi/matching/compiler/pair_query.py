@@ -16,14 +16,14 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
-from mpi.matching.compiler.common_subexpressions import Shared, share
-from mpi.matching.compiler.online_scorer import Scorer, compile_scorer, level_bits, prior_bits
+from mpi.matching.compiler.common_subexpressions import SharedConditions, share_subexpressions
+from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer, compute_level_bits, compute_prior_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import Comparison, Level, Levels
 from mpi.matching.model.model import MatchModel
 
-_COUNTS_EDITS = "levenshtein"
+_EDIT_DISTANCE_NAME = "levenshtein"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Stage:
     """
 
     numbers: tuple[int, ...]
-    shared: Shared
+    shared: SharedConditions
     to_come: float
 
 
@@ -60,7 +60,7 @@ class PairQuery:
         schema = pa.schema([("value", pa.string()), ("share", pa.float64())])
         for column, shares in self._frequencies.tables.items():
             connection.register("frozen", pa.table([list(shares), list(shares.values())], schema=schema))
-            connection.execute(f"CREATE TABLE {_frozen(column)} AS FROM frozen")
+            connection.execute(f"CREATE TABLE {_name_frequency_table(column)} AS FROM frozen")
             connection.unregister("frozen")
 
     def weighed(
@@ -90,9 +90,9 @@ class PairQuery:
             done.update(stage.numbers)
             # Far below what a weight is rounded to, and far above what adding in another order makes.
             least = floor - stage.to_come - 2 * HALF_WEIGHT_STEP
-            query = f"SELECT * FROM ({query}) WHERE {self._sum(done)} >= {_number(least)}"
+            query = f"SELECT * FROM ({query}) WHERE {self._sum(done)} >= {_write_double(least)}"
         query = f"SELECT *, {self._sum(done)} AS bits FROM ({query})"
-        query = f"SELECT * FROM ({query}) WHERE bits >= {_number(floor - HALF_WEIGHT_STEP)}"
+        query = f"SELECT * FROM ({query}) WHERE bits >= {_write_double(floor - HALF_WEIGHT_STEP)}"
         query = f"SELECT *, round(bits, {WEIGHT_DECIMALS}) AS free FROM ({query})"
         return f"SELECT lo, hi, {self._held_down()} AS bits FROM ({query}) ORDER BY lo, hi"
 
@@ -102,14 +102,14 @@ class PairQuery:
         levels, weights = [], []
         for number in stage.numbers:
             comparison = self._levels.comparisons[number]
-            whens = [f"WHEN {next(said)} THEN {place}" for place in range(len(_conditions(comparison)))]
+            whens = [f"WHEN {next(said)} THEN {place}" for place in range(len(_list_conditions(comparison)))]
             level = f"CASE {' '.join(whens)} ELSE {len(whens)} END" if whens else "0"
             levels.append(f"{level} AS level_{number}")
-            bits = [_number(level_bits(level)) for level in comparison.levels]
-            weights.append(_by_level(number, bits, "weight"))
+            bits = [_write_double(compute_level_bits(level)) for level in comparison.levels]
+            weights.append(_write_case_by_level(number, bits, "weight"))
             if _is_adjusted(comparison):
-                adjusted = [_adjustment(level) for level in comparison.levels]
-                weights.append(_by_level(number, adjusted, "adjustment"))
+                adjusted = [_write_adjustment(level) for level in comparison.levels]
+                weights.append(_write_case_by_level(number, adjusted, "adjustment"))
         query = f"SELECT {', '.join(['*', *levels])} FROM ({stage.shared.over(query)})"
         return f"SELECT {', '.join(['*', *weights])} FROM ({query})"
 
@@ -121,16 +121,16 @@ class PairQuery:
     def _side(self, side: str, end: str, pairs: str, features: str) -> str:
         read = [f"unique_id AS id_{side}", *(f'"{column}" AS "{column}_{side}"' for column in self.columns)]
         shares, joins = [], []
-        for column in _adjusted_for(self._levels):
-            known = f"coalesce({_frozen(column)}.share, {_number(self._frequencies.tails[column])})"
+        for column in _list_adjusted_columns(self._levels):
+            known = f"coalesce({_name_frequency_table(column)}.share, {_write_double(self._frequencies.tails[column])})"
             shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
-            joins.append(f'LEFT JOIN {_frozen(column)} ON {_frozen(column)}.value = "{column}"')
+            joins.append(f'LEFT JOIN {_name_frequency_table(column)} ON {_name_frequency_table(column)}.value = "{column}"')
         named = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
         return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
 
     def _sum(self, numbers: Collection[int]) -> str:
         """The weights of these comparisons in the order in which Splink adds them."""
-        parts = [_number(prior_bits(self._levels))]
+        parts = [_write_double(compute_prior_bits(self._levels))]
         for number in sorted(numbers):
             parts.append(f"weight_{number}")
             if _is_adjusted(self._levels.comparisons[number]):
@@ -142,7 +142,7 @@ class PairQuery:
         return self._cautions.hold("free", said[len(said) - len(self._cautions.conditions) :])
 
 
-def compile_query(model: MatchModel, scorer: Scorer | None = None) -> PairQuery:
+def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> PairQuery:
     """Compile the model.
 
     Args:
@@ -155,41 +155,41 @@ def compile_query(model: MatchModel, scorer: Scorer | None = None) -> PairQuery:
     scorer = scorer or compile_scorer(model)
     stages: list[list[int]] = [[], [], []]
     for number, comparison in enumerate(scorer.levels.comparisons):
-        stages[2 if comparison.only_lowers else int(_is_dear(comparison))].append(number)
+        stages[2 if comparison.only_lowers else int(_has_edit_distance(comparison))].append(number)
     return PairQuery(
         scorer.columns,
         scorer.levels,
         model.cautions,
         model.frequencies,
-        tuple(_stage(scorer.levels, model, place, stages) for place in range(len(stages))),
+        tuple(_make_stage(scorer.levels, model, place, stages) for place in range(len(stages))),
     )
 
 
-def _stage(levels: Levels, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
+def _make_stage(levels: Levels, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
     own, later = stages[place], chain.from_iterable(stages[place + 1 :])
-    conditions = [condition for number in own for condition in _conditions(levels.comparisons[number])]
+    conditions = [condition for number in own for condition in _list_conditions(levels.comparisons[number])]
     if place == len(stages) - 1:
         conditions += model.cautions.conditions.values()
-    to_come = sum(_most(levels.comparisons[number], model.frequencies) for number in later)
-    return _Stage(tuple(own), share(conditions, f"shared_{place}_"), to_come)
+    to_come = sum(_compute_max_bits(levels.comparisons[number], model.frequencies) for number in later)
+    return _Stage(tuple(own), share_subexpressions(conditions, f"shared_{place}_"), to_come)
 
 
-def _conditions(comparison: Comparison) -> list[str]:
+def _list_conditions(comparison: Comparison) -> list[str]:
     """Those of its levels; the last has none."""
     return [level.condition for level in comparison.levels if level.condition is not None]
 
 
-def _is_dear(comparison: Comparison) -> bool:
+def _has_edit_distance(comparison: Comparison) -> bool:
     """Whether it counts edits, which takes longer than all the rest of a comparison."""
-    return any(_COUNTS_EDITS in condition.lower() for condition in _conditions(comparison))
+    return any(_EDIT_DISTANCE_NAME in condition.lower() for condition in _list_conditions(comparison))
 
 
-def _most(comparison: Comparison, frequencies: Frequencies) -> float:
+def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float:
     """The most that it can add, in bits."""
-    return max(0.0, *(level_bits(level) + _most_adjusted(level, frequencies) for level in comparison.levels))
+    return max(0.0, *(compute_level_bits(level) + _compute_max_adjustment(level, frequencies) for level in comparison.levels))
 
 
-def _most_adjusted(level: Level, frequencies: Frequencies) -> float:
+def _compute_max_adjustment(level: Level, frequencies: Frequencies) -> float:
     if level.adjustment is None:
         return 0.0
     column, stated = level.adjustment.column, level.adjustment
@@ -201,35 +201,35 @@ def _is_adjusted(comparison: Comparison) -> bool:
     return any(level.adjustment is not None for level in comparison.levels)
 
 
-def _adjusted_for(levels: Levels) -> list[str]:
+def _list_adjusted_columns(levels: Levels) -> list[str]:
     """The columns whose frequencies change a weight, each once."""
     every = (level.adjustment for comparison in levels.comparisons for level in comparison.levels)
     return list(dict.fromkeys(adjustment.column for adjustment in every if adjustment is not None))
 
 
-def _by_level(number: int, values: Sequence[str], name: str) -> str:
+def _write_case_by_level(number: int, values: Sequence[str], name: str) -> str:
     whens = " ".join(f"WHEN {place} THEN {value}" for place, value in enumerate(values))
     return f"CASE level_{number} {whens} END AS {name}_{number}"
 
 
-def _adjustment(level: Level) -> str:
+def _write_adjustment(level: Level) -> str:
     """By how much frequencies change a weight: the more frequent of the two values stands for both."""
     if level.adjustment is None:
-        return _number(0.0)
+        return _write_double(0.0)
     column, stated = level.adjustment.column, level.adjustment
     left, right = f'"tf_{column}_l"', f'"tf_{column}_r"'
-    common = f"greatest(coalesce({left}, {right}), coalesce({right}, {left}), {_number(stated.minimum)})"
+    common = f"greatest(coalesce({left}, {right}), coalesce({right}, {left}), {_write_double(stated.minimum)})"
     return (
-        f"CASE WHEN coalesce({left}, {right}) IS NULL THEN {_number(0.0)} "
-        f"ELSE {_number(stated.weight)} * ({_number(math.log2(stated.exact_u))} - log2({common})) END"
+        f"CASE WHEN coalesce({left}, {right}) IS NULL THEN {_write_double(0.0)} "
+        f"ELSE {_write_double(stated.weight)} * ({_write_double(math.log2(stated.exact_u))} - log2({common})) END"
     )
 
 
-def _frozen(column: str) -> str:
+def _name_frequency_table(column: str) -> str:
     return f'"frozen_{column}"'
 
 
-def _number(value: float) -> str:
+def _write_double(value: float) -> str:
     """A DOUBLE; without an exponent it would be a DECIMAL, whose cast may not be the nearest."""
     text = repr(float(value))
     return text if "e" in text else f"{text}e0"

@@ -8,16 +8,16 @@ import re
 
 _ITEM = r"[A-Za-z0-9 @_,:;/#%&!='\"<>~`-]"
 _CLASS = r"\[\^?(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9 @_.,:/#%!='])+\]"
-_HOW_OFTEN = r"(?:[?*+]|\{[0-9]{1,2}(?:,[0-9]{0,2})?\})?"
-_PLAIN = re.compile(rf"\^?(?:(?:{_ITEM}|{_CLASS}){_HOW_OFTEN})+")
+_REPETITION = r"(?:[?*+]|\{[0-9]{1,2}(?:,[0-9]{0,2})?\})?"
+_PORTABLE_PATTERN = re.compile(rf"\^?(?:(?:{_ITEM}|{_CLASS}){_REPETITION})+")
 
 
-def same_in_python(pattern: str) -> bool:
+def is_portable_pattern(pattern: str) -> bool:
     """Whether the first match of the pattern is the same text to RE2 and to Python.
 
     So it is of letters, digits, some signs and classes of them, each so many times, and ``^`` before all.
     """
-    if not _PLAIN.fullmatch(pattern):
+    if not _PORTABLE_PATTERN.fullmatch(pattern):
         return False
     try:
         re.compile(pattern)

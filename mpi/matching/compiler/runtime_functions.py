@@ -17,7 +17,7 @@ _SECONDS_A_DAY = 86_400
 _ISO_LENGTH = 10
 
 
-def share_any(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+def have_common_item(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     """``list_has_any``: whether the two lists have an element in common."""
     for item in left:  # noqa: SIM110 - a generator costs more than these lists of one to three
         if item in right:
@@ -25,34 +25,34 @@ def share_any(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     return False
 
 
-def shared(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+def intersect_lists(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
     """``list_intersect``: the distinct elements that both have."""
     return tuple(dict.fromkeys(item for item in left if item in right))
 
 
-def jaccard(left: str, right: str) -> float:
-    """``jaccard``: the distinct characters that both have, of those that either has."""
+def compute_jaccard(left: str, right: str) -> float:
+    """``compute_jaccard``: the distinct characters that both have, of those that either has."""
     mine, other = set(left), set(right)
     return len(mine & other) / len(mine | other)
 
 
-def regexp_extract(text: str, pattern: str) -> str:
+def extract_match(text: str, pattern: str) -> str:
     """``regexp_extract(text, pattern, 0)``: the first match, empty where there is none."""
     found = re.search(pattern, text)
     return "" if found is None else found[0]
 
 
-def least(*values: float | None) -> float | None:
-    """``least``: the smallest of the values that are not missing."""
+def find_least(*values: float | None) -> float | None:
+    """``find_least``: the smallest of the values that are not missing."""
     return min((value for value in values if value is not None), default=None)
 
 
-def greatest(*values: float | None) -> float | None:
-    """``greatest``: the largest of the values that are not missing."""
+def find_greatest(*values: float | None) -> float | None:
+    """``find_greatest``: the largest of the values that are not missing."""
     return max((value for value in values if value is not None), default=None)
 
 
-def _over_pairs(
+def _make_list_function(
     choose: Callable[[Iterable[float]], float], function: Callable[[str, str], float]
 ) -> Callable[[Sequence[str], Sequence[str]], float]:
     """``list_max`` or ``list_min`` of a function over every pair of the items of two lists."""
@@ -64,7 +64,7 @@ def _over_pairs(
 
 
 @lru_cache(maxsize=32_768)
-def date_epoch(text: str) -> int | None:
+def to_epoch_seconds(text: str) -> int | None:
     """``epoch(try_strptime(text, '%Y-%m-%d'))``: seconds since 1970, None if it is not a date."""
     if len(text) != _ISO_LENGTH:
         return None
@@ -74,28 +74,28 @@ def date_epoch(text: str) -> int | None:
         return None
 
 
-OF_TWO_TEXTS: dict[str, Callable[[str, str], Any]] = {
+TEXT_PAIR_FUNCTIONS: dict[str, Callable[[str, str], Any]] = {
     "jaro_winkler": JaroWinkler.similarity,
     "jaro": Jaro.similarity,
     "levenshtein": Levenshtein.distance,
     "damerau_levenshtein": DamerauLevenshtein.distance,
-    "jaccard": jaccard,
+    "jaccard": compute_jaccard,
 }
-OF_TWO_LISTS = {
-    f"{name}_{of}": _over_pairs(choose, function)
-    for of, function in OF_TWO_TEXTS.items()
+LIST_PAIR_FUNCTIONS = {
+    f"{name}_{of}": _make_list_function(choose, function)
+    for of, function in TEXT_PAIR_FUNCTIONS.items()
     for name, choose in (("max", max), ("min", min))
 }
 """The most and the least of each of them over all pairs of the items of two lists."""
 
 NAMESPACE: dict[str, Callable[..., Any]] = {
-    **OF_TWO_TEXTS,
-    **OF_TWO_LISTS,
-    "regexp_extract": regexp_extract,
-    "least": least,
-    "greatest": greatest,
-    "share_any": share_any,
-    "shared": shared,
-    "date_epoch": date_epoch,
+    **TEXT_PAIR_FUNCTIONS,
+    **LIST_PAIR_FUNCTIONS,
+    "regexp_extract": extract_match,
+    "least": find_least,
+    "greatest": find_greatest,
+    "share_any": have_common_item,
+    "shared": intersect_lists,
+    "date_epoch": to_epoch_seconds,
 }
 """What the generated code sees, by the names that ``mpi.matching.compiler.conditions`` writes."""

@@ -18,7 +18,7 @@ STRING_FUNCTIONS = {
     "damerau_levenshtein": "damerau_levenshtein",
     "jaccard": "jaccard",
 }
-_PAIRWISE = re.compile(
+_PAIRWISE_SQL = re.compile(
     r'LIST_(?P<choice>MAX|MIN)\(LIST_TRANSFORM\(FLATTEN\(LIST_TRANSFORM\("?(?P<left>\w+)"?, LAMBDA x : '
     r'LIST_TRANSFORM\("?(?P<right>\w+)"?, LAMBDA y : \[x, y\]\)\)\), LAMBDA pair : '
     r"(?P<name>\w+)\(pair\[1\], pair\[2\]\)\)\)"
@@ -26,7 +26,7 @@ _PAIRWISE = re.compile(
 """How Splink writes the most alike, or least unlike, of all pairs of the items of two lists."""
 
 
-def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
+def parse_function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
     """The function that an expression calls, by DuckDB's name of it, and what it is given.
 
     Raises:
@@ -41,9 +41,9 @@ def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
     ]
     for kind, name in names:
         if type(tree) is kind:
-            extra = [key for key, value in tree.args.items() if value and key not in _BINARY]
+            extra = [key for key, value in tree.args.items() if value and key not in _BINARY_ARGUMENTS]
             if extra:
-                raise NotCompilableError(f"{shown(tree)} has more arguments than are supported")
+                raise NotCompilableError(f"{to_duckdb_sql(tree)} has more arguments than are supported")
             return name, [tree.this, tree.expression]
     one: Callable[[str], tuple[str, list[exp.Expr]]] = lambda name: (name, [tree.this])  # noqa: E731
     match tree:
@@ -59,10 +59,10 @@ def function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
             name = tree.name.lower()
             return _ALIASES.get(name, name), list(tree.expressions)
         case _:
-            raise NotCompilableError(f"{shown(tree)} is not supported")
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} is not supported")
 
 
-def pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
+def parse_pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
     """The function that stands for the most, or the least, of another over all pairs of two lists' items.
 
     Returns:
@@ -71,18 +71,18 @@ def pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
     Raises:
         NotCompilableError: it is not as Splink writes it, or of a function that is not known.
     """
-    found = _PAIRWISE.fullmatch(shown(tree))
+    found = _PAIRWISE_SQL.fullmatch(to_duckdb_sql(tree))
     known = None if found is None else STRING_FUNCTIONS.get(found["name"].lower())
     if found is None or known is None:
-        raise NotCompilableError(f"{shown(tree)} is not supported")
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is not supported")
     columns = [exp.column(found[side], quoted=True) for side in ("left", "right")]
     return f"{found['choice'].lower()}_{known}", columns
 
 
-_BINARY = frozenset({"this", "expression"})
+_BINARY_ARGUMENTS = frozenset({"this", "expression"})
 _ALIASES = {"array_has_any": "list_has_any", "array_intersect": "list_intersect"}
 
 
-def shown(tree: exp.Expr) -> str:
+def to_duckdb_sql(tree: exp.Expr) -> str:
     """The expression as DuckDB would have it written, for a message."""
     return tree.sql(dialect="duckdb")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from mpi.matching.compiler.sql_functions import pairwise_call
+from mpi.matching.compiler.sql_functions import parse_pairwise_call
 
-_MEASURES = (exp.JarowinklerSimilarity, exp.Levenshtein, exp.ArrayOverlaps)
-_EITHER_WAY = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, *_MEASURES)
-_TURNED: dict[type[exp.Expr], str] = {exp.GT: exp.LT.__name__, exp.GTE: exp.LTE.__name__}
-_BY_NAME = frozenset(
+_SYMMETRIC_FUNCTIONS = (exp.JarowinklerSimilarity, exp.Levenshtein, exp.ArrayOverlaps)
+_COMMUTATIVE = (exp.EQ, exp.NEQ, exp.Add, exp.Mul, *_SYMMETRIC_FUNCTIONS)
+_REVERSED_OPERATORS: dict[type[exp.Expr], str] = {exp.GT: exp.LT.__name__, exp.GTE: exp.LTE.__name__}
+_SYMMETRIC_FUNCTION_NAMES = frozenset(
     {"jaro_similarity", "jarowinklersimilarity", "damerau_levenshtein", "jaccard", "list_intersect"}
     | {"list_has_any", "array_has_any", "array_intersect"}
 )
@@ -28,11 +28,11 @@ def is_symmetric(tree: exp.Expr) -> bool:
     Args:
         tree: a condition that ``mpi.matching.compiler.conditions`` can translate.
     """
-    return _Form().of(tree) == _Form(exchanged=True).of(tree)
+    return _NormalForm().of(tree) == _NormalForm(exchanged=True).of(tree)
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _NormalForm:
     """Writes an expression with all that has no order sorted, as a text to compare.
 
     Args:
@@ -57,20 +57,20 @@ class _Form:
             case exp.Is() | exp.Not():
                 return self._told(tree)
             case exp.Abs() if isinstance(tree.this.unnest(), exp.Sub):
-                return self._sorted("distance", _operands(tree.this.unnest()))
+                return self._sorted("distance", _get_operands(tree.this.unnest()))
             case exp.Least() | exp.Greatest():
                 return self._sorted(type(tree).__name__, (tree.this, *tree.expressions))
             case exp.ArrayMax() | exp.ArrayMin():
-                name, columns = pairwise_call(tree)
+                name, columns = parse_pairwise_call(tree)
                 return self._sorted(name, columns)
             case exp.ArrayIntersect():
                 return self._sorted("list_intersect", tree.expressions)
-            case exp.Anonymous() if tree.name.lower() in _BY_NAME:
+            case exp.Anonymous() if tree.name.lower() in _SYMMETRIC_FUNCTION_NAMES:
                 return self._sorted(tree.name.lower(), tree.expressions)
             case exp.GT() | exp.GTE():
-                return self._in_order(_TURNED[type(tree)], (tree.expression, tree.this))
-            case _ if isinstance(tree, _EITHER_WAY):
-                return self._sorted(type(tree).__name__, _operands(tree))
+                return self._in_order(_REVERSED_OPERATORS[type(tree)], (tree.expression, tree.this))
+            case _ if isinstance(tree, _COMMUTATIVE):
+                return self._sorted(type(tree).__name__, _get_operands(tree))
             case _:
                 name = type(tree).__name__ + ("" if tree.args.get("expressions") is None else tree.name)
                 parts = tuple(tree.iter_expressions())
@@ -83,10 +83,10 @@ class _Form:
         return column + ({"_l": "_r", "_r": "_l"}.get(side, side) if self.exchanged else side)
 
     def _chain(self, tree: exp.Expr) -> str:
-        parts = tuple(_parts(tree, type(tree)))
+        parts = tuple(_flatten(tree, type(tree)))
         if isinstance(tree, exp.Or) or self.strict:
             return self._sorted(type(tree).__name__, parts)
-        same = {part: column for part in parts if (column := _same(part))}
+        same = {part: column for part in parts if (column := _find_equal_column(part))}
         inner = replace(self, equal=self.equal | frozenset(same.values()))
         forms = sorted(f"same {same[part]}" if part in same else inner.of(part) for part in parts)
         return f"And{forms}"
@@ -105,22 +105,22 @@ class _Form:
         return f"{name}{sorted(map(self.of, parts))}"
 
 
-def _operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+def _get_operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
     return tree.this, tree.expression
 
 
-def _parts(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
-    for side in _operands(tree):
+def _flatten(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
+    for side in _get_operands(tree):
         inner = side.unnest()
         if type(inner) is kind:
-            yield from _parts(inner, kind)
+            yield from _flatten(inner, kind)
         else:
             yield inner
 
 
-def _same(part: exp.Expr) -> str | None:
+def _find_equal_column(part: exp.Expr) -> str | None:
     """The column of which the part says that both records have the same."""
-    if not isinstance(part, exp.EQ) or not all(isinstance(side, exp.Column) for side in _operands(part)):
+    if not isinstance(part, exp.EQ) or not all(isinstance(side, exp.Column) for side in _get_operands(part)):
         return None
-    left, right = (side.name.lower() for side in _operands(part))
+    left, right = (side.name.lower() for side in _get_operands(part))
     return left[:-2] if left != right and left[:-2] == right[:-2] else None

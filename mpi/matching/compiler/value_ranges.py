@@ -9,16 +9,16 @@ from enum import Enum
 
 from sqlglot import exp
 
-from mpi.matching.compiler.sql_functions import NotCompilableError, shown
+from mpi.matching.compiler.sql_functions import NotCompilableError, to_duckdb_sql
 
-_LARGEST = 2**31 - 1
-_DIGITS = 15
+_MAX_INT32 = 2**31 - 1
+_MAX_DECIMAL_DIGITS = 15
 """Of a decimal that is the same double to every engine: as many a double can tell apart."""
-_A_LENGTH = 2**15
+_MAX_LENGTH = 2**15
 """Lengths and counts of edits have 64 bits: no product with one of 32 bits is too large for these."""
 
 
-class Form(Enum):
+class NumberForm(Enum):
     """How DuckDB keeps a number."""
 
     WHOLE = "whole number"
@@ -27,7 +27,7 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberRange:
     """A number in a condition.
 
     Args:
@@ -35,17 +35,17 @@ class Number:
         most: the most that it can be, either side of zero, if it is whole.
     """
 
-    form: Form
+    form: NumberForm
     most: float = 0
 
 
-LENGTH = Number(Form.WHOLE, _A_LENGTH)
+LENGTH = NumberRange(NumberForm.WHOLE, _MAX_LENGTH)
 """A length, or a count of edits."""
-YEAR = Number(Form.WHOLE, 9_999)
-DOUBLE = Number(Form.DOUBLE)
+YEAR = NumberRange(NumberForm.WHOLE, 9_999)
+DOUBLE = NumberRange(NumberForm.DOUBLE)
 
 
-def of_literal(tree: exp.Literal) -> tuple[Number, float]:
+def parse_literal(tree: exp.Literal) -> tuple[NumberRange, float]:
     """A number that is written out, and what it is to Python.
 
     Raises:
@@ -55,13 +55,13 @@ def of_literal(tree: exp.Literal) -> tuple[Number, float]:
     if "e" in tree.name.lower():
         return DOUBLE, value
     if value.is_integer():
-        return Number(Form.WHOLE, abs(value)), int(value)
-    if len(tree.name.replace(".", "").strip("0")) > _DIGITS:
-        raise NotCompilableError(f"{shown(tree)} has more than {_DIGITS} digits")
-    return Number(Form.DECIMAL), value
+        return NumberRange(NumberForm.WHOLE, abs(value)), int(value)
+    if len(tree.name.replace(".", "").strip("0")) > _MAX_DECIMAL_DIGITS:
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} has more than {_MAX_DECIMAL_DIGITS} digits")
+    return NumberRange(NumberForm.DECIMAL), value
 
 
-def computed(tree: exp.Expr, left: Number, right: Number) -> Number:
+def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> NumberRange:
     """A sum, difference or product of two numbers.
 
     Args:
@@ -73,19 +73,19 @@ def computed(tree: exp.Expr, left: Number, right: Number) -> Number:
         NotCompilableError: DuckDB computes it otherwise than Python, or not at all.
     """
     forms = {left.form, right.form}
-    if Form.DOUBLE in forms:
+    if NumberForm.DOUBLE in forms:
         return DOUBLE
-    if Form.DECIMAL in forms:
-        raise NotCompilableError(f"{shown(tree)} is computed in decimals: cast the other number to DOUBLE")
+    if NumberForm.DECIMAL in forms:
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} is computed in decimals: cast the other number to DOUBLE")
     most = left.most * right.most if isinstance(tree, exp.Mul) else left.most + right.most
-    if most > _LARGEST:
-        raise NotCompilableError(f"{shown(tree)} can be too large for 32 bits: cast a number to DOUBLE")
-    return Number(Form.WHOLE, most)
+    if most > _MAX_INT32:
+        raise NotCompilableError(f"{to_duckdb_sql(tree)} can be too large for 32 bits: cast a number to DOUBLE")
+    return NumberRange(NumberForm.WHOLE, most)
 
 
-def chosen(numbers: Sequence[Number]) -> Number:
+def merge_ranges(numbers: Sequence[NumberRange]) -> NumberRange:
     """One of several numbers, which one is not known."""
-    for form in (Form.DOUBLE, Form.DECIMAL):
+    for form in (NumberForm.DOUBLE, NumberForm.DECIMAL):
         if any(number.form is form for number in numbers):
-            return Number(form)
-    return Number(Form.WHOLE, max(number.most for number in numbers))
+            return NumberRange(form)
+    return NumberRange(NumberForm.WHOLE, max(number.most for number in numbers))

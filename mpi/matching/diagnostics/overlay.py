@@ -1,14 +1,14 @@
 """Overlay: whether a new version of a record says that it is another child, by the model's own levels."""
 
 from mpi.domain.features import Features
-from mpi.matching.compiler.online_scorer import Scorer, level_bits
+from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
 from mpi.matching.model.levels import NULL_LEVEL
 
-ANOTHER_CHILD = (frozenset({"given", "birth_date"}), frozenset({"given", "surname", "sex"}))
+OPPOSING_COMPARISONS = (frozenset({"given", "birth_date"}), frozenset({"given", "surname", "sex"}))
 """Comparisons that, all speaking against, say that it is another child."""
 
 
-def another_child(scorer: Scorer, before: Features, after: Features) -> bool:
+def is_another_child(scorer: OnlineScorer, before: Features, after: Features) -> bool:
     """Whether two versions of one record are of two children.
 
     They are where the given name *and* the birth date speak against one child, or the given name, the surname
@@ -31,6 +31,6 @@ def another_child(scorer: Scorer, before: Features, after: Features) -> bool:
         comparison.name
         for comparison, value in zip(scorer.levels.comparisons, scored.levels, strict=True)
         if value != NULL_LEVEL
-        and any(level.value == value and level_bits(level) < 0 for level in comparison.levels)
+        and any(level.value == value and compute_level_bits(level) < 0 for level in comparison.levels)
     }
-    return any(told <= against for told in ANOTHER_CHILD)
+    return any(told <= against for told in OPPOSING_COMPARISONS)

@@ -5,22 +5,22 @@ has looked at twenty of them need not look at the rest one by one, so such pairs
 """
 
 from mpi.domain.features import Features
-from mpi.matching.compiler.online_scorer import Scorer, level_bits
+from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
 from mpi.matching.model.levels import NULL_LEVEL, Level
 
-AGAINST_BITS = 4.0
+OPPOSING_BITS = 4.0
 """A comparison that takes as much as this from the weight tells of another child, not of a slip."""
-CORRECTING_BITS = 7.0
+OPPOSING_CORRECTION_BITS = 7.0
 """The same of a comparison that can only take, such as one for twins: that all share a home is no news."""
 SLIP_BITS = 2.0
 """A slip takes less than this: it is about as likely of one child as of two."""
-OFTEN = 0.1
+MAX_ERROR_SHARE = 0.1
 """From this share of true pairs on, a level is one of the ways in which records of one child agree."""
-MOSTLY = 0.5
+MIN_EQUAL_SHARE = 0.5
 """From this share on, records of one child are mostly equal, so that not being so tells of something."""
 
 
-def pattern(scorer: Scorer, left: Features, right: Features) -> str | None:
+def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) -> str | None:
     """How two records differ, ``comparison: level``; None where no slip tells it.
 
     Of the comparisons in which records of one child are mostly equal, and these two are at a level between
@@ -41,13 +41,13 @@ def pattern(scorer: Scorer, left: Features, right: Features) -> str | None:
             continue
         level = next(each for each in comparison.levels if each.value == value)
         equal = max(comparison.levels, key=lambda each: each.value)
-        bits, most = level_bits(level), level_bits(equal)
-        if bits <= -(AGAINST_BITS if most > 0 else CORRECTING_BITS):
+        bits, most = compute_level_bits(level), compute_level_bits(equal)
+        if bits <= -(OPPOSING_BITS if most > 0 else OPPOSING_CORRECTION_BITS):
             return None
-        if most > 0 and level is not equal and value > 0 and bits > -SLIP_BITS and _tells(equal, level):
+        if most > 0 and level is not equal and value > 0 and bits > -SLIP_BITS and _is_informative(equal, level):
             slips.append((most - bits, f"{comparison.name}: {level.label}"))
     return max(slips)[1] if slips else None
 
 
-def _tells(equal: Level, level: Level) -> bool:
-    return (equal.m or 0.0) >= MOSTLY and (level.m or 0.0) < OFTEN
+def _is_informative(equal: Level, level: Level) -> bool:
+    return (equal.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE

@@ -12,7 +12,7 @@ from typing import Any
 
 from mpi.domain.features import LIST_COLUMNS, Features
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMNS_OF_SUBJECT: Mapping[str, tuple[str, ...]] = {
     "given": ("given", "given_forms", "given_roots"),
     "middle": ("middle", "middle_initial"),
     "surname": ("surname", "surname_tokens", "surname_forms"),
@@ -35,26 +35,26 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """What can be otherwise, and the columns of Features that tell of it."""
 
 SAME, MISSING, DIFFERENT = "same", "missing", "different"
-_SHORTEST = 4
+_MIN_MISSPELLED_LETTERS = 4
 """Letters of a name from which one that is left out still leaves it spelled alike."""
-_UNHEARD_OF = "QXZVQXZ"
-_NAMES = (_UNHEARD_OF,)
-_FILLED: dict[str, Mapping[str, Any]] = {
-    "middle": {"middle": _UNHEARD_OF, "middle_initial": _UNHEARD_OF[0]},
-    "ssn": {"ssn": _UNHEARD_OF, "ssn_last4": _UNHEARD_OF},
+_UNIQUE_TEXT = "QXZVQXZ"
+_UNIQUE_TEXTS = (_UNIQUE_TEXT,)
+_AGREEING_VALUES: dict[str, Mapping[str, Any]] = {
+    "middle": {"middle": _UNIQUE_TEXT, "middle_initial": _UNIQUE_TEXT[0]},
+    "ssn": {"ssn": _UNIQUE_TEXT, "ssn_last4": _UNIQUE_TEXT},
     "identifiers": {
-        "identifiers": _NAMES, "identifiers_near": _NAMES, "identifier_systems": _NAMES,
+        "identifiers": _UNIQUE_TEXTS, "identifiers_near": _UNIQUE_TEXTS, "identifier_systems": _UNIQUE_TEXTS,
     },
-    "email": {"email": _UNHEARD_OF},
-    "phone": {"phones": _NAMES},
-    "guardian": {"guardians": _NAMES, "guardian_surnames": _NAMES},
-    "birth_place": {"birth_place": _UNHEARD_OF},
+    "email": {"email": _UNIQUE_TEXT},
+    "phone": {"phones": _UNIQUE_TEXTS},
+    "guardian": {"guardians": _UNIQUE_TEXTS, "guardian_surnames": _UNIQUE_TEXTS},
+    "birth_place": {"birth_place": _UNIQUE_TEXT},
 }  # fmt: skip
 """What both records are given where neither states anything: a value that no frequency is known of."""
 
-_UNLIKE: Mapping[str, Mapping[str, Any]] = _FILLED | {
-    "given": {"given": _UNHEARD_OF, "given_forms": _NAMES, "given_roots": _NAMES},
-    "surname": {"surname": _UNHEARD_OF, "surname_tokens": _NAMES, "surname_forms": _NAMES},
+_DISAGREEING_VALUES: Mapping[str, Mapping[str, Any]] = _AGREEING_VALUES | {
+    "given": {"given": _UNIQUE_TEXT, "given_forms": _UNIQUE_TEXTS, "given_roots": _UNIQUE_TEXTS},
+    "surname": {"surname": _UNIQUE_TEXT, "surname_tokens": _UNIQUE_TEXTS, "surname_forms": _UNIQUE_TEXTS},
     "birth_date": {
         "birth_date": "1903-03-03", "birth_date_swapped": None, "birth_dates": ("1903-03-03",),
         "birth_year": 1903,
@@ -62,22 +62,22 @@ _UNLIKE: Mapping[str, Mapping[str, Any]] = _FILLED | {
     "sex": {"sex": "-"},
     "suffix": {"suffix": "-"},
     "home": {
-        "street_number": "0", "street": _UNHEARD_OF, "unit": None, "city": _UNHEARD_OF, "state": None,
-        "postal_code": "-", "addresses": _NAMES, "placement_homes": (), "shared_homes": (),
+        "street_number": "0", "street": _UNIQUE_TEXT, "unit": None, "city": _UNIQUE_TEXT, "state": None,
+        "postal_code": "-", "addresses": _UNIQUE_TEXTS, "placement_homes": (), "shared_homes": (),
     },
-    "household": {"household_ids": _NAMES},
+    "household": {"household_ids": _UNIQUE_TEXTS},
     # Of the same kind as before, or they would not be compared.
-    "identifiers": {"identifiers": _NAMES, "identifiers_near": _NAMES},
+    "identifiers": {"identifiers": _UNIQUE_TEXTS, "identifiers_near": _UNIQUE_TEXTS},
 }  # fmt: skip
 """A value that is like no other."""
 
 
 @dataclass(frozen=True, slots=True)
-class WhatIf:
+class PairVariation:
     """The pair with one thing about it otherwise.
 
     Args:
-        subject: what is otherwise: a key of ``COLUMNS``.
+        subject: what is otherwise: a key of ``COLUMNS_OF_SUBJECT``.
         how: ``same``, ``missing``, ``different``, or a degree between: ``nickname``, ``alike``, ``initial``,
             ``one_of_two``, ``swapped``, ``stroke``, ``month``, ``year``, ``day_unknown``, ``last_four``; of a
             multiple birth ``no``.
@@ -91,86 +91,86 @@ class WhatIf:
     right: Features
 
 
-def what_ifs(left: Features, right: Features) -> Iterator[WhatIf]:
+def generate_variations(left: Features, right: Features) -> Iterator[PairVariation]:
     """Every single thing that could be otherwise about a pair, as far as its records allow it."""
-    for subject, columns in COLUMNS.items():
+    for subject, columns in COLUMNS_OF_SUBJECT.items():
         if subject == "multiple_birth":
             continue
-        yield from _same(subject, columns, left, right)
-        if _states(left, columns) and _states(right, columns):
+        yield from _vary_to_same(subject, columns, left, right)
+        if _has_value(left, columns) and _has_value(right, columns):
             missing: dict[str, Any] = {column: () if column in LIST_COLUMNS else None for column in columns}
-            yield WhatIf(subject, MISSING, replace(left, **missing), right)
-            yield WhatIf(subject, DIFFERENT, replace(left, **_UNLIKE[subject]), right)
-    for subject, how, changed in (*_names(left, right), *_dates(left, right), *_numbers(left, right)):
-        yield WhatIf(subject, how, replace(left, **changed), right)
+            yield PairVariation(subject, MISSING, replace(left, **missing), right)
+            yield PairVariation(subject, DIFFERENT, replace(left, **_DISAGREEING_VALUES[subject]), right)
+    for subject, how, changed in (*_vary_names(left, right), *_vary_birth_date(left, right), *_vary_ssn(left, right)):
+        yield PairVariation(subject, how, replace(left, **changed), right)
     if left.multiple_birth or right.multiple_birth:
-        yield WhatIf(
+        yield PairVariation(
             "multiple_birth", "no", replace(left, multiple_birth=None), replace(right, multiple_birth=None)
         )
 
 
-def _states(features: Features, columns: tuple[str, ...]) -> bool:
+def _has_value(features: Features, columns: tuple[str, ...]) -> bool:
     return any(getattr(features, column) for column in columns)
 
 
-def _same(subject: str, columns: tuple[str, ...], left: Features, right: Features) -> Iterator[WhatIf]:
-    if _states(right, columns):
+def _vary_to_same(subject: str, columns: tuple[str, ...], left: Features, right: Features) -> Iterator[PairVariation]:
+    if _has_value(right, columns):
         copied = {column: getattr(right, column) for column in columns}
-        yield WhatIf(subject, SAME, replace(left, **copied), right)
-    elif _states(left, columns):
+        yield PairVariation(subject, SAME, replace(left, **copied), right)
+    elif _has_value(left, columns):
         copied = {column: getattr(left, column) for column in columns}
-        yield WhatIf(subject, SAME, left, replace(right, **copied))
-    elif subject in _FILLED:
-        filled = _FILLED[subject]
-        yield WhatIf(subject, SAME, replace(left, **filled), replace(right, **filled))
+        yield PairVariation(subject, SAME, left, replace(right, **copied))
+    elif subject in _AGREEING_VALUES:
+        filled = _AGREEING_VALUES[subject]
+        yield PairVariation(subject, SAME, replace(left, **filled), replace(right, **filled))
 
 
-def _names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if left.given and right.given:
         roots = tuple(sorted({*left.given_roots, *right.given_roots}))
         yield "given", "nickname", {"given_roots": roots}
-        yield "given", "initial", _given(right.given[0])
-        if len(right.given) >= _SHORTEST:
-            yield "given", "alike", _given(_misspelled(right.given))
+        yield "given", "initial", _make_given_columns(right.given[0])
+        if len(right.given) >= _MIN_MISSPELLED_LETTERS:
+            yield "given", "alike", _make_given_columns(_misspell(right.given))
     if left.surname and right.surname:
         both = tuple(sorted({*left.surname_tokens, *right.surname_tokens}))
         yield "surname", "one_of_two", {"surname_tokens": both}
-        if len(right.surname) >= _SHORTEST:
-            alike = _misspelled(right.surname)
+        if len(right.surname) >= _MIN_MISSPELLED_LETTERS:
+            alike = _misspell(right.surname)
             names = (alike,)
             yield "surname", "alike", {"surname": alike, "surname_tokens": names, "surname_forms": names}
     if right.middle_initial and left.middle:
         yield "middle", "initial", {"middle": right.middle_initial, "middle_initial": right.middle_initial}
 
 
-def _given(name: str) -> dict[str, Any]:
+def _make_given_columns(name: str) -> dict[str, Any]:
     return {"given": name, "given_forms": (name,), "given_roots": (name,)}
 
 
-def _misspelled(name: str) -> str:
+def _misspell(name: str) -> str:
     """The name without the last letter but one: spelled alike, and begun alike."""
     return name[:-2] + name[-1]
 
 
-def _dates(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _vary_birth_date(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if not left.birth_date or not right.birth_date:
         return
     day = date.fromisoformat(right.birth_date)
     if right.birth_date_swapped:
-        yield "birth_date", "swapped", _born(date.fromisoformat(right.birth_date_swapped))
-    yield "birth_date", "stroke", _born(_a_stroke_off(day))
-    yield "birth_date", "month", _born(day.replace(day=(day.day + 13) % 28 + 1))
+        yield "birth_date", "swapped", _make_birth_date_columns(date.fromisoformat(right.birth_date_swapped))
+    yield "birth_date", "stroke", _make_birth_date_columns(_change_one_digit(day))
+    yield "birth_date", "month", _make_birth_date_columns(day.replace(day=(day.day + 13) % 28 + 1))
     yield (
         "birth_date",
         "year",
-        _born(day.replace(month=(day.month + 5) % 12 + 1, day=(day.day + 13) % 28 + 1)),
+        _make_birth_date_columns(day.replace(month=(day.month + 5) % 12 + 1, day=(day.day + 13) % 28 + 1)),
     )
     yield "birth_date", "day_unknown", {
         "birth_date": None, "birth_date_swapped": None, "birth_dates": (), "birth_year": day.year
     }  # fmt: skip
 
 
-def _a_stroke_off(day: date) -> date:
+def _change_one_digit(day: date) -> date:
     """A day that is written with one digit otherwise."""
     for days in (2, -2, 3, -3):
         other = day + timedelta(days)
@@ -179,11 +179,11 @@ def _a_stroke_off(day: date) -> date:
     return day.replace(year=day.year - 1)
 
 
-def _born(day: date) -> dict[str, Any]:
+def _make_birth_date_columns(day: date) -> dict[str, Any]:
     text = day.isoformat()
     return {"birth_date": text, "birth_date_swapped": None, "birth_dates": (text,), "birth_year": day.year}
 
 
-def _numbers(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _vary_ssn(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if left.ssn_last4 and right.ssn_last4:
         yield "ssn", "last_four", {"ssn": None, "ssn_last4": right.ssn_last4}

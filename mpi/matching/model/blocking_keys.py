@@ -20,17 +20,17 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
 from mpi.domain.keyed_hash import KeyedHash
 
-_PART = re.compile(r"(?P<columns>\w+(?:\|\w+)*)(?::(?P<take>-?[1-9]\d?))?")
-_NAME = re.compile(r"[a-z0-9-]{1,12}")  # the hash's domain keeps 16 bytes, of which "key:" takes four
+_PART_SYNTAX = re.compile(r"(?P<columns>\w+(?:\|\w+)*)(?::(?P<take>-?[1-9]\d?))?")
+_RULE_NAME = re.compile(r"[a-z0-9-]{1,12}")  # the hash's domain keeps 16 bytes, of which "key:" takes four
 _SEPARATOR = "\x1f"
-_REFINED = "kf:"
+_REFINED_DOMAIN = "kf:"
 
 # Both are made once for all records, of partials: a spec that was used can still go to another process.
-Reader = Callable[[Features], tuple[str, ...]]
+PartReader = Callable[[Features], tuple[str, ...]]
 """What reads the values that fill a part."""
-Filled = Sequence[tuple[str, ...]]
+PartValues = Sequence[tuple[str, ...]]
 """The values of each of some parts."""
-Joiner = Callable[[Filled], Iterable[str]]
+KeyTextMaker = Callable[[PartValues], Iterable[str]]
 """What makes the texts of a rule's keys: one for each way of filling every part."""
 
 
@@ -56,7 +56,7 @@ class BlockingPart:
         Raises:
             ModelError: it is not of the form above, or names a column that Features does not have.
         """
-        match = _PART.fullmatch(text)
+        match = _PART_SYNTAX.fullmatch(text)
         if match is None:
             raise ModelError(f"blocking: {text!r} is not a column, or columns joined by '|', and ':n'")
         columns = tuple(match["columns"].split("|"))
@@ -65,30 +65,30 @@ class BlockingPart:
             raise ModelError(f"blocking: there is no column {unknown[0]!r}")
         return cls(columns, int(match["take"]) if match["take"] else None)
 
-    def reader(self) -> Reader:
+    def reader(self) -> PartReader:
         """What reads the values that fill the part; too short a value is kept as it is."""
-        each = [_column_reader(column, self.take) for column in self.columns]
-        return each[0] if len(each) == 1 else partial(_any_of, each)
+        each = [_make_column_reader(column, self.take) for column in self.columns]
+        return each[0] if len(each) == 1 else partial(_read_any, each)
 
 
-def _column_reader(column: str, take: int | None) -> Reader:
+def _make_column_reader(column: str, take: int | None) -> PartReader:
     value_of = attrgetter(column)
     kept = slice(take) if take is None or take > 0 else slice(take, None)
     if column not in LIST_COLUMNS:
-        return partial(_text_in, value_of, kept)
-    return value_of if take is None else partial(_texts_in, value_of, kept)
+        return partial(_read_text, value_of, kept)
+    return value_of if take is None else partial(_read_texts, value_of, kept)
 
 
-def _text_in(value_of: Callable[[Features], object], kept: slice, features: Features) -> tuple[str, ...]:
+def _read_text(value_of: Callable[[Features], object], kept: slice, features: Features) -> tuple[str, ...]:
     value = value_of(features)
     return () if value is None else (str(value)[kept],)
 
 
-def _texts_in(values_of: Reader, kept: slice, features: Features) -> tuple[str, ...]:
+def _read_texts(values_of: PartReader, kept: slice, features: Features) -> tuple[str, ...]:
     return tuple(dict.fromkeys([text[kept] for text in values_of(features)]))
 
 
-def _any_of(readers: Sequence[Reader], features: Features) -> tuple[str, ...]:
+def _read_any(readers: Sequence[PartReader], features: Features) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable([read(features) for read in readers])))
 
 
@@ -114,7 +114,7 @@ class BlockingRule:
         Raises:
             ModelError: a name that does not fit the hash domain, no parts, or a bad part.
         """
-        if not _NAME.fullmatch(name):
+        if not _RULE_NAME.fullmatch(name):
             raise ModelError(f"blocking: {name!r} is not 1 to 12 of a-z, 0-9 and '-'")
         rule = cls(name, tuple(map(BlockingPart.parse, parts)), tuple(map(BlockingPart.parse, finer)))
         if not rule.parts:
@@ -156,23 +156,23 @@ class BlockingSpec:
         return tuple(dict.fromkeys(part for rule in self.rules for part in (*rule.parts, *rule.finer)))
 
     @cached_property
-    def readers(self) -> tuple[Reader, ...]:
+    def readers(self) -> tuple[PartReader, ...]:
         """What reads each of ``parts``."""
         return tuple(part.reader() for part in self.parts)
 
     @cached_property
-    def joined(self) -> tuple[tuple[str, Joiner], ...]:
+    def joined(self) -> tuple[tuple[str, KeyTextMaker], ...]:
         """The hash domain of each rule, and what makes the texts of its keys of the values of ``parts``."""
         place = {part: number for number, part in enumerate(self.parts)}
-        return tuple((_domain(rule), _joiner([place[part] for part in rule.parts])) for rule in self.rules)
+        return tuple((_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
 
 
-def _joiner(places: Sequence[int]) -> Joiner:
-    taken: Callable[[Filled], Any] = itemgetter(*places)
-    return taken if len(places) == 1 else partial(_joined, taken)
+def _make_key_text_maker(places: Sequence[int]) -> KeyTextMaker:
+    taken: Callable[[PartValues], Any] = itemgetter(*places)
+    return taken if len(places) == 1 else partial(_join_key_texts, taken)
 
 
-def _joined(taken: Callable[[Filled], Filled], filled: Filled) -> Iterable[str]:
+def _join_key_texts(taken: Callable[[PartValues], PartValues], filled: PartValues) -> Iterable[str]:
     return map(_SEPARATOR.join, product(*taken(filled)))
 
 
@@ -199,7 +199,7 @@ def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) ->
                 continue
             for more in product(*(values[part] for part in rule.finer)) if rule.finer else ():
                 finer = _SEPARATOR.join((text, *more))
-                instead = seal.int64(_REFINED + rule.name, finer)
+                instead = seal.int64(_REFINED_DOMAIN + rule.name, finer)
                 if instead not in blocking.stopped:
                     found[rule.name, finer] = instead
     return found

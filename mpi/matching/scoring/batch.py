@@ -17,8 +17,8 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.features import LIST_COLUMNS, Features
-from mpi.matching.compiler.common_subexpressions import share
-from mpi.matching.compiler.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+from mpi.matching.compiler.common_subexpressions import share_subexpressions
+from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import batch_settings
@@ -138,7 +138,7 @@ def held_down(
         f"FROM {ALL})"
         for side in "lr"
     )
-    shared = share(tuple(cautions.conditions.values()), "shared_")
+    shared = share_subexpressions(tuple(cautions.conditions.values()), "shared_")
     both = shared.over(
         f"SELECT * FROM scored JOIN {next(sides)} ON lo = l_id JOIN {next(sides)} ON hi = r_id"
     )
@@ -268,4 +268,4 @@ def _arrow_type(column: str) -> pa.DataType:
         return pa.list_(pa.string())
     if column in NUMBER_COLUMNS:
         return pa.int32()
-    return pa.bool_() if column in TRUTH_COLUMNS else pa.string()
+    return pa.bool_() if column in BOOLEAN_COLUMNS else pa.string()

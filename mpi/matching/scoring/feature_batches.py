@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
-from mpi.matching.compiler.conditions import NUMBER_COLUMNS, TRUTH_COLUMNS
+from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
 
 PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
 """Features as they are stored."""
@@ -90,7 +90,7 @@ def _sql_type(column: str) -> str:
         return "VARCHAR[]"
     if column in NUMBER_COLUMNS:
         return "INTEGER"
-    return "BOOLEAN" if column in TRUTH_COLUMNS else "VARCHAR"
+    return "BOOLEAN" if column in BOOLEAN_COLUMNS else "VARCHAR"
 
 
 def _read(column: str, place: int) -> str:

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.compiler.online_scorer import Scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import (
@@ -72,7 +72,7 @@ class Scoring:
         model: MatchModel,
         place: Place,
         worth_a_thread: int = WORTH_A_THREAD,
-        scorer: Scorer | None = None,
+        scorer: OnlineScorer | None = None,
     ) -> None:
         self._query = compile_query(model, scorer)  # refuses what online would, before hours of work
         self._columns = self._query.columns

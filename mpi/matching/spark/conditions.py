@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from mpi.domain.errors import ModelError
 from mpi.matching.compiler.conditions import Translator
-from mpi.matching.compiler.sql_functions import NotCompilableError, function_call, pairwise_call
+from mpi.matching.compiler.sql_functions import NotCompilableError, parse_function_call, parse_pairwise_call
 from mpi.matching.spark.functions import PREFIX
 
 _OURS = {
@@ -127,7 +127,7 @@ def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one re
 
 
 def _function(tree: exp.Expr) -> exp.Expr:
-    name, arguments = function_call(tree)
+    name, arguments = parse_function_call(tree)
     translated = [_spark(argument) for argument in arguments]
     match name:
         case "epoch":  # of what `try_strptime` parsed, which is in seconds already
@@ -146,7 +146,7 @@ def _function(tree: exp.Expr) -> exp.Expr:
 
 
 def _pairwise(tree: exp.Expr) -> exp.Expr:
-    name, columns = pairwise_call(tree)
+    name, columns = parse_pairwise_call(tree)
     return exp.Anonymous(this=PREFIX + name, expressions=columns)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import rapidfuzz
 
-from mpi.matching.compiler.runtime_functions import NAMESPACE, OF_TWO_LISTS
+from mpi.matching.compiler.runtime_functions import NAMESPACE, LIST_PAIR_FUNCTIONS
 
 PREFIX = "mpi_"
 
@@ -78,7 +78,7 @@ FUNCTIONS: dict[str, tuple[Arrays, str]] = {
     "damerau_levenshtein": (two_texts("damerau_levenshtein", pa.int64()), "bigint"),
     "jaccard": (two_texts("jaccard", pa.float64()), "double"),
     "regexp_extract": (two_texts("regexp_extract", pa.string()), "string"),
-    **{name: (two_texts(name, pa.float64()), "double") for name in OF_TWO_LISTS},
+    **{name: (two_texts(name, pa.float64()), "double") for name in LIST_PAIR_FUNCTIONS},
     "date_epoch": (one_text("date_epoch", pa.int64()), "bigint"),
 }
 """By the compiled scorer's name: the function and its type in Spark, which knows it as ``mpi_…``."""

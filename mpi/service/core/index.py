@@ -13,7 +13,7 @@ from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import SecondApprover
-from mpi.matching.compiler.online_scorer import Scorer, compile_scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.model import MatchModel
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
@@ -37,7 +37,7 @@ class Matcher:
     """
 
     model: MatchModel
-    scorer: Scorer
+    scorer: OnlineScorer
 
     def __reduce__(self) -> tuple[Callable[[MatchModel], "Matcher"], tuple[MatchModel]]:
         """Pickle only the model, which the receiving process compiles again."""

@@ -9,8 +9,8 @@ from mpi.domain.features import Features
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
-from mpi.matching.compiler.online_scorer import Contribution, level_bits
-from mpi.matching.diagnostics.what_if import WhatIf, what_ifs
+from mpi.matching.compiler.online_scorer import WeightContribution, compute_level_bits
+from mpi.matching.diagnostics.what_if import PairVariation, generate_variations
 from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
 from mpi.matching.model.levels import Comparison
 from mpi.service.core.disclosure import disclose
@@ -165,7 +165,7 @@ def explain_features(
     )
 
 
-def summarize_pair(contributions: Sequence[Contribution], weight: float, band: Band) -> str:
+def summarize_pair(contributions: Sequence[WeightContribution], weight: float, band: Band) -> str:
     """How a pair compares and what the model makes of it, in one sentence."""
     compared = [each for each in contributions if each.comparison not in (wording.PRIOR, wording.CAUTION)]
     caution = next((each for each in contributions if each.comparison == wording.CAUTION), None)
@@ -205,7 +205,7 @@ def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, righ
     return "says that they are the same child" if kind is DecisionKind.SAME else "leaves it open"
 
 
-def _select_phrases(compared: Iterable[Contribution]) -> list[str]:
+def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
     """What a sentence tells of a pair: names and birth date always, and what else weighs."""
     levels = {each.comparison: each for each in compared if each.level not in wording.SILENT}
     told, same = [], {name for name in _IDENTITY_COMPARISONS if name in levels and levels[name].level in _EQUAL_LEVELS}
@@ -218,12 +218,12 @@ def _select_phrases(compared: Iterable[Contribution]) -> list[str]:
     return told + [wording.describe_level(name, levels[name].level) for name in (*always, *weighty)]
 
 
-def _build_part(index: Index, each: Contribution) -> WeightPart:
+def _build_part(index: Index, each: WeightContribution) -> WeightPart:
     found = _find_comparison(index, each.comparison)
     adjusted = None if found is None else next(x for x in found.levels if x.label == each.level)
     share = 0.0
     if adjusted is not None and adjusted.adjustment is not None:
-        share = round_weight(each.bits - level_bits(adjusted))
+        share = round_weight(each.bits - compute_level_bits(adjusted))
     return WeightPart(each.comparison, each.level, round_weight(each.bits), _describe_contribution(each), share)
 
 
@@ -232,14 +232,14 @@ def _find_comparison(index: Index, name: str) -> Comparison | None:
     return next((comparison for comparison in comparisons if comparison.name == name), None)
 
 
-def _list_opposing(contributions: Iterable[Contribution]) -> tuple[str, ...]:
+def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ...]:
     """What speaks against; that any two records are seldom one child's goes without saying."""
     against = [each for each in contributions if each.bits < 0 and each.comparison != wording.PRIOR]
     against.sort(key=lambda each: (each.bits, each.comparison))
     return tuple(_describe_contribution(each) for each in against)
 
 
-def _describe_contribution(each: Contribution) -> str:
+def _describe_contribution(each: WeightContribution) -> str:
     if each.comparison == wording.CAUTION:
         return wording.format_sentence(f"held for a person because {wording.describe_caution(each.level)}")
     return wording.format_sentence(wording.describe_level(each.comparison, each.level))
@@ -254,8 +254,8 @@ def _list_shared_rules(index: Index, blocking: BlockingSpec, left: Features, rig
 def _find_changes(index: Index, left: Features, right: Features, weight: float, band: Band) -> list[BandChange]:
     """The least change of each thing, upwards and downwards, that takes the pair into another band."""
     thresholds = index.matcher.model.thresholds
-    least: dict[tuple[str, bool], tuple[float, WhatIf]] = {}
-    for each in what_ifs(left, right):
+    least: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
+    for each in generate_variations(left, right):
         other = round_weight(index.matcher.scorer.weight(each.left, each.right))
         if thresholds.band(other) is band:
             continue
@@ -270,7 +270,7 @@ def _find_changes(index: Index, left: Features, right: Features, weight: float, 
     return told
 
 
-def _build_change(each: WhatIf, weight: float, band: Band) -> BandChange:
+def _build_change(each: PairVariation, weight: float, band: Band) -> BandChange:
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
     says = (
         f"if {wording.describe_what_if(each.subject, each.how)}, the pair would weigh {wording.format_bits(weight)} "

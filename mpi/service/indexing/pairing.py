@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.compiler.online_scorer import Scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import candidate_pairs
 from mpi.matching.scoring.feature_batches import packed, packed_parts
@@ -123,7 +123,7 @@ class PairScorer:
         most_kept: int = MAX_CACHED_RECORDS,
         again: SnapshotOpener | None = None,
         worth_a_thread: int = WORTH_A_THREAD,
-        scorer: Scorer | None = None,
+        scorer: OnlineScorer | None = None,
     ) -> None:
         self._model = model
         self._told = told

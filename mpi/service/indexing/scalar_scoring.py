@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mpi.domain.features import Features
 from mpi.domain.weight import round_weight
 from mpi.service.core.index import Matcher
-from mpi.service.core.stored_features import split_into_batches, load_features
+from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 

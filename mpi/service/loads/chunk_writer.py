@@ -168,7 +168,7 @@ class ChunkWriter:
             self._write_file()
 
     def _write_file(self) -> None:
-        # Of a large file a search would go through a million names, at the end of each window.
+        # The garbage collector would scan a large file's million headings after each window.
         with freeze_existing_objects(), StandardizePool(self.file.rows) as pool:
             windows = self._each_window(pool)
             statements = next(windows, None)
@@ -196,7 +196,7 @@ class ChunkWriter:
             )
             while statements:
                 impact = self._write_window(pairs, statements, is_last=not next_statements)
-                # What the other process is asked next is made ready while it is at work still.
+                # Prepare the next request while the worker is still busy.
                 statements, next_statements = next_statements, next(windows, [])
                 prepared = prefetcher.prepare(next_statements)
                 if statements:
@@ -206,7 +206,7 @@ class ChunkWriter:
                     pairs = next_pairs
                 elif statements:
                     pairs = self._prefetch(statements)
-                # Nothing of this load reads from the log now, as it does nearly all the time.
+                # This load reads no snapshot at this moment, so the write-ahead log can be reset.
                 index.database.truncate_log()
                 next_pairs = prefetcher.start(prepared, pairs) if next_statements else None
                 gc.collect()
@@ -236,7 +236,7 @@ class ChunkWriter:
                 impact = self._withdraw_surplus()
             with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.begun(unit)
-                # Before this transaction has a number of its own, which would look like another's.
+                # Before this transaction gets a commit number, which would look like another writer's.
                 if pairs.detect_commits(unit) and unit.last_commit() != self._withdrawal_commit:
                     self._sizer.others_write()
                     self._compaction.others_write()
@@ -250,7 +250,7 @@ class ChunkWriter:
                 self._save_receipt(unit, LOADING) if impact is None else self._finish_load(unit, impact)
                 pairs.last_commit = unit.commit_no
             if impact is None:
-                # There is more to come: it is not too late to stop.
+                # More chunks follow, so an interrupt may still stop the load.
                 self.index.database.is_commit_begun = False
             first = positions.stop
         return impact
@@ -261,7 +261,7 @@ class ChunkWriter:
         The statements after a window are standardized in the background.
         """
         unwritten = self._each_unwritten()
-        # What a full snapshot has withdrawn is done as well, and none of its rows.
+        # Recorded includes withdrawn records, which are not rows of the file.
         statements = max(0, len(self.file.rows.headings) - len(self.recorded))
         sizes = chain(
             plan_window_sizes(statements, compute_largest_window(self._count_indexed() + statements)),
@@ -384,7 +384,7 @@ class ChunkWriter:
         """
         withdrawn = self._withdraw_records(unit, impact.select_missing_active(self.file.as_of))
         self._note_absence(unit, impact.missing)
-        # One that its source has stated since stays active: only what waits of it may be over.
+        # A record that its source has stated since stays active; only its held version may end.
         return _MissingRecords(
             withdrawn, {record.id for record in impact.missing if record.overlaid} - withdrawn
         )
@@ -424,7 +424,7 @@ class ChunkWriter:
         """Note repeated absences and mark the file as loaded."""
         as_of = self.file.as_of
         missing = impact.select_missing_active(as_of) + impact.select_missing_withdrawn(as_of)
-        # As they stand now: of one that its source has stated since, this file says nothing new.
+        # Read again: a record that its source has stated since is not affected by this file.
         current = unit.records.get([record.id for record in missing]).values()
         still_withdrawn = [
             one.id for one in current if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of

@@ -112,7 +112,7 @@ def import_crosswalk(
         progress("old IDs", len(local_id_of_old), len(local_id_of_old))
         members, unknown = _find_linked_records(unit, lines_by_old_id)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
-        # A line may link an old ID to the very record that stands for it.
+        # A line may link an old ID to the record that stands for that old ID.
         groups = {
             old_id: tuple(dict.fromkeys((old_id_records[local_id], *members.get(old_id, ()))))
             for old_id, local_id in local_id_of_old.items()

@@ -211,7 +211,7 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
     features = stored | file.features
     edges: Edges = {}
     for number, record_keys in file.keys.items():
-        # A changed record's stored keys are its old ones: it is found by its new ones only.
+        # The stored keys of a changed record are outdated; only its new keys count.
         matches = {candidate for candidate in candidates_of[number] if candidate not in file.statements}
         matches |= {candidate for key in record_keys for candidate in by_key[key]} - {number}
         for candidate in matches:

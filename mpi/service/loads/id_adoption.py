@@ -87,7 +87,7 @@ def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settle
         for bearer_number, bearer in enumerate(settlement.assignments)
     )
     replaced = {settlement.assignments[bearer_number].person for bearer_number in person_ids} - {None}
-    # One that would have lived again stays as it was.
+    # A person that would have been revived stays retired.
     retiring = replaced - set(settlement.reactivated)
     return replace(
         settlement,

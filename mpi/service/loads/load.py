@@ -80,7 +80,7 @@ def load(
         open_batches = set(unit.batches.unfinished_ids(source.id)) - (
             {interrupted.id} if interrupted else set()
         )
-    # A clock set back must not make what is loaded now look older than what was loaded before.
+    # If the clock was set back, this load must still be later than the one before.
     moment = options.as_of or max(clock.now(), last_moment)
     if interrupted is not None and interrupted.as_of is not None:
         moment = datetime.fromisoformat(interrupted.as_of)

@@ -126,7 +126,7 @@ def undo_load(
         if _has_concurrent_writer(unit):
             sizer.others_write()
         undo = _begin_or_resume(unit, index, number, code, preview=preview)
-        # A preview is taken back, and can be so as one transaction only.
+        # A preview is rolled back, so it must be one transaction.
         undo.undo_chunk(unit, len(undo.remaining) if preview else sizer.most, progress)
         result = None
         if not undo.remaining:
@@ -134,8 +134,8 @@ def undo_load(
             undo.finish(unit, result)
     try:
         result = result or _undo_remaining_chunks(undo, viewer, sizer, progress)
-    except BaseException:  # an interrupt too: whoever asks again need not wait until this is taken for dead
-        with suppress(MpiError):  # what went wrong first is what is told
+    except BaseException:  # including an interrupt: a repeated call need not wait for a timeout
+        with suppress(MpiError):  # report the first error
             undo.detach(viewer)
         raise
     if undo.receipts.latest:
@@ -149,7 +149,7 @@ def _undo_remaining_chunks(
     """Undo the chunks after the first."""
     database = undo.index.database
     while undo.remaining:
-        # There is more to come: it is not too late to stop, and who waits in this process comes in.
+        # More chunks follow, so an interrupt may still stop the undo, and other threads get a turn.
         database.is_commit_begun = False
         time.sleep(MIN_REST_S)
         with disable_garbage_collection(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
@@ -241,8 +241,8 @@ class _LoadUndo:
                 reindex(unit, self.index, changes.changed, changes.gone, progress).touched | changes.doubted
             )
             restated.add(changes)
-            # What is settled with these has its turn with these: else records that come back would meet
-            # others that are to go, and take their IDs.
+            # Records settled together are undone together. Otherwise restored records would meet
+            # records that are still to be removed, and take their IDs.
             chunk_records = self._take_groups_of(
                 find_affected_records(unit, self.index, touched) & self.remaining
             )
@@ -252,7 +252,7 @@ class _LoadUndo:
         settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, inputs)
         self._restored_count += len(restated.changed)
         self._removed_count += len(restated.gone)
-        # Who bore a record that was settled in a chunk before is who bore it before that.
+        # For a record settled in an earlier chunk, the person before that chunk counts.
         newly_settled = settled.persons_before.keys() - self._settled
         self._previous_persons.update((record, settled.persons_before[record]) for record in newly_settled)
         self._settled |= settled.records
@@ -321,7 +321,7 @@ class _LoadUndo:
         """
         with self.index.database.read(viewer) as reader:
             batch = reader.batches.get(self.batch.id)
-        # The last of the commits may not have been kept.
+        # The last commit may have failed.
         if (
             batch is not None
             and batch.undoing_worker == worker_name()

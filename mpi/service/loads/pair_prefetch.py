@@ -115,7 +115,7 @@ class PrefetchedPairs:
         """
         if unit.last_commit() == self.last_commit:
             return False
-        # Once and for all: what they changed may bear on the pairs of later chunks too.
+        # Never reset: their changes may affect the pairs of later chunks too.
         self.is_outdated = True
         if self.config_id is not None:
             self.changed_elsewhere.update(unit.keys.records_written_since(self.config_id, self.last_commit))
@@ -148,7 +148,7 @@ class PrefetchedPairs:
             for record, position in position_of_record.items()
             if record in changed and changed[record].made == self.packed.get(position)
         }
-        # One that changed otherwise, as where a statement waits no more, was compared with none to come.
+        # A record that changed otherwise (a held version took effect) was not compared with later ones.
         if len(as_compared) < len(changed):
             self.is_outdated = True
             self.changed_elsewhere.update(changed.keys() - as_compared.keys())
@@ -314,7 +314,7 @@ class PairPrefetcher:
             for position, packed in previous.packed.items()
             if position < previous.statement_count
         }
-        # The process has those before them already, if it was asked about them.
+        # The worker still has the window before, if that was its last request.
         comparison = (
             PreviousBatch(pairs.statement_count)
             if self._last_requested is previous
@@ -322,7 +322,7 @@ class PairPrefetcher:
         )
         self._worker.request(pairs.config_id, _number_by_position(pairs.packed), comparison)
         self._last_requested = self._pending = pairs
-        # What others commit between these snapshots is seen before the next chunk is written.
+        # Commits between the two snapshots are detected before the next chunk is written.
         pairs.is_outdated = pairs.last_commit != previous.last_commit
         pairs.packed |= previous_packed
         return pairs

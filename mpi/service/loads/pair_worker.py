@@ -164,11 +164,11 @@ class PairWorker:
     def _start(self) -> None:
         if self._process is not None:
             return
-        # Made by the one that is not ended in the middle of its work, so that nothing of it stays.
+        # Created by the parent, which outlives the worker and deletes it.
         self._folder = tempfile.TemporaryDirectory(prefix="apart-", dir=self._index.home)
         index, folder = self._index, Path(self._folder.name)
         settings = _WorkerSettings(index.database.url, self._viewer, index.matcher.model, folder)
-        # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+        # A forked child may crash if DuckDB or Arrow run threads in the parent, so spawn.
         context = get_context("spawn")
         self._pipe, child_pipe = context.Pipe()
         register_mapping_pickling()
@@ -195,9 +195,9 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
     database = Database(settings.url)
     bounds = limits_for_machine()
     place = Place(settings.folder, bounds.memory)
-    # A server would take a core from whoever writes and those who answer; in a file each works for itself.
+    # Parallel reads would take a PostgreSQL server's cores from the writer; SQLite has no server.
     open_read = None if database.is_postgresql else partial(database.read, settings.viewer)
-    # Whoever asked may end at any moment.
+    # The parent may end at any moment.
     with (
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
         PairScorer(
@@ -211,7 +211,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
         while True:
             _answer_request(pipe, database, settings.viewer, pairing, pipe.recv())
             gc.collect()
-    # Nothing is left to be put away, and this process is about to end by itself.
+    # Nothing is left to clean up, and this process is about to end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
@@ -223,7 +223,7 @@ def _answer_request(
         with ExitStack() as stack:
             unit = stack.enter_context(database.read(viewer))
             pipe.send(unit.last_commit())
-            # Where a snapshot stands SQLite's log only grows, and all that is written reads through it.
+            # An open snapshot lets SQLite's write-ahead log grow, which slows the writer.
             scored = pairing.pair_up(unit, *request, stack.close)
     except MpiError as error:
         pipe.send(str(error))
@@ -232,5 +232,5 @@ def _answer_request(
     except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
         pipe.send(f"finding pairs failed ({type(error).__name__}): run it again")
     else:
-        # After the snapshot is let go of: whoever asked may be long in coming for it.
+        # Outside the snapshot, since the parent may read the answer late.
         pipe.send(scored)

@@ -252,8 +252,7 @@ class ValidatedFile:
         """Yield the statements that count, in row order."""
         for block_number, (offset, length) in enumerate(self._blocks):
             self.spill.seek(offset)
-            # Written by this process's own workers, and readable by nobody else.
-            statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301
+            statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
             for position, statement in enumerate(statements, block_number * BLOCK_ROWS):
                 if self.headings[statement.local_id].place == position:
                     yield statement
@@ -287,11 +286,11 @@ def validate_rows(
     Returns:
         The validated file, which the caller closes.
     """
-    file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - it closes it
+    file = ValidatedFile(validator, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, dir=folder))  # noqa: SIM115 - ``ValidatedFile.close`` closes the spill
     try:
         for block in map_chunks(validator, _split_into_blocks(rows, read_hashes)):
             file.add(block)
-    except BaseException:  # whatever ended it, an interrupt too: what was let in goes
+    except BaseException:  # including an interrupt: delete the spill
         file.close()
         raise
     return file

@@ -11,12 +11,12 @@ from typing import Any
 
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import StatedValue
-from mpi.standardize.address.addresses import parse_city, parse_address
+from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
-from mpi.standardize.fields.dates import is_future, to_iso_day, parse_date
+from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, parse_surname
 from mpi.standardize.phones import parse_email, parse_phones
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 CONFIDENTIAL_ATTRIBUTES = frozenset(("addresses", "phone"))
 """Attributes of which nothing is said, and not that there is any, where an address is confidential."""
@@ -77,7 +77,7 @@ def _read_name(text: str | None, comparable: str | None) -> _ReadValue:
 
 
 def _read_text(text: str | None) -> _ReadValue:
-    same = squeezed(text) if text else ""
+    same = squeeze(text) if text else ""
     return (text, same, 1) if same else None
 
 
@@ -90,7 +90,7 @@ def _read_date(text: str | None, as_of: str | None) -> _ReadValue:
         return None
     if reading.day is not None:
         return reading.day, reading.day, 3
-    digits = squeezed(text)
+    digits = squeeze(text)
     return text, digits, 2 if len(digits.removesuffix("00").removesuffix("00")) > len("2014") else 1
 
 
@@ -154,7 +154,7 @@ _SINGLE_VALUE_READERS: Mapping[str, Callable[[CanonicalRecord], _ReadValue]] = {
 
 def _birth_date_quality(quality: str | None, documented: bool) -> int:
     """How far a birth date was checked: what its source says of it, and a document that proves it."""
-    said = _QUALITIES.get(squeezed(quality) if quality else "", _REPORTED)
+    said = _QUALITIES.get(squeeze(quality) if quality else "", _REPORTED)
     return max(said, _BY_DOCUMENT) if documented and said >= _REPORTED else said
 
 
@@ -181,7 +181,7 @@ def _present_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of seven
 
 
 def _join_squeezed(*texts: str | None) -> str:
-    return "|".join(squeezed(text) if text else "" for text in texts)
+    return "|".join(squeeze(text) if text else "" for text in texts)
 
 
 def _home_key(address: Any) -> str:  # noqa: ANN401 - an Address
@@ -195,13 +195,13 @@ def _home_key(address: Any) -> str:  # noqa: ANN401 - an Address
 
 _LIST_ITEM_KEYS: Mapping[str, Callable[[Any], str]] = {
     "other_names": lambda name: _join_squeezed(name.first_name, name.middle_name, name.last_name),
-    "previous_birth_dates": lambda text: to_iso_day(text) or squeezed(text),
-    "identifiers": lambda one: f"{one.system}|{one.assigner}|{squeezed(one.value)}",
+    "previous_birth_dates": lambda text: to_iso_day(text) or squeeze(text),
+    "identifiers": lambda one: f"{one.system}|{one.assigner}|{squeeze(one.value)}",
     "addresses": _home_key,
     "guardians": lambda one: _join_squeezed(one.guardian_first_name, one.guardian_last_name),
     "household_ids": lambda text: text,
     "enrollments": lambda one: _join_squeezed(one.school_id, one.district_id, one.grade, one.entry_date),
     "placements": lambda one: _join_squeezed(one.type, one.county, one.begin),
-    "race": squeezed,
+    "race": squeeze,
     "flags": lambda flag: _join_squeezed(flag.population, flag.value, flag.definition, flag.detail, flag.begin),
 }

@@ -14,7 +14,14 @@ from mpi.domain import clock
 from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.survivorship import MULTI_VALUE_ATTRIBUTES, SINGLE_VALUE_ATTRIBUTES, SurvivingValue, StatedValue, choose_value, choose_all_values
+from mpi.domain.survivorship import (
+    MULTI_VALUE_ATTRIBUTES,
+    SINGLE_VALUE_ATTRIBUTES,
+    StatedValue,
+    SurvivingValue,
+    choose_all_values,
+    choose_value,
+)
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index

@@ -9,7 +9,7 @@ from mpi.domain import eid as eids
 from mpi.domain.errors import NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.disclosure import disclose, build_disclosure
+from mpi.service.core.disclosure import build_disclosure, disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import find_visible_records, visible_labels
 from mpi.service.decisions.decision_log import visible_groups

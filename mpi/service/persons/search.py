@@ -8,11 +8,11 @@ from mpi.domain.errors import RecordError
 from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
-from mpi.matching.compiler.online_scorer import Contribution
+from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.matching.model.blocking_keys import keys
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
-from mpi.service.core.stored_features import split_into_batches, load_features
+from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.indexing.reindex import find_candidates
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
@@ -35,7 +35,7 @@ class SearchResult:
     match_weight: float
     probability: float
     band: Band
-    explanation: tuple[Contribution, ...]
+    explanation: tuple[WeightContribution, ...]
 
 
 def search_persons(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[SearchResult]:

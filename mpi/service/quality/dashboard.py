@@ -102,8 +102,8 @@ class MatchRate:
     Args:
         in_care: persons who are in care today, according to child welfare.
         found: of them, persons with a record of a school or of the state student ID system.
-        rate: the share; None if nobody is in care or the share would disclose a small count. Not every child in
-            care is enrolled, so the share is below 1 even if every school is found.
+        rate: the share; None if nobody is in care or the share would disclose a small count. Not every child
+            in care is enrolled, so the share is below 1 even if every school is found.
     """
 
     in_care: int | None
@@ -294,9 +294,9 @@ def _suppress_cells(counts: Mapping[str, int], *, suppress: bool) -> Mapping[str
 def _count_in_care(unit: ReadUnit, index: Index, today: str) -> tuple[int, int]:
     """Count children in care, and those whose school is found.
 
-    The counts are cached until the next commit. On a large index counting is slow and commits are frequent, so
-    a slow count stays valid for ``_CACHE_FACTOR`` times as long as it took: counting takes a twentieth of the
-    time at most.
+    The counts are cached until the next commit. On a large index counting is slow and commits are frequent,
+    so a slow count stays valid for ``_CACHE_FACTOR`` times as long as it took: counting takes a twentieth of
+    the time at most.
     """
     stamp, started = (unit.last_commit(), today), time.monotonic()
     cached = index.caches.figures.get(IN_CARE_FLAG)

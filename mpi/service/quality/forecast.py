@@ -114,8 +114,8 @@ def forecast_workload(
 
     Raises:
         InputError: the thresholds contradict each other or do not fit the model.
-        AccessDenied: the viewer may not read figures, does not see every source or, with ``thresholds``, may not
-            re-cluster.
+        AccessDenied: the viewer may not read figures, does not see every source or, with ``thresholds``, may
+            not re-cluster.
     """
     permit_figures(viewer)
     suppress = not is_allowed(viewer, Action.RECORD_READ)
@@ -164,7 +164,7 @@ def forecast_in_transaction(unit: ReadUnit, *, suppress: bool) -> Forecast:
     today = now.date()
     first = unit.figures.first_commit_at()
     first_day = today if first is None else datetime.fromisoformat(first).date()
-    # The day that filled the index says nothing of the days to come.
+    # The day of the first load does not predict later arrivals.
     start = max(first_day + timedelta(days=1), today - HISTORY_PERIOD)
     since = f"{start.isoformat()}T00:00:00.000000Z"
     people = measure_throughput(unit, since)
@@ -225,9 +225,9 @@ def _build_forecast(
         hours_a_week=None if arriving is None else round(arriving * minutes / 60, 1),
         gone_on=gone_on,
     )
+    backlog_text, arrivals_text = _describe_backlog(result), _describe_arrivals(result, len(full_days))
     return replace(
-        result,
-        says=f"{_describe_backlog(result)}; {_describe_arrivals(result, len(full_days))}. {_describe_outlook(result, len(full_days))}",
+        result, says=f"{backlog_text}; {arrivals_text}. {_describe_outlook(result, len(full_days))}"
     )
 
 

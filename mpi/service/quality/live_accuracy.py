@@ -157,7 +157,7 @@ def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult
     """Remove verdicts and small counts from a stratum's figures."""
     drawn, dropped, waiting = result.drawn or 0, result.dropped or 0, result.waiting or 0
     cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
-    # A small stratum is drawn whole, and what was drawn would tell how many it held.
+    # A small stratum is drawn whole, so the number drawn would disclose its size.
     suppressed_result = replace(
         result, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"]
     )

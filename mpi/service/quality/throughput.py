@@ -44,7 +44,7 @@ def measure_throughput(unit: ReadUnit, since: str) -> tuple[Throughput, ...]:
     """
     rows = unit.figures.count_answers_by_actor(since, ANSWER_ACTION, MAX_PAUSE.total_seconds())
     return tuple(
-        # An answer that nothing came shortly before is not timed: how long it took is not known.
+        # An answer without another act shortly before is not timed: its duration is unknown.
         Throughput(
             actor=row.actor,
             answers=row.answers,

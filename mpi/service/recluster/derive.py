@@ -182,7 +182,7 @@ def derive(
     fresh_lists = replace(columns.value_counts.shared(), stopped=stopped_keys)
     used_lists = fresh_lists if shared is None else shared
     if shared is None:
-        # Which values are shared is known only when every record was read.
+        # Shared values are known only after every record is read.
         second_deriver = BlockDeriver(index.keyed_hash, blocking, used_lists.to_text(), is_second_pass=True)
         first_columns, columns = columns, _DerivedColumns()
         columns.derive_blocks(

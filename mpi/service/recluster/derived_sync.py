@@ -218,7 +218,7 @@ def _derive_again(
 ) -> None:
     """Derive changed records under the run's configuration."""
     index = context.index
-    # Written with the other end before the record changed, maybe, and without its own features (``_write_differences``).
+    # ``_write_differences`` may have written an edge from its other end before the record changed.
     unit.derived_data.delete_edges_of_records(config_id, records)
     codes = {source.id: source.code for source in unit.sources.all()}
     groups = {number: record_row.group_id for number, record_row in unit.records.get(records).items()}

@@ -68,7 +68,7 @@ def repair_keys(context: RunContext, config_id: int) -> None:
     )
     for part in context.pace.parts(wrong_rows):
         with part.turn() as unit:
-            # Of a record that has changed since as well: what it keeps is left among all as it is there.
+            # Also correct for a record that changed since: ``correct`` keeps the keys that the record has.
             unit.keys.repair(config_id, part.items)
 
 

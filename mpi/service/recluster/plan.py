@@ -91,7 +91,7 @@ class ReclusterPlan:
 
 
 @disable_garbage_collection()
-def recluster(  # noqa: PLR0913 - one parameter a choice
+def recluster(  # noqa: PLR0913 - each parameter is an independent option
     index: Index,
     viewer: Viewer,
     matcher: Matcher,

@@ -107,10 +107,12 @@ def execute_run(
     """
     _finish_interrupted(index, viewer, matcher, progress)
     with index.database.write(viewer, COMMIT_KIND) as unit:
-        read_shared_values(unit, index, matcher, refresh=False)  # refuses a process that missed a move
+        read_shared_values(
+            unit, index, matcher, refresh=False
+        )  # refuses a process that missed a change of model
         detail = {**request.detail, **on_begin(unit), ENGINE_KEY: engine.name}
         run = begin_run(unit, viewer, matcher, replace(request, detail=detail))
-    index.database.is_commit_begun = False  # it is not too late to stop
+    index.database.is_commit_begun = False  # an interrupt may still stop the run
     context = RunContext(
         index=replace(index, matcher=matcher),
         viewer=viewer,
@@ -215,7 +217,7 @@ def _finish_interrupted(index: Index, viewer: Viewer, matcher: Matcher, progress
         return
     if open_run.stage == RunStage.DERIVING and open_run.kind != RunKind.PROPOSAL:
         with index.database.write(viewer, COMMIT_KIND) as unit:
-            # Another may have carried it on meanwhile, to its end even.
+            # Another process may have resumed or finished it meanwhile.
             open_run = require_run(unit, open_run.id)
             run = take_over_run(unit, open_run) if open_run.stage == RunStage.DERIVING else None
         if run is not None:
@@ -233,8 +235,8 @@ def _execute_or_detach(context: RunContext, index: Index) -> RunResult:
     """Execute a run; if it fails, release it for another process."""
     try:
         return _execute_stages(context)
-    except BaseException:  # an interrupt too: what is left is on record, for whoever comes next
-        with suppress(MpiError):  # what went wrong first is what is told
+    except BaseException:  # including an interrupt: the run stays on record
+        with suppress(MpiError):  # report the first error
             _detach_or_abandon(context, index)
         raise
 
@@ -246,7 +248,7 @@ def _detach_or_abandon(context: RunContext, index: Index) -> None:
     if run is None or run.worker != context.worker:
         return
     if run.stage == RunStage.DERIVING:
-        # With the model that is still in force.
+        # The index with the model that is still in force.
         _abandon(RunContext(index, context.viewer, run, context.worker))
     else:
         detach_worker(context)

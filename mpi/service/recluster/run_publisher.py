@@ -182,7 +182,7 @@ def _hold_items(
     records = {record for item, _ in held_items for record in _collect_records(item)}
     current = unit.persons.current_persons(records)
     for item, window in held_items:
-        # What is published of it has changed since it was looked at: it is looked at again.
+        # Its published persons have changed since: the next round settles the item again.
         if any(current.get(record) != person for person, group in item.detail["before"] for record in group):
             continue
         until, sources = window or (None, set())

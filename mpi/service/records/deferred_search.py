@@ -103,6 +103,6 @@ class DeferredSearchWorker:
             try:
                 finish_deferred_searches(self._index(), make_operator("worker"), self._stop_requested.is_set)
             except ModelMovedError:
-                continue  # whoever answers next follows the index to it
+                continue  # the next request reloads the model
             except MpiError as error:
                 _log.warning("a request that waits could not be finished: %s", error.code)

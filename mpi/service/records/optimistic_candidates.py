@@ -136,7 +136,7 @@ def find_optimistic_pairs(
         requests = _send_requests(unit, query)
         if not (index.database.is_postgresql and unit.keys.segments.segments_of(query.config_id)):
             return _score_requested(unit, index, query, requests)
-    # Each statement there is of a moment of its own: a run may be merged, and gone, before it is read.
+    # Without a snapshot each statement sees its own moment: a segment may be merged before it is read.
     with index.database.read(viewer) as unit:
         return _score_requested(unit, index, query, _send_requests(unit, query))
 
@@ -176,7 +176,7 @@ def _score_requested(
 def _is_pointless(index: Index) -> bool:
     """Return whether a search before the transaction gains nothing."""
     if index.database.is_postgresql:
-        # Nobody waits for the writer's place, and what would be asked again is asked once.
+        # No other writer waits, and the transaction need not repeat the queries.
         return index.store.group_commit.are_alone
-    # SQLite's connections each keep pages until another writes: in the one that writes they are at hand.
+    # A SQLite connection caches pages until another writes; the writing connection has them.
     return index.store.group_commit.wait_for_each_other

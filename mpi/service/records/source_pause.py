@@ -97,7 +97,7 @@ def resume(
         settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, inputs)
         moved_count = 0
         if settled is not None:
-            # Of other sources' records that move with them, a viewer may not even know how many.
+            # A viewer may not know how many records of hidden sources move too.
             visible_records = visible_labels(unit, settled.records)
             persons_after = unit.persons.current_persons(visible_records)
             moved_count = sum(

@@ -137,7 +137,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     try:
         return index.store.group_commit.write(index.database, viewer, "upsert", prepared_upsert.execute)
     except BlockTooLargeError as error:
-        # Nothing was kept. Once more, with the search left to the worker.
+        # Nothing was stored. Try again, with the search deferred.
         deferred_upsert = replace(prepared_upsert, large_blocks=error)
         return index.store.group_commit.write(index.database, viewer, "upsert", deferred_upsert.execute)
 
@@ -208,7 +208,7 @@ class _PreparedUpsert:
         result = DeferredAnswer(
             partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person)
         )
-        # SQLite answers at once, and an answer that is to be kept is written down by this very step.
+        # SQLite answers at once, and a stored answer must be written in this transaction.
         return result if index.database.is_postgresql and unit.viewer.once is None else result.read()
 
     def _read_result(
@@ -250,7 +250,7 @@ class _PreparedUpsert:
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
         """Return the statement, dated by its receipt if it has no as-of."""
         record = self.received.record if self.has_as_of else _date_by_receipt(self.received.record, stored)
-        # Another date may mean another record: then what was prepared does not count.
+        # The payload depends on the date, so a new date needs a new statement.
         return (
             self.statement
             if record is self.received.record
@@ -352,8 +352,8 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
 def read(index: Index, viewer: Viewer, source_code: str, local_id: str) -> dict[str, Any]:
     """Return a record as last stated, with enterprise ID and quality issues.
 
-    If the record, or another of its person, has a confidential address, only a viewer named for its source reads
-    where the child lives. For others ``withheld`` names the fields that are left out.
+    If the record, or another of its person, has a confidential address, only a viewer named for its source
+    reads where the child lives. For others ``withheld`` names the fields that are left out.
 
     Args:
         index: the open index.
@@ -416,7 +416,7 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
     versions = unit.records.versions(record.id)
     shown = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
     if not shown:
-        # Nothing that was said of it counts any more: its load was undone.
+        # It has no statement left, because its load was undone.
         raise NotFoundError("there is no such record")
     return shown[-1]
 
@@ -424,7 +424,7 @@ def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
 def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: CanonicalRecord) -> bool:
     """Return whether the viewer may not know where the child lives."""
     if unit.viewer.sources is not None:
-        # What may be read at all is of a source that the reader is named for.
+        # A viewer limited to named sources reads only their records.
         return False
     described_records = (
         find_bound_records(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
@@ -496,7 +496,7 @@ def _build_result(
             issues=issues,
         )
     tasks = _visible_task_keys(requests)
-    # Who else is here counts as far as the viewer may know of them.
+    # Only members that the viewer may know of count.
     other_sources = {code for record, code in holder.sources.items() if record != record_id}
     is_alone = not any(unit.viewer.may_see(code) for code in other_sources)
     outcome = _choose_outcome(

@@ -7,7 +7,15 @@ from mpi.domain import clock
 from mpi.domain.features import Features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
-from mpi.service.indexing.reindex import NO_KNOWN_PAIRS, ChangedRecord, KnownPairs, Progress, ReindexResult, reindex, ignore_progress
+from mpi.service.indexing.reindex import (
+    NO_KNOWN_PAIRS,
+    ChangedRecord,
+    KnownPairs,
+    Progress,
+    ReindexResult,
+    ignore_progress,
+    reindex,
+)
 from mpi.service.resolution.closure import NO_NEW_RECORDS, NewRecords, load_closure
 from mpi.service.resolution.settlement import NO_ID_CHOICE, IdChoice, Settlement, publish, settle
 from mpi.service.resolution.source_assertions import AssertionEffect, update_assertions

@@ -8,18 +8,18 @@ tasks knows what day it is.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mpi.clustering.component import Pair, order_pair, find_spanning_edges
+from mpi.clustering.component import Pair, find_spanning_edges, order_pair
 from mpi.clustering.partition import Partition, ReviewReason
 from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds
-from mpi.matching.diagnostics.patterns import pattern
+from mpi.matching.diagnostics.patterns import find_error_pattern
 from mpi.service.core.identity_key import identity_key
 from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.duplicate_local_ids import SameSets, derive_duplicate_id_tasks
 from mpi.service.resolution.expected_harm import estimate_error_chance, estimate_harm
-from mpi.service.resolution.task_facts import TaskFacts, PairScoring
+from mpi.service.resolution.task_facts import PairScoring, TaskFacts
 from mpi.service.resolution.twins import find_known_twins
 from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.standardize.payload import record_from_bytes
@@ -106,7 +106,7 @@ def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator
 def _add_patterns(tasks: Sequence[Task], known: TaskFacts, weighing: PairScoring) -> Iterator[Task]:
     said = weighing.load_features({end for task in tasks for end in task.ends}) if tasks else {}
     for task in tasks:
-        slip = pattern(weighing.scorer, said[task.lo], said[task.hi])
+        slip = find_error_pattern(weighing.scorer, said[task.lo], said[task.hi])
         yield replace(task, pattern=slip, batch_id=known.find_latest_load(task.ends))
 
 

@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from mpi.clustering.assignment import Holder, AssignmentPlan, HolderStatus, SurvivorKey, assign_persons
-from mpi.clustering.component import Component, Pair, UnscoredComponent, order_pair, find_components
+from mpi.clustering.assignment import AssignmentPlan, Holder, HolderStatus, SurvivorKey, assign_persons
+from mpi.clustering.component import Component, Pair, UnscoredComponent, find_components, order_pair
 from mpi.clustering.partition import Partition, is_fully_linked, partition
 from mpi.clustering.source_pair_priors import MODEL_PRIORS, SourcePairPriors
 from mpi.domain import eid
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, round_weight
-from mpi.matching.compiler.online_scorer import Scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.enrollment import has_open_enrollment
 from mpi.service.resolution.review_tasks import derive_tasks
@@ -118,7 +118,7 @@ def settle(
     unit: ReadUnit,
     closure: Closure,
     features: FeatureLoader,
-    scorer: Scorer,
+    scorer: OnlineScorer,
     thresholds: Thresholds,
     today: str,
     id_choice: IdChoice = NO_ID_CHOICE,
@@ -216,7 +216,7 @@ def _holds_any(holder: Holder, records: Collection[int], number_of: Mapping[int,
 def partition_closure(
     closure: Closure,
     features: FeatureLoader,
-    scorer: Scorer,
+    scorer: OnlineScorer,
     thresholds: Thresholds,
     priors: SourcePairPriors = MODEL_PRIORS,
 ) -> list[Partition]:
@@ -251,7 +251,7 @@ def _build_components(
     edges: Mapping[Pair, float],
     number_of: Mapping[int, int],
     features: FeatureLoader,
-    scorer: Scorer,
+    scorer: OnlineScorer,
     thresholds: Thresholds,
     priors: SourcePairPriors,
 ) -> Iterator[Component]:
@@ -295,7 +295,7 @@ def _complete_weights(
     piece: UnscoredComponent,
     edges: Mapping[Pair, float],
     features: Mapping[int, Features],
-    scorer: Scorer,
+    scorer: OnlineScorer,
     priors: SourcePairPriors,
 ) -> dict[Pair, float]:
     weights: dict[Pair, float] = {}

@@ -18,7 +18,12 @@ from mpi.service.core.identity_key import identity_key
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.visibility import visible_labels
-from mpi.service.decisions.decision_log import DecisionDraft, find_retained_records, revoke_decisions, add_decision
+from mpi.service.decisions.decision_log import (
+    DecisionDraft,
+    add_decision,
+    find_retained_records,
+    revoke_decisions,
+)
 from mpi.service.indexing.reindex import ChangedRecord
 from mpi.service.statements.overlay_detection import HELD, OVERLAY, REFUSED
 from mpi.service.statements.placeholders import add_placeholders

@@ -8,7 +8,7 @@ from mpi.clustering.partition import Partition
 from mpi.domain.features import Features
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import Scorer
+from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.expected_harm import Stake
 from mpi.standardize.fields.dates import to_iso_day
@@ -31,7 +31,7 @@ class PairScoring:
     """
 
     load_features: FeatureLoader
-    scorer: Scorer
+    scorer: OnlineScorer
     thresholds: Thresholds
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 
 from mpi.clustering.component import Pair
 from mpi.clustering.partition import Partition
-from mpi.clustering.question_groups import CandidateReader, ReviewPairGraph, PairQuestion, QuestionShape, group_candidates, regroup_questions
+from mpi.clustering.question_groups import (
+    CandidateReader,
+    PairQuestion,
+    QuestionShape,
+    ReviewPairGraph,
+    group_candidates,
+    regroup_questions,
+)
 from mpi.service.resolution.closure import Closure
 from mpi.service.resolution.review_tasks import PAIR, format_pair_key, parse_pair_key
 from mpi.service.resolution.task_facts import TaskFacts

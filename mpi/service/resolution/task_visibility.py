@@ -10,7 +10,7 @@ from typing import Any
 
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.contradictions import find_contradiction
-from mpi.service.decisions.decision_log import to_visible_decisions, visible_groups, is_wholly_visible
+from mpi.service.decisions.decision_log import is_wholly_visible, to_visible_decisions, visible_groups
 from mpi.service.resolution.review_tasks import APPROVAL, CLAIM, CONFLICT, RECHECK
 from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit

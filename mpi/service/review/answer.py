@@ -135,7 +135,7 @@ class ResponseOptions:
     preview: bool = False
 
 
-def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give them
+def answer_question(  # noqa: PLR0913 - one parameter for each field of the answer form
     index: Index,
     viewer: Viewer,
     key: str,
@@ -185,15 +185,13 @@ def answer_question(  # noqa: PLR0913 - as the desk's pages and the API give the
         numbered_verdicts = _resolve_verdicts(unit, question, verdicts)
         grouped = group_verdicts(numbered_verdicts)
         claims = _find_answered_claims(question, numbered_verdicts)
-        statements = _build_statements(grouped, code, clean_note, recheck_day, supersedes)
-        # Before anything is settled: how the index held each pair is kept with it.
+        drafts = _build_drafts(grouped, code, clean_note, recheck_day, supersedes)
+        # First, because a second review stores how the index decided each pair before this answer.
         sample_second_review(
             unit, index, viewer.client, [(lo, hi, kind.value) for lo, hi, kind in numbered_verdicts]
         )
         close_question(unit, question)
-        effect, record_ids = _apply_statements(
-            unit, index, question, statements, claims, code, preview=preview
-        )
+        effect, record_ids = _apply_drafts(unit, index, question, drafts, claims, code, preview=preview)
         remaining = find_remaining_questions(unit, question)
         owner_question_ids = _ask_owners(unit, question, remaining, grouped.ask)
         detail = {
@@ -228,9 +226,9 @@ def respond_to_question(
 ) -> AnswerResult:
     """Answer a question about a decision or a record version.
 
-    For a decision, ``confirm`` says that it holds (for a claim, that it is true), ``revoke`` takes it back, and
-    ``approve`` is the second approval of its step. For an overlay, ``release`` activates the waiting version and
-    ``refuse`` keeps the version before.
+    For a decision, ``confirm`` says that it holds (for a claim, that it is true), ``revoke`` takes it back,
+    and ``approve`` is the second approval of its step. For an overlay, ``release`` activates the waiting
+    version and ``refuse`` keeps the version before.
 
     Args:
         index: the open index.
@@ -252,7 +250,7 @@ def respond_to_question(
     """
     require_permission(viewer, Action.APPROVE if response == APPROVE else Action.DECIDE)
     permit_live_work(index, viewer)
-    code, clean_note = check_reason(options.reason), check_note(options.note)
+    options = replace(options, reason=check_reason(options.reason), note=check_note(options.note))
     with step_transaction(index, viewer, "decision", preview=options.preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return _repeat_result(index, viewer, effect_from_answer(stored_answer, viewer), key)
@@ -263,16 +261,21 @@ def respond_to_question(
         close_question(unit, question)
         if question.main_task.kind == OVERLAY_TASK:
             effect, record_ids = answer_overlay(
-                unit, index, question.main_task.lo, response, code, preview=options.preview
+                unit, index, question.main_task.lo, response, options.reason, preview=options.preview
             )
             store_answer(unit, index, effect.as_dict(), record_ids)
-            detail: dict[str, object] = {"response": response, "reason": code}
+            detail: dict[str, object] = {"response": response, "reason": options.reason}
         else:
             target_decision = require_decision(unit, decision or question.main_task.decision_id or 0)
             effect, record_ids, claims = _apply_response(
-                unit, index, question, target_decision, response, code, clean_note, preview=options.preview
+                unit, index, question, target_decision, response, options
             )
-            detail = {"response": response, "reason": code, "decision": target_decision.id, "claims": claims}
+            detail = {
+                "response": response,
+                "reason": options.reason,
+                "decision": target_decision.id,
+                "claims": claims,
+            }
         record_action(
             unit,
             question.key,
@@ -280,7 +283,7 @@ def respond_to_question(
             question.records,
             question.decisions,
             effect.step,
-            clean_note,
+            options.note,
             **detail,
         )
         save_outcome(unit, question, effect, find_remaining_questions(unit, question).values())
@@ -400,7 +403,7 @@ def _find_answered_claims(
     )
 
 
-def _build_statements(
+def _build_drafts(
     grouped: GroupedVerdicts,
     reason: str,
     note: str | None,
@@ -412,41 +415,41 @@ def _build_statements(
         (DecisionKind.SAME, (group,)) for group in grouped.same
     ]
     groups += [(DecisionKind.DIFFERENT, group_pair) for group_pair in grouped.different]
-    statements = [
+    drafts = [
         DecisionDraft(kind, well_formed(kind, record_groups), reason, "decision")
         for kind, record_groups in groups
     ]
-    statements += [
+    drafts += [
         DecisionDraft(DecisionKind.UNSURE, (pair,), reason, "decision", recheck_on=recheck_on)
         for pair in grouped.unsure
     ]
-    # The note belongs to the answer; it is kept once. So is what it supersedes.
+    # Note and superseded decisions belong to the whole answer: only its first decision carries them.
     return [
-        replace(statement, note=note, supersedes=supersedes) if position == 0 else statement
-        for position, statement in enumerate(statements)
+        replace(draft, note=note, supersedes=supersedes) if position == 0 else draft
+        for position, draft in enumerate(drafts)
     ]
 
 
-def _apply_statements(
+def _apply_drafts(
     unit: WriteUnit,
     index: Index,
     question: OpenQuestion,
-    statements: Sequence[DecisionDraft],
+    drafts: Sequence[DecisionDraft],
     claims: Sequence[int],
     reason: str,
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
     """Store the decisions of an answer, and return effect and record numbers."""
-    if not statements:
+    if not drafts:
         return StepEffect(
             kind="ask", preview=preview, step=None, decisions=(), persons=(), moved=(), told=()
         ), frozenset(question.records)
     new_step = PlannedStep(
         kind="decision",
         reason=reason,
-        statements=statements,
-        detail={"groups": [statement.groups for statement in statements], "question": question.key},
+        drafts=drafts,
+        detail={"groups": [draft.groups for draft in drafts], "question": question.key},
         choice=NO_ID_CHOICE,
         etag=compute_question_etag(unit, index, question),
     )
@@ -454,16 +457,13 @@ def _apply_statements(
     return apply_step(unit, index, new_step, preview=preview)
 
 
-def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
+def _apply_response(
     unit: WriteUnit,
     index: Index,
     question: OpenQuestion,
     decision: StoredDecision,
     response: str,
-    reason: str,
-    note: str | None,
-    *,
-    preview: bool,
+    options: ResponseOptions,
 ) -> tuple[StepEffect, frozenset[int], list[int]]:
     """Carry out a response to a decision.
 
@@ -475,22 +475,27 @@ def _apply_response(  # noqa: PLR0913 - what is answered, to what, and how
         (approval.step_id for approval in unit.pending_approvals.all_of_decisions([decision.id])), None
     )
     if response == APPROVE and awaited_step is not None:
-        return (*approve_step(unit, index, awaited_step, preview=preview), [])
+        return (*approve_step(unit, index, awaited_step, preview=options.preview), [])
     if response == REVOKE and question.main_task.kind == APPROVAL and awaited_step is not None:
-        return (*undo_any_step(unit, index, awaited_step, reason, preview=preview), [])
+        return (*undo_any_step(unit, index, awaited_step, options.reason, preview=options.preview), [])
     if response == REVOKE:
-        return (*undo_decisions(unit, index, [decision], decision_step, reason, preview=preview), [])
+        return (
+            *undo_decisions(unit, index, [decision], decision_step, options.reason, preview=options.preview),
+            [],
+        )
     claims = [decision.id] if decision.status is DecisionStatus.REVIEW else []
     confirmation = DecisionDraft(
         decision.kind,
         decision.groups,
-        reason,
+        options.reason,
         "decision",
-        note=note,
+        note=options.note,
         supersedes=() if claims else (decision.id,),
     )
     return (
-        *_apply_statements(unit, index, question, [confirmation], claims, reason, preview=preview),
+        *_apply_drafts(
+            unit, index, question, [confirmation], claims, options.reason, preview=options.preview
+        ),
         claims,
     )
 

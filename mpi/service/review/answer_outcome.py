@@ -58,7 +58,7 @@ def save_outcome(
         _reopen_if_visible_to_others(unit, question)
     for key, remaining_question in load_questions(unit, set(remaining_keys)).items():
         if remaining_question.claimed_by not in {None, unit.viewer.client}:
-            # What is left joined a question that somebody else has.
+            # The remaining tasks joined a question that somebody else has claimed.
             continue
         if key != question.key:
             record_action(

@@ -76,7 +76,8 @@ class _QueueAction:
         detail: codes and days for the history.
         note: free text.
         assignee: account or client that the question is assigned to, which must exist.
-        given_fields: what the act sets for the part of the question that its maker sees: ``GIVEN``, ``DATED``.
+        given_fields: what the act sets for the part of the question that its maker sees: ``GIVEN``,
+            ``DATED``.
     """
 
     name: str
@@ -218,8 +219,8 @@ def apply_in_bulk(keys: Sequence[str], action: Callable[[str], object]) -> dict[
 
     Args:
         keys: keys of questions or bursts.
-        action: the act on one key: defer, assign, release, or ask the source owner. No answer is ever given in
-            bulk.
+        action: the act on one key: defer, assign, release, or ask the source owner. No answer is ever given
+            in bulk.
 
     Returns:
         By key, the error that prevented the act, or None.
@@ -270,7 +271,13 @@ def claim_work(work: QuestionWork, viewer: Viewer) -> QuestionWork:
 
 
 def save_work(
-    unit: WriteUnit, work: QuestionWork, *, action: str, records: Sequence[int], **more: Any
+    unit: WriteUnit,
+    work: QuestionWork,
+    *,
+    action: str,
+    records: Sequence[int],
+    note: str | None,
+    detail: Mapping[str, Any],
 ) -> None:
     """Store the work state of a question, with a line of history.
 
@@ -279,7 +286,8 @@ def save_work(
         work: the new work state.
         action: name of the act.
         records: numbers of the question's records that its maker saw.
-        more: ``step``, ``note``, and codes and numbers for the history.
+        note: free text.
+        detail: codes and numbers for the history.
 
     Raises:
         ClaimedError: somebody else has claimed the question.
@@ -287,7 +295,7 @@ def save_work(
     now = clock.format_timestamp(clock.now())
     if not unit.task_work.save(work, unit.viewer.client, now):
         raise make_claimed_error(unit, unit.task_work.get([work.question])[work.question])
-    record_action(unit, work.question, action, records, work.about.get("decisions", {}), **more)
+    record_action(unit, work.question, action, records, work.about.get("decisions", {}), note=note, **detail)
 
 
 def record_action(
@@ -298,7 +306,7 @@ def record_action(
     decisions: Mapping[str, Sequence[int]],
     step: int | None = None,
     note: str | None = None,
-    **more: Any,  # noqa: ANN401 - codes and numbers of the act
+    **detail: object,
 ) -> None:
     """Add a line to a question's history.
 
@@ -310,9 +318,9 @@ def record_action(
         decisions: decision numbers by task key, as its maker saw them.
         step: number of the step that the act made, if any.
         note: free text.
-        more: codes and numbers.
+        detail: codes and numbers.
     """
-    detail = {**more, "records": sorted(records), "decisions": decisions}
+    stored_detail: dict[str, object] = {**detail, "records": sorted(records), "decisions": decisions}
     number = unit.counters.take("task_action")
     now = clock.format_timestamp(clock.now())
     unit.task_work.add_action(
@@ -322,7 +330,7 @@ def record_action(
             at=now,
             actor=unit.viewer.client,
             action=action,
-            detail=detail,
+            detail=stored_detail,
             step=step,
             note=note,
         )
@@ -384,7 +392,9 @@ def _perform_action(index: Index, viewer: Viewer, key: str, action: _QueueAction
             **dict.fromkeys(action.given_fields, select_known_scope(target.snapshot)),
         }
         work = replace(action.change(target.work), about=snapshot, closed_at=None, closed_because=None)
-        save_work(unit, work, action=action.name, records=target.records, note=clean_note, **action.detail)
+        save_work(
+            unit, work, action=action.name, records=target.records, note=clean_note, detail=action.detail
+        )
         summary = _summarize_target(unit, target)
     disclose(index, viewer, Action.TASK_WORK, target.records, FIELDS)
     return summary

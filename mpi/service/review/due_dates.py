@@ -43,8 +43,8 @@ def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
         today: the day, ``YYYY-MM-DD``.
 
     Returns:
-        Task kinds by (last opening day, least expected harm in millionths). A task of such a kind and at least
-        that harm is due if it was opened on or before that day.
+        Task kinds by (last opening day, least expected harm in millionths). A task of such a kind and at
+        least that harm is due if it was opened on or before that day.
     """
     day = date.fromisoformat(today)
     cutoffs: dict[tuple[str, int], list[str]] = {}

@@ -40,16 +40,18 @@ class QuestionSummary:
         key: stable key of the question.
         kind: kind of its most urgent task: ``pair``, ``conflict``, ``recheck``, ``claim``, ``approval``, …
         reason: why the index does not decide the question automatically.
-        subject: the record that the question compares with others; None if it is about several similar records.
+        subject: the record that the question compares with others; None if it is about several similar
+            records.
         records: every record of the question, the subject first.
         match_weight: match weight of its heaviest pair, in bits.
         state: ``open``, ``claimed``, ``asleep``, ``waiting`` or ``closed``.
         claimed_by: who has claimed the question; None also if they claimed it for a part that is hidden from
             the reader.
         lease_until: when the claim expires (ISO, UTC).
-        assigned_to: who the question is assigned to; None also if the assignment is hidden like ``claimed_by``.
-        due_on: the day by which an answer is due: the day that a person set, unless hidden like ``claimed_by``,
-            or else the day computed from the kind.
+        assigned_to: who the question is assigned to; None also if the assignment is hidden like
+            ``claimed_by``.
+        due_on: the day by which an answer is due: the day that a person set, unless hidden like
+            ``claimed_by``, or else the day computed from the kind.
         opened_at: when the oldest task was opened (ISO, UTC).
         burst: number of questions that a burst stands for; 0 for a single question.
         asleep_until: the day on which the question reopens; None if only new evidence reopens it.
@@ -163,9 +165,11 @@ class OpenQuestion:
 
     def _is_asleep(self, work: QuestionWork) -> bool:
         """Return whether a deferred question is unchanged and its day is ahead."""
-        known = work.about.get("tasks", {})
-        unchanged = all(known.get(task.key) == round(task.bits * MICROBITS) for task in self.asked_tasks)
-        return unchanged and (work.asleep_until is None or work.asleep_until > self.now[:10])
+        stored_weights = work.about.get("tasks", {})
+        is_unchanged = all(
+            stored_weights.get(task.key) == round(task.bits * MICROBITS) for task in self.asked_tasks
+        )
+        return is_unchanged and (work.asleep_until is None or work.asleep_until > self.now[:10])
 
 
 def load_questions(unit: ReadUnit, keys: Collection[str]) -> dict[str, OpenQuestion]:
@@ -213,7 +217,7 @@ def find_task_decisions(unit: ReadUnit, task: Task) -> tuple[int, ...] | None:
     if task.kind != CONFLICT:
         return (decision.id,)
     chain = find_conflict_chain(unit, decision)
-    # Without what the reader may not see there is no conflict, and so no question.
+    # Without the hidden decisions there is no conflict for this viewer, and so no question.
     return None if chain is None else tuple(sorted({*chain, decision.id}))
 
 
@@ -330,7 +334,7 @@ def summarize_closed_question(unit: ReadUnit, work: QuestionWork) -> QuestionSum
         None if the viewer may not see every record and decision of the question.
     """
     if work.about.get("kind") == APPROVAL and unit.viewer.sources is not None:
-        # It names the ends of its decision only, and that something waited would tell of the rest.
+        # The stored records are only some of the decision's; the wait would disclose the others.
         return None
     if not is_visible(unit, work.about):
         return None

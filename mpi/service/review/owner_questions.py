@@ -128,10 +128,12 @@ def ask_owner(
             records = _select_unasked_records(unit, target.key, target.records, asks)
         else:
             records = [_find_record_number(unit, target.records, record)]
-        waiting_work = replace(target.work, state=WAITING, asleep_until=due_day, claimed_by=None, lease_until=None,
-                          about=target.snapshot, closed_at=None, closed_because=None)  # fmt: skip
+        waiting_work = replace(
+            target.work, state=WAITING, asleep_until=due_day, claimed_by=None, lease_until=None,
+            about=target.snapshot, closed_at=None, closed_because=None,
+        )  # fmt: skip
         detail = {"asks": asks, "due_on": due_day} | ({} if record is None else {"record": records[0]})
-        save_work(unit, waiting_work, action="ask", records=target.records, note=clean_note, **detail)
+        save_work(unit, waiting_work, action="ask", records=target.records, note=clean_note, detail=detail)
         now = clock.format_timestamp(clock.now())
         numbers = tuple(
             add_owner_question(unit, target.key, record_id, asks, due_day, now) for record_id in records
@@ -203,8 +205,8 @@ def answer_owner_question(
         for each_question in answered_questions:
             unit.owner_questions.answer(each_question.id, answer, viewer.client, now, clean_note)
         records = [each_question.record_id for each_question in answered_questions]
-        record_action(unit, question.question, "answered", records, {}, None, clean_note, asks=question.asks, answer=answer,
-                record=question.record_id)  # fmt: skip
+        detail = {"asks": question.asks, "answer": answer, "record": question.record_id}
+        record_action(unit, question.question, "answered", records, {}, None, clean_note, **detail)
         _reopen_question(unit, question.question, question.asked_by)
     disclose(index, viewer, Action.QUESTION_ANSWER, records, ("source", "local_id"))
     return tuple(each_question.id for each_question in answered_questions)
@@ -272,7 +274,9 @@ def _build_views(unit: ReadUnit, questions: list[StoredOwnerQuestion]) -> tuple[
         if label is None or not unit.viewer.may_see(label.source):
             continue
         field_values = (
-            to_canonical_fields(record_from_bytes(payloads[question.record_id][1])) if question.record_id in payloads else {}
+            to_canonical_fields(record_from_bytes(payloads[question.record_id][1]))
+            if question.record_id in payloads
+            else {}
         )
         similar = [candidate for candidate in questions if _is_same_request(candidate, question)]
         views.append(

@@ -121,15 +121,15 @@ class QuestionView:
 
     Args:
         summary: the question as the queue lists it.
-        shape: ``star`` (one record with its candidates), ``grid`` (several similar records), ``decision`` (does a
-            decision hold, or may a version become active) or ``burst`` (stands for many questions).
-        cards: its records, the subject first; for a burst the first few; for an overlay the active version and
-            then the waiting one.
+        shape: ``star`` (one record with its candidates), ``grid`` (several similar records), ``decision``
+            (does a decision hold, or may a version become active) or ``burst`` (stands for many questions).
+        cards: its records, the subject first; for a burst the first few; for an overlay the active version
+            and then the waiting one.
         pairs: candidate pairs, heaviest first.
         history: acts on the question, oldest first.
         etag: ETag of what was read, for ``If-Match``.
-        responses: possible responses: ``confirm``, ``revoke``, ``approve``, ``release`` or ``refuse``; empty for
-            a question that is answered pair by pair.
+        responses: possible responses: ``confirm``, ``revoke``, ``approve``, ``release`` or ``refuse``; empty
+            for a question that is answered pair by pair.
         decisions: numbers of the decisions in question; for a conflict, the whole chain.
     """
 
@@ -174,7 +174,7 @@ def require_question(unit: ReadUnit, key: str) -> OpenQuestion:
     if question is None and (question_key := unit.queue.question_of(key)) is not None:
         question = load_questions(unit, [question_key]).get(question_key)
         if question is not None and key not in {task.key for task in question.tasks}:
-            # The reader may see of the question, and not of this.
+            # The viewer may see a part of the question, but not the task that the key names.
             question = None
     if question is None:
         raise NotFoundError("there is no such question, or it is closed")
@@ -282,7 +282,9 @@ def _split_values(
     record: CanonicalRecord, *, confidential: bool
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the visible values of a record, and the withheld field names."""
-    values = {name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS}
+    values = {
+        name: value for name, value in to_canonical_fields(record).items() if name not in _HIDDEN_FIELDS
+    }
     withheld = tuple(sorted(WITHHELD_FIELDS & values.keys())) if confidential else ()
     return {name: value for name, value in values.items() if name not in withheld}, withheld
 
@@ -298,7 +300,10 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
         latest = versions[max(pending_ids)]
         pending_record = record_from_bytes(latest.payload)
         active_versions = [version for version in versions.values() if version.state == "active"]
-        compared_records = [pending_record, *(record_from_bytes(version.payload) for version in active_versions)]
+        compared_records = [
+            pending_record,
+            *(record_from_bytes(version.payload) for version in active_versions),
+        ]
         confidential = any(
             is_confidential(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
@@ -441,8 +446,8 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 def _is_visible_action(unit: ReadUnit, act: QuestionAction) -> bool:
     """Return whether the viewer may see a line of history.
 
-    A viewer sees a line if every record and decision of the act is visible, or if the line is the viewer's own
-    and names no records.
+    A viewer sees a line if every record and decision of the act is visible, or if the line is the viewer's
+    own and names no records.
     """
     is_own = act.actor == unit.viewer.client and not act.detail.get("records")
     return is_own or is_visible(unit, act.detail)
@@ -456,7 +461,7 @@ def _list_action_records(act: QuestionAction) -> list[int]:
 
 def _build_action(unit: ReadUnit, act: QuestionAction, labels: Mapping[int, RecordRef]) -> ActionView:
     """Build the view of one line of history."""
-    # Another's note may tell of records that the reader may not see; an owner has seen its own record only.
+    # A note by somebody else may mention hidden records; an owner has seen only the one record.
     is_note_visible = (
         unit.viewer.sources is None or act.actor == unit.viewer.client or act.action == "answered"
     )

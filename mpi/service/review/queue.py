@@ -46,8 +46,8 @@ from mpi.storage.repositories.review.task_work import CLOSED, TASKS_GONE, Questi
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 __all__ = [
-    "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "LandingPage", "OverdueOwnerQuestion", "QuestionSummary",
-    "QueuePage", "load_landing", "load_queue_page",
+    "APPROVER_ASSIGNEE", "FIELDS", "MAX_COUNTED", "STATES", "Filters", "LandingPage", "OverdueOwnerQuestion",
+    "QuestionSummary", "QueuePage", "load_landing", "load_queue_page",
 ]  # fmt: skip
 
 FIELDS = ("source", "local_id", "match_weight", "reason")
@@ -60,6 +60,8 @@ CLOSED_PERIOD = timedelta(days=14)
 """Time for which closed questions are listed."""
 NEW_PERIOD = timedelta(days=1)
 """Age up to which a question counts as new."""
+_CURSOR_PARTS = 2
+"""Parts of a position: harm or closing time, and question key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,11 @@ def load_queue_page(
     """
     require_permission(viewer, Action.TASK_READ)
     check_filters(filters)
-    wanted = max(1, min(limit, MAX_QUESTIONS))
+    page_size = max(1, min(limit, MAX_QUESTIONS))
     with index.database.read(viewer) as unit:
-        page = _load_page(unit, filters, wanted, after)
-        shown = _find_record_numbers(unit, page.questions)
-    disclose(index, viewer, Action.TASK_READ, shown, FIELDS)
+        page = _load_page(unit, filters, page_size, after)
+        record_ids = _find_record_numbers(unit, page.questions)
+    disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
     return page
 
 
@@ -293,7 +295,7 @@ def _decode_cursor(after: str) -> list[object]:
     except ValueError:
         position = None
     if not isinstance(position, list) or len(position) != _CURSOR_PARTS:
-        raise InputError("after: what the page before gave to go on with")
+        raise InputError("after: give the cursor that the page before returned")
     return position
 
 
@@ -301,7 +303,7 @@ def _decode_position(after: str) -> QueuePosition:
     """Decode a cursor into expected harm and question key."""
     harm, key = _decode_cursor(after)
     if not isinstance(harm, int) or not isinstance(key, str):
-        raise InputError("after: what the page before gave to go on with")
+        raise InputError("after: give the cursor that the page before returned")
     return harm, key
 
 
@@ -309,5 +311,5 @@ def _decode_closed_position(after: str) -> tuple[str, str]:
     """Decode a cursor into closing time and question key."""
     closed_at, key = _decode_cursor(after)
     if not isinstance(closed_at, str) or not isinstance(key, str):
-        raise InputError("after: what the page before gave to go on with")
+        raise InputError("after: give the cursor that the page before returned")
     return closed_at, key

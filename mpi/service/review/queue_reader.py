@@ -43,8 +43,8 @@ class Filters:
     Args:
         kind: only questions of this kind.
         state: ``open`` means free for the reader to take up: neither asleep, waiting nor claimed by somebody
-            else; the reader's own claims are included. Else ``claimed``, ``asleep``, ``waiting`` or ``closed``;
-            None for every question that is open today, whoever has claimed it.
+            else; the reader's own claims are included. Else ``claimed``, ``asleep``, ``waiting`` or
+            ``closed``; None for every question that is open today, whoever has claimed it.
         source: only questions with a record of the source of this code.
         mine: only questions that the reader has claimed or is assigned, in any state.
         text: only questions about a record of exactly this local ID.
@@ -78,8 +78,8 @@ def separate_bursts(
     """Split a search into one for single questions, and the matching bursts.
 
     Returns:
-        The search without the questions of bursts, and the bursts that match the filters with their positions,
-        most urgent first.
+        The search without the questions of bursts, and the bursts that match the filters with their
+        positions, most urgent first.
     """
     bursts = _list_bursts(unit, search, filters)
     work_by_key = unit.task_work.get([key for (_, key), _ in bursts])
@@ -154,7 +154,7 @@ def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> 
         keys = unit.task_work.questions_in_state(WAITING)
     due = _build_due_filter(unit, now[:10]) if filters.due else None
     if due is not None and not due.by_age:
-        # Nothing is old enough: only what somebody gave a date.
+        # No task is old enough to be due by its age: only those with a due date that a person set.
         keys = set(due.dated) if keys is None else keys & set(due.dated)
     burst = None if filters.burst is None else parse_burst_key(unit, filters.burst)
     if records == [] or keys == set() or (filters.burst is not None and burst is None):
@@ -190,7 +190,7 @@ def count_items(unit: ReadUnit, search: TaskFilter, filters: Filters, burst_coun
         return min(
             unit.queue.count_questions(search, max_count, awake_only=awake_only) + burst_count, max_count
         )
-    # Of questions about decisions a number alone would tell what the reader may not see.
+    # Counting hidden questions about decisions would disclose that they exist.
     decision_tasks = unit.queue.decision_tasks(search, max_count)
     visible_questions = {
         task.question for task in decision_tasks if find_task_decisions(unit, task) is not None

@@ -39,8 +39,8 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
     A local ID in the filter is not stored.
 
     Raises:
-        InputError: the name is empty, too long or not one line; the viewer has ``MAX_VIEWS`` views already; or
-            the filter is invalid.
+        InputError: the name is empty, too long or not one line; the viewer has ``MAX_VIEWS`` views already;
+            or the filter is invalid.
         AccessDenied: the viewer may not read tasks.
     """
     require_permission(viewer, Action.TASK_READ)
@@ -50,8 +50,8 @@ def save_view(index: Index, viewer: Viewer, name: str, filters: Filters) -> None
     with index.database.write(viewer, "saved-view", Lock.NONE) as unit:
         saved = unit.saved_views.views_of(viewer.client)
         if name not in saved and len(saved) >= MAX_VIEWS:
-            raise InputError(f"name: at most {MAX_VIEWS} views; forget one first")
-        # A local ID is data of a person's, and a view is for many.
+            raise InputError(f"name: at most {MAX_VIEWS} views; delete one first")
+        # A local ID is personal data, and a saved view is not about one person.
         unit.saved_views.save(viewer.client, name, {**asdict(filters), "text": None})
 
 

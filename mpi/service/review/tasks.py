@@ -74,7 +74,7 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
     """
     require_permission(viewer, Action.TASK_READ)
     max_tasks = min(limit, MAX_TASKS)
-    shown: list[TaskView] = []
+    views: list[TaskView] = []
     record_ids: set[int] = set()
     with index.database.read(viewer) as unit:
         questions: list[OpenQuestion] = []
@@ -83,15 +83,15 @@ def list_review_tasks(index: Index, viewer: Viewer, limit: int = 100) -> list[Ta
             if sum(len(question.asked_tasks) for question in questions) >= max_tasks:
                 break
         for question, summary in zip(questions, summarize_questions(unit, questions), strict=True):
-            question_views = _build_task_views(unit, question, summary)[: max_tasks - len(shown)]
-            shown += question_views
+            question_views = _build_task_views(unit, question, summary)[: max_tasks - len(views)]
+            views += question_views
             record_ids |= {
                 record_id
                 for task in question.asked_tasks[: len(question_views)]
                 for record_id in (task.lo, task.hi)
             }
     disclose(index, viewer, Action.TASK_READ, record_ids, FIELDS)
-    return shown
+    return views
 
 
 def _build_task_views(unit: ReadUnit, question: OpenQuestion, summary: QuestionSummary) -> list[TaskView]:

@@ -53,7 +53,8 @@ class GroupedVerdicts:
 
     Args:
         same: groups of two or more records, each group one child.
-        different: pairs of groups that are two children; a record without a ``same`` verdict is a group of one.
+        different: pairs of groups that are two children; a record without a ``same`` verdict is a group of
+            one.
         unsure: pairs that cannot be told.
         ask: pairs whose source owners are asked.
     """

@@ -31,6 +31,6 @@ def count_waiting_questions(
     search = TaskFilter(None, unit.viewer.client, clock.format_timestamp(now))
     for burst in unit.queue.find_bursts(search, MIN_BURST_QUESTIONS):
         group = burst.kind, sum(burst.opened_commit > commit for commit in commit_cutoffs)
-        # One load brought them, so that they are of one age, but for those that changed since.
+        # The questions of a burst come from one load and so have one age, except those changed since.
         counts[group] = max(counts.get(group, 0) - burst.questions, 0) + 1
     return [WaitingCount(kind, age, questions) for (kind, age), questions in sorted(counts.items())]

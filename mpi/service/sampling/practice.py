@@ -18,7 +18,7 @@ from mpi.domain.errors import InputError, NotFoundError
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.matching.compiler.online_scorer import Contribution
+from mpi.matching.compiler.online_scorer import WeightContribution
 from mpi.service.core.index import Index
 from mpi.service.sampling.blind_review import VERDICTS
 from mpi.standardize.record_validation import validate_record
@@ -118,7 +118,7 @@ class PracticeResult:
     kind: str
     why: str
     match_weight: float
-    parts: tuple[Contribution, ...]
+    parts: tuple[WeightContribution, ...]
     standing: PracticeProgress
 
 
@@ -223,7 +223,7 @@ def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) ->
     )
 
 
-def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[Contribution, ...]:
+def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[WeightContribution, ...]:
     shared = index.shared_values(unit)
     one, other = (
         index.features_of(

@@ -17,7 +17,7 @@ from mpi.service.statements.correction_records import seal_corrections
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.overlay_detection import OVERLAY, REFUSED, find_overlays
 from mpi.service.statements.sources import require_data_source
-from mpi.service.statements.statement import StatementHeading, Statement, build_statement
+from mpi.service.statements.statement import Statement, StatementHeading, build_statement
 from mpi.standardize.payload import features_to_bytes
 from mpi.storage.repositories.sources.record_assertions import Sighting, SightingKind
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from mpi.domain.features import Features
-from mpi.matching.diagnostics.overlay import another_child
+from mpi.matching.diagnostics.overlay import is_another_child
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
-from mpi.standardize.payload import features_from_bytes, record_from_bytes, have_same_given_name
+from mpi.standardize.payload import features_from_bytes, have_same_given_name, record_from_bytes
 from mpi.storage.repositories.sources.record_assertions import RecordAssertion
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
@@ -45,7 +45,7 @@ def find_overlays(
     }
     before |= _last_features(unit, index, {number: one for number, one in had.items() if number not in stored})
     scorer = index.matcher.scorer
-    return {number for number in before if another_child(scorer, before[number], unpack_features(said[number]))}
+    return {number for number in before if is_another_child(scorer, before[number], unpack_features(said[number]))}
 
 
 def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
@@ -115,7 +115,7 @@ def _cleared_versions(index: Index, said: Collection[RecordAssertion], features:
             continue
         mine = features[one.version_id]
         if one.is_doubted:
-            if before is not None and another_child(index.matcher.scorer, before, mine):
+            if before is not None and is_another_child(index.matcher.scorer, before, mine):
                 continue
             yield one.version_id
         before = mine

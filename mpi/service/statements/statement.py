@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.standardize.address.addresses import is_confidential
-from mpi.standardize.fields.dates import is_future, to_iso_day, parse_date
+from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.payload import record_from_bytes, to_payload_and_hash
 
 SEAL_KINDS = ("sealed", "expunged")

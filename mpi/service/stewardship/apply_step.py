@@ -17,9 +17,21 @@ from mpi.service.core.idempotency import store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step
 from mpi.service.core.visibility import visible_labels
-from mpi.service.decisions.decision_log import DecisionDraft, find_affected_records, add_decision
-from mpi.service.gates.consents import MAKER, Maker, maker_from_viewer, is_only_corrections, find_owners_to_ask, list_visible_codes
-from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day
+from mpi.service.decisions.decision_log import DecisionDraft, add_decision, find_affected_records
+from mpi.service.gates.consents import (
+    MAKER,
+    Maker,
+    find_owners_to_ask,
+    is_only_corrections,
+    list_visible_codes,
+    maker_from_viewer,
+)
+from mpi.service.gates.freeze_rules import (
+    FROZEN_SOURCES,
+    WANTED_FROM,
+    find_first_free_day,
+    find_visible_sources,
+)
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.effects import StepEffect, describe_changes
 from mpi.service.resolution.resolve import resettle

@@ -8,12 +8,23 @@ from mpi.domain.decision import CORRECTION
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import step_transaction
-from mpi.service.decisions.decision_log import bring_into_force, is_wholly_visible, find_affected_records
-from mpi.service.gates.consents import ask_new_owners, maker_from_detail, list_open_consents, list_visible_codes
-from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_visible_sources, find_first_free_day, require_not_frozen
+from mpi.service.decisions.decision_log import bring_into_force, find_affected_records, is_wholly_visible
+from mpi.service.gates.consents import (
+    ask_new_owners,
+    list_open_consents,
+    list_visible_codes,
+    maker_from_detail,
+)
+from mpi.service.gates.freeze_rules import (
+    FROZEN_SOURCES,
+    WANTED_FROM,
+    find_first_free_day,
+    find_visible_sources,
+    require_not_frozen,
+)
 from mpi.service.persons.disclosure_recipients import add_recipients
 from mpi.service.persons.effects import FIELDS, StepEffect, describe_changes, effect_fields
 from mpi.service.resolution.resolve import resettle

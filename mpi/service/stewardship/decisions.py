@@ -8,19 +8,24 @@ from typing import Any
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, require_permission, is_allowed
+from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, check_note, check_reason, step_transaction
-from mpi.service.core.visibility import RecordGroups, find_record_numbers, find_shown_record_numbers, visible_labels
+from mpi.service.core.visibility import (
+    RecordGroups,
+    find_record_numbers,
+    find_shown_record_numbers,
+    visible_labels,
+)
 from mpi.service.decisions.decision_log import (
     DecisionDraft,
+    add_decision,
     find_conflict_chain,
     may_undo,
-    visible_groups,
     require_decision,
-    add_decision,
+    visible_groups,
 )
 from mpi.service.gates.consents import ConsentView, build_consent_views
 from mpi.service.persons.effects import FIELDS as EFFECT_FIELDS

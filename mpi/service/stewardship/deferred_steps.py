@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mpi.domain import clock
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.index import Index
-from mpi.service.decisions.decision_log import supersede_predecessors, find_affected_records
+from mpi.service.decisions.decision_log import find_affected_records, supersede_predecessors
 from mpi.service.gates.freeze_rules import FROZEN_SOURCES, WANTED_FROM, find_first_free_day
 from mpi.service.gates.holds import HELD_UNTIL, end_hold
 from mpi.service.resolution.resolve import resettle

@@ -17,7 +17,7 @@ from mpi.service.core.idempotency import find_stored_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import check_note, check_reason, step_transaction
 from mpi.service.core.visibility import RecordGroups, find_record_numbers, visible_labels
-from mpi.service.decisions.decision_log import DecisionDraft, visible_groups, require_decision
+from mpi.service.decisions.decision_log import DecisionDraft, require_decision, visible_groups
 from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
 from mpi.service.persons.etags import require_current_etag
 from mpi.service.persons.person_status import find_visible_status
@@ -71,19 +71,19 @@ def merge(
     """
     require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "merge", options) as made:
-        if made.kept is None:
+        if made.stored_answer is None:
             if survivor is not None and eids.parse_eid(survivor) not in [eids.parse_eid(text) for text in texts]:
                 raise InputError("survivor: give one of the enterprise IDs that are merged")
-            persons = made.persons(texts)
+            persons = made.load_persons(texts)
             chosen = frozenset(
                 p.id for p in persons if survivor is not None and p.eid == eids.parse_eid(survivor)
             )
-            made.read(persons)
-            parts = tuple(made.held[person.id] for person in persons)
+            made.read_members(persons)
+            parts = tuple(made.members[person.id] for person in persons)
             together = tuple(sorted(record for part in parts for record in part))
-            made.say(DecisionKind.SAME, (together,), options.supersedes)
-            made.take_effect({"parts": parts}, IdChoice(survivors=chosen))
-    return made.disclosed()
+            made.add_decision(DecisionKind.SAME, (together,), options.supersedes)
+            made.apply({"parts": parts}, IdChoice(survivors=chosen))
+    return made.disclose_effect()
 
 
 def split(
@@ -122,19 +122,19 @@ def split(
     """
     require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "split", options) as made:
-        if made.kept is None:
-            [person] = made.persons([text])
-            made.read([person])
-            held = made.held[person.id]
+        if made.stored_answer is None:
+            [person] = made.load_persons([text])
+            made.read_members([person])
+            held = made.members[person.id]
             parts = _build_parts(find_record_numbers(made.unit, groups), held)
-            made.say(DecisionKind.DIFFERENT, parts, options.supersedes)
-            made.say_again(options.supersedes, parts)
+            made.add_decision(DecisionKind.DIFFERENT, parts, options.supersedes)
+            made.restate_same_decisions(options.supersedes, parts)
             for part in _select_parts(parts, one_child):
-                made.say(DecisionKind.SAME, (part,), ())
+                made.add_decision(DecisionKind.SAME, (part,), ())
             kept = _find_keeping_part(made.unit, parts, keep)
             choice = IdChoice() if kept is None else IdChoice(kept_records={person.id: frozenset(kept)})
-            made.take_effect({"parts": parts}, choice)
-    return made.disclosed()
+            made.apply({"parts": parts}, choice)
+    return made.disclose_effect()
 
 
 def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: StepOptions) -> StepEffect:
@@ -159,18 +159,18 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
     """
     require_permission(viewer, Action.DECIDE)
     with _StewardStep(index, viewer, "move", options) as made:
-        if made.kept is None:
-            leaving, joining = made.persons([text, to])
-            made.read([leaving, joining])
-            moved, rest = _build_parts(find_record_numbers(made.unit, [records]), made.held[leaving.id])
-            made.say(DecisionKind.DIFFERENT, (moved, rest), options.supersedes)
-            made.say_again(options.supersedes, (moved, rest))
-            together = tuple(sorted({*moved, *made.held[joining.id]}))
-            made.say(DecisionKind.SAME, (together,), ())
+        if made.stored_answer is None:
+            leaving, joining = made.load_persons([text, to])
+            made.read_members([leaving, joining])
+            moved, rest = _build_parts(find_record_numbers(made.unit, [records]), made.members[leaving.id])
+            made.add_decision(DecisionKind.DIFFERENT, (moved, rest), options.supersedes)
+            made.restate_same_decisions(options.supersedes, (moved, rest))
+            together = tuple(sorted({*moved, *made.members[joining.id]}))
+            made.add_decision(DecisionKind.SAME, (together,), ())
             keeps = {leaving.id: frozenset(rest)}
-            parts = (moved, rest, made.held[joining.id])
-            made.take_effect({"parts": parts}, IdChoice(frozenset({joining.id}), keeps))
-    return made.disclosed()
+            parts = (moved, rest, made.members[joining.id])
+            made.apply({"parts": parts}, IdChoice(frozenset({joining.id}), keeps))
+    return made.disclose_effect()
 
 
 class _StewardStep:
@@ -190,7 +190,7 @@ class _StewardStep:
         self.effect: StepEffect
         self.unit: WriteUnit
 
-    def __enter__(self) -> "_Step":
+    def __enter__(self) -> "_StewardStep":
         self.unit = self._context.__enter__()
         try:
             kept = find_stored_answer(self.unit, self._index, FIELDS)
@@ -201,7 +201,7 @@ class _StewardStep:
             self.stored_answer, self.effect = kept, effect_from_answer(kept, self._viewer)
         return self
 
-    def disclosed(self) -> StepEffect:
+    def disclose_effect(self) -> StepEffect:
         """The effect, once the ledger says that it leaves."""
         if self.stored_answer is None:
             disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
@@ -236,7 +236,7 @@ class _StewardStep:
                 # It holds nothing that the viewer may know of, and so it is nobody to them.
                 raise NotFoundError("this index never gave out that enterprise ID")
             raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
-        self._etag = require_current_etag(self.unit, self._index, persons, self._why.expected)
+        self._etag = require_current_etag(self.unit, self._index, persons, self._why.expected_etags)
 
     def add_decision(self, kind: DecisionKind, groups: RecordGroups, supersedes: Collection[int]) -> None:
         """Add a decision to the step."""

@@ -11,7 +11,7 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
 from mpi.service.core.visibility import find_record_numbers, visible_labels

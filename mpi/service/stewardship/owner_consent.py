@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, check_reason, step_transaction
-from mpi.service.decisions.decision_log import revoke_decisions, is_wholly_visible, find_affected_records
+from mpi.service.decisions.decision_log import find_affected_records, is_wholly_visible, revoke_decisions
 from mpi.service.persons.effects import FIELDS, StepEffect, effect_fields
 from mpi.service.resolution.resolve import resettle
 from mpi.service.statements.sources import require_owned_source
-from mpi.service.stewardship.approvals import UNDO, load_step_decisions, apply_if_approved
+from mpi.service.stewardship.approvals import UNDO, apply_if_approved, load_step_decisions
 from mpi.service.stewardship.decisions import effect_from_answer
 from mpi.service.stewardship.undo import end_pending_undo
 from mpi.storage.repositories.steps.consents import ConsentStatus

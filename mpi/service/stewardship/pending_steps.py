@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.record_ref import RecordRef
-from mpi.domain.viewer import Action, Viewer, is_source_owner, require_permission, is_allowed
+from mpi.domain.viewer import Action, Viewer, is_allowed, is_source_owner, require_permission
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.visibility import visible_labels
 from mpi.service.decisions.decision_log import is_wholly_visible
 from mpi.service.gates.consents import ConsentView, build_consent_views, find_person_records
-from mpi.service.stewardship.approvals import load_step_decisions, drop_revoked
+from mpi.service.stewardship.approvals import drop_revoked, load_step_decisions
 from mpi.storage.repositories.steps.consents import ConsentStatus, StoredConsent
 from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.core.steps import add_step, check_reason
 from mpi.service.core.visibility import find_nameable_records
-from mpi.service.decisions.decision_log import DecisionDraft, revoke_decisions, add_decision
+from mpi.service.decisions.decision_log import DecisionDraft, add_decision, revoke_decisions
 from mpi.service.resolution.resolve import resettle
 from mpi.standardize.fields.scalars import parse_local_id
 from mpi.storage.repositories.sources.records import RecordState, StoredRecord

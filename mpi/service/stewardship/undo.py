@@ -14,22 +14,22 @@ from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.service.core.disclosure import disclose
-from mpi.service.core.idempotency import store_answer, find_stored_answer
+from mpi.service.core.idempotency import find_stored_answer, store_answer
 from mpi.service.core.index import Index
 from mpi.service.core.steps import add_step, check_reason, require_own_step, step_transaction
 from mpi.service.core.visibility import RecordGroups, visible_labels
 from mpi.service.decisions.contradictions import find_chain
 from mpi.service.decisions.decision_log import (
-    to_visible_decisions,
-    may_undo,
     find_connected_decisions,
-    visible_groups,
+    find_records_of_decisions,
+    is_wholly_visible,
+    may_undo,
     require_decision,
     revoke_decisions,
-    is_wholly_visible,
-    find_records_of_decisions,
+    to_visible_decisions,
+    visible_groups,
 )
-from mpi.service.gates.consents import maker_from_viewer, find_owners_to_ask_of_undo, list_visible_codes
+from mpi.service.gates.consents import find_owners_to_ask_of_undo, list_visible_codes, maker_from_viewer
 from mpi.service.gates.freeze_rules import require_not_frozen
 from mpi.service.gates.holds import REFUSED_HOLD, end_hold, reopen_hold
 from mpi.service.persons.disclosure_recipients import add_recipients

@@ -12,7 +12,7 @@ from mpi.standardize.address.streets import ParsedStreet, parse_street, parse_un
 from mpi.standardize.address.usps_abbreviations import PLACE_WORDS
 from mpi.standardize.fields import codes
 from mpi.standardize.fields.dates import to_iso_day
-from mpi.standardize.text import CACHE_SIZE, words
+from mpi.standardize.text import CACHE_SIZE, split_words
 
 # What an Address Confidentiality Program's substitute address carries.
 _SUBSTITUTE_ADDRESS = re.compile(r"\(\s*ACP\s*\)|ADDRESS CONFIDENTIALITY|SAFE AT HOME", re.IGNORECASE)
@@ -101,7 +101,7 @@ def parse_city(text: str | None) -> str | None:
     """A city's name: folded, with St, Mt and Ft for Saint, Mount and Fort."""
     if not text:
         return None
-    first, *rest = words(text) or ("",)
+    first, *rest = split_words(text) or ("",)
     name = " ".join((PLACE_WORDS.get(first, first) if rest else first, *rest))
     return name if name and name not in _NOT_A_CITY else None
 

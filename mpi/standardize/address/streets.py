@@ -15,7 +15,7 @@ from mpi.standardize.address.usps_abbreviations import (
     STREET_SUFFIXES,
     UNIT_WORDS,
 )
-from mpi.standardize.text import CACHE_SIZE, fold, squeezed
+from mpi.standardize.text import CACHE_SIZE, fold, squeeze
 
 _MAX_UNIT_CHARACTERS = 10
 
@@ -72,7 +72,7 @@ def parse_street(line: str | None) -> ParsedStreet:
     if not line:
         return NO_STREET
     text = _SEPARATORS.sub(" ", fold(line)).strip()
-    if _DIGIT.search(text) is None and squeezed(text) in _NOT_AN_ADDRESS:  # none of those has a digit
+    if _DIGIT.search(text) is None and squeeze(text) in _NOT_AN_ADDRESS:  # none of those has a digit
         return NO_STREET
     if _BARE_NUMBER.match(text):
         return ParsedStreet(number=text)

@@ -7,7 +7,7 @@ administrative gender; USPS Publication 28, appendix B, for the states.
 
 from functools import lru_cache
 
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 _SEX = {
     **dict.fromkeys(("M", "MALE", "BOY", "MAN", "1"), "M"),
@@ -53,19 +53,19 @@ _COUNTRIES = {
 @lru_cache
 def parse_sex(text: str | None) -> str | None:
     """``M``, ``F`` or ``X``; None where not stated or not known."""
-    return _SEX.get(squeezed(text)) if text else None
+    return _SEX.get(squeeze(text)) if text else None
 
 
 @lru_cache
 def is_sex_code(text: str) -> bool:
     """Whether the text is a sex code we know, "not stated" included."""
-    code = squeezed(text)
+    code = squeeze(text)
     return code in _SEX or code in _SEX_NOT_STATED
 
 
 def parse_yes_no(text: str) -> bool | None:
     """True or False for a yes or a no; None for anything else."""
-    code = squeezed(text)
+    code = squeeze(text)
     if code in _YES:
         return True
     return False if code in _NO else None
@@ -73,7 +73,7 @@ def parse_yes_no(text: str) -> bool | None:
 
 def is_yes_no_code(text: str) -> bool:
     """Whether the text is a yes, a no or a stated "unknown"."""
-    code = squeezed(text)
+    code = squeeze(text)
     return code in _YES or code in _NO or code in _YES_NO_UNKNOWN
 
 
@@ -82,7 +82,7 @@ def parse_state(text: str | None) -> str | None:
     """The two letters of a US state or territory; any other place as folded text."""
     if not text:
         return None
-    code = squeezed(text)
+    code = squeeze(text)
     bare = code.removeprefix("US")  # ISO 3166-2 writes US-OH
     return bare if bare in STATE_CODES else STATES.get(code, code) or None
 
@@ -92,5 +92,5 @@ def parse_country(text: str | None) -> str | None:
     """``US``, ``MX``, ``CA``, or any other country as folded text."""
     if not text:
         return None
-    code = squeezed(text)
+    code = squeeze(text)
     return _COUNTRIES.get(code, code) or None

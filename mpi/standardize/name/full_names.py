@@ -1,7 +1,7 @@
 """Splitting a full name into its parts: "Ana Lucia de la Cruz", "Cruz, Ana Lucia"."""
 
 from mpi.standardize.name.particles import PARTICLES, SUFFIXES
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 
 def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
@@ -11,7 +11,7 @@ def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
     particles before it and a suffix after it. A single word is a first name.
     """
     last, comma, rest = text.partition(",")
-    if comma and squeezed(rest) not in SUFFIXES:
+    if comma and squeeze(rest) not in SUFFIXES:
         given = rest.split()
         return _take_first(given), _join_rest(given), " ".join(last.split()) or None
     parts = text.replace(",", " ").split()
@@ -24,9 +24,9 @@ def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
 def _find_surname_start(parts: list[str]) -> int:
     """The index of the first word of the last name, at least 1."""
     start = len(parts) - 1
-    if start > 1 and squeezed(parts[start]) in SUFFIXES:
+    if start > 1 and squeeze(parts[start]) in SUFFIXES:
         start -= 1
-    while start > 1 and squeezed(parts[start - 1]) in PARTICLES:
+    while start > 1 and squeeze(parts[start - 1]) in PARTICLES:
         start -= 1
     return start
 

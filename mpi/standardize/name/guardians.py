@@ -7,7 +7,7 @@ from functools import lru_cache
 from mpi.domain.record import Guardian
 from mpi.standardize.name.full_names import split_full_name
 from mpi.standardize.name.names import parse_given_name, parse_surname, add_formal_names
-from mpi.standardize.text import CACHE_SIZE, squeezed
+from mpi.standardize.text import CACHE_SIZE, squeeze
 
 # A placement's adults change with the placement and are shared by unrelated children; so are an
 # agency's staff.
@@ -40,7 +40,7 @@ def extract_surnames(names: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache
 def _is_family(relationship: str | None) -> bool:
-    return not relationship or _NON_FAMILY_RELATIONSHIP.search(squeezed(relationship)) is None
+    return not relationship or _NON_FAMILY_RELATIONSHIP.search(squeeze(relationship)) is None
 
 
 @lru_cache(CACHE_SIZE)

@@ -13,7 +13,7 @@ from mpi.standardize.name.placeholders import (
     is_placeholder_middle,
     is_placeholder_surname,
 )
-from mpi.standardize.text import CACHE_SIZE, LONGEST_FOLDED, squeezed, words
+from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze, split_words
 
 MAX_NAME_LETTERS = 75
 """Letters of a name that are compared; CEDS elements 000115 and 000172 hold 75 characters."""
@@ -92,7 +92,7 @@ def parse_surname(text: str | None) -> Surname:
 
 def parse_suffix(text: str | None) -> str | None:
     """Read the suffix field; a professional suffix, or any other text, is missing."""
-    return SUFFIX_FIELD_VALUES.get(squeezed(text)) if text else None
+    return SUFFIX_FIELD_VALUES.get(squeeze(text)) if text else None
 
 
 @lru_cache(CACHE_SIZE)
@@ -103,7 +103,7 @@ def add_formal_names(forms: tuple[str, ...]) -> tuple[str, ...]:
 
 def _split_quoted_text(text: str) -> tuple[str, tuple[str, ...]]:
     """A name without what stands in brackets or double quotes, and that apart."""
-    text = text[:LONGEST_FOLDED]
+    text = text[:MAX_FOLDED_CHARACTERS]
     asides = tuple(_QUOTED_TEXT.findall(text))
     return (_QUOTED_TEXT.sub(" ", text), asides) if asides else (text, ())
 
@@ -115,7 +115,7 @@ def _split_names(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tupl
     """
     if is_placeholder(text):
         return (), None
-    parts, suffix = _split_suffix(words(text))
+    parts, suffix = _split_suffix(split_words(text))
     names = tuple(filter(None, (part.translate(_DIGITS) for part in parts)))
     return (() if is_placeholder("".join(names)) else names), suffix
 

@@ -4,7 +4,7 @@ from functools import cache
 
 from nicknames import NickNamer
 
-from mpi.standardize.text import squeezed
+from mpi.standardize.text import squeeze
 
 
 @cache
@@ -12,7 +12,7 @@ def _load_formal_names() -> dict[str, tuple[str, ...]]:
     """Each folded nickname with the formal names that it stands for, sorted."""
     found: dict[str, set[str]] = {}
     for nickname, formals in NickNamer().canonical_lookup.items():
-        found.setdefault(squeezed(nickname), set()).update(map(squeezed, formals))
+        found.setdefault(squeeze(nickname), set()).update(map(squeeze, formals))
     return {nickname: tuple(sorted(formals)) for nickname, formals in found.items()}
 
 

@@ -16,7 +16,7 @@ from mpi.standardize.name.names import (
     add_formal_names,
 )
 from mpi.standardize.name.placeholders import is_multiple_birth_name
-from mpi.standardize.text import CACHE_SIZE, squeezed
+from mpi.standardize.text import CACHE_SIZE, squeeze
 
 
 class PersonNames(NamedTuple):
@@ -68,7 +68,7 @@ def choose_surname(first: str | None, last: str | None) -> Surname:
     return NO_SURNAME if repeats else surname
 
 
-_squeeze_cached = lru_cache(CACHE_SIZE)(squeezed)
+_squeeze_cached = lru_cache(CACHE_SIZE)(squeeze)
 
 
 def _parse_other_names(record: CanonicalRecord) -> list[tuple[GivenName, Surname]]:

@@ -9,7 +9,7 @@ letter for each child of a multiple birth.
 import re
 from functools import lru_cache
 
-from mpi.standardize.text import CACHE_SIZE, LONGEST_FOLDED, squeezed
+from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze
 
 _NOT_A_LETTER = re.compile(r"[^A-Z]+")
 _SLASHED_NA = re.compile(r"\s*N\s*[/\\]\s*A\s*\Z")
@@ -71,14 +71,14 @@ def is_multiple_birth_name(given: str) -> bool:
 
 
 def _is_filler(text: str, fillers: frozenset[str]) -> bool:
-    if _SLASHED_NA.match(text[:LONGEST_FOLDED].upper()):
+    if _SLASHED_NA.match(text[:MAX_FOLDED_CHARACTERS].upper()):
         return True
     return any(form in fillers or _is_repeated_key(form) for form in _list_forms(text))
 
 
 def _list_forms(text: str) -> tuple[str, str]:
     """The closed-up letters and digits, and the letters alone: TWIN2 and TWIN."""
-    closed_up = squeezed(text)
+    closed_up = squeeze(text)
     return closed_up, closed_up if closed_up.isalpha() else _NOT_A_LETTER.sub("", closed_up)
 
 

@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.clustering.component import Component, order_pair, find_components
+from mpi.clustering.component import Component, find_components, order_pair
 from mpi.clustering.partition import ReviewReason, is_fully_linked, partition
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import Thresholds

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpi.clustering.component import order_pair
-from mpi.clustering.question_groups import BUSY_CANDIDATES, MAX_GRID_RECORDS, ReviewPairGraph, PairQuestion, QuestionShape, regroup_questions
+from mpi.clustering.question_groups import (
+    BUSY_CANDIDATES,
+    MAX_GRID_RECORDS,
+    PairQuestion,
+    QuestionShape,
+    ReviewPairGraph,
+    regroup_questions,
+)
 
 keys = st.integers(-(2**63), 2**63 - 1)
 few = st.integers(0, 30)

@@ -4,7 +4,14 @@ from random import Random
 
 import pytest
 
-from mpi.domain.sampling import JudgedStratum, allocate_sample, draw_numbers, estimate_precision, estimate_recall, estimate_share
+from mpi.domain.sampling import (
+    JudgedStratum,
+    allocate_sample,
+    draw_numbers,
+    estimate_precision,
+    estimate_recall,
+    estimate_share,
+)
 
 STATE = (
     # pairs held, share that are matches, how many are drawn, whether linked

@@ -17,11 +17,11 @@ from mpi.domain.survivorship import (
     AttributeRule,
     Criterion,
     SelectionReason,
+    SourceTrust,
     StatedValue,
     SurvivorshipRules,
-    SourceTrust,
-    choose_value,
     choose_all_values,
+    choose_value,
 )
 
 SHIPPED = (Path(mpi.__file__).with_name("survivorship.toml")).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from mpi.intake.mapping_reader import FileMapping, load_mapping
 from mpi.intake.reader import FileRows, open_file
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 
 
 @pytest.fixture

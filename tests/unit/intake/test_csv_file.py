@@ -9,7 +9,7 @@ from mpi.domain.errors import FileError
 from mpi.intake.csv_file import CsvTable
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RawRow, RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RawRow, RejectedRow
 
 HEADER = "local_id,first_name,last_name\n"
 

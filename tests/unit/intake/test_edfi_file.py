@@ -6,7 +6,7 @@ from mpi.domain.errors import FileError, MappingError
 from mpi.intake.encoding import BOM
 from mpi.intake.mapping_reader import make_canonical_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 
 NAMESPACE = 'xmlns="http://ed-fi.org/5.2.0"'
 D = "uri://ed-fi.org/"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mpi.domain.errors import MappingError
 from mpi.domain.record import QualityIssue
 from mpi.intake.cell_conversion import DateFormat, to_iso_date, to_text
-from mpi.intake.mapping_reader import load_mapping, list_shipped_mappings
+from mpi.intake.mapping_reader import list_shipped_mappings, load_mapping
 from mpi.intake.rows import CanonicalRow
 
 ID = 'local_id = "id"\n'

@@ -1,7 +1,7 @@
 import pytest
 
 from mpi.domain.errors import FileError, MappingError, RecordError
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.standardize.fields.scalars import parse_local_id
 
 

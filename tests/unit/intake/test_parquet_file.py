@@ -10,7 +10,7 @@ from mpi.domain.errors import FileError, MappingError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.intake.mapping_reader import make_canonical_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.standardize.record_validation import validate_record
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -13,7 +13,7 @@ from mpi.domain.keyed_hash import KeyedHash
 from mpi.intake.file_profile import profile_file
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 
 pytestmark = pytest.mark.data
 

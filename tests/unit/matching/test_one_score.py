@@ -12,7 +12,7 @@ from splink import comparison_library as library
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching.compiler.online_scorer import compile_scorer, level_bits
+from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bits
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
@@ -200,7 +200,7 @@ def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
     assert "family" in lowering
     assert lowering.isdisjoint({"given", "surname", "birth_date", "residence"})
     for comparison in levels.comparisons:
-        bits = [level_bits(level) for level in comparison.levels]
+        bits = [compute_level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
     quick = splink_scorer._quick_settings(model.settings, levels)
     assert {each.name for each in read_levels(quick).comparisons} == {

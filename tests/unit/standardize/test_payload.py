@@ -11,8 +11,8 @@ from mpi.standardize.payload import (
     compute_content_hash,
     features_from_bytes,
     features_to_bytes,
-    record_from_bytes,
     have_same_given_name,
+    record_from_bytes,
     record_to_bytes,
     to_canonical_fields,
 )

@@ -17,7 +17,7 @@ from training import column_standardizer
 from training.column_standardizer import standardize_table
 from training.current_records import read_current_records
 from training.raw_table import read_raw_table
-from training.records import standardize_in_parallel, read_rows, remove_shared_values
+from training.records import read_rows, remove_shared_values, standardize_in_parallel
 from training.shared_value_removal import remove_shared_values_from_table
 from training.simulate.files.output import save_population
 from training.simulate.simulation import simulate

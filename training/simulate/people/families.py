@@ -9,7 +9,7 @@ from training.simulate.people.blocks import Block
 from training.simulate.people.names import HISPANIC, NameBook
 from training.simulate.people.places import Addresses, draw_addresses, draw_phones, draw_towns
 from training.simulate.rates import FamilyRates, Rates
-from training.simulate.typing_errors import plain
+from training.simulate.typing_errors import remove_accents
 
 _HOMES_STAGE = 2
 _DAYS_A_YEAR = 365.25
@@ -177,4 +177,4 @@ def _draw_emails(rng: Rng, first: Texts, last: Texts) -> Texts:
 
 
 def _keep_letters(name: str) -> str:
-    return "".join(letter for letter in plain(name).lower() if letter.isalpha())
+    return "".join(letter for letter in remove_accents(name).lower() if letter.isalpha())

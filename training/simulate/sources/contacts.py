@@ -61,7 +61,7 @@ def _write_guardians(rng: Rng, state: SimulatedState, roster: Roster, whose: Oth
 
 def _misspell_guardians(rng: Rng, first: Texts, last: Texts) -> None:
     size = len(first)
-    rewrite_values(first, draw_events(rng, _GUARDIAN_NICKNAME, size), rng, typing_errors.nickname)
+    rewrite_values(first, draw_events(rng, _GUARDIAN_NICKNAME, size), rng, typing_errors.to_nickname)
     rewrite_values(first, draw_events(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
     rewrite_values(last, draw_events(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
 
@@ -91,7 +91,7 @@ def _write_phone_and_email(rng: Rng, state: SimulatedState, roster: Roster, whos
     old = draw_events(rng, _OLD_PHONE, size)
     phone = np.where(old, homes.phone_before[home], homes.phone[home])
     email = homes.email[home]
-    rewrite_values(phone, draw_events(rng, _PHONE_OTHERWISE, size), rng, typing_errors.phone_style)
+    rewrite_values(phone, draw_events(rng, _PHONE_OTHERWISE, size), rng, typing_errors.restyle_phone)
     phone[draw_events(rng, missing.phone, size) | whose.carer] = ""
     email[draw_events(rng, missing.email, size) | whose.carer] = ""
     return {"phone": phone, "email": email}

@@ -162,7 +162,7 @@ def _write_earlier_values(rng: Rng, state: SimulatedState, roster: Roster, forme
 def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
     preferred = state.people.first[roster.child]
     given = draw_events(rng, _PREFERRED_NAME, len(roster)) & (roster.source is not Source.STATE)
-    rewrite_values(preferred, given, rng, typing_errors.nickname)
+    rewrite_values(preferred, given, rng, typing_errors.to_nickname)
     preferred[~given | (preferred == state.people.first[roster.child])] = ""
     return preferred
 

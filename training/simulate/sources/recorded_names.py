@@ -30,7 +30,7 @@ def write_names(rng: Rng, names: RecordedNames, noise: NoiseRates, missing: Miss
     real = ~names.placeholder
     names.middle[draw_events(rng, missing.middle_name, size)] = ""
     names.suffix[draw_events(rng, missing.suffix, size)] = ""
-    rewrite_values(names.first, real & draw_events(rng, noise.given_nickname, size), rng, typing_errors.nickname)
+    rewrite_values(names.first, real & draw_events(rng, noise.given_nickname, size), rng, typing_errors.to_nickname)
     rewrite_values(names.first, real & draw_events(rng, noise.given_variant, size), rng, typing_errors.respell)
     rewrite_values(
         names.first, real & draw_events(rng, noise.given_typo * names.uneven, size), rng, typing_errors.misspell
@@ -43,13 +43,13 @@ def write_names(rng: Rng, names: RecordedNames, noise: NoiseRates, missing: Miss
     every = np.ones(size, dtype=bool)
     plain = every if upper else draw_events(rng, noise.plain_letters, size)
     for column in (names.first, names.middle, names.last):
-        rewrite_values(column, plain, rng, typing_errors.plain)
+        rewrite_values(column, plain, rng, typing_errors.remove_accents)
         _finish_column(column, noise.truncated_at, upper=upper)
     return names
 
 
 def _reduce_surname(text: str, draw: int) -> str:
-    return typing_errors.first_surname(text, draw) if " " in text or "-" in text else text
+    return typing_errors.keep_one_surname(text, draw) if " " in text or "-" in text else text
 
 
 def _exchange_parts(rng: Rng, names: RecordedNames, noise: NoiseRates, real: Bools) -> None:

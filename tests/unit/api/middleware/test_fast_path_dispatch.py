@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from mpi.api.middleware.fast_path_dispatch import FastPathRoute, FastPathDispatcher
+from mpi.api.middleware.fast_path_dispatch import FastPathDispatcher, FastPathRoute
 from mpi.api.middleware.metrics import Metrics
 from mpi.api.middleware.middleware import RequestMiddleware
 from mpi.domain.errors import NotFoundError

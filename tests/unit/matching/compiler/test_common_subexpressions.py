@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpi.matching.compiler.common_subexpressions import share
+from mpi.matching.compiler.common_subexpressions import share_subexpressions
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.model import find_model, load_model
 
@@ -65,7 +65,7 @@ rows = st.lists(
 def test_each_condition_says_what_it_said(stated, drawn):
     schema = pa.schema({**COLUMNS, **LISTS})
     columns = dict(zip(schema.names, map(list, zip(*drawn, strict=True)), strict=True))
-    shared = share(stated, "s_")
+    shared = share_subexpressions(stated, "s_")
     with duckdb.connect() as connection:
         connection.register("pairs", pa.table(columns, schema=schema))
         before = connection.sql(f"SELECT {', '.join(stated)} FROM pairs").fetchall()
@@ -74,7 +74,7 @@ def test_each_condition_says_what_it_said(stated, drawn):
 
 
 def test_what_is_said_twice_is_a_column_and_what_is_said_once_is_none():
-    shared = share(["f(a_l, a_r) >= 0.9 AND n_l = n_r", "f(a_l, a_r) >= 0.8", "g(a_l) = 1"], "s_")
+    shared = share_subexpressions(["f(a_l, a_r) >= 0.9 AND n_l = n_r", "f(a_l, a_r) >= 0.8", "g(a_l) = 1"], "s_")
     [[term]] = shared.layers
     assert term == ("s_0", "(F(a_l, a_r))")
     assert shared.conditions == ("((s_0 >= 0.9) AND (n_l = n_r))", "(s_0 >= 0.8)", "((G(a_l)) = 1)")
@@ -82,7 +82,7 @@ def test_what_is_said_twice_is_a_column_and_what_is_said_once_is_none():
 
 def test_what_is_shared_is_itself_written_with_what_it_shares():
     home = "(f(a_l) OR g(a_l))"
-    shared = share([f"{home} AND t_l", f"{home} AND n_l = 1", "f(a_l) AND n_l = 2"], "s_")
+    shared = share_subexpressions([f"{home} AND t_l", f"{home} AND n_l = 1", "f(a_l) AND n_l = 2"], "s_")
     first, second = shared.layers
     assert [term.sql for term in first] == ["(F(a_l))"]
     assert [term.sql for term in second] == ["(s_0 OR (G(a_l)))"]
@@ -90,14 +90,14 @@ def test_what_is_shared_is_itself_written_with_what_it_shares():
 
 
 def test_what_is_said_twice_within_a_thing_that_is_shared_is_no_column_of_its_own():
-    shared = share(["f(a_l) AND g(a_l)", "(f(a_l) AND g(a_l))"], "s_")
+    shared = share_subexpressions(["f(a_l) AND g(a_l)", "(f(a_l) AND g(a_l))"], "s_")
     assert [[term.sql for term in layer] for layer in shared.layers] == [["((F(a_l)) AND (G(a_l)))"]]
     assert shared.conditions == ("s_0", "s_0")
 
 
 def test_a_lambda_is_taken_whole():
     inner = "list_max(list_transform(x_l, lambda y: length(y)))"
-    shared = share([f"{inner} > 1", f"{inner} > 2"], "s_")
+    shared = share_subexpressions([f"{inner} > 1", f"{inner} > 2"], "s_")
     [[term]] = shared.layers
     assert "LAMBDA y" in term.sql
 
@@ -107,7 +107,7 @@ def test_the_default_model_computes_nothing_twice_for_a_pair_that_is_near():
     lowering = [one for one in compile_scorer(model).levels.comparisons if one.only_lowers]
     stated = [level.condition for one in lowering for level in one.levels if level.condition is not None]
     stated += model.cautions.conditions.values()
-    shared = share(stated, "shared_")
+    shared = share_subexpressions(stated, "shared_")
     written = " ".join([*shared.conditions, *(term.sql for layer in shared.layers for term in layer)])
     calls = re.findall(r"[a-z_]+_[lr] && [a-z_]+_[lr]|[A-Z_]+\([a-z_]+_[lr], [a-z_]+_[lr]\)", written)
     assert len(calls) > 25

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mpi.matching.compiler.common_subexpressions import share
+from mpi.matching.compiler.common_subexpressions import share_subexpressions
 from mpi.matching.compiler.conditions import Translator
 from mpi.matching.compiler.runtime_functions import NAMESPACE
 from mpi.matching.compiler.sql_functions import NotCompilableError
@@ -91,7 +91,7 @@ def duckdb_answers(shared=False):
     ]
     pair = f"SELECT {', '.join(cells)}"
     # Each of them twice, so that there is nothing in them that is not shared.
-    terms = share([*CONDITIONS, *CONDITIONS], "shared_")
+    terms = share_subexpressions([*CONDITIONS, *CONDITIONS], "shared_")
     conditions, pair = (
         (terms.conditions[: len(CONDITIONS)], terms.over(pair)) if shared else (CONDITIONS, pair)
     )

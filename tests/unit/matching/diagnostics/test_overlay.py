@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.diagnostics.overlay import another_child
+from mpi.matching.diagnostics.overlay import is_another_child
 from mpi.matching.model.model import find_model, load_model
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
@@ -38,8 +38,8 @@ def features(**changes):
     ids=["another child", "a sibling", "less known", "born on one day", "birth date unknown"],
 )
 def test_another_child_is_told(scorer, after):
-    assert another_child(scorer, features(), features(**after))
-    assert another_child(scorer, features(**after), features())
+    assert is_another_child(scorer, features(), features(**after))
+    assert is_another_child(scorer, features(**after), features())
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_another_child_is_told(scorer, after):
     ],
 )  # fmt: skip
 def test_what_becomes_of_one_child_is_no_overlay(scorer, after):
-    assert not another_child(scorer, features(), features(**after))
+    assert not is_another_child(scorer, features(), features(**after))
 
 
 def test_a_baby_who_gets_a_name_is_no_overlay(scorer):
-    assert not another_child(scorer, features(first_name="Baby Boy"), features(birth_date="2014-07-30"))
+    assert not is_another_child(scorer, features(first_name="Baby Boy"), features(birth_date="2014-07-30"))

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.diagnostics.patterns import pattern
+from mpi.matching.diagnostics.patterns import find_error_pattern
 from mpi.matching.model.model import find_model, load_model
 
 
@@ -61,8 +61,8 @@ def elsewhere(child: Features) -> Features:
     ],
 )
 def test_the_slip_in_which_two_records_differ_names_the_pattern(scorer, other, expected):
-    assert pattern(scorer, CHILD, other) == expected
-    assert pattern(scorer, other, CHILD) == expected
+    assert find_error_pattern(scorer, CHILD, other) == expected
+    assert find_error_pattern(scorer, other, CHILD) == expected
 
 
 def test_what_else_the_two_agree_on_does_not_change_the_pattern(scorer):
@@ -70,9 +70,9 @@ def test_what_else_the_two_agree_on_does_not_change_the_pattern(scorer):
     other = replace(
         fuller, birth_date="2014-03-10", birth_dates=("2014-03-10",), addresses=("9 ELM ST|43001",)
     )
-    assert pattern(scorer, fuller, other) == pattern(scorer, CHILD, born("2014-03-10"))
+    assert find_error_pattern(scorer, fuller, other) == find_error_pattern(scorer, CHILD, born("2014-03-10"))
 
 
 def test_of_two_slips_the_one_that_weighs_more_counts(scorer):
     both = replace(called("JAYDAN"), birth_date="2014-03-10", birth_dates=("2014-03-10",))
-    assert pattern(scorer, CHILD, elsewhere(both)) == "birth_date: a day off"
+    assert find_error_pattern(scorer, CHILD, elsewhere(both)) == "birth_date: a day off"

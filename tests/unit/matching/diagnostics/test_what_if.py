@@ -8,7 +8,7 @@ from mpi.domain import clock
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.diagnostics.what_if import COLUMNS, what_ifs
+from mpi.matching.diagnostics.what_if import COLUMNS_OF_SUBJECT, generate_variations
 from mpi.matching.model.model import find_model, load_model
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
@@ -68,7 +68,7 @@ def level(pair, comparison: str) -> str:
 
 
 def asked(left: Features, right: Features) -> dict:
-    return {(each.subject, each.how): each for each in what_ifs(left, right)}
+    return {(each.subject, each.how): each for each in generate_variations(left, right)}
 
 
 COMPARED_AS = {
@@ -83,7 +83,7 @@ def test_all_that_is_asked_is_otherwise_in_that_alone():
     for (subject, _), pair in asked(left, right).items():
         for before, after in ((left, pair.left), (right, pair.right)):
             changed = {c for c in FEATURE_COLUMNS if getattr(before, c) != getattr(after, c)}
-            assert changed <= set(COLUMNS[subject])
+            assert changed <= set(COLUMNS_OF_SUBJECT[subject])
 
 
 @pytest.mark.parametrize("subject", COMPARED_AS)

@@ -16,7 +16,7 @@ from mpi.service.access.accounts import (
     unlock_account,
 )
 from mpi.service.access.clients import add_client
-from mpi.service.access.sign_in import change_password, sign_in, authenticate_session
+from mpi.service.access.sign_in import authenticate_session, change_password, sign_in
 from tests.index import OPERATOR, all_that_is_stored, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords
 

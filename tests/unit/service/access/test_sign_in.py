@@ -12,7 +12,13 @@ from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
 from mpi.service.access import passwords
 from mpi.service.access.accounts import NewAccount, add_account, end_account, unlock_account
-from mpi.service.access.sign_in import SIGN_IN_REFUSED, change_password, sign_in, sign_out, authenticate_session
+from mpi.service.access.sign_in import (
+    SIGN_IN_REFUSED,
+    authenticate_session,
+    change_password,
+    sign_in,
+    sign_out,
+)
 from mpi.service.maintenance.restore_notice import begin_generation_after_restore
 from tests.index import OPERATOR, an_index
 from tests.people import PASSWORD, Clock, a_person, quick_passwords

@@ -6,7 +6,7 @@ from mpi.domain.decision import Authority
 from mpi.domain.survivorship import SelectionReason
 from mpi.domain.weight import Band
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.diagnostics.what_if import COLUMNS
+from mpi.matching.diagnostics.what_if import COLUMNS_OF_SUBJECT
 from mpi.matching.model.model import find_model, load_model
 from mpi.service.explanations import wording
 
@@ -27,7 +27,7 @@ def test_every_rule_band_authority_and_thing_that_could_be_otherwise_has_its_wor
     assert {band.value for band in Band} == set(words["bands"]) == set(words["would_be"])
     # A hold is nobody's word, and has a sentence of its own.
     assert {authority.name for authority in Authority} - {"HOLD"} == set(words["authorities"])
-    assert set(words["what_ifs"]) == set(COLUMNS)
+    assert set(words["what_ifs"]) == set(COLUMNS_OF_SUBJECT)
 
 
 def test_what_is_not_listed_reads_as_the_model_names_it():

@@ -8,7 +8,13 @@ from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
 from mpi.matching.scoring.load_scorer import Place, Scoring
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.service.indexing.pairing import PreviousBatch, PairingLimits, PairScorer, limits_for_machine, score_candidate_pairs
+from mpi.service.indexing.pairing import (
+    PairingLimits,
+    PairScorer,
+    PreviousBatch,
+    limits_for_machine,
+    score_candidate_pairs,
+)
 from mpi.service.recluster.plan import recluster
 from mpi.service.records.upsert import upsert, withdraw
 from mpi.storage.repositories.derived.derived import DerivedRepository

@@ -8,9 +8,9 @@ from mpi.service.indexing.pairing import MAX_CACHED_RECORDS, PairingLimits
 from mpi.service.loads import batch_sizes
 from mpi.service.loads.batch_sizes import (
     FIRST_WINDOW,
-    SMALLEST_WINDOW,
     LARGEST_WINDOW,
     SECOND_WINDOW_FROM,
+    SMALLEST_WINDOW,
     compute_largest_window,
     plan_window_sizes,
 )

@@ -7,11 +7,11 @@ from multiprocessing import active_children
 import pytest
 
 from mpi.domain.errors import ConflictError, EngineError
+from mpi.domain.snapshot import Snapshot
 from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.reader import open_file
 from mpi.service.indexing import compaction
 from mpi.service.loads import batch_sizes, chunk_writer, pair_prefetch, row_intake, standardize_pool
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.loads.pair_worker import PairWorker

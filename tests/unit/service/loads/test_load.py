@@ -6,11 +6,11 @@ import pytest
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied, FileError, NotFoundError
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
 from mpi.intake.reader import open_file
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.service.loads.dry_run import dry_run
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import read

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads import load_undo
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_lineage, look_up_person

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import ConflictError
-from mpi.service.loads import chunk_writer, load_undo
 from mpi.domain.snapshot import Snapshot
+from mpi.service.loads import chunk_writer, load_undo
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_person

@@ -4,8 +4,8 @@ import pytest
 
 from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
-from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.domain.snapshot import Snapshot
+from mpi.domain.viewer import Action, SecondApprover, Viewer
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from mpi.domain.errors import ClaimedError, EngineError, RecordError, StoreError, describe_origin
-from mpi.service.processes.child_process import run_with_index_in_child_process, run_in_child_process
+from mpi.service.processes.child_process import run_in_child_process, run_with_index_in_child_process
 from tests.index import OPERATOR, an_index, load_rows, many_children
 
 SECRET = "Amara Okafor"

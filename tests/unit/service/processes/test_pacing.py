@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from mpi.service.processes import pacing
-from mpi.service.processes.pacing import CONTENDED_FOR_S, Pace, AdaptiveBatchSize
+from mpi.service.processes.pacing import CONTENDED_FOR_S, AdaptiveBatchSize, Pace
 from mpi.storage.unit_of_work.database import Database
 from tests.index import OPERATOR
 

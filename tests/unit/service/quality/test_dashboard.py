@@ -11,6 +11,7 @@ from mpi.domain.decision import DecisionKind
 from mpi.domain.errors import AccessDenied
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.sampling import Estimate
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.quality.dashboard import measure_quality
 from mpi.service.quality.forecast import forecast_workload
@@ -19,7 +20,6 @@ from mpi.service.records.upsert import upsert
 from mpi.service.review.queue import Filters, load_queue_page
 from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_pair
 from mpi.service.sampling.blind_sample import Stratum, draw_blind_sample
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.decisions import DecisionRequest, decide
 from mpi.storage.repositories.review.figures import DeskFigures

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from mpi.domain.errors import AccessDenied, NotFoundError
-from mpi.domain.viewer import Action, Viewer
 from mpi.domain.snapshot import Snapshot
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.recluster.plan import recluster

@@ -87,8 +87,8 @@ stakes = st.builds(Stake, st.booleans(), st.booleans(), st.none() | st.integers(
 
 @given(stakes, stakes)
 def test_what_is_at_stake_for_two_is_the_more_of_it_whichever_is_first(one, other):
-    both = estimate_harm(1, one.with_other(other), 1)
-    assert both == estimate_harm(1, other.with_other(one), 1)
+    both = estimate_harm(1, one.combine(other), 1)
+    assert both == estimate_harm(1, other.combine(one), 1)
     assert both.total >= max(estimate_harm(1, each, 1).total for each in (one, other))
 
 

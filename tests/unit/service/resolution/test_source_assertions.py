@@ -7,8 +7,8 @@ import pytest
 from mpi.domain.errors import AccessDenied, ConflictError, InputError, NotFoundError
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.roles import ACTIONS_BY_ROLE, Role
-from mpi.domain.viewer import Action, Viewer
 from mpi.domain.snapshot import Snapshot
+from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.verify import verify
 from mpi.service.persons.persons import look_up_crosswalk as look_up
@@ -20,7 +20,7 @@ from mpi.service.review.tasks import list_review_tasks
 from mpi.service.stewardship.decisions import get_decision, list_decisions
 from mpi.service.stewardship.merge import StepOptions, merge, split
 from mpi.service.stewardship.overlays import refuse_overlay, release_overlay
-from mpi.service.stewardship.owner_consent import set_consent_required, give_consent
+from mpi.service.stewardship.owner_consent import give_consent, set_consent_required
 from mpi.service.stewardship.rekey import rekey
 from mpi.service.stewardship.undo import undo_decision, undo_step
 from tests.index import OPERATOR, a_child, crosswalk, load_rows, partition_of

@@ -26,14 +26,14 @@ from mpi.service.core.index import canonical_key
 from mpi.service.maintenance.verify import verify
 from mpi.service.records.upsert import upsert
 from mpi.service.review.answer import (
-    ResponseOptions,
     PairVerdict,
+    ResponseOptions,
     answer_question,
+    apply_in_bulk,
     assign,
     claim,
     defer,
     escalate,
-    apply_in_bulk,
     release,
     respond_to_question,
     undo_answer,

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from mpi.service.resolution.expected_harm import MILLIONTHS
-from mpi.service.review.due_dates import DAYS_BY_HARM, DAYS_BY_KIND, compute_due_date, compute_due_cutoffs
+from mpi.service.review.due_dates import DAYS_BY_HARM, DAYS_BY_KIND, compute_due_cutoffs, compute_due_date
 
 OPENED = "2026-03-02T09:00:00.000000Z"
 

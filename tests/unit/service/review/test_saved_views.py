@@ -8,8 +8,8 @@ from mpi.service.review.saved_views import (
     MAX_NAME_LENGTH,
     MAX_VIEWS,
     delete_view,
-    save_view,
     list_saved_views,
+    save_view,
 )
 from tests.desk import ANN, BEN, NOBODY
 

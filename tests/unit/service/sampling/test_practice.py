@@ -11,9 +11,9 @@ from mpi.domain.roles import Role
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.sampling.practice import (
     answer_practice_pair,
-    may_work_live,
     get_next_practice_pair,
     load_practice_pairs,
+    may_work_live,
 )
 from mpi.storage.repositories.access.accounts import Account
 from tests.index import OPERATOR, an_index, with_settings

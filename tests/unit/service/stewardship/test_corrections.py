@@ -17,6 +17,7 @@ from mpi.domain.errors import (
     StaleError,
 )
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, IdempotentCall, SecondApprover, Viewer
 from mpi.service.core.visibility import visible_labels
 from mpi.service.explanations.pair import explain_pair
@@ -29,7 +30,6 @@ from mpi.service.persons.persons import look_up_crosswalk as crosswalk_of
 from mpi.service.persons.persons import look_up_lineage, look_up_person
 from mpi.service.records.upsert import read, upsert, withdraw
 from mpi.service.review.queue import Filters, load_queue_page
-from mpi.domain.source_kind import SourceKind
 from mpi.service.statements.sources import NewSource, add_source
 from mpi.service.stewardship.approvals import approve
 from mpi.service.stewardship.corrections import correct_value

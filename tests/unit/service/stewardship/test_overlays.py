@@ -6,9 +6,9 @@ import pytest
 
 from mpi.domain.errors import AccessDenied, ConflictError, NotFoundError
 from mpi.domain.record_ref import RecordRef
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer
 from mpi.service.loads.dry_run import dry_run
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions
 from mpi.service.loads.load_undo import undo_load
 from mpi.service.maintenance.rebuild import rebuild

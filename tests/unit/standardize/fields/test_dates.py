@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.fields.dates import swap_day_and_month, to_iso_day, parse_date
+from mpi.standardize.fields.dates import parse_date, swap_day_and_month, to_iso_day
 from tests.unit.standardize.making import features_of
 
 

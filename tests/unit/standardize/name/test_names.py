@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi.standardize.name.names import MAX_NAME_LETTERS, parse_given_name, parse_middle_name, parse_suffix, parse_surname
+from mpi.standardize.name.names import (
+    MAX_NAME_LETTERS,
+    parse_given_name,
+    parse_middle_name,
+    parse_suffix,
+    parse_surname,
+)
 from tests.unit.standardize.making import features_of
 
 # Words that names are made of, and what people and systems put between and around them.

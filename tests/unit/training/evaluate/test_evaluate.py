@@ -23,7 +23,7 @@ from training.evaluate.measures.nightly_review import measure_feed_review
 from training.evaluate.measures.relatives import count_linked_relatives
 from training.evaluate.measures.review import measure_review
 from training.evaluate.measures.scores import measure_quality
-from training.evaluate.measures.stress_set import HISPANIC_SHARE, judge_stress_set, build_stress_set
+from training.evaluate.measures.stress_set import HISPANIC_SHARE, build_stress_set, judge_stress_set
 from training.evaluate.measures.wrong_pairs import find_false_links, find_missed_links
 from training.evaluate.model_clusters import ModelPartition
 from training.fit.errors import TrainingError

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.compiler.online_scorer import level_bits
+from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.levels import read_levels
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import feature_table
@@ -32,7 +32,7 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
     records = of_years(population(1600)[0], one_in)
     made = fit(records, OPTIONS)
     levels = (level for each in read_levels(made.settings).comparisons for level in each.levels)
-    assert [level_bits(level) for level in levels if level.label == GUARD] == [guard]
+    assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
     write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.bits))
     assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
     assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted

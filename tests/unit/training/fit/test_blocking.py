@@ -9,15 +9,20 @@ from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import candidate_pairs, connect, feature_table
 from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
-from training.blocking import compute_blocking_keys, find_candidate_pairs, join_candidate_pairs, count_rule_pairs
+from training.blocking import (
+    compute_blocking_keys,
+    count_rule_pairs,
+    find_candidate_pairs,
+    join_candidate_pairs,
+)
 from training.fit.blocking import (
-    STANDARD_RULES,
+    LEAST_STANDARD_YIELD,
     LOOSER_RULES,
     PAIRS_PER_RECORD,
     REFINEMENTS,
     SMALL_INDEX_RECORDS,
+    STANDARD_RULES,
     TIGHTER_RULES,
-    LEAST_STANDARD_YIELD,
     choose_rules,
     select_trial_rules,
 )

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from mpi.domain.features import Features
-from mpi.matching.compiler.online_scorer import compile_scorer, level_bits
+from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bits
 from mpi.matching.model.levels import read_levels
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import feature_table
@@ -223,7 +223,7 @@ def test_a_name_that_stands_crosswise_is_counted_once():
     ]
     made = fit(list(enumerate([*(features for _, features in records), *turned])), OPTIONS)
     weights = {
-        (each.name, level.label): level_bits(level)
+        (each.name, level.label): compute_level_bits(level)
         for each in read_levels(made.settings).comparisons
         for level in each.levels
     }

@@ -9,7 +9,12 @@ from rapidfuzz.distance import OSA
 from training.simulate import typing_errors
 from training.simulate.columns import DRAW_LIMIT, draw_events, text_column
 from training.simulate.rates import load_rates
-from training.simulate.sources.recorded_names import RecordedNames, draw_placeholders, write_birth_dates, write_names
+from training.simulate.sources.recorded_names import (
+    RecordedNames,
+    draw_placeholders,
+    write_birth_dates,
+    write_names,
+)
 
 DRAW = st.integers(0, DRAW_LIMIT - 1)
 NAMES = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x17F), min_size=1, max_size=20)
@@ -38,22 +43,22 @@ def test_a_wrong_digit_keeps_the_shape_of_a_number(number: str, draw: int) -> No
 @pytest.mark.parametrize(
     ("rule", "name", "allowed"),
     [
-        (typing_errors.nickname, "Elizabeth", {"Liz", "Beth", "Eliza", "Betty", "Libby", "Lizzie"}),
-        (typing_errors.nickname, "Xyzzy", {"Xyzzy"}),
+        (typing_errors.to_nickname, "Elizabeth", {"Liz", "Beth", "Eliza", "Betty", "Libby", "Lizzie"}),
+        (typing_errors.to_nickname, "Xyzzy", {"Xyzzy"}),
         (typing_errors.respell, "Ahmed", {"Ahmad"}),
         (typing_errors.join_surnames, "García López", {"García-López", "Garcíalópez", "López García"}),
         (typing_errors.join_surnames, "Smith", {"Smith"}),
-        (typing_errors.first_surname, "García López", {"García", "López"}),
-        (typing_errors.plain, "Nuñez", {"Nunez"}),
+        (typing_errors.keep_one_surname, "García López", {"García", "López"}),
+        (typing_errors.remove_accents, "Nuñez", {"Nunez"}),
         (typing_errors.spell_out_street, "12 Oak St", {"12 Oak Street"}),
         (typing_errors.spell_out_street, "12 Oak Way", {"12 Oak Way"}),
-        (typing_errors.phone_style, "(614) 555-1234", {"6145551234", "614-555-1234", "+16145551234"}),
+        (typing_errors.restyle_phone, "(614) 555-1234", {"6145551234", "614-555-1234", "+16145551234"}),
     ],
 )
 def test_other_ways_of_writing(rule, name: str, allowed: set[str]) -> None:
     written = {rule(name, draw) for draw in range(60)}
     assert written & allowed
-    if rule is not typing_errors.nickname:
+    if rule is not typing_errors.to_nickname:
         assert written == allowed
 
 

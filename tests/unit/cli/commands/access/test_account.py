@@ -8,7 +8,7 @@ from mpi.bootstrap import open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotAuthenticated
 from mpi.domain.roles import Role
-from mpi.service.access.sign_in import sign_in, authenticate_session
+from mpi.service.access.sign_in import authenticate_session, sign_in
 from mpi.service.core.index import SignInLimits
 from tests.people import PASSWORD, quick_passwords
 from tests.unit.cli.conftest import is_one_line

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from mpi.cli.arguments import parse_moment
 from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
+from mpi.domain.snapshot import Snapshot
 from mpi.intake.reader import open_file
 from mpi.service.loads.guards import LoadEffect, find_hold_reason
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from tests.index import OPERATOR, an_index
 from training.__main__ import build_app
