@@ -141,7 +141,9 @@ def import_crosswalk(
             records=sum(len(group) - 1 for group in groups.values()),
             unknown=unknown,
             held=len(differences),
-            moved=sum(person != persons_after.get(record) for record, person in settlement.current.items()),
+            moved=sum(
+                person != persons_after.get(record) for record, person in settlement.persons_before.items()
+            ),
             adopted=adopted,
         )
 

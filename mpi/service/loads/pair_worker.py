@@ -229,7 +229,7 @@ def _answer_request(
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):
         raise
-    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+    except Exception as error:  # noqa: BLE001 - the message may hold values, the class may not
         pipe.send(f"finding pairs failed ({type(error).__name__}): run it again")
     else:
         # Outside the snapshot, since the parent may read the answer late.

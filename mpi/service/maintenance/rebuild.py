@@ -4,14 +4,14 @@ Persons keep their IDs.
 """
 
 from mpi.domain.viewer import Viewer
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.recluster.plan import ReclusterPlan, recluster
 
 
 def rebuild(
-    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB
+    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB_ENGINE
 ) -> ReclusterPlan:
     """Rebuild features, keys, edges and tasks.
 

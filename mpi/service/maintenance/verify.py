@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mpi.domain import eid
 from mpi.domain.errors import EidError
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import disable_garbage_collection
@@ -28,7 +28,7 @@ class Finding:
 
 @disable_garbage_collection()
 def verify(
-    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB
+    index: Index, viewer: Viewer, progress: Progress = ignore_progress, engine: BatchEngine = DUCKDB_ENGINE
 ) -> list[Finding]:
     """Check that the index keeps its laws.
 

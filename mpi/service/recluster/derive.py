@@ -18,8 +18,8 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
 from mpi.matching.model.model import require_standardizer
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.matching.scoring.feature_batches import packed
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
+from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, edges_from_table
 from mpi.standardize.payload import features_from_bytes, features_to_bytes, record_from_bytes
@@ -155,7 +155,7 @@ def derive(
     floor: float,
     progress: Progress,
     shared: SharedValues | None = None,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
 ) -> DerivedData:
     """Derive features, keys and edges of all records under a model.
 
@@ -193,7 +193,7 @@ def derive(
         )
     rows = columns.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
-    features = packed(columns.features.items())
+    features = batch_stored_features(columns.features.items())
     scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
     return DerivedData(
         features=columns.features,

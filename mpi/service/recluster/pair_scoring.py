@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from mpi.domain.features import Features
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
-from mpi.matching.scoring.feature_batches import ROWS_A_BATCH, packed
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
+from mpi.matching.scoring.feature_batches import BATCH_ROWS, batch_stored_features
 from mpi.matching.scoring.shared_value_counts import watching
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.stored_features import load_features
@@ -54,7 +54,7 @@ def score_index(
     floor: float,
     progress: Progress,
     shared: SharedValues | None = None,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
 ) -> IndexScores:
     """Score every candidate pair of the active records.
 
@@ -76,7 +76,7 @@ def score_index(
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
             with watching(index.home) as watch:
-                features = watch.passing(packed(stored.read_all_features(progress)))
+                features = watch.passing(batch_stored_features(stored.read_all_features(progress)))
                 pairs = engine.weights(
                     matcher.model, features, stored.read_all_keys(), floor, index.home, progress
                 )
@@ -128,7 +128,7 @@ class _StoredData:
         """Yield every record with its features as they are stored."""
         total = len(self._records)
         for count, record_features in enumerate(self._unit.derived_data.iterate_features(self._config_id), 1):
-            if count % ROWS_A_BATCH == 0 or count == total:
+            if count % BATCH_ROWS == 0 or count == total:
                 progress(READING, count, total)
             yield record_features
 

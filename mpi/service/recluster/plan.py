@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, ignore_progress
@@ -100,7 +100,7 @@ def recluster(  # noqa: PLR0913 - each parameter is an independent option
     refresh_lists: bool = False,
     lists: SharedValues | None = None,
     progress: Progress = ignore_progress,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
 ) -> ReclusterPlan:
     """Re-cluster every record with a model, and apply or show the plan.
 

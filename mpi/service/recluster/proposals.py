@@ -13,7 +13,7 @@ from typing import Any
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, InputError, NotFoundError
 from mpi.domain.viewer import Action, Viewer
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.configuration import read_shared_values
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index, Matcher
@@ -273,7 +273,7 @@ def resume_run(
     matcher: Matcher,
     number: int,
     progress: Progress = ignore_progress,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
 ) -> RunView:
     """Resume an interrupted run and return its view.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from mpi.domain.errors import ConflictError, MpiError
 from mpi.domain.viewer import Viewer
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.configuration import find_or_add_config, read_shared_values
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.steps import add_step
@@ -86,7 +86,7 @@ def execute_run(
     matcher: Matcher,
     request: ReclusterRun,
     progress: Progress = ignore_progress,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
     on_begin: Callable[[WriteUnit], dict[str, Any]] = lambda _unit: {},
 ) -> RunResult:
     """Begin a run and execute it to its end.
@@ -130,7 +130,7 @@ def resume(
     matcher: Matcher,
     number: int,
     progress: Progress = ignore_progress,
-    engine: BatchEngine = DUCKDB,
+    engine: BatchEngine = DUCKDB_ENGINE,
 ) -> RunResult:
     """Resume an interrupted run.
 

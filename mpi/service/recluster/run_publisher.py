@@ -270,7 +270,7 @@ def _publish_parts(
     if reviewed is not None:
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(list_items(unchanged)), "applied")
     moved_count = publish(
-        unit, unchanged, get_cause(context), test=context.index.settings.is_test, by_run=True
+        unit, unchanged, get_cause(context), test=context.index.settings.is_test, is_run=True
     )
     unit.runs.add_counts(run.id, moved=moved_count)
 
@@ -293,7 +293,7 @@ def _settle_and_publish(
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(unapproved), "held")
         if unapproved:
             settlement = plan_settlement(unit, index, touched, choice, run.on_date)
-    moved_count = publish(unit, settlement, get_cause(context), test=index.settings.is_test, by_run=True)
+    moved_count = publish(unit, settlement, get_cause(context), test=index.settings.is_test, is_run=True)
     unit.runs.add_counts(run.id, moved=moved_count)
 
 

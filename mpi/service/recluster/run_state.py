@@ -8,7 +8,7 @@ from typing import TypeVar
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.domain.viewer import Viewer
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.service.core.index import Index, Matcher
 from mpi.service.indexing.reindex import Progress, ignore_progress
 from mpi.service.processes.pacing import Pace
@@ -77,7 +77,7 @@ class RunContext:
     run: ReclusterRun
     worker: str
     progress: Progress = ignore_progress
-    engine: BatchEngine = DUCKDB
+    engine: BatchEngine = DUCKDB_ENGINE
     pace: Pace = field(init=False)
     _last_heartbeat: float = field(init=False, default_factory=time.monotonic)
 
@@ -277,7 +277,7 @@ def get_engine_name(run: ReclusterRun) -> str:
     Args:
         run: a stored run.
     """
-    return str(run.detail.get(ENGINE_KEY, DUCKDB.name))
+    return str(run.detail.get(ENGINE_KEY, DUCKDB_ENGINE.name))
 
 
 def _describe_open_run(run: ReclusterRun) -> str:

@@ -332,7 +332,9 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             )
             settlement = resolve(unit, index, {}, restated.gone, "withdraw", further_inputs=inputs)
             received = (
-                DisclosureRecipients() if settlement is None else find_recipients(unit, settlement.current)
+                DisclosureRecipients()
+                if settlement is None
+                else find_recipients(unit, settlement.persons_before)
             )
         result = WithdrawalResult(
             source=source_code,
