@@ -1,4 +1,4 @@
-"""``python -m mpi`` is the ``mpi`` command."""
+"""Entry point of ``python -m mpi``."""
 
 from mpi.cli.main import main
 

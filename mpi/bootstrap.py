@@ -1,4 +1,4 @@
-"""The composition root: settings become an open index."""
+"""Creation and opening of an index from the settings (composition root)."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import make_operator
-from mpi.matching.model.model import FILES, find_model, load_model
-from mpi.matching.scoring.engines import DUCKDB, BatchEngine, DuckDbEngine
+from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
+from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine, DuckDbEngine
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
@@ -28,19 +28,20 @@ from mpi.storage.unit_of_work.database import Database
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
+"""Part of an error message that names the place of an existing index."""
 
 
 def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
     """Open the index that the settings name.
 
     Args:
-        settings: name it.
-        for_model_change: to move it to another model: its own may be one of an earlier standardizer, by which nothing
-            new can be made comparable.
+        settings: home folder, database and model of the index.
+        for_model_change: open the index in order to move it to another model. Its present model may then be one
+            of an earlier standardizer, for which no new record can be standardized.
 
     Raises:
-        StoreError: it is missing, of another version, or was made with another secret.
-        ModelError: its model cannot be found or compiled.
+        StoreError: the index is missing, of another version, or was made with another secret.
+        ModelError: the index's model cannot be found or compiled.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
     database = _open_database(settings)
@@ -49,6 +50,7 @@ def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
 
 
 def _open_checked(settings: Settings, database: Database, *, for_model_change: bool) -> Index:
+    """Open an index after checking its schema version, secret and model."""
     migrate.require_current(database)
     keyed_hash = _read_secret(settings.secret_path)
     with database.read(make_operator()) as unit:
@@ -68,6 +70,7 @@ def _open_checked(settings: Settings, database: Database, *, for_model_change: b
 def _create_index(
     settings: Settings, database: Database, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
 ) -> Index:
+    """Create the index object from its opened parts."""
     return Index(
         store=Store(database),
         matcher=matcher,
@@ -93,10 +96,17 @@ def _create_index(
 
 
 def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
-    """Make a new index; returns it and the API key of its first client.
+    """Create a new index on disk.
+
+    Args:
+        settings: home folder, database and model of the index.
+        is_test: whether enterprise IDs are marked as test IDs.
+
+    Returns:
+        The open index and the API key of its first client.
 
     Raises:
-        ConflictError: there is one already.
+        ConflictError: an index exists there already.
         StoreError: the folder or database cannot be written, or the database is of another version.
         SurvivorshipError: the file of survivorship rules cannot be used.
     """
@@ -127,6 +137,7 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
 
 @contextmanager
 def _dispose_on_failure(database: Database) -> Iterator[None]:
+    """Close the database's connections if the block raises."""
     try:
         yield
     except BaseException:  # whatever ended it, an interrupt too: no connection may be left open
@@ -138,29 +149,29 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
     """Load and compile a model.
 
     Args:
-        settings: name the home and, in ``MPI_MODEL``, a model.
-        ref: the model that an index runs on; None for a new index. The copy that was kept in the home
-            when the index was moved to it comes first, then ``MPI_MODEL``, then the model of that name,
-            then the default.
-        any_standardizer: one of an earlier version too.
+        settings: home folder and, in ``MPI_MODEL``, a model.
+        ref: the model that an index runs on; None for a new index. The copy in the home folder, made when the
+            index was moved to the model, comes first, then ``MPI_MODEL``, then the model of that name, then the
+            default.
+        any_standardizer: accept a model of an earlier standardizer too.
 
     Raises:
-        ModelError: it cannot be found or compiled.
+        ModelError: the model cannot be found or compiled.
     """
     stored_folder = settings.home / "models" / ref if ref else None
     folder = (
         stored_folder
         if stored_folder is not None and stored_folder.is_dir()
-        else find_model(settings.model or ref)
+        else find_model_folder(settings.model or ref)
     )
     return compile_matcher(load_model(folder, of_any_standardizer=any_standardizer))
 
 
 def load_survivorship(settings: Settings) -> SurvivorshipRules:
-    """Read the rules of the golden record.
+    """Read the survivorship rules of the golden record.
 
     Raises:
-        SurvivorshipError: the file cannot be read, or says what cannot be.
+        SurvivorshipError: the file cannot be read, or holds an invalid rule.
     """
     path = settings.survivorship or _SURVIVORSHIP
     try:
@@ -173,17 +184,17 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:
-    """Copy a model into the home, so that an index that is moved to it finds it ever after.
+    """Copy a model into the home folder, where the index finds it later.
 
     Args:
-        settings: name the home.
+        settings: home folder.
         ref: the model, ``name/version`` or a folder; None for the default model.
 
     Raises:
-        ModelError: it cannot be found.
-        ConflictError: the home has another model of that name and version.
+        ModelError: the model cannot be found.
+        ConflictError: the home folder has another model of that name and version.
     """
-    folder = find_model(ref)
+    folder = find_model_folder(ref)
     model = load_model(folder)
     stored_folder = settings.home / "models" / model.name / model.version
     if stored_folder.is_dir():
@@ -197,7 +208,7 @@ def keep_model(settings: Settings, ref: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="copying-", dir=stored_folder.parent) as partial_folder:
         copied_folder = Path(partial_folder) / model.version
         copied_folder.mkdir()
-        for name in ("model.toml", *FILES):
+        for name in ("model.toml", *MODEL_FILES):
             shutil.copyfile(folder / name, copied_folder / name)
         copied_folder.rename(stored_folder)
 
@@ -206,30 +217,30 @@ def open_matcher(ref: str) -> Matcher:
     """Load and compile the model that a command names.
 
     Raises:
-        ModelError: it cannot be found or compiled.
+        ModelError: the model cannot be found or compiled.
     """
-    return compile_matcher(load_model(find_model(ref)))
+    return compile_matcher(load_model(find_model_folder(ref)))
 
 
 def create_batch_engine(
     settings: Settings, master: str | None, *, spark: bool, memory: str | None = None
 ) -> BatchEngine:
-    """The engine that scores a whole index.
+    """Create the engine that scores all candidate pairs of an index.
 
     Args:
-        settings: name a Spark master, where the caller does not.
+        settings: the Spark master, unless ``master`` names one.
         master: Spark's master URL.
-        memory: what DuckDB may use before it spills, such as ``4GB``; None for its default.
-        spark: Spark, and not DuckDB.
+        memory: memory that DuckDB may use before it spills to disk, such as ``4GB``; None for its default.
+        spark: use Spark instead of DuckDB.
 
     Raises:
-        EngineError: Spark cannot be had, or has no folder that its workers reach.
-        InputError: nobody names a master, or the memory is not a size.
+        EngineError: Spark is not installed, or has no folder that its workers reach.
+        InputError: no Spark master is named, or the memory is not a size.
     """
     if memory is not None and not _MEMORY.fullmatch(memory):
         raise InputError("--memory: give it as a number and MB or GB, such as 4GB")
     if not spark:
-        return DUCKDB if memory is None else DuckDbEngine(memory)
+        return DUCKDB_ENGINE if memory is None else DuckDbEngine(memory)
     from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
 
     master_url = master or settings.spark_master
@@ -239,7 +250,10 @@ def create_batch_engine(
 
 
 def upgrade_database(settings: Settings) -> migrate.SchemaState:
-    """Bring the index's database to this version's schema; returns how it stood before.
+    """Upgrade the index's database to this version's schema.
+
+    Returns:
+        The state of the schema before the upgrade.
 
     Raises:
         StoreError: there is no index, or it is from a newer version of the program.
@@ -254,7 +268,10 @@ def upgrade_database(settings: Settings) -> migrate.SchemaState:
 
 
 def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
-    """How the database's schema stands to this version, and how it differs from what is declared.
+    """Compare the database's schema with this version's schema.
+
+    Returns:
+        The state of the schema, and its differences from the declared tables.
 
     Raises:
         StoreError: there is no database.
@@ -268,7 +285,10 @@ def check_database(settings: Settings) -> tuple[migrate.SchemaState, list[str]]:
 
 
 def note_restore(settings: Settings) -> str:
-    """Say that the index's database came from a backup; returns the new generation of its feed.
+    """Record that the index's database was restored from a backup.
+
+    Returns:
+        The new generation of the change feed.
 
     Raises:
         StoreError: there is no index, it is of another version, or was made with another secret.
@@ -284,16 +304,19 @@ def note_restore(settings: Settings) -> str:
 
 
 def _open_database(settings: Settings) -> Database:
+    """Connect to the database of an existing index."""
     _require_file(settings)
     return Database(settings.url)
 
 
 def _require_file(settings: Settings) -> None:
+    """Raise if the SQLite file of the index is missing."""
     if settings.database_url is None and not (settings.home / "mpi.db").exists():
         raise StoreError(f"there is no index in {settings.home}: run mpi init")
 
 
 def _make_secret(path: Path) -> KeyedHash:
+    """Create the index's secret file, or read an existing one."""
     if path.exists():
         return _read_secret(path)
     secret = secrets.token_bytes(SECRET_BYTES)
@@ -306,6 +329,7 @@ def _make_secret(path: Path) -> KeyedHash:
 
 
 def _read_secret(path: Path) -> KeyedHash:
+    """Read the index's secret from its file."""
     try:
         return KeyedHash(bytes.fromhex(path.read_text().strip()))
     except OSError as error:

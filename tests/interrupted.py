@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpi.matching.scoring.engines import DUCKDB
+from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.service.processes import worker_liveness
 from mpi.service.recluster.plan import recluster
 from tests.index import OPERATOR
@@ -22,10 +22,10 @@ class Elsewhere:
 
     def weights(self, *what):
         self.asked += 1
-        return DUCKDB.weights(*what)
+        return DUCKDB_ENGINE.weights(*what)
 
 
-def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB):
+def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB_ENGINE):
     """Begin a re-cluster that dies at a step as if its process had been killed."""
 
     def dies(at, _done, _total):

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, keys
-from mpi.matching.scoring.batch import PAIRS, connect
+from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb
 from training.record_table import Records, to_feature_table
 from training.records import KEYED_HASH
 
@@ -31,7 +31,7 @@ def find_candidate_pairs(records: Records, blocking: BlockingSpec) -> pa.Table:
     columns = {column for rule in blocking.rules for part in rule.parts for column in part.columns}
     asked = tuple(column for column in FEATURE_COLUMNS if column in columns)
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         try:
             connection.register("feature_table", to_feature_table(records, asked))
             return join_candidate_pairs(connection, blocking)
@@ -69,7 +69,7 @@ def join_candidate_pairs(connection: duckdb.DuckDBPyConnection, blocking: Blocki
         "GROUP BY ALL ORDER BY lo, hi"
     ).to_arrow_table()
     connection.execute("DROP TABLE key_made; DROP TABLE key_shared")
-    return found.cast(pa.schema([*PAIRS, ("rules", pa.int64())]))
+    return found.cast(pa.schema([*PAIR_SCHEMA, ("rules", pa.int64())]))
 
 
 def count_rule_pairs(connection: duckdb.DuckDBPyConnection, rule: BlockingRule) -> int:

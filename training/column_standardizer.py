@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from mpi.domain import clock
 from mpi.domain.errors import RecordError
 from mpi.domain.features import FEATURE_COLUMNS, Features
-from mpi.matching.scoring.batch import feature_schema, feature_table
+from mpi.matching.scoring.batch import make_feature_schema, make_feature_table
 from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS
 from mpi.standardize.process_pool import start_pool as processes
 from training.field_groups import (
@@ -35,7 +35,7 @@ from training.field_groups import (
 )
 from training.records import SOURCE_COLUMN, RawRow, standardize_rows
 
-_SCHEMA = feature_schema(FEATURE_COLUMNS)
+_SCHEMA = make_feature_schema(FEATURE_COLUMNS)
 VALUES_PER_TASK = 10_000
 _ROWS_PER_TASK = 2_500
 PARALLEL_FROM_ROWS = 40_000  # fewer are done before a second process has started
@@ -54,7 +54,7 @@ def standardize_table(sent: pa.Table, workers: int | None = None) -> pa.Table:
         workers: processes; None for one a core.
 
     Returns:
-        ``unique_id``, the row's place, and all feature columns, as ``feature_table`` has them; in no
+        ``unique_id``, the row's place, and all feature columns, as ``make_feature_table`` has them; in no
         particular order. A row that the door refuses is left out.
     """
     ordinary, whole = _split_ordinary_rows(sent)
@@ -220,4 +220,4 @@ def _standardize_rows(rows: pa.Table) -> pa.Table:
         for place, features in zip(rows["place"].to_pylist(), standardize_rows(sent), strict=True)
         if features is not None
     ]
-    return feature_table(made, FEATURE_COLUMNS)
+    return make_feature_table(made, FEATURE_COLUMNS)

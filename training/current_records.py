@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 from training.column_standardizer import standardize_table
 from training.file_layouts import FileLayout, read_rows_by_layout
 from training.raw_table import read_raw_table
@@ -63,7 +63,7 @@ def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -
 
     made = standardize_in_parallel(noted())
     standing = ((number, each) for number, each in enumerate(made) if each is not None)
-    features = feature_table(standing, FEATURE_COLUMNS)
+    features = make_feature_table(standing, FEATURE_COLUMNS)
     return _build_current_records(features, pa.array(sources, pa.string()), pa.array(local_ids, pa.string()))
 
 

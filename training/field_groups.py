@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import Address, CanonicalRecord, Enrollment, Guardian, Placement
-from mpi.matching.scoring.batch import feature_schema
+from mpi.matching.scoring.batch import make_feature_schema
 from mpi.standardize.address.addresses import NO_ADDRESS, list_address_keys, parse_addresses
 from mpi.standardize.address.placements import find_placement_homes
 from mpi.standardize.birth_dates import parse_birth_dates
@@ -41,7 +41,7 @@ REFUSED_COLUMN = "refused"
 
 _DAY_COLUMN, _CAREGIVER_COLUMN = "as_of_day", "carer"
 _DUMMY_LOCAL_ID = "0"  # a local ID, where only other fields of a record matter
-_FEATURE_TYPES = {field.name: field.type for field in feature_schema(FEATURE_COLUMNS)}
+_FEATURE_TYPES = {field.name: field.type for field in make_feature_schema(FEATURE_COLUMNS)}
 _HELPER_TYPES = {
     "given_suffix": pa.string(), "surname_suffix": pa.string(), "middle_suffix": pa.string(),
     "own_suffix": pa.string(), "says_multiple_birth": pa.bool_(), "said_multiple_birth": pa.bool_(),

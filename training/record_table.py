@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, Features
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 
 Records = Sequence[tuple[int, Features]]
 """Record ids with their features, ascending."""
@@ -91,7 +91,7 @@ def to_feature_table(records: Records, columns: tuple[str, ...]) -> pa.Table:
     """The records' ids and some of their columns."""
     if isinstance(records, ArrowRecords):
         return records.table.select(["unique_id", *columns])
-    return feature_table(records, columns)
+    return make_feature_table(records, columns)
 
 
 def decode_features(table: pa.Table) -> Iterator[tuple[int, Features]]:

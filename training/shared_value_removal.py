@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mpi.domain.features import FEATURE_COLUMNS
-from mpi.matching.scoring.batch import connect, feature_table
-from mpi.matching.scoring.shared_value_counts import BORNE, SHARED
+from mpi.matching.scoring.batch import connect_duckdb, make_feature_table
+from mpi.matching.scoring.shared_value_counts import SHAREABLE_VALUES_SQL, SHARED_VALUES_SQL
 from mpi.standardize.shared_values import make_shared_values, without_shared
 from training.record_table import decode_features
 from training.records import KEYED_HASH
@@ -29,11 +29,11 @@ def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
         The same columns, in no particular order.
     """
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         try:
             connection.register("feature_table", features)
-            connection.execute(f"CREATE TEMP TABLE borne AS {BORNE}")
-            connection.execute(f"CREATE TEMP TABLE shared AS {SHARED}")
+            connection.execute(f"CREATE TEMP TABLE borne AS {SHAREABLE_VALUES_SQL}")
+            connection.execute(f"CREATE TEMP TABLE shared AS {SHARED_VALUES_SQL}")
             connection.execute(
                 "CREATE TEMP TABLE bearers AS "
                 "SELECT DISTINCT unique_id FROM borne SEMI JOIN shared USING (kind, value)"
@@ -51,4 +51,4 @@ def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) ->
     bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
     found = decode_features(standing.filter(bears))
     made = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in found)
-    return pa.concat_tables([standing.filter(pc.invert(bears)), feature_table(made, FEATURE_COLUMNS)])
+    return pa.concat_tables([standing.filter(pc.invert(bears)), make_feature_table(made, FEATURE_COLUMNS)])

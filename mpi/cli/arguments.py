@@ -1,4 +1,4 @@
-"""What commands are told, read: moments, and one record on standard input."""
+"""Parsing of command arguments: times, and a record on standard input."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -19,16 +19,19 @@ AsOf = Annotated[
         help="ISO 8601; a date is its first moment, a time without a zone is UTC.",
     ),
 ]
-"""A moment; see ``parse_moment``."""
+"""Command option with a point in time; see ``parse_moment``."""
 
 _CLOCK_SKEW = timedelta(days=1)
 
 
 def parse_moment(text: str | None) -> datetime | None:
-    """A moment as typed, aware; None where none was given.
+    """Parse a point in time as typed.
+
+    Returns:
+        An aware time; None where none was given.
 
     Raises:
-        InputError: it is none, or more than a day ahead.
+        InputError: the text is not an ISO 8601 time, or the time is more than a day in the future.
     """
     if text is None:
         return None
@@ -44,10 +47,10 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def read_record() -> dict[str, object]:
-    """One JSON object from standard input.
+    """Read one JSON object from standard input.
 
     Raises:
-        InputError: it is not one; the message holds nothing of it.
+        InputError: the input is not a JSON object; the message holds nothing of it.
     """
     if sys.stdin.isatty():
         print_note("reading one JSON record from standard input; end it with Ctrl-D")
@@ -63,10 +66,10 @@ def read_record() -> dict[str, object]:
 
 
 def take_source(record: dict[str, object]) -> str:
-    """Take the source's code out of a record.
+    """Remove the source's code from a record and return it.
 
     Raises:
-        InputError: it has none.
+        InputError: the record names no source.
     """
     source = record.pop("source", None)
     if not isinstance(source, str) or not source:

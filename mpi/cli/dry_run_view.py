@@ -1,4 +1,4 @@
-"""What a dry run found, for people and programs."""
+"""Printing of a dry run's results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
-    """Print a file's profile, what loading it would do, and a sample to look at."""
+    """Print a file's profile, the effect of loading it, and sample pairs."""
     if as_json:
         print_json(
             {
@@ -41,6 +41,7 @@ def show_dry_run(profile: FileProfile, trial: DryRun, *, as_json: bool) -> None:
 
 
 def _show_profile(profile: FileProfile) -> None:
+    """Print the profile of a file's fields and rows."""
     rows = [
         (field.name, field.filled, field.distinct, ", ".join(shape for shape, _ in field.shapes))
         for field in profile.fields
@@ -57,6 +58,7 @@ def _show_profile(profile: FileProfile) -> None:
 
 
 def _show_sample(trial: DryRun) -> None:
+    """Print the pairs nearest to the link threshold."""
     if not trial.sample:
         return
     rows = [

@@ -1,4 +1,4 @@
-"""What a step did or would do, for people and programs."""
+"""Printing of the effect of a steward's step."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mpi.cli.output import print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 
 if TYPE_CHECKING:
-    from mpi.service.persons.effects import StepEffect, PastDisclosure
+    from mpi.service.persons.effects import PastDisclosure, StepEffect
 
 
 def show_effect(effect: StepEffect, *, as_json: bool) -> None:
-    """Print an effect."""
+    """Print what a step did, or would do, to persons and records."""
     if as_json:
         print_json(effect.as_dict())
         return
@@ -60,7 +60,7 @@ def show_effect(effect: StepEffect, *, as_json: bool) -> None:
 
 
 def show_disclosures(number: int | None, latest: Sequence[PastDisclosure]) -> None:
-    """Print who received what because of the links that a step parts, for people."""
+    """Print who received data because of links that a step undoes."""
     if not latest:
         return
     print_note(f"answers that left because of links that are parted: {number:,}")

@@ -1,4 +1,4 @@
-"""Options of commands that score a whole index: with which engine, and within how much memory."""
+"""Options of commands that score all pairs: engine and memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """Engines by the names that ``--engine`` takes."""
+    """Scoring engines that ``--engine`` takes."""
 
     DUCKDB = "duckdb"
     SPARK = "spark"
@@ -42,11 +42,11 @@ MemoryOption = Annotated[
 
 
 def select_engine(engine: Engine | None, master: str | None, memory: str | None) -> BatchEngine:
-    """The engine that the options name.
+    """Create the scoring engine that the options name.
 
     Raises:
-        EngineError: Spark cannot be had, or has no folder that its workers reach.
-        InputError: the options contradict each other, nobody names a master, or the memory is not a size.
+        EngineError: Spark is not installed, or has no folder that its workers reach.
+        InputError: the options contradict each other, no Spark master is named, or the memory is not a size.
     """
     from mpi import bootstrap  # noqa: PLC0415 - keeps --help quick
 

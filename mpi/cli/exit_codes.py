@@ -1,4 +1,4 @@
-"""Exit codes, and the one line that says why."""
+"""Exit codes of ``mpi`` and the error line printed with them."""
 
 import errno
 import traceback
@@ -20,7 +20,7 @@ from mpi.domain.errors import (
 
 
 class ExitCode(IntEnum):
-    """What the exit code of ``mpi`` means (docs/reference/cli.md has the same table)."""
+    """Exit codes of ``mpi``; docs/reference/cli.md has the same table."""
 
     DONE = 0
     UNSOUND = 1
@@ -39,10 +39,10 @@ class ExitCode(IntEnum):
 
 
 class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
-    """Somebody pressed Ctrl-C.
+    """Interruption of a command by Ctrl-C.
 
     Args:
-        undone: whether it was before any transaction of the step ended, so that nothing of it was kept.
+        undone: whether Ctrl-C came before any transaction was committed, so that nothing of the step is stored.
     """
 
     def __init__(self, *, undone: bool) -> None:
@@ -51,16 +51,16 @@ class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
 
 
 class OutputPipeClosed(Exception):  # noqa: N818 - what happened, not a fault
-    """Whoever read our output has gone."""
+    """Closing of the output pipe by its reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """How a command ended.
+    """Exit code of a command and its error line.
 
     Args:
         code: the exit code.
-        line: what, where, what to do; empty where there is nothing to say.
+        line: what was wrong, where, and what to do; empty for no message.
     """
 
     code: ExitCode
@@ -82,7 +82,7 @@ _DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def describe_error(error: Exception) -> ExitMessage:
-    """The exit code and line of anything that a command raised."""
+    """Return the exit code and error line of an exception."""
     match error:
         case CommandInterrupt(undone=undone):
             nothing, some = "nothing of this step was kept", "what was kept is whole: run it again to go on"
@@ -99,6 +99,7 @@ def describe_error(error: Exception) -> ExitMessage:
 
 
 def _describe_os_error(error: OSError) -> str:
+    """Return the error line of a file or disk error."""
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in _DISK_FULL_ERRORS:
         return f"{where}the disk is full: nothing of this step was kept; free space and run it again"
@@ -106,6 +107,7 @@ def _describe_os_error(error: OSError) -> str:
 
 
 def _describe_unexpected_error(error: Exception) -> str:
+    """Return the error line of a fault of the program."""
     # Its own message is left out: it may hold a value of somebody's record.
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].name}, line {frames[-1].lineno}" if frames else ""

@@ -1,4 +1,4 @@
-"""Files that commands write: whole or not at all, and readable by their owner only."""
+"""Atomic writing of private CSV files."""
 
 import csv
 import os
@@ -9,18 +9,20 @@ from pathlib import Path
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write a CSV file (UTF-8, LF) in one step: a reader sees the old file or the whole new one.
+    """Write a CSV file (UTF-8, LF) atomically, readable by its owner only.
+
+    A reader sees the old file or the whole new one.
 
     Args:
-        path: the file; replaced where there is one.
-        header: its first row.
-        rows: the others.
+        path: the file; an existing one is replaced.
+        header: first row.
+        rows: the other rows.
 
     Returns:
-        How many rows follow the header.
+        The number of rows after the header.
 
     Raises:
-        OSError: it cannot be written; an earlier file is as it was.
+        OSError: the file cannot be written; an earlier file is unchanged.
     """
     try:
         return _write_csv(path, header, rows)
@@ -30,6 +32,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a temporary CSV file and rename it to the path."""
     # mkstemp makes files of mode 0600.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     count = 0
@@ -52,7 +55,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name durable; the file itself is already."""
+    """Make a file's new name durable by syncing its folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Ctrl-C, told apart by whether it came in time."""
+"""Handling of Ctrl-C around database transactions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def handle_interrupts(database: Database) -> Iterator[None]:
-    """Let Ctrl-C stop a use case until its transaction begins to commit, and ignore it from then on.
+    """Let Ctrl-C stop a use case until its commit begins.
 
-    A commit of a large load takes a second, and Python sees the signal when it is over: stopping there would
-    say of a load that was kept that it was not.
+    From then on Ctrl-C is ignored. A commit of a large load takes a second, and Python sees the signal when the
+    commit is over: stopping there would report a stored load as not stored.
 
     Raises:
-        Interrupted: it was stopped in time; nothing of it was kept.
+        CommandInterrupt: the use case was stopped in time; nothing of it is stored.
     """
     before = signal.getsignal(signal.SIGINT)
     if before != signal.default_int_handler:
@@ -43,10 +43,10 @@ def handle_interrupts(database: Database) -> Iterator[None]:
 
 
 class _InterruptHandler:
-    """The signal's handler.
+    """Signal handler that raises KeyboardInterrupt until the commit begins.
 
     Attributes:
-        asked: whether it was raised in time.
+        requested: whether the handler has raised.
     """
 
     def __init__(self, database: Database) -> None:

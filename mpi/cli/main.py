@@ -1,4 +1,4 @@
-"""The ``mpi`` command."""
+"""Entry point of the ``mpi`` command line."""
 
 import gc
 import os
@@ -18,6 +18,8 @@ PROGRAM = "mpi"
 
 
 class _RootGroup(LazyGroup):
+    """Root command that turns Ctrl-C and closed pipes into errors."""
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
         # Typer would end the process itself on these two.
         try:
@@ -30,7 +32,7 @@ class _RootGroup(LazyGroup):
 
 
 def build_app() -> typer.Typer:
-    """The application."""
+    """Create the command-line application."""
     app = typer.Typer(cls=_RootGroup, invoke_without_command=True, rich_markup_mode=None)
     app.callback()(_show_root)
     add_commands(app)
@@ -44,7 +46,7 @@ def run(arguments: Sequence[str]) -> int:
         arguments: what follows ``mpi`` on the command line.
 
     Returns:
-        The exit code. What went wrong has been said in one line on standard error.
+        The exit code. An error was printed in one line on standard error.
     """
     command = typer.main.get_command(build_app())
     try:
@@ -88,6 +90,7 @@ def _show_root(
 
 
 def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
+    """Return the exit message of an invalid command line."""
     context = getattr(error, "ctx", None)
     path = PROGRAM if context is None else context.command_path
     message = " ".join(error.format_message().split()).rstrip(".")
@@ -96,6 +99,7 @@ def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
 
 
 def _report_exit(fault: ExitMessage) -> int:
+    """Print a command's error line and return its exit code."""
     if fault.code is ExitCode.PIPE_CLOSED:
         # The interpreter flushes standard output once more as it ends: let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,7 @@
-"""What commands print: tables for people, JSON for programs; notes go to standard error."""
+"""Printing of tables, JSON and notes.
+
+Tables are for people and JSON for programs, on standard output; notes go to standard error.
+"""
 
 import io
 import sys
@@ -12,14 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
-"""The option that every command has."""
+"""The option ``--json`` of every command."""
 
 _UNBOUNDED = 100_000
-"""Width of what is no terminal: nothing that a program reads is folded."""
+"""Width of output that is not a terminal, so that nothing is folded."""
 
 
 def print_json(value: object) -> None:
-    """Print one JSON value, in UTF-8 whatever the locale is."""
+    """Print one JSON value, in UTF-8 whatever the locale."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     sys.stdout.flush()
     sys.stdout.buffer.write(text)
@@ -27,7 +30,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table; where it is too wide for the terminal, each row as a list of its own."""
+    """Print a table, or a list for each row where it is too wide."""
     rows = list(rows)
     console = _create_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -46,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, one line each."""
     grid = Table(box=None, show_header=False, pad_edge=False)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -56,12 +59,12 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 
 def print_note(text: str) -> None:
-    """Say something to whoever runs the command, beside its output."""
+    """Print a note for the user to standard error."""
     sys.stderr.write(f"mpi: {text}\n")
 
 
 def format_value(value: object) -> str:
-    """A value as people read it."""
+    """Format a value for people."""
     match value:
         case None:
             return ""
@@ -78,7 +81,7 @@ def format_value(value: object) -> str:
 
 
 def _print_rich_table(console: Console, table: Table) -> None:
-    """Print a table and a blank line, without the spaces that fill its cells up."""
+    """Print a table without trailing spaces, and a blank line."""
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().strip("\n").split("\n")]
@@ -86,6 +89,7 @@ def _print_rich_table(console: Console, table: Table) -> None:
 
 
 def _create_console() -> Console:
+    """Create a console that draws tables in memory."""
     terminal = sys.stdout.isatty()
     return Console(
         # Rich would end the process where a pipe is closed: it draws in memory, and our own write raises.

@@ -1,4 +1,4 @@
-"""A re-cluster plan, for people and programs."""
+"""Printing of a re-cluster plan."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from mpi.service.recluster.plan import ReclusterPlan
 
 MAX_LINES = 20
-"""Lines of a plan that a table shows; ``--json`` has them all."""
+"""Number of changes in the table of a plan; ``--json`` has all of them."""
 
 
 def _count_stopped_keys(stops: StopListPlan) -> dict[str, int]:
-    """A list of stopped keys in figures; the keys themselves are hashes that tell nobody anything."""
+    """Return the figures of a blocking stop list.
+
+    The keys themselves are hashes without meaning to a person.
+    """
     return {
         "stopped_keys": stops.stopped,
         "newly_stopped": stops.added,
@@ -28,12 +31,12 @@ def _count_stopped_keys(stops: StopListPlan) -> dict[str, int]:
 
 
 def show_plan(plan: ReclusterPlan, stops: StopListPlan | None = None, *, as_json: bool) -> None:
-    """Print a plan.
+    """Print a re-cluster plan.
 
     Args:
         plan: the plan.
-        stops: the list of stopped keys that it was made with, where it is another than the one in force.
-        as_json: for programs.
+        stops: the plan's blocking stop list, if it differs from the list in force.
+        as_json: print JSON for programs.
     """
     stop_counts = {} if stops is None else _count_stopped_keys(stops)
     if as_json:

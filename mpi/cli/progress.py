@@ -1,4 +1,4 @@
-"""Progress bars, on standard error, for what takes long."""
+"""Progress bars of long commands, on standard error."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 2.0
-"""What is done sooner shows no bar."""
+"""Seconds before a progress bar appears."""
 _ROWS_PER_REPORT = 500
 
 ProgressReport = Callable[[str, int, int], None]
-"""Told the step, how much of it is done, and of how much."""
+"""Callback with the name of a step, the amount done and the total."""
 
 
 @contextmanager
 def show_progress() -> Iterator[ProgressReport]:
-    """What to tell of progress; shows bars once it has taken two seconds, if anybody watches."""
+    """Yield a callback that shows progress bars on a terminal.
+
+    Bars appear after ``PATIENCE_SECONDS``. Without a terminal the callback does nothing.
+    """
     if not sys.stderr.isatty():
         yield _ignore_progress
         return
@@ -38,7 +41,7 @@ def show_progress() -> Iterator[ProgressReport]:
 
 
 def report_rows_read(rows: FileRows, report: ProgressReport) -> Iterator[CanonicalRow | RejectedRow]:
-    """The rows of a file, telling how much of it has been read."""
+    """Yield the rows of a file and report how much was read."""
     for number, row in enumerate(rows):
         if number % _ROWS_PER_REPORT == 0:
             report("reading", rows.bytes_read, rows.size_bytes)
@@ -46,10 +49,12 @@ def report_rows_read(rows: FileRows, report: ProgressReport) -> Iterator[Canonic
 
 
 def _ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Nobody watches."""
+    """Ignore a progress report."""
 
 
 class _ProgressBars:
+    """Progress bars, one for each step."""
+
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -64,6 +69,7 @@ class _ProgressBars:
         self._started = False
 
     def report(self, step: str, done: int, total: int) -> None:
+        """Update the bar of a step."""
         if step not in self._steps:
             self._steps[step] = self.progress.add_task(step)
         self.progress.update(self._steps[step], completed=done, total=total or None)

@@ -1,4 +1,4 @@
-"""A load's receipt, for people and programs."""
+"""Printing of a load's receipt."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from mpi.service.loads.row_intake import Reject
 
 REJECT_HEADER = ("line", "offset", "field", "reason", "detail")
-"""Columns of a rejects file, which holds no text of the rows."""
+"""Columns of a file of rejected rows, which holds no text of the rows."""
 
 
 def list_reject_rows(rejects: Iterable[Reject]) -> Iterator[tuple[object, ...]]:
-    """The rows of a rejects file."""
+    """Yield the CSV rows of rejected rows."""
     return ((reject.line, reject.offset, reject.field, reject.reason, reject.detail) for reject in rejects)
 
 
 def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, as_json: bool) -> None:
-    """Print a receipt.
+    """Print a load's receipt.
 
     Args:
         receipt: the receipt.
-        skipped: rows of the file that were not asked for.
-        rejects_path: where the rejected rows are listed.
-        as_json: for programs.
+        skipped: number of rows that ``--where`` left out.
+        rejects_path: the file of rejected rows.
+        as_json: print JSON for programs.
     """
     if as_json:
         print_json(receipt_to_dict(receipt, skipped, rejects_path))
@@ -38,7 +38,7 @@ def show_receipt(receipt: Receipt, skipped: int, rejects_path: Path | None, *, a
 
 
 def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -> dict[str, object]:
-    """A receipt as plain values."""
+    """Return a load's receipt as JSON values."""
     return {
         "source": receipt.source,
         "batch": receipt.batch,
@@ -53,7 +53,7 @@ def receipt_to_dict(receipt: Receipt, skipped: int, rejects_path: Path | None) -
 
 
 def show_counts(receipt: Receipt, skipped: int) -> None:
-    """Print the sum that every load keeps to, and the quality issues."""
+    """Print the row counts of a load and its quality issues."""
     counts = receipt.counts
     received = counts.pop("received")
     parts = [(name, count) for name, count in counts.items() if count] or [("nothing", 0)]

@@ -1,4 +1,4 @@
-"""Records as they are named on a command line: ``SOURCE:LOCAL_ID``, and groups of them parted by ``/``."""
+"""Parsing of record references: ``SOURCE:LOCAL_ID``, groups separated by ``/``."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ GROUP_SEPARATOR = "/"
 
 
 def parse_record_ref(text: str) -> RecordRef:
-    """A record as typed; the local ID may hold colons.
+    """Parse ``SOURCE:LOCAL_ID``; the local ID may hold colons.
 
     Raises:
-        InputError: it is not ``SOURCE:LOCAL_ID``.
+        InputError: the text has another form.
     """
     source, colon, local_id = text.partition(":")
     if not (source and colon and local_id):
@@ -21,7 +21,7 @@ def parse_record_ref(text: str) -> RecordRef:
 
 
 def parse_record_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
-    """Groups of records as typed, parted by ``/``."""
+    """Parse groups of record references separated by ``/``."""
     groups: list[list[RecordRef]] = [[]]
     for text in texts:
         if text == GROUP_SEPARATOR:
@@ -32,5 +32,5 @@ def parse_record_groups(texts: Sequence[str]) -> list[list[RecordRef]]:
 
 
 def format_group(group: Sequence[RecordRef]) -> str:
-    """A group as it would be typed."""
+    """Format a group of record references as typed."""
     return " ".join(f"{label.source}:{label.local_id}" for label in group)

@@ -1,4 +1,4 @@
-"""What the absence of a record from a file means."""
+"""Kinds of input file: full snapshot or changes only."""
 
 from enum import StrEnum
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, candidate_pairs, connect
+from mpi.matching.scoring.batch import _register_frequencies, candidate_pairs, connect_duckdb
 from tests.bench.searching import every_record
 from tests.bench.state import Made
 
@@ -44,7 +44,7 @@ def _splink(made: Made) -> float:
         }
     )
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         connection.register("feature_table", table)
         began = time.perf_counter()
         pairs = candidate_pairs(keys)

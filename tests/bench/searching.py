@@ -11,7 +11,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, connect, feature_table
+from mpi.matching.scoring.batch import _register_frequencies, connect_duckdb, make_feature_table
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 
@@ -68,7 +68,7 @@ class Search:
     def _registered(self, features: Any) -> Any:
         number = next(self._numbers)
         name = f"one_{number}"
-        self._connection.register(name, feature_table([(number, features)], self._columns))
+        self._connection.register(name, make_feature_table([(number, features)], self._columns))
         return self._api.register(name, dataset_display_name=name)
 
 
@@ -76,7 +76,7 @@ class Search:
 def searching(index: Index) -> Iterator[Search]:
     """Splink with every active record of an index."""
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         connection.register("feature_table", every_record(index, index.matcher.scorer.columns))
         yield Search(connection, index)
         connection.close()
@@ -86,7 +86,7 @@ def every_record(index: Index, columns: tuple[str, ...]) -> pa.Table:
     """The scoring table of every active record."""
     with index.database.read(make_operator()) as unit:
         config, numbers = index.config_id(unit), sorted(unit.records.active_canonical_keys())
-        return feature_table(
+        return make_feature_table(
             (
                 each
                 for start in range(0, len(numbers), CHUNK)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mpi.domain.errors import NotFoundError, StoreError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action
-from mpi.matching.scoring.feature_batches import packed_parts
+from mpi.matching.scoring.feature_batches import batch_joined_features
 from mpi.service.records.upsert import upsert
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index import blocking_keys
@@ -155,13 +155,13 @@ def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
     unit.derived_data.add_features(1, stored.items())
     unit.derived_data.add_features(2, [(1, b"[1]")])
     [part] = unit.derived_data.iterate_features_in_parts(1, [1, 2, 3, 7, 9])
-    [batch] = packed_parts([part])
+    [batch] = batch_joined_features([part])
     assert dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)) == {
         record: payload.decode() for record, payload in stored.items()
     }
-    assert [batch.num_rows for batch in packed_parts(unit.derived_data.iterate_features_in_parts(1, [3]))] == [0]
+    assert [batch.num_rows for batch in batch_joined_features(unit.derived_data.iterate_features_in_parts(1, [3]))] == [0]
     with pytest.raises(pa.ArrowInvalid):
-        list(packed_parts([([1], [2], b"\xff\xfe")]))
+        list(batch_joined_features([([1], [2], b"\xff\xfe")]))
 
 
 def test_a_statement_that_is_kept_asks_for_the_values_of_each_run(unit):

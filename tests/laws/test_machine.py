@@ -29,7 +29,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.scoring import engines
-from mpi.matching.scoring.batch import WEIGHTS, candidate_pairs
+from mpi.matching.scoring.batch import WEIGHT_SCHEMA, candidate_pairs
 from mpi.service.core.index import Matcher
 from mpi.service.indexing import pairing
 from mpi.service.maintenance.rebuild import rebuild
@@ -73,7 +73,7 @@ def predict_by_record(scorer, known, pairs, floor):
     ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
     weights = [round_weight(scorer.weight(known[lo], known[hi])) for lo, hi in ends]
     rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
-    return pa.Table.from_pylist([dict(zip(WEIGHTS.names, row, strict=True)) for row in rows], schema=WEIGHTS)
+    return pa.Table.from_pylist([dict(zip(WEIGHT_SCHEMA.names, row, strict=True)) for row in rows], schema=WEIGHT_SCHEMA)
 
 
 def pairs_of_blocks(blocks, **_):
@@ -139,8 +139,8 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.time = START
         self.patches = [patch.object(clock, "now", lambda: self.time)]
         self.quicker = [
-            patch.object(pairing, "Scoring", partial(ByRecord, self.predicted)),
-            patch.object(engines, "predict_packed", self.predicted),
+            patch.object(pairing, "LoadScorer", partial(ByRecord, self.predicted)),
+            patch.object(engines, "score_stored_pairs", self.predicted),
             patch.object(engines, "candidate_pairs", pairs_of_blocks),
         ]
         for one in (*self.patches, *self.quicker):

@@ -12,7 +12,7 @@ from splink import comparison_library as library
 
 from mpi.domain.features import Features
 from mpi.domain.weight import compute_probability
-from mpi.matching.scoring.batch import connect
+from mpi.matching.scoring.batch import connect_duckdb
 from training.record_table import Records
 
 NOTEBOOK_PROBABILITY = 0.95
@@ -64,7 +64,7 @@ def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table
     # It warns of each level that the data lacks; a baseline takes the data as it comes.
     logging.getLogger("splink").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         try:
             api = DuckDBAPI(connection)
             linker = Linker(api.register(table), _build_settings(table), log_level=None)

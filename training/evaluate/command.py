@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mpi.matching.model.model import MatchModel, find_model, load_model
+from mpi.matching.model.model import MatchModel, find_model_folder, load_model
 from training.evaluate import tables
 from training.evaluate.acceptance import FITTED_SUFFIX, SIMULATED_SET, AcceptanceRow, build_acceptance_rows
 from training.evaluate.datasets.dataset import Dataset, standardize_records
@@ -50,7 +50,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Evaluate a model beside exact match and plain Splink, run on the same records."""
-    loaded = load_model(find_model(model))
+    loaded = load_model(find_model_folder(model))
     results: dict[str, Evaluation] = {}
     strangers, golden, night = None, None, None
     if suite is None:

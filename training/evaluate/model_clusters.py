@@ -15,8 +15,8 @@ from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.load_scorer import Place
-from mpi.matching.scoring.splink_scorer import predict
+from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.splink_scorer import score_pairs
 from training.blocking import find_candidate_pairs
 from training.record_table import ArrowFeatures, Records, features_by_id
 
@@ -71,7 +71,7 @@ def score_records(model: MatchModel, records: Records) -> ScoredRecords:
     """Block the records and score the candidate pairs."""
     pairs = find_candidate_pairs(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
-        scored = predict(model, records, pairs, MIN_CANDIDATE_BITS, Place(Path(folder)))
+        scored = score_pairs(model, records, pairs, MIN_CANDIDATE_BITS, ScoringResources(Path(folder)))
     sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
     edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
     return ScoredRecords(features_by_id(records), pairs, edges, compile_scorer(model))

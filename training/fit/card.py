@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from mpi.matching.compiler.online_scorer import compute_level_bits, compute_prior_bits
-from mpi.matching.model.levels import Level, read_levels
+from mpi.matching.model.levels import ComparisonLevel, read_parameters
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import LOOSER_RULES, TIGHTER_RULES
 from training.fit.comparisons import list_fixed_levels
@@ -30,7 +30,7 @@ _EVIDENCE = (
 
 def write_card(name: str, version: str, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
     """The card in Markdown."""
-    levels = read_levels(fitted.settings)
+    levels = read_parameters(fitted.settings)
     fixed = list_fixed_levels()
     lines = [
         f"# Model {name}/{version}",
@@ -161,5 +161,5 @@ def _reliability_table(fitted: FittedModel) -> list[str]:
     return lines
 
 
-def _frequency_note(level: Level) -> str:
+def _frequency_note(level: ComparisonLevel) -> str:
     return f"by frequency of {level.adjustment.column}" if level.adjustment else ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mpi.matching.model.levels import NULL_LEVEL, Levels
+from mpi.matching.model.levels import NULL_LEVEL, ScoringParameters
 from training.fit.errors import DegenerateDataError
 from training.fit.labels import LabelledPosteriors
 from training.fit.levels import PairLevels
@@ -67,7 +67,7 @@ class _ComparisonRates:
 
 
 def estimate_parameters(
-    levels: Levels,
+    levels: ScoringParameters,
     fixed: dict[tuple[str, int], tuple[bool, bool]],
     random: PairLevels,
     candidates: PairLevels,
@@ -141,7 +141,7 @@ def _log_odds(probability: float) -> float:
     return math.log2(probability / (1 - probability))
 
 
-def _collect_rates(levels: Levels, rates: list[_ComparisonRates]) -> dict[tuple[str, int], tuple[float, float]]:
+def _collect_rates(levels: ScoringParameters, rates: list[_ComparisonRates]) -> dict[tuple[str, int], tuple[float, float]]:
     return {
         (comparison.name, value): (float(each.m[value]), float(each.u[value]))
         for comparison, each in zip(levels.comparisons, rates, strict=True)
@@ -150,7 +150,7 @@ def _collect_rates(levels: Levels, rates: list[_ComparisonRates]) -> dict[tuple[
     }
 
 
-def _observed_levels(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, int]]:
+def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[tuple[str, int]]:
     return frozenset(
         (comparison.name, int(value))
         for number, comparison in enumerate(levels.comparisons)
@@ -158,7 +158,7 @@ def _observed_levels(levels: Levels, pairs: PairLevels) -> frozenset[tuple[str, 
     )
 
 
-def _initial_rates(levels: Levels, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _ComparisonRates:
+def _initial_rates(levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _ComparisonRates:
     comparison = levels.comparisons[number]
     known = sorted((level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value)
     stated = [fixed.get((comparison.name, level.value), (False, False)) for level in known]

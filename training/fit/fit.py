@@ -14,8 +14,8 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import NULL_LEVEL, Levels
-from mpi.matching.scoring.batch import PAIRS, connect, feature_table
+from mpi.matching.model.levels import NULL_LEVEL, ScoringParameters
+from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from training.blocking import join_candidate_pairs
 from training.fit.birth_date_precision import drop_partial_date_guards, measure_complete_dates
 from training.fit.blocking import PAIRS_PER_RECORD, ChosenRules, choose_rules, select_trial_rules
@@ -90,7 +90,7 @@ def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
     Raises:
         DegenerateDataError: too few records, columns or duplicates to learn from.
     """
-    return fit_table(feature_table(records, FEATURE_COLUMNS), options)
+    return fit_table(make_feature_table(records, FEATURE_COLUMNS), options)
 
 
 def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.Table | None = None) -> FittedModel:
@@ -121,7 +121,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
     whole = measure_complete_dates(records)
     with tempfile.TemporaryDirectory() as spill:
-        connection = connect(Path(spill))
+        connection = connect_duckdb(Path(spill))
         try:
             # A table of its own is read several times as fast as Arrow.
             connection.register("as_read", records)
@@ -174,7 +174,7 @@ def draw_random_pairs(
     order = np.lexsort((hi, lo))
     lo, hi = lo[order], hi[order]
     first = np.append(True, (lo[1:] != lo[:-1]) | (hi[1:] != hi[:-1])) if len(lo) else slice(0)
-    return pa.table({"lo": lo[first], "hi": hi[first]}, schema=PAIRS)
+    return pa.table({"lo": lo[first], "hi": hi[first]}, schema=PAIR_SCHEMA)
 
 
 def _learn_from_pairs(
@@ -222,7 +222,7 @@ def _learned_levels(comparison: ComparisonSpec) -> list[str]:
     return [level.label for level in comparison.levels if not level.null and level.fixed is None]
 
 
-def _find_fixed_rates(comparisons: Sequence[ComparisonSpec], levels: Levels) -> dict[tuple[str, int], tuple[bool, bool]]:
+def _find_fixed_rates(comparisons: Sequence[ComparisonSpec], levels: ScoringParameters) -> dict[tuple[str, int], tuple[bool, bool]]:
     """Which of m and u the comparisons state rather than leave to be learned."""
     fixed = {}
     for stated, read in zip(comparisons, levels.comparisons, strict=True):

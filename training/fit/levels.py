@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from mpi.matching.compiler.conditions import Translator
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import NULL_LEVEL, Comparison, Levels, read_levels
+from mpi.matching.model.levels import NULL_LEVEL, Comparison, ScoringParameters, read_parameters
 
 PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its levels some 20 bytes a pair
 
@@ -45,7 +45,7 @@ class LevelReader:
         frequencies: Frequencies,
         connection: duckdb.DuckDBPyConnection,
     ) -> None:
-        self.levels: Levels = read_levels(settings)
+        self.levels: ScoringParameters = read_parameters(settings)
         self._connection = connection
         self._adjusted = _find_adjustments(self.levels)
         for column in sorted({column for column, _, _ in self._adjusted.values()}):
@@ -109,7 +109,7 @@ def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     return translator.columns
 
 
-def _find_adjustments(levels: Levels) -> dict[str, tuple[str, float, list[int]]]:
+def _find_adjustments(levels: ScoringParameters) -> dict[str, tuple[str, float, list[int]]]:
     """Comparison to the column, the least frequency and the level values of its adjustment."""
     found: dict[str, tuple[str, float, list[int]]] = {}
     for comparison in levels.comparisons:

@@ -13,8 +13,8 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import HEADER, Frequencies
-from mpi.matching.model.levels import read_levels
-from mpi.matching.model.model import FILES
+from mpi.matching.model.levels import read_parameters
+from mpi.matching.model.model import MODEL_FILES
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.birth_date_precision import are_complete_dates_usual
 from training.fit.blocking import REFINEMENTS
@@ -125,7 +125,7 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
 
 def _near_number_bits(fitted: FittedModel) -> float:
     """What a number a slip of the pen apart was learned to weigh; 0 where it was not."""
-    levels = (level for each in read_levels(fitted.settings).comparisons for level in each.levels)
+    levels = (level for each in read_parameters(fitted.settings).comparisons for level in each.levels)
     return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
@@ -145,7 +145,7 @@ def _format_cautions(cautions: Cautions) -> list[str]:
 
 def format_checksums_toml(folder: Path) -> str:
     """The ``[sha256]`` table over the folder's other files."""
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in MODEL_FILES}
     lines = ["[sha256]", *(f"{_quote(name)} = {_quote(digest)}" for name, digest in sums.items())]
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpi.matching.model.levels import read_levels
+from mpi.matching.model.levels import read_parameters
 from training.blocking import RuleContribution
 from training.plots.canvas import draw_figures
 from training.plots.evidence import draw_expected_blocking, draw_blocking_recall, draw_calibration, list_active_rules
@@ -47,7 +47,7 @@ def draw_model(
     Raises:
         PlotsMissingError: the extra ``plots`` is not installed.
     """
-    levels = read_levels(settings)
+    levels = read_parameters(settings)
     drawings = {
         _WEIGHTS: lambda: draw_match_weights(levels, stated),
         _M_AND_U: lambda: draw_m_and_u(levels, stated),

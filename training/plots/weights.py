@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from mpi.matching.compiler.online_scorer import compute_level_bits
-from mpi.matching.model.levels import Level, Levels
+from mpi.matching.model.levels import ComparisonLevel, ScoringParameters
 from training.plots.canvas import AGAINST_COLOR, FOR_COLOR, TEXT_COLOR, FIXED_COLOR, new_figure, label_rows
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ FixedLevels = Collection[tuple[str, str]]
 """Comparison and label of the levels whose weight was stated and not learned."""
 
 
-def draw_match_weights(levels: Levels, stated: FixedLevels) -> "Figure":
+def draw_match_weights(levels: ScoringParameters, stated: FixedLevels) -> "Figure":
     """Bits of every level, comparison by comparison."""
     lines = list(_list_lines(levels))
     made = new_figure(_WIDTH, _HEAD + _ROW * len(lines))
@@ -45,7 +45,7 @@ def draw_match_weights(levels: Levels, stated: FixedLevels) -> "Figure":
     return made
 
 
-def draw_m_and_u(levels: Levels, stated: FixedLevels) -> "Figure":
+def draw_m_and_u(levels: ScoringParameters, stated: FixedLevels) -> "Figure":
     """How often pairs of one person, and pairs of two, are at each learned level."""
     lines = [
         (comparison, level)
@@ -77,7 +77,7 @@ def _format_bits(bits: float) -> str:
     return "0" if float(text) == 0 else text
 
 
-def _list_lines(levels: Levels) -> Iterator[tuple[str, Level | None]]:
+def _list_lines(levels: ScoringParameters) -> Iterator[tuple[str, ComparisonLevel | None]]:
     """A line for the head of each comparison and one for each of its levels; missing values have none."""
     for comparison in levels.comparisons:
         yield comparison.name, None
@@ -86,12 +86,12 @@ def _list_lines(levels: Levels) -> Iterator[tuple[str, Level | None]]:
                 yield comparison.name, level
 
 
-def _has_levels(lines: list[tuple[str, Level | None]], head: int) -> bool:
+def _has_levels(lines: list[tuple[str, ComparisonLevel | None]], head: int) -> bool:
     following = lines[head + 1 : head + 2]
     return bool(following) and following[0][1] is not None
 
 
-def _format_axes(axes: "Axes", lines: list[tuple[str, Level | None]]) -> None:
+def _format_axes(axes: "Axes", lines: list[tuple[str, ComparisonLevel | None]]) -> None:
     label_rows(axes, [level.label if level else comparison for comparison, level in lines])
     for tick, (_, level) in zip(axes.get_yticklabels(), lines, strict=True):
         tick.set_fontsize(6.5 if level else 8)

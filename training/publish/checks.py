@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import FILES, MatchModel, load_model
+from mpi.matching.model.model import MODEL_FILES, MatchModel, load_model
 from training.fit.errors import TrainingError
 from training.fit.frequencies import LEAST_OCCURRENCES
 from training.fit.model_writer import format_checksums_toml
@@ -51,7 +51,7 @@ def publish_model(folder: Path, models: Path, evaluation: Path | None = None) ->
     if target.exists():
         raise TrainingError(f"{target} is published already: choose another --version when fitting")
     target.mkdir(parents=True)
-    for name in ("model.toml", *FILES):
+    for name in ("model.toml", *MODEL_FILES):
         shutil.copyfile(folder / name, target / name)
     if (folder / FOLDER).is_dir():
         shutil.copytree(folder / FOLDER, target / FOLDER)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from mpi.domain.features import TEXT_COLUMNS
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.levels import read_levels
+from mpi.matching.model.levels import read_parameters
 from mpi.matching.model.model import load_model
 from mpi.standardize.record import STANDARDIZER_VERSION
 from training.fit.errors import TrainingError
@@ -47,7 +47,7 @@ def wrap_settings(
     blocking = convert_blocking_rules(settings.get("blocking_rules_to_generate_predictions") or ())
     adjusted = {
         level.adjustment.column
-        for comparison in read_levels(settings).comparisons
+        for comparison in read_parameters(settings).comparisons
         for level in comparison.levels
         if level.adjustment is not None
     }

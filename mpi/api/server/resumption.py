@@ -13,7 +13,7 @@ from mpi.bootstrap import load_matcher
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, MpiError, describe_origin
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.engines import DUCKDB
+from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.service.core.index import Index
 from mpi.service.indexing.background_compaction import CompactionMonitor, compact_in_child_process
 from mpi.service.recluster.run_state import get_engine_name, is_alive
@@ -75,7 +75,7 @@ def resume_interrupted(app: FastAPI) -> bool:
         run = unit.runs.find_open()
     if run is None or is_alive(run):
         return False
-    if run.stage == RunStage.DERIVING and (engine := get_engine_name(run)) != DUCKDB.name:
+    if run.stage == RunStage.DERIVING and (engine := get_engine_name(run)) != DUCKDB_ENGINE.name:
         raise ConflictError(
             f"run {run.id} was begun with {engine}: mpi recluster --resume --engine {engine} carries it on"
         )

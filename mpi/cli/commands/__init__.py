@@ -1,1 +1,4 @@
-"""One module a command: it reads its arguments, calls a use case, and shows the answer."""
+"""The commands of ``mpi``, one module for each or for a few related ones.
+
+Arguments of the command line enter. A command calls one use case of ``mpi.service``. Tables or JSON leave.
+"""

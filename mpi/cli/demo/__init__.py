@@ -1,1 +1,5 @@
-"""``mpi demo``: a small simulated state, loaded and resolved, and the story of one child in it."""
+"""Demonstration of the index on a small simulated state.
+
+A number of records enters. The demo simulates, loads and resolves them, and compares the index with two
+simpler methods. The story of one child, a comparison table and a served test index leave.
+"""

@@ -1,4 +1,4 @@
-"""What the demo measured, kept so that a second start takes seconds."""
+"""Stored results of the demo, so that a restart takes seconds."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ _FILE_NAME = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """The story and the comparison of one run."""
+    """Story and method comparison of one demo run."""
 
     story: ChildStory | None
     ways: list[MethodResult]
@@ -22,12 +22,12 @@ class DemoResult:
 
 
 def save_result(folder: Path, result: DemoResult) -> None:
-    """Write what was measured beside the demo's index."""
+    """Write the demo's results to its folder."""
     (folder / _FILE_NAME).write_text(json.dumps(asdict(result)))
 
 
 def load_result(folder: Path) -> DemoResult | None:
-    """What an earlier start measured, if it is there whole."""
+    """Read the results of an earlier demo run, None if incomplete."""
     try:
         values = json.loads((folder / _FILE_NAME).read_text())
     except (OSError, ValueError):
@@ -37,6 +37,7 @@ def load_result(folder: Path) -> DemoResult | None:
 
 
 def _parse_story(values: dict[str, Any]) -> ChildStory:
+    """Build a story from its JSON values."""
     return ChildStory(
         **{
             **values,

@@ -1,4 +1,7 @@
-"""Three ways to find the enrolled children in care, on the same records, against the truth."""
+"""Comparison of three matching methods against the simulated truth.
+
+Each method looks for the school records of the enrolled children in foster care, among the same records.
+"""
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,16 +20,16 @@ CCWIS = "ccwis"
 
 @dataclass(frozen=True, slots=True)
 class LabeledIndex:
-    """Everything in the index, joined to the truth.
+    """Records and persons of the index, joined to the simulated truth.
 
     Args:
-        labels: by record.
-        features: by record.
-        persons: by record, the index's own answer.
-        members: by person, its records.
-        review_pairs: pairs of records that wait for a steward.
-        person_of: by record, the truth.
-        tags_of: by record, the truth's tags.
+        labels: source and local ID by record number.
+        features: features by record number.
+        persons: the index's person by record number.
+        members: record numbers by person.
+        review_pairs: pairs of record numbers that wait for a steward.
+        person_of: true person by record number.
+        tags_of: simulation tags by record number.
     """
 
     labels: dict[int, RecordRef]
@@ -40,7 +43,7 @@ class LabeledIndex:
 
 @dataclass(frozen=True, slots=True)
 class EnrolledChild:
-    """An enrolled child in care: its current CCWIS records and its school records."""
+    """Enrolled child in foster care, with CCWIS and school records."""
 
     person: str
     care: tuple[int, ...]
@@ -49,15 +52,15 @@ class EnrolledChild:
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """How one way of matching did.
+    """Result of one matching method.
 
     Args:
-        name: of the way.
-        found: children whose school record it found.
-        wrong: children whose CCWIS record it joined to another child's school record.
-        undecided: children not found, for whom a steward is asked the right question.
-        tasks: everything that it leaves for stewards, children or not.
-        seconds: from records to persons.
+        name: the method.
+        found: children whose school record the method found.
+        wrong: children whose CCWIS record was linked to another child's school record.
+        undecided: children not found, about whom a steward is asked the right question.
+        tasks: all review tasks, about children in care or not.
+        seconds: time from records to persons.
     """
 
     name: str
@@ -69,7 +72,7 @@ class MethodResult:
 
 
 def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
-    """Read the index and join it to the truth."""
+    """Read the index and join it to the simulated truth."""
     with index.database.read(make_operator()) as unit:
         labels = dict(unit.records.iterate_labels())
         features = {
@@ -94,7 +97,7 @@ def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
 
 
 def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
-    """Children with a CCWIS record in care and a current enrolment, by simulated person."""
+    """List the children with a CCWIS record in care and an enrollment."""
     care: dict[str, list[int]] = {}
     school: dict[str, list[int]] = {}
     for record, person in sorted(data.person_of.items()):
@@ -110,7 +113,7 @@ def find_children_in_care(data: LabeledIndex) -> list[EnrolledChild]:
 
 
 def compare_methods(data: LabeledIndex, index_seconds: float) -> list[MethodResult]:
-    """Exact match, plain Splink and this index, side by side."""
+    """Evaluate exact match, plain Splink and the index on the same records."""
     children = find_children_in_care(data)
     records = sorted(data.features.items())
     index_results = [_evaluate_method("this index", data, children, data.persons, index_seconds)]
@@ -128,6 +131,7 @@ def _time_method(
     run: Callable[[Sequence[tuple[int, Features]]], Mapping[int, Hashable]],
     records: Sequence[tuple[int, Features]],
 ) -> MethodResult:
+    """Run a matching method, measure its time and evaluate it."""
     started = time.perf_counter()
     clusters = run(records)
     seconds = time.perf_counter() - started
@@ -142,6 +146,7 @@ def _evaluate_method(
     clusters: Mapping[int, Hashable],
     seconds: float,
 ) -> MethodResult:
+    """Count the children whom a method found, confused or left undecided."""
     schools: dict[Hashable, set[str]] = {}
     for record, cluster in clusters.items():
         if data.labels[record].source != CCWIS:

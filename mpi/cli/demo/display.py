@@ -1,4 +1,4 @@
-"""The demo on a terminal: the story, the comparison, and what to try next."""
+"""Terminal output of the demo: story, comparison and next commands."""
 
 import os
 import shlex
@@ -23,7 +23,7 @@ _NAMES = {str(source): name for source, (name, _agency, _kind) in SOURCES.items(
 
 
 def show_story(console: Console, story: ChildStory) -> None:
-    """One child: what each agency holds, how she was found and why, and who was kept apart."""
+    """Print one child's records, how they were linked and why."""
     console.print()
     console.print(Text("One child in foster care, as each agency holds the record", style="bold"))
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -52,6 +52,7 @@ def show_story(console: Console, story: ChildStory) -> None:
 
 
 def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[str, ...]:
+    """Return the table row of one agency's record."""
     record = agency_record.record
     names = (record.get("first_name"), record.get("middle_name"), record.get("last_name"))
     home = (record.get("address_line1"), record.get("city"))
@@ -66,6 +67,7 @@ def _format_cells(agency_record: AgencyRecord, *, confidential: bool) -> tuple[s
 
 
 def _format_reasons(story: ChildStory) -> str:
+    """Format the match weight with its strongest comparisons."""
     strongest = [part for part in story.why if part.bits > 0][:_REASONS_SHOWN]
     against = [part for part in story.why if part.bits < 0][-1:]
     supporting = ", ".join(
@@ -78,6 +80,7 @@ def _format_reasons(story: ChildStory) -> str:
 
 
 def _describe_exact_match(story: ChildStory) -> str:
+    """Say whether exact match would have found the child."""
     if not story.exact_missed:
         return "would have found this child too."
     if story.differences:
@@ -88,7 +91,7 @@ def _describe_exact_match(story: ChildStory) -> str:
 
 
 def show_comparison(console: Console, results: list[MethodResult], children: int) -> None:
-    """Three ways, side by side."""
+    """Print the results of the matching methods side by side."""
     console.print()
     table = _create_table(f"{children:,} enrolled children in care, by three ways, on the same records")
     table.add_column("")
@@ -119,6 +122,7 @@ def show_comparison(console: Console, results: list[MethodResult], children: int
 
 
 def _create_table(title: str) -> Table:
+    """Create a table in the demo's style."""
     return Table(
         title=title,
         title_justify="left",
@@ -130,7 +134,7 @@ def _create_table(title: str) -> Table:
 
 
 def show_loads(console: Console, build: DemoBuild) -> None:
-    """What was received, accepted and rejected."""
+    """Print the numbers of received, accepted and rejected records by source."""
     console.print()
     table = _create_table("Loaded")
     for column in ("source", "received", "accepted", "rejected", "seconds"):
@@ -148,7 +152,7 @@ def show_loads(console: Console, build: DemoBuild) -> None:
 
 
 def show_banner(console: Console) -> None:
-    """That nothing here is anybody's."""
+    """Print that all data is synthetic."""
     console.print(
         Panel(
             "SYNTHETIC DATA: every child, name and address below is invented.", style="yellow", expand=False
@@ -157,7 +161,7 @@ def show_banner(console: Console) -> None:
 
 
 def show_commands(console: Console, folder: Path, story: ChildStory | None, url: str) -> None:
-    """Three commands to paste."""
+    """Print three commands to try next."""
     home = f"MPI_HOME={shlex.quote(_shorten_path(folder / 'index'))}"
     command = shlex.quote(_shorten_path(Path(sys.executable).parent / "mpi"))
     eid = story.enterprise_id if story is not None else "EID"
@@ -173,7 +177,10 @@ def show_commands(console: Console, folder: Path, story: ChildStory | None, url:
 
 
 def show_pages(console: Console, url: str, story: ChildStory | None, question: str | None) -> None:
-    """Where to look: the child's page and one question; nobody signs in, and the role is theirs to choose."""
+    """Print the addresses of the child's page, a question and the desk.
+
+    The pages of the demo need no sign-in; the user chooses a role.
+    """
     console.print()
     console.print(
         Text("The steward's desk, without signing in (choose a role at the top right):", style="bold")
@@ -190,6 +197,6 @@ def show_pages(console: Console, url: str, story: ChildStory | None, question: s
 
 
 def _shorten_path(path: Path) -> str:
-    """The path from here, where that is shorter."""
+    """Return the relative path where it is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)

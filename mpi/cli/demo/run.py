@@ -1,4 +1,4 @@
-"""Run the demo from start to serving."""
+"""Run of the whole demo, from simulation to serving."""
 
 import gc
 from pathlib import Path
@@ -18,12 +18,14 @@ from mpi.service.review.queue import Filters, load_queue_page
 
 
 def run_demo(*, serving: bool, records: int, folder: Path) -> None:
-    """Simulate, load, resolve, tell the story, and serve; what is there from an earlier start is used.
+    """Simulate, load, resolve, show the results, and serve the index.
+
+    A demo of an earlier start in the same folder is used again.
 
     Args:
-        serving: serve the API and a page for the child until interrupted.
-        records: size of the simulated state.
-        folder: where it all goes.
+        serving: serve the API and pages until interrupted.
+        records: number of source records to simulate.
+        folder: folder of the demo's files.
     """
     gc.enable()  # the imports are done: see PausedCollection
     console = Console(highlight=False)
@@ -47,12 +49,13 @@ def run_demo(*, serving: bool, records: int, folder: Path) -> None:
 
 
 def _find_top_question(index: Index) -> str | None:
-    """The key of the question that does most harm undecided; None where nothing waits."""
+    """Return the key of the most urgent question, None if none waits."""
     top_questions = load_queue_page(index, make_operator(), Filters(), limit=1).questions
     return top_questions[0].key if top_questions else None
 
 
 def _build_with_progress(folder: Path, records: int) -> DemoBuild:
+    """Build the demo's index with a progress bar."""
     with Bar(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("simulating a small state", total=None)
 
@@ -63,6 +66,7 @@ def _build_with_progress(folder: Path, records: int) -> DemoBuild:
 
 
 def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
+    """Compare the methods and choose the story of one child."""
     with Console(stderr=True).status("comparing with exact match and plain Splink"):
         data = read_labeled_index(index, read_truth(folder))
         results: list[MethodResult] = compare_methods(data, build.index_seconds)
@@ -71,6 +75,7 @@ def _measure(index: Index, folder: Path, build: DemoBuild) -> DemoResult:
 
 
 def _show_result(console: Console, build: DemoBuild, result: DemoResult) -> None:
+    """Print the story, the comparison and the loads."""
     if result.story is not None:
         display.show_story(console, result.story)
     display.show_comparison(console, result.ways, result.children)

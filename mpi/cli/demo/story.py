@@ -1,4 +1,4 @@
-"""One child's story, chosen by rule from the run itself."""
+"""Choice and contents of the demo's story about one child."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TIMED_RUNS = 9
 
 @dataclass(frozen=True, slots=True)
 class AgencyRecord:
-    """What one agency holds."""
+    """Record that one agency holds about the child."""
 
     source: str
     local_id: str
@@ -27,17 +27,17 @@ class AgencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChildStory:
-    """One child in care, found.
+    """Story of one child in care whose school record was found.
 
     Args:
-        enterprise_id: hers.
-        held: what each agency holds of her.
-        milliseconds: median of a search by the agency's record, in process.
-        weight: bits between the agency's record and the school's.
-        why: the comparisons that carried it, heaviest first.
-        exact_missed: whether exact name and birth date finds none of her school records.
-        differences: what differs between the two records, by field name.
-        twin: the enterprise ID, given name and weight of the twin kept apart, where she has one.
+        enterprise_id: the child's enterprise ID.
+        held: the agencies' records about the child.
+        milliseconds: median time of a search by the agency's record, in process.
+        weight: match weight of the agency's and the school's record, in bits.
+        why: comparisons behind the weight, strongest first.
+        exact_missed: whether exact name and birth date finds no school record of the child.
+        differences: names of the fields that differ between the two records.
+        twin: enterprise ID, first name and match weight of the child's twin, if there is one.
     """
 
     enterprise_id: str
@@ -51,7 +51,7 @@ class ChildStory:
 
 
 def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
-    """The story of the first child, by rank and then by number; None where nobody was found."""
+    """Choose the most telling linked child; None if none was linked."""
     linked_children = [child for child in find_children_in_care(data) if _find_linked_pair(data, child)]
     if not linked_children:
         return None
@@ -60,7 +60,10 @@ def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
 
 
 def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
-    """A CCWIS record and a school record of the child that the index joined, and nobody else's."""
+    """Return a linked CCWIS and school record of the child.
+
+    None if the index linked none, or linked a record of somebody else too.
+    """
     for care in child.care:
         if any(data.person_of[record] != child.person for record in data.members[data.persons[care]]):
             return None
@@ -71,7 +74,10 @@ def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, in
 
 
 def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple[bool, bool, int, float]:
-    """A twin whose names or birth dates differ tells most, above all one whose twin is much alike."""
+    """Return the sort key by which the story's child is chosen.
+
+    A twin whose names or birth dates differ tells most, above all one whose twin has similar records.
+    """
     agencies = {data.labels[record].source for record in (*child.care, *child.school)}
     twin = _find_twin(data, child)
     twin_weight = 0.0
@@ -81,6 +87,8 @@ def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple
 
 
 def _is_missed_by_exact_match(data: LabeledIndex, child: EnrolledChild) -> bool:
+    """Check whether exact match links none of the child's school records."""
+
     def exact_key(record: int) -> tuple[str | None, ...]:
         features = data.features[record]
         return features.given, features.surname, features.birth_date
@@ -89,7 +97,10 @@ def _is_missed_by_exact_match(data: LabeledIndex, child: EnrolledChild) -> bool:
 
 
 def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
-    """A record of the child's twin: born the same day to the same family, and another person."""
+    """Return a record of the child's twin, None without one.
+
+    A twin is another person, born the same day to the same family.
+    """
     if "twin" not in data.tags_of[child.care[0]]:
         return None
     own_features = data.features[child.care[0]]
@@ -111,6 +122,7 @@ def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
 
 
 def _build_story(index: Index, data: LabeledIndex, child: EnrolledChild) -> ChildStory:
+    """Collect the facts of one child's story."""
     linked_pair = _find_linked_pair(data, child)
     assert linked_pair is not None  # noqa: S101 - the child was chosen for it
     care, school = linked_pair
@@ -141,6 +153,7 @@ def _build_story(index: Index, data: LabeledIndex, child: EnrolledChild) -> Chil
 
 
 def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
+    """Name the identifying fields that differ between two records."""
     names = {
         "given": "first name",
         "middle": "middle name",
@@ -157,6 +170,7 @@ def _list_differences(left: Features, right: Features) -> tuple[str, ...]:
 
 
 def _time_search(index: Index, agency_record: AgencyRecord) -> float:
+    """Return the median search time in milliseconds."""
     search_values = {
         name: value for name, value in agency_record.record.items() if name not in {"local_id", "as_of"}
     }
@@ -171,6 +185,7 @@ def _time_search(index: Index, agency_record: AgencyRecord) -> float:
 def _describe_twin(
     index: Index, data: LabeledIndex, child: EnrolledChild, own_features: Features
 ) -> tuple[str, str, float] | None:
+    """Return enterprise ID, first name and match weight of the twin."""
     twin = _find_twin(data, child)
     if twin is None:
         return None

@@ -1,4 +1,4 @@
-"""The demo's state: simulated, loaded and resolved into a test index of its own."""
+"""Simulated state of the demo, loaded into a test index."""
 
 import csv
 import fcntl
@@ -18,7 +18,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import make_operator
 from mpi.intake.reader import open_file
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress
 from mpi.service.loads.load import LoadOptions, load
@@ -36,12 +36,12 @@ SOURCES = {
     Source.SOUTH: ("South District SIS", "South School District", SourceKind.SIS),
     Source.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
 }
-"""Name, agency and kind of each source, in the order in which they are loaded."""
+"""Name, agency and kind of each source, in loading order."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLoad:
-    """One source's receipt and how long it took, from file to enterprise IDs."""
+    """Counts and seconds of one source's load."""
 
     source: str
     counts: dict[str, int]
@@ -50,7 +50,7 @@ class SourceLoad:
 
 @dataclass(frozen=True, slots=True)
 class SimulationTruth:
-    """Who each simulated record is; the index never sees it."""
+    """True person and tags of each simulated record, hidden from the index."""
 
     person: dict[tuple[str, str], str]
     tags: dict[tuple[str, str], frozenset[str]]
@@ -58,7 +58,7 @@ class SimulationTruth:
 
 @dataclass(slots=True)
 class DemoBuild:
-    """What making the state measured."""
+    """Figures of building the demo's index."""
 
     records: int
     made_with: str
@@ -67,26 +67,27 @@ class DemoBuild:
 
     @property
     def index_seconds(self) -> float:
-        """Seconds from files to enterprise IDs, all sources."""
+        """Seconds from files to enterprise IDs, over all sources."""
         return sum(loaded.seconds for loaded in self.loads)
 
 
 def create_settings(folder: Path) -> Settings:
-    """The demo's own index, whatever the environment says of another."""
+    """Create the settings of the demo's own index, whatever the environment says."""
     return Settings(home=folder / "index", database_url=None, model=None, secret_file=None)
 
 
 def build_demo(folder: Path, records: int, progress: Progress) -> DemoBuild:
-    """Simulate, load and resolve into a folder, in the place of whatever demo was there.
+    """Simulate, load and resolve a state, replacing an earlier demo.
 
     Raises:
-        ConflictError: the folder holds something else, or another demo is being made in it.
+        ConflictError: the folder holds something else, or another demo is being built in it.
     """
     with _lock_folder(folder):
         return _build_in_folder(folder, records, progress)
 
 
 def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuild:
+    """Simulate and load all sources in an empty folder."""
     started = time.perf_counter()
     save_population(simulate(records=records, seed=SEED), folder / "state")
     build = DemoBuild(records, _describe_versions(), time.perf_counter() - started)
@@ -104,7 +105,7 @@ def _build_in_folder(folder: Path, records: int, progress: Progress) -> DemoBuil
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Empty a folder of an earlier demo, whole or half made, and keep other demos out of it meanwhile."""
+    """Empty the demo's folder and lock it against other demos."""
     mark = folder / _MARKER_NAME
     if folder.exists() and not mark.exists() and any(folder.iterdir()):
         raise ConflictError(
@@ -123,7 +124,10 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _empty_folder(folder: Path) -> None:
-    """Empty the folder but for its mark: a demo that is cut short while it is cleared is still one."""
+    """Delete all files of the folder but its marker.
+
+    The marker stays, so that an interrupted clearing is still recognized as a demo's folder.
+    """
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -132,6 +136,7 @@ def _empty_folder(folder: Path) -> None:
 
 
 def _load_source(index: Index, folder: Path, source: Source, progress: Progress) -> SourceLoad:
+    """Load one source's file and measure the time."""
     started = time.perf_counter()
     rows = open_file(folder / "state" / f"{source}.csv", None, None)
     receipt = load(
@@ -146,13 +151,14 @@ def _load_source(index: Index, folder: Path, source: Source, progress: Progress)
 
 
 def _save_key(folder: Path, key: str) -> None:
+    """Write the API key to a file for its owner only."""
     path = folder / "api-key"
     path.touch(mode=0o600)
     path.write_text(key + "\n")
 
 
 def read_build(folder: Path, records: int) -> DemoBuild | None:
-    """What making this demo measured, if it is there whole."""
+    """Read the figures of an earlier build, None if absent or outdated."""
     try:
         values = json.loads((folder / "making.json").read_text())
     except (OSError, ValueError):
@@ -163,13 +169,13 @@ def read_build(folder: Path, records: int) -> DemoBuild | None:
 
 
 def _describe_versions() -> str:
-    """The program, its schema and the model: a demo of others is made anew."""
-    return f"{__version__} {latest_revision()} {load_model(find_model()).digest}"
+    """Return program, schema and model versions, which invalidate an older demo."""
+    return f"{__version__} {latest_revision()} {load_model(find_model_folder()).digest}"
 
 
 @contextmanager
 def open_demo_index(folder: Path) -> Iterator[Index]:
-    """The demo's index."""
+    """Open the demo's index and close it at the end."""
     index = open_index(create_settings(folder))
     try:
         yield index
@@ -178,7 +184,7 @@ def open_demo_index(folder: Path) -> Iterator[Index]:
 
 
 def read_truth(folder: Path) -> SimulationTruth:
-    """Who is who, as simulated."""
+    """Read the true person of each simulated record."""
     person: dict[tuple[str, str], str] = {}
     tags: dict[tuple[str, str], frozenset[str]] = {}
     with (folder / "state" / "truth.csv").open(newline="", encoding="utf-8") as file:

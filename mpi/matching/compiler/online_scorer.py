@@ -19,7 +19,7 @@ from mpi.matching.compiler.runtime_functions import NAMESPACE
 from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import Adjustment, Comparison, Level, Levels, read_levels
+from mpi.matching.model.levels import FrequencyAdjustment, Comparison, ComparisonLevel, ScoringParameters, read_parameters
 from mpi.matching.model.model import MatchModel
 
 _CompareFunction = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
@@ -75,7 +75,7 @@ class OnlineScorer:
         source: the generated Python.
     """
 
-    levels: Levels = field(repr=False)
+    levels: ScoringParameters = field(repr=False)
     cautions: Cautions = field(repr=False)
     columns: tuple[str, ...]
     source: str = field(repr=False)
@@ -144,7 +144,7 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
         ModelError: a condition has no exact translation (the message names comparison and level), or a
             term-frequency adjustment has no frozen frequencies.
     """
-    levels = read_levels(model.settings)
+    levels = read_parameters(model.settings)
     translator = Translator()
     source, adjustments = _generate_compare(levels, translator)
     held, cautions = _generate_first_condition("caution", model.cautions.conditions)
@@ -168,19 +168,19 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
     )
 
 
-def compute_prior_bits(levels: Levels) -> float:
+def compute_prior_bits(levels: ScoringParameters) -> float:
     """The prior as a weight: log2 of its odds."""
     return math.log2(levels.prior / (1 - levels.prior))
 
 
-def compute_level_bits(level: Level) -> float:
+def compute_level_bits(level: ComparisonLevel) -> float:
     """The weight of a level before any term-frequency adjustment; 0 for a null level."""
     return math.log2(level.m / level.u) if level.m is not None and level.u is not None else 0.0
 
 
-def _generate_compare(levels: Levels, translator: Translator) -> tuple[str, dict[str, Adjustment]]:
+def _generate_compare(levels: ScoringParameters, translator: Translator) -> tuple[str, dict[str, FrequencyAdjustment]]:
     """The source of ``compare``, and the adjustments that it calls by name."""
-    adjustments: dict[str, Adjustment] = {}
+    adjustments: dict[str, FrequencyAdjustment] = {}
     body: list[str] = []
     for number, comparison in enumerate(levels.comparisons):
         body.append(f"# {number}")
@@ -226,7 +226,7 @@ def _generate_comparison(
     number: int,
     comparison: Comparison,
     translator: Translator,
-    adjustments: dict[str, Adjustment],
+    adjustments: dict[str, FrequencyAdjustment],
 ) -> list[str]:
     lines: list[str] = []
     keyword = "if"
@@ -250,7 +250,7 @@ def _generate_comparison(
     return lines
 
 
-def _translate_level(comparison: Comparison, level: Level, translator: Translator) -> str:
+def _translate_level(comparison: Comparison, level: ComparisonLevel, translator: Translator) -> str:
     try:
         return translator.symmetric_condition(level.condition or "")
     except NotCompilableError as fault:
@@ -259,7 +259,7 @@ def _translate_level(comparison: Comparison, level: Level, translator: Translato
         ) from None
 
 
-def _make_adjustment(adjustment: Adjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
+def _make_adjustment(adjustment: FrequencyAdjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
     """Splink's adjustment: the more frequent of the two values stands for both; a missing one for none."""
     column = adjustment.column
     if column not in frequencies.tables:

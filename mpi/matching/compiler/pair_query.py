@@ -20,7 +20,7 @@ from mpi.matching.compiler.common_subexpressions import SharedConditions, share_
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer, compute_level_bits, compute_prior_bits
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import Comparison, Level, Levels
+from mpi.matching.model.levels import Comparison, ComparisonLevel, ScoringParameters
 from mpi.matching.model.model import MatchModel
 
 _EDIT_DISTANCE_NAME = "levenshtein"
@@ -50,7 +50,7 @@ class PairQuery:
     """
 
     columns: tuple[str, ...]
-    _levels: Levels = field(repr=False)
+    _levels: ScoringParameters = field(repr=False)
     _cautions: Cautions = field(repr=False)
     _frequencies: Frequencies = field(repr=False)
     _stages: tuple[_Stage, ...] = field(repr=False)
@@ -165,7 +165,7 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
     )
 
 
-def _make_stage(levels: Levels, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
+def _make_stage(levels: ScoringParameters, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
     own, later = stages[place], chain.from_iterable(stages[place + 1 :])
     conditions = [condition for number in own for condition in _list_conditions(levels.comparisons[number])]
     if place == len(stages) - 1:
@@ -189,7 +189,7 @@ def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float
     return max(0.0, *(compute_level_bits(level) + _compute_max_adjustment(level, frequencies) for level in comparison.levels))
 
 
-def _compute_max_adjustment(level: Level, frequencies: Frequencies) -> float:
+def _compute_max_adjustment(level: ComparisonLevel, frequencies: Frequencies) -> float:
     if level.adjustment is None:
         return 0.0
     column, stated = level.adjustment.column, level.adjustment
@@ -201,7 +201,7 @@ def _is_adjusted(comparison: Comparison) -> bool:
     return any(level.adjustment is not None for level in comparison.levels)
 
 
-def _list_adjusted_columns(levels: Levels) -> list[str]:
+def _list_adjusted_columns(levels: ScoringParameters) -> list[str]:
     """The columns whose frequencies change a weight, each once."""
     every = (level.adjustment for comparison in levels.comparisons for level in comparison.levels)
     return list(dict.fromkeys(adjustment.column for adjustment in every if adjustment is not None))
@@ -212,7 +212,7 @@ def _write_case_by_level(number: int, values: Sequence[str], name: str) -> str:
     return f"CASE level_{number} {whens} END AS {name}_{number}"
 
 
-def _write_adjustment(level: Level) -> str:
+def _write_adjustment(level: ComparisonLevel) -> str:
     """By how much frequencies change a weight: the more frequent of the two values stands for both."""
     if level.adjustment is None:
         return _write_double(0.0)

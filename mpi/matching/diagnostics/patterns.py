@@ -6,7 +6,7 @@ has looked at twenty of them need not look at the rest one by one, so such pairs
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
-from mpi.matching.model.levels import NULL_LEVEL, Level
+from mpi.matching.model.levels import NULL_LEVEL, ComparisonLevel
 
 OPPOSING_BITS = 4.0
 """A comparison that takes as much as this from the weight tells of another child, not of a slip."""
@@ -49,5 +49,5 @@ def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) ->
     return max(slips)[1] if slips else None
 
 
-def _is_informative(equal: Level, level: Level) -> bool:
+def _is_informative(equal: ComparisonLevel, level: ComparisonLevel) -> bool:
     return (equal.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE

@@ -164,7 +164,7 @@ class BlockingSpec:
     def joined(self) -> tuple[tuple[str, KeyTextMaker], ...]:
         """The hash domain of each rule, and what makes the texts of its keys of the values of ``parts``."""
         place = {part: number for number, part in enumerate(self.parts)}
-        return tuple((_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
+        return tuple((_name_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
 
 
 def _make_key_text_maker(places: Sequence[int]) -> KeyTextMaker:
@@ -182,15 +182,15 @@ def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[in
     found = set(seal.int64s([(domain, joined(filled)) for domain, joined in blocking.joined]))
     if blocking.stopped.isdisjoint(found):
         return sorted(found)
-    return sorted(set(keys_by_rule(features, blocking, seal).values()))
+    return sorted(set(compute_keys_by_rule(features, blocking, seal).values()))
 
 
-def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
+def compute_keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
     """The same keys with the rule and the text that made each; the texts are never stored."""
     values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
     found: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
-        domain = _domain(rule)
+        domain = _name_domain(rule)
         for combination in product(*(values[part] for part in rule.parts)):
             text = _SEPARATOR.join(combination)
             key = seal.int64(domain, text)
@@ -205,5 +205,5 @@ def keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) ->
     return found
 
 
-def _domain(rule: BlockingRule) -> str:
+def _name_domain(rule: BlockingRule) -> str:
     return f"key:{rule.name}"

@@ -12,7 +12,7 @@ from typing import Any, Self
 from mpi.domain.errors import ModelError
 from mpi.domain.weight import Band, Thresholds
 
-OPPOSED = "nothing but name and birth date in common, and something against"
+OPPOSED_CAUTION = "nothing but name and birth date in common, and something against"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Cautions:
         when: what is said to people, and the condition.
         uncorroborated: holds where nothing but name and birth date speaks for the pair; FALSE where the
             model does not tell.
-        opposed: holds where, besides, something speaks against it: its own caution, under ``OPPOSED``.
+        opposed: holds where, besides, something speaks against it: its own caution, under ``OPPOSED_CAUTION``.
     """
 
     bits: float = 0.0
@@ -35,7 +35,7 @@ class Cautions:
     @property
     def conditions(self) -> Mapping[str, str]:
         """Every caution, the opposed pairs' first."""
-        return {OPPOSED: self.opposed, **self.when} if self.when else {}
+        return {OPPOSED_CAUTION: self.opposed, **self.when} if self.when else {}
 
     def hold(self, bits: str, conditions: Sequence[str]) -> str:
         """SQL of a weight as far as the cautions let it.

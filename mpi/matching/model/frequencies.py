@@ -39,7 +39,7 @@ class Frequencies:
             raise ModelError(f"frequencies.csv: the header must be {','.join(HEADER)}")
         tables: dict[str, dict[str, float]] = {column: {} for column in tails}
         for row in rows:
-            column, value, share = _row(row, rows.line_num)
+            column, value, share = _parse_row(row, rows.line_num)
             if column not in tables:
                 raise ModelError(f"frequencies.csv: column {column!r} has no tail in model.toml")
             tables[column][value] = share
@@ -55,7 +55,7 @@ class Frequencies:
         return self.tables[column].get(value, self.tails[column])
 
 
-def _row(row: list[str], line: int) -> tuple[str, str, float]:
+def _parse_row(row: list[str], line: int) -> tuple[str, str, float]:
     try:
         column, value, text = row
         share = float(text)

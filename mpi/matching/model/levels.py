@@ -18,7 +18,7 @@ NULL_LEVEL = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Adjustment:
+class FrequencyAdjustment:
     """A term-frequency adjustment: rare values weigh more than the level's average, common ones less.
 
     Args:
@@ -35,7 +35,7 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class ComparisonLevel:
     """One level of a comparison; the first whose condition holds applies.
 
     Args:
@@ -52,7 +52,7 @@ class Level:
     condition: str | None
     m: float | None
     u: float | None
-    adjustment: Adjustment | None
+    adjustment: FrequencyAdjustment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Comparison:
     """A named list of levels."""
 
     name: str
-    levels: tuple[Level, ...]
+    levels: tuple[ComparisonLevel, ...]
 
     @property
     def only_lowers(self) -> bool:
@@ -72,7 +72,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class ScoringParameters:
     """All that a model scores by: the prior and its comparisons.
 
     Args:
@@ -87,7 +87,7 @@ class Levels:
 DIALECT = "duckdb"
 """The SQL in which a model's conditions are written."""
 
-_OURS = {
+_INDEX_SETTINGS = {
     "unique_id_column_name": "unique_id",
     "additional_columns_to_retain": [],
     "blocking_rules_to_generate_predictions": [],
@@ -97,7 +97,7 @@ _OURS = {
 }
 
 
-def batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, Any]:
+def make_batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, Any]:
     """The settings as the batch engines score by: the index finds pairs and names columns itself.
 
     Args:
@@ -105,10 +105,10 @@ def batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, 
         detailed: whether levels and the parts of the weight are wanted.
     """
     wanted = {"retain_matching_columns": detailed, "retain_intermediate_calculation_columns": detailed}
-    return {**settings, **wanted, **_OURS}
+    return {**settings, **wanted, **_INDEX_SETTINGS}
 
 
-def read_levels(settings: Mapping[str, Any]) -> Levels:
+def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
     """The comparisons of complete Splink settings.
 
     Raises:
@@ -125,49 +125,49 @@ def read_levels(settings: Mapping[str, Any]) -> Levels:
         raise ModelError(f"settings.json: Splink refuses it: {fault}") from fault
     if completed["link_type"] != "dedupe_only":
         raise ModelError('settings.json: link_type must be "dedupe_only": one index, all sources')
-    return Levels(
+    return ScoringParameters(
         prior=float(completed["probability_two_random_records_match"]),
-        comparisons=tuple(_comparison(each) for each in completed["comparisons"]),
+        comparisons=tuple(_read_comparison(each) for each in completed["comparisons"]),
     )
 
 
-def _comparison(stated: Mapping[str, Any]) -> Comparison:
+def _read_comparison(stated: Mapping[str, Any]) -> Comparison:
     name = str(stated["output_column_name"])
     levels = stated["comparison_levels"]
-    if not levels or not _is_else(levels[-1]) or any(_is_else(level) for level in levels[:-1]):
+    if not levels or not _is_else_level(levels[-1]) or any(_is_else_level(level) for level in levels[:-1]):
         raise ModelError(f"comparison {name!r}: its last level, and no other, must be ELSE")
     value = sum(1 for level in levels if not level.get("is_null_level"))
     read = []
     for level in levels:
         if level.get("is_null_level"):
-            read.append(Level(NULL_LEVEL, _label(level), level["sql_condition"], None, None, None))
+            read.append(ComparisonLevel(NULL_LEVEL, _get_label(level), level["sql_condition"], None, None, None))
         else:
             value -= 1
-            read.append(_level(name, level, value, levels))
+            read.append(_read_level(name, level, value, levels))
     return Comparison(name, tuple(read))
 
 
-def _level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]) -> Level:
+def _read_level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]) -> ComparisonLevel:
     m, u = stated.get("m_probability"), stated.get("u_probability")
-    if not _probability(m) or not _probability(u):
+    if not _is_probability(m) or not _is_probability(u):
         raise ModelError(
-            f"comparison {name!r}, level {_label(stated)!r}: it has no m or u probability: "
+            f"comparison {name!r}, level {_get_label(stated)!r}: it has no m or u probability: "
             "training never saw it"
         )
-    condition = None if _is_else(stated) else str(stated["sql_condition"])
+    condition = None if _is_else_level(stated) else str(stated["sql_condition"])
     column = stated.get("tf_adjustment_column")
     weight = float(stated.get("tf_adjustment_weight", 0.0))
     adjustment = None
     if column is not None and weight and condition is not None:
         own = stated.get("disable_tf_exact_match_detection")
-        exact_u = float(stated["u_probability"]) if own else _exact_u(name, column, levels)
-        adjustment = Adjustment(column, weight, float(stated.get("tf_minimum_u_value", 0.0)), exact_u)
-    return Level(value, _label(stated), condition, m, u, adjustment)
+        exact_u = float(stated["u_probability"]) if own else _find_exact_u(name, column, levels)
+        adjustment = FrequencyAdjustment(column, weight, float(stated.get("tf_minimum_u_value", 0.0)), exact_u)
+    return ComparisonLevel(value, _get_label(stated), condition, m, u, adjustment)
 
 
-def _exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
+def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
     for level in levels:
-        if not _is_else(level) and _equal_column(level["sql_condition"]) == column.lower():
+        if not _is_else_level(level) and _find_equal_column(level["sql_condition"]) == column.lower():
             return float(level["u_probability"])
     raise ModelError(
         f"comparison {name!r}: its term-frequency adjustment on {column!r} needs a level at which "
@@ -175,7 +175,7 @@ def _exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
     )
 
 
-def _equal_column(condition: str) -> str | None:
+def _find_equal_column(condition: str) -> str | None:
     """The column of a condition that only says that one column is equal on both sides."""
     tree = sqlglot.parse_one(condition.lower(), read="duckdb").unnest()
     if not isinstance(tree, exp.EQ):
@@ -186,13 +186,13 @@ def _equal_column(condition: str) -> str | None:
     return left.name[:-2] if left.name[:-2] == right.name[:-2] else None
 
 
-def _probability(value: object) -> bool:
+def _is_probability(value: object) -> bool:
     return isinstance(value, float | int) and 0 < value <= 1
 
 
-def _is_else(stated: Mapping[str, Any]) -> bool:
+def _is_else_level(stated: Mapping[str, Any]) -> bool:
     return str(stated["sql_condition"]).strip().upper() == "ELSE"
 
 
-def _label(stated: Mapping[str, Any]) -> str:
+def _get_label(stated: Mapping[str, Any]) -> str:
     return str(stated.get("label_for_charts") or stated["sql_condition"])

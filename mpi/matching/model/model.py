@@ -24,13 +24,13 @@ from mpi.matching.model.cautions import NO_CAUTIONS, Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.standardize.record import STANDARDIZER_VERSION
 
-FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
+MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
 """The files that ``model.toml`` lists with their SHA-256."""
 
 DEFAULT_MODEL = "children/5"
 
-_PACKAGED = Path(__file__).resolve().parents[2] / "_models"
-_CHECKOUT = Path(__file__).resolve().parents[3] / "models"
+_PACKAGED_MODELS = Path(__file__).resolve().parents[2] / "_models"
+_CHECKOUT_MODELS = Path(__file__).resolve().parents[3] / "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class MatchModel:
         return f"{self.name}/{self.version}"
 
 
-def find_model(ref: str | None = None) -> Path:
+def find_model_folder(ref: str | None = None) -> Path:
     """The folder of a model.
 
     Args:
@@ -79,7 +79,7 @@ def find_model(ref: str | None = None) -> Path:
         ModelError: there is no such folder.
     """
     name = ref or DEFAULT_MODEL
-    for folder in (_PACKAGED / name, _CHECKOUT / name, Path(name)):
+    for folder in (_PACKAGED_MODELS / name, _CHECKOUT_MODELS / name, Path(name)):
         if (folder / "model.toml").is_file():
             return folder
     raise ModelError(f"no model {name!r}: give name/version or a folder that holds a model.toml")
@@ -98,26 +98,26 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
         ModelError: a file is missing, changed since it was published or not what it should be, or the
             model was fitted on another version of the standardizer.
     """
-    contents = {name: _read(folder, name) for name in ("model.toml", *FILES)}
-    head = _toml(contents["model.toml"])
-    _check_sums(folder, contents, _table(head, "sha256"))
+    contents = {name: _read_file(folder, name) for name in ("model.toml", *MODEL_FILES)}
+    head = _parse_toml(contents["model.toml"])
+    _check_checksums(folder, contents, _get_table(head, "sha256"))
     try:
         model = MatchModel(
             name=str(head["name"]),
             version=str(head["version"]),
-            digest=_digest(contents),
-            thresholds=Thresholds(**_table(head, "thresholds")),
-            statistical=Thresholds(**_table(head, "statistical" if "statistical" in head else "thresholds")),
+            digest=_compute_digest(contents),
+            thresholds=Thresholds(**_get_table(head, "thresholds")),
+            statistical=Thresholds(**_get_table(head, "statistical" if "statistical" in head else "thresholds")),
             standardizer=str(head["standardizer"]),
             index_size=int(head["index_size"]),
             blocking=BlockingSpec.parse(
-                _table(head, "blocking"), _table(head, "refinements") if "refinements" in head else None
+                _get_table(head, "blocking"), _get_table(head, "refinements") if "refinements" in head else None
             ),
-            settings=_settings(contents["settings.json"]),
+            settings=_parse_settings(contents["settings.json"]),
             frequencies=Frequencies.parse(
-                contents["frequencies.csv"].decode(), _table(head, "tail_frequency")
+                contents["frequencies.csv"].decode(), _get_table(head, "tail_frequency")
             ),
-            cautions=Cautions.parse(_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
+            cautions=Cautions.parse(_get_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
         )
     except KeyError as missing:
         raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
@@ -144,28 +144,28 @@ def require_standardizer(model: MatchModel) -> None:
         )
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read_file(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as fault:
         raise ModelError(f"{folder / name}: cannot be read: {fault.strerror}") from None
 
 
-def _toml(content: bytes) -> dict[str, Any]:
+def _parse_toml(content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise ModelError(f"model.toml: not TOML: {fault}") from None
 
 
-def _table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _get_table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
     table = head.get(name)
     if not isinstance(table, dict):
         raise ModelError(f"model.toml: the table [{name}] is missing")
     return table
 
 
-def _settings(content: bytes) -> dict[str, Any]:
+def _parse_settings(content: bytes) -> dict[str, Any]:
     try:
         settings = json.loads(content)
     except ValueError:
@@ -175,8 +175,8 @@ def _settings(content: bytes) -> dict[str, Any]:
     return settings
 
 
-def _check_sums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
-    for name in FILES:
+def _check_checksums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
+    for name in MODEL_FILES:
         if hashlib.sha256(contents[name]).hexdigest() != sums.get(name):
             raise ModelError(
                 f"{folder / name}: does not fit its checksum in model.toml: the model was changed "
@@ -184,7 +184,7 @@ def _check_sums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, 
             )
 
 
-def _digest(contents: Mapping[str, bytes]) -> str:
+def _compute_digest(contents: Mapping[str, bytes]) -> str:
     total = hashlib.sha256()
     for name in sorted(contents):
         total.update(f"{name}\0{len(contents[name])}\0".encode())

@@ -21,15 +21,15 @@ from mpi.matching.compiler.common_subexpressions import share_subexpressions
 from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import batch_settings
+from mpi.matching.model.levels import make_batch_settings
 
-ROWS_A_BATCH = 50_000
-PAIRS_A_CHUNK = 1_000_000
-WEIGHTS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
-PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
+BATCH_ROWS = 50_000
+CHUNK_PAIRS = 1_000_000
+WEIGHT_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
+PAIR_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 
 
-def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect_duckdb(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB of its own, in memory, that spills into ``spill`` and fetches nothing.
 
     ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
@@ -45,7 +45,7 @@ def connect(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection
 
 
 @contextmanager
-def filtered_where_written(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def without_filter_pushdown(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let DuckDB filter where a query says so, and no earlier.
 
     It would move a filter below what the filter is about, which is then computed for the filter and once more
@@ -58,11 +58,11 @@ def filtered_where_written(connection: duckdb.DuckDBPyConnection) -> Iterator[No
         connection.execute("RESET disabled_optimizers")
 
 
-ALL = "feature_table"
+FEATURE_TABLE = "feature_table"
 """The table, or view, of features of all records that a connection knows."""
 
 
-class Engine:
+class SplinkEngine:
     """Splink with one model over a table of features on a connection.
 
     Args:
@@ -82,12 +82,12 @@ class Engine:
     ) -> None:
         self._connection = connection
         self._api = DuckDBAPI(connection)
-        records = self._api.register(ALL, dataset_display_name="records")
-        ours = batch_settings(settings, detailed=detailed)
+        records = self._api.register(FEATURE_TABLE, dataset_display_name="records")
+        ours = make_batch_settings(settings, detailed=detailed)
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         _register_frequencies(self._linker, self._api, frequencies)
         # Splink takes a table name once; each chunk replaces what the name stands for.
-        self._block(PAIRS.empty_table())
+        self._block(PAIR_SCHEMA.empty_table())
         blocked = self._api.register("blocked", dataset_display_name="blocked")
         self._linker.table_management.register_blocked_pairs_for_predict(blocked)
 
@@ -108,7 +108,7 @@ class Engine:
             floor: lowest weight to return, in bits.
         """
         self._block(pairs)
-        with filtered_where_written(self._connection):
+        with without_filter_pushdown(self._connection):
             scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
         result = self._connection.sql(
             f"SELECT {select} FROM {scored.physical_name} ORDER BY unique_id_l, unique_id_r"
@@ -117,7 +117,7 @@ class Engine:
         return result
 
 
-def held_down(
+def apply_cautions(
     connection: duckdb.DuckDBPyConnection,
     scored: pa.Table,
     cautions: Cautions,
@@ -135,7 +135,7 @@ def held_down(
         return scored
     sides = (
         f"(SELECT unique_id AS {side}_id, {', '.join(f'{name} AS {name}_{side}' for name in columns)} "
-        f"FROM {ALL})"
+        f"FROM {FEATURE_TABLE})"
         for side in "lr"
     )
     shared = share_subexpressions(tuple(cautions.conditions.values()), "shared_")
@@ -147,7 +147,7 @@ def held_down(
         f"SELECT lo, hi, {cautions.hold('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
     ).to_arrow_table()
     connection.unregister("scored")
-    return result.cast(WEIGHTS)
+    return result.cast(WEIGHT_SCHEMA)
 
 
 def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
@@ -155,14 +155,14 @@ def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequenci
     connection = api.duckdb_con
     for column, shares in frequencies.tables.items():
         frozen = pa.table({"value": list(shares), "share": list(shares.values())})
-        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {ALL})").fetchall()
+        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {FEATURE_TABLE})").fetchall()
         if (column,) not in present:
             continue
         connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
         connection.execute(
             f'CREATE OR REPLACE TABLE "frozen_{column}" AS '
             f'SELECT value AS "{column}", coalesce(share, {frequencies.tails[column]!r}::DOUBLE) '
-            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {ALL} '
+            f'AS "tf_{column}" FROM (SELECT DISTINCT "{column}" AS value FROM {FEATURE_TABLE} '
             f'WHERE "{column}" IS NOT NULL) LEFT JOIN frozen USING (value)'
         )
         registered = api.register(f"frozen_{column}", dataset_display_name=f"frozen_{column}")
@@ -195,12 +195,12 @@ def candidate_pairs(
             else stack.enter_context(tempfile.TemporaryDirectory(prefix="pairing-", dir=work_dir))
         )
         connection = stack.enter_context(
-            duckdb.connect(":memory:") if spill is None else connect(Path(spill), memory)
+            duckdb.connect(":memory:") if spill is None else connect_duckdb(Path(spill), memory)
         )
-        return pairs_sharing(connection, keys, touched)
+        return find_pairs_sharing_keys(connection, keys, touched)
 
 
-def pairs_sharing(
+def find_pairs_sharing_keys(
     connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
 ) -> pa.Table:
     """``candidate_pairs`` on a connection."""
@@ -215,13 +215,13 @@ def pairs_sharing(
         "greatest(a.record_id, b.record_id) AS hi "
         f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
     )
-    pairs = found.to_arrow_table().cast(PAIRS)
+    pairs = found.to_arrow_table().cast(PAIR_SCHEMA)
     for name in ("keys", "touched"):
         connection.unregister(name)
     return pairs
 
 
-def large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
+def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
     """The blocks that more records share than the alarm size: still searched in full, but to be told.
 
     Returns:
@@ -236,34 +236,34 @@ def large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
         ).to_arrow_table()
 
 
-def feature_schema(columns: Iterable[str]) -> pa.Schema:
+def make_feature_schema(columns: Iterable[str]) -> pa.Schema:
     """The columns of the scoring table: ``unique_id`` and those given, as DuckDB sees them."""
-    return pa.schema([("unique_id", pa.int64()), *((name, _arrow_type(name)) for name in columns)])
+    return pa.schema([("unique_id", pa.int64()), *((name, _get_arrow_type(name)) for name in columns)])
 
 
-def feature_batches(
+def make_feature_batches(
     records: Iterable[tuple[int, Features]], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
     """The scoring table in bounded pieces; an empty list is NULL, as everywhere."""
     names = tuple(columns)
-    schema = feature_schema(names)
+    schema = make_feature_schema(names)
     source = iter(records)
-    while rows := list(islice(source, ROWS_A_BATCH)):
+    while rows := list(islice(source, BATCH_ROWS)):
         arrays: list[Any] = [pa.array([number for number, _ in rows], pa.int64())]
         for name in names:
             values = [getattr(features, name) for _, features in rows]
             if name in LIST_COLUMNS:
                 values = [value or None for value in values]
-            arrays.append(pa.array(values, _arrow_type(name)))
+            arrays.append(pa.array(values, _get_arrow_type(name)))
         yield pa.record_batch(arrays, schema=schema)
 
 
-def feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
+def make_feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
     """The scoring table: record id and the columns that a model reads."""
-    return pa.Table.from_batches(feature_batches(records, columns), feature_schema(columns))
+    return pa.Table.from_batches(make_feature_batches(records, columns), make_feature_schema(columns))
 
 
-def _arrow_type(column: str) -> pa.DataType:
+def _get_arrow_type(column: str) -> pa.DataType:
     if column in LIST_COLUMNS:
         return pa.list_(pa.string())
     if column in NUMBER_COLUMNS:

@@ -8,12 +8,12 @@ from typing import Self, TypeVar
 
 import duckdb
 
-_PATIENCE_S = 0.05
+_INTERRUPT_INTERVAL_S = 0.05
 
 Result = TypeVar("Result")
 
 
-class AtOnce:
+class CursorPool:
     """Threads, and a cursor for each query.
 
     Whoever leaves, and be it by Ctrl-C while a thread begins, leaves no query behind: else the connection
@@ -41,7 +41,7 @@ class AtOnce:
         while at_work := tuple(self._at_work):
             for cursor in at_work:
                 cursor.interrupt()
-            time.sleep(_PATIENCE_S)
+            time.sleep(_INTERRUPT_INTERVAL_S)
         self._pool.shutdown()
 
     def ask(self, query: Callable[[duckdb.DuckDBPyConnection], Result]) -> Future[Result]:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import candidate_pairs
-from mpi.matching.scoring.load_scorer import Place
-from mpi.matching.scoring.splink_scorer import predict_packed
+from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.splink_scorer import score_stored_pairs
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how much of it is done, and of how much."""
@@ -84,7 +84,7 @@ class DuckDbEngine:
         def report(done: int, total: int) -> None:
             progress("scoring pairs", done, total)
 
-        return predict_packed(model, packed, pairs, floor, Place(work_dir, self.memory, report))
+        return score_stored_pairs(model, packed, pairs, floor, ScoringResources(work_dir, self.memory, report))
 
 
-DUCKDB = DuckDbEngine()
+DUCKDB_ENGINE = DuckDbEngine()

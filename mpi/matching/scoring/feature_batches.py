@@ -10,23 +10,23 @@ import pyarrow as pa
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
 
-PACKED = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
+STORED_FEATURE_SCHEMA = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
 """Features as they are stored."""
-ROWS_A_BATCH = 20_000
-ROW_GROUP = 122_880
+BATCH_ROWS = 20_000
+ROW_GROUP_ROWS = 122_880
 """Rows that DuckDB keeps together."""
 
 
-def packed(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
+def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
     """Features as they are stored, by record, in batches of the schema PACKED."""
     source = iter(records)
-    while rows := list(islice(source, ROWS_A_BATCH)):
+    while rows := list(islice(source, BATCH_ROWS)):
         numbers, payloads = zip(*rows, strict=True)
         texts = pa.array(payloads, pa.binary()).cast(pa.string())
-        yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=PACKED)
+        yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=STORED_FEATURE_SCHEMA)
 
 
-def packed_parts(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
+def batch_joined_features(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
     """The same of parts: the records, the length of the features of each in bytes, and all features joined.
 
     Raises:
@@ -38,16 +38,16 @@ def packed_parts(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) ->
         buffers = [None, pa.py_buffer(ends), pa.py_buffer(joined)]
         texts = pa.Array.from_buffers(pa.string(), len(lengths), buffers)
         texts.validate(full=True)
-        yield pa.record_batch([pa.array(records, pa.int64()), texts], schema=PACKED)
+        yield pa.record_batch([pa.array(records, pa.int64()), texts], schema=STORED_FEATURE_SCHEMA)
 
 
-def declare(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:
+def create_feature_table(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:
     """Make a table for features, empty; in place of what bore its name."""
-    declared = ", ".join(f'"{name}" {_sql_type(name)}' for name in ("unique_id", *columns))
+    declared = ", ".join(f'"{name}" {_get_sql_type(name)}' for name in ("unique_id", *columns))
     connection.execute(f"CREATE OR REPLACE TABLE {table} ({declared})")
 
 
-def unpack(
+def insert_features(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     batches: Iterable[pa.RecordBatch],
@@ -55,8 +55,8 @@ def unpack(
 ) -> None:
     """Add features as they are stored, JSON arrays in the order of Features, to a table for them."""
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
-    read = ", ".join(_read(name, place) for place, name in enumerate(columns, 1))
-    for rows in _in_row_groups(batches):
+    read = ", ".join(_write_extraction(name, place) for place, name in enumerate(columns, 1))
+    for rows in _merge_into_row_groups(batches):
         connection.register("packed", rows)
         connection.execute(
             f"INSERT INTO {table} SELECT unique_id, {read} FROM "
@@ -65,7 +65,7 @@ def unpack(
         connection.unregister("packed")
 
 
-def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """The same rows, as many at a time as DuckDB keeps together.
 
     It would compress, and copy, those that it adds a few at a time: that takes three times as long.
@@ -74,16 +74,16 @@ def _in_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in batches:
         waiting.append(batch)
         rows = sum(one.num_rows for one in waiting)
-        if rows >= ROW_GROUP:
+        if rows >= ROW_GROUP_ROWS:
             table = pa.Table.from_batches(waiting)
-            whole = rows - rows % ROW_GROUP
+            whole = rows - rows % ROW_GROUP_ROWS
             yield table.slice(0, whole)
             waiting = table.slice(whole).to_batches()
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
-def _sql_type(column: str) -> str:
+def _get_sql_type(column: str) -> str:
     if column == "unique_id":
         return "BIGINT"
     if column in LIST_COLUMNS:
@@ -93,8 +93,8 @@ def _sql_type(column: str) -> str:
     return "BOOLEAN" if column in BOOLEAN_COLUMNS else "VARCHAR"
 
 
-def _read(column: str, place: int) -> str:
+def _write_extraction(column: str, place: int) -> str:
     text = f"v[{place}]"
     if column in LIST_COLUMNS:
         return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
-    return f"CAST({text} AS {_sql_type(column)})"
+    return f"CAST({text} AS {_get_sql_type(column)})"

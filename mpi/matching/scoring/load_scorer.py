@@ -15,29 +15,29 @@ from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import (
-    ALL,
-    PAIRS_A_CHUNK,
-    WEIGHTS,
-    connect,
-    filtered_where_written,
-    pairs_sharing,
+    FEATURE_TABLE,
+    CHUNK_PAIRS,
+    WEIGHT_SCHEMA,
+    connect_duckdb,
+    without_filter_pushdown,
+    find_pairs_sharing_keys,
 )
-from mpi.matching.scoring.cursor_pool import AtOnce
-from mpi.matching.scoring.feature_batches import declare, unpack
+from mpi.matching.scoring.cursor_pool import CursorPool
+from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
 
-MOST_AT_ONCE = 8
+MAX_QUERIES = 8
 """Parts that are weighed at once: together they hold no more pairs than one chunk of Splink's."""
-WORTH_A_THREAD = 25_000
+PAIRS_PER_THREAD = 25_000
 """Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
 DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
-_TABLES = ("kept", "passing", "beside")
+_FEATURE_TABLES = ("kept", "passing", "beside")
 
-Progress = Callable[[int, int], None]
+PairProgress = Callable[[int, int], None]
 """Told how many pairs are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScoringResources:
     """Where and how pairs are scored.
 
     Args:
@@ -48,10 +48,10 @@ class Place:
 
     folder: Path
     memory: str | None = None
-    progress: Progress | None = None
+    progress: PairProgress | None = None
 
 
-class Scoring:
+class LoadScorer:
     """One model on a DuckDB of its own, with the features of records that are kept from call to call.
 
     Args:
@@ -70,8 +70,8 @@ class Scoring:
     def __init__(
         self,
         model: MatchModel,
-        place: Place,
-        worth_a_thread: int = WORTH_A_THREAD,
+        place: ScoringResources,
+        worth_a_thread: int = PAIRS_PER_THREAD,
         scorer: OnlineScorer | None = None,
     ) -> None:
         self._query = compile_query(model, scorer)  # refuses what online would, before hours of work
@@ -79,14 +79,14 @@ class Scoring:
         self._told = place.progress
         self._worth_a_thread = worth_a_thread
         self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
-        self._connection = connect(Path(self._spill.name), place.memory)
+        self._connection = connect_duckdb(Path(self._spill.name), place.memory)
         threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
-        self._threads = min(threads, MOST_AT_ONCE)
+        self._threads = min(threads, MAX_QUERIES)
         self.rows = 0
-        for table in _TABLES:
-            declare(self._connection, table, self._columns)
-        every = " UNION ALL ".join(f"FROM {table}" for table in _TABLES)
-        self._connection.execute(f"CREATE VIEW {ALL} AS {every}")
+        for table in _FEATURE_TABLES:
+            create_feature_table(self._connection, table, self._columns)
+        every = " UNION ALL ".join(f"FROM {table}" for table in _FEATURE_TABLES)
+        self._connection.execute(f"CREATE VIEW {FEATURE_TABLE} AS {every}")
         self._query.declare(self._connection)
 
     def __enter__(self) -> Self:
@@ -104,7 +104,7 @@ class Scoring:
 
     def pairs_sharing(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
         """``candidate_pairs``, within the same bounds of memory as the features."""
-        return pairs_sharing(self._connection, keys, touched)
+        return find_pairs_sharing_keys(self._connection, keys, touched)
 
     def lacking(self, numbers: np.ndarray) -> np.ndarray:
         """Those records, ascending, of which no features are kept."""
@@ -123,7 +123,7 @@ class Scoring:
                 self.rows += batch.num_rows
                 yield batch
 
-        unpack(self._connection, "kept", counted(), self._columns)
+        insert_features(self._connection, "kept", counted(), self._columns)
 
     def forget(self, numbers: np.ndarray) -> None:
         """Keep the features of these records no longer, if they are kept."""
@@ -153,13 +153,13 @@ class Scoring:
         self._let_pass(passing, beside)
         # By one end, so that each part needs the features of others.
         ordered = pairs.sort_by("hi")
-        parts = [ordered.slice(*part) for part in _parts(pairs.num_rows, self._threads, self._worth_a_thread)]
-        found, done = [WEIGHTS.empty_table()], 0
+        parts = [ordered.slice(*part) for part in _divide_rows(pairs.num_rows, self._threads, self._worth_a_thread)]
+        found, done = [WEIGHT_SCHEMA.empty_table()], 0
         weigh = self._query.weighed
-        with filtered_where_written(self._connection), AtOnce(self._connection, self._threads) as at_once:
-            asked = [at_once.ask(partial(weigh, pairs=part, features=ALL, floor=floor)) for part in parts]
+        with without_filter_pushdown(self._connection), CursorPool(self._connection, self._threads) as at_once:
+            asked = [at_once.ask(partial(weigh, pairs=part, features=FEATURE_TABLE, floor=floor)) for part in parts]
             for part, weighed in zip(parts, asked, strict=True):
-                found.append(weighed.result().cast(WEIGHTS))
+                found.append(weighed.result().cast(WEIGHT_SCHEMA))
                 done += part.num_rows
                 if self._told is not None:
                     self._told(done, pairs.num_rows)
@@ -173,14 +173,14 @@ class Scoring:
                 "* EXCLUDE (unique_id) FROM passing"
             )
         else:
-            declare(self._connection, "beside", self._columns)
-            unpack(self._connection, "beside", beside, self._columns)
-        declare(self._connection, "passing", self._columns)
-        unpack(self._connection, "passing", passing, self._columns)
+            create_feature_table(self._connection, "beside", self._columns)
+            insert_features(self._connection, "beside", beside, self._columns)
+        create_feature_table(self._connection, "passing", self._columns)
+        insert_features(self._connection, "passing", passing, self._columns)
 
 
-def _parts(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
+def _divide_rows(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
     """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
-    count = max(-(-rows * threads // PAIRS_A_CHUNK), min(threads, rows // worth_a_thread), 1)
+    count = max(-(-rows * threads // CHUNK_PAIRS), min(threads, rows // worth_a_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

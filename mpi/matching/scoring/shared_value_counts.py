@@ -9,19 +9,19 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import LIST_COLUMNS
-from mpi.matching.scoring.batch import connect
-from mpi.matching.scoring.feature_batches import declare, unpack
+from mpi.matching.scoring.batch import connect_duckdb
+from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
 from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES
 
-_HOUSE = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
-_FLAT = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE}) THEN {_HOUSE} || '|' || unit END"
+_HOUSE_SQL = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
+_FLAT_SQL = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE_SQL}) THEN {_HOUSE_SQL} || '|' || unit END"
 """The flat of the first home, where it has one (``shared_values``)."""
-MEMORY = "256MB"
+COUNTING_MEMORY = "256MB"
 """That counting may take before it spills."""
-_READ = ("birth_date", *SHARED_VALUE_COLUMNS, "street_number", "street", "unit", "postal_code", "city")
+_COUNTED_COLUMNS = ("birth_date", *SHARED_VALUE_COLUMNS, "street_number", "street", "unit", "postal_code", "city")
 
 
-def _of_each() -> Iterator[str]:
+def _iter_value_queries() -> Iterator[str]:
     for column in SHARED_VALUE_COLUMNS:
         value = f"unnest({column})" if column in LIST_COLUMNS else column
         yield (
@@ -29,21 +29,21 @@ def _of_each() -> Iterator[str]:
             f"WHERE {column} IS NOT NULL"
         )
     yield (
-        f"FROM (SELECT 'addresses' AS kind, {_FLAT} AS value, birth_date, unique_id FROM feature_table) "
+        f"FROM (SELECT 'addresses' AS kind, {_FLAT_SQL} AS value, birth_date, unique_id FROM feature_table) "
         "WHERE value IS NOT NULL"
     )
 
 
-BORNE = " UNION ALL ".join(_of_each())
+SHAREABLE_VALUES_SQL = " UNION ALL ".join(_iter_value_queries())
 """Every value of the ``feature_table`` that may be shared: column, value, birth date and record."""
-SHARED = (
+SHARED_VALUES_SQL = (
     "SELECT kind, value FROM borne WHERE birth_date IS NOT NULL "
     f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {MIN_BIRTH_DATES}"
 )
 """The values of a table ``borne`` that are shared."""
 
 
-class Watched:
+class SharedValueTable:
     """Counts the values of features that pass by.
 
     Args:
@@ -57,21 +57,21 @@ class Watched:
     def passing(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The same batches, each counted before it is given on."""
         for batch in batches:
-            declare(self._connection, "feature_table", _READ)
-            unpack(self._connection, "feature_table", [batch], _READ)
-            self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({BORNE})")
+            create_feature_table(self._connection, "feature_table", _COUNTED_COLUMNS)
+            insert_features(self._connection, "feature_table", [batch], _COUNTED_COLUMNS)
+            self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({SHAREABLE_VALUES_SQL})")
             yield batch
 
     def shared(self) -> dict[str, list[str]]:
         """The values that are shared, by column."""
         found: dict[str, list[str]] = {}
-        for kind, value in self._connection.execute(SHARED).fetchall():
+        for kind, value in self._connection.execute(SHARED_VALUES_SQL).fetchall():
             found.setdefault(kind, []).append(value)
         return found
 
 
 @contextmanager
-def watching(folder: Path) -> Iterator[Watched]:
+def open_shared_value_table(folder: Path) -> Iterator[SharedValueTable]:
     """Begin to count.
 
     Args:
@@ -79,6 +79,6 @@ def watching(folder: Path) -> Iterator[Watched]:
     """
     with (
         tempfile.TemporaryDirectory(prefix="counting-", dir=folder) as spill,
-        connect(Path(spill), MEMORY) as connection,
+        connect_duckdb(Path(spill), COUNTING_MEMORY) as connection,
     ):
-        yield Watched(connection)
+        yield SharedValueTable(connection)

@@ -15,42 +15,42 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.levels import Levels
+from mpi.matching.model.levels import ScoringParameters
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import (
-    ALL,
-    PAIRS,
-    PAIRS_A_CHUNK,
-    WEIGHTS,
-    Engine,
-    connect,
-    feature_batches,
-    held_down,
+    FEATURE_TABLE,
+    PAIR_SCHEMA,
+    CHUNK_PAIRS,
+    WEIGHT_SCHEMA,
+    SplinkEngine,
+    connect_duckdb,
+    make_feature_batches,
+    apply_cautions,
 )
-from mpi.matching.scoring.feature_batches import declare, unpack
-from mpi.matching.scoring.load_scorer import Place, Progress
+from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
+from mpi.matching.scoring.load_scorer import ScoringResources, PairProgress
 
-SIFTED_FROM = 200_000
+MIN_PREFILTER_PAIRS = 200_000
 """Pairs; of fewer a first pass would cost more than it spares."""
 
 
-class _Wanted(NamedTuple):
+class _ResultColumns(NamedTuple):
     """What is wanted of scored pairs, in SQL, and its columns."""
 
     select: str
     schema: pa.Schema
 
 
-_AT_ALL = _Wanted("unique_id_l AS lo, unique_id_r AS hi", PAIRS)
-_WEIGHED = _Wanted(f"{_AT_ALL.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHTS)
+_PAIR_COLUMNS = _ResultColumns("unique_id_l AS lo, unique_id_r AS hi", PAIR_SCHEMA)
+_WEIGHT_COLUMNS = _ResultColumns(f"{_PAIR_COLUMNS.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHT_SCHEMA)
 
 
-def predict(
+def score_pairs(
     model: MatchModel,
     records: Iterable[tuple[int, Features]],
     pairs: pa.Table,
     floor: float,
-    place: Place,
+    place: ScoringResources,
 ) -> pa.Table:
     """Score pairs and keep those at or above a weight.
 
@@ -67,70 +67,70 @@ def predict(
     Raises:
         ModelError: the model cannot be scored.
     """
-    with _features(model, place) as (connection, levels, columns):
-        for batch in feature_batches(records, columns):
+    with _open_feature_table(model, place) as (connection, levels, columns):
+        for batch in make_feature_batches(records, columns):
             connection.register("made", pa.Table.from_batches([batch]))
-            connection.execute(f"INSERT INTO {ALL} FROM made")
+            connection.execute(f"INSERT INTO {FEATURE_TABLE} FROM made")
             connection.unregister("made")
-        return _predicted(connection, model, levels, columns, pairs, floor, place.progress)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, place.progress)
 
 
-def predict_packed(
-    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: Place
+def score_stored_pairs(
+    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: ScoringResources
 ) -> pa.Table:
-    """``predict`` for features as they are stored: DuckDB reads them, and no value becomes an object.
+    """``score_pairs`` for features as they are stored: DuckDB reads them, and no value becomes an object.
 
     Args:
         model: the frozen model.
         packed: in the schema PACKED, of every record that ``pairs`` names.
-        pairs: as for ``predict``.
+        pairs: as for ``score_pairs``.
         floor: lowest weight to return, in bits.
         place: where and how.
 
     Raises:
         ModelError: the model cannot be scored.
     """
-    with _features(model, place) as (connection, levels, columns):
-        unpack(connection, ALL, packed, columns)
-        return _predicted(connection, model, levels, columns, pairs, floor, place.progress)
+    with _open_feature_table(model, place) as (connection, levels, columns):
+        insert_features(connection, FEATURE_TABLE, packed, columns)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, place.progress)
 
 
 @contextmanager
-def _features(
-    model: MatchModel, place: Place
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Levels, tuple[str, ...]]]:
+def _open_feature_table(
+    model: MatchModel, place: ScoringResources
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, ScoringParameters, tuple[str, ...]]]:
     """A DuckDB with an empty table of features, and the model as read."""
     scorer = compile_scorer(model)  # refuses what online would, before hours of work
     with tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder) as spill:
-        connection = connect(Path(spill), place.memory)
+        connection = connect_duckdb(Path(spill), place.memory)
         try:
-            declare(connection, ALL, scorer.columns)
+            create_feature_table(connection, FEATURE_TABLE, scorer.columns)
             yield connection, scorer.levels, scorer.columns
         finally:
             connection.close()
 
 
-def _predicted(
+def _score_pairs(
     connection: duckdb.DuckDBPyConnection,
     model: MatchModel,
-    levels: Levels,
+    levels: ScoringParameters,
     columns: tuple[str, ...],
     pairs: pa.Table,
     floor: float,
-    told: Progress | None,
+    told: PairProgress | None,
 ) -> pa.Table:
-    quick = _quick_settings(model.settings, levels)
-    if quick is not None and pairs.num_rows >= SIFTED_FROM:
-        first = Engine(quick, model.frequencies, connection)
+    quick = _make_prefilter_settings(model.settings, levels)
+    if quick is not None and pairs.num_rows >= MIN_PREFILTER_PAIRS:
+        first = SplinkEngine(quick, model.frequencies, connection)
         # Far below what a weight is rounded to, and far above what adding in another order makes.
-        pairs = _chunk_by_chunk(first, pairs, _AT_ALL, floor - 2 * HALF_WEIGHT_STEP, told)
+        pairs = _score_chunks(first, pairs, _PAIR_COLUMNS, floor - 2 * HALF_WEIGHT_STEP, told)
         told = None
-    engine = Engine(model.settings, model.frequencies, connection)
-    scored = _chunk_by_chunk(engine, pairs, _WEIGHED, floor - HALF_WEIGHT_STEP, told)
-    return held_down(connection, scored, model.cautions, columns)
+    engine = SplinkEngine(model.settings, model.frequencies, connection)
+    scored = _score_chunks(engine, pairs, _WEIGHT_COLUMNS, floor - HALF_WEIGHT_STEP, told)
+    return apply_cautions(connection, scored, model.cautions, columns)
 
 
-def _quick_settings(settings: Mapping[str, Any], levels: Levels) -> dict[str, Any] | None:
+def _make_prefilter_settings(settings: Mapping[str, Any], levels: ScoringParameters) -> dict[str, Any] | None:
     """The settings without the comparisons that can only lower a weight; None where there is none.
 
     What is below the floor without them is below it with them. In a model that corrects for families these
@@ -144,14 +144,14 @@ def _quick_settings(settings: Mapping[str, Any], levels: Levels) -> dict[str, An
     return {**settings, "comparisons": kept} if 0 < len(kept) < len(levels.comparisons) else None
 
 
-def _chunk_by_chunk(
-    engine: Engine, pairs: pa.Table, wanted: _Wanted, floor: float, told: Progress | None
+def _score_chunks(
+    engine: SplinkEngine, pairs: pa.Table, wanted: _ResultColumns, floor: float, told: PairProgress | None
 ) -> pa.Table:
     """What is wanted of the pairs from a floor up."""
     results = [wanted.schema.empty_table()]
-    for start in range(0, pairs.num_rows, PAIRS_A_CHUNK):
-        scored = engine.scored(pairs.slice(start, PAIRS_A_CHUNK), wanted.select, floor)
+    for start in range(0, pairs.num_rows, CHUNK_PAIRS):
+        scored = engine.scored(pairs.slice(start, CHUNK_PAIRS), wanted.select, floor)
         results.append(scored.cast(wanted.schema))
         if told is not None:
-            told(min(start + PAIRS_A_CHUNK, pairs.num_rows), pairs.num_rows)
+            told(min(start + CHUNK_PAIRS, pairs.num_rows), pairs.num_rows)
     return pa.concat_tables(results)

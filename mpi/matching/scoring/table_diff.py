@@ -8,13 +8,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from mpi.matching.scoring.batch import connect
+from mpi.matching.scoring.batch import connect_duckdb
 
-MEMORY = "500MB"
+COMPARING_MEMORY = "500MB"
 """That comparing may take before it spills."""
 
 
-def differences(
+def diff_tables(
     one: Iterable[pa.Table], other: Iterable[pa.Table], folder: Path
 ) -> Iterator[tuple[tuple[Any, ...], bool]]:
     """Rows that only one of two tables has, and whether that is the first.
@@ -26,16 +26,16 @@ def differences(
     """
     with (
         tempfile.TemporaryDirectory(prefix="comparing-", dir=folder) as spill,
-        connect(Path(spill), MEMORY) as connection,
+        connect_duckdb(Path(spill), COMPARING_MEMORY) as connection,
     ):
-        _fill(connection, "one", one)
-        _fill(connection, "other", other)
+        _fill_table(connection, "one", one)
+        _fill_table(connection, "other", other)
         for has, lacks, is_first in (("one", "other", True), ("other", "one", False)):
             rows = connection.execute(f"FROM {has} EXCEPT FROM {lacks}").fetchall()
             yield from ((tuple(row), is_first) for row in rows)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
+def _fill_table(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
     made = False
     for part in parts:
         connection.register("part", part)

@@ -14,9 +14,9 @@ from sqlglot import exp
 from mpi.domain.errors import ModelError
 from mpi.matching.compiler.conditions import Translator
 from mpi.matching.compiler.sql_functions import NotCompilableError, parse_function_call, parse_pairwise_call
-from mpi.matching.spark.functions import PREFIX
+from mpi.matching.spark.functions import FUNCTION_PREFIX
 
-_OURS = {
+_INDEX_FUNCTIONS = {
     "jaro_winkler_similarity": "jaro_winkler",
     "jarowinklersimilarity": "jaro_winkler",
     "jaro_similarity": "jaro",
@@ -25,14 +25,14 @@ _OURS = {
     "jaccard": "jaccard",
     "try_strptime": "date_epoch",
 }
-_SPARKS = {
+_SPARK_FUNCTIONS = {
     "list_has_any": "ARRAYS_OVERLAP",
     "list_contains": "ARRAY_CONTAINS",
     "list_intersect": "ARRAY_INTERSECT",
     "array_length": "ARRAY_SIZE",
     "starts_with": "STARTSWITH",
 }
-_BINARY = (
+_BINARY_EXPRESSIONS = (
     exp.And,
     exp.Or,
     exp.EQ,
@@ -46,10 +46,10 @@ _BINARY = (
     exp.Mul,
     exp.Is,
 )
-_OPERATIONS = (exp.Binary, exp.Unary, exp.Between, exp.In)
+_OPERATOR_EXPRESSIONS = (exp.Binary, exp.Unary, exp.Between, exp.In)
 
 
-def spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def to_spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The same Splink settings with every condition in Spark SQL.
 
     Raises:
@@ -58,18 +58,18 @@ def spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     comparisons = []
     for comparison in settings["comparisons"]:
         name = comparison.get("output_column_name", "")
-        levels = [_level(name, level) for level in comparison["comparison_levels"]]
+        levels = [_translate_level(name, level) for level in comparison["comparison_levels"]]
         comparisons.append({**comparison, "comparison_levels": levels})
     # Splink would translate what is marked as DuckDB's in its own way.
     return {**settings, "comparisons": comparisons, "sql_dialect": "spark"}
 
 
-def _level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
+def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
     condition = str(level["sql_condition"])
     if condition.strip().upper() == "ELSE":
         return dict(level)
     try:
-        return {**level, "sql_condition": spark_condition(condition)}
+        return {**level, "sql_condition": to_spark_condition(condition)}
     except NotCompilableError as fault:
         label = level.get("label_for_charts") or condition
         raise ModelError(
@@ -77,90 +77,90 @@ def _level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
         ) from None
 
 
-def spark_condition(sql: str) -> str:
+def to_spark_condition(sql: str) -> str:
     """The condition in Spark SQL.
 
     Raises:
         NotCompilableError: with what has no exact translation.
     """
     Translator().condition(sql)
-    return _spark(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
+    return _translate(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
 
 
-def _spark(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one return a form
+def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one return a form
     match tree:
         case exp.Paren():
-            return _spark(tree.this)
+            return _translate(tree.this)
         case exp.Literal():
-            return _literal(tree)
+            return _translate_literal(tree)
         case exp.Column() | exp.Boolean() | exp.Null():
             return tree.copy()
         case exp.Not() | exp.Neg():
-            return type(tree)(this=_grouped(tree.this))
+            return type(tree)(this=_translate_in_parentheses(tree.this))
         case exp.Abs():
-            return exp.Abs(this=_spark(tree.this))
+            return exp.Abs(this=_translate(tree.this))
         case exp.Between():
-            bounds = {name: _grouped(tree.args[name]) for name in ("low", "high")}
-            return exp.Between(this=_grouped(tree.this), **bounds)
+            bounds = {name: _translate_in_parentheses(tree.args[name]) for name in ("low", "high")}
+            return exp.Between(this=_translate_in_parentheses(tree.this), **bounds)
         case exp.In():
-            return exp.In(this=_grouped(tree.this), expressions=[_spark(each) for each in tree.expressions])
+            return exp.In(this=_translate_in_parentheses(tree.this), expressions=[_translate(each) for each in tree.expressions])
         case exp.Cast():
-            return exp.Cast(this=_spark(tree.this), to=tree.args["to"].copy())
+            return exp.Cast(this=_translate(tree.this), to=tree.args["to"].copy())
         case exp.Substring() | exp.Left():
             start = exp.Literal.number(1) if isinstance(tree, exp.Left) else tree.args["start"].copy()
             length = tree.expression if isinstance(tree, exp.Left) else tree.args["length"]
-            return exp.func("SUBSTR", _spark(tree.this), start, length.copy(), dialect="spark")
+            return exp.func("SUBSTR", _translate(tree.this), start, length.copy(), dialect="spark")
         case exp.Nullif():
-            return exp.Nullif(this=_spark(tree.this), expression=_spark(tree.expression))
+            return exp.Nullif(this=_translate(tree.this), expression=_translate(tree.expression))
         case exp.Least() | exp.Greatest():
-            others = [_spark(each) for each in tree.expressions]
-            return type(tree)(this=_spark(tree.this), expressions=others)
+            others = [_translate(each) for each in tree.expressions]
+            return type(tree)(this=_translate(tree.this), expressions=others)
         case exp.RegexpExtract():
-            sought = [_spark(tree.this), tree.expression.copy()]
-            return exp.Anonymous(this=f"{PREFIX}regexp_extract", expressions=sought)
+            sought = [_translate(tree.this), tree.expression.copy()]
+            return exp.Anonymous(this=f"{FUNCTION_PREFIX}regexp_extract", expressions=sought)
         case exp.ArrayMax() | exp.ArrayMin():
-            return _pairwise(tree)
-        case _ if isinstance(tree, _BINARY):
-            return type(tree)(this=_grouped(tree.this), expression=_grouped(tree.expression))
+            return _translate_pairwise(tree)
+        case _ if isinstance(tree, _BINARY_EXPRESSIONS):
+            return type(tree)(this=_translate_in_parentheses(tree.this), expression=_translate_in_parentheses(tree.expression))
         case _:
-            return _function(tree)
+            return _translate_function(tree)
 
 
-def _function(tree: exp.Expr) -> exp.Expr:
+def _translate_function(tree: exp.Expr) -> exp.Expr:
     name, arguments = parse_function_call(tree)
-    translated = [_spark(argument) for argument in arguments]
+    translated = [_translate(argument) for argument in arguments]
     match name:
         case "epoch":  # of what `try_strptime` parsed, which is in seconds already
             return translated[0]
         case "try_strptime":
-            return exp.Anonymous(this=PREFIX + _OURS[name], expressions=translated[:1])
+            return exp.Anonymous(this=FUNCTION_PREFIX + _INDEX_FUNCTIONS[name], expressions=translated[:1])
         case "length":
             kind = "ARRAY_SIZE" if Translator().is_list(arguments[0]) else "LENGTH"
             return exp.Anonymous(this=kind, expressions=translated)
-        case _ if name in _OURS:
-            return exp.Anonymous(this=PREFIX + _OURS[name], expressions=translated)
-        case _ if name in _SPARKS:
-            return exp.Anonymous(this=_SPARKS[name], expressions=translated)
+        case _ if name in _INDEX_FUNCTIONS:
+            return exp.Anonymous(this=FUNCTION_PREFIX + _INDEX_FUNCTIONS[name], expressions=translated)
+        case _ if name in _SPARK_FUNCTIONS:
+            return exp.Anonymous(this=_SPARK_FUNCTIONS[name], expressions=translated)
         case _:
             raise NotCompilableError(f"{tree.sql(dialect='duckdb')} uses a function that is not supported")
 
 
-def _pairwise(tree: exp.Expr) -> exp.Expr:
+def _translate_pairwise(tree: exp.Expr) -> exp.Expr:
     name, columns = parse_pairwise_call(tree)
-    return exp.Anonymous(this=PREFIX + name, expressions=columns)
+    return exp.Anonymous(this=FUNCTION_PREFIX + name, expressions=columns)
 
 
-def _literal(tree: exp.Literal) -> exp.Expr:
+def _translate_literal(tree: exp.Literal) -> exp.Expr:
     """A number with a fraction is a double, as it is online, and not Spark's decimal."""
     if tree.is_string or tree.name.isdigit():
         return tree.copy()
     return exp.Cast(this=tree.copy(), to=exp.DataType.build("double"))
 
 
-def _grouped(tree: exp.Expr) -> exp.Expr:
-    made = _spark(tree)
+def _translate_in_parentheses(tree: exp.Expr) -> exp.Expr:
+    made = _translate(tree)
     return (
         made
-        if isinstance(made, exp.Condition) and not isinstance(made, _OPERATIONS)
+        if isinstance(made, exp.Condition) and not isinstance(made, _OPERATOR_EXPRESSIONS)
         else exp.Paren(this=made)
     )

@@ -14,15 +14,15 @@ from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import WEIGHTS, feature_batches, feature_schema
+from mpi.matching.scoring.batch import WEIGHT_SCHEMA, make_feature_batches, make_feature_schema
 from mpi.matching.scoring.engines import Progress
 from mpi.matching.spark.functions import WorkerDiffersError
-from mpi.matching.spark.scoring import SparkScorer, candidate_pairs, held_down
-from mpi.matching.spark.session import LOG, is_local, spark_session
-from mpi.matching.spark.staging import Staging, staging
+from mpi.matching.spark.scoring import SparkScorer, find_candidate_pairs, apply_cautions
+from mpi.matching.spark.session import LOG_FILE, is_local, open_session
+from mpi.matching.spark.staging import Staging, open_staging
 from mpi.standardize.payload import features_from_bytes
 
-_STEP = "scoring pairs on Spark"
+_PROGRESS_STEP = "scoring pairs on Spark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,45 +65,45 @@ class SparkEngine:
     ) -> pa.Table:
         """See ``BatchEngine``."""
         columns = compile_scorer(model).columns  # refuses what online would, before Spark starts
-        with _folder(work_dir) as folder, staging(self.staging or str(folder)) as place:
-            progress(_STEP, 0, 2)
-            records = chain.from_iterable(map(_unpacked, packed))
+        with _make_folder(work_dir) as folder, open_staging(self.staging or str(folder)) as place:
+            progress(_PROGRESS_STEP, 0, 2)
+            records = chain.from_iterable(map(_iter_features, packed))
             table = place.write(
-                "features.parquet", feature_schema(columns), feature_batches(records, columns)
+                "features.parquet", make_feature_schema(columns), make_feature_batches(records, columns)
             )
             blocks = place.write("keys.parquet", keys.schema, iter(keys.to_batches()))
-            progress(_STEP, 1, 2)
-            with _told(folder, work_dir), spark_session(self.master, self.memory, folder) as session:
+            progress(_PROGRESS_STEP, 1, 2)
+            with _report_spark_failure(folder, work_dir), open_session(self.master, self.memory, folder) as session:
                 session.sparkContext.setCheckpointDir(place.of("checkpoints"))
                 features = session.read.parquet(table)
-                pairs = candidate_pairs(session.read.parquet(blocks))
+                pairs = find_candidate_pairs(session.read.parquet(blocks))
                 scorer = SparkScorer(model.settings, model.frequencies, session, features)
-                held = held_down(scorer.scored(pairs, floor), features, model.cautions, columns)
+                held = apply_cautions(scorer.scored(pairs, floor), features, model.cautions, columns)
                 held.write.parquet(place.of("weights"))
-            found = _weights(place)
-            progress(_STEP, 2, 2)
+            found = _read_weights(place)
+            progress(_PROGRESS_STEP, 2, 2)
             return found
 
 
-def _unpacked(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
+def _iter_features(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
     numbers, payloads = batch.columns
     for number, payload in zip(numbers.to_pylist(), payloads.to_pylist(), strict=True):
         yield number, features_from_bytes(payload)
 
 
-def _weights(place: Staging) -> pa.Table:
-    return place.read("weights").select(WEIGHTS.names).cast(WEIGHTS)
+def _read_weights(place: Staging) -> pa.Table:
+    return place.read("weights").select(WEIGHT_SCHEMA.names).cast(WEIGHT_SCHEMA)
 
 
 @contextmanager
-def _folder(work_dir: Path) -> Iterator[Path]:
+def _make_folder(work_dir: Path) -> Iterator[Path]:
     # ``tempfile`` makes it with mode 0700: what spills into it are records.
     with tempfile.TemporaryDirectory(prefix="spark-", dir=work_dir, ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 @contextmanager
-def _told(folder: Path, work_dir: Path) -> Iterator[None]:
+def _report_spark_failure(folder: Path, work_dir: Path) -> Iterator[None]:
     """Say in one line, without a value of a record, what Spark failed of; its own log is kept."""
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
@@ -114,13 +114,13 @@ def _told(folder: Path, work_dir: Path) -> Iterator[None]:
     except MpiError:
         raise
     except (PySparkException, Py4JError, SplinkException) as fault:
-        kept = work_dir / LOG
-        shutil.copyfile(folder / LOG, kept)
+        kept = work_dir / LOG_FILE
+        shutil.copyfile(folder / LOG_FILE, kept)
         kept.chmod(0o600)
-        raise EngineError(f"Spark failed: {_cause(fault)}; its log is {kept}") from fault
+        raise EngineError(f"Spark failed: {_describe_cause(fault)}; its log is {kept}") from fault
 
 
-def _cause(fault: Exception) -> str:
+def _describe_cause(fault: Exception) -> str:
     marker = f"{WorkerDiffersError.__name__}: "
     said = next((line for line in str(fault).splitlines() if marker in line), None)
     if said is not None:

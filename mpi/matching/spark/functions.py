@@ -12,16 +12,16 @@ import rapidfuzz
 
 from mpi.matching.compiler.runtime_functions import NAMESPACE, LIST_PAIR_FUNCTIONS
 
-PREFIX = "mpi_"
+FUNCTION_PREFIX = "mpi_"
 
-Arrays = Callable[..., pa.Array]
+ArrowCallable = Callable[..., pa.Array]
 
 
 class WorkerDiffersError(Exception):
     """A worker has another edition of the string functions than the index, so its weights might differ."""
 
 
-class OverArrow:
+class ArrowFunction:
     """One function of two texts (or of one) as Spark calls it: columns in, a column out; NULL for NULL.
 
     Args:
@@ -51,9 +51,9 @@ class OverArrow:
         return pa.array([None if None in row else function(*row) for row in rows], returns)
 
 
-def two_texts(name: str, returns: pa.DataType) -> Arrays:
+def make_binary_function(name: str, returns: pa.DataType) -> ArrowCallable:
     """A function of two texts or lists of texts, with the annotations by which Spark knows what it takes."""
-    over = OverArrow(name, rapidfuzz.__version__)
+    over = ArrowFunction(name, rapidfuzz.__version__)
 
     def call(left: pa.Array, right: pa.Array) -> pa.Array:
         return over.apply(returns, left, right)
@@ -61,9 +61,9 @@ def two_texts(name: str, returns: pa.DataType) -> Arrays:
     return call
 
 
-def one_text(name: str, returns: pa.DataType) -> Arrays:
+def make_unary_function(name: str, returns: pa.DataType) -> ArrowCallable:
     """A function of one text."""
-    over = OverArrow(name, rapidfuzz.__version__)
+    over = ArrowFunction(name, rapidfuzz.__version__)
 
     def call(text: pa.Array) -> pa.Array:
         return over.apply(returns, text)
@@ -71,14 +71,14 @@ def one_text(name: str, returns: pa.DataType) -> Arrays:
     return call
 
 
-FUNCTIONS: dict[str, tuple[Arrays, str]] = {
-    "jaro_winkler": (two_texts("jaro_winkler", pa.float64()), "double"),
-    "jaro": (two_texts("jaro", pa.float64()), "double"),
-    "levenshtein": (two_texts("levenshtein", pa.int64()), "bigint"),
-    "damerau_levenshtein": (two_texts("damerau_levenshtein", pa.int64()), "bigint"),
-    "jaccard": (two_texts("jaccard", pa.float64()), "double"),
-    "regexp_extract": (two_texts("regexp_extract", pa.string()), "string"),
-    **{name: (two_texts(name, pa.float64()), "double") for name in LIST_PAIR_FUNCTIONS},
-    "date_epoch": (one_text("date_epoch", pa.int64()), "bigint"),
+FUNCTIONS: dict[str, tuple[ArrowCallable, str]] = {
+    "jaro_winkler": (make_binary_function("jaro_winkler", pa.float64()), "double"),
+    "jaro": (make_binary_function("jaro", pa.float64()), "double"),
+    "levenshtein": (make_binary_function("levenshtein", pa.int64()), "bigint"),
+    "damerau_levenshtein": (make_binary_function("damerau_levenshtein", pa.int64()), "bigint"),
+    "jaccard": (make_binary_function("jaccard", pa.float64()), "double"),
+    "regexp_extract": (make_binary_function("regexp_extract", pa.string()), "string"),
+    **{name: (make_binary_function(name, pa.float64()), "double") for name in LIST_PAIR_FUNCTIONS},
+    "date_epoch": (make_unary_function("date_epoch", pa.int64()), "bigint"),
 }
 """By the compiled scorer's name: the function and its type in Spark, which knows it as ``mpi_…``."""

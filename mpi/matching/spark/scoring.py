@@ -13,16 +13,16 @@ import pyarrow as pa
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import batch_settings
-from mpi.matching.spark.conditions import spark_condition, spark_settings
+from mpi.matching.model.levels import make_batch_settings
+from mpi.matching.spark.conditions import to_spark_condition, to_spark_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_runs = count()
+_run_numbers = count()
 
 
-def candidate_pairs(keys: "DataFrame") -> "DataFrame":
+def find_candidate_pairs(keys: "DataFrame") -> "DataFrame":
     """The distinct pairs of records that share a blocking key; no block is left out.
 
     Args:
@@ -63,12 +63,12 @@ class SparkScorer:
 
         self._details = ("*",) if detailed else ()
         self._features = features
-        self._run = next(_runs)  # Splink takes a table name once a session
+        self._run = next(_run_numbers)  # Splink takes a table name once a session
         self._session = session
         # Splink's own functions, of the jar in its package, are not DuckDB's.
         api: Callable[..., Any] = SparkAPI
         self._api = api(spark_session=session, register_udfs_automatically=False)
-        ours = batch_settings(spark_settings(settings), detailed=detailed)
+        ours = make_batch_settings(to_spark_settings(settings), detailed=detailed)
         records = self._api.register(features, dataset_display_name=f"records_{self._run}")
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         for column in frequencies.tables:
@@ -113,7 +113,7 @@ class SparkScorer:
         return shown
 
 
-def held_down(
+def apply_cautions(
     scored: "DataFrame", features: "DataFrame", cautions: Cautions, columns: Collection[str]
 ) -> "DataFrame":
     """The weights as far as the cautions let them.
@@ -126,7 +126,7 @@ def held_down(
     """
     if not cautions.when:
         return scored
-    held = " OR ".join(f"({spark_condition(each)}) IS TRUE" for each in cautions.conditions.values())
+    held = " OR ".join(f"({to_spark_condition(each)}) IS TRUE" for each in cautions.conditions.values())
     sides = [
         features.selectExpr(f"unique_id AS {record}", *(f"{name} AS {name}_{side}" for name in columns))
         for record, side in (("lo", "l"), ("hi", "r"))

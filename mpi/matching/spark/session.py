@@ -17,15 +17,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mpi.domain.errors import EngineError
-from mpi.matching.spark.functions import FUNCTIONS, PREFIX
+from mpi.matching.spark.functions import FUNCTIONS, FUNCTION_PREFIX
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-LOG = "spark.log"
+LOG_FILE = "spark.log"
 """Spark's own log, in the folder of the step: beside the data, and never on the screen."""
 
-_QUIET = """\
+_LOG4J_PROPERTIES = """\
 rootLogger.level = warn
 rootLogger.appenderRef.stderr.ref = stderr
 appender.stderr.type = Console
@@ -34,11 +34,11 @@ appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d %p %c{1}: %m%n%ex
 """
-_PYSPARK = (
+_PYSPARK_MISSING = (
     "--engine spark needs the optional extra spark, which is not installed: "
     "pip install '.[spark]' in a checkout"
 )
-_JAVA = (
+_JAVA_MISSING = (
     "--engine spark needs Java 17 or newer on this machine, and there is none: install it (Debian and "
     "Ubuntu: apt-get install openjdk-17-jre-headless), or set JAVA_HOME to where it is"
 )
@@ -50,7 +50,7 @@ def is_local(master: str) -> bool:
 
 
 @contextmanager
-def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSession"]:
+def open_session(master: str, memory: str, folder: Path) -> Iterator["SparkSession"]:
     """A session with the index's string functions registered; it is stopped at the end, and by Ctrl-C.
 
     Args:
@@ -61,19 +61,19 @@ def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSess
     Raises:
         EngineError: the extra or Java is missing, or Spark does not start.
     """
-    _require()
-    (folder / "log4j2.properties").write_text(_QUIET)
+    _require_spark()
+    (folder / "log4j2.properties").write_text(_LOG4J_PROPERTIES)
     before = signal.getsignal(signal.SIGINT)
-    with (folder / LOG).open("ab") as log, _nothing_on_the_screen():
+    with (folder / LOG_FILE).open("ab") as log, _silence_root_logger():
         try:
-            session = _start(_settings(master, memory, folder), log.fileno(), local=is_local(master))
+            session = _start_session(_make_settings(master, memory, folder), log.fileno(), local=is_local(master))
         except EngineError:
             raise
         except Exception as fault:  # whatever Java raises, of which Spark makes errors of several kinds
-            raise EngineError(f"Spark does not start on {master}: {_reason(fault, folder)}") from fault
+            raise EngineError(f"Spark does not start on {master}: {_read_failure_reason(fault, folder)}") from fault
         try:
-            with _jobs_end_with_interrupt(session, before):
-                _register(session)
+            with _cancel_jobs_on_interrupt(session, before):
+                _register_functions(session)
                 yield session
         finally:
             session.stop()
@@ -82,7 +82,7 @@ def spark_session(master: str, memory: str, folder: Path) -> Iterator["SparkSess
 
 
 @contextmanager
-def _nothing_on_the_screen() -> Iterator[None]:
+def _silence_root_logger() -> Iterator[None]:
     """Py4J tells the root logger of an interrupt, traceback and all, and that prints where nobody listens."""
     listener = logging.NullHandler()
     logging.getLogger().addHandler(listener)
@@ -92,17 +92,17 @@ def _nothing_on_the_screen() -> Iterator[None]:
         logging.getLogger().removeHandler(listener)
 
 
-def _require() -> None:
+def _require_spark() -> None:
     try:
         import pyspark  # noqa: F401, PLC0415 - an optional extra
     except ImportError:
-        raise EngineError(_PYSPARK) from None
+        raise EngineError(_PYSPARK_MISSING) from None
     home = os.environ.get("JAVA_HOME")
     if not (Path(home) / "bin" / "java").exists() if home else shutil.which("java") is None:
-        raise EngineError(_JAVA)
+        raise EngineError(_JAVA_MISSING)
 
 
-def _settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
+def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
     quiet = (folder / "log4j2.properties").as_uri()
     stated = {
         "spark.master": master,
@@ -127,7 +127,7 @@ def _settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
     return stated
 
 
-def _start(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSession":
+def _start_session(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSession":
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - an optional extra
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
     from pyspark.sql import SparkSession  # noqa: PLC0415
@@ -146,7 +146,7 @@ def _start(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSessi
 
 
 @contextmanager
-def _jobs_end_with_interrupt(session: "SparkSession", before: Any) -> Iterator[None]:  # noqa: ANN401
+def _cancel_jobs_on_interrupt(session: "SparkSession", before: Any) -> Iterator[None]:  # noqa: ANN401
     """On Ctrl-C, let whoever was told before decide, and end Spark's jobs if that stops us.
 
     PySpark puts a handler of its own in the place of the one that says whether it came in time.
@@ -174,16 +174,16 @@ def _jobs_end_with_interrupt(session: "SparkSession", before: Any) -> Iterator[N
         raise
 
 
-def _register(session: "SparkSession") -> None:
+def _register_functions(session: "SparkSession") -> None:
     from pyspark.sql.pandas.functions import arrow_udf  # noqa: PLC0415 - an optional extra
 
     vectorized: Callable[..., Any] = arrow_udf
     for name, (function, returns) in FUNCTIONS.items():
-        session.udf.register(PREFIX + name, vectorized(function, returns))
+        session.udf.register(FUNCTION_PREFIX + name, vectorized(function, returns))
 
 
-def _reason(fault: Exception, folder: Path) -> str:
+def _read_failure_reason(fault: Exception, folder: Path) -> str:
     """Spark's last word on why it did not start; nothing of a record has been read by then."""
-    lines = [line for line in (folder / LOG).read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in (folder / LOG_FILE).read_text(errors="replace").splitlines() if line.strip()]
     faults = [line for line in lines if "Exception" in line or "Error" in line or "rror:" in line]
     return (faults or lines or [type(fault).__name__])[-1].strip()[:300]

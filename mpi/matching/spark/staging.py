@@ -43,7 +43,7 @@ class Staging:
 
 
 @contextmanager
-def staging(where: str) -> Iterator[Staging]:
+def open_staging(where: str) -> Iterator[Staging]:
     """A new folder for one run; it and all in it are removed at the end.
 
     Args:

@@ -11,7 +11,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution, compute_level_bits
 from mpi.matching.diagnostics.what_if import PairVariation, generate_variations
-from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
 from mpi.matching.model.levels import Comparison
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
@@ -246,7 +246,7 @@ def _describe_contribution(each: WeightContribution) -> str:
 
 
 def _list_shared_rules(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
-    mine, other = (keys_by_rule(each, blocking, index.keyed_hash) for each in (left, right))
+    mine, other = (compute_keys_by_rule(each, blocking, index.keyed_hash) for each in (left, right))
     shared = {rule for rule, _ in mine.keys() & other.keys()}
     return tuple(rule.name for rule in blocking.rules if rule.name in shared)
 

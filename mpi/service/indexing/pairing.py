@@ -16,8 +16,8 @@ import pyarrow as pa
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import candidate_pairs
-from mpi.matching.scoring.feature_batches import packed, packed_parts
-from mpi.matching.scoring.load_scorer import WORTH_A_THREAD, Place, Progress, Scoring
+from mpi.matching.scoring.feature_batches import batch_stored_features, batch_joined_features
+from mpi.matching.scoring.load_scorer import PAIRS_PER_THREAD, ScoringResources, PairProgress, LoadScorer
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
@@ -119,10 +119,10 @@ class PairScorer:
     def __init__(
         self,
         model: MatchModel,
-        told: Place,
+        told: ScoringResources,
         most_kept: int = MAX_CACHED_RECORDS,
         again: SnapshotOpener | None = None,
-        worth_a_thread: int = WORTH_A_THREAD,
+        worth_a_thread: int = PAIRS_PER_THREAD,
         scorer: OnlineScorer | None = None,
     ) -> None:
         self._model = model
@@ -133,9 +133,9 @@ class PairScorer:
         self._scorer = scorer
         self._config_id: int | None = None
         self._looked_at = -1
-        self._scoring: Scoring | None = None
+        self._scoring: LoadScorer | None = None
         self._asked_last: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS
-        self._asked_of: Scoring | None = None
+        self._asked_of: LoadScorer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -189,7 +189,7 @@ class PairScorer:
             return {number - beside.lower: one for number, one in self._asked_last.items()}
         return beside
 
-    def _up_to_date(self, unit: ReadUnit, config_id: int) -> Scoring:
+    def _up_to_date(self, unit: ReadUnit, config_id: int) -> LoadScorer:
         """The features that are kept and are still so; another configuration has others."""
         commit_no = unit.last_commit()
         if self._scoring is None or config_id != self._config_id:
@@ -200,18 +200,18 @@ class PairScorer:
         self._config_id, self._looked_at = config_id, commit_no
         return scoring
 
-    def _with(self, scoring: Scoring, unit: ReadUnit, config_id: int, others: np.ndarray) -> Scoring:
+    def _with(self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray) -> LoadScorer:
         """The features of these records too."""
         lacking = scoring.lacking(others)
         if scoring.rows and scoring.rows + len(lacking) > self._most_kept:
             scoring, lacking = self._begin(), others
         parts = unit.derived_data.iterate_features_in_parts(config_id, lacking.tolist())
-        scoring.keep(packed_parts(parts))
+        scoring.keep(batch_joined_features(parts))
         return scoring
 
-    def _begin(self) -> Scoring:
+    def _begin(self) -> LoadScorer:
         self._end()
-        self._scoring = Scoring(self._model, self._told, self._worth_a_thread, self._scorer)
+        self._scoring = LoadScorer(self._model, self._told, self._worth_a_thread, self._scorer)
         return self._scoring
 
     def _end(self) -> None:
@@ -225,7 +225,7 @@ def score_candidate_pairs(
     matcher: Matcher,
     config_id: int,
     mine: Mapping[int, PackedRecord],
-    told: Place,
+    told: ScoringResources,
     again: SnapshotOpener | None = None,
 ) -> ScoredPairs:
     """``Pairing.pair_up``, once.
@@ -246,7 +246,7 @@ def _score_one_by_one(
     config_id: int,
     mine: Mapping[int, PackedRecord],
     pairs: pa.Table,
-    progress: Progress | None,
+    progress: PairProgress | None,
 ) -> ScoredPairs:
     features = {number: unpack_features(one) for number, one in mine.items()}
     near_to: dict[int, list[int]] = {}
@@ -296,7 +296,7 @@ def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
 
 
 def _feature_batches(stated: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
-    return packed((number, one.features) for number, one in stated.items())
+    return batch_stored_features((number, one.features) for number, one in stated.items())
 
 
 def _key_table(mine: Mapping[int, PackedRecord]) -> pa.Table:

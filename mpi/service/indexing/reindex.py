@@ -10,7 +10,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
-from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
@@ -313,7 +313,7 @@ def _score_many(
         record: PackedRecord(change.payload, array("q", own_keys[record]).tobytes(), "")
         for record, change in changed.items()
     }
-    told = Place(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    told = ScoringResources(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
     return score_candidate_pairs(unit, index.matcher, config_id, mine, told).edges()
 
 

@@ -10,16 +10,16 @@ from mpi.service.indexing.pairing import MAX_CACHED_RECORDS, limits_for_machine
 FIRST_WINDOW = 20_000
 """Statements of the first window, whose pairs the writer waits for."""
 SMALLEST_WINDOW = 4_000
-"""Smallest number of statements in a later window, since each window has a fixed cost.
+"""Smallest number of statements in a later window.
 
-The last window may have half as many.
+Each window has a fixed cost. The last window may have half as many.
 """
 SECOND_WINDOW_FROM = 40_000
-"""Smallest number of statements after the first window that is worth a second window.
+"""Smallest remainder of a file that gets a second window.
 
-A smaller rest is paired together with the first window. A worker process pairs on one core, and the writer
-would wait for each window: loading fifty thousand records into five million took 45 seconds, in one window
-37.
+It counts the statements after the first window; a smaller remainder is paired together with the first. A
+worker process pairs on one core, and the writer would wait for each window: loading fifty thousand records
+into five million took 45 seconds, in one window 37.
 """
 LARGEST_WINDOW = 60_000
 """Statements of the largest window unless the index is large.

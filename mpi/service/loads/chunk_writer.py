@@ -39,7 +39,10 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 SQLITE_CHUNK = 2_000
-"""Largest number of statements in one SQLite transaction; other writers wait for it."""
+"""Largest number of statements in one SQLite transaction.
+
+Other writers wait for the transaction.
+"""
 POSTGRESQL_CHUNK = 10_000
 """Largest number of statements in one PostgreSQL transaction.
 
@@ -229,10 +232,10 @@ class ChunkWriter:
             What the file means for its source, if the load is finished; else None.
         """
         impact: FileImpact | None = None
-        first = 0
-        while first < len(statements):
+        start = 0
+        while start < len(statements):
             impact = None
-            if is_last and len(statements) - first <= self._sizer.most:
+            if is_last and len(statements) - start <= self._sizer.most:
                 impact = self._withdraw_surplus()
             with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.begun(unit)
@@ -241,18 +244,18 @@ class ChunkWriter:
                     self._sizer.others_write()
                     self._compaction.others_write()
                     self.reservation.is_asked()
-                positions = range(first, min(first + self._sizer.most, len(statements)))
+                positions = range(start, min(start + self._sizer.most, len(statements)))
                 if positions.stop < len(statements):
                     impact = None
                 self._require_ownership(unit)
                 missing = _NO_MISSING_RECORDS if impact is None else self._withdraw_missing(unit, impact)
-                self._write_chunk(unit, pairs, statements[first : positions.stop], positions, missing)
+                self._write_chunk(unit, pairs, statements[start : positions.stop], positions, missing)
                 self._save_receipt(unit, LOADING) if impact is None else self._finish_load(unit, impact)
                 pairs.last_commit = unit.commit_no
             if impact is None:
                 # More chunks follow, so an interrupt may still stop the load.
                 self.index.database.is_commit_begun = False
-            first = positions.stop
+            start = positions.stop
         return impact
 
     def _each_window(self, pool: StandardizePool) -> Iterator[list[Statement]]:
@@ -397,9 +400,9 @@ class ChunkWriter:
         """
         file, current = self.file, unit.records.get([record.id for record in records])
         unchanged = [
-            one.id
-            for one in current.values()
-            if one.state == RecordState.ACTIVE and one.last_seen <= file.as_of
+            stored_record.id
+            for stored_record in current.values()
+            if stored_record.state == RecordState.ACTIVE and stored_record.last_seen <= file.as_of
         ]
         unit.records.set_state(unchanged, RecordState.WITHDRAWN)
         self.receipt.withdrawn += len(unchanged)
@@ -427,14 +430,16 @@ class ChunkWriter:
         # Read again: a record that its source has stated since is not affected by this file.
         current = unit.records.get([record.id for record in missing]).values()
         still_withdrawn = [
-            one.id for one in current if one.state == RecordState.WITHDRAWN and one.last_seen <= as_of
+            stored_record.id
+            for stored_record in current
+            if stored_record.state == RecordState.WITHDRAWN and stored_record.last_seen <= as_of
         ]
         unit.records.update_last_seen(dict.fromkeys(still_withdrawn, as_of))
         recompute_current_versions(unit, self.index, impact.held_ids)
         self._save_receipt(unit, LOADED)
 
     def _save_receipt(self, unit: WriteUnit, status: str) -> None:
-        """Store the receipt as it stands; rejected rows only with its final form."""
+        """Store the receipt, with the rejected rows in its final form."""
         receipt, is_stored = self.receipt, bool(self._counts)
         self._compaction.last_commit = unit.commit_no
         if receipt.batch is None:

@@ -110,7 +110,7 @@ def import_crosswalk(
             unit, index, (source.id, source.code, source.group_id), new_local_ids
         )
         progress("old IDs", len(local_id_of_old), len(local_id_of_old))
-        members, unknown = _find_linked_records(unit, lines_by_old_id)
+        members, unknown_count = _find_linked_records(unit, lines_by_old_id)
         step_id = add_step(unit, ORIGIN, code, {"source": source.id})
         # A line may link an old ID to the record that stands for that old ID.
         groups = {
@@ -120,8 +120,8 @@ def import_crosswalk(
         for group in groups.values():
             if len(group) > 1:
                 _add_same_decision(unit, index, step_id, group)
-        touched = {record for group in groups.values() for record in group}
-        differences = list(_find_differences(plan_settlement(unit, index, touched), groups))
+        affected_records = {record for group in groups.values() for record in group}
+        differences = list(_find_differences(plan_settlement(unit, index, affected_records), groups))
         for number, item in enumerate(differences, 1):
             add_hold(
                 unit,
@@ -130,28 +130,28 @@ def import_crosswalk(
                     no=number, fingerprint="", kind="merge", status="held", detail={**item, "step": step_id}
                 ),
             )
-        settlement, adopted = plan_settlement(unit, index, touched), 0
+        settlement, adopted_count = plan_settlement(unit, index, affected_records), 0
         if adopt_ids:
-            settlement, adopted = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
+            settlement, adopted_count = adopt_old_ids(unit, settlement, members, test=index.settings.is_test)
         publish(unit, settlement, ORIGIN, test=index.settings.is_test)
         persons_after = unit.persons.current_persons(settlement.persons_before)
         return CrosswalkImportResult(
             step=step_id,
             old_ids=len(groups),
             records=sum(len(group) - 1 for group in groups.values()),
-            unknown=unknown,
+            unknown=unknown_count,
             held=len(differences),
             moved=sum(
                 person != persons_after.get(record) for record, person in settlement.persons_before.items()
             ),
-            adopted=adopted,
+            adopted=adopted_count,
         )
 
 
 def _find_linked_records(
     unit: WriteUnit, lines_by_old_id: Mapping[str, Sequence[OldCrosswalkLine]]
 ) -> tuple[dict[str, list[int]], int]:
-    """Return the records of each old ID, and the number of unknown lines."""
+    """Return each old ID's records, and the number of unknown lines."""
     local_ids: dict[str, set[str]] = {}
     for line in (line for links in lines_by_old_id.values() for line in links):
         local_ids.setdefault(line.source, set()).add(line.local_id)
@@ -206,5 +206,5 @@ def _find_differences(
         old_ids = sorted({old_id_of[record] for record in records if record in old_id_of})
         if len(old_ids) > 1:
             parts = [[record for record in records if old_id_of.get(record) == old_id] for old_id in old_ids]
-            before = [(None, part) for part in parts]
-            yield {"before": before, "after": [(bearer.person, list(records))]}
+            parts_before = [(None, part) for part in parts]
+            yield {"before": parts_before, "after": [(bearer.person, list(records))]}

@@ -12,7 +12,7 @@ from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.matching.model.blocking_keys import BlockingSpec, keys
-from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -191,7 +191,7 @@ class _NumberedFile:
 
 
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:
-    """Score every pair with an end in the file, as a load would."""
+    """Score every pair with an end in the file."""
     config_id = index.config_id(unit)
     if len(file.statements) < MIN_RECORDS_FOR_DUCKDB:
         return _score_small_file(unit, index, config_id, file)
@@ -229,7 +229,9 @@ def _score_large_file(
         number: PackedRecord(features_to_bytes(file.features[number]), array("q", record_keys).tobytes(), "")
         for number, record_keys in file.keys.items()
     }
-    place = Place(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
+    place = ScoringResources(
+        index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+    )
     return score_candidate_pairs(unit, index.matcher, config_id, records, place).edges()
 
 
@@ -237,9 +239,9 @@ def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[
     """Return each record's best pair: its bits and the matched record."""
     best_pairs: dict[int, tuple[float, int]] = {}
     for (lo, hi), bits in edges.items():
-        for number, other in ((lo, hi), (hi, lo)):
-            if number in numbers and (number not in best_pairs or (bits, other) > best_pairs[number]):
-                best_pairs[number] = (bits, other)
+        for number, match in ((lo, hi), (hi, lo)):
+            if number in numbers and (number not in best_pairs or (bits, match) > best_pairs[number]):
+                best_pairs[number] = (bits, match)
     return best_pairs
 
 
@@ -266,7 +268,7 @@ def _draw_samples(
             file.statements[candidate].local_id,
         ),
     )
-    chosen = [
+    sample_numbers = [
         number
         for band in Band
         for number in [
@@ -274,14 +276,18 @@ def _draw_samples(
         ][:SAMPLE_PER_BAND]
     ]
     persons = unit.persons.current_persons(
-        [best_pairs[candidate][1] for candidate in chosen if best_pairs[candidate][1] not in file.statements]
+        [
+            best_pairs[candidate][1]
+            for candidate in sample_numbers
+            if best_pairs[candidate][1] not in file.statements
+        ]
     )
     eids = {number: person.eid for number, person in unit.persons.by_ids(set(persons.values())).items()}
     return tuple(
         _sample_from(
             file, thresholds.band(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
         )
-        for candidate in chosen
+        for candidate in sample_numbers
     )
 
 

@@ -6,7 +6,10 @@ Pure functions of counts.
 from dataclasses import dataclass
 
 LARGEST_LOST_SHARE = 0.05
-"""Largest share of active records that a load may withdraw, or seal and expunge."""
+"""Largest share of active records that a load may remove.
+
+It applies to withdrawn records, and to sealed and expunged ones.
+"""
 LARGEST_CHANGED_SHARE = 0.02
 SMALLEST_COUNT = 20
 SMALL_SOURCE_LOST_SHARE = 0.5

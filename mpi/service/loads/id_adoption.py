@@ -64,18 +64,24 @@ def adopt_old_ids(
         if record_counts and unit.persons.find_by_eid(eid) is None:
             bearer_number = max(record_counts, key=lambda number: (record_counts[number], -number))
             claims_of_bearer.setdefault(bearer_number, []).append((-record_counts[bearer_number], eid))
-    chosen = {bearer_number: min(claims)[1] for bearer_number, claims in claims_of_bearer.items()}
-    if not chosen:
+    id_of_bearer = {bearer_number: min(claims)[1] for bearer_number, claims in claims_of_bearer.items()}
+    if not id_of_bearer:
         return settlement, 0
-    first_id = unit.counters.take("person", len(chosen))
-    person_ids = {bearer_number: first_id + number for number, bearer_number in enumerate(sorted(chosen))}
+    first_id = unit.counters.take("person", len(id_of_bearer))
+    person_ids = {
+        bearer_number: first_id + number for number, bearer_number in enumerate(sorted(id_of_bearer))
+    }
     unit.persons.mint(
         [
-            {"id": person_ids[bearer_number], "eid": chosen[bearer_number], "minted_commit": unit.commit_no}
-            for bearer_number in sorted(chosen)
+            {
+                "id": person_ids[bearer_number],
+                "eid": id_of_bearer[bearer_number],
+                "minted_commit": unit.commit_no,
+            }
+            for bearer_number in sorted(id_of_bearer)
         ]
     )
-    return _assign_ids(settlement, person_ids), len(chosen)
+    return _assign_ids(settlement, person_ids), len(id_of_bearer)
 
 
 def _assign_ids(settlement: Settlement, person_ids: Mapping[int, int]) -> Settlement:

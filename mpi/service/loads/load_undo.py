@@ -230,28 +230,30 @@ class _LoadUndo:
             limit: largest number of records, but at least the records of one person.
             progress: receives the number of records undone.
         """
-        restated = RestatedRecords()
-        touched: set[int] = set()
+        all_changes = RestatedRecords()
+        affected_records: set[int] = set()
         chunk_records = self._take_next(limit)
         while chunk_records:
             unit.batches.mark_records_undone(self.batch.id, chunk_records, unit.commit_no, worker_name())
             changes = recompute_current_versions(unit, self.index, chunk_records)
             unit.records.mark_undone(self.batch.id, chunk_records)
-            touched |= (
+            affected_records |= (
                 reindex(unit, self.index, changes.changed, changes.gone, progress).touched | changes.doubted
             )
-            restated.add(changes)
+            all_changes.add(changes)
             # Records settled together are undone together. Otherwise restored records would meet
             # records that are still to be removed, and take their IDs.
             chunk_records = self._take_groups_of(
-                find_affected_records(unit, self.index, touched) & self.remaining
+                find_affected_records(unit, self.index, affected_records) & self.remaining
             )
         choice = IdChoice(as_of=self.batch.commit_no - 1)
-        inputs = ResolveInputs(choice, reassessed_records=restated.told, further_records=restated.doubted)
-        indexed = ReindexResult(touched, ScoredEdges({}))
-        settled = resolve_indexed(unit, self.index, restated.changed, indexed, COMMIT_KIND, inputs)
-        self._restored_count += len(restated.changed)
-        self._removed_count += len(restated.gone)
+        inputs = ResolveInputs(
+            choice, reassessed_records=all_changes.told, further_records=all_changes.doubted
+        )
+        indexed = ReindexResult(affected_records, ScoredEdges({}))
+        settled = resolve_indexed(unit, self.index, all_changes.changed, indexed, COMMIT_KIND, inputs)
+        self._restored_count += len(all_changes.changed)
+        self._removed_count += len(all_changes.gone)
         # For a record settled in an earlier chunk, the person before that chunk counts.
         newly_settled = settled.persons_before.keys() - self._settled
         self._previous_persons.update((record, settled.persons_before[record]) for record in newly_settled)
@@ -285,7 +287,7 @@ class _LoadUndo:
         Args:
             unit: the transaction of the last chunk or a later one.
         """
-        persons, moved, client_names, _ = describe_changes_of_commits(
+        persons, moved_records, client_names, _ = describe_changes_of_commits(
             unit, lambda: {*self.commits}, self._previous_persons, self._settled, preview=self.is_preview
         )
         self.receipts = find_recipients_before(unit, self._previous_persons, self.first_commit)
@@ -297,7 +299,7 @@ class _LoadUndo:
             stated=self.stated_count,
             restored=self._restored_count,
             removed=self._removed_count,
-            moved=len(moved),
+            moved=len(moved_records),
             persons=_count_changes(persons),
             told=client_names,
             disclosed=self.receipts.number,
@@ -421,7 +423,7 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
 
 
 def _result_from(stored_answer: Mapping[str, Any], viewer: Viewer) -> LoadUndoResult:
-    """Return the stored answer of an earlier call, as the viewer may see it."""
+    """Return an earlier call's answer, as the viewer may see it."""
     disclosed = stored_answer.get("disclosed") if viewer.sources is None else None
     return LoadUndoResult(**{**stored_answer, "disclosed": disclosed, "disclosures": ()})
 

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from mpi.domain.viewer import Viewer
-from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
@@ -91,7 +91,7 @@ class PrefetchedPairs:
     changed_before: frozenset[int] = frozenset()
 
     def set_pairs(self, pairs: ScoredPairs, previous_count: int = 0) -> None:
-        """Store the scored pairs in the order in which they can be written.
+        """Store scored pairs in the order of their write.
 
         Args:
             pairs: pairs of these statements and of the window before.
@@ -252,7 +252,7 @@ def prefetch_pairs(
     with index.database.read(viewer) as unit:
         pairs = _prepare_statements(unit, index, source, statements)
         if pairs.config_id is not None:
-            place = Place(
+            place = ScoringResources(
                 index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
             )
             open_read = partial(index.database.read, viewer)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from mpi.domain.errors import EngineError, MpiError
 from mpi.domain.viewer import Viewer
 from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.index import Index
 from mpi.service.indexing.pairing import ComparedRecords, PairScorer, ScoredPairs, limits_for_machine
@@ -33,7 +33,7 @@ SECOND_THREAD_FROM_PAIRS = 250_000
 The writer needs a core too: two threads in place of one take a tenth more time.
 """
 _EXIT_TIMEOUT_S = 60.0
-"""Seconds that the worker may take to end, after which it is killed.
+"""Seconds to wait for the worker's end before it is killed.
 
 A running DuckDB query has to end first.
 """
@@ -194,7 +194,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     database = Database(settings.url)
     bounds = limits_for_machine()
-    place = Place(settings.folder, bounds.memory)
+    place = ScoringResources(settings.folder, bounds.memory)
     # Parallel reads would take a PostgreSQL server's cores from the writer; SQLite has no server.
     open_read = None if database.is_postgresql else partial(database.read, settings.viewer)
     # The parent may end at any moment.

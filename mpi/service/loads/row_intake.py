@@ -238,7 +238,7 @@ class ValidatedFile:
         self.nameless_count += block.nameless_count
         for name, count in block.issues.items():
             self.issues[name] = self.issues.get(name, 0) + count
-        first = len(self._blocks) * BLOCK_ROWS
+        first_place = len(self._blocks) * BLOCK_ROWS
         self._blocks.append((self.spill.tell(), len(block.pickled)))
         self.spill.write(block.pickled)
         self.latest_as_of = max([self.latest_as_of, *(heading.as_of for _, heading in block.headings)])
@@ -246,7 +246,7 @@ class ValidatedFile:
             earlier = self.headings.get(local_id)
             self.superseded_count += earlier is not None
             if earlier is None or _has_precedence(heading, earlier):
-                self.headings[local_id] = heading._replace(place=first + heading.place)
+                self.headings[local_id] = heading._replace(place=first_place + heading.place)
 
     def read_statements(self) -> Iterator[Statement]:
         """Yield the statements that count, in row order."""
@@ -268,7 +268,9 @@ def _has_precedence(heading: StatementHeading, earlier: StatementHeading) -> boo
     A row that seals its record is never replaced by one that does not: a seal in a file of its own would
     hold, whatever came before or after.
     """
-    severity, earlier_severity = ((None, *SEAL_KINDS).index(one.sealing) for one in (heading, earlier))
+    severity, earlier_severity = (
+        (None, *SEAL_KINDS).index(row_heading.sealing) for row_heading in (heading, earlier)
+    )
     return severity > earlier_severity or (severity == earlier_severity and earlier.as_of <= heading.as_of)
 
 

@@ -131,5 +131,5 @@ def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[Stored
 def _select_not_seen_since(
     records: Iterable[StoredRecord], as_of: str, state: RecordState
 ) -> list[StoredRecord]:
-    """Return the records of a state that were last seen by a date."""
+    """Return records of one state that were not seen since."""
     return [record for record in records if record.state == state and record.last_seen <= as_of]

@@ -20,7 +20,10 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 SAMPLE_BLOCKS = 100
 """Number of largest blocks from which pairs are sampled."""
 SAMPLE_PAIRS = 300
-"""Number of pairs sampled from each block, with the key as random seed."""
+"""Number of pairs sampled from each block.
+
+The key is the random seed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class _SampleSums:
     lost: float = 0.0
 
     def add(self, pairs: int, shares: tuple[float, float]) -> None:
+        """Add one block's pairs and its saved and lost shares."""
         self.pairs += pairs
         self.saved += pairs * shares[0]
         self.lost += pairs * shares[1]
@@ -120,10 +124,14 @@ def _measure_block(
         for record, record_features in features.items()
     }
     review = index.matcher.model.thresholds.stored_from
-    lost_candidates = [(left, right) for left, right in pairs if not keys_of[left] & keys_of[right]]
+    lost_candidates = [
+        (first_record, second_record)
+        for first_record, second_record in pairs
+        if not keys_of[first_record] & keys_of[second_record]
+    ]
     lost_count = sum(
-        index.matcher.scorer.weight(features[left], features[right]) >= review
-        for left, right in lost_candidates
+        index.matcher.scorer.weight(features[first_record], features[second_record]) >= review
+        for first_record, second_record in lost_candidates
     )
     return len(lost_candidates) / len(pairs), lost_count / len(pairs)
 
@@ -131,10 +139,14 @@ def _measure_block(
 def _draw_pairs(members: Sequence[int], key: int) -> list[tuple[int, int]]:
     """Draw distinct pairs of a block; all pairs of a small one."""
     if comb(len(members), 2) <= SAMPLE_PAIRS:
-        return [(left, right) for position, left in enumerate(members) for right in members[position + 1 :]]
+        return [
+            (first_record, second_record)
+            for position, first_record in enumerate(members)
+            for second_record in members[position + 1 :]
+        ]
     random_source = random.Random(key)  # noqa: S311 - a sample, not a secret
     pairs: set[tuple[int, int]] = set()
     while len(pairs) < SAMPLE_PAIRS:
-        left, right = random_source.sample(members, 2)
-        pairs.add((min(left, right), max(left, right)))
+        first_record, second_record = random_source.sample(members, 2)
+        pairs.add((min(first_record, second_record), max(first_record, second_record)))
     return sorted(pairs)

@@ -20,7 +20,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Breach of a law: which law, and where by number, never a value."""
+    """Breach of a law, located by number and never by value."""
 
     law: int
     detail: str

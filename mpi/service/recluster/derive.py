@@ -154,7 +154,7 @@ def derive(
     matcher: Matcher,
     floor: float,
     progress: Progress,
-    shared: SharedValues | None = None,
+    shared_values: SharedValues | None = None,
     engine: BatchEngine = DUCKDB_ENGINE,
 ) -> DerivedData:
     """Derive features, keys and edges of all records under a model.
@@ -165,7 +165,7 @@ def derive(
         matcher: the model.
         floor: lowest weight of an edge, in bits.
         progress: receives the progress of long steps.
-        shared: the lists of shared values; None for those that the active records make now.
+        shared_values: the lists of shared values; None for those that the active records make now.
         engine: finds and scores the pairs.
 
     Raises:
@@ -174,14 +174,18 @@ def derive(
     require_standardizer(matcher.model)
     groups = unit.records.active_visibility_groups()
     records = sorted(groups)
-    stopped_keys = _find_stopped_keys(unit, index, matcher) if shared is None else shared.stopped
+    stopped_keys = (
+        _find_stopped_keys(unit, index, matcher) if shared_values is None else shared_values.stopped
+    )
     blocking = matcher.model.blocking.stopping(stopped_keys)
-    deriver = BlockDeriver(index.keyed_hash, blocking, None if shared is None else shared.to_text())
+    deriver = BlockDeriver(
+        index.keyed_hash, blocking, None if shared_values is None else shared_values.to_text()
+    )
     columns = _DerivedColumns()
     columns.derive_blocks(deriver, _read_payload_blocks(unit, records), records, progress)
     fresh_lists = replace(columns.value_counts.shared(), stopped=stopped_keys)
-    used_lists = fresh_lists if shared is None else shared
-    if shared is None:
+    used_lists = fresh_lists if shared_values is None else shared_values
+    if shared_values is None:
         # Shared values are known only after every record is read.
         second_deriver = BlockDeriver(index.keyed_hash, blocking, used_lists.to_text(), is_second_pass=True)
         first_columns, columns = columns, _DerivedColumns()

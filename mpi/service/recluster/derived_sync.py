@@ -26,7 +26,10 @@ PAGE_RECORDS = 2_000
 ACTIVATION_RECORDS = 10
 """Changed records derived in the transaction that activates the configuration, at most."""
 CATCH_UP_ROUNDS = 50
-"""Rounds of catching up, after which the activation takes any number of records."""
+"""Largest number of catch-up rounds before the activation.
+
+After these, the activation derives any number of changed records.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +153,14 @@ def _write_differences(
     own_keys = {r: PackedKeys(snapshot.get_group(r), derived[r].keys) for r in rewritten if derived[r].keys}
     if own_keys:
         unit.keys.write(config_id, own_keys, unit.commit_no)
-    before = {edge: weight for data in stored.values() for edge, weight in data.edges.items()}
-    after = {edge: weight for data in derived.values() for edge, weight in data.edges.items()}
-    changed_edges = {edge for edge, _ in before.items() ^ after.items() if not changed & set(edge)}
-    unit.derived_data.delete_edges(config_id, changed_edges & before.keys())
+    edges_before = {edge: weight for data in stored.values() for edge, weight in data.edges.items()}
+    edges_after = {edge: weight for data in derived.values() for edge, weight in data.edges.items()}
+    changed_edges = {
+        edge for edge, _ in edges_before.items() ^ edges_after.items() if not changed & set(edge)
+    }
+    unit.derived_data.delete_edges(config_id, changed_edges & edges_before.keys())
     unit.derived_data.add_edges(
-        config_id, {edge: after[edge] / MICROBITS for edge in changed_edges & after.keys()}
+        config_id, {edge: edges_after[edge] / MICROBITS for edge in changed_edges & edges_after.keys()}
     )
 
 
@@ -167,13 +172,13 @@ def _features_and_keys(data: _RecordData) -> tuple[bytes | None, bytes]:
 _NO_FEATURES_OR_KEYS: tuple[bytes | None, bytes] = (None, b"")
 
 
-def catch_up(context: RunContext, config_id: int, shared: SharedValues) -> None:
+def catch_up(context: RunContext, config_id: int, shared_values: SharedValues) -> None:
     """Derive the records that changed since the snapshot, until few are left.
 
     Args:
         context: the run.
         config_id: a configuration that is not in force.
-        shared: its lists of shared values.
+        shared_values: its lists of shared values.
     """
     for _ in range(CATCH_UP_ROUNDS):
         with context.index.database.read(context.viewer) as unit:
@@ -182,11 +187,11 @@ def catch_up(context: RunContext, config_id: int, shared: SharedValues) -> None:
             return
         for part in context.pace.parts(changed):
             with part.turn() as unit:
-                _derive_again(unit, context, config_id, shared, part.items)
+                _derive_again(unit, context, config_id, shared_values, part.items)
             context.progress(CATCHING_UP, len(part.items), len(changed))
 
 
-def activate_configuration(context: RunContext, config_id: int, shared: SharedValues) -> int:
+def activate_configuration(context: RunContext, config_id: int, shared_values: SharedValues) -> int:
     """Derive the remaining records and put the configuration in force.
 
     Both happen in one transaction.
@@ -194,7 +199,7 @@ def activate_configuration(context: RunContext, config_id: int, shared: SharedVa
     Args:
         context: the run.
         config_id: the configuration.
-        shared: its lists of shared values.
+        shared_values: its lists of shared values.
 
     Returns:
         The number of its commit.
@@ -204,7 +209,7 @@ def activate_configuration(context: RunContext, config_id: int, shared: SharedVa
         active = unit.configs.active_config()
         if active is not None and active.id != config_id:
             while changed := unit.runs.changed_records(context.run.id, PAGE_RECORDS):
-                _derive_again(unit, context, config_id, shared, changed)
+                _derive_again(unit, context, config_id, shared_values, changed)
         previous_model = context.run.model if active is None else active.model
         activate_config(unit, config_id)
         unit.runs.update(context.run.id, stage="releasing", flipped_commit=unit.commit_no)
@@ -214,7 +219,11 @@ def activate_configuration(context: RunContext, config_id: int, shared: SharedVa
 
 
 def _derive_again(
-    unit: WriteUnit, context: RunContext, config_id: int, shared: SharedValues, records: Collection[int]
+    unit: WriteUnit,
+    context: RunContext,
+    config_id: int,
+    shared_values: SharedValues,
+    records: Collection[int],
 ) -> None:
     """Derive changed records under the run's configuration."""
     index = context.index
@@ -224,7 +233,7 @@ def _derive_again(
     groups = {number: record_row.group_id for number, record_row in unit.records.get(records).items()}
     changed = {
         record: ChangedRecord(
-            groups[record], index.features_of(record_from_bytes(payload), codes[source], shared)
+            groups[record], index.features_of(record_from_bytes(payload), codes[source], shared_values)
         )
         for record, (source, payload) in unit.records.payloads(records).items()
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mpi.matching.scoring.table_diff import differences
+from mpi.matching.scoring.table_diff import diff_tables
 from mpi.service.indexing.compaction import compact_all_segments
 from mpi.service.recluster.run_state import RunContext
 from mpi.storage.key_index.segment_arrays import IntArray
@@ -74,11 +74,11 @@ def repair_keys(context: RunContext, config_id: int) -> None:
 
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:
     """Yield the rows in which searched and own keys differ."""
-    own, searched = (
+    own_keys, searched = (
         _read_tables(unit.keys.iterate_forward_index(config_id)),
         _read_tables(unit.keys.iterate_searched_rows(config_id)),
     )
-    for row, _is_own in differences(own, searched, folder):
+    for row, _is_own in diff_tables(own_keys, searched, folder):
         yield row[0], row[1], row[2]
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.matching.scoring.feature_batches import BATCH_ROWS, batch_stored_features
-from mpi.matching.scoring.shared_value_counts import watching
+from mpi.matching.scoring.shared_value_counts import open_shared_value_table
 from mpi.service.core.index import Index, Matcher
 from mpi.service.core.stored_features import load_features
 from mpi.service.indexing.reindex import Progress, edges_from_table
@@ -53,7 +53,7 @@ def score_index(
     matcher: Matcher,
     floor: float,
     progress: Progress,
-    shared: SharedValues | None = None,
+    shared_values: SharedValues | None = None,
     engine: BatchEngine = DUCKDB_ENGINE,
 ) -> IndexScores:
     """Score every candidate pair of the active records.
@@ -64,7 +64,7 @@ def score_index(
         matcher: the model.
         floor: lowest weight of an edge, in bits.
         progress: receives the progress of long steps.
-        shared: the lists of shared values; None for those that the active records make now.
+        shared_values: the lists of shared values; None for those that the active records make now.
         engine: finds and scores the pairs.
 
     Raises:
@@ -72,25 +72,25 @@ def score_index(
         EngineError: the engine is not installed, or failed.
     """
     active = unit.configs.active_config()
-    if shared is not None and active is not None and active.digest == matcher.digest(shared):
+    if shared_values is not None and active is not None and active.digest == matcher.digest(shared_values):
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
-            with watching(index.home) as watch:
+            with open_shared_value_table(index.home) as watch:
                 features = watch.passing(batch_stored_features(stored.read_all_features(progress)))
                 pairs = engine.weights(
                     matcher.model, features, stored.read_all_keys(), floor, index.home, progress
                 )
                 fresh_lists = replace(
-                    make_shared_values(watch.shared(), index.keyed_hash), stopped=shared.stopped
+                    make_shared_values(watch.shared(), index.keyed_hash), stopped=shared_values.stopped
                 )
             return IndexScores(
                 edges=edges_from_table(pairs),
                 read_features=stored.read_features,
-                shared=shared,
+                shared=shared_values,
                 fresh_shared=fresh_lists,
-                is_fresh_complete=not shared.hashes,
+                is_fresh_complete=not shared_values.hashes,
             )
-    derived = derive(unit, index, matcher, floor, progress, shared, engine)
+    derived = derive(unit, index, matcher, floor, progress, shared_values, engine)
     return IndexScores(
         edges=derived.edges,
         read_features=derived.read_features,
@@ -135,7 +135,7 @@ class _StoredData:
     def read_all_keys(self) -> pa.Table:
         """Return a table of every key and its record."""
         pages = self._unit.keys.iterate_forward_index(self._config_id)
-        tables = [pa.table([own, records], schema=_KEYS) for _, own, records in pages]
+        tables = [pa.table([page_keys, records], schema=_KEYS) for _, page_keys, records in pages]
         return pa.concat_tables([_KEYS.empty_table(), *tables])
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:

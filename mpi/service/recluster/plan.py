@@ -155,10 +155,12 @@ def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: Ru
 
 def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListComparison:
     """Compare a plan's lists of shared values with fresh ones."""
-    fresh, used = scores.fresh_shared, scores.shared
+    fresh_lists, used = scores.fresh_shared, scores.shared
     if not scores.is_fresh_complete:
-        return SharedListComparison(len(used), not fresh - used, fresh - used, None)
-    return SharedListComparison(len(used), used == fresh, fresh - previous, previous - fresh)
+        return SharedListComparison(len(used), not fresh_lists - used, fresh_lists - used, None)
+    return SharedListComparison(
+        len(used), used == fresh_lists, fresh_lists - previous, previous - fresh_lists
+    )
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores) -> Settlement:

@@ -411,9 +411,9 @@ def _disclose_recipients(
 def _score_index(
     unit: ReadUnit, index: Index, matcher: Matcher, progress: Progress, *, refresh: bool
 ) -> IndexScores:
-    """Score the index under a model, with the lists that apply to it."""
-    _, shared = read_shared_values(unit, index, matcher, refresh=refresh)
-    return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared)
+    """Score the index under a model and its lists."""
+    _, shared_values = read_shared_values(unit, index, matcher, refresh=refresh)
+    return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared_values)
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores, on_date: str) -> Settlement:

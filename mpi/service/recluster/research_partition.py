@@ -46,8 +46,8 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
     """Yield the rows of a research crosswalk."""
     model, scorer = index.matcher.model, index.matcher.scorer
     with index.database.read(viewer) as unit:
-        shared = index.shared_values(unit)
-        scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared)
+        shared_values = index.shared_values(unit)
+        scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared_values)
         scope = load_whole_index(unit, scores.edges)
         source_of_key = {scope.keys[record]: label.source for record, label in unit.records.iterate_labels()}
         priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.levels.prior)

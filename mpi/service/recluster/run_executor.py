@@ -297,16 +297,16 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
     index, matcher = context.index, context.matcher
     active = unit.configs.active_config()
     keeps_lists = active is not None and matcher.runs(active) and not context.run.detail.get("refresh_lists")
-    shared = _read_active_lists(unit, index) if keeps_lists else None
+    shared_values = _read_active_lists(unit, index) if keeps_lists else None
     digest = context.run.detail.get("digest")
     config_id = None if digest is None else unit.configs.find_by_digest(digest)
     if config_id is not None:
-        shared = index.shared_values_of(unit, config_id)
+        shared_values = index.shared_values_of(unit, config_id)
     lists_text = context.run.detail.get("lists")
     if lists_text is not None:
-        shared = SharedValues.from_text(str(lists_text))
+        shared_values = SharedValues.from_text(str(lists_text))
     floor = matcher.model.thresholds.stored_from
-    return derive(unit, index, matcher, floor, context.progress, shared, context.engine)
+    return derive(unit, index, matcher, floor, context.progress, shared_values, context.engine)
 
 
 def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
@@ -352,9 +352,9 @@ def _abandon(context: RunContext) -> None:
     for part in context.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
         with part.turn() as unit:
             open_ids = unit.proposals.select_open_holds([hold.id for hold in part.items])
-            touched = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
-            if touched:
-                resettle(unit, index, touched, "hold released")
+            affected_records = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
+            if affected_records:
+                resettle(unit, index, affected_records, "hold released")
     drop_inactive(context)
     forget_changes(context)
     with context.pace.turn() as unit:

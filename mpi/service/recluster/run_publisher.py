@@ -38,7 +38,10 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 HOLDING, RELEASING = "finding what is to be held", "publishing what changes"
 PUBLISH_ROUNDS = 10
-"""Rounds over the whole index, at most; one is enough unless much changes meanwhile."""
+"""Largest number of publishing rounds over the whole index.
+
+One is enough unless much changes meanwhile.
+"""
 HOLD_ROUNDS = 3
 """Rounds of holding unapproved items before the activation, at most."""
 FORGET_PAGE = 500
@@ -227,8 +230,8 @@ def publish_changes(context: RunContext) -> Settlement:
             context.progress(RELEASING, done_count, len(parts))
         for batch in context.pace.parts(unapproved):
             with batch.turn() as unit:
-                touched = {record for part in batch.items for record in part.records}
-                _settle_and_publish(unit, context, touched, reviewed)
+                affected_records = {record for part in batch.items for record in part.records}
+                _settle_and_publish(unit, context, affected_records, reviewed)
             done_count += len(batch.items)
             context.progress(RELEASING, done_count, len(parts))
     return first_settlement or EMPTY_SETTLEMENT
@@ -276,11 +279,11 @@ def _publish_parts(
 
 
 def _settle_and_publish(
-    unit: WriteUnit, context: RunContext, touched: Collection[int], reviewed: ReviewedItems | None
+    unit: WriteUnit, context: RunContext, affected_records: Collection[int], reviewed: ReviewedItems | None
 ) -> None:
     """Settle records again, hold unapproved items and publish the rest."""
     run, index, choice = context.run, context.index, _choose_ids(context)
-    settlement = plan_settlement(unit, index, touched, choice, run.on_date)
+    settlement = plan_settlement(unit, index, affected_records, choice, run.on_date)
     if reviewed is not None:
         items = list_items(settlement)
         unapproved = [item for item in items if item.fingerprint not in reviewed.approved]
@@ -292,7 +295,7 @@ def _settle_and_publish(
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(approved), "applied")
         unit.proposals.set_items(run.proposal_id or 0, reviewed.get_numbers(unapproved), "held")
         if unapproved:
-            settlement = plan_settlement(unit, index, touched, choice, run.on_date)
+            settlement = plan_settlement(unit, index, affected_records, choice, run.on_date)
     moved_count = publish(unit, settlement, get_cause(context), test=index.settings.is_test, is_run=True)
     unit.runs.add_counts(run.id, moved=moved_count)
 
@@ -334,11 +337,11 @@ def release_holds(context: RunContext) -> None:
                 hold_row.id
                 for hold_row in unit.proposals.select_open_holds([hold_row.id for hold_row in part.items])
             }
-            touched = {
+            affected_records = {
                 record
                 for hold_row in part.items
                 if hold_row.id in open_ids
                 for record in end_hold(unit, hold_row, "released")
             }
-            if touched:
-                _settle_and_publish(unit, context, touched, None)
+            if affected_records:
+                _settle_and_publish(unit, context, affected_records, None)

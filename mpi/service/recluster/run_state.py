@@ -221,7 +221,7 @@ def take_over_run(unit: WriteUnit, run: ReclusterRun, engine: BatchEngine | None
 
 
 def detach_worker(context: RunContext) -> None:
-    """Release a run from this process, so that another can take it over.
+    """Release a run so that another process can resume it.
 
     Args:
         context: the run.

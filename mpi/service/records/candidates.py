@@ -131,7 +131,7 @@ def request_candidates(unit: ReadUnit, query: CandidateQuery) -> Callable[[], Ca
 
 
 def score_candidates(
-    unit: ReadUnit, index: Index, query: CandidateQuery, found: CandidateRows, own_id: int | None
+    unit: ReadUnit, index: Index, query: CandidateQuery, matches: CandidateRows, own_id: int | None
 ) -> ScoredCandidates | None:
     """Score a record's candidates.
 
@@ -139,17 +139,17 @@ def score_candidates(
         unit: any transaction of the index.
         index: the model.
         query: the record's query.
-        found: its candidates.
+        matches: its candidates.
         own_id: the record's number, which is no candidate; None for a new record.
 
     Returns:
         The scored candidates, or None if so many records share its keys, or one of them, that the search has
         to run in the transaction.
     """
-    if len(found.pairs) > query.limit or _has_large_block(index, found.pairs):
+    if len(matches.pairs) > query.limit or _has_large_block(index, matches.pairs):
         return None
-    candidates = {record for _, record in found.pairs} - {own_id}
-    features = _read_features(unit, query.config_id, candidates, found.payloads)
+    candidates = {record for _, record in matches.pairs} - {own_id}
+    features = _read_features(unit, query.config_id, candidates, matches.payloads)
     return score_records(index, query.packed, features)
 
 
@@ -178,8 +178,8 @@ def keys_from_bytes(stored: bytes) -> list[int]:
     Args:
         stored: the keys as they are stored.
     """
-    each: list[int] = np.frombuffer(stored, STORED_DTYPE).tolist()
-    return each
+    numbers: list[int] = np.frombuffer(stored, STORED_DTYPE).tolist()
+    return numbers
 
 
 def _read_features(

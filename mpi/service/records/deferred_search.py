@@ -47,10 +47,10 @@ def finish_deferred_searches(
     finished_count = 0
     while True:
         with index.database.read(viewer) as unit:
-            waiting = unit.large_blocks.oldest_pending(PAGE_RECORDS)
-        if not waiting:
+            queued_records = unit.large_blocks.oldest_pending(PAGE_RECORDS)
+        if not queued_records:
             return finished_count
-        for record in waiting:
+        for record in queued_records:
             if is_stopping():
                 return finished_count
             with index.database.write(viewer, "pending") as unit:

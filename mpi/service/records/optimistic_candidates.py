@@ -28,9 +28,9 @@ from mpi.storage.key_index.candidates import CandidateRows
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 LARGEST_CHANGE_COUNT = 100
-"""Records written by others since the search, above which a new search is faster.
+"""Largest number of concurrently written records before a new search.
 
-A concurrent load writes that many.
+A concurrent load writes more; a new search is faster then.
 """
 
 

@@ -86,15 +86,17 @@ def resume(
         sources = _select_sources(unit, source_code)
         unit.sources.set_paused([source.id for source in sources], paused=False)
         released = {record for source in sources for record in unit.records.release_held_versions(source.id)}
-        restated = recompute_current_versions(unit, index, released)
+        version_changes = recompute_current_versions(unit, index, released)
         claiming_decisions = unit.decisions.records_with_claims([source.id for source in sources])
-        followed = restated.told | claiming_decisions
+        followed = version_changes.told | claiming_decisions
         inputs = (
-            ResolveInputs(further_records=restated.doubted, reassessed_records=followed)
+            ResolveInputs(further_records=version_changes.doubted, reassessed_records=followed)
             if followed
             else NO_FURTHER_INPUTS
         )
-        settled = resolve(unit, index, restated.changed, restated.gone, "resume", progress, inputs)
+        settled = resolve(
+            unit, index, version_changes.changed, version_changes.gone, "resume", progress, inputs
+        )
         moved_count = 0
         if settled is not None:
             # A viewer may not know how many records of hidden sources move too.

@@ -183,11 +183,13 @@ class _PreparedUpsert:
         if large is not None:
             unsearched |= _defer_search(unit, index, changed, large)
             changed = {}
-        known = NO_KNOWN_PAIRS if refreshed_pairs is None else refreshed_pairs.get_pairs(record_id, changed)
+        known_pairs = (
+            NO_KNOWN_PAIRS if refreshed_pairs is None else refreshed_pairs.get_pairs(record_id, changed)
+        )
         if pipelined_search is not None:
             unit.send()
-            known = pipelined_search.get_pairs(unit, index, record_id, changed)
-        limited_pairs = replace(known, most=index.settings.block_limits.hard)
+            known_pairs = pipelined_search.get_pairs(unit, index, record_id, changed)
+        limited_pairs = replace(known_pairs, most=index.settings.block_limits.hard)
         inputs = (
             ResolveInputs(further_records=unsearched, known_pairs=limited_pairs)
             if unsearched or changed
@@ -234,17 +236,17 @@ class _PreparedUpsert:
 
         A known source takes one round trip.
         """
-        local_ids, known = [self.received.record.local_id], self.index.caches.sources
+        local_ids, known_sources = [self.received.record.local_id], self.index.caches.sources
         unit.prefetch()
-        if self.source_code in known:
-            unit.records.prefetch_by_local_ids(known[self.source_code].id, local_ids)
+        if self.source_code in known_sources:
+            unit.records.prefetch_by_local_ids(known_sources[self.source_code].id, local_ids)
         pipelined_search = None
         if self.optimistic_pairs is not None:
             self.optimistic_pairs.prefetch(unit)
         elif self.large_blocks is None:
             pipelined_search = start_pipelined_search(unit, self.index, self.source_code, self.statement)
         source = unit.sources.get_by_code(self.source_code)
-        known.update({each_source.code: each_source for each_source in unit.sources.all()})
+        known_sources.update({each_source.code: each_source for each_source in unit.sources.all()})
         return source, unit.records.find_by_local_ids(source.id, local_ids), pipelined_search
 
     def _date_statement(self, stored: StoredRecord | None) -> Statement:
@@ -326,11 +328,13 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.format_timestamp(clock.now()))
             unit.record_assertions.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
-            restated = recompute_current_versions(unit, index, [record.id])
+            version_changes = recompute_current_versions(unit, index, [record.id])
             inputs = (
-                ResolveInputs(further_records=restated.doubted) if restated.doubted else NO_FURTHER_INPUTS
+                ResolveInputs(further_records=version_changes.doubted)
+                if version_changes.doubted
+                else NO_FURTHER_INPUTS
             )
-            settlement = resolve(unit, index, {}, restated.gone, "withdraw", further_inputs=inputs)
+            settlement = resolve(unit, index, {}, version_changes.gone, "withdraw", further_inputs=inputs)
             received = (
                 DisclosureRecipients()
                 if settlement is None
@@ -414,7 +418,7 @@ def _require_record(unit: ReadUnit, source_code: str, local_id: str) -> StoredRe
 
 
 def _choose_version(unit: ReadUnit, record: StoredRecord) -> StoredVersion:
-    """Return a record's active version, or its held one if it has none."""
+    """Return a record's active version, else its held one."""
     versions = unit.records.versions(record.id)
     shown = [v for v in versions if v.id == record.version_id] or [v for v in versions if v.state == "held"]
     if not shown:
@@ -517,7 +521,7 @@ def _build_result(
 
 
 def _visible_task_keys(requests: _AnswerRequests) -> tuple[str, ...]:
-    """Return keys of a record's identity tasks that the viewer may know of."""
+    """Return keys of a record's visible identity tasks."""
     unit, tasks = (
         requests.unit,
         [task for task in requests.read_tasks() if task.kind in (PAIR, CLAIM, OVERLAY_TASK)],

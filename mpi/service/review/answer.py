@@ -62,7 +62,7 @@ from mpi.service.review.verdicts import (
 from mpi.service.sampling.blind_review import sample_second_review
 from mpi.service.stewardship.apply_step import PlannedStep, apply_step
 from mpi.service.stewardship.approvals import approve_step
-from mpi.service.stewardship.decisions import effect_from_answer, well_formed
+from mpi.service.stewardship.decisions import effect_from_answer, require_well_formed
 from mpi.service.stewardship.overlays import answer_overlay
 from mpi.service.stewardship.undo import undo_any_step, undo_decisions
 from mpi.storage.repositories.review.task_work import OPEN, QuestionAction, QuestionWork
@@ -416,7 +416,7 @@ def _build_drafts(
     ]
     groups += [(DecisionKind.DIFFERENT, group_pair) for group_pair in grouped.different]
     drafts = [
-        DecisionDraft(kind, well_formed(kind, record_groups), reason, "decision")
+        DecisionDraft(kind, require_well_formed(kind, record_groups), reason, "decision")
         for kind, record_groups in groups
     ]
     drafts += [
@@ -448,7 +448,7 @@ def _apply_drafts(
     new_step = PlannedStep(
         kind="decision",
         reason=reason,
-        drafts=drafts,
+        statements=drafts,
         detail={"groups": [draft.groups for draft in drafts], "question": question.key},
         choice=NO_ID_CHOICE,
         etag=compute_question_etag(unit, index, question),

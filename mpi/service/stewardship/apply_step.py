@@ -49,7 +49,7 @@ class PlannedStep:
     Args:
         kind: ``decision``, ``merge``, ``split`` or ``move``.
         reason: its maker's code.
-        statements: its decisions.
+        drafts: its decisions.
         detail: numbers of what it is about.
         choice: what its maker chose about the IDs.
         etag: of the persons as they were read.
@@ -57,7 +57,7 @@ class PlannedStep:
 
     kind: str
     reason: str
-    statements: Sequence[DecisionDraft]
+    drafts: Sequence[DecisionDraft]
     detail: Mapping[str, Any]
     choice: IdChoice
     etag: str | None = None
@@ -73,13 +73,13 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         NotFoundError: it would supersede a decision that there is not.
         ConflictError: it would supersede one that is not in force, or is not its maker's.
     """
-    named = {record for said in step.statements for record in said.record_ids}
+    named = {record for said in step.drafts for record in said.record_ids}
     second = needs_second_approver(unit, index, named)
     maker = maker_from_viewer(unit.viewer)
-    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in step.statements))
+    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in step.drafts))
     awaiting = second or bool(asked)
     waits = awaiting and not preview
-    heeded, held_until = _check_freeze_windows(unit, step.statements, named)
+    heeded, held_until = _check_freeze_windows(unit, step.drafts, named)
     later = held_until is not None and not preview
     detail = {
         **step.detail,
@@ -88,16 +88,16 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         **heeded,
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
-    said = [replace(one, effective_from=held_until) for one in step.statements] if later else step.statements
+    said = [replace(one, effective_from=held_until) for one in step.drafts] if later else step.statements
     numbers = tuple(add_decision(unit, index, step_id, one, awaiting=waits) for one in said)
     if waits:
         unit.pending_approvals.add(step_id, numbers, second=second)
         unit.consents.add_requests(step_id, asked, unit.commit_no)
     choice = IdChoice() if waits or later else step.choice
-    replaces = any(one.supersedes for one in step.statements)
+    replaces = any(one.supersedes for one in step.drafts)
     touched = find_affected_records(unit, numbers) if replaces else named
     settled = resettle(unit, index, touched, step.kind, choice)
-    persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
+    persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
     shown |= named
     effect = StepEffect(
         step.kind,
@@ -114,7 +114,7 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         approval=second,
         consent_of=list_visible_codes(unit, asked),
     )
-    effect = add_recipients(unit, effect, settled.current)
+    effect = add_recipients(unit, effect, settled.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 

@@ -124,10 +124,10 @@ def apply_if_approved(
             bring_into_force(unit, one, day)
         unit.pending_approvals.delete_step(of.id)
         settled = resettle(unit, index, touched, of.kind, choice_from_detail(of.detail))
-        persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
+        persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
         numbers = tuple(one.id for one in waiting)
         effect = StepEffect(of.kind, preview, of.id, numbers, persons, moved, told)
-        effect = add_recipients(unit, effect, settled.current)
+        effect = add_recipients(unit, effect, settled.persons_before)
     codes = list_visible_codes(unit, left)
     return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
 

@@ -41,7 +41,7 @@ STEWARD_SOURCE_CODE = "STEWARD"
 _COMPOSITE_ATTRIBUTES = {"birth_place": ("birth_city", "birth_state", "birth_country")}
 
 
-def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, why: StepOptions) -> StepEffect:
+def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, options: StepOptions) -> StepEffect:
     """Say what the value of an attribute of a person is, whatever its records state.
 
     Args:

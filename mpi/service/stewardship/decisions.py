@@ -118,7 +118,7 @@ class DecisionView:
     consents: tuple[ConsentView, ...] = ()
 
 
-def decide(index: Index, viewer: Viewer, asked: DecisionRequest, *, preview: bool = False) -> StepEffect:
+def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: bool = False) -> StepEffect:
     """Decide, or see what deciding would do.
 
     Args:

@@ -137,7 +137,7 @@ def split(
     return made.disclose_effect()
 
 
-def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, why: StepOptions) -> StepEffect:
+def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, options: StepOptions) -> StepEffect:
     """Move records from one person to another.
 
     Args:

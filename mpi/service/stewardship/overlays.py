@@ -181,6 +181,6 @@ def _find_versions_since(unit: ReadUnit, number: int, released: Collection[int])
 def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settled: Settlement, number: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    persons, moved, told, shown = describe_changes(unit, settled.current, settled.records, preview=preview)
+    persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
     effect = StepEffect(kind, preview, None if preview else step_id, (), persons, moved, told)
-    return add_recipients(unit, effect, settled.current), shown | {number}
+    return add_recipients(unit, effect, settled.persons_before), shown | {number}

@@ -158,10 +158,10 @@ def _undo_rekey(
     step_id = add_step(unit, "undo", reason, {"step": of.id})
     unit.steps.mark_undone(of.id, unit.commit_no)
     settlement = resettle(unit, index, touched, "undo rekey")
-    persons, moved, told, shown = describe_changes(unit, settlement.current, settlement.records, preview=preview)
+    persons, moved, told, shown = describe_changes(unit, settlement.persons_before, settlement.records, preview=preview)
     shown |= visible_labels(unit, touched).keys()
     effect = StepEffect("undo", preview, None if preview else step_id, (), persons, moved, told)
-    effect = add_recipients(unit, effect, settlement.current)
+    effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
@@ -298,7 +298,7 @@ def _revoke_and_resettle(
     cause = "undo" if of is None else f"undo {of.kind}"
     choice = IdChoice(as_of=min(one.commit_no for one in taken_back) - 1)
     settlement = resettle(unit, index, touched, cause, choice)
-    persons, moved, told, shown = describe_changes(unit, settlement.current, settlement.records, preview=preview)
+    persons, moved, told, shown = describe_changes(unit, settlement.persons_before, settlement.records, preview=preview)
     effect = StepEffect(
         "undo",
         preview,
@@ -309,7 +309,7 @@ def _revoke_and_resettle(
         told,
         tuple(_list_unchanged(unit, taken_back, of)),
     )
-    effect = add_recipients(unit, effect, settlement.current)
+    effect = add_recipients(unit, effect, settlement.persons_before)
     return effect, shown | visible_labels(unit, touched).keys()
 
 

@@ -16,13 +16,13 @@ from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bi
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import read_levels
-from mpi.matching.model.model import MatchModel, find_model, load_model
+from mpi.matching.model.levels import read_parameters
+from mpi.matching.model.model import MatchModel, find_model_folder, load_model
 from mpi.matching.scoring import splink_scorer
-from mpi.matching.scoring.batch import PAIRS, Engine, connect, feature_table
-from mpi.matching.scoring.feature_batches import PACKED, declare, unpack
-from mpi.matching.scoring.load_scorer import Place
-from mpi.matching.scoring.splink_scorer import predict
+from mpi.matching.scoring.batch import PAIR_SCHEMA, SplinkEngine, connect_duckdb, make_feature_table
+from mpi.matching.scoring.feature_batches import STORED_FEATURE_SCHEMA, create_feature_table, insert_features
+from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.splink_scorer import score_pairs
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
@@ -144,15 +144,15 @@ def drawn_pairs(count: int, seed: int) -> pa.Table:
     far = [tuple(sorted(rng.sample(range(count), 2))) for _ in range(count)]
     pairs = sorted({*near, *far})
     flipped = [pair[::-1] if rng.random() < 0.5 else pair for pair in pairs]
-    return pa.table({"lo": [a for a, _ in flipped], "hi": [b for _, b in flipped]}, schema=PAIRS)
+    return pa.table({"lo": [a for a, _ in flipped], "hi": [b for _, b in flipped]}, schema=PAIR_SCHEMA)
 
 
 def splink_scores(model, made, pairs, folder):
     """Splink's levels and weights by pair."""
     scorer = compile_scorer(model)
-    connection = connect(folder)
-    connection.register("feature_table", feature_table(made, scorer.columns))
-    engine = Engine(model.settings, model.frequencies, connection, detailed=True)
+    connection = connect_duckdb(folder)
+    connection.register("feature_table", make_feature_table(made, scorer.columns))
+    engine = SplinkEngine(model.settings, model.frequencies, connection, detailed=True)
     gammas = ", ".join(
         f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons
     )
@@ -164,8 +164,8 @@ def splink_scores(model, made, pairs, folder):
 def weighed_by_query(model, made, pairs, floor, folder):
     """The weights by which loads link, cautions included."""
     query = compile_query(model)
-    with connect(folder) as connection:
-        connection.register("features", feature_table(made, query.columns))
+    with connect_duckdb(folder) as connection:
+        connection.register("features", make_feature_table(made, query.columns))
         query.declare(connection)
         return query.weighed(connection, pairs, "features", floor)
 
@@ -174,7 +174,7 @@ def weighed_by_query(model, made, pairs, floor, folder):
 @pytest.mark.parametrize("which", ["default", "notebook", "library"])
 def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders(tmp_path, which, seed):
     made_by = {"notebook": notebook_model, "library": library_model}
-    model = load_model(find_model()) if which == "default" else made_by[which]()
+    model = load_model(find_model_folder()) if which == "default" else made_by[which]()
     made = records(2000, seed)
     features = dict(made)
     scores = splink_scores(model, made, drawn_pairs(2000, seed), tmp_path)
@@ -194,29 +194,29 @@ def test_levels_are_equal_and_weights_within_a_millionth_of_a_bit_in_both_orders
 
 
 def test_a_first_pass_leaves_out_the_comparisons_that_can_only_lower_a_weight():
-    model = load_model(find_model())
-    levels = read_levels(model.settings)
+    model = load_model(find_model_folder())
+    levels = read_parameters(model.settings)
     lowering = {each.name for each in levels.comparisons if each.only_lowers}
     assert "family" in lowering
     assert lowering.isdisjoint({"given", "surname", "birth_date", "residence"})
     for comparison in levels.comparisons:
         bits = [compute_level_bits(level) for level in comparison.levels]
         assert (max(bits) <= 0) == (comparison.name in lowering)
-    quick = splink_scorer._quick_settings(model.settings, levels)
-    assert {each.name for each in read_levels(quick).comparisons} == {
+    quick = splink_scorer._make_prefilter_settings(model.settings, levels)
+    assert {each.name for each in read_parameters(quick).comparisons} == {
         each.name for each in levels.comparisons
     } - lowering
 
 
 @pytest.mark.parametrize("sifted", [False, True])
 def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tmp_path, monkeypatch, sifted):
-    monkeypatch.setattr(splink_scorer, "SIFTED_FROM", 1 if sifted else 10**9)
-    model = load_model(find_model())
+    monkeypatch.setattr(splink_scorer, "MIN_PREFILTER_PAIRS", 1 if sifted else 10**9)
+    model = load_model(find_model_folder())
     made = records(2000, 3)
     features, pairs = dict(made), drawn_pairs(2000, 3)
     told = []
-    place = Place(tmp_path, progress=lambda done, total: told.append((done, total)))
-    table = predict(model, made, pairs, 0.0, place)
+    place = ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))
+    table = score_pairs(model, made, pairs, 0.0, place)
     scorer = compile_scorer(model)
     expected = {}
     for pair in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
@@ -237,10 +237,10 @@ def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tm
 @pytest.mark.parametrize("which", ["default", "notebook", "library"])
 def test_the_one_query_that_loads_weigh_by_gives_splinks_weights(tmp_path, which, floor):
     made_by = {"notebook": notebook_model, "library": library_model}
-    model = load_model(find_model()) if which == "default" else made_by[which]()
+    model = load_model(find_model_folder()) if which == "default" else made_by[which]()
     made, pairs = records(1500, 11), drawn_pairs(1500, 11)
     found = weighed_by_query(model, made, pairs, floor, tmp_path)
-    assert found == predict(model, made, pairs, floor, Place(tmp_path))
+    assert found == score_pairs(model, made, pairs, floor, ScoringResources(tmp_path))
     assert found.num_rows
     assert floor > -200 or found.num_rows == pairs.num_rows
 
@@ -337,8 +337,8 @@ def test_names_that_a_splink_model_gave_its_own_columns_change_nothing(tmp_path)
     }
     model = replace(model, settings={**model.settings, **named})
     made, pairs = records(200, 4), drawn_pairs(200, 4)
-    plain = predict(notebook_model(), made, pairs, 0.0, Place(tmp_path))
-    assert predict(model, made, pairs, 0.0, Place(tmp_path)) == plain
+    plain = score_pairs(notebook_model(), made, pairs, 0.0, ScoringResources(tmp_path))
+    assert score_pairs(model, made, pairs, 0.0, ScoringResources(tmp_path)) == plain
     assert plain.num_rows
 
 
@@ -368,9 +368,9 @@ def test_features_as_they_are_stored_are_read_by_duckdb_as_they_are_made(tmp_pat
         )  # fmt: skip
     numbered = list(enumerate(made))
     payloads = pa.array([features_to_bytes(one) for one in made], pa.binary()).cast(pa.string())
-    packed = pa.record_batch([pa.array(range(len(made)), pa.int64()), payloads], schema=PACKED)
-    with connect(tmp_path) as connection:
-        declare(connection, "feature_table", FEATURE_COLUMNS)
-        unpack(connection, "feature_table", [packed], FEATURE_COLUMNS)
+    packed = pa.record_batch([pa.array(range(len(made)), pa.int64()), payloads], schema=STORED_FEATURE_SCHEMA)
+    with connect_duckdb(tmp_path) as connection:
+        create_feature_table(connection, "feature_table", FEATURE_COLUMNS)
+        insert_features(connection, "feature_table", [packed], FEATURE_COLUMNS)
         found = connection.sql("FROM feature_table ORDER BY unique_id").to_arrow_table()
-    assert found.to_pydict() == feature_table(numbered, FEATURE_COLUMNS).to_pydict()
+    assert found.to_pydict() == make_feature_table(numbered, FEATURE_COLUMNS).to_pydict()

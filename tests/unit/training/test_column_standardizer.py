@@ -12,7 +12,7 @@ import pytest
 from mpi.domain.errors import FileError
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import SENT_FIELDS
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 from training import column_standardizer
 from training.column_standardizer import standardize_table
 from training.current_records import read_current_records
@@ -98,7 +98,7 @@ def state(tmp_path_factory):
 
 
 def test_the_records_of_a_state_get_the_features_that_the_index_gives_them(state):
-    theirs = feature_table(by_row(state), FEATURE_COLUMNS)
+    theirs = make_feature_table(by_row(state), FEATURE_COLUMNS)
     ours = standardize_table(read_raw_table(state), 1)
     assert len(ours) > 2_900
     assert ordered(ours).equals(ordered(theirs))
@@ -111,7 +111,7 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
     theirs = by_row([path])
     assert 300 < len(theirs) < len(mixed)
     assert ordered(standardize_table(read_raw_table([path]), 1)).equals(
-        ordered(feature_table(theirs, FEATURE_COLUMNS))
+        ordered(make_feature_table(theirs, FEATURE_COLUMNS))
     )
 
 
@@ -144,7 +144,7 @@ def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
             }
         )  # fmt: skip
     path = written(tmp_path / "homes.csv", rows)
-    theirs = feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
+    theirs = make_feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
     ours = remove_shared_values_from_table(standardize_table(read_raw_table([path]), 1))
     assert theirs["shared_homes"].null_count < 300
     assert ordered(ours).equals(ordered(theirs))

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 from tests.models import tiny_model
 from tests.unit.training.fit.test_fit import population
 from training import record_table
@@ -23,7 +23,7 @@ def records():
 
 def kept_as_columns(records):
     mixed = random.Random(1).sample(records, len(records))
-    return ArrowRecords(feature_table(mixed, FEATURE_COLUMNS))
+    return ArrowRecords(make_feature_table(mixed, FEATURE_COLUMNS))
 
 
 def test_they_come_in_the_order_of_their_ids_as_they_were(records, monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpi.matching.model.blocking_keys import keys_by_rule
+from mpi.matching.model.blocking_keys import compute_keys_by_rule
 from mpi.matching.model.model import MatchModel
 from training.blocking import RuleContribution, rank_rules_by_contribution
 from training.evaluate.measures.intervals import Estimate, estimate_share
@@ -82,7 +82,7 @@ def estimate_recall(model: MatchModel, weighed: ScoredRecords) -> float:
     likely = sorted(pair for pair, bits in weighed.edges.items() if bits >= model.thresholds.link)
     likely = likely[:: max(1, len(likely) // SAMPLED_PAIRS)]
     records = {number for pair in likely for number in pair}
-    keys = {number: keys_by_rule(weighed.records[number], model.blocking, KEYED_HASH).keys() for number in records}
+    keys = {number: compute_keys_by_rule(weighed.records[number], model.blocking, KEYED_HASH).keys() for number in records}
     caught = Counter(len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely)
     once, twice = caught[1], caught[2]
     unseen = once * (once - 1) / (2 * (twice + 1))

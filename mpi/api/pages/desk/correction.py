@@ -38,7 +38,7 @@ def show_form(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "firs
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
     """Take the correction."""
-    reason = StepOptions(form.text("reason"), form.optional_text("note"), expected=(form.text("etag"),))
+    reason = StepOptions(form.text("reason"), form.optional_text("note"), expected_etags=(form.text("etag"),))
     try:
         effect = correct_value(
             index, visit.viewer, eid, form.raw_text("attribute"), form.optional_text("value"), reason

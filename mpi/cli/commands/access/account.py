@@ -1,4 +1,4 @@
-"""``mpi account``."""
+"""Commands ``mpi account …``: accounts of people who sign in."""
 
 import getpass
 import sys
@@ -34,9 +34,10 @@ def add(
     ask: AskFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add an account and show a password that opens it once.
+    """Add an account and show its initial password once.
 
-    The person sets a password of their own before anything else. It opens nothing after seven days.
+    The person must set a password before doing anything else. The initial password expires after seven
+    days.
     """
     from mpi.service.access import accounts
 
@@ -49,7 +50,7 @@ def add(
 
 
 def list_all(as_json: JsonFlag = False) -> None:
-    """List the accounts and what each person is here for."""
+    """List the accounts and their roles."""
     from mpi.service.access import accounts as accounts_service
 
     with open_session() as session:
@@ -84,9 +85,9 @@ def change(
     all_sources: AllSourcesFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give a person another role or sources.
+    """Change the role and sources of an account.
 
-    All is said anew: what is not named is taken away. The person is signed out everywhere.
+    Name all sources: a source that is not named is taken away. The person is signed out everywhere.
     """
     from mpi.service.access import accounts
 
@@ -97,9 +98,10 @@ def change(
 
 
 def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False) -> None:
-    """Give an account a password that opens it once.
+    """Set a new initial password for an account.
 
-    The person is signed out everywhere, and unlocked; they set a password of their own before anything else.
+    The account is unlocked and signed out everywhere. The person must set a password before doing anything
+    else.
     """
     from mpi.service.access import accounts
 
@@ -110,7 +112,7 @@ def password(name: NameArgument, ask: AskFlag = False, as_json: JsonFlag = False
 
 
 def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
-    """Let a person try again who was locked out."""
+    """Unlock an account."""
     from mpi.service.access import accounts
 
     with open_session() as session:
@@ -119,9 +121,9 @@ def unlock(name: NameArgument, as_json: JsonFlag = False) -> None:
 
 
 def end(name: NameArgument, as_json: JsonFlag = False) -> None:
-    """End an account and its sign-ins.
+    """Close an account and sign its user out.
 
-    Its name is never given again, because commits and the ledger bear it.
+    The name is never given again, because commits and the disclosure ledger contain it.
     """
     from mpi.service.access import accounts
 
@@ -131,13 +133,14 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
 
 def _check_sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
+    """Return the sources of an account, None for all, after checking the options."""
     if bool(source) == all_sources:
         raise InputError(f"name the sources of a {role} with --source, or give --all-sources")
     return None if all_sources else source
 
 
 def _read_password() -> str:
-    """A password as typed twice at the terminal, or once on standard input."""
+    """Read a password, typed twice at the terminal or once on standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     typed_password = getpass.getpass("Password, to be changed at the first sign-in: ")
@@ -147,6 +150,7 @@ def _read_password() -> str:
 
 
 def _show_password(name: str, new_password: str | None, *, as_json: bool) -> None:
+    """Print an account's initial password and its conditions."""
     _show_facts(
         {"account": name} if new_password is None else {"account": name, "password": new_password},
         as_json=as_json,
@@ -156,6 +160,7 @@ def _show_password(name: str, new_password: str | None, *, as_json: bool) -> Non
 
 
 def _show_facts(facts: dict[str, object], *, as_json: bool) -> None:
+    """Print facts as a table or as JSON."""
     if as_json:
         print_json(facts)
     else:

@@ -1,4 +1,4 @@
-"""``mpi client``."""
+"""Commands ``mpi client …``: clients of the API."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -24,7 +24,7 @@ def add(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a client of the API and show its key, this once."""
+    """Add an API client and show its key once."""
     from mpi.service.access import clients
 
     if bool(source) == all_sources:
@@ -40,7 +40,7 @@ def add(
 
 
 def list_all(as_json: JsonFlag = False) -> None:
-    """List the clients of the API and what each may do."""
+    """List the API clients and their permissions."""
     from mpi.service.access import clients as clients_service
 
     with open_session() as session:
@@ -51,14 +51,20 @@ def list_all(as_json: JsonFlag = False) -> None:
     print_table(
         ("client", "scopes", "sources", "since", "revoked"),
         [
-            (row["name"], row["scopes"], row["sources"] or "all", row["since"][:19], (row["revoked"] or "")[:19])
+            (
+                row["name"],
+                row["scopes"],
+                row["sources"] or "all",
+                row["since"][:19],
+                (row["revoked"] or "")[:19],
+            )
             for row in clients
         ],
     )
 
 
 def revoke(name: Annotated[str, typer.Argument(help="The client.")], as_json: JsonFlag = False) -> None:
-    """End a client's key: its next call is refused."""
+    """Revoke a client's API key."""
     from mpi.service.access import clients
 
     with open_session() as session:

@@ -1,4 +1,4 @@
-"""``mpi source``."""
+"""Commands ``mpi source …``: systems that send records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Add a source, whose records then may be loaded."""
+    """Add a source."""
     from mpi.service.statements import sources
 
     with open_session() as session:
@@ -63,9 +63,9 @@ All = Annotated[bool, typer.Option("--all", help="All sources.")]
 
 
 def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
-    """Hold what a source sends, and link nothing of it.
+    """Hold all records that a source sends.
 
-    Records are accepted and held. Withdrawals and seals take effect at once.
+    Records are accepted and held. Withdrawals and seals still take effect at once.
     """
     from mpi.service.records import source_pause
 
@@ -76,9 +76,10 @@ def pause(code: Code = None, every: All = False, as_json: JsonFlag = False) -> N
 
 
 def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> None:
-    """Let what was held take effect.
+    """Resume a paused source and process its held records.
 
-    It does so in the order of as-of and receipt, as if it had never been held.
+    Held records are processed in the order of their time at the source and of receipt, as if they had never
+    been held.
     """
     from mpi.service.records import source_pause
 
@@ -95,9 +96,9 @@ def ask_owner(
     reason: Annotated[str, typer.Option(help="A code.")] = "setting",
     as_json: JsonFlag = False,
 ) -> None:
-    """Let what others decide of a source's records wait for its owner.
+    """Require an owner's consent to decisions about a source's records.
 
-    What waits already goes on waiting for those who were asked.
+    Steps that wait already keep waiting for the owners who were asked.
     """
     from mpi.service.stewardship import owner_consent
 
@@ -114,12 +115,14 @@ def ask_owner(
 
 
 def _check_code(code: str | None, *, every: bool) -> str | None:
+    """Return the source's code, None for all, after checking the options."""
     if (code is None) != every:
         raise InputError("name one source, or give --all")
     return code
 
 
 def _show_pause(paused: PauseResult, *, as_json: bool) -> None:
+    """Print whether sources are paused."""
     if as_json:
         print_json(asdict(paused))
     else:

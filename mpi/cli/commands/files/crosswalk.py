@@ -1,4 +1,4 @@
-"""``mpi crosswalk``."""
+"""Command ``mpi crosswalk``: look up one record's enterprise ID."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -17,9 +17,9 @@ def run(
     as_of: AsOf = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Tell the enterprise ID of one source record.
+    """Look up the enterprise ID of a source record.
 
-    With --as-of it answers what the index knew at that moment.
+    With --as-of it answers what the index knew at that time.
     """
     from mpi.service.persons import persons
 

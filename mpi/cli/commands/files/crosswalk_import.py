@@ -1,4 +1,4 @@
-"""``mpi import``."""
+"""Command ``mpi import crosswalk``: import another system's person IDs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def crosswalk(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take over the IDs of another system, which stay known.
+    """Import the person IDs of another system.
 
-    Each old ID becomes a record of the source. Where the model takes two of them for one person, it is held.
+    Each old ID becomes a record of the source. If the model takes two old IDs for one person, the change is
+    held.
     """
     from mpi.service.loads import crosswalk_import
 
@@ -48,6 +49,7 @@ def crosswalk(
 
 
 def _read_links(file: Path) -> Iterator[OldCrosswalkLine]:
+    """Yield the record-to-ID links of a CSV file."""
     from mpi.service.loads import crosswalk_import
     from mpi.service.persons import crosswalk_export
 

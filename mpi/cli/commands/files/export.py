@@ -1,4 +1,4 @@
-"""``mpi export``."""
+"""Command ``mpi export crosswalk``: export all enterprise IDs."""
 
 from dataclasses import astuple
 from enum import StrEnum
@@ -14,7 +14,7 @@ from mpi.cli.progress import show_progress
 
 
 class Purpose(StrEnum):
-    """What an export is for."""
+    """Purpose of an export."""
 
     OPERATIONAL = "operational"
     STATISTICAL = "statistical"
@@ -27,10 +27,11 @@ def crosswalk(
     ] = Purpose.OPERATIONAL,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write all enterprise IDs as CSV.
+    """Export all enterprise IDs as CSV.
 
-    The columns are source, local_id, enterprise_id. The file is written whole or not at all. For research the
-    third column holds IDs that are drawn anew for each export, of a partition that misses less and errs more.
+    The columns are source, local_id and enterprise_id. The file is written completely or not at all. With
+    --purpose statistical the third column holds IDs that are drawn anew for each export, of a partition
+    that misses fewer links and makes more false ones.
     """
     from mpi.service.persons import crosswalk_export
     from mpi.service.recluster import research_partition

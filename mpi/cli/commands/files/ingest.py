@@ -1,4 +1,4 @@
-"""``mpi ingest``."""
+"""Command ``mpi ingest``: load a file of one source's records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """Formats by the names that ``--format`` takes."""
+    """File formats that ``--format`` takes."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -65,9 +65,10 @@ def run(  # noqa: PLR0913 - a command's options
 ) -> None:
     """Load a file of one source's records.
 
-    It is loaded in steps of 2,000 records, 10,000 on PostgreSQL, each whole; interrupted, it goes on with the
-    same file, read in the same way. While others are answered it leaves them a core. Every row is accounted
-    for: received = created + updated + unchanged + withdrawn + history + superseded + held + rejected.
+    The file is loaded in chunks of 2,000 records, 10,000 on PostgreSQL, each in one transaction. An
+    interrupted load continues with the same file and the same options. While others use the index, the load
+    leaves them a processor core. Every row is accounted for: received = created + updated + unchanged +
+    withdrawn + history + superseded + held + rejected.
     """
     from mpi.intake import file_profile, reader
     from mpi.service.loads import dry_run, load
@@ -97,7 +98,7 @@ def run(  # noqa: PLR0913 - a command's options
 
 
 def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> FileMapping | None:
-    """The mapping of the file, narrowed to the rows asked for; None for a file that is canonical."""
+    """Return the mapping narrowed by ``--where``; None for canonical files."""
     from mpi.intake import mapping_reader
 
     layout = None if mapping is None else mapping_reader.load_mapping(mapping)
@@ -114,7 +115,10 @@ def _load_layout(mapping: str | None, where: list[str], snapshot: Snapshot) -> F
 def _show_result(
     session: CommandSession, rows: FileRows, receipt: Receipt, rejects: Path | None, *, as_json: bool
 ) -> None:
-    """Show the receipt; what it says is in the index already, so it is shown even if rejects cannot be."""
+    """Write the rejected rows and print the receipt of a load.
+
+    The load is already stored, so the receipt is printed even if the rejected rows cannot be written.
+    """
     rejects_path = None
     try:
         if receipt.rejects:
@@ -125,6 +129,7 @@ def _show_result(
 
 
 def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
+    """Warn that the index is larger than its model was fitted for."""
     print_note(
         f"the model in force was fitted for {capacity_excess.fitted_for:,} records, and there are {capacity_excess.records:,}: "
         f"every match weight is {capacity_excess.bits:.1f} bits too high. "
@@ -133,6 +138,7 @@ def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
 
 
 def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | None) -> Path:
+    """Write the rejected rows as CSV and return the file's path."""
     path = rejects or session.settings.home / "rejects" / f"{receipt.batch}.csv"
     if rejects is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -141,6 +147,7 @@ def _write_rejects(session: CommandSession, receipt: Receipt, rejects: Path | No
 
 
 def _report_outcome(receipt: Receipt, rejects_path: Path | None) -> None:
+    """Print notes on a load and exit with its code."""
     for number in receipt.unfinished:
         print_note(
             f"load {number} of this source is not done: it is at work, or was interrupted, and what it wrote "

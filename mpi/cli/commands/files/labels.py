@@ -1,4 +1,4 @@
-"""``mpi export labels``."""
+"""Command ``mpi export labels``: export decided pairs for model fitting."""
 
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -19,10 +19,10 @@ def run(
     purpose: Annotated[str, typer.Option(help="Purpose of use, for the ledger.")] = "data_quality",
     as_json: JsonFlag = False,
 ) -> None:
-    """Write what stewards decided, as pairs to fit a model by.
+    """Export stewards' decisions as labeled pairs for fitting a model.
 
     The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
-    decided_on and reason. The file is written whole or not at all.
+    decided_on and reason. The file is written completely or not at all.
     """
     from mpi.service.sampling import labels
 

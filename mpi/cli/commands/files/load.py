@@ -1,4 +1,4 @@
-"""``mpi load``."""
+"""Command ``mpi load undo``: undo a load."""
 
 from typing import Annotated
 
@@ -17,10 +17,10 @@ def undo(
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take a load back, whatever came since.
+    """Undo a load, keeping everything that came later.
 
-    Records, people and IDs are as they would be without it. What it sealed stays sealed. It is written in
-    steps as a load is; interrupted, it goes on when it is asked for again.
+    Records, persons and IDs become as they would be without the load. Records that the load sealed stay
+    sealed. The undo is written in chunks; if it is interrupted, run it again.
     """
     from mpi.service.loads import load_undo
 

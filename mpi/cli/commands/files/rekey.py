@@ -1,4 +1,4 @@
-"""``mpi rekey``."""
+"""Command ``mpi rekey``: replace local IDs of a source's records."""
 
 import csv
 from dataclasses import asdict
@@ -20,9 +20,10 @@ def run(
     reason: Annotated[str, typer.Option(help="A code.")] = "rekey",
     as_json: JsonFlag = False,
 ) -> None:
-    """Give records of a source new local IDs, all at once.
+    """Replace local IDs of a source's records.
 
-    Decisions, links and enterprise IDs follow. A new ID that another record bears is a claim for a steward.
+    Decisions, links and enterprise IDs follow the records. A new ID that another record has already becomes
+    a claim for a steward.
     """
     from mpi.service.stewardship import rekey
 
@@ -38,6 +39,7 @@ def run(
 
 
 def _read_renames(file: Path) -> dict[str, str]:
+    """Read new local IDs by old local ID from a CSV file."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)

@@ -1,4 +1,4 @@
-"""``mpi proposal`` and ``mpi hold``."""
+"""Commands ``mpi proposal …`` and ``mpi hold …``: stored re-cluster plans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Number = Annotated[int, typer.Argument(help="The proposal.")]
 HoldNumber = Annotated[int, typer.Argument(help="The hold.")]
 MAX_ITEMS = 50
-"""Items that a table shows; ``--json`` has them all."""
+"""Number of items in the table of a proposal; ``--json`` has all of them."""
 
 
 def make(
@@ -33,7 +33,7 @@ def make(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Think the whole index through, as a proposal to be read.
+    """Compute all persons again and store the plan as a proposal.
 
     Nothing else changes.
     """
@@ -55,7 +55,7 @@ def show(
     number: Annotated[int | None, typer.Argument(help="One proposal, with its items.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """List proposals, or read one with its items."""
+    """List the proposals, or show one with its items."""
     from mpi.service.recluster import proposals
 
     with open_session() as session:
@@ -92,7 +92,7 @@ def apply(
     none: Annotated[bool, typer.Option("--none", help="Approve no item: all are held.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Carry a proposal out, whole or in part; the rest is held."""
+    """Apply a proposal, whole or in part, and hold the rest."""
     from mpi.service.recluster import proposals
 
     with open_session() as session, show_progress() as report:
@@ -103,7 +103,7 @@ def apply(
 
 
 def reject(number: Number, as_json: JsonFlag = False) -> None:
-    """Say no to a proposal."""
+    """Reject a proposal."""
     from mpi.service.recluster import proposals
 
     with open_session() as session:
@@ -112,7 +112,7 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
 
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
-    """Take an applied proposal back; what came since stays."""
+    """Roll back an applied proposal, keeping everything that came later."""
     from mpi.service.recluster import proposals
 
     with open_session() as session, show_progress() as report:
@@ -158,7 +158,7 @@ def release(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 
 def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
-    """Say no to a held change, as a steward's decision."""
+    """Refuse a held change, as a steward's decision."""
     from mpi.service.gates import holds
 
     with open_session() as session:
@@ -167,6 +167,7 @@ def refuse(number: HoldNumber, as_json: JsonFlag = False) -> None:
 
 
 def _load_matcher(session: CommandSession, ref: str) -> Matcher:
+    """Return the matcher of a model, loading another than the index's."""
     from mpi import bootstrap
 
     if ref == session.index.matcher.model.ref:
@@ -175,6 +176,7 @@ def _load_matcher(session: CommandSession, ref: str) -> Matcher:
 
 
 def _show_proposal(view: ProposalView, *, as_json: bool) -> None:
+    """Print a proposal and its first items."""
     facts = asdict(view)
     if as_json:
         print_json(facts)
@@ -195,10 +197,12 @@ def _show_proposal(view: ProposalView, *, as_json: bool) -> None:
 
 
 def _format_groups(groups: tuple[PersonGroup, ...]) -> str:
+    """Format persons with their records in one line."""
     return " / ".join(f"{group.enterprise_id or '(new)'}: {format_group(group.records)}" for group in groups)
 
 
 def _show_applied(result: ProposalResult, *, as_json: bool) -> None:
+    """Print what became of a proposal."""
     if as_json:
         print_json(asdict(result))
         return
@@ -207,6 +211,7 @@ def _show_applied(result: ProposalResult, *, as_json: bool) -> None:
 
 
 def _show_ended_hold(number: int, status: str, moved_records: int, *, as_json: bool) -> None:
+    """Print how a hold ended."""
     facts = {"hold": number, "status": status, "moved": moved_records}
     if as_json:
         print_json(facts)

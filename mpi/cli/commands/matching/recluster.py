@@ -1,4 +1,4 @@
-"""``mpi recluster``."""
+"""Command ``mpi recluster``: compute all persons again."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Think the whole index through, as a plan first.
+    """Compute all persons again and show or apply the plan.
 
-    The plan says which persons stay, and which IDs are minted, merged, split or moved. Without --apply
-    nothing is changed. What is applied is written in many short steps, so that nobody waits for it.
+    The plan lists the persons that stay and the IDs that are minted, merged, split or moved. Without
+    --apply nothing changes. A plan is applied in many short transactions, so that nobody waits for it.
     """
     chosen = select_engine(engine, master, memory)
     if runs or resume or give_up:
@@ -82,6 +82,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _make_plan(
     model: str | None, stop_over: int | None, engine: BatchEngine, *, apply: bool, refresh_lists: bool
 ) -> tuple[ReclusterPlan, StopListPlan | None]:
+    """Compute the re-cluster plan and apply it if asked."""
     from mpi import bootstrap
     from mpi.service.maintenance import blocking_stop_list
     from mpi.service.processes import core_reservation
@@ -116,7 +117,7 @@ def _make_plan(
 def _manage_runs(
     engine: BatchEngine, *, is_engine_given: bool, resume: bool, give_up: bool, as_json: bool
 ) -> None:
-    """List the runs, after the one that was interrupted was carried on or given up."""
+    """List re-cluster runs after resuming or abandoning the interrupted one."""
     from mpi import bootstrap
     from mpi.service.processes import core_reservation
     from mpi.service.recluster import proposals, run_executor
@@ -151,7 +152,10 @@ def _manage_runs(
 
 
 def _require_same_engine(run: RunView, engine: BatchEngine) -> None:
-    """What was begun on a cluster may be too much for this machine: nobody scores it here unawares."""
+    """Raise if an interrupted run would be resumed with another engine.
+
+    A run begun on a cluster may be too large for this machine.
+    """
     from mpi.storage.repositories.derived import runs
 
     if run.stage == runs.RunStage.DERIVING and run.engine != engine.name:

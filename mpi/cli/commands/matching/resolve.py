@@ -1,4 +1,4 @@
-"""``mpi resolve``."""
+"""Command ``mpi resolve``: upsert one record."""
 
 from mpi.cli.arguments import read_record, take_source
 from mpi.cli.command_session import open_session
@@ -6,7 +6,7 @@ from mpi.cli.output import JsonFlag, print_facts, print_json
 
 
 def run(as_json: JsonFlag = False) -> None:
-    """Take one record from standard input; answer its ID.
+    """Store one record from standard input and print its enterprise ID.
 
     The record is one JSON object: a canonical record (docs/canonical-record.md) and its "source".
     """

@@ -1,4 +1,4 @@
-"""``mpi simulate``."""
+"""Command ``mpi simulate``: try other match thresholds."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -19,7 +19,7 @@ def run(
     cohesion: Threshold = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Try other thresholds on the live index, storing nothing."""
+    """Try other match thresholds without storing anything."""
     from mpi.service.recluster import threshold_simulation
 
     with open_session() as session, show_progress() as report:

@@ -1,4 +1,4 @@
-"""``mpi blocks``."""
+"""Command ``mpi blocks``: blocking keys that many records share."""
 
 from typing import Annotated
 
@@ -12,9 +12,9 @@ def run(
     finish: Annotated[bool, typer.Option("--finish", help="Finish the requests that wait.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Blocking keys that many records share, and requests that wait because of one.
+    """List the largest blocks and the records with a pending search.
 
-    A key is a hash: it tells nobody what the records have in common.
+    A key is a hash: it does not tell what the records have in common.
     """
     from mpi.service.maintenance import large_blocks
     from mpi.service.records import deferred_search

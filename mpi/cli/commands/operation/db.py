@@ -1,4 +1,4 @@
-"""``mpi db``."""
+"""Commands ``mpi db …``: the database schema."""
 
 import typer
 
@@ -15,7 +15,7 @@ _ADVICE = {
 
 
 def upgrade(as_json: JsonFlag = False) -> None:
-    """Bring the database to this version."""
+    """Upgrade the database schema to this version."""
     from mpi import bootstrap
 
     before = bootstrap.upgrade_database(read_settings())
@@ -27,9 +27,9 @@ def upgrade(as_json: JsonFlag = False) -> None:
 
 
 def check(as_json: JsonFlag = False) -> None:
-    """Check the database against this version.
+    """Check the database schema against this version.
 
-    Exits 1 where it is of another version or differs from what the version declares.
+    Exits 1 if the schema is of another version or differs from what the version declares.
     """
     from mpi import bootstrap
 
@@ -45,10 +45,10 @@ def check(as_json: JsonFlag = False) -> None:
 
 
 def restored(as_json: JsonFlag = False) -> None:
-    """Say that the database came from a backup, to those who follow it.
+    """Tell readers of the change feed that a backup was restored.
 
-    The feed of events gets another generation, at which its readers start over: what they read after the
-    backup was made is not in the index.
+    The feed gets a new generation, at which its readers start over, because what they read after the backup
+    was made is not in the index.
     """
     from mpi import bootstrap
 

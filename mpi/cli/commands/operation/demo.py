@@ -1,4 +1,4 @@
-"""``mpi demo``."""
+"""Command ``mpi demo``: a demonstration on simulated data."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ def run(
     records: Annotated[int, typer.Option(min=1_000, help="Source records to simulate.")] = 20_000,
     folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
 ) -> None:
-    """Simulate a small state, resolve it, and tell the story."""
+    """Simulate a small state, resolve its records and show the results."""
     from mpi.cli.demo import run as demo_run
 
     demo_run.run_demo(serving=serve, records=records, folder=folder)

@@ -1,4 +1,4 @@
-"""``mpi init``."""
+"""Command ``mpi init``: create an index."""
 
 from typing import Annotated
 
@@ -20,9 +20,9 @@ def run(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a new index and its first API key.
+    """Create a new index and its first API key.
 
-    The index is made in MPI_HOME. The API key is shown this once and kept only as a hash.
+    The index is created in MPI_HOME. The API key is shown once and stored only as a hash.
     """
     from mpi import bootstrap
 

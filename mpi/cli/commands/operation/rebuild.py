@@ -1,4 +1,4 @@
-"""``mpi rebuild``."""
+"""Command ``mpi rebuild``: rebuild all derived data."""
 
 from mpi.cli.command_session import open_session
 from mpi.cli.engine_options import EngineOption, MasterOption, MemoryOption, select_engine
@@ -13,7 +13,7 @@ def run(
     memory: MemoryOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make everything derived again, with the same IDs."""
+    """Rebuild all derived data, keeping every enterprise ID."""
     from mpi.service.maintenance import rebuild
 
     chosen = select_engine(engine, master, memory)

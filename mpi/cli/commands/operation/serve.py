@@ -1,4 +1,4 @@
-"""``mpi serve``."""
+"""Command ``mpi serve``: serve the API and pages."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -18,7 +18,7 @@ def run(
 ) -> None:
     """Serve the API and pages on this machine.
 
-    It listens on this machine only. Ctrl-C stops it once open requests are answered.
+    The server listens on this machine only. Ctrl-C stops it after open requests are answered.
     """
     from mpi.api.server import serve
     from mpi.api.server import workers as worker_processes

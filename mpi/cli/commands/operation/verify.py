@@ -1,4 +1,4 @@
-"""``mpi verify``."""
+"""Command ``mpi verify``: check the index against its laws."""
 
 from dataclasses import asdict
 
@@ -17,9 +17,9 @@ def run(
     memory: MemoryOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check the laws on the live index, reading only.
+    """Check the index against its laws, without changing it.
 
-    Exits 1 where a law is broken.
+    Exits 1 if a law is broken.
     """
     from mpi.service.maintenance import verify
 

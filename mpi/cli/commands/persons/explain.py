@@ -1,4 +1,4 @@
-"""``mpi explain``."""
+"""Command ``mpi explain``: why records are or are not one person."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def run(
     ],
     as_json: JsonFlag = False,
 ) -> None:
-    """Tell why records are one person, or two records are not.
+    """Explain why records are or are not one person.
 
-    Of two records: what speaks for and against, and what would change the answer. Of an enterprise ID: which
-    links and decisions hold its records together, and how it was built. No value of a record is told.
+    For two records: the evidence for and against, and what would change the answer. For an enterprise ID:
+    the links and decisions that join its records, and its history. No value of a record is shown.
     """
     if len(what) > _PAIR:
         raise InputError("give an enterprise ID, or two records as SOURCE:LOCAL_ID")
@@ -39,6 +39,7 @@ def run(
 
 
 def _explain_pair(session: CommandSession, record_texts: list[str], *, as_json: bool) -> None:
+    """Print why two records are or are not one person."""
     from mpi.service.explanations import pair
 
     left, right = (parse_record_ref(text) for text in record_texts)
@@ -50,6 +51,7 @@ def _explain_pair(session: CommandSession, record_texts: list[str], *, as_json: 
 
 
 def _show_explanation(explanation: Explanation) -> None:
+    """Print the explanation of a pair as tables."""
     from mpi.service.explanations import wording
 
     print_facts({"": explanation.sentence})
@@ -78,6 +80,7 @@ def _show_explanation(explanation: Explanation) -> None:
 
 
 def _explain_person(session: CommandSession, text: str, *, as_json: bool) -> None:
+    """Print why the records of an enterprise ID are one person."""
     from mpi.service.explanations import person, person_history
 
     explanation = person.explain_person(session.index, session.viewer, text)

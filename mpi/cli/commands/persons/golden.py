@@ -1,4 +1,4 @@
-"""``mpi golden`` and ``mpi correct``."""
+"""Commands ``mpi golden`` and ``mpi correct``: the golden record."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ Eid = Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and space
 
 
 def run(eid: Eid, as_json: JsonFlag = False) -> None:
-    """Show what is known of a person, and by which record and rule.
+    """Show the golden record of a person, with the source of each value.
 
-    It is made over all records of the person. A retired ID has no values: it says who took over.
+    The golden record is computed from all records of the person. A retired ID has no values, but names the
+    persons that have its records.
     """
     from mpi.service.persons import golden_record
 
@@ -51,14 +52,14 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Correct a value of a person, whatever its records state.
+    """Correct a value of a person's golden record.
 
-    --note says what that rests on, and has to be given. It is undone with mpi undo STEP --step.
+    --note is required and names the evidence. Undo a correction with mpi undo STEP --step.
     """
     from mpi.service.stewardship import corrections, merge
 
     expected = None if if_match is None else (if_match.strip(' "'),)
-    step_reason = merge.StepOptions(reason, note, expected=expected, preview=preview)
+    step_reason = merge.StepOptions(reason, note, expected_etags=expected, preview=preview)
     with open_session() as session:
         effect = corrections.correct_value(
             session.index, session.viewer, eid, attribute, _parse_value(attribute, value), step_reason
@@ -67,6 +68,7 @@ def correct(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 def _parse_value(attribute: str, text: str) -> object:
+    """Parse a corrected value; a birth place is a JSON object."""
     if attribute != _OBJECT_ATTRIBUTE:
         return text
     try:
@@ -76,11 +78,13 @@ def _parse_value(attribute: str, text: str) -> object:
 
 
 def _show_golden_record(record: GoldenRecord) -> None:
+    """Print a golden record as tables."""
     facts = {"enterprise ID": record.enterprise_id, "status": record.status, "etag": record.etag}
     print_facts(facts if record.values else {**facts, "now": record.now or "gone: nobody holds its records"})
     if record.values:
         print_table(
-            ("attribute", "value", "of", "because", "others"), [_format_row(golden_value) for golden_value in record.values]
+            ("attribute", "value", "of", "because", "others"),
+            [_format_row(golden_value) for golden_value in record.values],
         )
     for value in record.values:
         if value.correction is not None:
@@ -92,6 +96,7 @@ def _show_golden_record(record: GoldenRecord) -> None:
 
 
 def _format_row(value: GoldenValue) -> tuple[object, ...]:
+    """Return the table row of one golden value."""
     from mpi.service.explanations import wording
 
     others = "; ".join(
@@ -103,7 +108,7 @@ def _format_row(value: GoldenValue) -> tuple[object, ...]:
 
 
 def _format_value(value: object) -> str:
-    """A value in one line."""
+    """Format a value of a golden record in one line."""
     if isinstance(value, Mapping):
         return ", ".join(str(part) for part in value.values())
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""``mpi lineage``."""
+"""Command ``mpi lineage``: history of an enterprise ID's records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(
     eid: Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and spaces do not matter.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """List every change of an enterprise ID's records."""
+    """List all changes to the records of an enterprise ID."""
     from mpi.service.persons import persons
 
     with open_session() as session:
@@ -32,5 +32,6 @@ def run(
 
 
 def _format_step(step: LineageStep) -> tuple[object, ...]:
+    """Return the table row of one lineage step."""
     source, local_id = (None, None) if step.record is None else (step.record.source, step.record.local_id)
     return (step.at[:19], step.client, step.cause, source, local_id, step.before, step.after)

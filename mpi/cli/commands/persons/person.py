@@ -1,4 +1,4 @@
-"""``mpi person``."""
+"""Command ``mpi person``: look up an enterprise ID."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def run(
 ) -> None:
     """Look up an enterprise ID.
 
-    A retired ID answers with the persons that now hold its records. With --as-of it answers what the
-    index knew at that moment.
+    A retired ID answers with the persons that now hold its records. With --as-of it answers what the index
+    knew at that time.
     """
     from mpi.service.persons import persons
 
@@ -39,6 +39,7 @@ def run(
 
 
 def _show_person(view: PersonView) -> None:
+    """Print a person with records and flags as tables."""
     print_facts(
         {
             "enterprise ID": view.enterprise_id,

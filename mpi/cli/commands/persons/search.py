@@ -1,4 +1,4 @@
-"""``mpi search``."""
+"""Command ``mpi search``: search for the person of a record."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def run(as_json: JsonFlag = False) -> None:
-    """Find who a record on standard input might be.
+    """Search for the person whom a record describes.
 
-    The record is one JSON object, as for mpi resolve; nothing of it is stored.
+    The record is one JSON object, as for mpi resolve. Nothing of it is stored.
     """
     from mpi.service.persons import search
 
@@ -45,7 +45,7 @@ def run(as_json: JsonFlag = False) -> None:
 
 
 def _format_reasons(result: SearchResult) -> str:
-    """The comparisons that said something, the strongest first, in bits."""
+    """Format the comparisons with their bits, strongest first."""
     parts = sorted(
         (part for part in result.explanation if part.bits),
         key=lambda part: (-abs(part.bits), part.comparison),

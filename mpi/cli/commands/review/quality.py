@@ -1,4 +1,4 @@
-"""``mpi quality`` and ``mpi sample``."""
+"""Commands ``mpi quality`` and ``mpi sample``: match quality and blind samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(
     cohesion: Threshold = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show how good the index and its stewards are, and what waits."""
+    """Show match quality, stewards' workload and a forecast."""
     from mpi.service.quality import dashboard, forecast
     from mpi.service.recluster import threshold_simulation
 
@@ -55,7 +55,7 @@ def sample(
     size: Annotated[int, typer.Option(help="How many pairs at most.")] = MONTHLY_PAIRS,
     as_json: JsonFlag = False,
 ) -> None:
-    """Draw this month's pairs for blind review; once a month."""
+    """Draw this month's pairs for blind review."""
     from mpi.service.sampling import blind_sample
 
     with open_session() as session:
@@ -73,6 +73,7 @@ def sample(
 
 
 def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
+    """Print the quality figures and the forecast as tables."""
     work, rate = figures.workload, figures.match_rate
     print_facts(
         {
@@ -136,8 +137,10 @@ def _show_quality(figures: QualityFigures, workload_forecast: Forecast) -> None:
 
 
 def _count_judged(stratum: StratumResult) -> int:
+    """Return the number of judged pairs of a stratum."""
     return (stratum.same or 0) + (stratum.different or 0) + (stratum.unsure or 0)
 
 
 def _format_interval(estimate: Estimate | None) -> str:
+    """Format an estimate with its 95 % interval."""
     return "" if estimate is None else f"{estimate.value:.4f} ({estimate.low:.4f} to {estimate.high:.4f})"

@@ -1,4 +1,4 @@
-"""``mpi report``."""
+"""Command ``mpi report``: statistics of the index."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def run(
     name: Annotated[str, typer.Argument(help="summary, sources, loads or overlap.")] = "summary",
     as_json: JsonFlag = False,
 ) -> None:
-    """Show figures about the index."""
+    """Show statistics of the index."""
     from mpi.service.quality import reports
 
     with open_session() as session:

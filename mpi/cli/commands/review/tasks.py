@@ -1,4 +1,4 @@
-"""``mpi tasks``."""
+"""Command ``mpi tasks``: questions for stewards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     after: Annotated[str | None, typer.Option(metavar="PLACE", help="Where the page before ended.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """List what waits for a steward, or show one question."""
+    """List the questions for stewards, or show one."""
     from mpi.service.review import question, queue
 
     with open_session() as session:
@@ -47,6 +47,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 def _show_queue(page: QueuePage) -> None:
+    """Print a page of the review queue as a table."""
     from mpi.service.review import queue
 
     print_table(
@@ -72,6 +73,7 @@ def _show_queue(page: QueuePage) -> None:
 
 
 def _show_question(view: QuestionView, *, as_json: bool) -> None:
+    """Print one question with its records, pairs and history."""
     if as_json:
         print_json(asdict(view))
         return

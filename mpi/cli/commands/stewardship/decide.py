@@ -1,4 +1,4 @@
-"""``mpi decide`` and ``mpi decisions``."""
+"""Commands ``mpi decide`` and ``mpi decisions``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Decide that records are one person, or not, or unsure.
+    """Decide whether records describe one person.
 
     SAME and UNSURE take one group of records, DIFFERENT two or more.
     """
@@ -73,7 +73,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
-    """List decisions, or show one with its evidence."""
+    """List the decisions, or show one with its evidence."""
     from mpi.service.stewardship import decisions, deferred_steps
 
     with open_session() as session:
@@ -108,6 +108,7 @@ def show(
 
 
 def _show_decision(view: DecisionView, *, as_json: bool) -> None:
+    """Print one decision with its evidence."""
     if as_json:
         print_json(asdict(view))
         return
@@ -143,8 +144,10 @@ def _show_decision(view: DecisionView, *, as_json: bool) -> None:
 
 
 def _format_status(view: DecisionView) -> str:
+    """Return a decision's status, or that it is suspended."""
     return "suspended" if view.suspended else view.status
 
 
 def _format_groups(view: DecisionView) -> str:
+    """Format the record groups of a decision in one line."""
     return " / ".join(format_group(group) for group in view.groups)

@@ -1,4 +1,4 @@
-"""``mpi freeze``."""
+"""Commands ``mpi freeze …``: days on which decisions wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add(
     reason: Reason = "reporting-period",
     as_json: JsonFlag = False,
 ) -> None:
-    """Name days on which what is decided of a source's records waits."""
+    """Add a freeze window, in which decisions about a source wait."""
     from mpi.service.stewardship import freeze_windows
 
     with open_session() as session:
@@ -53,9 +53,9 @@ def lift_one(
     reason: Reason = "lifted",
     as_json: JsonFlag = False,
 ) -> None:
-    """End a freeze window before its time.
+    """End a freeze window early.
 
-    What waits for it alone takes effect at once.
+    Steps that wait only for this window take effect at once.
     """
     from mpi.service.stewardship import freeze_windows
 
@@ -65,6 +65,7 @@ def lift_one(
 
 
 def _show_window(window: FreezeWindow, *, as_json: bool) -> None:
+    """Print a freeze window."""
     if as_json:
         print_json(asdict(window))
     else:

@@ -1,4 +1,4 @@
-"""``mpi merge``, ``mpi split``, ``mpi move`` and ``mpi undo``."""
+"""Commands ``mpi merge``, ``split``, ``move``, ``undo`` and ``approve``."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make two or more persons one.
+    """Merge two or more persons into one.
 
-    The ID that stays is that of an open enrolment, then of most records, then the oldest.
+    The ID that stays is that of an open enrollment, then of most records, then the oldest.
     """
     from mpi.service.stewardship import merge
 
@@ -57,9 +57,10 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Part one person's records into several persons.
+    """Split the records of one person into several persons.
 
-    Of one part alone, the rest is the other. The ID stays with the part that holds most, unless --keep says.
+    If one part is given, the other records are the second part. The ID stays with the largest part, unless
+    --keep names another.
     """
     from mpi.service.stewardship import merge
 
@@ -100,9 +101,9 @@ def undo(
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Take a decision, merge, split or move back.
+    """Undo a decision or a step.
 
-    The result is what would be without it, with all that came since.
+    The result is what would be without the step, with everything that came since.
     """
     from mpi.service.stewardship import undo
 
@@ -117,9 +118,9 @@ def approve(
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Give the second word on a step that waits for one.
+    """Approve a step as the second approver.
 
-    Whoever made it cannot approve it; at this command line everybody is the operator.
+    The maker of a step cannot approve it; at this command line everybody is the operator.
     """
     from mpi.service.stewardship import approvals
 
@@ -136,6 +137,7 @@ def _create_reason(
     *,
     preview: bool,
 ) -> StepOptions:
+    """Create the reason and conditions of a step from options."""
     from mpi.service.stewardship import merge
 
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))

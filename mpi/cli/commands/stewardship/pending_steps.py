@@ -1,4 +1,4 @@
-"""``mpi waiting`` and ``mpi consent``."""
+"""Commands ``mpi waiting`` and ``mpi consent``: steps that need others' approval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mpi.service.stewardship.pending_steps import PendingStep
 
 KEY_VARIABLE = "MPI_API_KEY"
-"""Environment variable with the API key of whoever speaks for a source."""
+"""Environment variable with the API key of a source's owner."""
 Owner = Annotated[
     bool,
     typer.Option("--owner", help=f"As the client whose API key is in {KEY_VARIABLE}, not as the operator."),
@@ -28,9 +28,9 @@ Owner = Annotated[
 
 
 def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
-    """List what waits for a second approver or for an owner.
+    """List steps that wait for an approver or an owner.
 
-    The oldest first.
+    The oldest step comes first.
     """
     from mpi.service.stewardship import pending_steps
 
@@ -64,7 +64,7 @@ def answer(
     preview: Annotated[bool, typer.Option("--preview", help="Change nothing.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Consent to a step, or refuse it, as an owner of a source.
+    """Consent to a step, or refuse it, as a source's owner.
 
     The operator owns no source: the API key of a client who does is read from MPI_API_KEY.
     """
@@ -80,6 +80,7 @@ def answer(
 
 
 def _authenticate_owner(index: Index) -> Viewer:
+    """Return the viewer whose API key the environment holds."""
     from mpi.service.access import clients
 
     key = os.environ.get(KEY_VARIABLE)
@@ -89,5 +90,6 @@ def _authenticate_owner(index: Index) -> Viewer:
 
 
 def _format_waiting_for(step: PendingStep) -> str:
+    """Name the approvers and owners whom a step waits for."""
     owners = [f"owner of {consent.source}" for consent in step.consents if consent.status == "asked"]
     return ", ".join([*(["a second approver"] if step.approval else []), *owners])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mpi.matching.compiler.common_subexpressions import share_subexpressions
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 
 COLUMNS = {"a_l": pa.string(), "a_r": pa.string(), "n_l": pa.int64(), "n_r": pa.int64(), "t_l": pa.bool_()}
 LISTS = {"x_l": pa.list_(pa.string()), "x_r": pa.list_(pa.string())}
@@ -103,7 +103,7 @@ def test_a_lambda_is_taken_whole():
 
 
 def test_the_default_model_computes_nothing_twice_for_a_pair_that_is_near():
-    model = load_model(find_model())
+    model = load_model(find_model_folder())
     lowering = [one for one in compile_scorer(model).levels.comparisons if one.only_lowers]
     stated = [level.condition for one in lowering for level in one.levels if level.condition is not None]
     stated += model.cautions.conditions.values()

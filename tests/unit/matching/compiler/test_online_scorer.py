@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from tests.unit.matching.pairs import near, record
 
-MODEL = load_model(find_model())
+MODEL = load_model(find_model_folder())
 SCORER = compile_scorer(MODEL)
 
 CHILD = Features(

@@ -7,7 +7,7 @@ import pytest
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.overlay import is_another_child
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from tests.index import a_child
@@ -18,7 +18,7 @@ JAYDEN = {"first_name": "Jayden", "last_name": "Cruz", "birth_date": "2014-03-09
 
 @pytest.fixture(scope="module")
 def scorer():
-    return compile_scorer(load_model(find_model()))
+    return compile_scorer(load_model(find_model_folder()))
 
 
 def features(**changes):

@@ -9,7 +9,7 @@ from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.what_if import COLUMNS_OF_SUBJECT, generate_variations
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from tests.index import a_child
@@ -54,7 +54,7 @@ OTHER = {
 
 @cache
 def scorer():
-    return compile_scorer(load_model(find_model()))
+    return compile_scorer(load_model(find_model_folder()))
 
 
 def features(**changes) -> Features:

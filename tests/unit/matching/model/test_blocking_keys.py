@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, keys, keys_by_rule
-from mpi.matching.scoring.batch import candidate_pairs, large_blocks
+from mpi.matching.model.blocking_keys import BlockingSpec, keys, compute_keys_by_rule
+from mpi.matching.scoring.batch import candidate_pairs, find_large_blocks
 
 SEAL = KeyedHash(b"k" * 32)
 SPEC = BlockingSpec.parse(
@@ -56,7 +56,7 @@ def test_keys_are_those_that_each_rule_tells_of():
         birth_date_swapped="2012-04-03",
         birth_year=2012,
     )
-    told = keys_by_rule(child, spec, SEAL)
+    told = compute_keys_by_rule(child, spec, SEAL)
     assert [text for _, text in told] == [
         "a@b.us",
         "+16145550134",
@@ -145,8 +145,8 @@ def test_candidates_are_the_distinct_pairs_that_share_a_key(rows, touched):
 
 def test_large_blocks_are_told_and_still_paired():
     table = pa.table({"key": pa.array([7] * 5 + [8], pa.int64()), "record_id": pa.array([*range(5), 0])})
-    assert large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
-    assert large_blocks(table, 5).num_rows == 0
+    assert find_large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
+    assert find_large_blocks(table, 5).num_rows == 0
     assert candidate_pairs(table).num_rows == 10
 
 
@@ -157,17 +157,17 @@ def test_a_stopped_key_is_nobodys_and_its_rules_refinement_stands_for_it():
     child = Features(
         given="ANA", given_roots=("ANA", "ANNA"), surname="GARCIA", birth_year=2014, postal_code="43001"
     )
-    plain = keys_by_rule(child, spec, SEAL)
+    plain = compute_keys_by_rule(child, spec, SEAL)
     names = plain["names", "ANA\x1fGARCIA"]
-    without = keys_by_rule(child, spec.stopping(frozenset({names})), SEAL)
+    without = compute_keys_by_rule(child, spec.stopping(frozenset({names})), SEAL)
     assert set(without) - set(plain) == {("names", "ANA\x1fGARCIA\x1f2014")}
     assert set(plain) - set(without) == {("names", "ANA\x1fGARCIA")}
     assert names not in without.values()
     finer = without["names", "ANA\x1fGARCIA\x1f2014"]
-    both = keys_by_rule(child, spec.stopping(frozenset({names, finer})), SEAL)
+    both = compute_keys_by_rule(child, spec.stopping(frozenset({names, finer})), SEAL)
     assert both.keys() == plain.keys() - {("names", "ANA\x1fGARCIA")}
     postal = plain["postal", "43001\x1fA"]
-    unrefined = keys_by_rule(child, spec.stopping(frozenset({postal})), SEAL)
+    unrefined = compute_keys_by_rule(child, spec.stopping(frozenset({postal})), SEAL)
     assert unrefined.keys() == plain.keys() - {("postal", "43001\x1fA")}
 
 

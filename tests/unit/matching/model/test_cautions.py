@@ -9,11 +9,11 @@ import pytest
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.cautions import OPPOSED, Cautions
-from mpi.matching.model.model import find_model, load_model
-from mpi.matching.scoring.batch import PAIRS
-from mpi.matching.scoring.load_scorer import Place
-from mpi.matching.scoring.splink_scorer import predict
+from mpi.matching.model.cautions import OPPOSED_CAUTION, Cautions
+from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.scoring.batch import PAIR_SCHEMA
+from mpi.matching.scoring.load_scorer import ScoringResources
+from mpi.matching.scoring.splink_scorer import score_pairs
 from tests.models import tiny_model
 from tests.unit.matching.pairs import records
 
@@ -33,7 +33,7 @@ ISAIAH = Features(
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model(find_model())
+    return load_model(find_model_folder())
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
 def test_the_explanation_names_the_caution_and_its_bits_add_up(scorer):
     parts = scorer.explain(schooled("a"), schooled("b"))
     assert parts[-1].comparison == "caution"
-    assert parts[-1].level == OPPOSED
+    assert parts[-1].level == OPPOSED_CAUTION
     assert sum(part.bits for part in parts) == pytest.approx(
         scorer.weight(schooled("a"), schooled("b")), abs=1e-9
     )
@@ -171,8 +171,8 @@ def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_someth
 def test_batch_and_online_hold_the_same_pair_down_in_either_order(model, scorer, tmp_path):
     made = [(1, schooled("a")), (2, schooled("b"))]
     for ends in ((1, 2), (2, 1)):
-        pairs = pa.table({"lo": [ends[0]], "hi": [ends[1]]}, schema=PAIRS)
-        table = predict(model, made, pairs, 0.0, Place(tmp_path))
+        pairs = pa.table({"lo": [ends[0]], "hi": [ends[1]]}, schema=PAIR_SCHEMA)
+        table = score_pairs(model, made, pairs, 0.0, ScoringResources(tmp_path))
         assert table["bits"].to_pylist() == [model.cautions.bits]
 
 

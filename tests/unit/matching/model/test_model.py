@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from mpi.domain.errors import ModelError
-from mpi.matching.model.model import FILES, find_model, load_model
+from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
 from tests.models import tiny_model
 from training.fit.model_writer import format_checksums_toml
 
@@ -16,7 +16,7 @@ def sealed(folder):
 
 
 def test_the_default_model_loads_and_keeps_its_thresholds_clear_of_zero():
-    model = load_model(find_model())
+    model = load_model(find_model_folder())
     assert model.ref == "children/5"
     assert model.thresholds.influence_floor > 0
     assert 0 < model.statistical.link < model.thresholds.link
@@ -25,13 +25,13 @@ def test_the_default_model_loads_and_keeps_its_thresholds_clear_of_zero():
 
 
 def test_a_model_is_found_by_name_or_by_folder(tmp_path):
-    assert find_model("children/5") == find_model(None)
-    assert find_model(str(tiny_model(tmp_path / "m"))) == tmp_path / "m"
+    assert find_model_folder("children/5") == find_model_folder(None)
+    assert find_model_folder(str(tiny_model(tmp_path / "m"))) == tmp_path / "m"
     with pytest.raises(ModelError, match="nobody/7"):
-        find_model("nobody/7")
+        find_model_folder("nobody/7")
 
 
-@pytest.mark.parametrize("name", ["model.toml", *FILES])
+@pytest.mark.parametrize("name", ["model.toml", *MODEL_FILES])
 def test_a_missing_file_is_named(tmp_path, name):
     folder = tiny_model(tmp_path / "m")
     (folder / name).unlink()
@@ -39,7 +39,7 @@ def test_a_missing_file_is_named(tmp_path, name):
         load_model(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", MODEL_FILES)
 def test_a_changed_file_is_refused(tmp_path, name):
     folder = tiny_model(tmp_path / "m")
     with (folder / name).open("a") as file:
@@ -101,6 +101,6 @@ def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path, file, content, tol
 
 
 def test_no_published_value_is_rare():
-    model = load_model(find_model())
+    model = load_model(find_model_folder())
     for table in model.frequencies.tables.values():
         assert round(min(table.values()) * model.index_size) >= 9  # of all records; missing ones bear none

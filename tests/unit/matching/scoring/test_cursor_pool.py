@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from mpi.matching.compiler.pair_query import PairQuery
-from mpi.matching.model.model import find_model, load_model
-from mpi.matching.scoring.batch import PAIRS
-from mpi.matching.scoring.cursor_pool import AtOnce
-from mpi.matching.scoring.load_scorer import Place, Scoring
+from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.scoring.batch import PAIR_SCHEMA
+from mpi.matching.scoring.cursor_pool import CursorPool
+from mpi.matching.scoring.load_scorer import ScoringResources, LoadScorer
 
 TWO_MINUTES = "SELECT count(*) FROM range(200000) AS a, range(200000) AS b WHERE a.range + b.range = -1"
 SOON_S = 20
@@ -62,7 +62,7 @@ def interrupted_soon(when):
 
 
 def test_each_query_is_answered_more_of_them_than_threads(connection):
-    with AtOnce(connection, 2) as at_once:
+    with CursorPool(connection, 2) as at_once:
         asked = [
             at_once.ask(lambda cursor, number=number: cursor.sql(f"SELECT {number}").fetchall())
             for number in range(7)
@@ -77,7 +77,7 @@ def test_an_interrupt_ends_what_is_asked_and_what_would_be_next(connection):
         begun.set()
         return two_minutes(cursor)
 
-    with interrupted_soon(begun), AtOnce(connection, 2) as at_once:
+    with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
         asked = [at_once.ask(first) for _ in range(2)]
         at_once.ask(asked_later.append)
         asked[0].result()
@@ -92,7 +92,7 @@ def test_an_interrupt_ends_a_query_that_is_begun_after_it(connection):
         time.sleep(0.5)
         return two_minutes(cursor)
 
-    with interrupted_soon(begun), AtOnce(connection, 2) as at_once:
+    with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
         at_once.ask(late).result()
 
 
@@ -112,7 +112,7 @@ def test_an_interrupt_while_a_thread_begins_leaves_no_query_behind(connection, m
         raise KeyboardInterrupt
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt), AtOnce(connection, 2) as at_once:
+    with pytest.raises(KeyboardInterrupt), CursorPool(connection, 2) as at_once:
         at_once.ask(at_work)
     assert over.is_set()
     connection.close()
@@ -123,7 +123,7 @@ def test_a_query_that_comes_to_its_turn_after_all_have_left_is_not_asked(connect
     monkeypatch.setattr(
         "mpi.matching.scoring.cursor_pool.ThreadPoolExecutor.submit", lambda _, *work: kept.append(work)
     )
-    with AtOnce(connection, 2) as at_once:
+    with CursorPool(connection, 2) as at_once:
         at_once.ask(asked.append)
     answer, *rest = kept[0]
     with pytest.raises(CancelledError):
@@ -133,7 +133,7 @@ def test_a_query_that_comes_to_its_turn_after_all_have_left_is_not_asked(connect
 
 def test_an_error_of_one_query_is_told_and_ends_the_others(connection):
     began = time.monotonic()
-    with pytest.raises(duckdb.CatalogException), AtOnce(connection, 2) as at_once:
+    with pytest.raises(duckdb.CatalogException), CursorPool(connection, 2) as at_once:
         at_once.ask(two_minutes)
         at_once.ask(lambda cursor: cursor.sql("FROM nowhere").fetchall()).result()
     assert time.monotonic() - began < SOON_S
@@ -148,8 +148,8 @@ def test_whoever_is_interrupted_while_pairs_are_scored_does_not_wait_for_them(tm
 
     monkeypatch.setattr(PairQuery, "weighed", begins)
     monkeypatch.setattr(PairQuery, "sql", lambda *_: TWO_MINUTES)
-    pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIRS)
-    with Scoring(load_model(find_model()), Place(tmp_path), worth_a_thread=10) as kept:
+    pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIR_SCHEMA)
+    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), worth_a_thread=10) as kept:
         with interrupted_soon(begun):
             kept.scored(pairs, -200.0, ())
         assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]

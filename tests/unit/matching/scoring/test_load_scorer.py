@@ -5,41 +5,41 @@ import pyarrow as pa
 import pytest
 
 from mpi.matching.compiler.pair_query import PairQuery
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from mpi.matching.scoring import load_scorer
-from mpi.matching.scoring.batch import PAIRS
-from mpi.matching.scoring.feature_batches import packed
-from mpi.matching.scoring.load_scorer import Place, Scoring
-from mpi.matching.scoring.splink_scorer import predict_packed
+from mpi.matching.scoring.batch import PAIR_SCHEMA
+from mpi.matching.scoring.feature_batches import batch_stored_features
+from mpi.matching.scoring.load_scorer import ScoringResources, LoadScorer
+from mpi.matching.scoring.splink_scorer import score_stored_pairs
 from mpi.standardize.payload import features_to_bytes
 from tests.unit.matching.pairs import records
 
-MODEL = load_model(find_model())
+MODEL = load_model(find_model_folder())
 FLOOR = -200.0
 
 
 @pytest.fixture
 def kept(tmp_path):
-    with Scoring(MODEL, Place(tmp_path)) as opened:
+    with LoadScorer(MODEL, ScoringResources(tmp_path)) as opened:
         yield opened
 
 
 def stored(made):
-    return packed((number, features_to_bytes(features)) for number, features in made.items())
+    return batch_stored_features((number, features_to_bytes(features)) for number, features in made.items())
 
 
 def pairs_of(lo, hi):
     """Every record of the one with every one of the other."""
     ends = [(min(a, b), max(a, b)) for a in lo for b in hi]
     columns = {name: [end[place] for end in ends] for place, name in enumerate(("lo", "hi"))}
-    return pa.table(columns, schema=PAIRS)
+    return pa.table(columns, schema=PAIR_SCHEMA)
 
 
 def once(tmp_path, made, pairs):
-    return predict_packed(MODEL, stored(made), pairs, FLOOR, Place(tmp_path))
+    return score_stored_pairs(MODEL, stored(made), pairs, FLOOR, ScoringResources(tmp_path))
 
 
-@pytest.mark.parametrize("worth_a_thread", [load_scorer.WORTH_A_THREAD, 300])
+@pytest.mark.parametrize("worth_a_thread", [load_scorer.PAIRS_PER_THREAD, 300])
 def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
     kept, tmp_path, monkeypatch, worth_a_thread
 ):
@@ -114,26 +114,26 @@ def test_nothing_piles_up_beside_the_features(kept):
 
 
 def test_pairs_are_cut_into_as_many_parts_as_there_are_threads_and_each_fits_into_memory(monkeypatch):
-    monkeypatch.setattr(load_scorer, "PAIRS_A_CHUNK", 1_000)
+    monkeypatch.setattr(load_scorer, "CHUNK_PAIRS", 1_000)
     sizes = {
-        rows: [size for _, size in load_scorer._parts(rows, 4, 100)] for rows in (0, 1, 199, 200, 900, 4_100)
+        rows: [size for _, size in load_scorer._divide_rows(rows, 4, 100)] for rows in (0, 1, 199, 200, 900, 4_100)
     }
-    assert all(size * 4 <= load_scorer.PAIRS_A_CHUNK for some in sizes.values() for size in some), "at once"
+    assert all(size * 4 <= load_scorer.CHUNK_PAIRS for some in sizes.values() for size in some), "at once"
     assert sizes[0] == []
     assert sizes[1] == [1]
     assert sizes[199] == [199]
     assert sizes[200] == [100, 100]
     assert sizes[900] == [225] * 4
     assert sizes[4_100] == [242] * 16 + [228]
-    starts = [start for start, _ in load_scorer._parts(4_100, 4, 100)]
+    starts = [start for start, _ in load_scorer._divide_rows(4_100, 4, 100)]
     assert starts == [242 * part for part in range(17)]
 
 
 def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(load_scorer, "PAIRS_A_CHUNK", 30)
-    monkeypatch.setattr(load_scorer, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(load_scorer, "CHUNK_PAIRS", 30)
+    monkeypatch.setattr(load_scorer, "MAX_QUERIES", 1)
     told, made = [], dict(records(20, 10))
-    with Scoring(MODEL, Place(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
+    with LoadScorer(MODEL, ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
         opened.keep(stored({number: made[number] for number in range(10)}))
         passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
         opened.scored(pairs_of(passing, range(10)), FLOOR, stored(passing))

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.scoring.feature_batches import packed
-from mpi.matching.scoring.shared_value_counts import watching
+from mpi.matching.scoring.feature_batches import batch_stored_features
+from mpi.matching.scoring.shared_value_counts import open_shared_value_table
 from mpi.standardize.payload import features_to_bytes
 from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import make_shared_values
@@ -37,8 +37,8 @@ def at_home(features, rng):
 def test_the_values_found_by_set_are_those_found_record_by_record(tmp_path, seed):
     rng = random.Random(seed)
     made = [(number, at_home(each, rng)) for number, each in records(600, seed)]
-    batches = list(packed((number, features_to_bytes(each)) for number, each in made))
-    with watching(tmp_path) as watched:
+    batches = list(batch_stored_features((number, features_to_bytes(each)) for number, each in made))
+    with open_shared_value_table(tmp_path) as watched:
         assert list(watched.passing(batches)) == batches
         found = watched.shared()
     expected = find_shared_values((each for _, each in made), SEAL)

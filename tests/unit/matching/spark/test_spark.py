@@ -28,16 +28,16 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.model.cautions import Cautions
-from mpi.matching.model.model import find_model, load_model
-from mpi.matching.scoring.batch import PAIRS, candidate_pairs, feature_table
-from mpi.matching.scoring.engines import DUCKDB
-from mpi.matching.scoring.feature_batches import packed
+from mpi.matching.model.model import find_model_folder, load_model
+from mpi.matching.scoring.batch import PAIR_SCHEMA, candidate_pairs, make_feature_table
+from mpi.matching.scoring.engines import DUCKDB_ENGINE
+from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.matching.spark import functions
-from mpi.matching.spark.conditions import spark_condition, spark_settings
+from mpi.matching.spark.conditions import to_spark_condition, to_spark_settings
 from mpi.matching.spark.engine import SparkEngine
-from mpi.matching.spark.scoring import SparkScorer, held_down
-from mpi.matching.spark.scoring import candidate_pairs as spark_candidate_pairs
-from mpi.matching.spark.session import spark_session
+from mpi.matching.spark.scoring import SparkScorer, apply_cautions
+from mpi.matching.spark.scoring import find_candidate_pairs as spark_candidate_pairs
+from mpi.matching.spark.session import open_session
 from mpi.service.indexing.reindex import ignore_progress
 from mpi.service.recluster.plan import recluster
 from mpi.standardize.payload import features_to_bytes
@@ -69,7 +69,7 @@ def quick_java(monkeypatch):
 @contextmanager
 def a_session(folder: Path):
     folder.mkdir(mode=0o700)
-    with spark_session(MASTER, MEMORY, folder) as session:
+    with open_session(MASTER, MEMORY, folder) as session:
         session.sparkContext.setCheckpointDir(str(folder / "checkpoints"))
         yield session
 
@@ -86,18 +86,18 @@ def both_orders(count: int, made: int, seed: int) -> pa.Table:
     while len(pairs) < count:
         pairs.add(tuple(sorted(rng.sample(range(made), 2))))
     ordered = [order for pair in sorted(pairs) for order in (pair, pair[::-1])]
-    return pa.table({"lo": [a for a, _ in ordered], "hi": [b for _, b in ordered]}, schema=PAIRS)
+    return pa.table({"lo": [a for a, _ in ordered], "hi": [b for _, b in ordered]}, schema=PAIR_SCHEMA)
 
 
 def spark_scores(session, folder, model, made, pairs):
     """Spark's levels and weights by pair, and the weights as far as cautions let them."""
     scorer = compile_scorer(model)
-    features = written(session, folder, "features", feature_table(made, scorer.columns))
+    features = written(session, folder, "features", make_feature_table(made, scorer.columns))
     blocked = written(session, folder, "pairs", pairs)
     told = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).scored(blocked)
     gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons]
     table = told.select("lo", "hi", "match_weight", *gammas).toArrow()
-    held = held_down(told.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
+    held = apply_cautions(told.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
     scores = {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
     return scores, {(row[0], row[1]): row[2] for row in zip(*held.to_pydict().values(), strict=True)}
 
@@ -108,7 +108,7 @@ def spark_scores(session, folder, model, made, pairs):
 )
 def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders(tmp_path, which, count):
     made_by = {"notebook": notebook_model, "library": library_model}
-    model = load_model(find_model()) if which == "default" else made_by[which]()
+    model = load_model(find_model_folder()) if which == "default" else made_by[which]()
     made = records(count * 2 // 3, 7)
     pairs = both_orders(count, len(made), 7)
     with a_session(tmp_path / "spark") as session:
@@ -140,7 +140,7 @@ def keys_of(made, model) -> pa.Table:
 
 
 def stored(made):
-    return packed((number, features_to_bytes(each)) for number, each in made)
+    return batch_stored_features((number, features_to_bytes(each)) for number, each in made)
 
 
 def as_pairs(table: pa.Table) -> list[tuple[int, int]]:
@@ -149,7 +149,7 @@ def as_pairs(table: pa.Table) -> list[tuple[int, int]]:
 
 @pytest.mark.slow
 def test_candidate_pairs_are_those_of_duckdb(tmp_path):
-    blocks = keys_of(records(2000, 5), load_model(find_model()))
+    blocks = keys_of(records(2000, 5), load_model(find_model_folder()))
     with a_session(tmp_path / "spark") as session:
         found = spark_candidate_pairs(written(session, tmp_path / "spark", "keys", blocks)).toArrow()
     assert as_pairs(found) == as_pairs(candidate_pairs(blocks))
@@ -164,7 +164,7 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     tmp_path.mkdir()
     made = records(1500, 3)
     blocks, floor = keys_of(made, model), model.thresholds.stored_from
-    expected = DUCKDB.weights(model, stored(made), blocks, floor, tmp_path, ignore_progress)
+    expected = DUCKDB_ENGINE.weights(model, stored(made), blocks, floor, tmp_path, ignore_progress)
     modes = []
 
     def watch(_step: str, _done: int, _total: int) -> None:
@@ -213,7 +213,7 @@ def family(number: int) -> list[dict[str, object]]:
 def test_a_recluster_on_spark_gives_the_partition_of_one_on_duckdb_to_the_record(tmp_path):
     sent = [record for number in range(60) for record in family(number)]
     found = {}
-    for name, engine in (("duckdb", DUCKDB), ("spark", SparkEngine(MASTER, MEMORY))):
+    for name, engine in (("duckdb", DUCKDB_ENGINE), ("spark", SparkEngine(MASTER, MEMORY))):
         with an_index(tmp_path / name, "sis", "ccwis", secret="5" * 64) as index:
             load_rows(index, "sis", *sent[::2])
             load_rows(index, "ccwis", *sent[1::2])
@@ -300,14 +300,14 @@ def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_v
 def test_without_the_extra_the_command_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(EngineError, match=r"pip install '.\[spark\]'"):
-        with spark_session(MASTER, MEMORY, tmp_path):
+        with open_session(MASTER, MEMORY, tmp_path):
             pass
 
 
 def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(EngineError, match="openjdk-17-jre-headless"):
-        with spark_session(MASTER, MEMORY, tmp_path):
+        with open_session(MASTER, MEMORY, tmp_path):
             pass
 
 
@@ -321,7 +321,7 @@ def test_a_master_must_be_named_and_a_cluster_needs_a_folder_that_its_workers_re
     assert create_batch_engine(shared, "spark://cluster:7077", spark=True) == SparkEngine(
         "spark://cluster:7077", "2g", str(tmp_path)
     )
-    assert create_batch_engine(settings, None, spark=False) is DUCKDB
+    assert create_batch_engine(settings, None, spark=False) is DUCKDB_ENGINE
 
 
 def test_nothing_of_spark_is_imported_before_it_is_asked_for():
@@ -345,11 +345,11 @@ def test_nothing_of_spark_is_imported_before_it_is_asked_for():
     ],
 )
 def test_a_condition_is_written_in_spark_sql_with_our_functions_and_brackets(duckdb, spark):
-    assert spark_condition(duckdb) == spark
+    assert to_spark_condition(duckdb) == spark
 
 
 def test_what_has_no_exact_translation_is_refused_by_name():
     with pytest.raises(NotCompilableError, match="SOUNDEX"):
-        spark_condition("soundex(given_l) = soundex(given_r)")
+        to_spark_condition("soundex(given_l) = soundex(given_r)")
     with pytest.raises(ModelError, match="lat_long"):
-        spark_settings(model_of(library.DistanceInKMAtThresholds("lat", "long", [1])).settings)
+        to_spark_settings(model_of(library.DistanceInKMAtThresholds("lat", "long", [1])).settings)

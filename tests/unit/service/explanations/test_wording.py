@@ -7,12 +7,12 @@ from mpi.domain.survivorship import SelectionReason
 from mpi.domain.weight import Band
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.diagnostics.what_if import COLUMNS_OF_SUBJECT
-from mpi.matching.model.model import find_model, load_model
+from mpi.matching.model.model import find_model_folder, load_model
 from mpi.service.explanations import wording
 
 
 def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words():
-    scorer = compile_scorer(load_model(find_model()))
+    scorer = compile_scorer(load_model(find_model_folder()))
     words = wording.load_words()
     for comparison in scorer.levels.comparisons:
         assert comparison.name in words["comparisons"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mpi.domain.errors import StoreError
-from mpi.matching.scoring.load_scorer import Place
+from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.indexing import key_lookup
 from mpi.service.indexing.key_lookup import find_records_by_key
 from mpi.service.indexing.pairing import PairScorer, score_candidate_pairs
@@ -126,7 +126,7 @@ def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_t
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         mine = {-1: as_stored(unit, config, 1)[0]}
-        place = Place(index.home)
+        place = ScoringResources(index.home)
         with PairScorer(index.matcher.model, place) as alone:
             expected = alone.pair_up(unit, config, mine).edges()
         all_by_the_second()

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.bootstrap import open_matcher
 from mpi.domain.errors import MpiError
-from mpi.matching.scoring.load_scorer import Place, Scoring
+from mpi.matching.scoring.load_scorer import ScoringResources, LoadScorer
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.indexing.pairing import (
     PairingLimits,
@@ -32,7 +32,7 @@ def index(tmp_path):
 
 @pytest.fixture
 def pairs(index):
-    with PairScorer(index.matcher.model, Place(index.home)) as opened:
+    with PairScorer(index.matcher.model, ScoringResources(index.home)) as opened:
         yield opened
 
 
@@ -62,7 +62,7 @@ def looked_for(index, pairs, *like, numbers=(-1, -2)):
         mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
         found = pairs.pair_up(unit, config, mine).edges()
         assert found == pair_up_beside(index, unit, config, mine, {})
-        assert found == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
     return found
 
 
@@ -71,7 +71,7 @@ def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_we
         index, "ccwis", *(child | {"local_id": f"again {n}"} for n, child in enumerate(many_children(5)))
     )
     told = []
-    place = Place(index.home, None, lambda done, total: told.append((done, total)))
+    place = ScoringResources(index.home, None, lambda done, total: told.append((done, total)))
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         mine = dict(zip((1, -1, -2, -3), as_stored(unit, config, 2, 1, 1, 7), strict=True))
@@ -96,7 +96,7 @@ def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_we
 def test_nothing_is_read_any_more_once_scoring_begins(index):
     load_rows(index, "ccwis", *(c | {"local_id": "again"} for c in many_children(1)))
     told = []
-    place = Place(index.home, None, lambda _done, _total: told.append("scored"))
+    place = ScoringResources(index.home, None, lambda _done, _total: told.append("scored"))
     with ExitStack() as reading:
         unit = reading.enter_context(index.database.read(OPERATOR))
         config = index.config_id(unit)
@@ -131,7 +131,7 @@ def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
         config = index.config_id(unit)
         mine = {-1: said}
         after = pairs.pair_up(unit, config, mine).edges()
-        assert after == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert after == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
     assert 1 in read[0]
     assert set(after) == set(before) == {(-1, 1)}
     assert after != before
@@ -148,7 +148,7 @@ def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pair
     upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
     with index.database.read(OPERATOR) as unit:
         found = pairs.pair_up(unit, config, mine).edges()
-        assert found == score_candidate_pairs(unit, index.matcher, config, mine, Place(index.home)).edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
     assert set(found) == {(-1, 1)}
 
 
@@ -159,7 +159,7 @@ def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_n
         config = index.config_id(unit)
         unlike = as_stored(unit, config, 41)[0]
         told = pairs.pair_up(unit, config, {1: unlike})
-        once = score_candidate_pairs(unit, index.matcher, config, {1: unlike}, Place(index.home))
+        once = score_candidate_pairs(unit, index.matcher, config, {1: unlike}, ScoringResources(index.home))
         assert told.edges() == once.edges()
         assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
     after = looked_for(index, pairs, 1)
@@ -218,13 +218,13 @@ def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
             raise MpiError("the disk is full")
 
         with monkeypatch.context() as patched, pytest.raises(MpiError):
-            patched.setattr(Scoring, "_let_pass", fails)
+            patched.setattr(LoadScorer, "_let_pass", fails)
             pairs.pair_up(unit, config, first)
         assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
 
 
 def pair_up_beside(index, unit, config, mine, beside):
-    with PairScorer(index.matcher.model, Place(index.home)) as anew:
+    with PairScorer(index.matcher.model, ScoringResources(index.home)) as anew:
         return anew.pair_up(unit, config, mine, beside).edges()
 
 
@@ -242,7 +242,7 @@ def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeyp
 
 
 def test_nothing_is_left_of_the_place_where_it_spills(index):
-    with PairScorer(index.matcher.model, Place(index.home)) as pairs:
+    with PairScorer(index.matcher.model, ScoringResources(index.home)) as pairs:
         looked_for(index, pairs, 1)
         assert [path.name.split("-")[0] for path in index.home.glob("scoring-*")] == ["scoring"]
     assert list(index.home.glob("scoring-*")) == []

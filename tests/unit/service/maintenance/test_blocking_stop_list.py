@@ -5,7 +5,7 @@ import pytest
 
 from mpi.domain.record_ref import RecordRef
 from mpi.domain.weight import Band
-from mpi.matching.model.blocking_keys import keys_by_rule
+from mpi.matching.model.blocking_keys import compute_keys_by_rule
 from mpi.service.explanations.pair import explain_pair
 from mpi.service.loads.dry_run import dry_run
 from mpi.service.loads.load import LoadOptions
@@ -141,5 +141,5 @@ def test_the_stopped_key_is_that_of_the_name(index):
     config_id, stopped, _ = stored(index)
     with index.database.read(OPERATOR) as unit:
         [payload] = list(unit.derived_data.features(config_id, [1]).values())
-    made = keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.keyed_hash)
+    made = compute_keys_by_rule(features_from_bytes(payload), index.matcher.model.blocking, index.keyed_hash)
     assert [rule for (rule, _), key in made.items() if key in stopped] == ["names"]

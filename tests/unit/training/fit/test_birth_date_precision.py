@@ -6,9 +6,9 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.online_scorer import compute_level_bits
-from mpi.matching.model.levels import read_levels
+from mpi.matching.model.levels import read_parameters
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, population
 from training.fit.birth_date_precision import measure_complete_dates
 from training.fit.fit import fit
@@ -31,7 +31,7 @@ def of_years(records, one_in):
 def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_path, one_in, guard, doubted):
     records = of_years(population(1600)[0], one_in)
     made = fit(records, OPTIONS)
-    levels = (level for each in read_levels(made.settings).comparisons for level in each.levels)
+    levels = (level for each in read_parameters(made.settings).comparisons for level in each.levels)
     assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
     write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.bits))
     assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
@@ -41,5 +41,5 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
 def test_the_share_of_whole_dates_is_of_those_that_are_known():
     records = of_years(population(400)[0], 4)
     unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
-    assert measure_complete_dates(feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
-    assert measure_complete_dates(feature_table(unknown, FEATURE_COLUMNS)) == 1
+    assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
+    assert measure_complete_dates(make_feature_table(unknown, FEATURE_COLUMNS)) == 1

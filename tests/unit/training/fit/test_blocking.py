@@ -6,7 +6,7 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import candidate_pairs, connect, feature_table
+from mpi.matching.scoring.batch import candidate_pairs, connect_duckdb, make_feature_table
 from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
 from training.blocking import (
@@ -56,8 +56,8 @@ def chosen_for_many(share, growth=1.0, also=()):
 @pytest.fixture
 def standing(tmp_path):
     made = records()
-    connection = connect(tmp_path)
-    connection.register("feature_table", feature_table(made, FEATURE_COLUMNS))
+    connection = connect_duckdb(tmp_path)
+    connection.register("feature_table", make_feature_table(made, FEATURE_COLUMNS))
     yield made, connection
     connection.close()
 

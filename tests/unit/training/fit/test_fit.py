@@ -9,9 +9,9 @@ import pytest
 
 from mpi.domain.features import Features
 from mpi.matching.compiler.online_scorer import compile_scorer, compute_level_bits
-from mpi.matching.model.levels import read_levels
+from mpi.matching.model.levels import read_parameters
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import feature_table
+from mpi.matching.scoring.batch import make_feature_table
 from training.evaluate.baseline import cluster_exact_matches, cluster_with_splink
 from training.evaluate.evaluation import evaluate
 from training.evaluate.measures.scores import count_pairs
@@ -154,7 +154,7 @@ def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(f
 
 def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
-    found = count_frequencies(feature_table(enumerate(bearers), ("given",)), ("given",))
+    found = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))
     assert dict(found.tables["given"]) == {"ANA": 10 / 19}
     assert found.share("given", "XIOMARA") == found.share("given", "NEVER SEEN") == 9 / 19
 
@@ -224,7 +224,7 @@ def test_a_name_that_stands_crosswise_is_counted_once():
     made = fit(list(enumerate([*(features for _, features in records), *turned])), OPTIONS)
     weights = {
         (each.name, level.label): compute_level_bits(level)
-        for each in read_levels(made.settings).comparisons
+        for each in read_parameters(made.settings).comparisons
         for level in each.levels
     }
     assert weights["surname", "the other's given name"] == 0

@@ -15,7 +15,7 @@ from mpi.domain.errors import FileError
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import PAIRS, feature_table
+from mpi.matching.scoring.batch import PAIR_SCHEMA, make_feature_table
 from tests.unit.training.fit.test_fit import OPTIONS, population
 from training.__main__ import build_app
 from training.fit.decisions import read_decisions
@@ -51,7 +51,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def unlabelled(people):
-    return fit_table(feature_table(people[0], FEATURE_COLUMNS), OPTIONS)
+    return fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS)
 
 
 def surprise(fitted, records, truth, folder, but_not=()):
@@ -73,7 +73,7 @@ def surprise(fitted, records, truth, folder, but_not=()):
 
 
 def test_without_labels_a_fit_is_what_it_was(people, unlabelled):
-    again = fit_table(feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
+    again = fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
     assert again.settings == unlabelled.settings
     assert again.labelled == (0, 0)
 
@@ -81,7 +81,7 @@ def test_without_labels_a_fit_is_what_it_was(people, unlabelled):
 def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
     records, truth, kin = people
     said = kin[::2]
-    taught = fit_table(feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
+    taught = fit_table(make_feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
     assert taught.labelled == (0, len(said))
     before = surprise(unlabelled, records, truth, tmp_path / "before", but_not=said)
     after = surprise(taught, records, truth, tmp_path / "after", but_not=said)
@@ -90,7 +90,7 @@ def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
 
 def test_labels_of_the_review_band_alone_do_not_mislead(people, tmp_path):
     records, truth = population(2000, seed=8)
-    table = feature_table(records, FEATURE_COLUMNS)
+    table = make_feature_table(records, FEATURE_COLUMNS)
     without = fit_table(table, OPTIONS)
     # The pairs in doubt here are those with a slip in the given name.
     band = [
@@ -108,7 +108,7 @@ def test_labels_of_the_review_band_alone_do_not_mislead(people, tmp_path):
 
 CANDIDATES = pa.table(
     {"lo": [1, 1, 2, 5], "hi": [2, 3, 3, 6], "rules": [1, 1, 2, 4]},
-    schema=PAIRS.append(pa.field("rules", pa.int64())),
+    schema=PAIR_SCHEMA.append(pa.field("rules", pa.int64())),
 )
 
 

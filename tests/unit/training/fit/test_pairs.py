@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
-from mpi.matching.model.blocking_keys import BlockingSpec, keys_by_rule
-from mpi.matching.scoring.batch import Engine, candidate_pairs, connect, feature_table
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
+from mpi.matching.scoring.batch import SplinkEngine, candidate_pairs, connect_duckdb, make_feature_table
 from training.blocking import compute_blocking_keys, join_candidate_pairs
 from training.fit.blocking import STANDARD_RULES
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
@@ -55,8 +55,8 @@ def records(count=400):
 @pytest.fixture
 def standing(tmp_path):
     made = records()
-    connection = connect(tmp_path)
-    connection.register("feature_table", feature_table(made, FEATURE_COLUMNS))
+    connection = connect_duckdb(tmp_path)
+    connection.register("feature_table", make_feature_table(made, FEATURE_COLUMNS))
     yield made, connection
     connection.close()
 
@@ -73,7 +73,7 @@ def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
 def test_each_pair_knows_which_rules_bring_it(standing):
     made, connection = standing
     spec, features = BlockingSpec.parse(STANDARD_RULES), dict(made)
-    keys = {number: set(keys_by_rule(each, spec, KEYED_HASH)) for number, each in features.items()}
+    keys = {number: set(compute_keys_by_rule(each, spec, KEYED_HASH)) for number, each in features.items()}
     names = [rule.name for rule in spec.rules]
     for pair in join_candidate_pairs(connection, spec).to_pylist()[::50]:
         shared = {rule for rule, _ in keys[pair["lo"]] & keys[pair["hi"]]}
@@ -83,10 +83,10 @@ def test_each_pair_knows_which_rules_bring_it(standing):
 def test_levels_and_term_frequencies_are_those_that_splink_scores_with(standing):
     made, connection = standing
     settings = build_untrained_settings(COMPARISONS)
-    frequencies = count_frequencies(feature_table(made, FEATURE_COLUMNS), FREQUENCY_COLUMNS)
+    frequencies = count_frequencies(make_feature_table(made, FEATURE_COLUMNS), FREQUENCY_COLUMNS)
     pairs = join_candidate_pairs(connection, BlockingSpec.parse(STANDARD_RULES)).select(["lo", "hi"])
     ours = LevelReader(settings, frequencies, connection).read(pairs)
-    engine = Engine(settings, frequencies, connection, detailed=True)
+    engine = SplinkEngine(settings, frequencies, connection, detailed=True)
     gammas = ", ".join(f"gamma_{each.name}::TINYINT AS {each.name}" for each in COMPARISONS)
     theirs = engine.scored(pairs, f"{gammas}, mw_tf_adj_given + mw_tf_adj_surname AS rarity")
     assert (ours.values == np.column_stack([theirs[each.name].to_numpy() for each in COMPARISONS])).all()

@@ -6,7 +6,7 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.domain.weight import Thresholds
-from mpi.matching.scoring.batch import PAIRS, connect, feature_table
+from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb, make_feature_table
 from training.fit.cautions import CAUTIONS, TWIN_CAUTIONS, build_cautions
 from training.fit.comparisons import COMPARISONS, FAMILY, FREQUENCY_COLUMNS, MULTIPLE_BIRTH
 from training.fit.frequencies import count_frequencies
@@ -41,9 +41,9 @@ def homes(count, children):
 
 
 def counted(tmp_path, records):
-    connection = connect(tmp_path)
+    connection = connect_duckdb(tmp_path)
     try:
-        connection.register("feature_table", feature_table(records, FEATURE_COLUMNS))
+        connection.register("feature_table", make_feature_table(records, FEATURE_COLUMNS))
         return count_relatives(connection, len(records))
     finally:
         connection.close()
@@ -114,12 +114,12 @@ def test_a_number_a_slip_apart_opposes_unless_it_was_learned_to_link():
 
 def guard(tmp_path, left, right):
     """The label of the guard of a pair."""
-    connection = connect(tmp_path)
+    connection = connect_duckdb(tmp_path)
     try:
-        connection.register("feature_table", feature_table([(0, left), (1, right)], FEATURE_COLUMNS))
-        frequencies = count_frequencies(feature_table([(0, left)], FEATURE_COLUMNS), FREQUENCY_COLUMNS)
+        connection.register("feature_table", make_feature_table([(0, left), (1, right)], FEATURE_COLUMNS))
+        frequencies = count_frequencies(make_feature_table([(0, left)], FEATURE_COLUMNS), FREQUENCY_COLUMNS)
         reader = LevelReader(build_untrained_settings([FAMILY]), frequencies, connection)
-        [[value]] = reader.read(pa.table({"lo": [0], "hi": [1]}, schema=PAIRS)).values
+        [[value]] = reader.read(pa.table({"lo": [0], "hi": [1]}, schema=PAIR_SCHEMA)).values
     finally:
         connection.close()
     return next(level.label for level in reader.levels.comparisons[0].levels if level.value == value)

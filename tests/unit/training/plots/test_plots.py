@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from mpi.matching.model.model import FILES, find_model, load_model
+from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
 from tests.models import tiny_model
 from tests.unit.training.publish.test_publish import evaluation_of, figure
 from training.__main__ import build_app
@@ -47,7 +47,7 @@ def test_rules_come_in_the_order_of_what_they_add_and_the_last_holds_all():
 
 
 def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_path):
-    model = load_model(find_model())
+    model = load_model(find_model_folder())
     weights, rates, rules = draw_model(tmp_path, model.settings, list_fixed_levels(), RULES)
     assert {path.name for path in (weights, rates, rules)} == {
         "match-weights.svg", "m-and-u.svg", "blocking-expected.svg",
@@ -60,7 +60,7 @@ def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_pa
 
 
 def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
-    model = load_model(find_model())
+    model = load_model(find_model_folder())
     evaluation = measured(tiny_model(tmp_path / "tiny"))
     drawn = []
     for name in ("one", "two"):
@@ -98,7 +98,7 @@ def test_pictures_are_no_part_of_a_model(tmp_path):
     assert result.exit_code == 0, result.output
     assert (folder / "plots" / "match-weights.svg").exists()
     assert load_model(folder).digest == before
-    assert not [name for name in FILES if "plots" in name]
+    assert not [name for name in MODEL_FILES if "plots" in name]
 
 
 def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path, monkeypatch):
@@ -123,7 +123,7 @@ def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path
 
 
 def test_the_shipped_model_has_its_figures_and_is_the_model_that_it_was():
-    folder = find_model()
+    folder = find_model_folder()
     assert {path.stem for path in (folder / "plots").iterdir()} == {
         "match-weights", "m-and-u", "calibration", "blocking-recall", "blocking-expected",
     }  # fmt: skip
