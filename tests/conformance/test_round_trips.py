@@ -57,7 +57,7 @@ def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_th
     index, waits, monkeypatch
 ):
     inside = []
-    do_some = GroupCommit._do_some
+    do_some = GroupCommit._run_batch
 
     def counted(self, database):
         # Others, which have no turn yet, look for their pairs at the same time, each in a thread of its own.

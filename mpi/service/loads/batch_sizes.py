@@ -63,5 +63,5 @@ def compute_largest_window(records: int) -> int:
         return LARGEST_WINDOW
     return max(
         LARGEST_WINDOW,
-        min(proportional, LARGEST_WINDOW * limits_for_machine().most_kept // MAX_CACHED_RECORDS),
+        min(proportional, LARGEST_WINDOW * limits_for_machine().max_cached_records // MAX_CACHED_RECORDS),
     )

@@ -182,7 +182,7 @@ class ChunkWriter:
                 self._require_ownership(unit)
                 self._resolve_missing(unit, self._withdraw_missing(unit, impact))
                 self._finish_load(unit, impact)
-        self._compaction.merge_at_the_end()
+        self._compaction.compact_at_end()
 
     def _write_windows(
         self, statements: list[Statement], windows: Iterator[list[Statement]]
@@ -203,7 +203,7 @@ class ChunkWriter:
                 statements, next_statements = next_statements, next(windows, [])
                 prepared = prefetcher.prepare(next_statements)
                 if statements:
-                    self._compaction.merge_meanwhile(prefetcher.is_running)
+                    self._compaction.compact_while(prefetcher.is_running)
                 if next_pairs is not None:
                     prefetcher.finish(next_pairs, pairs)
                     pairs = next_pairs
@@ -237,13 +237,13 @@ class ChunkWriter:
             impact = None
             if is_last and len(statements) - start <= self._sizer.most:
                 impact = self._withdraw_surplus()
-            with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._sizer.begun(unit)
+            with self._sizer.timed_turn(), self.index.database.write(self.viewer, "load") as unit:
+                self._sizer.note_begin(unit)
                 # Before this transaction gets a commit number, which would look like another writer's.
                 if pairs.detect_commits(unit) and unit.last_commit() != self._withdrawal_commit:
-                    self._sizer.others_write()
-                    self._compaction.others_write()
-                    self.reservation.is_asked()
+                    self._sizer.note_other_writer()
+                    self._compaction.note_other_writer()
+                    self.reservation.note_request()
                 positions = range(start, min(start + self._sizer.most, len(statements)))
                 if positions.stop < len(statements):
                     impact = None
@@ -304,7 +304,7 @@ class ChunkWriter:
         elif (batch := unit.batches.get(self.receipt.batch)) is None or (
             (batch.status, batch.counts) != (LOADING, self._counts)
         ):
-            raise ConflictError(f"load {self.receipt.batch} was gone on with, or undone, by somebody else")
+            raise ConflictError(f"another caller has resumed or undone load {self.receipt.batch}")
 
     def _write_chunk(
         self,
@@ -315,23 +315,23 @@ class ChunkWriter:
         missing: _MissingRecords,
     ) -> None:
         statements = [
-            statement._replace(made=pairs.packed.get(position, statement.made))
+            statement._replace(comparable=pairs.packed.get(position, statement.comparable))
             for position, statement in zip(positions, statements, strict=True)
         ]
         source = self.file.source
         records = unit.records.find_by_local_ids(source.id, [statement.local_id for statement in statements])
         intake = write_statements(unit, self.index, source, statements, records, self.receipt.batch)
         self._record_ids.extend(intake.record_ids.values())
-        count_verdicts(self.receipt, statements, records, intake.verdicts)
-        inactive = missing.withdrawn | (intake.gone & {record.id for record in records.values()})
+        count_verdicts(self.receipt, statements, records, intake.outcomes)
+        inactive = missing.withdrawn | (intake.removed & {record.id for record in records.values()})
         position_of_record = {
             intake.record_ids[statement.local_id]: position
             for position, statement in zip(positions, statements, strict=True)
         }
         pairs.inactive |= inactive
         chunk_pairs = pairs.update_pairs(unit, self.index, positions, intake.changed, position_of_record)
-        chunk_pairs = replace(chunk_pairs, in_run=self._compaction.is_worth_one(unit))
-        inputs = ResolveInputs(further_records=intake.doubted | missing.overlaid, known_pairs=chunk_pairs)
+        chunk_pairs = replace(chunk_pairs, in_segment=self._compaction.should_write_segment(unit))
+        inputs = ResolveInputs(further_records=intake.overlay_suspects | missing.overlaid, known_pairs=chunk_pairs)
         resolve(unit, self.index, intake.changed, inactive, "load", self.progress, inputs)
         self._written_count += len(statements)
         self.progress("loading records", self._written_count, len(self.file.rows.headings))
@@ -347,12 +347,12 @@ class ChunkWriter:
             impact = assess_file(unit, file.source.id, file.rows, file.as_of, full=True)
         self.receipt.spared = impact.spared_count
         while (
-            len(absent := impact.select_missing_active(file.as_of)) > self._sizer.most
+            len(absent := impact.select_missing_active(file.as_of)) > self._sizer.max_items
             and self.receipt.batch is not None
         ):
-            batch_records = absent[: self._sizer.most]
-            with self._sizer.turn(), self.index.database.write(self.viewer, "load") as unit:
-                self._sizer.begun(unit)
+            batch_records = absent[: self._sizer.max_items]
+            with self._sizer.timed_turn(), self.index.database.write(self.viewer, "load") as unit:
+                self._sizer.note_begin(unit)
                 self._require_ownership(unit)
                 withdrawn = self._withdraw_records(unit, batch_records)
                 self._note_absence(unit, batch_records)

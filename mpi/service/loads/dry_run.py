@@ -111,7 +111,7 @@ def dry_run(
         statements = {statement.local_id: statement for statement in _standardize_statements(file_rows)}
         existing = unit.records.all_of_source(source.id)
         judged = judge_statements(unit, index, source, statements.values(), existing)
-        verdicts = judged.verdicts
+        verdicts = judged.outcomes
         sealed_count = _predict_hold(
             unit, receipt, options, choose_file_as_of(file_rows, default_as_of, options), source, file_rows
         )
@@ -232,7 +232,7 @@ def _score_large_file(
     place = ScoringResources(
         index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
     )
-    return score_candidate_pairs(unit, index.matcher, config_id, records, place).edges()
+    return score_candidate_pairs(unit, index.matcher, config_id, records, place).to_edges()
 
 
 def _find_best_pairs(edges: Edges, numbers: Collection[int]) -> dict[int, tuple[float, int]]:
@@ -304,7 +304,7 @@ def _sample_from(
     best_statement = file.statements.get(best_number)
     return DryRunSample(
         local_id=statement.local_id,
-        line=statement.line,
+        line=statement.line_number,
         band=band,
         match_weight=bits,
         enterprise_id=None if best_statement is not None else eids.get(persons.get(best_number, 0)),

@@ -117,17 +117,17 @@ def undo_load(
     code, sizer = check_reason(reason), new_transaction_sizer(index)
     with (
         disable_garbage_collection(),
-        sizer.turn(),
+        sizer.timed_turn(),
         step_transaction(index, viewer, COMMIT_KIND, preview=preview) as unit,
     ):
-        sizer.begun(unit)
+        sizer.note_begin(unit)
         if (stored_answer := find_stored_answer(unit, index)) is not None:
             return _result_from(stored_answer, viewer)
         if _has_concurrent_writer(unit):
-            sizer.others_write()
+            sizer.note_other_writer()
         undo = _begin_or_resume(unit, index, number, code, preview=preview)
         # A preview is rolled back, so it must be one transaction.
-        undo.undo_chunk(unit, len(undo.remaining) if preview else sizer.most, progress)
+        undo.undo_chunk(unit, len(undo.remaining) if preview else sizer.max_items, progress)
         result = None
         if not undo.remaining:
             result = undo.build_result(unit)
@@ -139,7 +139,7 @@ def undo_load(
             undo.detach(viewer)
         raise
     if undo.receipts.latest:
-        disclose(index, viewer, Action.LOAD, undo.receipts.records, DISCLOSED_FIELDS)
+        disclose(index, viewer, Action.LOAD, undo.receipts.record_ids, DISCLOSED_FIELDS)
     return replace(result, disclosures=undo.receipts.latest)
 
 
@@ -152,11 +152,11 @@ def _undo_remaining_chunks(
         # More chunks follow, so an interrupt may still stop the undo, and other threads get a turn.
         database.is_commit_begun = False
         time.sleep(MIN_REST_S)
-        with disable_garbage_collection(), sizer.turn(), database.write(viewer, COMMIT_KIND) as unit:
-            sizer.begun(unit)
+        with disable_garbage_collection(), sizer.timed_turn(), database.write(viewer, COMMIT_KIND) as unit:
+            sizer.note_begin(unit)
             if undo.detect_commits(unit):
-                sizer.others_write()
-            undo.undo_chunk(unit, sizer.most, progress)
+                sizer.note_other_writer()
+            undo.undo_chunk(unit, sizer.max_items, progress)
     with database.read(viewer) as reader:
         result = undo.build_result(reader)
     with database.write(viewer, COMMIT_KIND) as unit:
@@ -220,7 +220,7 @@ class _LoadUndo:
         """
         batch = unit.batches.get(self.batch.id)
         if batch is None or (batch.status, batch.undoing_commit) != (UNDOING, self.commits[-1]):
-            raise ConflictError(f"somebody else goes on with the undo of load {self.batch.id}")
+            raise ConflictError(f"another caller has resumed the undo of load {self.batch.id}")
 
     def undo_chunk(self, unit: WriteUnit, limit: int, progress: Progress) -> None:
         """Undo the load's statements about the next records.
@@ -238,7 +238,7 @@ class _LoadUndo:
             changes = recompute_current_versions(unit, self.index, chunk_records)
             unit.records.mark_undone(self.batch.id, chunk_records)
             affected_records |= (
-                reindex(unit, self.index, changes.changed, changes.gone, progress).touched | changes.doubted
+                reindex(unit, self.index, changes.changed, changes.removed, progress).affected | changes.overlay_suspects
             )
             all_changes.add(changes)
             # Records settled together are undone together. Otherwise restored records would meet
@@ -302,7 +302,7 @@ class _LoadUndo:
             moved=len(moved_records),
             persons=_count_changes(persons),
             told=client_names,
-            disclosed=self.receipts.number,
+            disclosed=self.receipts.answer_count,
         )
 
     def finish(self, unit: WriteUnit, result: LoadUndoResult) -> None:
@@ -395,7 +395,7 @@ def _require_interrupted(unit: ReadUnit, batch: Batch) -> None:
     if last_commit is not None and is_worker_alive(
         batch.undoing_worker or "", unit.commit_info({last_commit})[last_commit][0]
     ):
-        raise ConflictError(f"load {batch.id} is being taken back: its receipt says undone when that is done")
+        raise ConflictError(f"load {batch.id} is being undone: its receipt says undone when that is done")
 
 
 def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -> list[list[int]]:
@@ -442,5 +442,5 @@ def _require_loaded_batch(unit: ReadUnit, number: int) -> Batch:
     if batch is None or not unit.viewer.may_see(batch.source):
         raise NotFoundError(f"there is no load {number}")
     if batch.status not in (LOADED, LOADING, UNDOING):
-        raise ConflictError(f"load {number} is {batch.status}: there is nothing of it to undo")
+        raise ConflictError(f"load {number} is {batch.status}: there is nothing to undo")
     return batch

@@ -146,7 +146,7 @@ class PrefetchedPairs:
         as_compared = {
             record: position
             for record, position in position_of_record.items()
-            if record in changed and changed[record].made == self.packed.get(position)
+            if record in changed and changed[record].comparable == self.packed.get(position)
         }
         # A record that changed otherwise (a held version took effect) was not compared with later ones.
         if len(as_compared) < len(changed):
@@ -154,7 +154,7 @@ class PrefetchedPairs:
             self.changed_elsewhere.update(changed.keys() - as_compared.keys())
         for record, position in as_compared.items():
             self.record_ids[position] = record
-            if not changed[record].fresh:
+            if not changed[record].is_new:
                 self.reindexed.add(record)
         edges = self._select_edges(positions)
         if self.is_outdated:
@@ -215,7 +215,7 @@ def _score_against_changed(
 ) -> Edges:
     """Score a chunk's records against changed records that share a key."""
     blocking = index.blocking_of(unit, config_id)
-    chunk_keys = {record: change.keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
+    chunk_keys = {record: change.blocking_keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
     candidates_of = {
         record: matches & changed_elsewhere
         for record, matches in find_candidates(unit, config_id, chunk_keys).items()

@@ -181,7 +181,7 @@ class PairWorker:
 def _worker_ended_error() -> EngineError:
     """Return the error for a worker that was ended from outside."""
     return EngineError(
-        "the process that finds pairs was ended from outside, for want of memory perhaps: run it again"
+        "the process that finds pairs was ended from outside, perhaps for lack of memory: run it again"
     )
 
 
@@ -202,10 +202,10 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
         PairScorer(
             model=settings.model,
-            told=place,
-            most_kept=bounds.most_kept,
-            again=open_read,
-            worth_a_thread=SECOND_THREAD_FROM_PAIRS,
+            place=place,
+            max_cached_records=bounds.max_cached_records,
+            open_snapshot=open_read,
+            min_pairs_for_thread=SECOND_THREAD_FROM_PAIRS,
         ) as pairing,
     ):
         while True:
@@ -224,7 +224,7 @@ def _answer_request(
             unit = stack.enter_context(database.read(viewer))
             pipe.send(unit.last_commit())
             # An open snapshot lets SQLite's write-ahead log grow, which slows the writer.
-            scored = pairing.pair_up(unit, *request, stack.close)
+            scored = pairing.score_pairs(unit, *request, stack.close)
     except MpiError as error:
         pipe.send(str(error))
     except (BrokenPipeError, ConnectionResetError):

@@ -102,7 +102,7 @@ def count_verdicts(
             case StatementOutcome.REFUSED:
                 receipt.rejects.append(
                     Reject(
-                        statement.line,
+                        statement.line_number,
                         None,
                         "sealed",
                         "the record is sealed or expunged: a person must lift it",

@@ -168,14 +168,14 @@ class RowValidator:
             heading = StatementHeading(
                 as_of=prepared.as_of,
                 content_hash=prepared.content_hash,
-                sealing=prepared.sealing,
-                who=identity,
-                place=len(statements),
-                unmade=is_new and not row_block.is_eager,
+                seal_kind=prepared.seal_kind,
+                identity_key=identity,
+                row_number=len(statements),
+                needs_standardizing=is_new and not row_block.is_eager,
             )
             block.headings.append((prepared.local_id, heading))
             statements.append(
-                prepared._replace(made=self.pack_record(received.record))
+                prepared._replace(comparable=self.pack_record(received.record))
                 if is_new and row_block.is_eager
                 else prepared
             )
@@ -254,7 +254,7 @@ class ValidatedFile:
             self.spill.seek(offset)
             statements: list[Statement] = pickle.loads(self.spill.read(length))  # noqa: S301 - written by this process
             for position, statement in enumerate(statements, block_number * BLOCK_ROWS):
-                if self.headings[statement.local_id].place == position:
+                if self.headings[statement.local_id].row_number == position:
                     yield statement
 
     def close(self) -> None:

@@ -107,7 +107,7 @@ def _each_differing(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iter
 
     def get_hash(local_id: str) -> str | None:
         heading = file.headings.get(local_id)
-        return None if heading is None or heading.sealing else heading.content_hash
+        return None if heading is None or heading.seal_kind else heading.content_hash
 
     return unit.records.iterate_changed(source_id, get_hash)
 
@@ -120,7 +120,7 @@ def _each_named(unit: ReadUnit, source_id: int, file: ValidatedFile) -> Iterator
 
 def _count_renamed(unit: ReadUnit, file: ValidatedFile, updated: Iterable[StoredRecord]) -> int:
     """Count the records whose name or birth date the file changes."""
-    identity_of = {record.id: file.headings[record.local_id].who for record in updated}
+    identity_of = {record.id: file.headings[record.local_id].identity_key for record in updated}
     payloads = unit.records.payloads(identity_of)
     return sum(
         identity is not None and identity_key(record_from_bytes(payloads[record_id][1])) != identity

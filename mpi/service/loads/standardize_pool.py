@@ -85,7 +85,7 @@ class StandardizePool:
         """
         headings = self._file.headings
         places = [
-            position for position, statement in enumerate(statements) if headings[statement.local_id].unmade
+            position for position, statement in enumerate(statements) if headings[statement.local_id].needs_standardizing
         ]
         if places and self._pool is None:
             self._pool = start_pool(count_cores(), self._standardizer)
@@ -112,5 +112,5 @@ class StandardizePool:
         except BrokenProcessPool:
             raise make_worker_lost_error() from None
         for position, packed in zip(window.positions, packed_records, strict=True):
-            statements[position] = statements[position]._replace(made=packed)
+            statements[position] = statements[position]._replace(comparable=packed)
         return statements

@@ -46,16 +46,16 @@ class DerivedData:
         groups: the visibility group of each record.
         keys: rows of record and key, ordered by record; shape (keys, 2), int64.
         edges: candidate pairs from the floor up.
-        shared: the lists of shared values that were left out.
-        fresh_shared: the lists made from the active records now.
+        shared_values: the lists of shared values that were left out.
+        fresh_shared_values: the lists made from the active records now.
     """
 
     features: dict[int, bytes]
     groups: dict[int, int]
     keys: Numbers
     edges: Edges
-    shared: SharedValues
-    fresh_shared: SharedValues
+    shared_values: SharedValues
+    fresh_shared_values: SharedValues
 
     def read_features(self, records: Collection[int]) -> Mapping[int, Features]:
         """Return the features of records.
@@ -204,8 +204,8 @@ def derive(
         groups=groups,
         keys=rows,
         edges=edges_from_table(scored),
-        shared=used_lists,
-        fresh_shared=fresh_lists,
+        shared_values=used_lists,
+        fresh_shared_values=fresh_lists,
     )
 
 

@@ -101,8 +101,8 @@ def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord)
         if stored:
             with context.index.database.read(context.viewer) as unit:
                 differing = _find_differing(unit, config_id, page, snapshot)
-        for part in context.pace.parts(differing):
-            with part.turn() as unit:
+        for part in context.pace.batches(differing):
+            with part.transaction() as unit:
                 _write_differences(unit, context.run.id, config_id, part.items, snapshot)
         context.keep_alive()
         context.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
@@ -185,8 +185,8 @@ def catch_up(context: RunContext, config_id: int, shared_values: SharedValues) -
             changed = unit.runs.changed_records(context.run.id, PAGE_RECORDS)
         if len(changed) <= ACTIVATION_RECORDS:
             return
-        for part in context.pace.parts(changed):
-            with part.turn() as unit:
+        for part in context.pace.batches(changed):
+            with part.transaction() as unit:
                 _derive_again(unit, context, config_id, shared_values, part.items)
             context.progress(CATCHING_UP, len(part.items), len(changed))
 
@@ -204,8 +204,8 @@ def activate_configuration(context: RunContext, config_id: int, shared_values: S
     Returns:
         The number of its commit.
     """
-    context.pace.may_stop = False
-    with context.pace.turn() as unit:
+    context.pace.is_interruptible = False
+    with context.pace.transaction() as unit:
         active = unit.configs.active_config()
         if active is not None and active.id != config_id:
             while changed := unit.runs.changed_records(context.run.id, PAGE_RECORDS):
@@ -254,7 +254,7 @@ def drop_inactive(context: RunContext) -> None:
     for config_id, span in spans.items():
         if span is None:
             continue
-        for part in context.pace.parts(range(span[0], span[1] + 1)):
-            with part.turn() as unit:
+        for part in context.pace.batches(range(span[0], span[1] + 1)):
+            with part.transaction() as unit:
                 unit.derived_data.delete_range(config_id, part.items[0], part.items[-1])
             context.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)

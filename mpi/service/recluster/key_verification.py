@@ -66,8 +66,8 @@ def repair_keys(context: RunContext, config_id: int) -> None:
             else list(_find_wrong_rows(unit, config_id, context.index.home))
         )
     )
-    for part in context.pace.parts(wrong_rows):
-        with part.turn() as unit:
+    for part in context.pace.batches(wrong_rows):
+        with part.transaction() as unit:
             # Also correct for a record that changed since: ``correct`` keeps the keys that the record has.
             unit.keys.repair(config_id, part.items)
 

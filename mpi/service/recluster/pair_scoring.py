@@ -34,16 +34,17 @@ class IndexScores:
     Args:
         edges: candidate pairs from the floor up.
         read_features: returns features of records, without shared values.
-        shared: the lists of shared values that were left out.
-        fresh_shared: the lists made from the active records now.
-        is_fresh_complete: whether ``fresh_shared`` was made from all payloads. Otherwise it was made from
-            stored features, which lack the listed values, so that it has only values that are not listed.
+        shared_values: the lists of shared values that were left out.
+        fresh_shared_values: the lists made from the active records now.
+        is_fresh_complete: whether ``fresh_shared_values`` was made from all payloads. Otherwise it was made
+            from stored features, which lack the listed values, so that it has only values that are not
+            listed.
     """
 
     edges: Edges
     read_features: FeatureLoader
-    shared: SharedValues
-    fresh_shared: SharedValues
+    shared_values: SharedValues
+    fresh_shared_values: SharedValues
     is_fresh_complete: bool
 
 
@@ -86,16 +87,16 @@ def score_index(
             return IndexScores(
                 edges=edges_from_table(pairs),
                 read_features=stored.read_features,
-                shared=shared_values,
-                fresh_shared=fresh_lists,
+                shared_values=shared_values,
+                fresh_shared_values=fresh_lists,
                 is_fresh_complete=not shared_values.hashes,
             )
     derived = derive(unit, index, matcher, floor, progress, shared_values, engine)
     return IndexScores(
         edges=derived.edges,
         read_features=derived.read_features,
-        shared=derived.shared,
-        fresh_shared=derived.fresh_shared,
+        shared_values=derived.shared_values,
+        fresh_shared_values=derived.fresh_shared_values,
         is_fresh_complete=True,
     )
 

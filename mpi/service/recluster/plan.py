@@ -142,12 +142,12 @@ def recluster(  # noqa: PLR0913 - each parameter is an independent option
 
 def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: RunResult) -> ReclusterPlan:
     """Return the plan of an applied run."""
-    fresh_lists = result.shared if result.fresh_shared is None else result.fresh_shared
+    fresh_lists = result.shared_values if result.fresh_shared_values is None else result.fresh_shared_values
     lists = SharedListComparison(
-        len(result.shared),
-        result.shared == fresh_lists,
-        fresh_lists - result.previous_shared,
-        result.previous_shared - fresh_lists,
+        len(result.shared_values),
+        result.shared_values == fresh_lists,
+        fresh_lists - result.previous_shared_values,
+        result.previous_shared_values - fresh_lists,
     )
     with index.database.read(viewer) as unit:
         return _build_plan(unit, result.settlement, matcher, lists, applied=True)
@@ -155,7 +155,7 @@ def _describe_applied(index: Index, viewer: Viewer, matcher: Matcher, result: Ru
 
 def _compare_lists(previous: SharedValues, scores: IndexScores) -> SharedListComparison:
     """Compare a plan's lists of shared values with fresh ones."""
-    fresh_lists, used = scores.fresh_shared, scores.shared
+    fresh_lists, used = scores.fresh_shared_values, scores.shared_values
     if not scores.is_fresh_complete:
         return SharedListComparison(len(used), not fresh_lists - used, fresh_lists - used, None)
     return SharedListComparison(

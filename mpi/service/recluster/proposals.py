@@ -151,7 +151,7 @@ def propose(
             id=number,
             status=ProposalStatus.OPEN,
             model=matcher.model.ref,
-            config_digest=matcher.digest(scores.shared),
+            config_digest=matcher.digest(scores.shared_values),
             model_before=index.matcher.model.ref,
             on_date=on_date,
             commit_no=unit.commit_no,
@@ -404,8 +404,8 @@ def _disclose_recipients(
 ) -> ProposalResult:
     """Record the disclosure of past disclosures, and add them to the result."""
     if receipts.latest:
-        disclose(index, viewer, Action.RECLUSTER, receipts.records, (*FIELDS, "disclosures"))
-    return replace(result, disclosed=receipts.number or 0, disclosures=receipts.latest)
+        disclose(index, viewer, Action.RECLUSTER, receipts.record_ids, (*FIELDS, "disclosures"))
+    return replace(result, disclosed=receipts.answer_count or 0, disclosures=receipts.latest)
 
 
 def _score_index(

@@ -68,16 +68,16 @@ class RunResult:
         run: the run as it ended.
         settlement: the changes of the whole index once the configuration was in force; of a resumed run,
             those that were left.
-        shared: the configuration's lists of shared values.
-        fresh_shared: the lists made from the active records now; None if they were not computed.
-        previous_shared: the lists that were in force before.
+        shared_values: the configuration's lists of shared values.
+        fresh_shared_values: the lists made from the active records now; None if they were not computed.
+        previous_shared_values: the lists that were in force before.
     """
 
     run: ReclusterRun
     settlement: Settlement
-    shared: SharedValues
-    fresh_shared: SharedValues | None
-    previous_shared: SharedValues
+    shared_values: SharedValues
+    fresh_shared_values: SharedValues | None
+    previous_shared_values: SharedValues
 
 
 def execute_run(
@@ -262,27 +262,27 @@ def _execute_stages(context: RunContext) -> RunResult:
     settlement = EMPTY_SETTLEMENT
     if context.run.stage == RunStage.DERIVING:
         derived = context.compute(lambda unit: _derive_for_run(unit, context))
-        used_lists, fresh_lists = derived.shared, derived.fresh_shared
+        used_lists, fresh_lists = derived.shared_values, derived.fresh_shared_values
         _write_and_activate(context, derived)
         context.run = replace(context.run, stage=RunStage.RELEASING.value)
-    context.pace.may_stop = False
+    context.pace.is_interruptible = False
     if context.run.stage == RunStage.RELEASING:
         if context.run.kind == RunKind.ROLLBACK:
             release_holds(context)
         settlement = publish_changes(context)
-        with context.pace.turn() as unit:
+        with context.pace.transaction() as unit:
             unit.runs.update(context.run.id, stage=RunStage.CLEARING.value)
     drop_inactive(context)
     forget_changes(context)
-    with context.pace.turn() as unit:
+    with context.pace.transaction() as unit:
         _mark_done(unit, context.run)
         run = require_run(unit, context.run.id)
     return RunResult(
         run=run,
         settlement=settlement,
-        shared=used_lists,
-        fresh_shared=fresh_lists,
-        previous_shared=previous_lists,
+        shared_values=used_lists,
+        fresh_shared_values=fresh_lists,
+        previous_shared_values=previous_lists,
     )
 
 
@@ -311,19 +311,19 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
 
 def _write_and_activate(context: RunContext, derived: DerivedData) -> None:
     """Write a run's derived data and put its configuration in force."""
-    with context.pace.turn() as unit:
-        config_id = find_or_add_config(unit, context.matcher, derived.shared)
+    with context.pace.transaction() as unit:
+        config_id = find_or_add_config(unit, context.matcher, derived.shared_values)
         active = unit.configs.active_config()
         is_other_configuration = active is None or active.id != config_id
         unit.runs.update(context.run.id, config_id=config_id)
     sync_derived(context, config_id, DerivedByRecord(derived))
     if is_other_configuration:
-        catch_up(context, config_id, derived.shared)
+        catch_up(context, config_id, derived.shared_values)
     hold_unapproved(context, config_id)
     if is_other_configuration:
-        catch_up(context, config_id, derived.shared)
+        catch_up(context, config_id, derived.shared_values)
     context.progress(ACTIVATING, 0, 1)
-    activate_configuration(context, config_id, derived.shared)
+    activate_configuration(context, config_id, derived.shared_values)
     context.progress(ACTIVATING, 1, 1)
 
 
@@ -349,15 +349,15 @@ def _abandon(context: RunContext) -> None:
             for hold in unit.proposals.holds()
             if hold.detail.get("proposal") == run.proposal_id and hold.commit_no >= run.began_commit
         ]
-    for part in context.pace.parts(holds if run.kind == RunKind.PROPOSAL else []):
-        with part.turn() as unit:
+    for part in context.pace.batches(holds if run.kind == RunKind.PROPOSAL else []):
+        with part.transaction() as unit:
             open_ids = unit.proposals.select_open_holds([hold.id for hold in part.items])
             affected_records = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
             if affected_records:
                 resettle(unit, index, affected_records, "hold released")
     drop_inactive(context)
     forget_changes(context)
-    with context.pace.turn() as unit:
+    with context.pace.transaction() as unit:
         unit.runs.update(run.id, stage=RunStage.ABANDONED.value, ended_commit=unit.commit_no, worker="")
         if run.proposal_id is not None:
             status = ProposalStatus.OPEN if run.kind == RunKind.PROPOSAL else ProposalStatus.APPLIED

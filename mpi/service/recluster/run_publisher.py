@@ -138,8 +138,8 @@ def hold_unapproved(context: RunContext, config_id: int) -> None:
         )
         if not held_items:
             return
-        for part in context.pace.parts(held_items):
-            with part.turn() as unit:
+        for part in context.pace.batches(held_items):
+            with part.transaction() as unit:
                 _hold_items(unit, context, part.items, reviewed)
 
 
@@ -223,13 +223,13 @@ def publish_changes(context: RunContext) -> Settlement:
             [part for part in parts if reviewed is None or reviewed.covers(part)] if unapproved else parts
         )
         done_count = 0
-        for batch in context.pace.parts(approved):
-            with batch.turn() as unit:
+        for batch in context.pace.batches(approved):
+            with batch.transaction() as unit:
                 _publish_parts(unit, context, batch.items, reviewed)
             done_count += len(batch.items)
             context.progress(RELEASING, done_count, len(parts))
-        for batch in context.pace.parts(unapproved):
-            with batch.turn() as unit:
+        for batch in context.pace.batches(unapproved):
+            with batch.transaction() as unit:
                 affected_records = {record for part in batch.items for record in part.records}
                 _settle_and_publish(unit, context, affected_records, reviewed)
             done_count += len(batch.items)
@@ -257,7 +257,7 @@ def forget_changes(context: RunContext) -> None:
             changed = unit.runs.changed_records(context.run.id, FORGET_PAGE)
         if not changed:
             return
-        with context.pace.turn() as unit:
+        with context.pace.transaction() as unit:
             unit.runs.delete_changed_records(context.run.id, changed)
 
 
@@ -331,8 +331,8 @@ def release_holds(context: RunContext) -> None:
             for hold_row in unit.proposals.holds()
             if hold_row.detail.get("proposal") == run.proposal_id
         ]
-    for part in context.pace.parts(holds):
-        with part.turn() as unit:
+    for part in context.pace.batches(holds):
+        with part.transaction() as unit:
             open_ids = {
                 hold_row.id
                 for hold_row in unit.proposals.select_open_holds([hold_row.id for hold_row in part.items])

@@ -99,7 +99,7 @@ class RunContext:
             ConflictError: another process has taken the run over.
         """
         if not unit.runs.record_heartbeat(self.run.id, self.worker, clock.format_timestamp(clock.now())):
-            raise ConflictError(f"run {self.run.id} is carried out by another process")
+            raise ConflictError(f"run {self.run.id} is executed by another process")
         self._last_heartbeat = time.monotonic()
 
     def keep_alive(self) -> None:
@@ -108,7 +108,7 @@ class RunContext:
         For steps without a transaction.
         """
         if time.monotonic() - self._last_heartbeat >= HEARTBEAT_S:
-            with self.pace.turn():
+            with self.pace.transaction():
                 pass
 
     def compute(self, compute: Callable[[ReadUnit], Result]) -> Result:

@@ -77,8 +77,8 @@ def simulate_thresholds(
         raise InputError(str(error)) from None
     if not model.cautions.fit(thresholds):
         raise InputError(
-            f"the model holds pairs in doubt at {model.cautions.bits} bits, which must be for review: "
-            "try a review threshold of at most that, and a link threshold above it"
+            f"a caution of the model gives pairs {model.cautions.bits} bits, which must be in the "
+            "review band: try a review threshold of at most that, and a link threshold above it"
         )
     plan = recluster(index, viewer, matcher, apply=False, progress=progress)
     return Simulation(

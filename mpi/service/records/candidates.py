@@ -95,7 +95,7 @@ def build_query(index: Index, source_code: str, prepared: Statement) -> Candidat
     Returns:
         The query, or None if this process does not know the source or the configuration yet.
     """
-    source, packed = index.caches.sources.get(source_code), prepared.made
+    source, packed = index.caches.sources.get(source_code), prepared.comparable
     # Copied, because another thread may add sources.
     config_id, sources = index.last_config_id, list(index.caches.sources.values())
     if source is None or packed is None or source.paused or not config_id:

@@ -108,7 +108,7 @@ class OptimisticPairs:
         Returns:
             The pairs, or ``NOT_PAIRED`` if more than the record changed, or otherwise than compared.
         """
-        if changed.keys() != {record} or changed[record].made != self.query.packed:
+        if changed.keys() != {record} or changed[record].comparable != self.query.packed:
             return NO_KNOWN_PAIRS
         return known_pairs_of_record(record, self.bits, self.features)
 
@@ -177,6 +177,6 @@ def _is_pointless(index: Index) -> bool:
     """Return whether a search before the transaction gains nothing."""
     if index.database.is_postgresql:
         # No other writer waits, and the transaction need not repeat the queries.
-        return index.store.group_commit.are_alone
+        return index.store.group_commit.is_uncontended
     # A SQLite connection caches pages until another writes; the writing connection has them.
-    return index.store.group_commit.wait_for_each_other
+    return index.store.group_commit.is_contended_in_process

@@ -43,7 +43,7 @@ class PipelinedSearch:
             otherwise than compared; another configuration or other groups are in force; or a block is too
             large.
         """
-        if changed.keys() != {record} or changed[record].made != self.query.packed:
+        if changed.keys() != {record} or changed[record].comparable != self.query.packed:
             return NO_KNOWN_PAIRS
         if not self.query.is_current(unit, index):
             return NO_KNOWN_PAIRS
@@ -69,7 +69,7 @@ def start_pipelined_search(
     Returns:
         The search, or None if the store cannot pipeline it or too little is known for a query.
     """
-    if not (unit.candidates.is_supported and index.store.group_commit.are_alone):
+    if not (unit.candidates.is_supported and index.store.group_commit.is_uncontended):
         return None
     query = build_query(index, source_code, prepared)
     return (

@@ -122,7 +122,7 @@ def upsert(index: Index, viewer: Viewer, source_code: str, sent: Mapping[str, ob
     sent, assertions = extract_assertions(sent)
     received = validate_record(sent, index.keyed_hash, clock.now())
     prepared = build_statement(
-        received.record, received.issues, made=prepare_comparable(index, received.record, source_code)
+        received.record, received.issues, comparable=prepare_comparable(index, received.record, source_code)
     )
     optimistic_pairs = find_optimistic_pairs(index, viewer, source_code, prepared)
     prepared_upsert = _PreparedUpsert(
@@ -177,9 +177,9 @@ class _PreparedUpsert:
         )
         dated = self._date_statement(existing.get(local_id))
         intake = write_statements(unit, index, source, [dated], existing)
-        record_id, verdict = intake.record_ids[local_id], intake.verdicts[local_id]
+        record_id, verdict = intake.record_ids[local_id], intake.outcomes[local_id]
         previous_person = unit.persons.current_persons([record_id]).get(record_id) if existing else None
-        changed, unsearched = intake.changed, set(intake.doubted)
+        changed, unsearched = intake.changed, set(intake.overlay_suspects)
         if large is not None:
             unsearched |= _defer_search(unit, index, changed, large)
             changed = {}
@@ -206,7 +206,7 @@ class _PreparedUpsert:
                 further_records=unsearched,
                 known_pairs=limited_pairs,
             )
-        resolve(unit, index, changed, intake.gone & _record_ids(existing), "upsert", further_inputs=inputs)
+        resolve(unit, index, changed, intake.removed & _record_ids(existing), "upsert", further_inputs=inputs)
         result = DeferredAnswer(
             partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person)
         )
@@ -324,7 +324,7 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             )
         record = _require_record(unit, source_code, local_id)
         if record.state == RecordState.ASIDE:
-            raise ConflictError("a correction is taken back by undoing its step")
+            raise ConflictError("the record is a steward's correction: undo its step instead")
         if record.state in (RecordState.ACTIVE, RecordState.HELD):
             as_of = max(record.last_seen, clock.format_timestamp(clock.now()))
             unit.record_assertions.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
@@ -346,12 +346,12 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             enterprise_id=None,
             outcome=Outcome.WITHDRAWN,
             record="withdrawn",
-            disclosed=received.number,
+            disclosed=received.answer_count,
         )
         store_answer(unit, index, result.as_dict(), [record.id])
     if received.latest:
         fields = ("source", "local_id", "disclosures")
-        disclose(index, viewer, Action.RECORD_WRITE, received.records, fields)
+        disclose(index, viewer, Action.RECORD_WRITE, received.record_ids, fields)
     return replace(result, disclosures=received.latest)
 
 

@@ -310,7 +310,7 @@ def test_signing_out_ends_one_sign_in_and_signing_in_anew_the_browsers_own(index
     first, second = sign_in(index, "ana", PASSWORD), sign_in(index, "ana", PASSWORD)
     sign_out(index, first)
     assert (is_in(index, first), is_in(index, second)) == (False, True)
-    third = sign_in(index, "ana", PASSWORD, instead_of=second)
+    third = sign_in(index, "ana", PASSWORD, replaced_token=second)
     assert (is_in(index, second), is_in(index, third)) == (False, True)
 
 

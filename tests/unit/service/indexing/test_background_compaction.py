@@ -26,16 +26,16 @@ def left(with_runs, monkeypatch):
 
 def test_what_a_load_left_that_is_done_is_left_until_somebody_merges_it(left):
     looked = background_compaction.CompactionMonitor()
-    assert not looked.are_left(left, OPERATOR), "whether somebody merges is seen by looking twice"
-    assert looked.are_left(left, OPERATOR)
+    assert not looked.is_compaction_due(left, OPERATOR), "whether somebody merges is seen by looking twice"
+    assert looked.is_compaction_due(left, OPERATOR)
     with left.database.write(OPERATOR, "merge") as unit:
         unit.keys.segments.compact(1_000)
-    assert not looked.are_left(left, OPERATOR)
-    assert looked.are_left(left, OPERATOR)
+    assert not looked.is_compaction_due(left, OPERATOR)
+    assert looked.is_compaction_due(left, OPERATOR)
     background_compaction.compact_leftover_segments(left.database, OPERATOR)
     assert waiting(left) == 0
-    assert not looked.are_left(left, OPERATOR)
-    assert not looked.are_left(left, OPERATOR)
+    assert not looked.is_compaction_due(left, OPERATOR)
+    assert not looked.is_compaction_due(left, OPERATOR)
     sound(left)
 
 
@@ -45,18 +45,18 @@ def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_r
     now = [100.0]
     monkeypatch.setattr(background_compaction.time, "monotonic", lambda: now[0])
     looked = background_compaction.CompactionMonitor()
-    assert not looked.are_left(with_runs, OPERATOR)
+    assert not looked.is_compaction_due(with_runs, OPERATOR)
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
     with with_runs.database.write(OPERATOR, "a load") as unit:
         config = with_runs.config_id(unit)
         own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, in_run=True)
-    assert not looked.are_left(with_runs, OPERATOR)
+    assert not looked.is_compaction_due(with_runs, OPERATOR)
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
-    assert not looked.are_left(with_runs, OPERATOR), "a run was begun half that time ago"
+    assert not looked.is_compaction_due(with_runs, OPERATOR), "a run was begun half that time ago"
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
-    assert looked.are_left(with_runs, OPERATOR)
+    assert looked.is_compaction_due(with_runs, OPERATOR)
 
 
 def test_of_two_that_merge_one_goes_on_and_the_other_leaves_it_the_rest(left, monkeypatch):

@@ -72,12 +72,12 @@ def test_in_a_large_index_a_merge_meanwhile_is_worth_it_of_a_share_of_all_only(w
     monkeypatch.setattr(compaction, "MIN_MERGE_RECORDS", 1)
     load = compaction.LoadCompaction(with_runs, OPERATOR, 1_000, ignore_progress)
     with with_runs.database.write(OPERATOR, "load") as unit:
-        assert load.is_worth_one(unit)
+        assert load.should_write_segment(unit)
     monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 1)
-    load.merge_meanwhile(lambda: True)
+    load.compact_while(lambda: True)
     assert waiting(with_runs) == 500
     monkeypatch.setattr(compaction, "MIN_MERGE_SHARE", 2)
-    load.merge_meanwhile(lambda: True)
+    load.compact_while(lambda: True)
     assert waiting(with_runs) == 0
     sound(with_runs)
 

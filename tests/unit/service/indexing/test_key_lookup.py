@@ -128,12 +128,12 @@ def test_pairs_are_those_of_the_first_snapshot_whatever_is_written_between_the_t
         mine = {-1: as_stored(unit, config, 1)[0]}
         place = ScoringResources(index.home)
         with PairScorer(index.matcher.model, place) as alone:
-            expected = alone.pair_up(unit, config, mine).edges()
+            expected = alone.score_pairs(unit, config, mine).to_edges()
         all_by_the_second()
-        with PairScorer(index.matcher.model, place, again=partial(after, write, index)) as together:
-            assert together.pair_up(unit, config, mine).edges() == expected
+        with PairScorer(index.matcher.model, place, open_snapshot=partial(after, write, index)) as together:
+            assert together.score_pairs(unit, config, mine).to_edges() == expected
         later = partial(after, partial(upsert, index, OPERATOR, "ccwis", late | {"local_id": "later"}), index)
-        assert score_candidate_pairs(unit, index.matcher, config, mine, place, later).edges() == expected
+        assert score_candidate_pairs(unit, index.matcher, config, mine, place, later).to_edges() == expected
     assert set(expected) == {(-1, 1)}
 
 

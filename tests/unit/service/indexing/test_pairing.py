@@ -79,10 +79,10 @@ def test_few_pairs_are_weighed_before_an_engine_is_made_ready_and_to_the_same_we
         with monkeypatch.context() as patched:
             patched.setattr("mpi.service.indexing.pairing.PairScorer", None)
             patched.setattr("mpi.service.core.stored_features.FEATURES_PER_BATCH", 2)
-            found = score_candidate_pairs(unit, index.matcher, config, mine, place).edges()
-            assert score_candidate_pairs(unit, index.matcher, config, {}, place).edges() == {}
+            found = score_candidate_pairs(unit, index.matcher, config, mine, place).to_edges()
+            assert score_candidate_pairs(unit, index.matcher, config, {}, place).to_edges() == {}
         monkeypatch.setattr("mpi.service.indexing.pairing.MIN_PAIRS_FOR_DUCKDB", 0)
-        assert score_candidate_pairs(unit, index.matcher, config, mine, place).edges() == found == by_engine
+        assert score_candidate_pairs(unit, index.matcher, config, mine, place).to_edges() == found == by_engine
     assert {(-2, -1), (-3, 7), (1, 2)} <= found.keys(), (
         "also among themselves, and as they are said to be now"
     )
@@ -107,9 +107,9 @@ def test_nothing_is_read_any_more_once_scoring_begins(index):
             reading.close()
 
         with PairScorer(index.matcher.model, place) as pairs:
-            found = pairs.pair_up(unit, config, mine, was_read=was_read)
+            found = pairs.score_pairs(unit, config, mine, on_read=was_read)
     assert told == ["read", "scored"]
-    assert len(found.edges()) == 1
+    assert len(found.to_edges()) == 1
 
 
 def test_features_are_read_once(index, pairs, read):
@@ -160,7 +160,7 @@ def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_n
         unlike = as_stored(unit, config, 41)[0]
         told = pairs.pair_up(unit, config, {1: unlike})
         once = score_candidate_pairs(unit, index.matcher, config, {1: unlike}, ScoringResources(index.home))
-        assert told.edges() == once.edges()
+        assert told.edges() == once.to_edges()
         assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
     after = looked_for(index, pairs, 1)
     assert after[-1, 1] == before[-1, 1]
@@ -225,7 +225,7 @@ def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
 
 def pair_up_beside(index, unit, config, mine, beside):
     with PairScorer(index.matcher.model, ScoringResources(index.home)) as anew:
-        return anew.pair_up(unit, config, mine, beside).edges()
+        return anew.score_pairs(unit, config, mine, beside).to_edges()
 
 
 def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeypatch):

@@ -195,7 +195,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             others.append(known[len(sizes)] | {"birth_date": f"2001-01-{len(sizes) + 9}"})
 
     others = []
-    turn = AdaptiveBatchSize.turn
+    turn = AdaptiveBatchSize.timed_turn
 
     @contextmanager
     def and_they_come_in(self):
@@ -235,7 +235,7 @@ def test_what_a_source_states_while_a_full_file_withdraws_is_not_taken_for_older
     load_rows(index, "sis", *many_children(900), as_of=moment("2026-01-01"))
     children_of = {child["local_id"]: child for child in many_children(900)}
     kept = many_children(250)
-    turn, once = AdaptiveBatchSize.turn, []
+    turn, once = AdaptiveBatchSize.timed_turn, []
 
     def said(as_of, city):
         child = {**children_of[once[0]], "as_of": f"{as_of}T00:00:00Z", "city": city}

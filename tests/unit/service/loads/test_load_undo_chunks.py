@@ -114,7 +114,7 @@ def test_where_others_have_just_written_the_first_chunk_of_an_undo_is_small_as_w
 def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_more(index, monkeypatch):
     bad = load_rows(index, "sis", *children())
     told = []
-    pause = AdaptiveBatchSize.turn
+    pause = AdaptiveBatchSize.timed_turn
 
     @contextmanager
     def turn(self):
@@ -122,7 +122,7 @@ def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_mo
             yield
         if not told:
             told.append("")
-            with pytest.raises(ConflictError, match="load 1 is being taken back") as refused:
+            with pytest.raises(ConflictError, match="load 1 is being undone") as refused:
                 undo_load(index, OPERATOR, bad.batch)
             told.append(str(refused.value))
 
@@ -136,7 +136,7 @@ def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_mo
 
 def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, monkeypatch):
     bad = load_rows(index, "sis", *children())
-    pause = AdaptiveBatchSize.turn
+    pause = AdaptiveBatchSize.timed_turn
 
     @contextmanager
     def turn(self):
@@ -150,7 +150,7 @@ def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, m
 
     with monkeypatch.context() as patched:
         patched.setattr(AdaptiveBatchSize, "turn", turn)
-        with pytest.raises(ConflictError, match="somebody else goes on with the undo of load 1"):
+        with pytest.raises(ConflictError, match="another caller has resumed the undo of load 1"):
             undo_load(index, OPERATOR, bad.batch)
     assert crosswalk(index) == {}
     sound(index)

@@ -64,7 +64,7 @@ def test_who_writes_is_left_a_core_too_though_the_ledger_does_not_tell():
     kept = []
     with CoreReservation(Lines(), kept.append) as room:
         assert comes_to(kept, ALL)
-        room.is_asked()
+        room.note_request()
         assert comes_to(kept, ALL_BUT_ONE)
         assert comes_to(kept, ALL)
 

@@ -60,7 +60,7 @@ def test_alone_it_writes_as_much_as_it_may_and_does_not_rest(hours):
 
 
 def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hours):
-    portions = AdaptiveBatchSize(10_000, beside=20)
+    portions = AdaptiveBatchSize(10_000, contended_items=20)
     assert turns(portions, hours, TARGET_S / 2) == [40]
     assert turns(portions, hours, TARGET_S / 8, TARGET_S * 4) == [80, 20]
     assert turns(portions, hours, TARGET_S * 40) == [1]
@@ -68,7 +68,7 @@ def test_beside_others_it_begins_with_few_and_takes_as_many_as_fit_the_time(hour
 
 
 def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
-    portions = AdaptiveBatchSize(100, beside=20)
+    portions = AdaptiveBatchSize(100, contended_items=20)
     assert turns(portions, hours, TARGET_S) == [20]
     assert turns(portions, hours, TARGET_S, others=False) == [20]
     hours.now += CONTENDED_FOR_S
@@ -76,23 +76,23 @@ def test_it_grows_again_once_nobody_else_has_written_for_a_while(hours):
 
 
 def test_what_it_waited_for_others_is_not_its_own_time(hours):
-    portions = AdaptiveBatchSize(10_000, beside=20)
-    with portions.turn():
+    portions = AdaptiveBatchSize(10_000, contended_items=20)
+    with portions.timed_turn():
         hours.now += TARGET_S * 40
         unit = _Written(hours, waits=TARGET_S * 40)
-        portions.begun(unit)
+        portions.note_begin(unit)
         # As does whatever is asked next.
         unit.wait_for_store()
-        portions.others_write()
+        portions.note_other_writer()
         hours.now += TARGET_S / 2
-    assert portions.most == 40
+    assert portions.max_items == 40
 
 
 def test_the_transaction_that_notices_others_is_already_small(hours):
-    portions = AdaptiveBatchSize(10_000, beside=20)
-    with portions.turn():
-        portions.others_write()
-        assert portions.most == 20
+    portions = AdaptiveBatchSize(10_000, contended_items=20)
+    with portions.timed_turn():
+        portions.note_other_writer()
+        assert portions.max_items == 20
         hours.now += 0.001
 
 
@@ -104,10 +104,10 @@ def test_what_a_server_does_for_a_part_counts_as_its_time_though_nobody_has_read
         pytest.skip("SQLite has done what it is told when it answers")
     pace = Pace(index.database, OPERATOR, "test")
     # What is told for the first time is composed, and waited for.
-    for part in pace.parts([1, 2, 3], first=1):
-        with part.turn() as unit:
+    for part in pace.batches([1, 2, 3], initial_items=1):
+        with part.transaction() as unit:
             unit.connection.execute(SLEEP)
-    assert part.spent_s >= 0.05
+    assert part.duration_s >= 0.05
 
 
 def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
@@ -122,20 +122,20 @@ def test_what_a_part_waits_for_another_writer_is_not_its_own_time(index):
     writer = threading.Thread(target=write)
     writer.start()
     held.wait()
-    [part] = Pace(index.database, OPERATOR, "test").parts([1])
-    with part.turn() as unit:
+    [part] = Pace(index.database, OPERATOR, "test").batches([1])
+    with part.transaction() as unit:
         unit.connection.execute(ONE).all()
     writer.join()
     another_process.dispose()
-    assert part.spent_s < 0.9
+    assert part.duration_s < 0.9
 
 
 def test_a_pace_rests_as_many_times_as_long_as_a_transaction_took_as_it_is_told(hours, monkeypatch):
     monkeypatch.setattr(pacing, "TARGET_TRANSACTION_S", TARGET_S)
     for rests in (1, 4):
         pace = Pace(_Written(hours, TARGET_S), OPERATOR, "test")
-        pace.rests = rests
-        with pace.turn():
+        pace.rest_factor = rests
+        with pace.transaction():
             pass
     assert hours.rests == [TARGET_S, 4 * TARGET_S]
 

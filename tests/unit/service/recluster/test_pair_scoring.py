@@ -45,7 +45,7 @@ def forbid(monkeypatch):
 
 def test_under_the_configuration_in_force_stored_features_and_keys_are_taken(filled, monkeypatch):
     forbid(monkeypatch)
-    found, expected = both(filled, filled.shared)
+    found, expected = both(filled, filled.shared_values)
     assert found == expected
     assert found
     assert recluster(filled, OPERATOR, filled.matcher, apply=False).is_empty
@@ -56,7 +56,7 @@ def test_under_the_configuration_in_force_stored_features_and_keys_are_taken(fil
 def test_while_a_record_waits_to_be_searched_everything_is_made_anew(filled, monkeypatch):
     hot = with_settings(filled, block_limits=BlockLimits(2, 3))
     assert upsert(hot, OPERATOR, "ccwis", a_child("u1", birth_date="2014-01-01")).pending
-    found, expected = both(filled, filled.shared)
+    found, expected = both(filled, filled.shared_values)
     assert found == expected
     forbid(monkeypatch)
     with pytest.raises(AssertionError, match="anew"):

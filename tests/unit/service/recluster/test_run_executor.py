@@ -356,7 +356,7 @@ def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_
 
     monkeypatch.setattr(Pace, "parts", one_by_one)
     recluster(three, OPERATOR, stricter, apply=True)
-    assert Pace.parts is not one_by_one, "the record changed in the middle of it"
+    assert Pace.batches is not one_by_one, "the record changed in the middle of it"
     if becomes is None:
         back = a_child("0", first_name="Bbbbb", last_name="Ggggg", birth_date="2010-03-09")
         upsert(now, OPERATOR, "ccwis", back)

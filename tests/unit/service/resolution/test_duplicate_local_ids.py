@@ -14,7 +14,7 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk
 @pytest.fixture
 def index(tmp_path):
     with an_index(tmp_path / "home", "sis") as index:
-        add_source(index, OPERATOR, NewSource("ssid", one_id_a_child=True))
+        add_source(index, OPERATOR, NewSource("ssid", has_one_id_per_child=True))
         yield index
 
 
