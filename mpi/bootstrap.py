@@ -120,14 +120,14 @@ def init_index(settings: Settings, *, is_test: bool) -> tuple[Index, str]:
     database = Database(settings.url)
     with _dispose_on_failure(database):
         if migrate.schema_state(database) is not migrate.SchemaState.MISSING:
-            # To bring an index that there is to this version is for who has backed it up.
+            # Only mpi db upgrade changes an existing schema, after the operator made a backup.
             migrate.require_current(database)
         migrate.upgrade(database)
         with database.read(make_operator()) as unit:
             if unit.configs.index_info() is not None:
                 location = f"in {home}: set MPI_HOME" if settings.database_url is None else _IN_DATABASE
                 raise ConflictError(f"there is an index already {location} to make another")
-        # The index keeps its model, so that an upgrade of the program never takes it away.
+        # The home folder keeps a copy of the model: an upgrade of the program may remove its own.
         keep_model(settings, settings.model)
         matcher = load_matcher(settings, None)
         keyed_hash = _make_secret(settings.secret_path)
@@ -140,7 +140,7 @@ def _dispose_on_failure(database: Database) -> Iterator[None]:
     """Close the database's connections if the block raises."""
     try:
         yield
-    except BaseException:  # whatever ended it, an interrupt too: no connection may be left open
+    except BaseException:  # also on Ctrl-C: no connection may be left open
         database.dispose()
         raise
 
@@ -204,7 +204,7 @@ def keep_model(settings: Settings, ref: str | None) -> None:
             )
         return
     stored_folder.parent.mkdir(parents=True, exist_ok=True)
-    # A copy in part is never seen under the model's name.
+    # The rename is atomic: no partial copy has the model's name.
     with tempfile.TemporaryDirectory(prefix="copying-", dir=stored_folder.parent) as partial_folder:
         copied_folder = Path(partial_folder) / model.version
         copied_folder.mkdir()

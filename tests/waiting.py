@@ -14,7 +14,7 @@ def all_waiting(index, calls: int):
     together = index.store.group_commit
     with index.database.write(OPERATOR, "test"):
         yield
-        until(lambda: len(together._waiting) >= calls)
+        until(lambda: len(together._pending) >= calls)
 
 
 def until(so):

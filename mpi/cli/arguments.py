@@ -16,7 +16,7 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="ISO 8601; a date is its first moment, a time without a zone is UTC.",
+        help="ISO 8601 time; a date means its start, no zone means UTC.",
     ),
 ]
 """Command option with a point in time; see ``parse_moment``."""

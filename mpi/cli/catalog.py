@@ -21,9 +21,7 @@ class CatalogEntry:
 
 
 COMMANDS: Mapping[str, CatalogEntry] = {
-    "demo": CatalogEntry(
-        "Simulate a small state, resolve its records and show the results.", "operation.demo:run"
-    ),
+    "demo": CatalogEntry("Simulate a small state and show how it is resolved.", "operation.demo:run"),
     "init": CatalogEntry("Create a new index and its first API key.", "operation.init:run"),
     "source": CatalogEntry("Manage sources."),
     "source add": CatalogEntry("Add a source.", "access.source:add"),
@@ -56,9 +54,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "ingest": CatalogEntry("Load a file of one source's records.", "files.ingest:run"),
     "load": CatalogEntry("Undo loads."),
     "load undo": CatalogEntry("Undo a load, keeping everything that came later.", "files.load:undo"),
-    "resolve": CatalogEntry(
-        "Store one record from standard input and print its enterprise ID.", "matching.resolve:run"
-    ),
+    "resolve": CatalogEntry("Store a record from standard input; print its ID.", "matching.resolve:run"),
     "import": CatalogEntry("Import data of another system."),
     "import crosswalk": CatalogEntry(
         "Import the person IDs of another system.", "files.crosswalk_import:crosswalk"
@@ -69,7 +65,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Compute all persons again and show or apply the plan.", "matching.recluster:run"
     ),
     "simulate": CatalogEntry("Try other match thresholds without storing anything.", "matching.simulate:run"),
-    "proposal": CatalogEntry("Manage re-cluster proposals: make, show, apply, reject, roll back."),
+    "proposal": CatalogEntry("Manage stored re-cluster plans (proposals)."),
     "proposal make": CatalogEntry(
         "Compute all persons again and store the plan as a proposal.", "matching.proposal:make"
     ),
@@ -80,9 +76,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
         "Apply a proposal, whole or in part, and hold the rest.", "matching.proposal:apply"
     ),
     "proposal reject": CatalogEntry("Reject a proposal.", "matching.proposal:reject"),
-    "proposal rollback": CatalogEntry(
-        "Roll back an applied proposal, keeping everything that came later.", "matching.proposal:rollback"
-    ),
+    "proposal rollback": CatalogEntry("Roll back an applied proposal.", "matching.proposal:rollback"),
     "hold": CatalogEntry("Manage held changes."),
     "hold list": CatalogEntry(
         "List computed changes that wait for a person.", "matching.proposal:list_holds"
@@ -91,9 +85,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     "hold refuse": CatalogEntry("Refuse a held change, as a steward's decision.", "matching.proposal:refuse"),
     "person": CatalogEntry("Look up an enterprise ID.", "persons.person:run"),
     "lineage": CatalogEntry("List all changes to the records of an enterprise ID.", "persons.lineage:run"),
-    "golden": CatalogEntry(
-        "Show the golden record of a person, with the source of each value.", "persons.golden:run"
-    ),
+    "golden": CatalogEntry("Show the golden record of a person.", "persons.golden:run"),
     "correct": CatalogEntry("Correct a value of a person's golden record.", "persons.golden:correct"),
     "explain": CatalogEntry("Explain why records are or are not one person.", "persons.explain:run"),
     "crosswalk": CatalogEntry("Look up the enterprise ID of a source record.", "files.crosswalk:run"),
@@ -115,9 +107,7 @@ COMMANDS: Mapping[str, CatalogEntry] = {
     ),
     "export": CatalogEntry("Export data to a file."),
     "export crosswalk": CatalogEntry("Export all enterprise IDs as CSV.", "files.export:crosswalk"),
-    "export labels": CatalogEntry(
-        "Export stewards' decisions as labeled pairs for fitting a model.", "files.labels:run"
-    ),
+    "export labels": CatalogEntry("Export decided pairs for fitting a model.", "files.labels:run"),
     "report": CatalogEntry("Show statistics of the index.", "review.report:run"),
     "quality": CatalogEntry("Show match quality, stewards' workload and a forecast.", "review.quality:run"),
     "sample": CatalogEntry("Draw this month's pairs for blind review.", "review.quality:sample"),

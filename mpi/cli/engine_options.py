@@ -23,20 +23,20 @@ class Engine(StrEnum):
 
 EngineOption = Annotated[
     Engine | None,
-    typer.Option("--engine", help="What scores the pairs: DuckDB where it is left out."),
+    typer.Option("--engine", help="Engine that scores the pairs; duckdb by default."),
 ]
 MasterOption = Annotated[
     str | None,
     typer.Option(
         "--master",
         metavar="URL",
-        help="Spark's master, with --engine spark; MPI_SPARK_MASTER where it is left out.",
+        help="Spark master for --engine spark; MPI_SPARK_MASTER by default.",
     ),
 ]
 MemoryOption = Annotated[
     str | None,
     typer.Option(
-        "--memory", metavar="SIZE", help="What DuckDB may use before it spills to disk, such as 4GB."
+        "--memory", metavar="SIZE", help="Memory that DuckDB may use before it spills to disk, such as 4GB."
     ),
 ]
 
@@ -48,7 +48,7 @@ def select_engine(engine: Engine | None, master: str | None, memory: str | None)
         EngineError: Spark is not installed, or has no folder that its workers reach.
         InputError: the options contradict each other, no Spark master is named, or the memory is not a size.
     """
-    from mpi import bootstrap  # noqa: PLC0415 - keeps --help quick
+    from mpi import bootstrap  # noqa: PLC0415 - --help needs no engine
 
     if engine is Engine.SPARK:
         return bootstrap.create_batch_engine(read_settings(), master, spark=True)

@@ -27,7 +27,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     try:
         return _write_csv(path, header, rows)
     except OSError as error:
-        # The temporary file's name would say nothing to anybody.
+        # Name the requested file instead of the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
@@ -46,7 +46,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
-    except BaseException:  # whatever ended it, an interrupt too: no file in part may be left
+    except BaseException:  # also on Ctrl-C: leave no partial file
         with suppress(FileNotFoundError):
             Path(temporary).unlink()
         raise

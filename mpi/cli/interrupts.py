@@ -26,7 +26,7 @@ def handle_interrupts(database: Database) -> Iterator[None]:
     """
     before = signal.getsignal(signal.SIGINT)
     if before != signal.default_int_handler:
-        # A background job ignores Ctrl-C, and so do we.
+        # A background job ignores Ctrl-C.
         yield
         return
     handler = _InterruptHandler(database)
@@ -34,7 +34,7 @@ def handle_interrupts(database: Database) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
-        # Splink makes an error of its own of an interrupt while DuckDB works.
+        # Splink turns an interrupt of DuckDB into an error of its own.
         if handler.requested:
             raise CommandInterrupt(undone=not database.committed_units) from error
         raise

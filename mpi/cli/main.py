@@ -21,7 +21,7 @@ class _RootGroup(LazyGroup):
     """Root command that turns Ctrl-C and closed pipes into errors."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
-        # Typer would end the process itself on these two.
+        # Typer itself would end the process on these two errors.
         try:
             with PausedCollection():
                 return super().invoke(ctx)
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         return _report_exit(_describe_usage_error(error))
     except BrokenPipeError:
         return _report_exit(ExitMessage(ExitCode.PIPE_CLOSED, ""))
-    except Exception as error:  # noqa: BLE001 - the edge: whatever it is, it ends in one line
+    except Exception as error:  # noqa: BLE001 - every error becomes one line
         if os.environ.get("MPI_DEBUG") == "1":
             traceback.print_exception(error)
         return _report_exit(describe_error(error))
@@ -67,12 +67,12 @@ def main() -> None:
     """Run ``mpi`` as a console script."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A terminal that cannot show a letter gets its escape, and the command goes on.
+            # A terminal that cannot show a letter gets an escape sequence instead of an error.
             stream.reconfigure(errors="backslashreplace")
-    # The database, its spills and models are no one's but the owner's, wherever they are put.
+    # Only the owner may read the database, temporary files and models.
     os.umask(0o077)
     code = run(sys.argv[1:])
-    # The process ends: to search the heap of a load for cycles first takes some tenths of a second.
+    # A last garbage collection of the heap of a load would take some tenths of a second.
     gc.freeze()
     sys.exit(code)
 
@@ -101,7 +101,7 @@ def _describe_usage_error(error: typer.TyperException) -> ExitMessage:
 def _report_exit(fault: ExitMessage) -> int:
     """Print a command's error line and return its exit code."""
     if fault.code is ExitCode.PIPE_CLOSED:
-        # The interpreter flushes standard output once more as it ends: let that go nowhere.
+        # The interpreter flushes standard output again at exit: send it to the null device.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if fault.line:
         sys.stderr.write(f"{PROGRAM}: {fault.line}\n")

@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs, and nothing else.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON only.")]
 """The option ``--json`` of every command."""
 
 _UNBOUNDED = 100_000
@@ -92,7 +92,7 @@ def _create_console() -> Console:
     """Create a console that draws tables in memory."""
     terminal = sys.stdout.isatty()
     return Console(
-        # Rich would end the process where a pipe is closed: it draws in memory, and our own write raises.
+        # Rich would end the process at a closed pipe: let it draw in memory, so that our own write raises.
         file=io.StringIO(),
         force_terminal=terminal,
         markup=False,

@@ -1,4 +1,4 @@
-"""Bring a database to this version's schema, and tell what version it has."""
+"""Creation, upgrade and check of the database schema."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -23,7 +23,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class SchemaState(StrEnum):
-    """How a database's schema stands to this version of the program."""
+    """State of a database's schema compared with this program version."""
 
     MISSING = "missing"
     BEHIND = "behind"
@@ -32,16 +32,17 @@ class SchemaState(StrEnum):
 
 
 def schema_state(database: Database) -> SchemaState:
-    """How the database's schema stands."""
+    """Return the state of the database's schema."""
     with translate_errors(), database.engine.connect() as connection:
         return _schema_state_of(connection)
 
 
 def upgrade(database: Database) -> SchemaState:
-    """Bring the schema to this version in one transaction; returns how it stood before.
+    """Upgrade the schema in one transaction; return the state before.
 
     Raises:
-        StoreError: the database is from a newer version of the program.
+        StoreError: the database is of a newer program version, or its ledger file is missing or of
+            another index.
     """
     with translate_errors(), database.engine.begin() as connection:
         path = database.ledger_path
@@ -68,12 +69,15 @@ def upgrade(database: Database) -> SchemaState:
 
 
 def latest_revision() -> str:
-    """The revision of this version's schema."""
+    """Return the schema revision of this program version."""
     return _revisions()[0]
 
 
 def schema_drift(database: Database) -> list[str]:
-    """Differences between the database and the tables that the program declares; none is right."""
+    """Return differences between the database and the declared tables.
+
+    An empty list means that both agree.
+    """
     if database.ledger is database:
         return _table_drift(database, lambda _name: True)
     here = {table.name for table in ledger_file.LEDGER_TABLES}
@@ -94,10 +98,10 @@ def _table_drift(database: Database, is_meant: Callable[[str], bool]) -> list[st
 
 
 def require_current(database: Database) -> None:
-    """Refuse a database that this version cannot serve.
+    """Refuse a database that this program version cannot serve.
 
     Raises:
-        StoreError: it is missing, behind or newer; the message says what to do.
+        StoreError: the schema is missing, older or newer, or the ledger file is missing.
     """
     match schema_state(database):
         case SchemaState.CURRENT:
@@ -116,7 +120,9 @@ def _require_ledger(database: Database) -> None:
         raise StoreError(f"the ledger {path} is missing: restore it from a backup")
 
 
-_NEWER_SCHEMA = "the database is from a newer version of the program: install that version, or restore a backup"
+_NEWER_SCHEMA = (
+    "the database is from a newer version of the program: install that version, or restore a backup"
+)
 
 
 def _alembic_config() -> Config:
@@ -127,7 +133,10 @@ def _alembic_config() -> Config:
 
 @cache
 def _revisions() -> tuple[str, frozenset[str]]:
-    """The newest revision and all there are; the program's own files do not change while it runs."""
+    """Return the latest revision and all known revisions.
+
+    Cached, since the program's files do not change while it runs.
+    """
     script = ScriptDirectory.from_config(_alembic_config())
     return script.get_current_head() or "", frozenset(each.revision for each in script.walk_revisions())
 

@@ -106,7 +106,7 @@ MEANWHILE = (
 @pytest.fixture
 def index(tmp_path, database_url, monkeypatch):
     # Where nobody else writes, PostgreSQL searches in the transaction.
-    monkeypatch.setattr(GroupCommit, "are_alone", False)
+    monkeypatch.setattr(GroupCommit, "is_uncontended", False)
     with an_index(tmp_path / "home", "sis", "ccwis", secret="5" * 64, database_url=database_url) as index:
         begin(index)
         yield index
@@ -187,13 +187,13 @@ def test_what_says_nothing_new_is_not_searched_for(index):
 def test_where_callers_of_one_process_wait_for_each_other_alone_sqlite_searches_in_the_transaction(
     index, monkeypatch
 ):
-    monkeypatch.setattr(GroupCommit, "wait_for_each_other", True)
+    monkeypatch.setattr(GroupCommit, "is_contended_in_process", True)
     searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([0] if index.database.is_postgresql else [1])
 
 
 def test_where_nobody_else_writes_postgresql_searches_in_the_transaction(index, monkeypatch):
-    monkeypatch.setattr(GroupCommit, "are_alone", True)
+    monkeypatch.setattr(GroupCommit, "is_uncontended", True)
     with patch.object(upsert_module, "start_pipelined_search", lambda *_: None):
         searched = searched_in_the_transaction(index, comes_by_another)
     assert searched == ([1] if index.database.is_postgresql else [0])
@@ -239,7 +239,7 @@ def with_a_run(index):
     """An index of which the first record's keys are in a run."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.pack_blocking_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, in_run=True)
     return index
@@ -276,7 +276,7 @@ def wrong_keys(index):
         config_id = index.config_id(unit)
         upsert_module = unit.derived_data.record_ids(config_id)
         stored, blocking = unit.derived_data.features(config_id, upsert_module), index.blocking_of(unit, config_id)
-        own = unit.keys.packed_keys(config_id, upsert_module)
+        own = unit.keys.pack_blocking_keys(config_id, upsert_module)
     return {
         record
         for record, features in stored.items()

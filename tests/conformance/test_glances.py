@@ -64,9 +64,9 @@ def asked(index, key, monkeypatch):
 
     def both(ask, own_key=key):
         with index.database.read(OPERATOR) as unit:
-            found = ask.at_a_glance(unit, hash_token(own_key), lambda client: viewer(unit, client))
+            found = ask.fast(unit, hash_token(own_key), lambda client: viewer(unit, client))
         quick = look_up(index, own_key, None, ask)
-        in_full = look_up(index, own_key, None, LookUpQuery(lambda *_: None, ask.in_full))
+        in_full = look_up(index, own_key, None, LookUpQuery(lambda *_: None, ask.full))
         assert quick[0] == in_full[0]
         assert replace(quick[1], at="") == replace(in_full[1], at="")
         assert quick[2] == in_full[2]

@@ -68,7 +68,7 @@ def test_of_upserts_that_share_a_transaction_none_waits_for_its_answer_before_th
     for start in (0, 100):  # the first time connections are opened
         inside.clear()
         with monkeypatch.context() as patched:
-            patched.setattr(GroupCommit, "_do_some", counted)
+            patched.setattr(GroupCommit, "_run_batch", counted)
             children = many_children(MAX_STEPS, start)
             at_once(index, [lambda c=c: upsert(index, OPERATOR, "sis", c) for c in children])
     # One that is answered before the next is begun waits twice: for what it begins with, and for its answer.

@@ -103,7 +103,7 @@ def test_a_record_whose_keys_are_in_a_run_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.packed_keys(config, [1])
+        own = unit.keys.pack_blocking_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, in_run=True)
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -115,7 +115,7 @@ def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
+        [group] = {own.group_id for own in unit.keys.pack_blocking_keys(config, [1]).values()}
         unit.keys.write(config, {1: own_keys(group, 7)}, unit.commit_no, in_run=True, had=[1])
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("created", 0)
@@ -170,7 +170,7 @@ def test_a_statement_that_is_another_by_the_time_it_is_written_has_the_pairs_of_
 
 def test_beside_others_nothing_is_asked_for_in_the_turn_that_all_wait_for(index, monkeypatch):
     upsert(index, OPERATOR, "sis", KNOWN)
-    monkeypatch.setattr(GroupCommit, "are_alone", False)
+    monkeypatch.setattr(GroupCommit, "is_uncontended", False)
     sought = []
     with patch.object(
         upsert_module, "start_pipelined_search", lambda *asked: sought.append(start_pipelined_search(*asked))

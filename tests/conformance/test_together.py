@@ -133,19 +133,19 @@ def test_an_idempotency_key_holds_within_one_transaction(index):
 
 def test_it_is_known_whether_the_callers_of_this_process_wait_for_each_other_alone(index, monkeypatch):
     together, children = index.store.group_commit, many_children(CALLS + 4)
-    assert (together.are_alone, together.wait_for_each_other) == (True, False)
+    assert (together.is_uncontended, together.is_contended_in_process) == (True, False)
     for child in children[-2:]:
         upsert(index, OPERATOR, "ccwis", child)
-        assert (together.are_alone, together.wait_for_each_other) == (True, False)
+        assert (together.is_uncontended, together.is_contended_in_process) == (True, False)
     at_once(index, [lambda c=c: upsert(index, OPERATOR, "ccwis", c) for c in children[:CALLS]])
-    assert (together.are_alone, together.wait_for_each_other) == (False, True)
+    assert (together.is_uncontended, together.is_contended_in_process) == (False, True)
     with index.database.write(OPERATOR, "another") as unit:
         unit.ensure_commit()
     upsert(index, OPERATOR, "ccwis", children[-3])
-    assert (together.are_alone, together.wait_for_each_other) == (False, False)
+    assert (together.is_uncontended, together.is_contended_in_process) == (False, False)
     monkeypatch.setattr(module, "RECENT_S", 0.0)
     upsert(index, OPERATOR, "ccwis", children[-4])
-    assert (together.are_alone, together.wait_for_each_other) == (True, False)
+    assert (together.is_uncontended, together.is_contended_in_process) == (True, False)
 
 
 def test_one_writer_that_another_wrote_beside_is_not_alone(index):
@@ -154,13 +154,13 @@ def test_one_writer_that_another_wrote_beside_is_not_alone(index):
     with index.database.write(OPERATOR, "another") as unit:
         unit.ensure_commit()
     upsert(index, OPERATOR, "ccwis", children[1])
-    assert not together.are_alone
+    assert not together.is_uncontended
 
 
 def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
     @contextmanager
     def busy(*_, **__):
-        until(lambda: len(index.store.group_commit._waiting) == 5)
+        until(lambda: len(index.store.group_commit._pending) == 5)
         raise StoreError("the database is busy with another writer: try again")
         yield
 

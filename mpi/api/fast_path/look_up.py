@@ -121,5 +121,5 @@ async def _await_disclosure(index: Index, viewer: Viewer, make_line: Callable[[]
             loop.call_soon_threadsafe(settle, error)
 
     # Group commit: look-ups that arrive together share one transaction.
-    index.store.ledger.have_made(index.database, viewer, make_line, notify, loop.call_soon)
+    index.store.ledger.write_in_background(index.database, viewer, make_line, notify, loop.call_soon)
     await durable

@@ -37,10 +37,9 @@ class PageRoute(ModelReloadRoute):
                 if find_status(error)[0] == HTTPStatus.INTERNAL_SERVER_ERROR:
                     log_unexpected(error, request.scope[REQUEST_ID])
                 return await run_in_threadpool(render_error, request, error)
-            # Whoever works here all day is shown a page, and nothing of the message, which may hold values.
             except PageRedirect:
                 raise
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - every error becomes a page
                 log_unexpected(error, request.scope[REQUEST_ID])
                 return await run_in_threadpool(render_error, request, error)
 

@@ -28,7 +28,9 @@ _WHY: dict[str, Any] = {
 }
 
 
-def build_json_body(example: dict[str, Any], required: tuple[str, ...], **properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+def build_json_body(
+    example: dict[str, Any], required: tuple[str, ...], **properties: object
+) -> dict[str, Any]:
     """The request body of an operation: its members, which of them it needs, and an example."""
     schema = {
         "type": "object",

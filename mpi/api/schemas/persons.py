@@ -11,7 +11,7 @@ from mpi.storage.repositories.persons.persons import PersonStatus
 _LABEL = {"source": "D01-SIS", "local_id": "12345"}
 
 
-def _example(**values: Any) -> ConfigDict:  # noqa: ANN401 - JSON
+def _example(**values: object) -> ConfigDict:
     return ConfigDict(json_schema_extra={"example": values})
 
 

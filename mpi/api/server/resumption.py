@@ -46,7 +46,7 @@ def _merge(app: FastAPI) -> None:
     for _ in _looks():
         index: Index = app.state.index
         try:
-            if left.are_left(index, make_operator()):
+            if left.is_compaction_due(index, make_operator()):
                 compact_in_child_process(index.database, make_operator())
         except MpiError as error:
             _log.warning("keys that a load left were not merged: %s", error)

@@ -52,11 +52,15 @@ class ChildStory:
 
 def choose_story(index: Index, data: LabeledIndex) -> ChildStory | None:
     """Choose the most telling linked child; None if none was linked."""
-    linked_children = [child for child in find_children_in_care(data) if _find_linked_pair(data, child)]
+    linked_children = {
+        child: pair
+        for child in find_children_in_care(data)
+        if (pair := _find_linked_pair(data, child)) is not None
+    }
     if not linked_children:
         return None
     child = max(linked_children, key=lambda child: _rank_child(index, data, child))
-    return _build_story(index, data, child)
+    return _build_story(index, data, child, linked_children[child])
 
 
 def _find_linked_pair(data: LabeledIndex, child: EnrolledChild) -> tuple[int, int] | None:
@@ -121,10 +125,10 @@ def _find_twin(data: LabeledIndex, child: EnrolledChild) -> int | None:
     return None
 
 
-def _build_story(index: Index, data: LabeledIndex, child: EnrolledChild) -> ChildStory:
+def _build_story(
+    index: Index, data: LabeledIndex, child: EnrolledChild, linked_pair: tuple[int, int]
+) -> ChildStory:
     """Collect the facts of one child's story."""
-    linked_pair = _find_linked_pair(data, child)
-    assert linked_pair is not None  # noqa: S101 - the child was chosen for it
     care, school = linked_pair
     agency_records = tuple(
         AgencyRecord(

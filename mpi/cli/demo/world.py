@@ -68,7 +68,7 @@ class DemoBuild:
     @property
     def index_seconds(self) -> float:
         """Seconds from files to enterprise IDs, over all sources."""
-        return sum(loaded.seconds for loaded in self.loads)
+        return sum(load.seconds for load in self.loads)
 
 
 def create_settings(folder: Path) -> Settings:

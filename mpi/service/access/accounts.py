@@ -1,7 +1,8 @@
-"""Accounts of people: add, change, end, unlock, and give a password to be changed at once.
+"""Administration of user accounts.
 
-No account is ever made with a password that somebody else chose for others: it is random and shown once, or
-typed by whoever makes it, and serves only to set another. Every change is a commit under its maker's name.
+An account never gets a password for lasting use from somebody else: the first password is random and shown
+once, or typed by the administrator, and serves only to set another. Every change is a commit under the name of
+its maker.
 """
 
 import unicodedata
@@ -25,11 +26,11 @@ _NAME_CHARACTERS = frozenset(f"{ascii_lowercase}{digits}_-.")
 
 
 class AccountState(StrEnum):
-    """How an account stands."""
+    """Whether an account can sign in."""
 
     ACTIVE = "active"
     NEW = "new"
-    """Its person has not set a password of their own yet."""
+    """The account's person has not set a password yet."""
     LOCKED = "locked"
     ENDED = "ended"
 
@@ -40,9 +41,9 @@ class NewAccount:
 
     Args:
         name: 1 to 64 lower-case letters, digits, ``_``, ``-`` or ``.``; never given again.
-        full_name: who that is.
-        role: what the person is here for.
-        sources: codes of the sources that the person may see; None for all, of now and later.
+        full_name: full name of the person.
+        role: role of the account.
+        sources: codes of the sources that the person may see; None for all, including later ones.
     """
 
     name: str
@@ -53,17 +54,17 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account, as those who keep accounts see it.
+    """An account as administrators see it.
 
     Args:
-        name: what the person signs in with.
-        full_name: who that is.
-        role: what the person is here for.
+        name: the name for signing in.
+        full_name: full name of the person.
+        role: role of the account.
         sources: codes of the sources that the person may see; None for all.
-        state: how it stands.
-        since: when it was added.
-        locked_until: until when no password is tried; None where that is now.
-        ended: when it was ended.
+        state: whether the account can sign in.
+        since: when the account was added.
+        locked_until: until when every password is refused; None where the account is not locked.
+        ended: when the account was ended.
     """
 
     name: str
@@ -77,19 +78,22 @@ class AccountView:
 
 
 def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | None = None) -> str:
-    """Add an account; returns the password that opens it once, to set another.
+    """Add an account and return its one-time password.
 
     Args:
         index: the open index.
-        viewer: who adds it; it grants no more than it has.
+        viewer: who adds the account; grants no more than the viewer has.
         new: the account.
-        password: what to open it with; a random one where it is None.
+        password: the one-time password; None for a random one.
+
+    Returns:
+        The password, which serves only to set another.
 
     Raises:
-        InputError: the name, full name or password cannot be one, or a source owner is given all sources.
-        NotFoundError: no such source.
-        ConflictError: there is or was an account or a client of that name.
-        AccessDenied: the viewer may not keep accounts, or would grant more than it has.
+        InputError: the name, full name or password is invalid, or a source owner is given all sources.
+        NotFoundError: a source does not exist.
+        ConflictError: an account or a client has, or had, that name.
+        AccessDenied: the viewer may not administer accounts, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     _check_names(new)
@@ -122,10 +126,10 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
 
 
 def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
-    """Every account there is or was, by name.
+    """Return every account, ended ones included, by name.
 
     Raises:
-        AccessDenied: the viewer may not keep accounts.
+        AccessDenied: the viewer may not administer accounts.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
@@ -151,12 +155,12 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
 def change_account(
     index: Index, viewer: Viewer, name: str, role: Role, sources: Collection[str] | None
 ) -> None:
-    """Give a person another role, or other sources; their sign-ins end.
+    """Change the role and sources of an account and end its sessions.
 
     Raises:
         InputError: a source owner is given all sources.
-        NotFoundError: no such account or source, or the account has ended.
-        AccessDenied: the viewer may not keep accounts, has less than the account has, or than it would have.
+        NotFoundError: the account or a source does not exist, or the account has ended.
+        AccessDenied: the viewer may not administer accounts, or has less than the account has or would have.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     granted = None if sources is None else frozenset(sources)
@@ -171,16 +175,16 @@ def change_account(
 
 
 def set_password(index: Index, viewer: Viewer, name: str, password: str | None = None) -> str:
-    """Give an account another password, which its person has to change; their sign-ins end, and any lock.
+    """Give an account a one-time password and end its sessions and lock.
 
     Returns:
-        The password.
+        The password, which its person has to change.
 
     Raises:
-        InputError: the password cannot be one.
-        NotFoundError: no such account, or it has ended.
-        AccessDenied: the viewer may not keep accounts, or has less than the account has: whoever knows its
-            password is that person.
+        InputError: the password is invalid.
+        NotFoundError: the account does not exist or has ended.
+        AccessDenied: the viewer may not administer accounts, or has less than the account has: the password would
+            give the viewer those rights.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
@@ -192,17 +196,19 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
         account = _find_open_account(unit, name)
         _require_rights_within(viewer, Role(account.role), account.sources)
         unit.ensure_commit()
-        unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True)
+        unit.accounts.set_password(
+            account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
+        )
         unit.sign_ins.end_all_of_account(account.id)
     return given
 
 
 def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
-    """Forget the wrong passwords of an account, so that its person may try again at once.
+    """Remove the lock of an account and forget its wrong passwords.
 
     Raises:
-        NotFoundError: no such account, or it has ended.
-        AccessDenied: the viewer may not keep accounts.
+        NotFoundError: the account does not exist or has ended.
+        AccessDenied: the viewer may not administer accounts.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-unlock") as unit:
@@ -212,11 +218,11 @@ def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
 
 
 def end_account(index: Index, viewer: Viewer, name: str) -> None:
-    """End an account and its sign-ins; the person's next page asks them to sign in, and lets them in no more.
+    """End an account and its sessions, at once and for good.
 
     Raises:
-        NotFoundError: no such account, or it has ended.
-        AccessDenied: the viewer may not keep accounts.
+        NotFoundError: the account does not exist or has ended.
+        AccessDenied: the viewer may not administer accounts.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.write(viewer, "account-end") as unit:
@@ -226,7 +232,7 @@ def end_account(index: Index, viewer: Viewer, name: str) -> None:
 
 
 def is_valid_name(name: str) -> bool:
-    """Whether an account may have the name."""
+    """Return whether a text can be the name of an account."""
     return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
@@ -244,7 +250,7 @@ def _check_names(new: NewAccount) -> None:
 
 
 def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] | None) -> None:
-    """That the viewer has all that an account of this role and these sources has."""
+    """Check that the viewer has every right that the account would have."""
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
     beyond = viewer.sources is not None and (sources is None or not sources <= viewer.sources)

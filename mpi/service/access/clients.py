@@ -1,4 +1,4 @@
-"""Clients: who is calling, by their key; and who may call at all."""
+"""API clients: their keys, and who may administer them."""
 
 import secrets
 from collections.abc import Collection
@@ -18,7 +18,9 @@ _NO_KEY = "send an API key: Authorization: Bearer <key>, or X-API-Key: <key>"
 
 
 def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
-    """The viewer that a key stands for; looked up on each call, so that a revoked key ends at once.
+    """Return the viewer that an API key stands for.
+
+    The key is read on each call, so that a revoked key ends at once.
 
     Args:
         index: the open index.
@@ -26,8 +28,8 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
         purpose: the purpose of use as sent, if any.
 
     Raises:
-        NotAuthenticated: no key, or one that is not known.
-        InputError: no such purpose of use.
+        NotAuthenticated: the key is missing, unknown or revoked.
+        InputError: the purpose of use does not exist.
     """
     if not key:
         raise NotAuthenticated(_NO_KEY)
@@ -36,7 +38,12 @@ def authenticate(index: Index, key: str | None, purpose: str | None) -> Viewer:
 
 
 def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Viewer:
-    """The viewer that a key stands for in a snapshot; raises as ``authenticate`` does."""
+    """Return the viewer of an API key within an open transaction.
+
+    Raises:
+        NotAuthenticated: the key is missing, unknown or revoked.
+        InputError: the purpose of use does not exist.
+    """
     if not key:
         raise NotAuthenticated(_NO_KEY)
     client = unit.clients.find_by_key(hash_token(key))
@@ -46,10 +53,10 @@ def authenticate_in(unit: ReadUnit, key: str | None, purpose: str | None) -> Vie
 
 
 def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
-    """The viewer that a client is, for a purpose.
+    """Return the viewer for a client and a purpose of use.
 
     Raises:
-        InputError: no such purpose of use.
+        InputError: the purpose of use does not exist.
     """
     if purpose is not None and purpose not in PURPOSES:
         raise InputError(f"no such purpose of use; it is one of {', '.join(PURPOSES)}")
@@ -58,14 +65,14 @@ def viewer_from_client(client: Client, purpose: str | None) -> Viewer:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """A client; its key is kept only as a hash, and not shown.
+    """An API client as administrators see it, without its key.
 
     Args:
-        name: as it goes on commits and on the ledger.
-        scopes: what it may do.
-        sources: codes of the sources it may write and read; None for all.
-        since: when it was added.
-        revoked: when its key was ended; None while it opens the index.
+        name: name on commits and on the ledger.
+        scopes: names of the permitted actions.
+        sources: codes of the sources that the client may write and read; None for all.
+        since: when the client was added.
+        revoked: when its key was revoked; None while the key is valid.
     """
 
     name: str
@@ -78,20 +85,20 @@ class ClientView:
 def add_client(
     index: Index, viewer: Viewer, name: str, scopes: Collection[str], sources: Collection[str] | None
 ) -> str:
-    """Add a client that may do what is named and nothing else; returns its key, which is shown this once.
+    """Add an API client and return its key, shown only once.
 
     Args:
         index: the open index.
-        viewer: who adds it; it grants no more than it has.
+        viewer: who adds the client; grants no more than the viewer has.
         name: 1 to 64 letters, digits, ``_``, ``-`` or ``.``; never given again.
-        scopes: names of actions.
-        sources: codes of sources that there are; None for all, of now and later.
+        scopes: names of the permitted actions.
+        sources: codes of existing sources; None for all, including later ones.
 
     Raises:
-        InputError: the name cannot be one, or a scope is none.
-        NotFoundError: no such source.
-        ConflictError: there is or was a client or an account of that name.
-        AccessDenied: the viewer may not add clients, or would grant more than it has.
+        InputError: the name is invalid, or a scope does not exist.
+        NotFoundError: a source does not exist.
+        ConflictError: a client or an account has, or had, that name.
+        AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
@@ -116,10 +123,10 @@ def add_client(
 
 
 def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
-    """Every client there is or was, by name.
+    """Return every API client, revoked ones included, by name.
 
     Raises:
-        AccessDenied: the viewer may not see clients.
+        AccessDenied: the viewer may not administer clients.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
@@ -138,11 +145,11 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
 
 
 def revoke_client(index: Index, viewer: Viewer, name: str) -> None:
-    """End a client's key: its next call is refused.
+    """Revoke the key of an API client, whose next call is refused.
 
     Raises:
-        NotFoundError: there is no such client, or its key has ended.
-        AccessDenied: the viewer may not revoke clients.
+        NotFoundError: the client does not exist, or its key was revoked before.
+        AccessDenied: the viewer may not administer clients.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.write(viewer, "client-revoke") as unit:

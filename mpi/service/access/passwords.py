@@ -1,8 +1,8 @@
-"""Passwords: how they are kept, and which may be chosen.
+"""Password hashing and rules for new passwords.
 
-Kept as argon2id with the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes, 4 lanes. Chosen
-by the rules of NIST SP 800-63B-4, section 3.1.1: at least 15 characters where nothing but the password tells
-who somebody is, none of the commonly used or expected ones, and no rule on what they are made of.
+Passwords are stored as argon2id with the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes,
+4 lanes. New passwords follow NIST SP 800-63B-4, section 3.1.1: at least 15 characters where the password is the
+only factor, none of the commonly used or expected ones, and no rule on the kinds of characters.
 """
 
 import re
@@ -20,7 +20,7 @@ from mpi.domain.errors import InputError
 
 MIN_LENGTH = 15
 MAX_LENGTH = 200
-"""Characters. NIST asks that 64 are allowed; a bound keeps a huge one from being work."""
+"""Most characters of a password; bounds the work of hashing. NIST asks for at least 64."""
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
@@ -34,53 +34,59 @@ january february march april may june july august september october november dec
 masterpersonindex person index mpi steward approver operator school student district state county
 children child foster family welfare care services department agency
 """
-"""What anybody would try, without spaces and signs: common passwords and their pieces, rows of keys, seasons,
-months and days, and the words of this index and of where it is used."""
+"""Words that an attacker tries first, without spaces and signs.
+
+Common passwords and their pieces, rows of keys, seasons, months, days, and words of this index and its users.
+"""
 _EXPECTED_WORDS = tuple(sorted(_COMMON_WORDS.split(), key=len, reverse=True))
-"""The longest first, so that none is left in part."""
+"""Common words, longest first, so that none remains in part."""
 _MIN_DISTINCT_CHARACTERS = 6
-"""Different characters in a password, and characters that are not part of something expected."""
+"""Fewest distinct characters, and fewest characters outside common words."""
 _MIN_WORD_LENGTH = 3
-"""What is shorter is part of many good passwords by chance."""
+"""Fewest characters of a word that counts: shorter ones occur by chance."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _GROUP_COUNT, _GROUP_LENGTH = 5, 4
 _YEAR = re.compile("(19|20)[0-9]{2}")
 
 
 def hash_password(password: str) -> str:
-    """What is kept of a password."""
+    """Return the hash that is stored for a password."""
     return HASHER.hash(_normalize(password))
 
 
 def is_correct(password_hash: str | None, password: str) -> bool:
-    """Whether the password is the one of the hash.
+    """Return whether a password matches a stored hash.
 
-    Without a hash it is not, and takes as long to say so: time must not tell which accounts there are.
+    Without a hash the answer is no, and takes as long: timing must not reveal which accounts exist.
     """
     try:
-        return HASHER.verify(password_hash or _dummy_hash(), _normalize(password)) and password_hash is not None
+        return (
+            HASHER.verify(password_hash or _dummy_hash(), _normalize(password)) and password_hash is not None
+        )
     except (VerificationError, InvalidHashError):
         return False
 
 
 def is_outdated(password_hash: str) -> bool:
-    """Whether the hash was made with other parameters than are used now."""
+    """Return whether a hash was made with other parameters than today's."""
     return HASHER.check_needs_rehash(password_hash)
 
 
 def check_password(password: str, *names: str) -> None:
-    """Let a new password pass, or raise.
+    """Check that a new password is long and hard to guess.
 
     Args:
-        password: as typed.
-        names: what it must not be made of: the account's name and the person's.
+        password: the password as typed.
+        names: the account's name and the person's, which must not make up the password.
 
     Raises:
-        InputError: it is too short, too long, or among the first that anybody would try.
+        InputError: the password is too short, too long, or among the first that an attacker would try.
     """
     text = _normalize(password)
     if len(text) < MIN_LENGTH:
-        raise InputError(f"a password has at least {MIN_LENGTH} characters: several words are easy to remember")
+        raise InputError(
+            f"a password has at least {MIN_LENGTH} characters: several words are easy to remember"
+        )
     if len(text) > MAX_LENGTH:
         raise InputError(f"a password has at most {MAX_LENGTH} characters")
     if any(unicodedata.category(letter) == "Cc" for letter in text):
@@ -88,7 +94,10 @@ def check_password(password: str, *names: str) -> None:
     bare = _alphanumeric(text)
     if len(set(bare)) < _MIN_DISTINCT_CHARACTERS or _is_sequence(bare):
         raise InputError("this password repeats or counts: take one that nobody would try")
-    for expected in (*_EXPECTED_WORDS, *(_alphanumeric(part) for name in names for part in (name, *name.split()))):
+    for expected in (
+        *_EXPECTED_WORDS,
+        *(_alphanumeric(part) for name in names for part in (name, *name.split())),
+    ):
         if len(expected) >= _MIN_WORD_LENGTH:
             bare = bare.replace(expected, "")
     bare = _YEAR.sub("", bare)
@@ -97,12 +106,14 @@ def check_password(password: str, *names: str) -> None:
 
 
 def generate_one_time_password() -> str:
-    """A random password of 100 bits, to be given to somebody and changed by them at once."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUP_COUNT))
+    """Return a random password of 100 bits for one use."""
+    return "-".join(
+        "".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUP_COUNT)
+    )
 
 
 def _is_sequence(bare: str) -> bool:
-    """Whether the characters count up or down, or repeat a short piece: 123456789…, abcabcabcabcabc."""
+    """Return whether characters count up or down, or repeat a piece."""
     # Of digits, 0 comes after 9.
     alphabet = 10 if bare.isdigit() else sys.maxunicode
     counts = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(bare)}) == 1
@@ -115,7 +126,7 @@ def _alphanumeric(text: str) -> str:
 
 
 def _normalize(password: str) -> str:
-    """One form of what keyboards write in several (UAX 15)."""
+    """Return the one normal form of a text (NFKC, UAX 15)."""
     return unicodedata.normalize("NFKC", password)
 
 

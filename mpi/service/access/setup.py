@@ -1,4 +1,4 @@
-"""Make an index: its row, its configuration, its first client."""
+"""Creation of an index, and the check of its secret."""
 
 import hashlib
 import secrets
@@ -18,17 +18,22 @@ FIRST_CLIENT_NAME = "init"
 _CHECKED_TEXT = "the secret of this index"
 
 
-def create_index(database: Database, viewer: Viewer, matcher: Matcher, seal: KeyedHash, *, is_test: bool) -> str:
-    """Make the index and return the API key of its first client, which is shown this once.
+def create_index(
+    database: Database, viewer: Viewer, matcher: Matcher, keyed_hash: KeyedHash, *, is_test: bool
+) -> str:
+    """Create the index and return the API key of its first client.
 
     Raises:
-        ConflictError: there is an index already.
+        ConflictError: an index exists already.
     """
     with database.write(viewer, "init") as unit:
         if unit.configs.index_info() is not None:
             raise ConflictError("there is an index here already")
         info = IndexInfo(
-            secrets.token_hex(8), clock.format_timestamp(clock.now()), is_test, seal.token("check", _CHECKED_TEXT)
+            secrets.token_hex(8),
+            clock.format_timestamp(clock.now()),
+            is_test,
+            keyed_hash.token("check", _CHECKED_TEXT),
         )
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))
@@ -38,20 +43,23 @@ def create_index(database: Database, viewer: Viewer, matcher: Matcher, seal: Key
         return key
 
 
-def require_secret(unit: ReadUnit, seal: KeyedHash) -> IndexInfo:
-    """The index's own row, if the secret is the one it was made with.
+def require_secret(unit: ReadUnit, keyed_hash: KeyedHash) -> IndexInfo:
+    """Check the secret against the index and return the index's row.
 
     Raises:
-        StoreError: there is no index, or it was made with another secret.
+        StoreError: no index exists, or it was made with another secret.
     """
     info = unit.configs.index_info()
     if info is None:
         raise StoreError("there is no index here yet: run mpi init")
-    if not secrets.compare_digest(info.secret_check, seal.token("check", _CHECKED_TEXT)):
+    if not secrets.compare_digest(info.secret_check, keyed_hash.token("check", _CHECKED_TEXT)):
         raise StoreError("this is not the secret that the index was made with: set MPI_SECRET_FILE")
     return info
 
 
 def hash_token(key: str) -> str:
-    """What is kept of an API key. The key is 256 random bits, so a plain hash cannot be guessed back."""
+    """Return the hash that is stored for an API key or token.
+
+    A key has 256 random bits, so a plain SHA-256 cannot be guessed back.
+    """
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""Sign in, be known from page to page, sign out.
+"""Sign-in sessions of people: begin, check and end.
 
-A sign-in is a random token of 256 bits in the person's browser; the index keeps its hash. Wrong passwords are
-counted before they are tried, and nothing that is told or timed says whether there is such an account.
+A session is a random token of 256 bits in the person's browser; the index stores its hash. Wrong passwords are
+counted before they are checked. No message and no timing reveals whether an account exists.
 """
 
 import logging
@@ -23,21 +23,21 @@ from mpi.storage.unit_of_work.database import Lock
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 FAILURES_PER_LOCK = 10
-"""Wrong passwords that lock an account, and each as many more again."""
+"""Wrong passwords in a row after which an account is locked, each time."""
 FIRST_LOCK = timedelta(minutes=15)
 MAX_LOCK = timedelta(hours=24)
-"""A lock is twice as long as the one before, up to this."""
+"""Longest lock; each lock lasts twice as long as the one before."""
 MAX_FAILURES = 100
-"""In a row; then it stays locked until somebody unlocks it (NIST SP 800-63B-4, section 3.2.2)."""
+"""Wrong passwords in a row that lock until an administrator unlocks (NIST SP 800-63B-4, section 3.2.2)."""
 ONE_TIME_PASSWORD_LIFETIME = timedelta(days=7)
-"""How long a password that somebody else has set opens anything."""
+"""How long a one-time password is valid."""
 LAST_SEEN_INTERVAL = timedelta(minutes=1)
-"""How often it is written down that a person is still there."""
+"""Least time between two updates of a session's last activity."""
 
 SIGN_IN_REFUSED = (
     "the name or the password is wrong, or the account is locked for a while after too many wrong passwords"
 )
-"""The one answer to every sign-in that fails."""
+"""The one message for every sign-in that fails."""
 
 _log = logging.getLogger("mpi.access")
 _ANONYMOUS = Viewer("nobody")
@@ -47,16 +47,15 @@ _SESSION_ENDED = "you are not signed in, or were signed out because nothing was 
 
 @dataclass(frozen=True, slots=True)
 class SignedInAccount:
-    """Somebody who is signed in.
+    """An account with a valid session.
 
     Args:
-        viewer: what the policy knows them as.
-        name: of the account.
-        full_name: who that is.
-        role: what they are here for.
-        csrf: what every form of theirs bears, so that no other site can send one.
-        must_change: whether they have to set a password of their own before anything else; the viewer may do
-            nothing until then.
+        viewer: the viewer for access checks.
+        name: name of the account.
+        full_name: full name of the person.
+        role: role of the account.
+        csrf: token of every form, so that no other site can send one.
+        must_change: whether the person must set a password first; until then the viewer may do nothing else.
     """
 
     viewer: Viewer
@@ -68,20 +67,23 @@ class SignedInAccount:
 
 
 def sign_in(
-    index: Index, name: str, password: str, purpose: str | None = None, instead_of: str | None = None
+    index: Index, name: str, password: str, purpose: str | None = None, replaced_token: str | None = None
 ) -> str:
-    """Sign a person in; returns the token that stands for it, which is kept nowhere else.
+    """Sign a person in and return the session's token.
 
     Args:
         index: the open index.
-        name: of the account, as typed.
+        name: name of the account, as typed.
         password: as typed.
-        purpose: purpose of use of all that follows; the first of the role's where it is None.
-        instead_of: the token that the browser has; what it stands for ends.
+        purpose: purpose of use of the session; None for the first of the role's.
+        replaced_token: token of the browser's earlier session, which ends.
+
+    Returns:
+        The token, of which the index stores only a hash.
 
     Raises:
-        NotAuthenticated: wrong name, wrong password, locked or ended: which, is not told.
-        InputError: name and password are right, and the purpose is not one of the role's.
+        NotAuthenticated: wrong name, wrong password, locked or ended; the message does not tell which.
+        InputError: name and password are right, but the role does not have the purpose.
     """
     account = _count_attempt(index, name.strip().casefold())
     right = passwords.is_correct(account.password_hash if account else None, password)
@@ -95,8 +97,8 @@ def sign_in(
     with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         if not unit.accounts.record_sign_in(account, password_hash):
             raise NotAuthenticated(SIGN_IN_REFUSED)
-        if instead_of is not None:
-            unit.sign_ins.end(hash_token(instead_of))
+        if replaced_token is not None:
+            unit.sign_ins.end(hash_token(replaced_token))
         token = _begin_session(index, unit, account, purpose or purposes[0]) if fitting else None
     _log.info("signed in: %s", account.name)
     if token is None:
@@ -105,10 +107,12 @@ def sign_in(
 
 
 def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
-    """Who a token stands for, now; asked on every page, so that what ends a sign-in does so at once.
+    """Return the account that a session token stands for.
+
+    Every page calls it, so that ending a session takes effect at once.
 
     Raises:
-        NotAuthenticated: nobody: it was never given, its time is over, or it was ended.
+        NotAuthenticated: the token is unknown, expired or ended.
     """
     if not token:
         raise NotAuthenticated(_SESSION_ENDED)
@@ -125,20 +129,20 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
 
 
 def sign_out(index: Index, token: str) -> None:
-    """End a sign-in; nothing where there is none."""
+    """End a session, if it exists."""
     with index.database.write(_ANONYMOUS, "sign-out", Lock.NONE) as unit:
         unit.sign_ins.end(hash_token(token))
 
 
 def change_password(index: Index, token: str, old: str, new: str) -> str:
-    """Set a password of one's own; every sign-in of the account ends, and a new one begins.
+    """Change one's own password, end all sessions, and begin a new one.
 
     Returns:
-        The new sign-in's token.
+        The new session's token.
 
     Raises:
-        NotAuthenticated: nobody is signed in by the token, or the old password is wrong; it counts as one.
-        InputError: the new password cannot be one, or is the old one.
+        NotAuthenticated: the token has no session, or the old password is wrong, which counts as a failure.
+        InputError: the new password is invalid, or equals the old one.
     """
     signed = authenticate_session(index, token)
     if old == new:
@@ -152,34 +156,45 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
         if not unit.accounts.record_sign_in(account, account.password_hash):
             raise NotAuthenticated(_SESSION_ENDED)
         unit.ensure_commit()
-        unit.accounts.set_password(account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False)
+        unit.accounts.set_password(
+            account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False
+        )
         unit.sign_ins.end_all_of_account(account.id)
         return _begin_session(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
 
 
 def csrf_token(index: Index, token: str) -> str:
-    """What a form bears so that only a page of that browser can have sent it: nothing of it is stored."""
+    """Return the form token that is derived from a session token."""
     return index.keyed_hash.token("csrf", token)
 
 
 def _count_attempt(index: Index, name: str) -> Account | None:
-    """The account to try a password on, counted; None where there is none to try it on.
+    """Count a password attempt and return the account; None if locked or unknown.
 
-    Something is written in either case, so that the time it takes is the same.
+    Something is written in either case, so that the time taken is equal.
     """
     now = clock.now()
     with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
         # A store may refuse what can be no name, such as one with a NUL.
-        account = unit.accounts.count_attempt(name if is_valid_name(name) else "", clock.format_timestamp(now))
+        account = unit.accounts.count_attempt(
+            name if is_valid_name(name) else "", clock.format_timestamp(now)
+        )
         if account is not None and account.failed % FAILURES_PER_LOCK == 0:
-            until = _END_OF_TIME if account.failed >= MAX_FAILURES else clock.format_timestamp(now + _lock_duration(account.failed))
+            until = (
+                _END_OF_TIME
+                if account.failed >= MAX_FAILURES
+                else clock.format_timestamp(now + _lock_duration(account.failed))
+            )
             unit.accounts.lock(account.id, until)
     return account
 
 
 def _refusal_reason(account: Account | None) -> str:
-    """Whose refusal it was, for the log. What was typed as a name may be a password: it is never told."""
+    """Return whose sign-in was refused, for the log.
+
+    What was typed as a name may be a password, so it is not logged.
+    """
     if account is None:
         return "no account of that name that is open and not locked"
     return f"{account.name}, {account.failed} in a row"
@@ -191,21 +206,27 @@ def _lock_duration(failed: int) -> timedelta:
 
 
 def _is_one_time_password_expired(account: Account) -> bool:
-    return account.must_change and account.password_set_at < clock.format_timestamp(clock.now() - ONE_TIME_PASSWORD_LIFETIME)
+    return account.must_change and account.password_set_at < clock.format_timestamp(
+        clock.now() - ONE_TIME_PASSWORD_LIFETIME
+    )
 
 
 def _begin_session(index: Index, unit: WriteUnit, account: Account, purpose: str) -> str:
     token = secrets.token_urlsafe(32)
     now = clock.now()
     limits = index.settings.sign_in_limits
-    unit.sign_ins.delete_expired(clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle))
+    unit.sign_ins.delete_expired(
+        clock.format_timestamp(now - limits.longest), clock.format_timestamp(now - limits.idle)
+    )
     unit.sign_ins.add(hash_token(token), account.id, purpose, clock.format_timestamp(now))
     return token
 
 
 def _is_expired(index: Index, found: SignIn) -> bool:
     now, limits = clock.now(), index.settings.sign_in_limits
-    return found.begun_at <= clock.format_timestamp(now - limits.longest) or found.seen_at <= clock.format_timestamp(now - limits.idle)
+    return found.begun_at <= clock.format_timestamp(
+        now - limits.longest
+    ) or found.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
 def _to_signed_in_account(index: Index, found: SignIn, token: str) -> SignedInAccount:
@@ -213,4 +234,6 @@ def _to_signed_in_account(index: Index, found: SignIn, token: str) -> SignedInAc
     role = Role(account.role)
     actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
     viewer = Viewer(account.name, found.purpose, actions, account.sources)
-    return SignedInAccount(viewer, account.name, account.full_name, role, csrf_token(index, token), account.must_change)
+    return SignedInAccount(
+        viewer, account.name, account.full_name, role, csrf_token(index, token), account.must_change
+    )

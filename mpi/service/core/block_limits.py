@@ -1,8 +1,8 @@
-"""Large blocks: past the alarm size they are told of, past the hard size no client waits for them.
+"""Size limits for blocks: groups of records that share a blocking key.
 
-Past the alarm size a block is still searched in full, counted, logged and queued once. Past the hard size a
-request does not search it, and the worker of ``mpi.service.records.deferred_search`` does. Neither size bears on the
-partition (law 1): the one tells people, the other says when.
+Above the alarm size, a block is still searched in full, counted, logged and queued once for the operator. Above
+the hard limit, a request does not search the block; the worker of ``mpi.service.records.deferred_search`` does.
+Neither size changes the partition (law 1): the alarm informs people, the hard limit only delays the search.
 """
 
 import logging
@@ -17,11 +17,11 @@ _log = logging.getLogger("mpi.blocks")
 
 @dataclass(frozen=True, slots=True)
 class BlockLimits:
-    """Records that may share a blocking key.
+    """Alarm size and hard limit of a block.
 
     Args:
-        alarm: so many are searched without a word.
-        hard: so many are searched while a client waits.
+        alarm: most records of a block that raise no alarm.
+        hard: most records of a block that a request searches.
     """
 
     alarm: int = 1_000
@@ -29,12 +29,13 @@ class BlockLimits:
 
 
 class BlockTooLargeError(Exception):
-    """A request met a block that is not searched while a client waits; it is to be kept for the worker.
+    """A request met a block above the hard limit.
 
-    A signal between use cases and never told to anybody, so none of the errors of ``mpi.domain.errors``.
+    The caller stores the record and leaves the search to the worker. The error is a signal between use cases and
+    never reaches a client, so it is none of the errors of ``mpi.domain.errors``.
 
     Args:
-        sizes: records by blocking key, of every block past the alarm size.
+        sizes: records by blocking key, for every block above the alarm size.
     """
 
     def __init__(self, sizes: Mapping[int, int]) -> None:
@@ -44,26 +45,38 @@ class BlockTooLargeError(Exception):
 
 @dataclass(slots=True)
 class BlockCounts:
-    """What this process has met, for ``/metrics``."""
+    """Counts of large blocks that this process searched, for ``/metrics``.
+
+    Args:
+        past_alarm: blocks above the alarm size.
+        past_hard: searches that a block above the hard limit stopped.
+    """
 
     past_alarm: int = 0
     past_hard: int = 0
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def met(self, blocks: int, *, hard: bool) -> None:
-        """Count one search."""
+    def count_search(self, blocks: int, *, hard: bool) -> None:
+        """Count one search that met large blocks.
+
+        Args:
+            blocks: number of blocks above the alarm size.
+            hard: whether one of them is above the hard limit.
+        """
         with self._turn:
             self.past_alarm += blocks
             self.past_hard += hard
 
 
 def queue_large_blocks(unit: WriteUnit, config_id: int, sizes: Mapping[int, int]) -> None:
-    """Queue blocks past the alarm size, each once, and log the new ones; a key is a hash that tells nobody.
+    """Queue blocks above the alarm size, once each, and log new ones.
+
+    A blocking key is a hash, so the log identifies nobody.
 
     Args:
         unit: the transaction of the search.
         config_id: the configuration.
-        sizes: records by key.
+        sizes: records by blocking key.
     """
     for key in unit.large_blocks.add_new(config_id, sizes, unit.commit_no):
         _log.warning(

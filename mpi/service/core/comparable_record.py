@@ -1,4 +1,4 @@
-"""A record in comparable form, as an object or as bytes."""
+"""A standardized record, either as features or as compact bytes."""
 
 from typing import NamedTuple
 
@@ -7,23 +7,23 @@ from mpi.standardize.payload import features_from_bytes
 
 
 class PackedRecord(NamedTuple):
-    """A record made comparable, as bytes: a load of a million keeps no more of each.
+    """A standardized record as bytes, which keeps large loads small in memory.
 
     Args:
-        features: as ``features_to_bytes`` writes them.
+        features: features as ``features_to_bytes`` writes them.
         keys: blocking keys, ascending, as native 64-bit integers.
-        config: digest of the configuration under which it was made comparable: its lists say which shared
-            values were taken out, its model which keys the record has.
+        config_digest: digest of the configuration used: its lists decide which shared values are removed, its
+            model decides which blocking keys the record has.
     """
 
     features: bytes
     keys: bytes
-    config: str
+    config_digest: str
 
 
 ComparableRecord = Features | PackedRecord
 
 
 def unpack_features(made: ComparableRecord) -> Features:
-    """The features, whichever way they are at hand."""
+    """Return the features of a standardized record in either form."""
     return features_from_bytes(made.features) if isinstance(made, PackedRecord) else made

@@ -1,4 +1,7 @@
-"""Confidential addresses: what one agency must keep, another agency's record of the same child would tell."""
+"""Protection of confidential addresses across all records of a person.
+
+An address that one agency keeps confidential could be learned from another agency's record of the same child.
+"""
 
 from collections.abc import Collection
 
@@ -9,13 +12,13 @@ from mpi.standardize.payload import record_from_bytes
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 WITHHELD_FIELDS = frozenset({"addresses", "phone", "email", *FLAT_COLUMNS["addresses"]})
-"""Fields of no record of a child, as it is read, where the address of one of them is confidential."""
+"""Contact fields withheld from every record of a person with a confidential address."""
 
 
 def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> bool:
-    """Whether any of the records, or another record of the same person, keeps its address confidential.
+    """Return whether any record of the same persons has a confidential address.
 
-    Only records that the viewer may see count: what is left out must not tell that there are others.
+    Only records that the viewer may see count, so that the answer does not reveal others.
     """
     persons = set(unit.persons.current_persons(record_ids).values())
     members = {record for held in unit.persons.members(persons).values() for record in held}

@@ -1,4 +1,4 @@
-"""Configurations: the one in force, the one that a re-cluster puts in force, and the flip between them."""
+"""Configurations of the index and the switch from one to another."""
 
 from typing import Any
 
@@ -12,9 +12,21 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 def read_shared_values(
     unit: ReadUnit, index: Index, matcher: Matcher, *, refresh: bool
 ) -> tuple[SharedValues, SharedValues | None]:
-    """The lists in force, and those to think with; None for new ones.
+    """Return the shared-value lists in force and the lists to compare with.
 
-    A process that missed a move to another model must not move the index back in passing.
+    A process that missed a move to another model must not move the index back.
+
+    Args:
+        unit: the transaction.
+        index: the open index.
+        matcher: the model to compare with.
+        refresh: whether new lists are to be made.
+
+    Returns:
+        The lists in force, and the lists for the matcher; None in place of the second where they must be made.
+
+    Raises:
+        ModelMovedError: another process has moved the index to another model.
     """
     active = unit.configs.active_config()
     in_force = NO_SHARED_VALUES if active is None else index.shared_values_of(unit, active.id)
@@ -25,7 +37,10 @@ def read_shared_values(
 
 
 def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
-    """The number of the configuration of a model and lists, made if there is none; not put in force."""
+    """Return the number of a configuration, and add it if it is new.
+
+    The configuration is not put in force.
+    """
     active = unit.configs.active_config()
     digest = matcher.digest(shared)
     if active is not None and active.digest == digest:

@@ -1,7 +1,7 @@
-"""Disclosure: nothing about a person leaves before the ledger durably says so (law 7).
+"""Entries of the disclosure ledger, written before an answer leaves (law 7).
 
-The ledger is written after the answer is made and before it is given, in a transaction that calls of the
-same moment share: a search of some milliseconds then holds no writer up.
+The entry is written after the answer is computed and before it is sent. Calls of the same moment share one
+transaction, so that a search of some milliseconds blocks no writer.
 """
 
 from collections.abc import Iterable
@@ -20,20 +20,22 @@ def disclose(
     fields: Iterable[str],
     handle: str | None = None,
 ) -> None:
-    """Put on the ledger what is about to leave.
+    """Write a disclosure on the ledger before its answer leaves.
 
     Args:
         index: the open index.
-        viewer: who receives it, and for what purpose.
-        action: what was asked.
+        viewer: who receives the answer, and for which purpose.
+        action: what the viewer asked for.
         record_ids: the records that the answer is about.
-        fields: names of the fields that it holds.
-        handle: what stands for the records where they are too many to list.
+        fields: names of the fields that the answer holds.
+        handle: text that stands for the records where they are too many to list.
 
     Raises:
         StoreError: the ledger cannot be written; the answer must not leave.
     """
-    index.store.ledger.write(index.database, viewer, build_disclosure(viewer, action, record_ids, fields, handle))
+    index.store.ledger.write(
+        index.database, viewer, build_disclosure(viewer, action, record_ids, fields, handle)
+    )
 
 
 def build_disclosure(
@@ -43,7 +45,10 @@ def build_disclosure(
     fields: Iterable[str],
     handle: str | None = None,
 ) -> Disclosure:
-    """The line of the ledger for what is about to leave, as ``disclose`` writes it."""
+    """Return the ledger entry for an answer, without writing the entry.
+
+    Arguments as for ``disclose``.
+    """
     return Disclosure(
         clock.format_timestamp(clock.now()),
         viewer.client,

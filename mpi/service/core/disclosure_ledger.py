@@ -1,7 +1,7 @@
-"""The ledger as a process writes it: what several calls disclose at once goes down in one transaction.
+"""Batched writer of the disclosure ledger.
 
-Each call still waits until its own line is durable. Whoever comes first writes for all that have come
-meanwhile: eight readers then share one sync of the disk instead of queueing for eight.
+Each call waits until its own entry is durable. The first caller writes the entries of all that wait, so that
+eight readers share one sync of the disk instead of queueing for eight.
 """
 
 import threading
@@ -14,29 +14,30 @@ from mpi.storage.repositories.access.disclosures import Disclosure
 from mpi.storage.unit_of_work.database import Database, Lock
 
 WRITE_FAILED = "the ledger of disclosures could not be written, so nothing was answered: try again"
+"""Error text of a call whose ledger entry could not be written."""
 _IDLE_S = 5.0
-"""The thread that writes for calls without one of their own ends after so long with nothing to write."""
+"""Seconds without work after which the background thread ends."""
 
 WrittenCallback = Callable[[Exception | None], None]
-"""Told that a line is durable; or why it is not, and the answer must not leave."""
+"""Called with None once an entry is durable, or with the error."""
 
 
 def call_now(work: Callable[[], None]) -> None:
-    """Do it now."""
+    """Call a function at once."""
     work()
 
 
 class _PendingDisclosure:
-    """A disclosure that waits to be written, or first to be made."""
+    """A ledger entry that waits to be written, or first to be built."""
 
     def __init__(self, make: Callable[[], Disclosure], told: WrittenCallback | None = None) -> None:
         self.make = make
         self.written = False
         self.failed = False
-        self.told = told
+        self.callback = told
 
-    def made(self) -> Disclosure | None:
-        """What is to be written; None where there is nothing, and the caller was told why."""
+    def build(self) -> Disclosure | None:
+        """Return the entry to write; None where building failed and was reported."""
         try:
             return self.make()
         except Exception as error:  # noqa: BLE001 - it is raised where the call was made
@@ -47,91 +48,95 @@ class _PendingDisclosure:
         if self.written or self.failed:
             return
         self.written, self.failed = error is None, error is not None
-        if self.told is not None:
-            self.told(error)
+        if self.callback is not None:
+            self.callback(error)
 
 
 class DisclosureLedger:
-    """Takes disclosures from many threads and returns when each is durable."""
+    """Writes ledger entries of many threads in shared transactions."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._turn = threading.Lock()
-        self._waiting: list[_PendingDisclosure] = []
-        self._due = threading.Event()
-        self._works = False
-        self._is_to_wake = False
+        self._queue_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._pending: list[_PendingDisclosure] = []
+        self._work_available = threading.Event()
+        self._is_running = False
+        self._is_wake_scheduled = False
 
     def write(self, database: Database, viewer: Viewer, disclosure: Disclosure) -> None:
-        """Write a disclosure down, with whatever else waits.
+        """Write a ledger entry and return once the entry is durable.
 
         Args:
-            database: where the ledger is.
+            database: the database with the ledger.
             viewer: who is about to be answered.
-            disclosure: what is about to leave.
+            disclosure: the entry.
 
         Raises:
-            StoreError: it could not be written; the answer must not leave.
+            StoreError: the entry could not be written; the answer must not leave.
         """
         line = _PendingDisclosure(lambda: disclosure)
-        with self._guard:
-            self._waiting.append(line)
-        with self._turn:
+        with self._queue_lock:
+            self._pending.append(line)
+        with self._write_lock:
             if not line.written and not line.failed:
-                self._write_all(database, viewer)
+                self._write_pending(database, viewer)
         if line.failed:
             raise StoreError(WRITE_FAILED)
 
-    def have_made(
+    def write_in_background(
         self,
         database: Database,
         viewer: Viewer,
         make: Callable[[], Disclosure],
-        told: WrittenCallback,
-        soon: Callable[[Callable[[], None]], object] = call_now,
+        callback: WrittenCallback,
+        schedule: Callable[[Callable[[], None]], object] = call_now,
     ) -> None:
-        """Have a line made and written down by a thread of the ledger's own, for a caller that cannot wait.
+        """Queue a ledger entry for the background thread, and return at once.
 
         Args:
-            database: where the ledger is.
-            viewer: who writes it.
-            make: returns the line of what is about to leave, quickly; what it raises the caller is told.
-            told: called once, from another thread, when the line is durable or cannot be.
-            soon: calls what wakes that thread, once the caller has handed in what else it has.
+            database: the database with the ledger.
+            viewer: who writes the entry.
+            make: builds the entry, quickly; an error that it raises goes to the callback.
+            callback: called once, from another thread, when the entry is durable or cannot be written.
+            schedule: runs the function that wakes the background thread, once the caller has queued its other entries.
         """
-        with self._guard:
-            self._waiting.append(_PendingDisclosure(make, told))
-            if self._is_to_wake:
+        with self._queue_lock:
+            self._pending.append(_PendingDisclosure(make, callback))
+            if self._is_wake_scheduled:
                 return
-            self._is_to_wake = True
-        soon(lambda: self._wake(database, viewer))
+            self._is_wake_scheduled = True
+        schedule(lambda: self._wake(database, viewer))
 
     def _wake(self, database: Database, viewer: Viewer) -> None:
-        with self._guard:
-            self._is_to_wake = False
-            self._due.set()
-            if self._works:
+        with self._queue_lock:
+            self._is_wake_scheduled = False
+            self._work_available.set()
+            if self._is_running:
                 return
-            self._works = True
-        threading.Thread(target=self._work, args=(database, viewer), name="ledger", daemon=True).start()
+            self._is_running = True
+        threading.Thread(target=self._run, args=(database, viewer), name="ledger", daemon=True).start()
 
-    def _work(self, database: Database, viewer: Viewer) -> None:
+    def _run(self, database: Database, viewer: Viewer) -> None:
         while True:
-            self._due.wait(_IDLE_S)
-            with self._guard:
-                self._due.clear()
-                if not self._waiting:
-                    self._works = False
+            self._work_available.wait(_IDLE_S)
+            with self._queue_lock:
+                self._work_available.clear()
+                if not self._pending:
+                    self._is_running = False
                     return
             # Whatever it was, each caller was told, and those that come after must find somebody at work.
-            with self._turn, suppress(Exception):
-                self._write_all(database, viewer)
+            with self._write_lock, suppress(Exception):
+                self._write_pending(database, viewer)
 
-    def _write_all(self, database: Database, viewer: Viewer) -> None:
+    def _write_pending(self, database: Database, viewer: Viewer) -> None:
         lines: list[_PendingDisclosure] = []
 
         def take() -> list[Disclosure]:
-            made = [(line, disclosure) for line in self._take() if (disclosure := line.made()) is not None]
+            made = [
+                (line, disclosure)
+                for line in self._take_pending()
+                if (disclosure := line.build()) is not None
+            ]
             lines.extend(line for line, _ in made)
             return [disclosure for _, disclosure in made]
 
@@ -139,15 +144,15 @@ class DisclosureLedger:
             _insert(database.ledger, viewer, take)
         except BaseException as error:
             # Each caller is told; whoever writes for all raises what happened.
-            for line in lines or self._take():
+            for line in lines or self._take_pending():
                 line.settle(error if isinstance(error, StoreError) else StoreError(WRITE_FAILED))
             raise
         for line in lines:
             line.settle(None)
 
-    def _take(self) -> list[_PendingDisclosure]:
-        with self._guard:
-            lines, self._waiting = self._waiting, []
+    def _take_pending(self) -> list[_PendingDisclosure]:
+        with self._queue_lock:
+            lines, self._pending = self._pending, []
         return lines
 
 

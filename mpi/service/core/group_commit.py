@@ -1,8 +1,9 @@
-"""Upserts of several callers in one transaction: they share its wait for the one writer, and its sync.
+"""Group commit: upserts of several callers in one transaction.
 
-Whoever has the turn does the steps of all that wait, each as a unit with a viewer and commit of its own.
-Nobody is answered before the transaction is durable. Where one step fails all are taken back, and each is
-done alone: a caller gets the answer, or the error, that it would have had by itself.
+Callers share the wait for the one writer, and one sync of the disk. The caller that holds the writer lock runs
+the steps of all that wait, each as a unit with its own viewer and commit. Nobody is answered before the
+transaction is durable. If one step fails, all are rolled back and each runs alone: a caller gets the answer, or
+the error, that it would have had by itself.
 """
 
 import math
@@ -20,19 +21,19 @@ from mpi.storage.unit_of_work.database import BUSY_TIMEOUT_MS, Database
 from mpi.storage.unit_of_work.unit import WriteUnit, WriteUnits
 
 RECENT_S = 1.0
-"""For so long after steps shared a transaction, or others have written in between, they are at it still."""
+"""Seconds for which another writer counts as concurrent."""
 MAX_STEPS = 8
-"""Steps of one transaction: other writers wait no longer than for so many."""
+"""Most steps in one transaction, which bounds the wait of other writers."""
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class DeferredAnswer(Generic[Answer]):
-    """An answer that nothing of the transaction depends on: it is read once that is kept.
+    """An answer that is read after its transaction has committed.
 
     Args:
-        read: reads what was asked in the transaction, and what else it then takes, as it stands by then.
+        read: returns the answer as it stands after the commit.
     """
 
     read: Callable[[], Answer]
@@ -42,13 +43,13 @@ def _resolve(answer: object) -> object:
     return answer.read() if isinstance(answer, DeferredAnswer) else answer
 
 
-def _settle_all(answers: "Sequence[tuple[_Call, Any]]") -> None:
+def _settle_all(answers: "Sequence[tuple[_PendingStep, Any]]") -> None:
     for call, answer in answers:
         call.settle(_resolve(answer))
 
 
 class _PendingStep:
-    """A step that waits to be done."""
+    """A step that waits to be run."""
 
     def __init__(self, viewer: Viewer, kind: str, work: Callable[[WriteUnit], Any]) -> None:
         self.viewer, self.kind, self.work = viewer, kind, work
@@ -59,7 +60,7 @@ class _PendingStep:
     def settle(self, answer: object = None, error: BaseException | None = None) -> None:
         self.answer, self.error, self.settled = answer, error, True
 
-    def alone(self, database: Database) -> None:
+    def run_alone(self, database: Database) -> None:
         try:
             with database.write(self.viewer, self.kind) as unit:
                 answer = _resolve(self.work(unit))
@@ -70,25 +71,25 @@ class _PendingStep:
 
 
 class GroupCommit:
-    """Takes steps from many threads, and returns when each is durable."""
+    """Runs steps of many threads in shared transactions."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._turn = threading.Lock()
-        self._waiting: list[_PendingStep] = []
+        self._queue_lock = threading.Lock()
+        self._writer_lock = threading.Lock()
+        self._pending: list[_PendingStep] = []
         self._last_commit: int | None = None
-        self._shared = self._others_wrote = -math.inf
+        self._shared_at = self._others_wrote_at = -math.inf
 
     @property
-    def are_alone(self) -> bool:
-        """Whether neither others nor several of this process at a time have written lately."""
-        return time.monotonic() - max(self._shared, self._others_wrote) >= RECENT_S
+    def is_uncontended(self) -> bool:
+        """Whether no two steps and no other process wrote concurrently of late."""
+        return time.monotonic() - max(self._shared_at, self._others_wrote_at) >= RECENT_S
 
     @property
-    def wait_for_each_other(self) -> bool:
-        """Whether steps of this process wait for each other, and for those of no other process."""
+    def is_contended_in_process(self) -> bool:
+        """Whether steps wait for each other but not for other processes."""
         now = time.monotonic()
-        return now - self._shared < RECENT_S < now - self._others_wrote
+        return now - self._shared_at < RECENT_S < now - self._others_wrote_at
 
     def write(
         self,
@@ -97,88 +98,95 @@ class GroupCommit:
         kind: str,
         work: Callable[[WriteUnit], Answer | DeferredAnswer[Answer]],
     ) -> Answer:
-        """Do a step, with others that wait.
+        """Run a step in a transaction shared with other waiting steps.
 
         Args:
-            database: of the index.
-            viewer: who acts; goes on the commit.
-            kind: what is done.
-            work: does it. It may be called twice, and then the first time was taken back.
+            database: the database of the index.
+            viewer: who acts; stored on the commit.
+            kind: kind of the commit.
+            work: runs the step. A second call means that the first one was rolled back.
+
+        Returns:
+            What ``work`` returned, once it is durable.
 
         Raises:
             StoreError: the store cannot be used, or was busy for too long; and whatever ``work`` raises.
         """
         call = _PendingStep(viewer, kind, work)
-        with self._guard:
-            self._waiting.append(call)
-        self._have_turn(call)
+        with self._queue_lock:
+            self._pending.append(call)
+        self._acquire_turn(call)
         try:
             while not call.settled:
-                self._do_some(database)
+                self._run_batch(database)
         finally:
-            self._turn.release()
+            self._writer_lock.release()
         if call.error is not None:
             raise call.error
         return call.answer  # type: ignore[no-any-return]
 
-    def _have_turn(self, call: _PendingStep) -> None:
-        if self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+    def _acquire_turn(self, call: _PendingStep) -> None:
+        if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             return
-        with self._guard:
-            if call in self._waiting:
-                self._waiting.remove(call)
+        with self._queue_lock:
+            if call in self._pending:
+                self._pending.remove(call)
                 raise StoreError(BUSY)
-        self._turn.acquire()  # somebody is at it
+        self._writer_lock.acquire()  # somebody is at it
 
-    def _do_some(self, database: Database) -> None:
+    def _run_batch(self, database: Database) -> None:
         taken: list[_PendingStep] = []
         begun: WriteUnits | None = None
         try:
-            with database.write_group(is_small=True, is_contended=not self.are_alone) as begun:
+            with database.write_group(is_small=True, is_contended=not self.is_uncontended) as begun:
                 answers: list[tuple[_PendingStep, Any]] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
-                while len(taken) < MAX_STEPS and (call := self._next()) is not None:
+                while len(taken) < MAX_STEPS and (call := self._take_next()) is not None:
                     taken.append(call)
                     units.append(begun(call.viewer, call.kind))
                     answers.append((call, call.work(units[-1])))
                 begun.add_callback(partial(_settle_all, answers))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             # What other transactions of this process have come to says nothing of this one.
-            self._failed(database, taken, error, may_be_kept=begun is not None and begun.is_commit_begun)
+            self._handle_failure(
+                database, taken, error, may_be_kept=begun is not None and begun.is_commit_begun
+            )
         else:
-            self._note(units)
+            self._record_batch(units)
         finally:
             # Ctrl-C: whoever else waits for this thread is told.
             for call in taken:
                 if not call.settled:
                     call.settle(error=StoreError("the step was interrupted: try again"))
 
-    def _note(self, units: list[WriteUnit]) -> None:
-        """Take note of who has shared a transaction, and of others' commits before it."""
+    def _record_batch(self, units: list[WriteUnit]) -> None:
+        """Record when steps shared a transaction and when other processes wrote."""
         now = time.monotonic()
         if len(units) > 1:
-            self._shared = now
+            self._shared_at = now
         commits = [number for unit in units if (number := unit.assigned_commit_no) is not None]
         if not commits:
             return
         if self._last_commit is not None and commits[0] != self._last_commit + 1:
-            self._others_wrote = now
+            self._others_wrote_at = now
         self._last_commit = commits[-1]
 
-    def _next(self) -> _PendingStep | None:
-        with self._guard:
-            return self._waiting.pop(0) if self._waiting else None
+    def _take_next(self) -> _PendingStep | None:
+        with self._queue_lock:
+            return self._pending.pop(0) if self._pending else None
 
-    def _failed(self, database: Database, taken: list[_PendingStep], error: Exception, *, may_be_kept: bool) -> None:
-        """Do each alone, unless it was; where none could be begun, or the commit failed, all are told."""
+    def _handle_failure(
+        self, database: Database, taken: list[_PendingStep], error: Exception, *, may_be_kept: bool
+    ) -> None:
+        """Run each failed step alone, or report the error to all."""
         if len(taken) > 1 and not may_be_kept:
             for call in taken:
-                call.alone(database)
+                call.run_alone(database)
             return
         if not taken:
-            with self._guard:
-                taken, self._waiting = self._waiting, []
+            with self._queue_lock:
+                taken, self._pending = self._pending, []
         for call in taken:
             if not call.settled:
                 call.settle(error=error)

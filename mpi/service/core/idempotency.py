@@ -1,7 +1,7 @@
-"""Once only: a call with an idempotency key is done once, and the same call again gets the same answer.
+"""Idempotency keys: a repeated call gets the first call's answer.
 
-The answer is kept in the transaction that does the step, so that no crash can fall between the two. What is
-kept of the call is a keyed hash.
+The answer is stored in the transaction that performs the step, so that no crash can fall between the two. Of
+the call itself, only a keyed hash is stored.
 """
 
 from collections.abc import Collection
@@ -23,17 +23,20 @@ MAX_KEY_LENGTH = 200
 
 
 def find_stored_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
-    """What the call was answered before; None where it is new, or bears no key.
+    """Return the stored answer of a repeated call; None for a new one.
 
     Args:
-        unit: the transaction that does what was asked, or now only writes down that the answer leaves again.
-        index: for the secret.
-        shows: fields that the answer shows and that go on the ledger; none where it shows what was just sent.
+        unit: the transaction of the step; on a repeated call it only writes the ledger entry.
+        index: the open index.
+        shows: fields of the answer for the ledger; empty where the answer shows only what the call sent.
+
+    Returns:
+        The answer; None where the call is new or has no idempotency key.
 
     Raises:
         InputError: the key is empty or too long.
-        ReusedKeyError: the key came before with another call.
-        ConflictError: the answer shows a record that the caller may no longer see.
+        ReusedKeyError: another call used the key before.
+        ConflictError: the answer shows a record that the viewer may no longer see.
     """
     once = unit.viewer.once
     if once is None:
@@ -56,11 +59,11 @@ def find_stored_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = (
 
 
 def store_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Collection[int]) -> None:
-    """Keep what the call is answered, if it bears a key.
+    """Store the answer of a call that has an idempotency key.
 
     Args:
-        unit: the transaction that does what was asked.
-        index: for the secret.
+        unit: the transaction of the step.
+        index: the open index.
         answer: plain values or a dataclass of them.
         record_ids: the records that the answer shows.
     """

@@ -1,10 +1,13 @@
-"""Name and birth date: what a record says about who it is."""
+"""The name and birth date that identify the person of a record."""
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.dates import to_iso_day
 
 
 def identity_key(record: CanonicalRecord) -> tuple[object, ...]:
-    """Given name, surname and birth date, comparable; another one means that the record may be of another."""
+    """Return first name, last name and birth date in comparable form.
+
+    A version with another key may describe another person.
+    """
     names = (record.first_name, record.last_name)
     return (*((name or "").casefold() for name in names), to_iso_day(record.birth_date) or record.birth_date)

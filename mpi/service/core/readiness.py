@@ -1,4 +1,4 @@
-"""Readiness: whether this process can serve calls now."""
+"""Readiness check of a serving process."""
 
 from mpi.domain.errors import ConflictError, StoreError
 from mpi.domain.viewer import Viewer
@@ -8,10 +8,10 @@ _ANONYMOUS = Viewer("nobody")
 
 
 def require_ready(index: Index) -> None:
-    """Pass if the database answers and is still on the model that this process has compiled.
+    """Check that the database answers and runs this process's model.
 
     Raises:
-        StoreError: it is not so; the message says what to do.
+        StoreError: the database does not answer or has another model; the message says what to do.
     """
     try:
         with index.database.read(_ANONYMOUS) as unit:

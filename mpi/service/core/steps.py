@@ -1,6 +1,6 @@
-"""Steps: what a person does, tried and taken back for a preview, or done and written down to be undone.
+"""Undoable steps of a person, and previews of them.
 
-A preview is the step itself, rolled back: so it shows what applying does, whatever the step is made of.
+A preview runs the step itself and rolls back, so that it shows exactly what applying would do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,18 +18,18 @@ MAX_NOTE_LENGTH = 4000
 
 
 class _PreviewRollback(Exception):  # noqa: N818 - what happened, not a fault
-    """The preview is made: roll back."""
+    """Signal that a preview is complete and must be rolled back."""
 
 
 @contextmanager
 def step_transaction(index: Index, viewer: Viewer, kind: str, *, preview: bool) -> Iterator[WriteUnit]:
-    """One transaction that a preview leaves no trace of.
+    """Open a write transaction that a preview rolls back.
 
     Args:
         index: the open index.
         viewer: who acts.
-        kind: goes on the commit.
-        preview: roll everything back at the end.
+        kind: kind of the commit.
+        preview: whether to roll back at the end.
     """
     try:
         with index.database.write(viewer, kind) as unit:
@@ -45,17 +45,19 @@ def _roll_back_if(preview: bool) -> None:
 
 
 def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
-    """Write down what is done; returns its number."""
+    """Store a step and return its number."""
     number = unit.counters.take("step")
     unit.steps.add(Step(number, kind, unit.commit_no, None, reason, dict(detail)))
     return number
 
 
 def require_own_step(unit: ReadUnit, of: Step) -> None:
-    """Pass a step that the viewer may take back: a client of certain sources its own only.
+    """Check that the viewer may undo a step.
+
+    A viewer who is limited to some sources may undo only its own steps.
 
     Raises:
-        ConflictError: it is another's.
+        ConflictError: somebody else made the step.
     """
     maker = unit.commit_info({of.commit_no})[of.commit_no][1]
     if unit.viewer.sources is not None and maker != unit.viewer.client:
@@ -63,10 +65,10 @@ def require_own_step(unit: ReadUnit, of: Step) -> None:
 
 
 def check_reason(text: str) -> str:
-    """A reason as given, checked.
+    """Return a reason code after a check of its length and characters.
 
     Raises:
-        InputError: it is empty, too long, or not one line.
+        InputError: the code is empty, too long, or not one line.
     """
     if not text.strip() or len(text) > MAX_REASON_LENGTH or not text.isprintable():
         raise InputError(
@@ -76,10 +78,10 @@ def check_reason(text: str) -> str:
 
 
 def check_note(text: str | None) -> str | None:
-    """A note as given, checked.
+    """Return a note after a check of its length; None if empty.
 
     Raises:
-        InputError: it is too long.
+        InputError: the note is too long.
     """
     if text is not None and len(text) > MAX_NOTE_LENGTH:
         raise InputError(f"note: at most {MAX_NOTE_LENGTH:,} characters")

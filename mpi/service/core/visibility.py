@@ -1,4 +1,4 @@
-"""Records named by their sources' words, as the viewer may know of them."""
+"""Visibility of source records to a viewer."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -15,11 +15,11 @@ RecordGroups = tuple[tuple[int, ...], ...]
 
 
 def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -> RecordGroups:
-    """The numbers of records that a caller names.
+    """Return the numbers of records that a caller names by label.
 
     Raises:
-        NotFoundError: one is not there for this viewer: it never was, is sealed, is of a source that the
-            viewer may not see, or is a correction; the message does not tell which.
+        NotFoundError: a record does not exist for this viewer: it never existed, is sealed, is of a source that the
+            viewer may not see, or is a correction. The message does not tell which.
     """
     sources = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
     wanted: dict[str, set[str]] = {}
@@ -38,7 +38,10 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
 
 
 def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:
-    """The numbers of records whose labels an answer shows to the viewer, corrections among them."""
+    """Return the numbers of records whose labels an answer shows.
+
+    Corrections are included.
+    """
     sources = {source.code: source.id for source in unit.sources.all()}
     wanted: dict[str, set[str]] = {}
     for label in labels:
@@ -50,23 +53,34 @@ def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> se
     }
 
 
-def find_nameable_records(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-    """Of ``find_visible_records`` records those about which something can be said: no correction.
+def find_nameable_records(
+    unit: ReadUnit, source_id: int, local_ids: Collection[str]
+) -> dict[str, StoredRecord]:
+    """Return visible records that a decision may name, by local ID.
 
-    One that was bound to another record as well would join the two, unseen by who looks at one of them.
+    Corrections are left out. A correction that was bound to a second record would join the two records, unseen by a
+    viewer who looks at one of them.
     """
     found = find_visible_records(unit, source_id, local_ids)
     return {name: record for name, record in found.items() if record.state != RecordState.ASIDE}
 
 
-def find_visible_records(unit: ReadUnit, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-    """Records of a source that the viewer may see, by local ID, as far as they exist for it.
+def find_visible_records(
+    unit: ReadUnit, source_id: int, local_ids: Collection[str]
+) -> dict[str, StoredRecord]:
+    """Return the records of a source that the viewer may see.
 
-    A sealed record does not, nor does a correction that does not stand, or is of a record that does not.
+    Sealed records are left out. So are corrections that are not in force, or that correct a record which the viewer
+    may not see.
+
+    Returns:
+        Records by local ID.
     """
     found = unit.records.find_by_local_ids(source_id, local_ids)
     aside = {record.id for record in found.values() if record.state == RecordState.ASIDE}
-    binding = [one for one in _visible_correction_decisions(unit, aside) if one.status is DecisionStatus.IN_FORCE]
+    binding = [
+        one for one in _visible_correction_decisions(unit, aside) if one.status is DecisionStatus.IN_FORCE
+    ]
     hidden = aside - {record for one in binding for record in one.seen}
     return {
         name: record
@@ -76,7 +90,13 @@ def find_visible_records(unit: ReadUnit, source_id: int, local_ids: Collection[s
 
 
 def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
-    """Labels of those records that exist for the viewer, and of corrections that did."""
+    """Return the labels of those records that the viewer may see.
+
+    Corrections are included, in force or not, if the viewer may see the record that they correct.
+
+    Returns:
+        Labels by record number.
+    """
     labels = _labels_of_visible_sources(unit, record_ids)
     if unit.viewer.sources is None:
         return labels
@@ -87,13 +107,13 @@ def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Rec
 
 
 def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
-    """Labels of records that are not sealed, of sources that the viewer may see."""
+    """Return labels of unsealed records of sources that the viewer may see."""
     labels = unit.records.labels(record_ids)
     return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
 
 
 def _visible_correction_decisions(unit: ReadUnit, aside: Collection[int]) -> list[StoredDecision]:
-    """What binds corrections, whatever its status, to records that exist for the viewer."""
+    """Return decisions of any status that bind corrections to visible records."""
     if not aside:
         return []
     made = [one for one in unit.decisions.of_records(aside).values() if one.origin == CORRECTION]
@@ -102,7 +122,7 @@ def _visible_correction_decisions(unit: ReadUnit, aside: Collection[int]) -> lis
 
 
 def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:
-    """Numbers of the sources that the reader may see; None for all."""
+    """Return the numbers of sources that the viewer may see; None for all."""
     if unit.viewer.sources is None:
         return None
     return frozenset(source.id for source in unit.sources.all() if unit.viewer.may_see(source.code))

@@ -1,4 +1,7 @@
-"""Chains of decisions: which decisions together say that two records are one person. Pure."""
+"""Search for chains of decisions that contradict a new decision.
+
+Pure functions: nothing is read or written.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -9,24 +12,27 @@ Pair = tuple[int, int]
 
 
 def find_contradiction(new: Decision, others: Sequence[Decision]) -> tuple[int, ...] | None:
-    """The decisions that a new one contradicts, as a chain; None where it contradicts none.
+    """Return the chain of decisions that a new decision contradicts.
 
-    A SAME contradicts a DIFFERENT whose groups it would chain together; a DIFFERENT the SAMEs that chain its
-    groups. What contradicts without the new one is not laid to its charge.
+    A SAME contradicts a DIFFERENT whose groups it would chain together. A DIFFERENT contradicts the SAMEs that chain
+    its groups. A contradiction that exists without the new decision does not count.
 
     Args:
-        new: the decision to be made; its number is not looked at.
-        others: decisions in force, by whatever keys the new one has.
+        new: the new decision; its number is ignored.
+        others: decisions in force, over the same kind of record keys as the new one.
 
     Returns:
-        Numbers of the others on the shortest chain, in its order, a DIFFERENT last.
+        Numbers of the decisions on the shortest chain, in order, a DIFFERENT last; None where nothing contradicts.
     """
     sames = [other for other in others if other.kind is DecisionKind.SAME]
     if new.kind is DecisionKind.DIFFERENT:
         return _first_chain(_separated_pairs(new), sames)
     if new.kind is DecisionKind.SAME:
         for other in others:
-            if other.kind is not DecisionKind.DIFFERENT or _first_chain(_separated_pairs(other), sames) is not None:
+            if (
+                other.kind is not DecisionKind.DIFFERENT
+                or _first_chain(_separated_pairs(other), sames) is not None
+            ):
                 continue
             chain = _first_chain(_separated_pairs(other), [*sames, new])
             if chain is not None:
@@ -35,7 +41,11 @@ def find_contradiction(new: Decision, others: Sequence[Decision]) -> tuple[int, 
 
 
 def find_chain(left: Iterable[int], right: Iterable[int], others: Iterable[Decision]) -> tuple[int, ...]:
-    """Numbers of the SAMEs that chain a record of one group to one of another; empty where none do."""
+    """Return the SAME decisions that chain two groups of records together.
+
+    Returns:
+        Decision numbers along the chain; empty where no chain exists.
+    """
     sames = [other for other in others if other.kind is DecisionKind.SAME]
     return _first_chain([(frozenset(left), frozenset(right))], sames) or ()
 

@@ -1,8 +1,8 @@
-"""Deciding: check a decision against those in force, write it down, and let it take effect.
+"""The decision log: add, show, supersede and revoke decisions.
 
-What a merge, a split and a move share with a plain decision. A decision is checked against what its maker may
-see: what the maker cannot know of does not refuse it, and where it meets that all the same, the partition
-suspends one of the two and a task shows the chain to whom may see it.
+Merges, splits and moves use it like plain decisions. A new decision is checked only against decisions that its
+maker may see. If it contradicts a hidden decision, the partition suspends one of the two, and a task shows the
+chain to viewers who may see all of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,26 +21,29 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 _NOT_YET_IN_FORCE = frozenset({DecisionStatus.PENDING, DecisionStatus.AWAITING})
 _SHOWN_ONLY_WHOLE = frozenset({DecisionStatus.REVIEW, DecisionStatus.AWAITING})
-"""Of a claim, and of what waits for others' words, a part would tell that there is more."""
+"""Statuses of decisions that are hidden unless every record is visible.
+
+A part of a claim, or of a decision that waits for approval, would reveal that there is more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionDraft:
-    """A decision to be written down.
+    """A decision that is to be added to the log.
 
     Args:
-        kind: what is said.
-        groups: record numbers.
-        reason: its maker's code.
+        kind: SAME, DIFFERENT or UNSURE.
+        groups: record numbers, by group.
+        reason: its maker's reason code.
         origin: the kind of step.
-        authority: whose word it is.
-        effective_from: day from which it binds; None for at once.
-        recheck_on: day from which it is to be looked at again.
-        note: free text, kept apart.
-        supersedes: numbers of decisions whose place it takes.
-        asserting_record: the record whose source says it.
-        doubtful: whether it is a claim that waits for a steward and binds nothing.
-        seen: the versions that its maker means, of records that it says otherwise than they stand.
+        authority: rank of its author.
+        effective_from: day from which it binds (ISO); None for at once.
+        recheck_on: day from which it is to be reviewed again (ISO).
+        note: free text, stored apart.
+        supersedes: numbers of the decisions that it replaces.
+        asserting_record: the record whose source asserts it.
+        is_claim: whether it waits for a steward and binds nothing.
+        seen_versions: record versions that its maker saw, where they differ from the current ones.
     """
 
     kind: DecisionKind
@@ -53,17 +56,17 @@ class DecisionDraft:
     note: str | None = None
     supersedes: Collection[int] = ()
     asserting_record: int | None = None
-    doubtful: bool = False
-    seen: Mapping[int, int | None] = field(default_factory=dict)
+    is_claim: bool = False
+    seen_versions: Mapping[int, int | None] = field(default_factory=dict)
 
     @property
     def record_ids(self) -> set[int]:
-        """Every record that it names."""
+        """Every record that the draft names."""
         return {record for group in self.groups for record in group}
 
 
 def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | None:
-    """The groups of a decision as the viewer may see them; None where nothing of it is left to say."""
+    """Return a decision's groups reduced to visible records; None if nothing remains."""
     named = {record for group in decision.groups for record in group}
     labels = visible_labels(unit, named)
     if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision):
@@ -76,23 +79,29 @@ def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | N
 
 
 def is_wholly_visible(unit: ReadUnit, decision: StoredDecision, step_id: int | None) -> bool:
-    """Whether the viewer may see every record of a decision, and every source that a step about it asked."""
+    """Return whether the viewer may see every record of a decision.
+
+    If a step is given, the viewer must also see every source whose consent the step asked for.
+    """
     return _sees_every_part(unit, decision, visible_labels(unit, decision.seen), step_id)
 
 
-def _sees_every_part(unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None) -> bool:
+def _sees_every_part(
+    unit: ReadUnit, decision: StoredDecision, labels: Collection[int], step_id: int | None
+) -> bool:
     if not decision.seen.keys() <= set(labels):
         return False
     if unit.viewer.sources is None or step_id is None:
         return True
     codes = {source.id: source.code for source in unit.sources.all()}
     return all(
-        unit.viewer.may_see(codes[one.source_id]) for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())
+        unit.viewer.may_see(codes[one.source_id])
+        for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())
     )
 
 
 def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Whether an owner refused it; who sees all sources sees it whole in any case."""
+    """Return whether a source owner refused a decision; False for all-source viewers."""
     if (
         decision.status is not DecisionStatus.REVOKED
         or decision.step_id is None
@@ -104,10 +113,10 @@ def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
 
 
 def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Whether the viewer may take a decision back that it can see.
+    """Return whether the viewer may undo a visible decision.
 
-    A client of certain sources takes back its own only. Whether another's names records that it may not see
-    is itself not to be told, so it does not depend on that.
+    A viewer who is limited to some sources may undo only its own. The answer must not depend on hidden records of
+    the decision, because that would reveal them.
     """
     if unit.viewer.sources is None:
         return True
@@ -115,15 +124,15 @@ def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
 
 
 def is_own_decision(unit: ReadUnit, decision: StoredDecision) -> bool:
-    """Whether the viewer made the decision."""
+    """Return whether the viewer made a decision."""
     return unit.commit_info({decision.commit_no})[decision.commit_no][1] == unit.viewer.client
 
 
 def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
-    """A decision that the viewer may know of.
+    """Return a decision that is visible to the viewer.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: no such decision is visible.
     """
     found = unit.decisions.by_ids([number]).get(number)
     if found is None or found.authority is Authority.HOLD or visible_groups(unit, found) is None:
@@ -134,14 +143,18 @@ def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
 def add_decision(
     unit: WriteUnit, index: Index, step_id: int, said: DecisionDraft, *, awaiting: bool = False
 ) -> int:
-    """Check a decision, and add it; returns its number. It takes effect when its records are settled.
+    """Check a decision and add it to the log.
 
-    One that awaits others' words binds nothing, and leaves in force what it is to supersede.
+    The decision takes effect when its records are resolved. A decision that waits for approval or consent binds
+    nothing, and the decisions that it is to supersede stay in force.
+
+    Returns:
+        The number of the decision.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
-        NotFoundError: it would supersede a decision that there is not.
-        ConflictError: it would supersede one that is not in force, or is not its maker's.
+        NotFoundError: a decision to supersede does not exist.
+        ConflictError: a decision to supersede is not in force, or somebody else made it.
     """
     _require_supersedable(unit, said.supersedes)
     _require_no_contradiction(unit, said)
@@ -154,10 +167,10 @@ def add_decision(
             number,
             said.kind,
             said.authority,
-            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if said.doubtful else status,
+            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if said.is_claim else status,
             said.groups,
             {r: one.version_id if one.state == "active" else None for r, one in stored.items()}
-            | dict(said.seen),
+            | dict(said.seen_versions),
             said.reason,
             collect_evidence(unit, index, said.kind, said.groups),
             index.config_id(unit),
@@ -176,12 +189,12 @@ def add_decision(
 
 
 def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
-    """Let a decision bind that awaited others' words, unless something else was decided meanwhile.
+    """Put an approved decision in force, unless a later decision contradicts it.
 
     Args:
         unit: the transaction.
-        one: the decision.
-        day: the day from which its step binds; until then it is pending.
+        decision: the decision.
+        day: day from which its step binds (ISO); before that day the decision is pending.
 
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
@@ -197,9 +210,10 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
 
 
 def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
-    """Put decisions that have come to bind in the place of those that they supersede.
+    """Supersede the decisions that newly binding decisions replace.
 
-    Where one of these was taken back meanwhile, what it had superseded is in force again: that gives way too.
+    If a replaced decision was revoked meanwhile, the decisions that it had replaced are in force again; they are
+    superseded instead.
     """
     places = [number for one in decisions for number in one.supersedes]
     while places:
@@ -210,12 +224,12 @@ def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision
 
 
 def find_affected_records(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
-    """Every record that the decisions, or those whose place they take, name."""
+    """Return every record named by decisions or by decisions that they replace."""
     return find_records_of_decisions(unit, unit.decisions.by_ids(numbers).values())
 
 
 def find_records_of_decisions(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
-    """The same of decisions that were read."""
+    """Return every record named by loaded decisions or by those they replace."""
     level = {decision.id: decision for decision in decisions}
     everyone = dict(level)
     while below := {old for decision in level.values() for old in decision.supersedes} - everyone.keys():
@@ -225,7 +239,7 @@ def find_records_of_decisions(unit: ReadUnit, decisions: Collection[StoredDecisi
 
 
 def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
-    """The decisions in force that chains of decisions reach from the records, as the viewer may see them."""
+    """Return visible decisions in force that chains of decisions reach from records."""
     found: dict[int, StoredDecision] = {}
     seen: set[int] = set()
     frontier = set(record_ids)
@@ -243,13 +257,17 @@ def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> lis
 
 
 def to_visible_decisions(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
-    """Decisions over record numbers, as the viewer may see them."""
+    """Convert stored decisions to plain decisions over visible records."""
     seen = ((decision, visible_groups(unit, decision)) for decision in decisions)
     return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
 
 
 def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | None:
-    """The chain before which a decision gave way; None where it runs over what the viewer may not see."""
+    """Return the chain of decisions that suspended a decision.
+
+    Returns:
+        Decision numbers; None where the chain runs over records that the viewer may not see.
+    """
     near = to_visible_decisions(unit, find_connected_decisions(unit, suspended.seen))
     mine = next((decision for decision in near if decision.id == suspended.id), None)
     others = [decision for decision in near if decision.id != suspended.id]
@@ -257,7 +275,7 @@ def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int,
 
 
 def revoke_decisions(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
-    """Revoke decisions, and put those back in force whose place only they took."""
+    """Revoke decisions and put back in force those that only they replaced."""
     numbers = [one.id for one in taken_back]
     unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
     unit.pending_approvals.delete_decisions(numbers)
@@ -273,8 +291,18 @@ def revoke_decisions(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> N
             waiting += old.supersedes
 
 
-def find_retained_records(unit: ReadUnit, touched: Collection[int], commit_no: int) -> dict[int, frozenset[int]]:
-    """By person: those of its records that it held before the step; its ID stays with them, as it was."""
+def find_retained_records(
+    unit: ReadUnit, touched: Collection[int], commit_no: int
+) -> dict[int, frozenset[int]]:
+    """Return, by person, the records that each person already held before a step.
+
+    The enterprise ID of a person stays with these records.
+
+    Args:
+        unit: the transaction.
+        affected: records that the step affects.
+        commit_no: the commit of the step.
+    """
     found = {}
     persons = set(unit.persons.current_persons(touched).values())
     then = unit.persons.members_by_person_at(persons, commit_no - 1)
@@ -286,10 +314,11 @@ def find_retained_records(unit: ReadUnit, touched: Collection[int], commit_no: i
 
 
 def _is_superseded(unit: ReadUnit, number: int) -> bool:
-    """Whether a decision in force took its place, or the place of one that did, and so on."""
+    """Return whether a decision in force replaces a decision, directly or not."""
     above = unit.decisions.by_ids(unit.decisions.superseders(number))
     return any(
-        one.status is DecisionStatus.IN_FORCE or (one.status not in _NOT_YET_IN_FORCE and _is_superseded(unit, one.id))
+        one.status is DecisionStatus.IN_FORCE
+        or (one.status not in _NOT_YET_IN_FORCE and _is_superseded(unit, one.id))
         for one in above.values()
     )
 
@@ -304,7 +333,10 @@ def _require_supersedable(unit: ReadUnit, numbers: Collection[int]) -> None:
 
 
 def _require_no_contradiction(unit: ReadUnit, said: DecisionDraft) -> None:
-    """A weaker authority refuses nothing, and a source is not refused: there the partition decides."""
+    """Check a steward's decision against visible decisions of equal or higher authority.
+
+    A decision of weaker authority is never refused: the partition resolves its conflicts.
+    """
     if said.authority < Authority.STEWARD or said.kind is DecisionKind.UNSURE:
         return
     near = [
@@ -312,7 +344,9 @@ def _require_no_contradiction(unit: ReadUnit, said: DecisionDraft) -> None:
         for decision in find_connected_decisions(unit, said.record_ids)
         if decision.authority >= said.authority and decision.id not in set(said.supersedes)
     ]
-    chain = find_contradiction(Decision(0, said.kind, said.authority, said.groups), to_visible_decisions(unit, near))
+    chain = find_contradiction(
+        Decision(0, said.kind, said.authority, said.groups), to_visible_decisions(unit, near)
+    )
     if chain is not None:
         listed = ", ".join(str(number) for number in chain)
         raise DecisionConflict(

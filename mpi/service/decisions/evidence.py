@@ -1,4 +1,4 @@
-"""Evidence as seen: what the model says of the pairs that a decision is about, kept with the decision."""
+"""Model evidence that is stored with a decision."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -12,21 +12,27 @@ from mpi.service.core.stored_features import load_features
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_PAIRS_STORED = 400
-"""Kept of one decision, the heaviest first."""
+"""Most pairs stored with a decision, heaviest first."""
 MAX_PAIRS_SCORED = 20_000
-"""Weighed while others wait to write; of more pairs only those that were weighed when they came."""
+"""Most pairs scored within the transaction, where other writers wait.
+
+Of more pairs, only the stored weights are used.
+"""
 
 
 def collect_evidence(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> dict[str, Any]:
-    """Levels and bits of each pair that the decision joins, parts or leaves open; no values.
+    """Return levels and match weights of the pairs a decision is about.
 
     Args:
         unit: the transaction.
-        index: for the model.
-        kind: a DIFFERENT is about pairs of two groups, the others about pairs within one.
-        groups: record numbers; a withdrawn record has no evidence.
+        index: the open index.
+        kind: a DIFFERENT is about pairs across groups, other kinds about pairs within one group.
+        groups: record numbers, by group; withdrawn records have no evidence.
+
+    Returns:
+        The model, the heaviest pairs with bits and comparison levels, and the number of pairs left out; no values.
     """
     config_id = index.config_id(unit)
     known = load_features(unit, config_id, {record for group in groups for record in group})
@@ -48,7 +54,7 @@ def collect_evidence(
 
 
 def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
-    """How many pairs there are."""
+    """Return the number of pairs that a decision is about."""
     within = sum(size * (size - 1) // 2 for size in sizes)
     return within if kind is not DecisionKind.DIFFERENT else sum(sizes) * (sum(sizes) - 1) // 2 - within
 
@@ -56,10 +62,15 @@ def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
 def _stored_weights(
     unit: ReadUnit, index: Index, kind: DecisionKind, groups: Sequence[Sequence[int]]
 ) -> list[tuple[float, int, int]]:
-    """The pairs of which an edge is kept: every one that blocking found and that is not far below review."""
+    """Return the pairs that have a stored edge, with their weights.
+
+    Blocking found these pairs, and their weights are not far below the review threshold.
+    """
     place = {record: number for number, group in enumerate(groups) for record in group}
     apart = kind is DecisionKind.DIFFERENT
-    edges = unit.derived_data.edges_of(index.config_id(unit), place, index.matcher.model.thresholds.stored_from)
+    edges = unit.derived_data.edges_of(
+        index.config_id(unit), place, index.matcher.model.thresholds.stored_from
+    )
     return [
         (bits, lo, hi)
         for (lo, hi), bits in edges.items()

@@ -22,13 +22,13 @@ class Link:
     match_weight: float
 
 
-def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
+def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
     """Pairs of a person's records from the stored floor up, heaviest first.
 
     Args:
         index: the open index.
         viewer: who asks; records that they may not see take no part.
-        text: the enterprise ID.
+        eid_text: the enterprise ID.
 
     Raises:
         EidError: it is not an enterprise ID.
@@ -37,13 +37,13 @@ def list_links(index: Index, viewer: Viewer, text: str) -> tuple[Link, ...]:
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.find_by_eid(eids.parse_eid(text))
-        if found is None:
+        person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
+        if person is None:
             raise NotFoundError("this index never gave out that enterprise ID")
-        labels = visible_labels(unit, unit.persons.members([found.id])[found.id])
+        labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
         floor = index.matcher.model.thresholds.stored_from
         edges = unit.derived_data.edges_of(index.config_id(unit), labels, floor)
-    shown = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
+    visible_edges = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
-    ordered = sorted(shown, key=lambda pair: (-shown[pair], pair))
-    return tuple(Link(labels[lo], labels[hi], shown[lo, hi]) for lo, hi in ordered)
+    ordered_pairs = sorted(visible_edges, key=lambda pair: (-visible_edges[pair], pair))
+    return tuple(Link(labels[lo], labels[hi], visible_edges[lo, hi]) for lo, hi in ordered_pairs)

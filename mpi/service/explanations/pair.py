@@ -121,16 +121,25 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         [numbers] = find_record_numbers(unit, [[left, right]])
         if len(set(numbers)) == 1:
             raise InputError("give two different records")
-        keys = {number: record.canonical_key for number, record in unit.records.get(numbers).items()}
+        canonical_keys = {
+            number: record.canonical_key for number, record in unit.records.get(numbers).items()
+        }
         config_id = index.config_id(unit)
-        known, blocking = load_features(unit, config_id, numbers), index.blocking_of(unit, config_id)
-        standing = _describe_current_state(unit, *numbers)
-    if len(known) < len(numbers):
+        features_by_number, blocking = (
+            load_features(unit, config_id, numbers),
+            index.blocking_of(unit, config_id),
+        )
+        current_state = _describe_current_state(unit, *numbers)
+    if len(features_by_number) < len(numbers):
         raise ConflictError("one of the records takes no part now: nothing of it is compared")
-    first, other = (known[number] for number in sorted(known, key=keys.__getitem__))
-    found = replace(explain_features(index, first, other, blocking), standing=standing)
+    first_features, second_features = (
+        features_by_number[number] for number in sorted(features_by_number, key=canonical_keys.__getitem__)
+    )
+    explanation = replace(
+        explain_features(index, first_features, second_features, blocking), standing=current_state
+    )
     disclose(index, viewer, Action.RECORD_READ, numbers, FIELDS)
-    return found
+    return explanation
 
 
 def explain_features(
@@ -149,7 +158,7 @@ def explain_features(
     weight = round_weight(scored.bits)
     band = thresholds.band(weight)
     contributions = scorer.explain(left, right)
-    parts = tuple(_build_part(index, each) for each in contributions)
+    parts = tuple(_build_part(index, contribution) for contribution in contributions)
     changes = tuple(_find_changes(index, left, right, weight, band))
     return Explanation(
         summarize_pair(contributions, weight, band),
@@ -157,7 +166,9 @@ def explain_features(
         compute_probability(weight),
         band,
         parts,
-        () if scored.caution is None else (wording.format_sentence(wording.describe_caution(scored.caution)),),
+        ()
+        if scored.caution is None
+        else (wording.format_sentence(wording.describe_caution(scored.caution)),),
         _list_opposing(contributions),
         _list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
         changes,
@@ -167,64 +178,99 @@ def explain_features(
 
 def summarize_pair(contributions: Sequence[WeightContribution], weight: float, band: Band) -> str:
     """How a pair compares and what the model makes of it, in one sentence."""
-    compared = [each for each in contributions if each.comparison not in (wording.PRIOR, wording.CAUTION)]
-    caution = next((each for each in contributions if each.comparison == wording.CAUTION), None)
-    alike = wording.join_phrases(_select_phrases(compared)) or "nothing of both records can be compared"
-    words = wording.load_words()
+    compared = [
+        contribution
+        for contribution in contributions
+        if contribution.comparison not in (wording.PRIOR, wording.CAUTION)
+    ]
+    caution = next(
+        (contribution for contribution in contributions if contribution.comparison == wording.CAUTION), None
+    )
+    comparison_phrases = (
+        wording.join_phrases(_select_phrases(compared)) or "nothing of both records can be compared"
+    )
+    texts = wording.load_words()
     if caution is None:
-        return wording.format_sentence(f"{alike}: {wording.format_bits(weight)}, {words['bands'][band.value]}")
-    whole = wording.format_bits(weight - caution.bits)
-    because = wording.describe_caution(caution.level)
-    return wording.format_sentence(f"{alike}: {whole}, held for a person because {because}")
+        return wording.format_sentence(
+            f"{comparison_phrases}: {wording.format_bits(weight)}, {texts['bands'][band.value]}"
+        )
+    uncapped_weight = wording.format_bits(weight - caution.bits)
+    caution_phrase = wording.describe_caution(caution.level)
+    return wording.format_sentence(
+        f"{comparison_phrases}: {uncapped_weight}, held for a person because {caution_phrase}"
+    )
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
     persons = unit.persons.current_persons([left, right])
-    one = persons.get(left) == persons.get(right)
-    told = ["They are one person now." if one else "They are two persons now."]
+    is_one_person = persons.get(left) == persons.get(right)
+    sentences = ["They are one person now." if is_one_person else "They are two persons now."]
     for decision in unit.decisions.of_records([left, right]).values():
         groups = visible_groups(unit, decision)
-        kind = None if groups is None else _describe_decision(decision.kind, groups, left, right)
-        if kind is None or decision.status is not DecisionStatus.IN_FORCE:
+        statement = None if groups is None else _describe_decision(decision.kind, groups, left, right)
+        if statement is None or decision.status is not DecisionStatus.IN_FORCE:
             continue
         if decision.authority is not Authority.HOLD:
-            who = wording.describe_authority(decision.authority.name)
-            told.append(f"Decision {decision.id} of {who} {kind}.")
+            authority = wording.describe_authority(decision.authority.name)
+            sentences.append(f"Decision {decision.id} of {authority} {statement}.")
         elif unit.viewer.sources is None:
-            told.append("A held change keeps them as they are.")
-    return tuple(told)
+            sentences.append("A held change keeps them as they are.")
+    return tuple(sentences)
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
     """What a decision says of two records; None where it says nothing of the two together."""
-    places = [[place for place, group in enumerate(groups) if record in group] for record in (left, right)]
-    if not all(places):
+    positions = [
+        [position for position, group in enumerate(groups) if record in group] for record in (left, right)
+    ]
+    if not all(positions):
         return None
     if kind is DecisionKind.DIFFERENT:
-        return "says that they are different children" if places[0] != places[1] else None
+        return "says that they are different children" if positions[0] != positions[1] else None
     return "says that they are the same child" if kind is DecisionKind.SAME else "leaves it open"
 
 
 def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
     """What a sentence tells of a pair: names and birth date always, and what else weighs."""
-    levels = {each.comparison: each for each in compared if each.level not in wording.SILENT}
-    told, same = [], {name for name in _IDENTITY_COMPARISONS if name in levels and levels[name].level in _EQUAL_LEVELS}
-    if {"given", "surname"} <= same:
-        told.append("same name and birth date" if "birth_date" in same else "same name")
-        levels = {name: each for name, each in levels.items() if name not in same}
-    always = [name for name in _IDENTITY_COMPARISONS if name in levels]
-    others = sorted(levels.keys() - set(always), key=lambda name: (-abs(levels[name].bits), name))
-    weighty = [name for name in others if abs(levels[name].bits) >= _MIN_SENTENCE_BITS]
-    return told + [wording.describe_level(name, levels[name].level) for name in (*always, *weighty)]
+    levels = {
+        contribution.comparison: contribution
+        for contribution in compared
+        if contribution.level not in wording.SILENT
+    }
+    phrases, equal_names = (
+        [],
+        {name for name in _IDENTITY_COMPARISONS if name in levels and levels[name].level in _EQUAL_LEVELS},
+    )
+    if {"given", "surname"} <= equal_names:
+        phrases.append("same name and birth date" if "birth_date" in equal_names else "same name")
+        levels = {name: contribution for name, contribution in levels.items() if name not in equal_names}
+    identity_names = [name for name in _IDENTITY_COMPARISONS if name in levels]
+    other_names = sorted(
+        levels.keys() - set(identity_names), key=lambda name: (-abs(levels[name].bits), name)
+    )
+    weighty_names = [name for name in other_names if abs(levels[name].bits) >= _MIN_SENTENCE_BITS]
+    return phrases + [
+        wording.describe_level(name, levels[name].level) for name in (*identity_names, *weighty_names)
+    ]
 
 
-def _build_part(index: Index, each: WeightContribution) -> WeightPart:
-    found = _find_comparison(index, each.comparison)
-    adjusted = None if found is None else next(x for x in found.levels if x.label == each.level)
-    share = 0.0
-    if adjusted is not None and adjusted.adjustment is not None:
-        share = round_weight(each.bits - compute_level_bits(adjusted))
-    return WeightPart(each.comparison, each.level, round_weight(each.bits), _describe_contribution(each), share)
+def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
+    comparison = _find_comparison(index, contribution.comparison)
+    level = (
+        None
+        if comparison is None
+        else next(candidate for candidate in comparison.levels if candidate.label == contribution.level)
+    )
+    frequency_bits = 0.0
+    if level is not None and level.adjustment is not None:
+        frequency_bits = round_weight(contribution.bits - compute_level_bits(level))
+    return WeightPart(
+        contribution.comparison,
+        contribution.level,
+        round_weight(contribution.bits),
+        _describe_contribution(contribution),
+        frequency_bits,
+    )
 
 
 def _find_comparison(index: Index, name: str) -> Comparison | None:
@@ -234,46 +280,65 @@ def _find_comparison(index: Index, name: str) -> Comparison | None:
 
 def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ...]:
     """What speaks against; that any two records are seldom one child's goes without saying."""
-    against = [each for each in contributions if each.bits < 0 and each.comparison != wording.PRIOR]
-    against.sort(key=lambda each: (each.bits, each.comparison))
-    return tuple(_describe_contribution(each) for each in against)
+    against = [
+        contribution
+        for contribution in contributions
+        if contribution.bits < 0 and contribution.comparison != wording.PRIOR
+    ]
+    against.sort(key=lambda contribution: (contribution.bits, contribution.comparison))
+    return tuple(_describe_contribution(contribution) for contribution in against)
 
 
-def _describe_contribution(each: WeightContribution) -> str:
-    if each.comparison == wording.CAUTION:
-        return wording.format_sentence(f"held for a person because {wording.describe_caution(each.level)}")
-    return wording.format_sentence(wording.describe_level(each.comparison, each.level))
+def _describe_contribution(contribution: WeightContribution) -> str:
+    if contribution.comparison == wording.CAUTION:
+        return wording.format_sentence(
+            f"held for a person because {wording.describe_caution(contribution.level)}"
+        )
+    return wording.format_sentence(wording.describe_level(contribution.comparison, contribution.level))
 
 
-def _list_shared_rules(index: Index, blocking: BlockingSpec, left: Features, right: Features) -> tuple[str, ...]:
-    mine, other = (compute_keys_by_rule(each, blocking, index.keyed_hash) for each in (left, right))
-    shared = {rule for rule, _ in mine.keys() & other.keys()}
-    return tuple(rule.name for rule in blocking.rules if rule.name in shared)
+def _list_shared_rules(
+    index: Index, blocking: BlockingSpec, left: Features, right: Features
+) -> tuple[str, ...]:
+    left_keys, right_keys = (
+        compute_keys_by_rule(features, blocking, index.keyed_hash) for features in (left, right)
+    )
+    shared_rules = {rule for rule, _ in left_keys.keys() & right_keys.keys()}
+    return tuple(rule.name for rule in blocking.rules if rule.name in shared_rules)
 
 
-def _find_changes(index: Index, left: Features, right: Features, weight: float, band: Band) -> list[BandChange]:
+def _find_changes(
+    index: Index, left: Features, right: Features, weight: float, band: Band
+) -> list[BandChange]:
     """The least change of each thing, upwards and downwards, that takes the pair into another band."""
     thresholds = index.matcher.model.thresholds
-    least: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
-    for each in generate_variations(left, right):
-        other = round_weight(index.matcher.scorer.weight(each.left, each.right))
-        if thresholds.band(other) is band:
+    smallest_changes: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
+    for variation in generate_variations(left, right):
+        varied_weight = round_weight(index.matcher.scorer.weight(variation.left, variation.right))
+        if thresholds.band(varied_weight) is band:
             continue
-        way = (each.subject, other > weight)
-        if way not in least or abs(other - weight) < abs(least[way][0] - weight):
-            least[way] = (other, each)
-    told: list[BandChange] = []
-    for upwards in (True, False):
-        found = [one for (_, way), one in least.items() if way is upwards]
-        found.sort(key=lambda one: (abs(one[0] - weight), one[1].subject))
-        told += [_build_change(each, other, thresholds.band(other)) for other, each in found[:MAX_CHANGES]]
-    return told
+        change_key = (variation.subject, varied_weight > weight)
+        if change_key not in smallest_changes or abs(varied_weight - weight) < abs(
+            smallest_changes[change_key][0] - weight
+        ):
+            smallest_changes[change_key] = (varied_weight, variation)
+    changes: list[BandChange] = []
+    for is_upwards in (True, False):
+        candidates = [
+            weighed for (_, change_key), weighed in smallest_changes.items() if change_key is is_upwards
+        ]
+        candidates.sort(key=lambda weighed: (abs(weighed[0] - weight), weighed[1].subject))
+        changes += [
+            _build_change(variation, varied_weight, thresholds.band(varied_weight))
+            for varied_weight, variation in candidates[:MAX_CHANGES]
+        ]
+    return changes
 
 
-def _build_change(each: PairVariation, weight: float, band: Band) -> BandChange:
+def _build_change(variation: PairVariation, weight: float, band: Band) -> BandChange:
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
-    says = (
-        f"if {wording.describe_what_if(each.subject, each.how)}, the pair would weigh {wording.format_bits(weight)} "
+    text = (
+        f"if {wording.describe_what_if(variation.subject, variation.how)}, the pair would weigh {wording.format_bits(weight)} "
         f"and {would_be[band.value]}"
     )
-    return BandChange(wording.format_sentence(says), weight, band)
+    return BandChange(wording.format_sentence(text), weight, band)

@@ -80,13 +80,13 @@ class PersonExplanation:
     parts: tuple[tuple[RecordRef, ...], ...]
 
 
-def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation:
+def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
     """Why the records of a person are one person.
 
     Args:
         index: the open index.
         viewer: who asks.
-        text: the enterprise ID as typed.
+        eid_text: the enterprise ID as typed.
 
     Raises:
         EidError: it is not an enterprise ID.
@@ -96,118 +96,138 @@ def explain_person(index: Index, viewer: Viewer, text: str) -> PersonExplanation
     require_permission(viewer, Action.PERSON_READ)
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.find_by_eid(eids.parse_eid(text))
-        if found is None or find_visible_status(unit, found) is None:
+        person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
+        if person is None or find_visible_status(unit, person) is None:
             raise NotFoundError(UNKNOWN_ID)
-        labels = visible_labels(unit, unit.persons.members([found.id])[found.id])
-        known = load_features(unit, index.config_id(unit), list(labels))
+        labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
+        features_by_record = load_features(unit, index.config_id(unit), list(labels))
         keys = {number: record.canonical_key for number, record in unit.records.get(list(labels)).items()}
-        weights = _load_weights(unit, index, known)
-        decided = _load_same_decisions(unit, labels)
-    lines, parts = _build_tree(weights, decided, keys, index.matcher.model.thresholds)
-    told = tuple(_build_connection(index, labels, known, weights, decided, pair) for pair in lines)
+        weights = _load_weights(unit, index, features_by_record)
+        same_decisions = _load_same_decisions(unit, labels)
+    connected_pairs, parts = _build_tree(weights, same_decisions, keys, index.matcher.model.thresholds)
+    connections = tuple(
+        _build_connection(index, labels, features_by_record, weights, same_decisions, pair)
+        for pair in connected_pairs
+    )
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)
-    grouped = tuple(tuple(labels[record] for record in part) for part in parts)
-    return PersonExplanation(found.eid, _summarize_person(told, grouped), told, grouped)
+    labeled_parts = tuple(tuple(labels[record] for record in part) for part in parts)
+    return PersonExplanation(
+        person.eid, _summarize_person(connections, labeled_parts), connections, labeled_parts
+    )
 
 
-def _load_weights(unit: ReadUnit, index: Index, known: Mapping[int, Features]) -> dict[Pair, float]:
-    if len(known) <= MAX_SCORED_RECORDS:
+def _load_weights(
+    unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features]
+) -> dict[Pair, float]:
+    if len(features_by_record) <= MAX_SCORED_RECORDS:
         scorer = index.matcher.scorer
-        return {(a, b): round_weight(scorer.weight(known[a], known[b])) for a, b in combinations(sorted(known), 2)}
+        return {
+            (left, right): round_weight(scorer.weight(features_by_record[left], features_by_record[right]))
+            for left, right in combinations(sorted(features_by_record), 2)
+        }
     floor = index.matcher.model.thresholds.stored_from
-    edges = unit.derived_data.edges_of(index.config_id(unit), list(known), floor)
-    return {edge: bits for edge, bits in edges.items() if edge[0] in known and edge[1] in known}
+    edges = unit.derived_data.edges_of(index.config_id(unit), list(features_by_record), floor)
+    return {
+        edge: bits
+        for edge, bits in edges.items()
+        if edge[0] in features_by_record and edge[1] in features_by_record
+    }
 
 
 def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
     """The decision that says of a pair that it is one child; of several the weightiest, then the latest."""
-    found: dict[Pair, StoredDecision] = {}
-    made = unit.decisions.of_records(list(labels)).values()
-    for one in sorted(made, key=lambda each: (each.authority, each.id)):
+    decision_by_pair: dict[Pair, StoredDecision] = {}
+    decisions = unit.decisions.of_records(list(labels)).values()
+    for decision in sorted(decisions, key=lambda stored: (stored.authority, stored.id)):
         # A held change is nobody's word: what it keeps together is shown as parts.
-        if one.authority is Authority.HOLD or one.status is not DecisionStatus.IN_FORCE:
+        if decision.authority is Authority.HOLD or decision.status is not DecisionStatus.IN_FORCE:
             continue
-        groups = visible_groups(unit, one)
-        if one.kind is DecisionKind.SAME and groups is not None:
+        groups = visible_groups(unit, decision)
+        if decision.kind is DecisionKind.SAME and groups is not None:
             for pair in combinations(sorted(record for record in groups[0] if record in labels), 2):
-                found[pair] = one
-    return found
+                decision_by_pair[pair] = decision
+    return decision_by_pair
 
 
 def _build_tree(
     weights: Mapping[Pair, float],
-    decided: Mapping[Pair, StoredDecision],
+    same_decisions: Mapping[Pair, StoredDecision],
     keys: Mapping[int, int],
     thresholds: Thresholds,
 ) -> tuple[list[Pair], list[list[int]]]:
     """The strongest lines that join the records, and the parts that no line joins."""
 
-    def strength(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
+    def rank_pair(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
         bits = weights.get(pair, 0.0)
         ends = tuple(sorted(keys[record] for record in pair))
         if bits >= thresholds.link:
             return _ConnectionRank.LINKED, -bits, ends
-        if pair in decided:
+        if pair in same_decisions:
             return _ConnectionRank.DECIDED, -bits, ends
         return (_ConnectionRank.REVIEW if bits >= thresholds.review else _ConnectionRank.WEAK), -bits, ends
 
-    root = {record: record for record in keys}
+    parents = {record: record for record in keys}
 
     def find(record: int) -> int:
-        while root[record] != record:
-            root[record] = root[root[record]]
-            record = root[record]
+        while parents[record] != record:
+            parents[record] = parents[parents[record]]
+            record = parents[record]
         return record
 
-    lines = []
-    for pair in sorted({*weights, *decided}, key=strength):
+    connected_pairs = []
+    for pair in sorted({*weights, *same_decisions}, key=rank_pair):
         left, right = map(find, pair)
-        if left != right and strength(pair)[0] is not _ConnectionRank.WEAK:
-            root[right] = left
-            lines.append(pair)
+        if left != right and rank_pair(pair)[0] is not _ConnectionRank.WEAK:
+            parents[right] = left
+            connected_pairs.append(pair)
     parts: dict[int, list[int]] = {}
     for record in sorted(keys, key=keys.__getitem__):
         parts.setdefault(find(record), []).append(record)
-    return lines, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
+    return connected_pairs, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
 
 
 def _build_connection(
     index: Index,
     labels: Mapping[int, RecordRef],
-    known: Mapping[int, Features],
+    features_by_record: Mapping[int, Features],
     weights: Mapping[Pair, float],
-    decided: Mapping[Pair, StoredDecision],
+    same_decisions: Mapping[Pair, StoredDecision],
     pair: Pair,
 ) -> RecordConnection:
     left, right = pair
     bits = weights.get(pair)
     band = None if bits is None else index.matcher.model.thresholds.band(bits)
-    compared = ""
-    if bits is not None and band is not None and left in known and right in known:
-        compared = summarize_pair(index.matcher.scorer.explain(known[left], known[right]), bits, band)
-    decision = decided.get(pair)
+    summary = ""
+    if bits is not None and band is not None and left in features_by_record and right in features_by_record:
+        summary = summarize_pair(
+            index.matcher.scorer.explain(features_by_record[left], features_by_record[right]), bits, band
+        )
+    decision = same_decisions.get(pair)
     if decision is None or band is Band.LINK:
-        return RecordConnection(labels[left], labels[right], "model", bits, band, None, compared)
-    says = f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {compared}"
-    return RecordConnection(labels[left], labels[right], "decision", bits, band, decision.id, says.strip())
+        return RecordConnection(labels[left], labels[right], "model", bits, band, None, summary)
+    text = (
+        f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {summary}"
+    )
+    return RecordConnection(labels[left], labels[right], "decision", bits, band, decision.id, text.strip())
 
 
-def _summarize_person(lines: Iterable[RecordConnection], parts: tuple[tuple[RecordRef, ...], ...]) -> str:
+def _summarize_person(
+    connections: Iterable[RecordConnection], parts: tuple[tuple[RecordRef, ...], ...]
+) -> str:
     count = sum(len(part) for part in parts)
     if count < len(("one", "other")):
         return "There is only one record of this person." if count else "This person holds no record now."
-    because = [line.because for line in lines]
-    joined = [
-        wording.format_count(number, one, many)
-        for number, one, many in (
-            (because.count("model"), "link of the model", "links of the model"),
-            (because.count("decision"), "decision", "decisions"),
+    reasons = [connection.because for connection in connections]
+    phrases = [
+        wording.format_count(number, singular, plural)
+        for number, singular, plural in (
+            (reasons.count("model"), "link of the model", "links of the model"),
+            (reasons.count("decision"), "decision", "decisions"),
         )
         if number
     ]
-    said = f"{count:,} records are one person by {wording.join_phrases(joined)}" if joined else ""
+    joined_text = f"{count:,} records are one person by {wording.join_phrases(phrases)}" if phrases else ""
     if len(parts) == 1:
-        return wording.format_sentence(said)
-    rest = f"what joins {len(parts):,} parts of the records is not among what can be shown"
-    return wording.format_sentence(f"{said}; {rest}" if said else rest)
+        return wording.format_sentence(joined_text)
+    remainder = f"what joins {len(parts):,} parts of the records is not among what can be shown"
+    return wording.format_sentence(f"{joined_text}; {remainder}" if joined_text else remainder)

@@ -27,10 +27,10 @@ def describe_comparison(name: str) -> str:
     return str(load_words()["comparisons"].get(name, name.replace("_", " ")))
 
 
-def describe_level(name: str, label: str) -> str:
+def describe_level(name: str, level: str) -> str:
     """What a level of a comparison says of a pair, as a part of a sentence."""
-    known = load_words()["levels"].get(name, {}).get(label)
-    return str(known or f"{describe_comparison(name)}: {label}")
+    wording = load_words()["levels"].get(name, {}).get(level)
+    return str(wording or f"{describe_comparison(name)}: {level}")
 
 
 def describe_caution(label: str) -> str:
@@ -48,9 +48,9 @@ def describe_cause(code: str) -> str:
     return str(load_words()["causes"].get(code, code))
 
 
-def describe_what_if(subject: str, how: str) -> str:
+def describe_what_if(subject: str, variation: str) -> str:
     """What could be otherwise about a pair, after "if"."""
-    return str(load_words()["what_ifs"][subject][how])
+    return str(load_words()["what_ifs"][subject][variation])
 
 
 def describe_rule(code: str) -> str:
@@ -77,6 +77,6 @@ def format_bits(weight: float) -> str:
     return f"{weight:.1f} bits"
 
 
-def format_count(number: int, one: str, many: str) -> str:
+def format_count(number: int, singular: str, plural: str) -> str:
     """``1 link``, ``3 links``."""
-    return f"{number:,} {one if number == 1 else many}"
+    return f"{number:,} {singular if number == 1 else plural}"

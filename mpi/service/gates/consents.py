@@ -55,64 +55,77 @@ class Maker:
 
     def to_detail(self) -> dict[str, Any]:
         """As a step keeps it."""
-        return {"sees": None if self.visible_sources is None else sorted(self.visible_sources), "owned": sorted(self.owned_sources)}
+        return {
+            "sees": None if self.visible_sources is None else sorted(self.visible_sources),
+            "owned": sorted(self.owned_sources),
+        }
 
 
 def maker_from_viewer(viewer: Viewer) -> Maker:
     """The viewer, as the maker of a step."""
-    return Maker(viewer.sources, frozenset(code for code in viewer.sources or () if is_source_owner(viewer, code)))
+    return Maker(
+        viewer.sources, frozenset(code for code in viewer.sources or () if is_source_owner(viewer, code))
+    )
 
 
 def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
     """The maker that a step keeps; None of one that was made before owners could be asked."""
-    kept = detail.get(MAKER)
-    if kept is None:
+    stored = detail.get(MAKER)
+    if stored is None:
         return None
-    sees = kept["sees"]
-    return Maker(None if sees is None else frozenset(sees), frozenset(kept["owned"]))
+    visible_sources = stored["sees"]
+    return Maker(None if visible_sources is None else frozenset(visible_sources), frozenset(stored["owned"]))
 
 
-def find_owners_to_ask(unit: ReadUnit, maker: Maker, named: Collection[int], *, corrections_only: bool) -> set[int]:
+def find_owners_to_ask(
+    unit: ReadUnit, maker: Maker, record_ids: Collection[int], *, corrections_only: bool
+) -> set[int]:
     """The sources whose owners have to consent to what is decided of records.
 
     Args:
         unit: the transaction.
         maker: who decides.
-        named: the records.
+        record_ids: the records.
         corrections_only: whether those that are one person with them stay as they are, as with a correction.
     """
-    asking = {
+    asking_sources = {
         source.id: source.code
         for source in unit.sources.all()
         if source.asks_consent
         and source.code not in maker.owned_sources
         and (maker.visible_sources is None or source.code in maker.visible_sources)
     }
-    if not asking:
+    if not asking_sources:
         return set()
-    touched = set(named) if corrections_only else set(named) | find_person_records(unit, named)
-    labels = unit.records.labels(touched)
-    sources = {record.source_id for record in unit.records.get(labels).values()}
-    return sources & asking.keys()
+    affected_records = (
+        set(record_ids) if corrections_only else set(record_ids) | find_person_records(unit, record_ids)
+    )
+    labels = unit.records.labels(affected_records)
+    affected_sources = {record.source_id for record in unit.records.get(labels).values()}
+    return affected_sources & asking_sources.keys()
 
 
 def find_owners_to_ask_of_undo(
-    unit: ReadUnit, maker: Maker, taken_back: Collection[StoredDecision], step_id: int | None
+    unit: ReadUnit, maker: Maker, revoked: Collection[StoredDecision], step_id: int | None
 ) -> set[int]:
     """The sources whose owners have to consent to an undo: of its records, and all who consented before.
 
     Args:
         unit: the transaction.
         maker: who takes back.
-        taken_back: the decisions, which bind or did.
+        revoked: the decisions, which bind or did.
         step_id: the step that made them.
     """
-    named = {record for one in taken_back for record in one.seen}
-    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in taken_back))
-    given = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step_id is not None else ()
+    record_ids = {record for decision in revoked for record in decision.seen}
+    source_ids = find_owners_to_ask(
+        unit, maker, record_ids, corrections_only=is_only_corrections(decision.origin for decision in revoked)
+    )
+    consents = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step_id is not None else ()
     codes = {source.id: source.code for source in unit.sources.all()}
-    before = {one.source_id for one in given if one.status is ConsentStatus.GIVEN}
-    return asked | {number for number in before if codes[number] not in maker.owned_sources}
+    earlier_consents = {consent.source_id for consent in consents if consent.status is ConsentStatus.GIVEN}
+    return source_ids | {
+        source_id for source_id in earlier_consents if codes[source_id] not in maker.owned_sources
+    }
 
 
 def is_only_corrections(origins: Iterable[str | None]) -> bool:
@@ -122,11 +135,15 @@ def is_only_corrections(origins: Iterable[str | None]) -> bool:
 
 def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
     """What owners were asked about a step and have not answered."""
-    return [one for one in unit.consents.consents_of_steps([step_id]).get(step_id, ()) if one.status is ConsentStatus.ASKED]
+    return [
+        consent
+        for consent in unit.consents.consents_of_steps([step_id]).get(step_id, ())
+        if consent.status is ConsentStatus.ASKED
+    ]
 
 
 def ask_new_owners(
-    unit: WriteUnit, step_id: int, detail: Mapping[str, Any], made: Collection[StoredDecision]
+    unit: WriteUnit, step_id: int, detail: Mapping[str, Any], decisions: Collection[StoredDecision]
 ) -> None:
     """Ask the owners who have come to be concerned while a step waited.
 
@@ -135,38 +152,48 @@ def ask_new_owners(
     maker = maker_from_detail(detail)
     if maker is None:
         return
-    named = {record for one in made for record in one.seen}
-    known = {one.source_id for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())}
-    now = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in made))
-    unit.consents.add_requests(step_id, now - known, unit.commit_no)
+    record_ids = {record for decision in decisions for record in decision.seen}
+    consents = unit.consents.consents_of_steps([step_id]).get(step_id, ())
+    asked_sources = {consent.source_id for consent in consents}
+    sources_to_ask = find_owners_to_ask(
+        unit, maker, record_ids, corrections_only=is_only_corrections(decision.origin for decision in decisions)
+    )
+    unit.consents.add_requests(step_id, sources_to_ask - asked_sources, unit.commit_no)
 
 
 def list_visible_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, ...]:
     """Codes of those sources that the viewer may know of."""
-    wanted = set(source_ids)
-    codes = [source.code for source in unit.sources.all() if source.id in wanted]
+    wanted_ids = set(source_ids)
+    codes = [source.code for source in unit.sources.all() if source.id in wanted_ids]
     return tuple(code for code in codes if unit.viewer.may_see(code))
 
 
-def build_consent_views(unit: ReadUnit, asked: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
+def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
     """What owners were asked and said, of the sources that the viewer may see."""
     codes = {source.id: source.code for source in unit.sources.all()}
-    mine = [one for one in asked if unit.viewer.may_see(codes[one.source_id])]
-    times = unit.commit_info({n for one in mine for n in (one.asked_commit, one.commit_no) if n is not None})
+    visible_consents = [consent for consent in consents if unit.viewer.may_see(codes[consent.source_id])]
+    commits = unit.commit_info(
+        {
+            commit_no
+            for consent in visible_consents
+            for commit_no in (consent.asked_commit, consent.commit_no)
+            if commit_no is not None
+        }
+    )
     return tuple(
         ConsentView(
-            codes[one.source_id],
-            one.status.value,
-            times[one.asked_commit][0],
-            None if one.commit_no is None else times[one.commit_no][0],
-            None if one.commit_no is None else times[one.commit_no][1],
-            one.reason,
+            codes[consent.source_id],
+            consent.status.value,
+            commits[consent.asked_commit][0],
+            None if consent.commit_no is None else commits[consent.commit_no][0],
+            None if consent.commit_no is None else commits[consent.commit_no][1],
+            consent.reason,
         )
-        for one in mine
+        for consent in visible_consents
     )
 
 
-def find_person_records(unit: ReadUnit, named: Collection[int]) -> set[int]:
+def find_person_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
     """Every record that is one person with any of the records."""
-    persons = set(unit.persons.current_persons(named).values())
-    return {record for held in unit.persons.members(persons).values() for record in held}
+    persons = set(unit.persons.current_persons(record_ids).values())
+    return {record for members in unit.persons.members(persons).values() for record in members}

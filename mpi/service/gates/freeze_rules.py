@@ -13,7 +13,9 @@ FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
 """Members of a step's detail: the sources whose windows it heeds, and the day that its maker asked for."""
 
 
-def find_visible_sources(unit: ReadUnit, record_ids: Collection[int], sees: Collection[str] | None) -> set[int]:
+def find_visible_sources(
+    unit: ReadUnit, record_ids: Collection[int], visible_sources: Collection[str] | None
+) -> set[int]:
     """The sources of records and of those that are one person with them, as somebody may know of them.
 
     What is held for the sake of records that its maker may not see would tell that there are such.
@@ -21,10 +23,10 @@ def find_visible_sources(unit: ReadUnit, record_ids: Collection[int], sees: Coll
     Args:
         unit: the transaction.
         record_ids: the records.
-        sees: codes of the sources that the maker may see; None for all.
+        visible_sources: codes of the sources that the maker may see; None for all.
     """
     labels = unit.records.labels(find_person_records(unit, record_ids) | set(record_ids)).values()
-    codes = {label.source for label in labels if sees is None or label.source in sees}
+    codes = {label.source for label in labels if visible_sources is None or label.source in visible_sources}
     return {source.id for source in unit.sources.all() if source.code in codes}
 
 
@@ -44,12 +46,12 @@ def require_not_frozen(unit: ReadUnit, decisions: Collection[StoredDecision]) ->
     """
     if not unit.freezes.all():
         return
-    in_force = [one for one in decisions if one.status is DecisionStatus.IN_FORCE]
-    binding = [one for one in in_force if one.origin != CORRECTION]
+    in_force = [decision for decision in decisions if decision.status is DecisionStatus.IN_FORCE]
+    binding_decisions = [decision for decision in in_force if decision.origin != CORRECTION]
     today = clock.today()
-    named = {record for one in binding for record in one.seen}
-    free = find_first_free_day(unit, find_visible_sources(unit, named, unit.viewer.sources), today)
-    if free > today:
+    record_ids = {record for decision in binding_decisions for record in decision.seen}
+    free_day = find_first_free_day(unit, find_visible_sources(unit, record_ids, unit.viewer.sources), today)
+    if free_day > today:
         raise ConflictError(
-            f"a source of these records is frozen until {free}: take it back then, or lift the window first"
+            f"a source of these records is frozen until {free_day}: take it back then, or lift the window first"
         )

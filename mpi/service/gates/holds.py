@@ -62,21 +62,21 @@ def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
-        found = unit.proposals.holds()
-        times = unit.commit_info({hold.commit_no for hold in found})
+        open_holds = unit.proposals.holds()
+        commits = unit.commit_info({hold.commit_no for hold in open_holds})
         views = [
             HoldView(
                 hold.id,
                 hold.kind,
                 hold.status,
-                times[hold.commit_no][0],
+                commits[hold.commit_no][0],
                 hold.detail.get("proposal"),
                 *load_groups(unit, hold.detail),
                 hold.detail.get(HELD_UNTIL),
             )
-            for hold in found
+            for hold in open_holds
         ]
-        records = {r for hold in found for _, group in hold.detail["before"] for r in group}
+        records = {record for hold in open_holds for _, group in hold.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)
     return views
 
@@ -104,37 +104,41 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
 
 
 def add_hold(
-    unit: WriteUnit, number: int | None, item: ProposalItem, until: str | None = None, heeded: Collection[int] = ()
+    unit: WriteUnit,
+    proposal_id: int | None,
+    item: ProposalItem,
+    held_until: str | None = None,
+    frozen_sources: Collection[int] = (),
 ) -> None:
     """Keep the records of an item of a proposal as they are published.
 
     Args:
         unit: the transaction.
-        number: the proposal.
+        proposal_id: the proposal.
         item: what is not to happen.
-        until: the first day after the freeze window that holds it; None for what was not approved.
-        heeded: sources whose windows it heeds.
+        held_until: the first day after the freeze window that holds it; None for what was not approved.
+        frozen_sources: sources whose windows it heeds.
     """
-    before = [tuple(records) for _, records in item.detail["before"]]
-    parted = [group for group in before if len(group) > 1]
-    said: list[tuple[DecisionKind, tuple[tuple[int, ...], ...]]] = [
-        (DecisionKind.SAME, (group,)) for group in parted
+    groups_before = [tuple(records) for _, records in item.detail["before"]]
+    larger_groups = [group for group in groups_before if len(group) > 1]
+    kinds_and_groups: list[tuple[DecisionKind, tuple[tuple[int, ...], ...]]] = [
+        (DecisionKind.SAME, (group,)) for group in larger_groups
     ]
-    if len(before) > 1:
-        said.append((DecisionKind.DIFFERENT, tuple(before)))
+    if len(groups_before) > 1:
+        kinds_and_groups.append((DecisionKind.DIFFERENT, tuple(groups_before)))
     step_id = add_step(
         unit,
         "hold",
-        "not-approved" if until is None else "frozen",
-        {"proposal": number, "item": item.fingerprint},
+        "not-approved" if held_until is None else "frozen",
+        {"proposal": proposal_id, "item": item.fingerprint},
     )
-    active = unit.configs.active_config()
-    numbers = []
-    for kind, groups in said:
-        numbers.append(unit.counters.take("decision"))
+    configuration = unit.configs.active_config()
+    decision_ids = []
+    for kind, groups in kinds_and_groups:
+        decision_ids.append(unit.counters.take("decision"))
         unit.decisions.add(
             NewDecision(
-                numbers[-1],
+                decision_ids[-1],
                 kind,
                 Authority.HOLD,
                 DecisionStatus.IN_FORCE,
@@ -142,30 +146,30 @@ def add_hold(
                 {},
                 "hold",
                 {},
-                0 if active is None else active.id,
+                0 if configuration is None else configuration.id,
                 step_id,
                 "hold",
             ),
             unit.commit_no,
         )
-    detail = {**item.detail, "proposal": number, "decisions": numbers}
-    if until is not None:
-        detail |= {HELD_UNTIL: until, FROZEN_SOURCES: sorted(heeded)}
-    hold = Hold(
+    detail = {**item.detail, "proposal": proposal_id, "decisions": decision_ids}
+    if held_until is not None:
+        detail |= {HELD_UNTIL: held_until, FROZEN_SOURCES: sorted(frozen_sources)}
+    new_hold = Hold(
         unit.counters.take("hold"), "proposal", item.fingerprint, "open", unit.commit_no, None, detail
     )
-    unit.proposals.add_hold(hold)
+    unit.proposals.add_hold(new_hold)
 
 
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
     """End a hold; returns the records to be settled."""
-    held = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
-    revoke_decisions(unit, held)
+    held_decisions = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
+    revoke_decisions(unit, held_decisions)
     unit.proposals.end_hold(hold.id, status, unit.commit_no)
-    return {record for one in held for record in one.seen}
+    return {record for decision in held_decisions for record in decision.seen}
 
 
-def reopen_hold(unit: WriteUnit, of: Step) -> set[int]:
+def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
     """Let the hold wait again whose refusal is taken back; returns the records to be settled.
 
     Without the refusal it would wait still, unless what it is part of was taken back: its proposal rolled
@@ -173,39 +177,50 @@ def reopen_hold(unit: WriteUnit, of: Step) -> set[int]:
 
     Args:
         unit: the transaction.
-        of: the step of the refusal.
+        refusal: the step of the refusal.
     """
-    [found] = [hold for hold in unit.proposals.holds(open_only=False) if hold.id == of.detail[REFUSED_HOLD]]
+    [refused_hold] = [
+        hold for hold in unit.proposals.holds(open_only=False) if hold.id == refusal.detail[REFUSED_HOLD]
+    ]
     # It may wait already, or have been refused anew, where a part of the refusal was taken back before.
-    if (found.status, found.ended_commit) != ("refused", of.commit_no) or _is_origin_undone(unit, found):
+    is_refused_here = refused_hold.status == "refused" and refused_hold.ended_commit == refusal.commit_no
+    if not is_refused_here or _is_origin_undone(unit, refused_hold):
         return set()
-    numbers = found.detail["decisions"]
-    unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
-    unit.proposals.reopen_hold(found.id)
-    return {record for one in unit.decisions.by_ids(numbers).values() for record in one.seen}
+    decision_ids = refused_hold.detail["decisions"]
+    unit.decisions.set_status(decision_ids, DecisionStatus.IN_FORCE, None)
+    unit.proposals.reopen_hold(refused_hold.id)
+    return {record for decision in unit.decisions.by_ids(decision_ids).values() for record in decision.seen}
 
 
 def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
     """Whether what the hold is part of was taken back."""
     proposal = unit.proposals.get(hold.detail.get("proposal") or 0)
-    imported = unit.steps.get(hold.detail.get("step") or 0)
+    import_step = unit.steps.get(hold.detail.get("step") or 0)
     return (proposal is not None and proposal.status == ProposalStatus.ROLLED_BACK) or (
-        imported is not None and imported.undone_commit is not None
+        import_step is not None and import_step.undone_commit is not None
     )
 
 
 def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
-        found = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
-        if found is None:
+        open_hold = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
+        if open_hold is None:
             raise NotFoundError(f"there is no hold {number} that waits")
-        held = list(unit.decisions.by_ids(found.detail["decisions"]).values())
-        touched = end_hold(unit, found, status)
+        held_decisions = list(unit.decisions.by_ids(open_hold.detail["decisions"]).values())
+        affected_records = end_hold(unit, open_hold, status)
         if status == "refused":
             step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: number})
-            for one in held:
-                add_decision(unit, index, step_id, DecisionDraft(one.kind, one.groups, "hold-refused", "hold"))
-        settled = resettle(unit, index, touched, f"hold {status}")
-        after = unit.persons.current_persons(settled.records)
-        return sum(settled.persons_before.get(record) != after.get(record) for record in settled.records)
+            for decision in held_decisions:
+                add_decision(
+                    unit,
+                    index,
+                    step_id,
+                    DecisionDraft(decision.kind, decision.groups, "hold-refused", "hold"),
+                )
+        settlement = resettle(unit, index, affected_records, f"hold {status}")
+        persons_after = unit.persons.current_persons(settlement.records)
+        return sum(
+            settlement.persons_before.get(record) != persons_after.get(record)
+            for record in settlement.records
+        )

@@ -23,40 +23,46 @@ class PersonGroup:
 
 def list_items(settlement: Settlement) -> list[ProposalItem]:
     """The changes of a settlement, each of people that no other item is about, in a fixed order."""
-    bearers = {frozenset(bearer.records): bearer for bearer in settlement.assignments}
-    after_of = {record: group for group in bearers for record in group}
-    before_of: dict[int, set[int]] = {}
+    assignments = {frozenset(assignment.records): assignment for assignment in settlement.assignments}
+    cluster_by_record = {record: group for group in assignments for record in group}
+    records_by_person: dict[int, set[int]] = {}
     for record, person in settlement.persons_before.items():
-        if record in after_of:
-            before_of.setdefault(person, set()).add(record)
-    waiting = dict(sorted(before_of.items()))
-    found: list[ProposalItem] = []
-    while waiting:
-        persons, groups = _collect_connected(next(iter(waiting)), before_of, after_of, settlement.persons_before)
+        if record in cluster_by_record:
+            records_by_person.setdefault(person, set()).add(record)
+    remaining = dict(sorted(records_by_person.items()))
+    items: list[ProposalItem] = []
+    while remaining:
+        persons, groups = _collect_connected(
+            next(iter(remaining)), records_by_person, cluster_by_record, settlement.persons_before
+        )
         for person in persons:
-            del waiting[person]
-        before = sorted((person, sorted(before_of[person])) for person in persons)
-        after = sorted(((bearers[group].person, sorted(group)) for group in groups), key=lambda each: each[1])
-        if [list(each) for each in before] != [list(each) for each in after]:
-            found.append(_build_item(len(found) + 1, before, after))
-    return found
+            del remaining[person]
+        before = sorted((person, sorted(records_by_person[person])) for person in persons)
+        after = sorted(
+            ((assignments[group].person, sorted(group)) for group in groups), key=lambda side: side[1]
+        )
+        if [list(side) for side in before] != [list(side) for side in after]:
+            items.append(_build_item(len(items) + 1, before, after))
+    return items
 
 
 def _collect_connected(
     person: int,
-    before_of: Mapping[int, set[int]],
-    after_of: Mapping[int, frozenset[int]],
-    current: Mapping[int, int],
+    records_by_person: Mapping[int, set[int]],
+    cluster_by_record: Mapping[int, frozenset[int]],
+    person_by_record: Mapping[int, int],
 ) -> tuple[set[int], set[frozenset[int]]]:
     persons, groups, frontier = {person}, set[frozenset[int]](), [person]
     while frontier:
-        for record in before_of[frontier.pop()]:
-            group = after_of[record]
+        for record in records_by_person[frontier.pop()]:
+            group = cluster_by_record[record]
             if group not in groups:
                 groups.add(group)
-                met = {current[other] for other in group if other in current} - persons
-                persons |= met
-                frontier += met
+                new_persons = {
+                    person_by_record[member] for member in group if member in person_by_record
+                } - persons
+                persons |= new_persons
+                frontier += new_persons
     return persons, groups
 
 
@@ -69,17 +75,21 @@ def _build_item(
     return ProposalItem(no, fingerprint, kind, "open", detail)
 
 
-def load_groups(unit: ReadUnit, detail: Mapping[str, Any]) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
+def load_groups(
+    unit: ReadUnit, detail: Mapping[str, Any]
+) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
     """The people before and after an item, by enterprise ID and record."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
-    everybody = {person for side in sides for person, _ in side if person is not None}
-    eids = {number: person.eid for number, person in unit.persons.by_ids(everybody).items()}
+    person_ids = {person for side in sides for person, _ in side if person is not None}
+    eids = {number: person.eid for number, person in unit.persons.by_ids(person_ids).items()}
     labels = unit.records.labels({record for side in sides for _, group in side for record in group})
 
-    def shown(side: Iterable[tuple[int | None, list[int]]]) -> tuple[PersonGroup, ...]:
+    def build_groups(side: Iterable[tuple[int | None, list[int]]]) -> tuple[PersonGroup, ...]:
         return tuple(
-            PersonGroup(None if person is None else eids[person], tuple(labels[r] for r in group if r in labels))
+            PersonGroup(
+                None if person is None else eids[person], tuple(labels[r] for r in group if r in labels)
+            )
             for person, group in side
         )
 
-    return shown(sides[0]), shown(sides[1])
+    return build_groups(sides[0]), build_groups(sides[1])

@@ -1,7 +1,8 @@
-"""Runs of keys that loads left, merged by whoever serves: in a process of its own, with long rests.
+"""Background compaction of blocking-key segments that loads left behind.
 
-A thread that merges would keep those that answer from the interpreter, for milliseconds at a time. Of several
-processes that serve one merges: each stops where another goes on with what it was at.
+A serving process runs it in a child process with long rests, because a compacting thread would keep request
+threads from the interpreter for milliseconds. Of several serving processes one compacts: each stops where
+another has taken over.
 """
 
 import sys
@@ -15,27 +16,29 @@ from mpi.service.processes.pacing import CONTENDED_FOR_S, Pace
 from mpi.storage.unit_of_work.database import Database
 
 ABANDONED_AFTER_S = 60.0
-"""When no run has been begun for so long, the load that is not done is at work no more. If it is, no harm is
-done: two may merge at the same time."""
+"""Seconds without a new segment after which an unfinished load counts as stopped.
+
+If the load still runs, no harm is done: two processes may compact at one time.
+"""
 REST_FACTOR = 4.0
-"""After each transaction beside others, as many times as long: the writer's place is free nearly always."""
+"""Rest after a transaction beside other writers, as a multiple of its length."""
 MAX_ROWS = 50_000
-"""Of a transaction, which takes no longer than another: a key is one row, and soon moved."""
+"""Most rows of one transaction; a key is one row, quickly moved."""
 COMMIT_KIND = "merge"
 
 
 class CompactionMonitor:
-    """What loads left, looked at again and again by a process that serves."""
+    """Repeated check of a serving process for segments to compact."""
 
     def __init__(self) -> None:
         self._newest: int | None = None
         self._since = time.monotonic()
         self._merged: frozenset[tuple[int, ...]] | None = None
 
-    def are_left(self, index: Index, viewer: Viewer) -> bool:
-        """Whether there are runs, no load is at work, and nobody has merged since this was asked before.
+    def is_compaction_due(self, index: Index, viewer: Viewer) -> bool:
+        """Return whether segments exist, no load runs, and nobody is compacting.
 
-        A merge that this very process had begun counts as somebody's.
+        A compaction since the last check counts as running, even if this process started it.
         """
         with index.database.read(viewer) as unit:
             newest, are_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
@@ -50,35 +53,39 @@ class CompactionMonitor:
 
 
 def compact_in_child_process(database: Database, viewer: Viewer) -> None:
-    """Merge what loads left in a process of its own, until none is left or somebody else does it.
+    """Compact leftover segments in a child process, until none remains.
+
+    Stops early where another process has taken over.
 
     Raises:
-        StoreError: the process was ended from outside, or the store fails; what is merged is merged.
-        EngineError: no process can be begun, or it failed.
+        StoreError: the process was killed from outside, or the store fails; compacted segments stay compacted.
+        EngineError: the process cannot be started, or it failed.
     """
     ended = StoreError("the process that merges keys was ended: another goes on where it stopped")
     # Not nicer than others: it holds the writer's place, for which they would wait the longer.
-    run_in_child_process(_compact, database.url, viewer, niceness=0, ended=ended)
+    run_in_child_process(_compact, database.url, viewer, niceness=0, ended_error=ended)
 
 
 def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
-    """Merge what loads left until none is left, or somebody else has gone on with it."""
+    """Compact leftover segments until none remains or another process takes over."""
     mine: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     others_until = 0.0
     pace = Pace(database, viewer, COMMIT_KIND)
-    alone = pace.rests
-    for part in pace.parts(range(sys.maxsize), largest=MAX_ROWS):
-        with part.turn() as unit:
+    alone = pace.rest_factor
+    for part in pace.batches(range(sys.maxsize), max_items=MAX_ROWS):
+        with part.transaction() as unit:
             recent = unit.keys.segments
-            if (mine is not None and recent.compaction_cursors() != mine) or not recent.compact(len(part.items)):
+            if (mine is not None and recent.compaction_cursors() != mine) or not recent.compact(
+                len(part.items)
+            ):
                 return
             mine = recent.compaction_cursors()
             # A merge is no commit of its own: nothing that anybody is told has changed.
             seen, last_commit = last_commit, unit.last_commit()
             if seen is not None and seen != last_commit:
                 others_until = time.monotonic() + CONTENDED_FOR_S
-            pace.rests = REST_FACTOR if time.monotonic() < others_until else alone
+            pace.rest_factor = REST_FACTOR if time.monotonic() < others_until else alone
 
 
 def _compact(url: str, viewer: Viewer) -> None:

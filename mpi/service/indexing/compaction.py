@@ -1,8 +1,8 @@
-"""Where the blocking keys of a load go: into runs, and from there among all, in short transactions.
+"""Compaction of a load's blocking-key segments into the main key table.
 
-A run is searched like all the others, so that whoever is interrupted leaves an index that is sound. A load
-leaves its last ones: to merge them it would hold a core alone, where the others were merged beside the search
-for pairs. The next load merges them with its own, or whoever serves, ``mpi rebuild``, or a re-cluster.
+Searches read segments like the main table, so an interrupted load leaves a sound index. A load leaves its last
+segments: compacting them would occupy one core alone, while earlier ones are compacted during pair scoring. The
+next load compacts them, or a serving process, ``mpi rebuild`` or a re-cluster.
 """
 
 from collections.abc import Callable
@@ -25,53 +25,62 @@ MIN_MERGE_RECORDS, MIN_MERGE_SHARE = 40_000, 25
 """Of how many a merge is worth it while the writer has nothing else to do, or of a twenty-fifth of the index
 where that is more."""
 MIN_INDEX_RECORDS = 30_000
-"""From this many records on the table of all has so many pages that a run is worth its merge."""
+"""Fewest records of an index for which segments are worth their compaction.
+
+The main table of a smaller index has too few pages.
+"""
 MIN_STATEMENTS = 500
-"""A file of fewer writes its keys among all: they would be merged by themselves."""
+"""Fewest statements of a file that writes segments; smaller ones gain nothing."""
 
 _MAX_ROWS, _CONTENDED_ROWS = 100_000, 1_000
-"""Keys of a transaction that merges, and of the first beside others: a thousand take two milliseconds."""
+"""Keys of the first compacting transaction beside other writers.
+
+A thousand keys take two milliseconds.
+"""
 PROGRESS_LABEL = "merging keys"
 
 
 class LoadCompaction:
-    """The runs of one load.
+    """Compaction of the segments that one load writes.
 
     Args:
         index: the open index.
         viewer: who loads.
-        statements: how many the file has.
-        progress: told of long steps.
+        statement_count: number of statements of the file.
+        progress: reports long steps.
 
     Attributes:
-        last_commit: the load's own last, by which it is seen that others have written since.
+        last_commit: the load's own last commit, by which later commits of others are seen.
     """
 
-    def __init__(self, index: Index, viewer: Viewer, statements: int, progress: Progress) -> None:
+    def __init__(self, index: Index, viewer: Viewer, statement_count: int, progress: Progress) -> None:
         self._index = index
         self._viewer = viewer
-        self._is_worth_runs = statements >= MIN_STATEMENTS
+        self._is_worth_runs = statement_count >= MIN_STATEMENTS
         self._progress = progress
         self._portions = AdaptiveBatchSize(_MAX_ROWS, _CONTENDED_ROWS)
         self._indexed = 0
         self.last_commit: int | None = None
 
-    def others_write(self) -> None:
-        """Take note that others have written meanwhile."""
-        self._portions.others_write()
+    def note_other_writer(self) -> None:
+        """Record that another process has written."""
+        self._portions.note_other_writer()
 
-    def is_worth_one(self, unit: WriteUnit) -> bool:
-        """Whether the keys of a transaction are put into a run, and not among all."""
+    def should_write_segment(self, unit: WriteUnit) -> bool:
+        """Return whether a transaction writes its keys into a segment.
+
+        Otherwise the keys go into the main table.
+        """
         if not self._is_worth_runs:
             return False
         self._indexed = unit.keys.max_record_id(self._index.config_id(unit))
         return self._indexed >= MIN_INDEX_RECORDS
 
-    def merge_meanwhile(self, is_waited_for: Callable[[], bool]) -> None:
-        """Merge while something else is waited for, and on where too much waits to be merged.
+    def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
+        """Compact while the caller waits, and longer if too many records are uncompacted.
 
         Args:
-            is_waited_for: whether what is waited for is still to come.
+            is_waited_for: returns whether the caller still waits.
         """
         many = max(MAX_UNMERGED_RECORDS, self._indexed // MAX_UNMERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
@@ -82,41 +91,44 @@ class LoadCompaction:
         while waiting.record_count >= many or (waiting.record_count and is_worth_it and is_waited_for()):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
             self._progress(PROGRESS_LABEL, 0, 0)
-            is_begun, waiting = True, self._merge_some()
+            is_begun, waiting = True, self._compact_batch()
         if is_begun:
             self._progress(PROGRESS_LABEL, 1, 1)
 
-    def _merge_some(self) -> UncompactedKeys:
-        """Merge as much as a transaction may; returns what is left."""
+    def _compact_batch(self) -> UncompactedKeys:
+        """Compact what one transaction may, and return what is left."""
         database = self._index.database
-        with self._portions.turn(), database.write(self._viewer, "load") as unit:
-            self._portions.begun(unit)
-            self._see_others(unit)
-            unit.keys.segments.compact(self._portions.most)
+        with self._portions.timed_turn(), database.write(self._viewer, "load") as unit:
+            self._portions.note_begin(unit)
+            self._note_other_commits(unit)
+            unit.keys.segments.compact(self._portions.max_items)
             left = unit.keys.segments.uncompacted(self._index.config_id(unit))
         # There is more to come, and a run is searched as well: it is not too late to stop.
         database.is_commit_begun = False
         return left
 
-    def _see_others(self, unit: WriteUnit) -> None:
+    def _note_other_commits(self, unit: WriteUnit) -> None:
         last = unit.last_commit()
         if self.last_commit is not None and last != self.last_commit:
-            self._portions.others_write()
+            self._portions.note_other_writer()
             self.last_commit = last
 
-    def merge_at_the_end(self) -> None:
-        """Merge where too much waits once all is written; what stops that leaves runs, and a whole load."""
+    def compact_at_end(self) -> None:
+        """Compact once all is written, if too many records are uncompacted.
+
+        An error or an interrupt leaves segments, and a complete load.
+        """
         # It is no fault of the load: what is left is searched as well, and the next one merges it.
         with suppress(KeyboardInterrupt, MpiError):
-            self.merge_meanwhile(lambda: False)
+            self.compact_while(lambda: False)
         self._index.database.is_commit_begun = True
 
 
 def compact_all_segments(database: Database, viewer: Viewer, pace: Pace) -> None:
-    """Merge all that waits, so little in each transaction that nobody waits long for one."""
+    """Compact all segments in transactions so short that nobody waits long."""
     while left := _rows_waiting(database, viewer):
-        for part in pace.parts(range(left)):
-            with part.turn() as unit:
+        for part in pace.batches(range(left)):
+            with part.transaction() as unit:
                 if not unit.keys.segments.compact(len(part.items)):
                     return
 

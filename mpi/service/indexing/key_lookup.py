@@ -1,9 +1,9 @@
-"""Who has one of a great many keys, looked for by two threads: the store works for each on a core of its own.
+"""Parallel lookup of the records that have given blocking keys.
 
-The second reads in a transaction of its own, begun later. What has come meanwhile it finds as well: whoever
-asks holds its pairs to be those of the first snapshot, and looks at what was committed since. A key that was
-merged meanwhile from a run into the table of all may so be found twice, and never not at all, for the runs
-are read in the first.
+The store works for each of two threads on a core of its own. The second thread reads in a later snapshot and
+may find records committed since: the caller attributes its pairs to the first snapshot and checks later commits.
+A key that moves from a segment to the main table during the read may be returned twice, but never missed,
+because segments are read in the first snapshot.
 """
 
 from collections import deque
@@ -17,29 +17,32 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 SnapshotOpener = Callable[[], AbstractContextManager[ReadUnit]]
-"""Begins another reading transaction."""
+"""Opens another reading transaction."""
 MIN_KEYS_FOR_THREAD = 200_000
-"""Keys: those of some eight thousand records."""
+"""Fewest keys for which a second thread pays: those of 8,000 records."""
 
 
 def find_records_by_key(
-    unit: ReadUnit, config_id: int, keys: Sequence[int], again: SnapshotOpener | None = None
+    unit: ReadUnit, config_id: int, keys: Sequence[int], open_snapshot: SnapshotOpener | None = None
 ) -> list[np.ndarray]:
-    """Every record that has one of the keys: parts of two columns, key and record, some perhaps twice.
+    """Return every record that has one of the blocking keys.
 
     Args:
         unit: the transaction.
         config_id: the configuration.
-        keys: distinct, and ascending, in which order they are found soonest.
-        again: for a second thread; None where this one is to do it alone.
+        keys: distinct keys, ascending, the fastest order to read.
+        open_snapshot: opens a reading transaction for a second thread; None for one thread.
+
+    Returns:
+        Arrays of two rows, key and record number; a key may occur twice.
     """
     groups = unit.sources.group_ids()
-    if again is None or len(keys) < MIN_KEYS_FOR_THREAD:
+    if open_snapshot is None or len(keys) < MIN_KEYS_FOR_THREAD:
         return list(unit.keys.find_records_in_parts(config_id, groups, keys))
     left = deque(iter_chunks(keys))
     with ThreadPoolExecutor(1, "reading keys") as pool:
         try:
-            others = pool.submit(_find_in_second_snapshot, again, config_id, groups, left)
+            others = pool.submit(_find_in_second_snapshot, open_snapshot, config_id, groups, left)
             in_runs = unit.keys.segments.find_records(config_id, groups, keys)
             among_all = unit.keys.find_in_base_table(config_id, groups, _take_chunks(left))
             mine = in_runs.entries + [in_runs.without_tombstoned(found) for found in among_all]
@@ -57,7 +60,7 @@ def _find_in_second_snapshot(
 
 
 def _take_chunks(left: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
-    """Parts that nobody else has taken, until none is left."""
+    """Yield chunks that no other thread has taken, until none is left."""
     while left:
         try:
             yield left.popleft()

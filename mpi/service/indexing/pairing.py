@@ -1,6 +1,7 @@
-"""Find and score by set: what the records reach is read, whatever else the index holds.
+"""Candidate pairs and match weights of many records.
 
-Pairs are found, and many of them scored, on DuckDB; few are weighed one by one.
+Pairs are found on DuckDB. Many pairs are scored there too, few by the scalar scorer. The cost depends on the
+records that share a key, not on the size of the index.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,37 +27,43 @@ from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 DUCKDB_MEMORY = "1500MB"
-"""That DuckDB may take before it spills: a load of a million stays under 4 GB."""
+"""Memory of DuckDB before it spills; a load of a million stays under 4 GB."""
 MAX_CACHED_RECORDS = 1_200_000
-"""Records of which features are kept, of some 450 bytes: two fifths of what DuckDB may take. Joins need the
-rest: beyond it more and more would be spilled."""
+"""Most records whose features are cached, about 450 bytes each.
+
+That is two fifths of DuckDB's memory. Joins need the rest: beyond it they would spill more and more.
+"""
 
 
 MIN_PAIRS_FOR_DUCKDB = 40_000
-"""Pairs; fewer are weighed one by one, where DuckDB would have to be made ready for them, which takes half a
-second: 86,600 pairs of 77,000 records take a third of a second less on DuckDB."""
+"""Fewest pairs that are scored on DuckDB, whose start takes half a second.
+
+At 86,600 pairs of 77,000 records, DuckDB saves a third of a second.
+"""
 _MIN_BYTES = 1_500_000_000
 _MEMORY_SHARE = "20%"
 
 
 class PairingLimits(NamedTuple):
-    """How much a ``PairScorer`` takes.
+    """Memory limits of a ``PairScorer``.
 
     Args:
-        memory: that DuckDB may take before it spills.
-        most_kept: records of which features are kept.
+        memory: memory of DuckDB before it spills, such as ``1500MB``.
+        max_cached_records: most records whose features are cached.
     """
 
     memory: str = DUCKDB_MEMORY
-    most_kept: int = MAX_CACHED_RECORDS
+    max_cached_records: int = MAX_CACHED_RECORDS
 
 
 def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
-    """The bounds of a process that pairs for long: of millions of records most would be read time and again.
+    """Return memory limits for a long job, from the machine's memory.
+
+    With millions of records, a small cache would read most features time and again.
 
     Args:
-        share: of the memory that there is, which DuckDB knows in a container too; where that is less than
-            ``DUCKDB_MEMORY``, the bounds are as ever.
+        share: share of the machine's memory, which DuckDB knows in a container too. Where it is less than
+            ``DUCKDB_MEMORY``, the limits are the defaults.
     """
     with duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{share}'")
@@ -66,76 +73,76 @@ def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
 
 
 class PreviousBatch(NamedTuple):
-    """The records whose pairs were asked for the last time.
+    """Stands for the records of the previous call as compared records.
 
     Args:
-        lower: by how much each one's number is lower now.
+        offset: by how much the number of each record is lower now.
     """
 
-    lower: int
+    offset: int
 
 
 ComparedRecords = Mapping[int, PackedRecord] | PreviousBatch
-"""Records that others are compared with though nothing of them is stored, by number."""
+"""Unstored records, by number, that others are also compared with."""
 NO_COMPARED_RECORDS: Mapping[int, PackedRecord] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredPairs:
-    """Pairs from the floor up.
+    """Pairs at or above the storage floor, in columns.
 
     Args:
-        lo: the one record of each.
-        hi: the other.
-        bits: their weights, rounded to 1e-6.
+        lo: the record with the lower number of each pair.
+        hi: the record with the higher number.
+        bits: match weights in bits, rounded to 1e-6.
     """
 
     lo: np.ndarray
     hi: np.ndarray
     bits: np.ndarray
 
-    def edges(self) -> Edges:
-        """The same as edges."""
+    def to_edges(self) -> Edges:
+        """Return the pairs as edges."""
         return edges_from_columns(self.lo, self.hi, self.bits)
 
 
 def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edges:
-    """Weights in columns, as edges."""
+    """Convert columns of pairs and weights to edges."""
     return dict(zip(zip(lo.tolist(), hi.tolist(), strict=True), bits.tolist(), strict=True))
 
 
 class PairScorer:
-    """Finds and scores pairs, time after time: the features of stored records are read once.
+    """Finds and scores pairs batch by batch, with a cache of stored features.
 
     Args:
-        model: that of the configuration.
-        told: where to spill, and who is told of progress.
-        most_kept: records of which features are kept.
-        again: begins another reading transaction, for a second thread to read keys in; None for one thread.
-        worth_a_thread: how many pairs are.
-        scorer: the model's, where it is compiled already.
+        model: the model of the configuration.
+        place: where to spill, and where to report progress.
+        max_cached_records: most records whose features are cached.
+        open_snapshot: opens a reading transaction for a second thread; None for one thread.
+        min_pairs_for_thread: fewest pairs for which a second scoring thread pays.
+        scorer: the model's scorer, if it is compiled already.
     """
 
     def __init__(
         self,
         model: MatchModel,
-        told: ScoringResources,
-        most_kept: int = MAX_CACHED_RECORDS,
-        again: SnapshotOpener | None = None,
-        worth_a_thread: int = PAIRS_PER_THREAD,
+        resources: ScoringResources,
+        max_cached_records: int = MAX_CACHED_RECORDS,
+        open_snapshot: SnapshotOpener | None = None,
+        min_pairs_for_thread: int = PAIRS_PER_THREAD,
         scorer: OnlineScorer | None = None,
     ) -> None:
         self._model = model
-        self._told = told
-        self._most_kept = most_kept
-        self._again = again
-        self._worth_a_thread = worth_a_thread
+        self._resources = resources
+        self._max_cached_records = max_cached_records
+        self._open_snapshot = open_snapshot
+        self._min_pairs_for_thread = min_pairs_for_thread
         self._scorer = scorer
         self._config_id: int | None = None
-        self._looked_at = -1
+        self._last_commit = -1
         self._scoring: LoadScorer | None = None
-        self._asked_last: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS
-        self._asked_of: LoadScorer | None = None
+        self._previous_records: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS
+        self._previous_scoring: LoadScorer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -143,78 +150,78 @@ class PairScorer:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._end()
+        self._close_scoring()
 
-    def pair_up(
+    def score_pairs(
         self,
         unit: ReadUnit,
         config_id: int,
-        mine: Mapping[int, PackedRecord],
-        beside: ComparedRecords = NO_COMPARED_RECORDS,
-        was_read: Callable[[], None] = lambda: None,
+        records: Mapping[int, PackedRecord],
+        compared: ComparedRecords = NO_COMPARED_RECORDS,
+        on_read: Callable[[], None] = lambda: None,
         pairs: pa.Table | None = None,
     ) -> ScoredPairs:
-        """Score every pair that shares a key and has one of the given records in it.
+        """Score every pair that shares a blocking key and contains a given record.
 
         Args:
-            unit: the transaction; no older than that of the last time.
+            unit: the transaction; no older than that of the previous call.
             config_id: the configuration.
-            mine: records by number; a negative number is of none that is stored.
-            beside: others that are compared with these as stored ones are.
-            was_read: called once nothing more is read in the transaction; the scoring is still to come.
-            pairs: ``lo``, ``hi``, where they have been found already; None for those that share a key.
+            records: the given records, by number; negative numbers are of unstored records.
+            compared: further records that the given ones are compared with, as if they were stored.
+            on_read: called once nothing more is read in the transaction; scoring follows.
+            pairs: table of ``lo`` and ``hi``, if the pairs are known; None to find those that share a key.
         """
-        scoring = self._up_to_date(unit, config_id)
-        others, asked_of = self._of_others(beside), self._asked_of
-        self._asked_last, self._asked_of = mine, None
+        scoring = self._refresh(unit, config_id)
+        others, asked_of = self._resolve_compared(compared), self._previous_scoring
+        self._previous_records, self._previous_scoring = records, None
         if pairs is None:
-            blocks = _read_key_table(unit, config_id, mine, others, self._again)
-            pairs = scoring.pairs_sharing(blocks, _record_numbers(mine))
+            blocks = _read_key_table(unit, config_id, records, others, self._open_snapshot)
+            pairs = scoring.pairs_sharing(blocks, _record_numbers(records))
         # What is stored of them is not what they are compared by.
-        scoring.forget(np.fromiter((number for number in mine if number > 0), np.int64))
+        scoring.forget(np.fromiter((number for number in records if number > 0), np.int64))
         ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
-        stated = np.fromiter(chain(mine, others), np.int64)
-        scoring = self._with(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
-        was_read()
+        stated = np.fromiter(chain(records, others), np.int64)
+        scoring = self._load_missing(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
+        on_read()
         passed: Iterator[pa.RecordBatch] | int = _feature_batches(others)
-        if isinstance(beside, PreviousBatch) and scoring is asked_of:
-            passed = beside.lower
-        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _feature_batches(mine), passed)
-        self._asked_of = scoring
+        if isinstance(compared, PreviousBatch) and scoring is asked_of:
+            passed = compared.offset
+        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _feature_batches(records), passed)
+        self._previous_scoring = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return ScoredPairs(lo, hi, np.round(bits, 6))
 
-    def _of_others(self, beside: ComparedRecords) -> Mapping[int, PackedRecord]:
+    def _resolve_compared(self, beside: ComparedRecords) -> Mapping[int, PackedRecord]:
         if isinstance(beside, PreviousBatch):
-            return {number - beside.lower: one for number, one in self._asked_last.items()}
+            return {number - beside.offset: one for number, one in self._previous_records.items()}
         return beside
 
-    def _up_to_date(self, unit: ReadUnit, config_id: int) -> LoadScorer:
+    def _refresh(self, unit: ReadUnit, config_id: int) -> LoadScorer:
         """The features that are kept and are still so; another configuration has others."""
         commit_no = unit.last_commit()
         if self._scoring is None or config_id != self._config_id:
-            scoring = self._begin()
+            scoring = self._open_scoring()
         else:
             scoring = self._scoring
-            scoring.forget(np.array(unit.keys.records_written_since(config_id, self._looked_at), np.int64))
-        self._config_id, self._looked_at = config_id, commit_no
+            scoring.forget(np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64))
+        self._config_id, self._last_commit = config_id, commit_no
         return scoring
 
-    def _with(self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray) -> LoadScorer:
+    def _load_missing(self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray) -> LoadScorer:
         """The features of these records too."""
         lacking = scoring.lacking(others)
-        if scoring.rows and scoring.rows + len(lacking) > self._most_kept:
-            scoring, lacking = self._begin(), others
+        if scoring.rows and scoring.rows + len(lacking) > self._max_cached_records:
+            scoring, lacking = self._open_scoring(), others
         parts = unit.derived_data.iterate_features_in_parts(config_id, lacking.tolist())
         scoring.keep(batch_joined_features(parts))
         return scoring
 
-    def _begin(self) -> LoadScorer:
-        self._end()
-        self._scoring = LoadScorer(self._model, self._told, self._worth_a_thread, self._scorer)
+    def _open_scoring(self) -> LoadScorer:
+        self._close_scoring()
+        self._scoring = LoadScorer(self._model, self._resources, self._min_pairs_for_thread, self._scorer)
         return self._scoring
 
-    def _end(self) -> None:
+    def _close_scoring(self) -> None:
         if self._scoring is not None:
             self._scoring.close()
             self._scoring = None
@@ -224,20 +231,21 @@ def score_candidate_pairs(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
-    mine: Mapping[int, PackedRecord],
-    told: ScoringResources,
-    again: SnapshotOpener | None = None,
+    records: Mapping[int, PackedRecord],
+    resources: ScoringResources,
+    open_snapshot: SnapshotOpener | None = None,
 ) -> ScoredPairs:
-    """``Pairing.pair_up``, once.
+    """Find and score the candidate pairs of records, once.
 
-    Few pairs are weighed one by one, before an engine would be ready, and to the same weights (law 5).
+    Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as for
+    ``PairScorer.score_pairs``.
     """
-    blocks = _read_key_table(unit, config_id, mine, again=again)
-    pairs = candidate_pairs(blocks, _record_numbers(mine), memory=told.memory, work_dir=told.folder)
+    blocks = _read_key_table(unit, config_id, records, again=open_snapshot)
+    pairs = candidate_pairs(blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder)
     if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
-        return _score_one_by_one(unit, matcher, config_id, mine, pairs, told.progress)
-    with PairScorer(matcher.model, told, scorer=matcher.scorer) as pairing:
-        return pairing.pair_up(unit, config_id, mine, pairs=pairs)
+        return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
+    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pairing:
+        return pairing.score_pairs(unit, config_id, records, pairs=pairs)
 
 
 def _score_one_by_one(
@@ -257,7 +265,7 @@ def _score_one_by_one(
     done = 0
     for part in score_in_batches(unit, matcher, config_id, features, near_to):
         edges.update(part.edges)
-        done += part.pairs
+        done += part.pair_count
         if progress is not None:
             progress(done, pairs.num_rows)
     ends = np.array(list(edges), np.int64).reshape(-1, 2)
@@ -271,7 +279,10 @@ def _read_key_table(
     others: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
     again: SnapshotOpener | None = None,
 ) -> pa.Table:
-    """Keys, and the records that have them: these, others, and what is stored of none of these."""
+    """Return a table of blocking keys and the records that have them.
+
+    It holds the given records, the compared ones, and stored records other than the given ones.
+    """
     own = _key_table(mine)
     wanted = _sort_distinct(own["key"].to_numpy())
     parts = find_records_by_key(unit, config_id, wanted.tolist(), again)
@@ -288,7 +299,10 @@ def _record_numbers(mine: Mapping[int, PackedRecord]) -> pa.Array:
 
 
 def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
-    """The distinct numbers, ascending; numpy's own takes eighteen times as long, by way of a hash table."""
+    """Return the distinct numbers, ascending.
+
+    numpy's own function uses a hash table and takes eighteen times as long.
+    """
     ascending = np.sort(numbers)
     first = np.ones(len(ascending), bool)
     np.not_equal(ascending[1:], ascending[:-1], out=first[1:])

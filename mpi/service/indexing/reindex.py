@@ -1,4 +1,4 @@
-"""Bring features, blocking keys and edges up to date for the records that changed."""
+"""Update of features, blocking keys and edges after records change."""
 
 from array import array
 from collections.abc import Callable, Collection, Mapping
@@ -22,99 +22,111 @@ from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MIN_RECORDS_FOR_DUCKDB = 500
-"""From this many changed records on, pairs are found by set, in DuckDB, and many of them scored there."""
+"""Fewest changed records whose pairs are found on DuckDB."""
 
 Progress = Callable[[str, int, int], None]
-"""Told the step, how much of it is done, and of how much."""
+"""Called with the step, the amount done and the total amount."""
 
 
 def ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore a progress report."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedRecord:
-    """A record whose features are new or have changed, and which record its source merged it into.
+    """A record whose features are new or have changed.
 
-    ``key`` is the canonical key of one that came in this transaction: nothing can name it yet, and nothing
-    have been derived from it.
+    Args:
+        group_id: visibility group of its source.
+        comparable: the standardized record.
+        merged_into: local ID of the record that its source merged it into.
+        canonical_key: canonical key of a record that is new in this transaction. Nothing can refer to such a record
+            yet, and nothing was derived from it. None for a record that existed.
     """
 
     group_id: int
-    made: ComparableRecord
+    comparable: ComparableRecord
     merged_into: str | None = None
-    key: int | None = None
+    canonical_key: int | None = None
 
     @property
-    def fresh(self) -> bool:
-        """Whether it came in this transaction."""
-        return self.key is not None
+    def is_new(self) -> bool:
+        """Whether the record was added in this transaction."""
+        return self.canonical_key is not None
 
     @property
     def features(self) -> Features:
-        """The record's features."""
-        return unpack_features(self.made)
+        """The features of the record."""
+        return unpack_features(self.comparable)
 
     @property
     def payload(self) -> bytes:
-        """The features as they are stored."""
-        return self.made.features if isinstance(self.made, PackedRecord) else features_to_bytes(self.made)
+        """The features of the record in stored form."""
+        return (
+            self.comparable.features
+            if isinstance(self.comparable, PackedRecord)
+            else features_to_bytes(self.comparable)
+        )
 
-    def packed_keys(self, blocking: BlockingSpec, seal: KeyedHash) -> bytes:
-        """The same keys as ``PackedRecord`` has them."""
-        if isinstance(self.made, PackedRecord):
-            return self.made.keys
-        return array("q", keys(self.made, blocking, seal)).tobytes()
+    def pack_blocking_keys(self, blocking: BlockingSpec, keyed_hash: KeyedHash) -> bytes:
+        """Return the record's blocking keys as native 64-bit integers in bytes."""
+        if isinstance(self.comparable, PackedRecord):
+            return self.comparable.keys
+        return array("q", keys(self.comparable, blocking, keyed_hash)).tobytes()
 
-    def keys(self, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
-        """The record's blocking keys, by the blocking of the configuration in force."""
-        return array("q", self.packed_keys(blocking, seal)).tolist()
+    def blocking_keys(self, blocking: BlockingSpec, keyed_hash: KeyedHash) -> list[int]:
+        """Return the record's blocking keys under the configuration in force."""
+        return array("q", self.pack_blocking_keys(blocking, keyed_hash)).tolist()
 
 
-def pack_record(made: ComparableRecord, blocking: BlockingSpec, seal: KeyedHash, config: str) -> PackedRecord:
-    """A record made comparable, in bytes.
+def pack_record(
+    record: ComparableRecord, blocking: BlockingSpec, keyed_hash: KeyedHash, config_digest: str
+) -> PackedRecord:
+    """Return a standardized record as bytes.
 
     Args:
-        made: the record.
-        blocking: that of the configuration in force.
-        seal: the index's secret.
-        config: digest of the configuration in force.
+        record: the record.
+        blocking: blocking rules of the configuration in force.
+        keyed_hash: keyed hash of the index.
+        config_digest: digest of the configuration in force.
     """
-    if isinstance(made, PackedRecord):
-        return made
-    own = array("q", keys(made, blocking, seal))
-    return PackedRecord(features_to_bytes(made), own.tobytes(), config)
+    if isinstance(record, PackedRecord):
+        return record
+    own = array("q", keys(record, blocking, keyed_hash))
+    return PackedRecord(features_to_bytes(record), own.tobytes(), config_digest)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownPairs:
-    """Changed records whose pairs are known already.
+    """Changed records whose pairs were scored before the transaction.
 
     Args:
-        records: the records.
-        edges: their pairs from the stored floor up, among themselves and with records indexed before.
-        features: of records that those pairs join, as far as they are at hand.
-        most: records of one block that are searched for pairs of the others; None for any number.
-        in_run: whether the keys of all that changed are put into a run; otherwise they are put among all.
+        records: the record numbers.
+        edges: their pairs at or above the storage floor, with each other and with stored records.
+        features: features of records in these pairs, as far as they are in memory.
+        block_limit: most records of one block that are searched for the other changed records; None for no limit.
+        in_segment: whether the blocking keys of all changed records go into a segment, not into the main table.
     """
 
     records: frozenset[int]
     edges: Edges
     features: Mapping[int, Features] = field(default_factory=dict)
-    most: int | None = None
-    in_run: bool = False
+    block_limit: int | None = None
+    in_segment: bool = False
 
 
 NO_KNOWN_PAIRS = KnownPairs(frozenset(), {})
 
 
-def known_pairs_of_record(record: int, bits: Mapping[int, float], features: Mapping[int, Features]) -> KnownPairs:
-    """One changed record whose pairs are known.
+def known_pairs_of_record(
+    record: int, bits: Mapping[int, float], features: Mapping[int, Features]
+) -> KnownPairs:
+    """Return the known pairs of one changed record.
 
     Args:
         record: its number.
-        bits: weight of each record that it pairs with; its own is left out.
-        features: of those.
+        bits: match weight in bits of each paired record; its own is ignored.
+        features: features of the paired records.
     """
     edges = {
         (min(record, other), max(record, other)): weight for other, weight in bits.items() if other != record
@@ -123,16 +135,16 @@ def known_pairs_of_record(record: int, bits: Mapping[int, float], features: Mapp
 
 
 MAX_KEPT_NEIGHBORS = 100
-"""Neighbours whose features are kept until they are settled: they are needed again."""
+"""Most neighbors whose features stay in memory until records are resolved."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredEdges:
-    """Pairs of changed records.
+    """Edges of changed records.
 
     Args:
-        edges: those from the stored floor up.
-        features: of records that they join, where those are few; else of none.
+        edges: pairs at or above the storage floor.
+        features: features of the joined records, if those are few; otherwise empty.
     """
 
     edges: Edges
@@ -141,15 +153,15 @@ class ScoredEdges:
 
 @dataclass(frozen=True, slots=True)
 class ReindexResult:
-    """What became of the records that changed.
+    """Records affected by a reindex, and the new edges.
 
     Args:
-        touched: the records whose component may be another now: those changed, those gone, and every
-            neighbour that either had.
-        scored: the pairs of those changed.
+        affected: records whose component may have changed: the changed and removed ones, and every neighbor that
+            either had.
+        scored: edges of the changed records.
     """
 
-    touched: set[int]
+    affected: set[int]
     scored: ScoredEdges
 
 
@@ -157,32 +169,31 @@ def reindex(
     unit: WriteUnit,
     index: Index,
     changed: Mapping[int, ChangedRecord],
-    gone: Collection[int],
+    removed: Collection[int],
     progress: Progress = ignore_progress,
-    paired: KnownPairs = NO_KNOWN_PAIRS,
+    known_pairs: KnownPairs = NO_KNOWN_PAIRS,
 ) -> ReindexResult:
-    """Replace what is derived from the changed records and drop what was derived from those gone.
+    """Replace derived data of changed records and drop that of removed ones.
 
     Args:
         unit: the transaction.
-        index: model, secret, and a place to spill.
-        changed: records with their features.
-        gone: records that no longer take part.
-        progress: told of long steps.
-        paired: those of the changed records whose pairs need not be looked for.
+        index: the open index.
+        changed: changed records, by number.
+        removed: records that no longer take part.
+        progress: reports long steps.
+        known_pairs: changed records whose pairs need not be searched.
 
     Raises:
-        BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
-
+        BlockTooLargeError: a block is above the limit; the caller must roll back.
     """
     config_id = index.config_id(unit)
-    touched = set(changed) | set(gone)
+    touched = set(changed) | set(removed)
     note_changed_records(unit, touched)
-    stale = touched - {record for record, change in changed.items() if change.fresh}
+    stale = touched - {record for record, change in changed.items() if change.is_new}
     floor = index.matcher.model.thresholds.influence_floor
     for edge in unit.derived_data.edges_of(config_id, stale, floor):
         touched.update(edge)
-    derived = write_derived_data(unit, index, config_id, changed, stale, progress, paired)
+    derived = write_derived_data(unit, index, config_id, changed, stale, progress, known_pairs)
     return ReindexResult(touched, derived)
 
 
@@ -193,46 +204,46 @@ def write_derived_data(
     changed: Mapping[int, ChangedRecord],
     stale: Collection[int],
     progress: Progress = ignore_progress,
-    paired: KnownPairs = NO_KNOWN_PAIRS,
+    known_pairs: KnownPairs = NO_KNOWN_PAIRS,
 ) -> ScoredEdges:
-    """Write features, keys and edges of changed records under a configuration of the index's model.
+    """Write features, blocking keys and edges of changed records for one configuration.
 
     Args:
         unit: the transaction.
-        index: for model, secret, and a place to spill.
-        config_id: the configuration, in force or not.
-        changed: records with their features.
-        stale: records of which what was derived before is dropped.
-        progress: told of long steps.
-        paired: those of the changed records whose pairs need not be looked for.
+        index: the open index.
+        config_id: a configuration of the index's model, in force or not.
+        changed: changed records, by number.
+        stale: records whose earlier derived data is dropped.
+        progress: reports long steps.
+        known_pairs: changed records whose pairs need not be searched.
 
     Raises:
-        BlockTooLargeError: a block has more records than are searched: what was written is to be rolled back.
+        BlockTooLargeError: a block is above the limit; the caller must roll back.
     """
     unit.derived_data.delete(config_id, stale, keep_keys_of=changed)
     blocking = index.blocking_of(unit, config_id)
     unit.derived_data.add_features(config_id, ((r, c.payload) for r, c in changed.items()))
-    packed = {r: c.packed_keys(blocking, index.keyed_hash) for r, c in changed.items()}
+    packed = {r: c.pack_blocking_keys(blocking, index.keyed_hash) for r, c in changed.items()}
     if changed:
         own = {r: PackedKeys(c.group_id, packed[r]) for r, c in changed.items()}
         had = own.keys() & stale
-        unit.keys.write(config_id, own, unit.commit_no, as_segment=paired.in_run, rewritten=had)
-    rest = {r: c for r, c in changed.items() if r not in paired.records}
+        unit.keys.write(config_id, own, unit.commit_no, as_segment=known_pairs.in_segment, rewritten=had)
+    rest = {r: c for r, c in changed.items() if r not in known_pairs.records}
     own_keys = {r: array("q", packed[r]).tolist() for r in rest}
     if len(rest) < MIN_RECORDS_FOR_DUCKDB:
-        scored = _score_few(unit, index, config_id, rest, own_keys, paired.most)
+        scored = _score_few(unit, index, config_id, rest, own_keys, known_pairs.block_limit)
     else:
         scored = ScoredEdges(_score_many(unit, index, config_id, rest, own_keys, progress))
-    edges = paired.edges | scored.edges
+    edges = known_pairs.edges | scored.edges
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
-    return ScoredEdges(edges, {**paired.features, **scored.features})
+    return ScoredEdges(edges, {**known_pairs.features, **scored.features})
 
 
 def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
-    """Tell the run that derives now, if there is one, that its snapshot does not hold for these records.
+    """Report changed records to a running re-cluster, whose snapshot misses them.
 
-    Whoever writes features, keys or edges of the configuration in force says so here.
+    Every writer of features, keys or edges under the configuration in force must call it.
     """
     active = unit.configs.active_config()
     if active is not None and active.deriving is not None:
@@ -240,7 +251,10 @@ def note_changed_records(unit: WriteUnit, record_ids: Collection[int]) -> None:
 
 
 def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]]) -> dict[int, set[int]]:
-    """The records that share a blocking key with each of a few records, itself left out."""
+    """Return the records that share a blocking key with each given record.
+
+    The record itself is left out.
+    """
     return _candidates_by_record(own_keys, _read_blocks(unit, config_id, own_keys, None))
 
 
@@ -254,7 +268,9 @@ def _read_blocks(
     return sharing
 
 
-def _candidates_by_record(own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]) -> dict[int, set[int]]:
+def _candidates_by_record(
+    own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]
+) -> dict[int, set[int]]:
     return {
         record: {other for key in ks for other in sharing.get(key, ())} - {record}
         for record, ks in own_keys.items()
@@ -280,7 +296,7 @@ def _score_few(
     joined: dict[int, Features] = {}
     for part in score_in_batches(unit, index.matcher, config_id, mine, near_to):
         edges.update(part.edges)
-        joined.update({end: part.known[end] for edge in part.edges for end in edge})
+        joined.update({end: part.features[end] for edge in part.edges for end in edge})
         if len(joined) > MAX_KEPT_NEIGHBORS:
             joined.clear()
     return ScoredEdges(edges, joined)
@@ -295,7 +311,7 @@ def _check_block_sizes(
     if not sizes:
         return
     too_large = most is not None and max(sizes.values()) > most
-    index.block_counts.met(len(sizes), hard=too_large)
+    index.block_counts.count_search(len(sizes), hard=too_large)
     if too_large:
         raise BlockTooLargeError(sizes)
     queue_large_blocks(unit, config_id, sizes)
@@ -313,11 +329,13 @@ def _score_many(
         record: PackedRecord(change.payload, array("q", own_keys[record]).tobytes(), "")
         for record, change in changed.items()
     }
-    told = ScoringResources(index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total))
-    return score_candidate_pairs(unit, index.matcher, config_id, mine, told).edges()
+    told = ScoringResources(
+        index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
+    )
+    return score_candidate_pairs(unit, index.matcher, config_id, mine, told).to_edges()
 
 
 def edges_from_table(scored: pa.Table) -> Edges:
-    """Weights as an engine gives them, as edges."""
+    """Convert an engine's table of scored pairs to edges."""
     lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
     return edges_from_columns(lo, hi, np.round(bits, 6))

@@ -1,4 +1,7 @@
-"""Pairs weighed one by one, by the online scorer: few are weighed before an engine is made ready."""
+"""Scalar scoring of few candidate pairs, without DuckDB.
+
+Starting DuckDB takes longer than scoring few pairs one by one.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -12,33 +15,35 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 class ScoredBatch(NamedTuple):
-    """Some of the pairs.
+    """Edges of one batch of candidate pairs.
 
     Args:
-        edges: those from the stored floor up.
-        known: features of the records of all of them, at least.
-        pairs: how many there are.
+        edges: pairs at or above the storage floor.
+        features: features of the records of all pairs, at least.
+        pair_count: number of pairs in the batch.
     """
 
     edges: Edges
-    known: Mapping[int, Features]
-    pairs: int
+    features: Mapping[int, Features]
+    pair_count: int
 
 
-def score_pairs(matcher: Matcher, known: Mapping[int, Features], pairs: Iterable[tuple[int, int]]) -> Edges:
-    """Pairs of records from the stored floor up, each once.
+def score_pairs(
+    matcher: Matcher, features: Mapping[int, Features], pairs: Iterable[tuple[int, int]]
+) -> Edges:
+    """Return the pairs at or above the storage floor, each once.
 
     Args:
         matcher: the model.
-        known: features of both ends.
-        pairs: either end first.
+        features: features of both records of each pair.
+        pairs: record numbers in either order.
     """
     floor = matcher.model.thresholds.stored_from
     edges: Edges = {}
     for record, other in pairs:
         edge = (record, other) if record < other else (other, record)
         if edge not in edges:
-            bits = round_weight(matcher.scorer.weight(known[record], known[other]))
+            bits = round_weight(matcher.scorer.weight(features[record], features[other]))
             if bits >= floor:
                 edges[edge] = bits
     return edges
@@ -48,20 +53,25 @@ def score_in_batches(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
-    mine: Mapping[int, Features],
-    near_to: Mapping[int, Sequence[int]],
+    features: Mapping[int, Features],
+    neighbors: Mapping[int, Sequence[int]],
 ) -> Iterator[ScoredBatch]:
-    """Weigh records against others that are near to them; the features of those are read a part at a time.
+    """Score records against their candidates, in batches that bound memory.
 
     Args:
         unit: the transaction.
         matcher: the model.
         config_id: its configuration.
-        mine: the records.
-        near_to: by other, one of these or stored: those of these that it is compared with.
+        features: features of the records.
+        neighbors: by candidate, stored or among the records: the records that it is compared with.
     """
-    for some in split_into_batches(sorted(near_to)):
-        known = {**load_features(unit, config_id, [other for other in some if other not in mine]), **mine}
+    for some in split_into_batches(sorted(neighbors)):
+        known = {
+            **load_features(unit, config_id, [other for other in some if other not in features]),
+            **features,
+        }
         # A second transaction that looked for keys may have found what has come since this one began.
-        pairs = [(record, other) for other in some if other in known for record in near_to[other]]
-        yield ScoredBatch(score_pairs(matcher, known, pairs), known, sum(len(near_to[other]) for other in some))
+        pairs = [(record, other) for other in some if other in known for record in neighbors[other]]
+        yield ScoredBatch(
+            score_pairs(matcher, known, pairs), known, sum(len(neighbors[other]) for other in some)
+        )

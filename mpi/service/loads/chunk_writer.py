@@ -235,7 +235,7 @@ class ChunkWriter:
         start = 0
         while start < len(statements):
             impact = None
-            if is_last and len(statements) - start <= self._sizer.most:
+            if is_last and len(statements) - start <= self._sizer.max_items:
                 impact = self._withdraw_surplus()
             with self._sizer.timed_turn(), self.index.database.write(self.viewer, "load") as unit:
                 self._sizer.note_begin(unit)
@@ -244,7 +244,7 @@ class ChunkWriter:
                     self._sizer.note_other_writer()
                     self._compaction.note_other_writer()
                     self.reservation.note_request()
-                positions = range(start, min(start + self._sizer.most, len(statements)))
+                positions = range(start, min(start + self._sizer.max_items, len(statements)))
                 if positions.stop < len(statements):
                     impact = None
                 self._require_ownership(unit)

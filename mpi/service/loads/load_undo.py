@@ -248,12 +248,12 @@ class _LoadUndo:
             )
         choice = IdChoice(as_of=self.batch.commit_no - 1)
         inputs = ResolveInputs(
-            choice, reassessed_records=all_changes.told, further_records=all_changes.doubted
+            choice, reassessed_records=all_changes.record_ids, further_records=all_changes.overlay_suspects
         )
         indexed = ReindexResult(affected_records, ScoredEdges({}))
         settled = resolve_indexed(unit, self.index, all_changes.changed, indexed, COMMIT_KIND, inputs)
         self._restored_count += len(all_changes.changed)
-        self._removed_count += len(all_changes.gone)
+        self._removed_count += len(all_changes.removed)
         # For a record settled in an earlier chunk, the person before that chunk counts.
         newly_settled = settled.persons_before.keys() - self._settled
         self._previous_persons.update((record, settled.persons_before[record]) for record in newly_settled)

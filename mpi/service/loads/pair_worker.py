@@ -202,7 +202,7 @@ def _serve_requests(pipe: Connection, settings: _WorkerSettings) -> None:
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
         PairScorer(
             model=settings.model,
-            place=place,
+            resources=place,
             max_cached_records=bounds.max_cached_records,
             open_snapshot=open_read,
             min_pairs_for_thread=SECOND_THREAD_FROM_PAIRS,

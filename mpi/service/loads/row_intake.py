@@ -246,7 +246,7 @@ class ValidatedFile:
             earlier = self.headings.get(local_id)
             self.superseded_count += earlier is not None
             if earlier is None or _has_precedence(heading, earlier):
-                self.headings[local_id] = heading._replace(place=first_place + heading.place)
+                self.headings[local_id] = heading._replace(row_number=first_place + heading.row_number)
 
     def read_statements(self) -> Iterator[Statement]:
         """Yield the statements that count, in row order."""
@@ -269,7 +269,7 @@ def _has_precedence(heading: StatementHeading, earlier: StatementHeading) -> boo
     hold, whatever came before or after.
     """
     severity, earlier_severity = (
-        (None, *SEAL_KINDS).index(row_heading.sealing) for row_heading in (heading, earlier)
+        (None, *SEAL_KINDS).index(row_heading.seal_kind) for row_heading in (heading, earlier)
     )
     return severity > earlier_severity or (severity == earlier_severity and earlier.as_of <= heading.as_of)
 

@@ -32,15 +32,15 @@ class ValueOrigin:
 
     Args:
         record: its number.
-        key: its canonical key.
+        canonical_key: its canonical key.
         source: code of its source.
-        kind: kind of its source.
+        source_kind: kind of its source.
     """
 
     record: int
-    key: int
+    canonical_key: int
     source: str
-    kind: str
+    source_kind: str
 
 
 def read_attribute_values(record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]) -> Iterator[tuple[str, StatedValue]]:
@@ -53,7 +53,7 @@ def read_attribute_values(record: CanonicalRecord, origin: ValueOrigin, verifyin
     """
     documented = any(one.system in verifying for one in record.identifiers)
     base = StatedValue(
-        None, "", origin.record, origin.key, origin.source, origin.kind, record.as_of or "",
+        None, "", origin.record, origin.canonical_key, origin.source, origin.source_kind, record.as_of or "",
         verified=int(documented),
     )  # fmt: skip
     for attribute, read in _SINGLE_VALUE_READERS.items():

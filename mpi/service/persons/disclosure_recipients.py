@@ -29,14 +29,14 @@ class DisclosureRecipients:
     """What left because of links that a step parts, as far as the viewer may know.
 
     Args:
-        number: how many answers; None where the viewer may not know of others' answers.
+        answer_count: how many answers; None where the viewer may not know of others' answers.
         latest: of them, newest first; empty where the viewer may not read the ledger.
-        records: those that ``latest`` names.
+        record_ids: those that ``latest`` names.
     """
 
-    number: int | None = None
+    answer_count: int | None = None
     latest: tuple[PastDisclosure, ...] = ()
-    records: frozenset[int] = frozenset()
+    record_ids: frozenset[int] = frozenset()
 
 
 def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int]) -> StepEffect:
@@ -48,7 +48,7 @@ def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int
         before: the person of each settled record before.
     """
     found = find_recipients(unit, before)
-    return replace(effect, disclosed=found.number, disclosures=found.latest)
+    return replace(effect, disclosed=found.answer_count, disclosures=found.latest)
 
 
 def find_recipients(unit: WriteUnit, before: Mapping[int, int]) -> DisclosureRecipients:

@@ -139,7 +139,7 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
         now = sorted(holder.eid for holder in unit.persons.by_ids(seen.holders).values())
         record = GoldenRecord(found.eid, seen.status, tuple(now), read.values, read.etag)
     attributes = dict.fromkeys(value.attribute for value in record.values)
-    disclose(index, viewer, Action.PERSON_READ, read.records, ("now", *attributes))
+    disclose(index, viewer, Action.PERSON_READ, read.record_ids, ("now", *attributes))
     return record
 
 
@@ -149,18 +149,18 @@ class BuiltGoldenRecord:
 
     Args:
         values: as they are shown.
-        standing: the value that stands, of those attributes of which one does.
-        corrects: the record that a correction is bound to, by the correction's record.
-        records: every record that it was made from.
-        members: the person's own records among them.
+        current_values: the value that stands, of those attributes of which one does.
+        corrected_records: the record that a correction is bound to, by the correction's record.
+        record_ids: every record that it was made from.
+        member_ids: the person's own records among them.
         etag: names what was read.
     """
 
     values: tuple[GoldenValue, ...]
-    standing: Mapping[str, StatedValue]
-    corrects: Mapping[int, int]
-    records: frozenset[int]
-    members: tuple[int, ...]
+    current_values: Mapping[str, StatedValue]
+    corrected_records: Mapping[int, int]
+    record_ids: frozenset[int]
+    member_ids: tuple[int, ...]
     etag: str
 
 
@@ -177,7 +177,7 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
     return BuiltGoldenRecord(
         values,
         {attribute: one.said for attribute, one in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
-        {one.record: one.corrects for one in corrected},
+        {one.record: one.corrected for one in corrected},
         frozenset(payloads),
         tuple(sorted(members)),
         index.keyed_hash.token("golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()),

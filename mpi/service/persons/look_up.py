@@ -24,12 +24,12 @@ class LookUpQuery(Generic[Answer]):
     """What a call asks.
 
     Args:
-        at_a_glance: answers it by one statement, given the hash of the key; None where that does not suffice.
-        in_full: answers it in a snapshot, under the policy of the unit's viewer.
+        fast: answers it by one statement, given the hash of the key; None where that does not suffice.
+        full: answers it in a snapshot, under the policy of the unit's viewer.
     """
 
-    at_a_glance: Callable[[ReadUnit, str, ViewerForClient], tuple[Answer, Disclosure] | None]
-    in_full: Callable[[ReadUnit], tuple[Answer, Disclosure]]
+    fast: Callable[[ReadUnit, str, ViewerForClient], tuple[Answer, Disclosure] | None]
+    full: Callable[[ReadUnit], tuple[Answer, Disclosure]]
 
 
 class FastPathMiss(Exception):  # noqa: N818 - what is the matter
@@ -52,7 +52,7 @@ def look_up_fast(
             unit.viewer = viewer_from_client(client, purpose)
             return unit.viewer
 
-        found = ask.at_a_glance(unit, hash_token(key), who)
+        found = ask.fast(unit, hash_token(key), who)
         if found is None:
             raise FastPathMiss
         return *found, unit.viewer
@@ -84,5 +84,5 @@ def look_up_in_full(
     """``look_up`` by as many statements as it takes, in one snapshot."""
     with index.database.read(_ANONYMOUS) as unit:
         unit.viewer = authenticate_in(unit, key, purpose)
-        answer, line = ask.in_full(unit)
+        answer, line = ask.full(unit)
         return answer, line, unit.viewer

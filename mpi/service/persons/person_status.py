@@ -18,12 +18,12 @@ class VisibleStatus:
     Args:
         status: whether it bears a record that the viewer may see, or what became of those.
         holders: numbers of the persons that hold its records now; itself unless it is retired.
-        since: the commit in which it came to be.
+        since_commit: the commit in which it came to be.
     """
 
     status: PersonStatus
     holders: frozenset[int]
-    since: int
+    since_commit: int
 
 
 def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:

@@ -113,11 +113,11 @@ def read_person(
     found = _find_person(unit, text)
     at = None if at_moment is None else unit.commit_at(at_moment)
     seen = _require_visible_status(unit, found)
-    if at is not None and seen.since > at:
+    if at is not None and seen.since_commit > at:
         raise NotFoundError("there was no such enterprise ID at that time")
     members = _members_at(unit, found, at)
     labels = visible_labels(unit, members)
-    since = unit.commit_info({seen.since})[seen.since][0]
+    since = unit.commit_info({seen.since_commit})[seen.since_commit][0]
     view = PersonView(
         found.eid,
         seen.status,

@@ -38,20 +38,20 @@ class SearchResult:
     explanation: tuple[WeightContribution, ...]
 
 
-def search_persons(index: Index, viewer: Viewer, sent: Mapping[str, object]) -> list[SearchResult]:
+def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]) -> list[SearchResult]:
     """Persons that the record might be, best first, at or above the review threshold.
 
     Args:
         index: the open index.
         viewer: who asks.
-        sent: a canonical record; ``local_id`` and ``source`` are not needed.
+        submitted: a canonical record; ``local_id`` and ``source`` are not needed.
 
     Raises:
         RecordError: a field is wrong, or there is too little to search by.
         AccessDenied: the viewer may not search.
     """
     require_permission(viewer, Action.PERSON_SEARCH)
-    fields = {name: value for name, value in sent.items() if name != "source"}
+    fields = {name: value for name, value in submitted.items() if name != "source"}
     came = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
     sent_features = standardize(came.record, QUERY_SOURCE, index.keyed_hash)
     # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.

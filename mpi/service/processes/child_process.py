@@ -1,6 +1,6 @@
-"""Long work in a process of its own, and waited for, so that whoever serves goes on answering.
+"""Child processes for long computations.
 
-A thread that computes keeps those that answer from the interpreter, for milliseconds at a time.
+A computing thread keeps request threads from the interpreter for milliseconds at a time; a child process does not.
 """
 
 import copyreg
@@ -25,7 +25,10 @@ _CHILD_ENDED = "the process that computes was ended from outside, for want of me
 
 
 class _RemoteError(NamedTuple):
-    """An error on its way: not every one can be made again from its message."""
+    """An error of a child process in a form that can be pickled.
+
+    Not every error can be built again from its message.
+    """
 
     kind: type[MpiError]
     arguments: tuple[Any, ...]
@@ -48,19 +51,22 @@ class _IndexParts(NamedTuple):
 
 
 def run_in_child_process(
-    work: Callable[..., Result], *given: object, niceness: int = WORKER_NICENESS, ended: MpiError | None = None
+    work: Callable[..., Result],
+    *given: object,
+    niceness: int = WORKER_NICENESS,
+    ended_error: MpiError | None = None,
 ) -> Result:
-    """Have a function called by a process of its own, and wait for what it returns.
+    """Run a function in a child process and return its result.
 
     Args:
         work: a function of a module.
-        given: its arguments, which are sent.
-        niceness: of the process.
-        ended: raised where the process is ended from outside; None for an ``EngineError``.
+        given: its arguments, which are pickled.
+        niceness: niceness of the child process.
+        ended_error: raised if the process is killed from outside; None for an ``EngineError``.
 
     Raises:
-        MpiError: what the function raised.
-        EngineError: no process can be begun, or it failed.
+        MpiError: the error that the function raised.
+        EngineError: the process cannot be started, or it failed.
     """
     register_mapping_pickling()
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
@@ -76,7 +82,7 @@ def run_in_child_process(
         try:
             returned, raised = pipe.recv()
         except (EOFError, OSError):
-            raise (ended or EngineError(_CHILD_ENDED)) from None
+            raise (ended_error or EngineError(_CHILD_ENDED)) from None
         finally:
             process.join()
     if raised is not None:
@@ -85,16 +91,16 @@ def run_in_child_process(
 
 
 def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *given: object) -> Result:
-    """Have a function called by a process of its own that opens the index too, and wait for what it returns.
+    """Run a function in a child process that opens the index itself.
 
     Args:
         index: the open index.
-        work: a function of a module; it is given an index, and what follows.
-        given: its other arguments.
+        work: a function of a module; its first argument is the index.
+        given: its further arguments, which are pickled.
 
     Raises:
-        MpiError: what the function raised.
-        EngineError: no process can be begun, it failed, or was ended from outside.
+        MpiError: the error that the function raised.
+        EngineError: the process cannot be started, failed, or was killed from outside.
     """
     # The store and the caches stay in this process: the child opens the database itself.
     parts = _IndexParts(index.matcher, index.keyed_hash, index.home, index.settings)
@@ -103,7 +109,7 @@ def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *
 
 
 def register_mapping_pickling() -> None:
-    """Have the mappings of a model, which nobody may change, go to other processes."""
+    """Register how to pickle the read-only mappings of a model."""
     copyreg.pickle(MappingProxyType, _reduce_mapping)
 
 
@@ -142,7 +148,9 @@ def _failure(error: Exception) -> _RemoteError:
     return _RemoteError(EngineError, (told,), {"__notes__": [note]})
 
 
-def _run_with_index(url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]) -> Result:
+def _run_with_index(
+    url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]
+) -> Result:
     database = Database(url)
     try:
         index = Index(

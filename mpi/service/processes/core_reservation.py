@@ -1,7 +1,7 @@
-"""Leaving room: a process that works on all cores leaves one to those who answer, while they are asked.
+"""Reservation of one core for requests while a batch job runs.
 
-Who is woken to answer waits where every core computes, for a tick of the system if need be (ADR 0060). With
-one core that nobody else computes on they need not wait, and nobody has to know anything of them.
+A thread that is woken to answer a request may wait a scheduler tick where every core computes (ADR 0060). With
+one idle core it need not wait, and no process has to know of another.
 """
 
 import os
@@ -20,25 +20,28 @@ from mpi.storage.unit_of_work.database import Database
 
 POLL_INTERVAL_S = 0.1
 RESERVED_AFTER_REQUEST_S = 10.0
-"""For so long after the last answer others are taken to be asking still."""
+"""Seconds after the last answer for which a core stays reserved."""
 _RESCAN_INTERVAL_S = 1.0
 
 
 class CoreReservation:
-    """Leaves a core while the ledger grows: no answer leaves without a line. Only on Linux.
+    """Context in which a core is left idle while requests are answered. Linux only.
 
-    It begins as if somebody had just asked, for so long as it takes to see whether anybody does.
+    Requests are noticed by the growth of the disclosure ledger: no answer leaves without an entry. The reservation
+    begins as if a request had just been answered, until the first check.
 
     Args:
-        answered: the number of the last line.
-        keep_to: has this process, and those that it began, run on some cores only.
+        last_line_number: returns the number of the last ledger entry.
+        set_affinity: limits this process and its children to some cores.
     """
 
     def __init__(
-        self, answered: Callable[[], int], keep_to: Callable[[frozenset[int]], None] | None = None
+        self,
+        last_line_number: Callable[[], int],
+        set_affinity: Callable[[frozenset[int]], None] | None = None,
     ) -> None:
-        self._answered = answered
-        self._keep_to = keep_to or CoreAffinity()
+        self._answered = last_line_number
+        self._keep_to = set_affinity or CoreAffinity()
         self._until = 0.0
         self._done = threading.Event()
         self._watching = threading.Thread(target=self._watch, name="leaving room", daemon=True)
@@ -63,8 +66,8 @@ class CoreReservation:
     def _all_but_one(self) -> frozenset[int]:
         return self._all - {max(self._all)}
 
-    def is_asked(self) -> None:
-        """Take note that somebody is at work of whom the ledger does not tell."""
+    def note_request(self) -> None:
+        """Record that a request is being answered."""
         self._until = time.monotonic() + RESERVED_AFTER_REQUEST_S
 
     def _watch(self) -> None:
@@ -72,7 +75,7 @@ class CoreReservation:
         while not self._done.wait(POLL_INTERVAL_S):
             before, last = last, self._last(last)
             if last != before:
-                self.is_asked()
+                self.note_request()
             self._keep_to(self._all_but_one if time.monotonic() < self._until else self._all)
 
     def _last(self, known: int) -> int:
@@ -83,22 +86,26 @@ class CoreReservation:
 
 
 class CoreAffinity:
-    """Has this process, and those that it began, run on some cores; those begun later within a second.
+    """Limits this process and its children to some cores.
+
+    Children that start later are limited within a second.
 
     Args:
-        serving: those of the database server that work for some processes; they keep to those cores as far
-            as they may run there, and as far as the system lets this process say so.
+        find_database_processes: returns the database server's processes that work for some processes. They are
+            limited too, as far as the operating system permits.
     """
 
-    def __init__(self, serving: Callable[[Collection[int]], Collection[int]] = lambda _: ()) -> None:
-        self._serving = serving
+    def __init__(
+        self, find_database_processes: Callable[[Collection[int]], Collection[int]] = lambda _: ()
+    ) -> None:
+        self._serving = find_database_processes
         self._cores: frozenset[int] = frozenset()
         self._told: set[int] = set()
         self._served_on: dict[int, set[int]] = {}
         self._looks_at = 0.0
 
     def __call__(self, cores: frozenset[int]) -> None:
-        """Keep to cores from here on."""
+        """Limit the processes to some cores from now on."""
         if cores != self._cores:
             self._cores = cores
             self._told.clear()
@@ -122,7 +129,7 @@ class CoreAffinity:
 
 
 def _process_tree(process: int) -> Iterator[int]:
-    """A process, those that it began, and those that they began."""
+    """Yield a process and all its descendants."""
     yield process
     for thread in _thread_ids(process):
         with suppress(OSError):
@@ -131,22 +138,24 @@ def _process_tree(process: int) -> Iterator[int]:
 
 
 def _thread_ids(process: int) -> list[int]:
-    """The threads of a process; those that they begin run where they do."""
+    """Return the threads of a process; threads they start inherit the cores."""
     with suppress(OSError):
         return [int(thread.name) for thread in Path(f"/proc/{process}/task").iterdir()]
     return []
 
 
 def reserve_core(database: Database, viewer: Viewer) -> CoreReservation:
-    """Leave a core to those who answer from an index.
+    """Return a reservation that watches the ledger of a database.
 
     Args:
-        database: of the index.
-        viewer: who works.
+        database: the database of the index.
+        viewer: who runs the batch job.
     """
 
     def answered() -> int:
         with database.ledger.read_autocommit(viewer) as unit:
             return unit.disclosures.last_number()
 
-    return CoreReservation(answered, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes)))
+    return CoreReservation(
+        answered, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes))
+    )

@@ -1,4 +1,7 @@
-"""Pacing: long work in transactions so short that no other writer waits long for any of them."""
+"""Pacing of batch writes in short transactions.
+
+No other writer waits long for any of these transactions.
+"""
 
 import gc
 import time
@@ -11,22 +14,25 @@ from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 TARGET_TRANSACTION_S = 0.008
-"""What one transaction should take; a writer that comes in the middle of one waits for the rest of it."""
+"""Target seconds of one transaction, which bound another writer's wait."""
 MIN_REST_S = 0.003
-"""Between two transactions, so that a writer that waits always comes in before the next."""
+"""Seconds between two transactions, in which a waiting writer gets its turn."""
 MAX_ITEMS = 2_000
 
 CONTENDED_TARGET_S = 0.01
-"""What one transaction of a load should take beside others; some five milliseconds are its own part."""
+"""Target seconds of a load's transaction beside other writers.
+
+Some five milliseconds of them are a fixed cost.
+"""
 CONTENDED_FOR_S = 30.0
-"""For so long after others have written they are taken to be at work still."""
+"""Seconds after another writer's commit for which writers count as concurrent."""
 
 Item = TypeVar("Item")
 
 
 @contextmanager
 def disable_garbage_collection() -> Iterator[None]:
-    """Leave the search for cyclic garbage until nobody waits: it goes through all that a long work keeps."""
+    """Disable cyclic garbage collection, which scans everything a batch job holds."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -38,7 +44,7 @@ def disable_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def freeze_existing_objects() -> Iterator[None]:
-    """Search for cyclic garbage in what comes from here on only: what is there stays until the end anyway."""
+    """Exclude existing objects, which live until the end, from garbage collection."""
     gc.freeze()
     try:
         yield
@@ -47,17 +53,17 @@ def freeze_existing_objects() -> Iterator[None]:
 
 
 class Pace:
-    """Cuts work into transactions of about one length, each followed by a rest.
+    """Splits work into transactions of equal length with rests between them.
 
     Args:
-        database: where it is written.
+        database: the database to write to.
         viewer: who acts.
-        kind: goes on the commits.
-        begun: called at the beginning of each transaction.
+        kind: kind of the commits.
+        on_begin: called at the start of each transaction.
 
     Attributes:
-        may_stop: whether an interrupt between two transactions leaves nothing behind.
-        rests: how many times as long as a transaction took the rest after it is.
+        is_interruptible: whether an interrupt between two transactions leaves nothing behind.
+        rest_factor: length of a rest, as a multiple of the transaction before it.
     """
 
     def __init__(
@@ -65,30 +71,30 @@ class Pace:
         database: Database,
         viewer: Viewer,
         kind: str,
-        begun: Callable[[WriteUnit], None] = lambda _unit: None,
+        on_begin: Callable[[WriteUnit], None] = lambda _unit: None,
     ) -> None:
         self._database = database
         self._viewer = viewer
         self._kind = kind
-        self._begun = begun
-        self.may_stop = True
-        self.rests = 1.0
+        self._begun = on_begin
+        self.is_interruptible = True
+        self.rest_factor = 1.0
 
-    def parts(
-        self, items: Sequence[Item], *, first: int = 4, largest: int = MAX_ITEMS
+    def batches(
+        self, items: Sequence[Item], *, initial_items: int = 4, max_items: int = MAX_ITEMS
     ) -> Iterator["PacedBatch[Item]"]:
-        """The items in parts, each for one transaction, larger or smaller as those before took."""
-        size, place = float(first), 0
+        """Yield the items in batches that adapt to the measured transaction time."""
+        size, place = float(initial_items), 0
         while place < len(items):
             part = PacedBatch(self, items[place : place + max(1, int(size))])
             yield part
             place += len(part.items)
-            if part.spent_s > 0:
-                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / part.spent_s)), largest)
+            if part.duration_s > 0:
+                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / part.duration_s)), max_items)
 
     @contextmanager
-    def turn(self) -> Iterator[WriteUnit]:
-        """One transaction, and a rest after it."""
+    def transaction(self) -> Iterator[WriteUnit]:
+        """Open one transaction, and rest after it."""
         with disable_garbage_collection(), self._database.write(self._viewer, self._kind) as unit:
             # For its turn, which a server is asked for ahead.
             unit.wait_for_store()
@@ -96,75 +102,75 @@ class Pace:
             self._begun(unit)
             yield unit
         spent = time.perf_counter() - began
-        if self.may_stop:
+        if self.is_interruptible:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
             self._database.is_commit_begun = False
-        time.sleep(max(MIN_REST_S, self.rests * min(spent, TARGET_TRANSACTION_S)))
+        time.sleep(max(MIN_REST_S, self.rest_factor * min(spent, TARGET_TRANSACTION_S)))
 
 
 class PacedBatch(Generic[Item]):
-    """Some items of a longer work, and how long their transaction took."""
+    """Items of one transaction, and how long the transaction took."""
 
     def __init__(self, pace: Pace, items: Sequence[Item]) -> None:
         self._pace = pace
         self.items = items
-        self.spent_s = 0.0
+        self.duration_s = 0.0
 
     @contextmanager
-    def turn(self) -> Iterator[WriteUnit]:
-        """The transaction for these items."""
+    def transaction(self) -> Iterator[WriteUnit]:
+        """Open the transaction for the items of this batch."""
         began = 0.0
-        with self._pace.turn() as unit:
+        with self._pace.transaction() as unit:
             began = time.perf_counter()
             yield unit
             unit.wait_for_store()
             # The commit is not counted: it takes as long for one item as for ten.
-            self.spent_s = time.perf_counter() - began
+            self.duration_s = time.perf_counter() - began
 
 
 class AdaptiveBatchSize:
-    """How much a work writes in one transaction: much where nobody else writes, little beside others.
-
-    Unlike ``Pace`` it rests no longer than others need to come in: who loads a file waits for its end.
+    """Batch size of a load, which shrinks beside other writers.
 
     Args:
-        largest: items of a transaction that nobody waits for.
-        beside: of the first beside others; then as many as fit the time.
+        max_items: most items of a transaction while nobody else writes.
+        contended_items: items of the first transaction beside other writers; later ones adapt to the time taken.
 
     Attributes:
-        most: how many items the next transaction may have.
+        max_items: most items of the next transaction.
     """
 
-    def __init__(self, largest: int, beside: int = 20) -> None:
-        self._largest, self._first = largest, beside
+    def __init__(self, max_items: int, contended_items: int = 20) -> None:
+        self._largest, self._first = max_items, contended_items
         self._until = 0.0
         self._began = 0.0
-        self.most = largest
+        self.max_items = max_items
 
     @property
     def _is_beside(self) -> bool:
         return time.monotonic() < self._until
 
-    def begun(self, unit: WriteUnit) -> None:
-        """Take note that the transaction has begun: what it waited for others before is not its own time."""
+    def note_begin(self, unit: WriteUnit) -> None:
+        """Start the clock once the transaction holds the writer's lock."""
         # A server is asked for the writer's place ahead.
         unit.wait_for_store()
         self._began = time.perf_counter()
 
-    def others_write(self) -> None:
-        """Take note, in a transaction that is yet to do its work, that others have written meanwhile."""
+    def note_other_writer(self) -> None:
+        """Record, before the transaction's work, that another process has written."""
         if not self._is_beside:
-            self.most = min(self.most, self._first)
+            self.max_items = min(self.max_items, self._first)
         self._until = time.monotonic() + CONTENDED_FOR_S
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """One transaction, and beside others a rest after it, in which they come in."""
+    def timed_turn(self) -> Iterator[None]:
+        """Time one transaction, and rest after it beside other writers."""
         self._began = time.perf_counter()
         yield
         spent = time.perf_counter() - self._began
         if not self._is_beside:
-            self.most = min(2 * self.most, self._largest)
+            self.max_items = min(2 * self.max_items, self._largest)
             return
-        self.most = max(1, min(int(self.most * min(2.0, CONTENDED_TARGET_S / spent)), self._largest))
+        self.max_items = max(
+            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / spent)), self._largest)
+        )
         time.sleep(MIN_REST_S)

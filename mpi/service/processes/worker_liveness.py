@@ -1,4 +1,4 @@
-"""Which process does a long job, and whether it is still alive."""
+"""Names of worker processes, and whether one is still alive."""
 
 import os
 import secrets
@@ -13,16 +13,16 @@ _TOKEN = secrets.token_hex(4)
 
 
 def worker_name() -> str:
-    """This process, as a run names it."""
+    """Return the name of this process: host, process number and random token."""
     return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
 def is_worker_alive(worker: str, beat: str) -> bool:
-    """Whether a process still does what it named itself for, as far as can be told from here.
+    """Return whether a worker process is alive, as far as can be known.
 
     Args:
-        worker: as ``worker_name`` gives it; empty for none.
-        beat: when it last said so, ISO in UTC.
+        worker: name from ``worker_name``; empty for none.
+        beat: time of its last heartbeat (ISO, UTC).
     """
     if not worker:
         return False

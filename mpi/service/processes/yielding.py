@@ -1,4 +1,4 @@
-"""Long computations that give way: to whoever waits for an answer on the same machine."""
+"""Low-priority threads for long computations beside requests."""
 
 import os
 import sys
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import TypeVar
 
 NICENESS = 10
-"""Of a computation, and of the threads that it begins: a tenth of the share of those who answer people."""
+"""Niceness of a computation: a tenth of the CPU share of requests."""
 
 Result = TypeVar("Result")
 
 
 def run_at_low_priority(
     compute: Callable[[], Result],
-    meanwhile: Callable[[], None] = lambda: None,
-    every_s: float | None = None,
+    on_wait: Callable[[], None] = lambda: None,
+    interval_s: float | None = None,
 ) -> Result:
-    """Compute in a thread that gives way to others, and wait for it.
+    """Run a computation in a low-priority thread and return its result.
 
     Args:
-        compute: the computation; what it raises is raised here.
-        meanwhile: called while it goes on.
-        every_s: how often, in seconds; None for never.
+        compute: the computation; its errors are raised here.
+        on_wait: called at intervals while the computation runs.
+        interval_s: seconds between these calls; None for never.
     """
     done: list[Result] = []
     failed: list[BaseException] = []
@@ -37,16 +37,16 @@ def run_at_low_priority(
     thread = threading.Thread(target=work, name="giving way", daemon=True)
     thread.start()
     while thread.is_alive():
-        thread.join(every_s)
+        thread.join(interval_s)
         if thread.is_alive():
-            meanwhile()
+            on_wait()
     if failed:
         raise failed[0]
     return done[0]
 
 
 def _lower_priority() -> None:
-    """Of this thread and those that it begins; Linux counts niceness by thread."""
+    """Lower the priority of this thread; Linux counts niceness by thread."""
     if sys.platform == "linux":
         me = threading.get_native_id()
         # Where the process gives way already, less niceness would be a privilege.

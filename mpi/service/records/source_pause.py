@@ -88,14 +88,14 @@ def resume(
         released = {record for source in sources for record in unit.records.release_held_versions(source.id)}
         version_changes = recompute_current_versions(unit, index, released)
         claiming_decisions = unit.decisions.records_with_claims([source.id for source in sources])
-        followed = version_changes.told | claiming_decisions
+        followed = version_changes.record_ids | claiming_decisions
         inputs = (
-            ResolveInputs(further_records=version_changes.doubted, reassessed_records=followed)
+            ResolveInputs(further_records=version_changes.overlay_suspects, reassessed_records=followed)
             if followed
             else NO_FURTHER_INPUTS
         )
         settled = resolve(
-            unit, index, version_changes.changed, version_changes.gone, "resume", progress, inputs
+            unit, index, version_changes.changed, version_changes.removed, "resume", progress, inputs
         )
         moved_count = 0
         if settled is not None:

@@ -189,7 +189,7 @@ class _PreparedUpsert:
         if pipelined_search is not None:
             unit.send()
             known_pairs = pipelined_search.get_pairs(unit, index, record_id, changed)
-        limited_pairs = replace(known_pairs, most=index.settings.block_limits.hard)
+        limited_pairs = replace(known_pairs, block_limit=index.settings.block_limits.hard)
         inputs = (
             ResolveInputs(further_records=unsearched, known_pairs=limited_pairs)
             if unsearched or changed
@@ -330,11 +330,11 @@ def withdraw(index: Index, viewer: Viewer, source_code: str, local_id: str) -> W
             unit.record_assertions.add([Sighting(record.id, SightingKind.GONE, as_of)], unit.commit_no)
             version_changes = recompute_current_versions(unit, index, [record.id])
             inputs = (
-                ResolveInputs(further_records=version_changes.doubted)
-                if version_changes.doubted
+                ResolveInputs(further_records=version_changes.overlay_suspects)
+                if version_changes.overlay_suspects
                 else NO_FURTHER_INPUTS
             )
-            settlement = resolve(unit, index, {}, version_changes.gone, "withdraw", further_inputs=inputs)
+            settlement = resolve(unit, index, {}, version_changes.removed, "withdraw", further_inputs=inputs)
             received = (
                 DisclosureRecipients()
                 if settlement is None

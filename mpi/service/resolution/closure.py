@@ -1,4 +1,7 @@
-"""The records that must be settled together with those touched: their whole components."""
+"""Closure of changed records: every record that must be partitioned together.
+
+A closure follows stored pairs, decisions and shared persons until no further record is reached.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,20 +15,19 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Whole components, and everything known about them.
+    """Connected components of records with their pairs, decisions and persons.
 
     Args:
         keys: canonical key of each active record, by record number.
-        edges: stored edges with an end among the records; the other end may be outside where the
-            edge is below the influence floor.
-        decisions: decisions in force that name any of the records, or that a chain reaches.
-        record_ids: every record reached, the withdrawn ones too.
-        outside_keys: canonical keys of the records just outside, at the other end of a weaker edge.
-        named_decisions: the same decisions with the records that they name.
-        is_whole_index: whether it is the whole index, so that nothing lies outside.
-        current_persons: where it is the whole index, the person of every record that has one.
-        unreferenced: records of which nothing is stored but what came with them: no decision, task or question
-            that waits can name one.
+        edges: match weights in bits by pair of record numbers. At least one record of each pair is in the
+            closure. The other may be outside where the weight is below the influence floor.
+        decisions: decisions in force that name any of the records, or that a chain of decisions reaches.
+        record_ids: every record reached, withdrawn records included.
+        outside_keys: canonical keys of records outside the closure that share such a weaker pair.
+        named_decisions: the same decisions with the numbers of the records that they name.
+        is_whole_index: whether the closure is the whole index, so that no record lies outside.
+        current_persons: person by record number, for the whole index only.
+        unreferenced: new records that no stored decision, task or waiting step can name.
     """
 
     keys: dict[int, int]
@@ -40,24 +42,24 @@ class Closure:
 
     @property
     def referenced_records(self) -> tuple[int, ...]:
-        """The records reached that something stored may name, ascending."""
+        """Records reached that stored decisions or tasks may name, ascending."""
         return tuple(sorted(self.record_ids - self.unreferenced))
 
 
 @dataclass(frozen=True, slots=True)
 class NewRecords:
-    """Records that came in this transaction, of which what is stored is known without reading it.
+    """Records inserted by this transaction, whose stored data is already known.
 
     Args:
-        keys: canonical key of each.
-        edges: every edge from the stored floor up that has one of them as an end.
+        keys: canonical key by record number.
+        edges: match weights in bits, from the stored floor up, of every pair that has one of the records.
     """
 
     keys: Mapping[int, int]
     edges: Edges
 
     def select_edges(self, record_ids: Collection[int]) -> Edges:
-        """Those edges that one of the records has as an end."""
+        """Return the pairs in which at least one of the given records takes part."""
         return {
             edge: bits for edge, bits in self.edges.items() if edge[0] in record_ids or edge[1] in record_ids
         }
@@ -72,86 +74,104 @@ def load_closure(
     touched: Collection[int],
     influence_floor: float,
     stored_from: float,
-    newcomers: NewRecords = NO_NEW_RECORDS,
+    new_records: NewRecords = NO_NEW_RECORDS,
 ) -> Closure:
-    """Follow edges from the influence floor up, decisions and shared persons until nothing is added.
+    """Load every record connected to the changed records, with pairs and decisions.
+
+    Pairs at or above the influence floor, decisions and shared persons connect records.
 
     Args:
         unit: the transaction.
         config_id: the configuration in force.
-        touched: the records to begin with.
-        influence_floor: weight in bits from which an edge is followed.
-        stored_from: weight in bits from which edges are stored.
-        newcomers: records of which nothing need be read.
+        touched: numbers of the changed records.
+        influence_floor: match weight in bits from which a pair connects two records.
+        stored_from: match weight in bits from which pairs are stored.
+        new_records: records whose stored data need not be read.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     edges: Edges = {}
     decisions: dict[int, NamedDecision] = {}
     frontier = set(touched)
     while frontier:
-        seen |= frontier
-        reached: set[int] = set()
-        stored = frontier - newcomers.keys.keys()
+        visited |= frontier
+        neighbors: set[int] = set()
+        stored = frontier - new_records.keys.keys()
         _prefetch_neighbors(unit, config_id, stored, stored_from)
-        if len(stored) <= MAX_CACHED_RECORDS and stored == seen - newcomers.keys.keys():
+        if len(stored) <= MAX_CACHED_RECORDS and stored == visited - new_records.keys.keys():
             # These are mostly all that there are.
             _prefetch_settlement(unit, stored, stored)
-        found = unit.derived_data.edges_of(config_id, stored, stored_from) | newcomers.select_edges(frontier)
-        edges.update(found)
-        for edge, bits in found.items():
+        new_edges = unit.derived_data.edges_of(config_id, stored, stored_from) | new_records.select_edges(
+            frontier
+        )
+        edges.update(new_edges)
+        for edge, bits in new_edges.items():
             if bits >= influence_floor:
-                reached.update(edge)
-        for named in unit.decisions.in_force_about(stored):
-            decisions[named.decision.id] = named
-            reached |= named.record_ids
+                neighbors.update(edge)
+        for named_decision in unit.decisions.in_force_about(stored):
+            decisions[named_decision.decision.id] = named_decision
+            neighbors |= named_decision.record_ids
         unit.persons.load_histories(stored)
         persons = set(unit.persons.current_persons(stored).values())
         for members in unit.persons.members(persons).values():
-            reached.update(members)
-        frontier = reached - seen
-    outside = {end for edge in edges for end in edge} - seen
-    bare = frozenset(seen & newcomers.keys.keys())
-    keys = _load_canonical_keys(unit, seen, outside, newcomers)
+            neighbors.update(members)
+        frontier = neighbors - visited
+    outside = {end for edge in edges for end in edge} - visited
+    unreferenced = frozenset(visited & new_records.keys.keys())
+    keys = _load_canonical_keys(unit, visited, outside, new_records)
     return Closure(
-        {record: key for record, key in keys.items() if record in seen},
+        {record: canonical_key for record, canonical_key in keys.items() if record in visited},
         edges,
-        tuple(sorted(named.decision for named in decisions.values())),
-        frozenset(seen),
-        {record: key for record, key in keys.items() if record in outside},
+        tuple(sorted(named_decision.decision for named_decision in decisions.values())),
+        frozenset(visited),
+        {record: canonical_key for record, canonical_key in keys.items() if record in outside},
         tuple(decisions[number] for number in sorted(decisions)),
-        unreferenced=bare,
+        unreferenced=unreferenced,
     )
 
 
-def _prefetch_neighbors(unit: ReadUnit, config_id: int, records: Collection[int], stored_from: float) -> None:
-    unit.derived_data.prefetch_edges_of(config_id, records, stored_from)
-    unit.decisions.prefetch_in_force_about(records)
-    unit.persons.prefetch_histories(records)
+def _prefetch_neighbors(
+    unit: ReadUnit, config_id: int, record_ids: Collection[int], stored_from: float
+) -> None:
+    """Queue the queries for pairs, decisions and persons of records."""
+    unit.derived_data.prefetch_edges_of(config_id, record_ids, stored_from)
+    unit.decisions.prefetch_in_force_about(record_ids)
+    unit.persons.prefetch_histories(record_ids)
 
 
 def _load_canonical_keys(
-    unit: ReadUnit, seen: Collection[int], outside: Collection[int], newcomers: NewRecords
+    unit: ReadUnit, record_ids: Collection[int], outside_ids: Collection[int], new_records: NewRecords
 ) -> dict[int, int]:
-    """Canonical keys of the active ones; what settling asks next of a few is asked in the same breath."""
-    stored = sorted({*seen, *outside} - newcomers.keys.keys())
-    _prefetch_settlement(unit, stored, {*seen} - newcomers.keys.keys())
-    mine = {record: newcomers.keys[record] for record in newcomers.keys.keys() & {*seen, *outside}}
-    return unit.records.canonical_keys(stored) | mine
+    """Load canonical keys of the active records, and prefetch what settling needs."""
+    stored = sorted({*record_ids, *outside_ids} - new_records.keys.keys())
+    _prefetch_settlement(unit, stored, {*record_ids} - new_records.keys.keys())
+    new_keys = {
+        record: new_records.keys[record] for record in new_records.keys.keys() & {*record_ids, *outside_ids}
+    }
+    return unit.records.canonical_keys(stored) | new_keys
 
 
-def _prefetch_settlement(unit: ReadUnit, records: Collection[int], named: Collection[int]) -> None:
-    in_order = sorted(named)
-    unit.records.prefetch_canonical_keys(sorted(records))
-    unit.records.prefetch_open_overlays(in_order)
-    unit.decisions.prefetch_waiting_about(in_order)
-    unit.tasks.prefetch_about_records(in_order)
+def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_ids: Collection[int]) -> None:
+    """Queue the queries for keys, overlays, waiting decisions and tasks of records."""
+    ascending_ids = sorted(closure_ids)
+    unit.records.prefetch_canonical_keys(sorted(record_ids))
+    unit.records.prefetch_open_overlays(ascending_ids)
+    unit.decisions.prefetch_waiting_about(ascending_ids)
+    unit.tasks.prefetch_about_records(ascending_ids)
 
 
 def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
-    """The whole index as one closure, over edges already scored."""
+    """Load the whole index as one closure, with pairs that are already scored."""
     keys = unit.records.active_canonical_keys()
-    named = tuple(unit.decisions.all_in_force())
-    decisions = tuple(sorted(one.decision for one in named))
-    current = unit.persons.all_current_persons()
-    seen = frozenset(keys) | frozenset(current)
-    return Closure(keys, edges, decisions, seen, named_decisions=named, is_whole_index=True, current_persons=current)
+    named_decisions = tuple(unit.decisions.all_in_force())
+    decisions = tuple(sorted(named_decision.decision for named_decision in named_decisions))
+    current_persons = unit.persons.all_current_persons()
+    record_ids = frozenset(keys) | frozenset(current_persons)
+    return Closure(
+        keys,
+        edges,
+        decisions,
+        record_ids,
+        named_decisions=named_decisions,
+        is_whole_index=True,
+        current_persons=current_persons,
+    )

@@ -1,4 +1,7 @@
-"""Two local IDs of one source for one child, where the source means to give each child one."""
+"""Review tasks for two local IDs of one source that describe one child.
+
+Only sources that give each child a single local ID are checked.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,69 +16,74 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MULTIPLE = "multiple"
-"""Are these two local IDs of one source one child?"""
+"""Task kind: do two local IDs of one source describe one child?"""
 
 
 class SameSets:
-    """Which records decisions hold together, by canonical key."""
+    """Union-find of records that SAME decisions join, by canonical key."""
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self._root: dict[int, int] = {}
         for decision in decisions:
             if decision.kind is DecisionKind.SAME:
-                first, *rest = decision.groups[0]
-                for other in rest:
-                    self._root[self.find(other)] = self.find(first)
+                first, *others = decision.groups[0]
+                for member in others:
+                    self._root[self.find(member)] = self.find(first)
 
     def find(self, record: int) -> int:
-        """One record that stands for all that are held together with this one."""
-        while (above := self._root.get(record, record)) != record:
-            self._root[record] = self._root.get(above, above)
-            record = above
+        """Return the representative of the set that a record belongs to."""
+        while (parent := self._root.get(record, record)) != record:
+            self._root[record] = self._root.get(parent, parent)
+            record = parent
         return record
 
 
 def derive_duplicate_id_tasks(
-    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: PairScoring
+    unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], scoring: PairScoring
 ) -> Iterator[Task]:
-    """A task for each further local ID that such a source has for one person, beside the first.
+    """Yield a task for each further local ID of one source within one person.
 
-    Local IDs of which somebody, or the source itself, has said that they are one child are one here.
+    Local IDs that a steward or the source has declared the same child count as one local ID.
     """
-    single = {source.id for source in unit.sources.all() if not source.duplicates_expected}
-    if not single:
+    single_id_sources = {source.id for source in unit.sources.all() if not source.duplicates_expected}
+    if not single_id_sources:
         return
-    number_of = {key: number for number, key in scope.keys.items()}
-    persons = [cluster for found in settled for cluster in found.clusters if len(cluster) > 1]
-    source_of = unit.records.source_ids_of({number_of[key] for person in persons for key in person})
-    said = SameSets(decision for decision in scope.decisions if decision.authority > Authority.HOLD)
-    for person in persons:
-        sources = [source_of[number_of[key]] for key in person]
+    numbers_by_key = {key: number for number, key in closure.keys.items()}
+    clusters = [cluster for partition in partitions for cluster in partition.clusters if len(cluster) > 1]
+    source_by_record = unit.records.source_ids_of(
+        {numbers_by_key[key] for members in clusters for key in members}
+    )
+    same_sets = SameSets(decision for decision in closure.decisions if decision.authority > Authority.HOLD)
+    for members in clusters:
+        sources = [source_by_record[numbers_by_key[key]] for key in members]
         if len(set(sources)) == len(sources):
             continue
-        firsts: dict[tuple[int, int], int] = {}
-        for key, source in zip(person, sources, strict=True):
-            if source in single:
-                firsts.setdefault((source, said.find(key)), key)
-        for source in sorted(single):
-            keys = [key for (of, _), key in firsts.items() if of == source]
-            yield from (_build_task(scope, weighing, number_of, keys[0], key) for key in keys[1:])
+        first_keys: dict[tuple[int, int], int] = {}
+        for key, source in zip(members, sources, strict=True):
+            if source in single_id_sources:
+                first_keys.setdefault((source, same_sets.find(key)), key)
+        for source in sorted(single_id_sources):
+            keys = [key for (key_source, _), key in first_keys.items() if key_source == source]
+            yield from (_build_task(closure, scoring, numbers_by_key, keys[0], key) for key in keys[1:])
 
 
-def _build_task(scope: Closure, weighing: PairScoring, number_of: dict[int, int], first: int, other: int) -> Task:
-    lo, hi = sorted((number_of[first], number_of[other]))
-    bits = scope.edges.get((lo, hi))
+def _build_task(
+    closure: Closure, scoring: PairScoring, numbers_by_key: dict[int, int], first_key: int, further_key: int
+) -> Task:
+    """Build the task about a person's first and further local ID of one source."""
+    lo, hi = sorted((numbers_by_key[first_key], numbers_by_key[further_key]))
+    bits = closure.edges.get((lo, hi))
     if bits is None:
-        said = weighing.load_features((lo, hi))
-        bits = round_weight(weighing.scorer.weight(said[lo], said[hi]))
-    one, two = order_pair(first, other)
+        features = scoring.load_features((lo, hi))
+        bits = round_weight(scoring.scorer.weight(features[lo], features[hi]))
+    low_key, high_key = order_pair(first_key, further_key)
     return Task(
-        f"{MULTIPLE}:{one}:{two}",
+        f"{MULTIPLE}:{low_key}:{high_key}",
         MULTIPLE,
         lo,
         hi,
         bits,
         "one-id-a-child",
-        question=format_question_key("m", first),
-        subject=number_of[first],
+        question=format_question_key("m", first_key),
+        subject=numbers_by_key[first_key],
     )

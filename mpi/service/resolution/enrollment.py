@@ -1,13 +1,13 @@
-"""Enrolment on a date: a fact that the survivor rule asks for."""
+"""Test whether a record has an open enrollment, for the survivor rule."""
 
 from mpi.domain.record import CanonicalRecord
 from mpi.standardize.fields.dates import to_iso_day
 
 
 def has_open_enrollment(record: CanonicalRecord, today: str) -> bool:
-    """Whether an enrolment of the record is open on a day: begun, and not yet ended.
+    """Return whether an enrollment of the record is open on a day.
 
-    An enrolment without an entry date counts as begun; the interval is ``[entry_date, exit_date)``.
+    An enrollment without an entry date counts as begun. The interval is ``[entry_date, exit_date)``.
     """
     for enrollment in record.enrollments:
         begin, end = to_iso_day(enrollment.entry_date), to_iso_day(enrollment.exit_date)

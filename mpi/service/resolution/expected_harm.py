@@ -1,11 +1,12 @@
-"""Expected harm: what it may cost a child that a question waits, by which the queue is ordered. Pure.
+"""Expected harm of an unanswered review task, which orders the review queue.
 
-``harm = chance × stake``, in millionths. The chance is that what the index says now is wrong: of a pair in
-doubt, which is not linked, the probability that the two are one child. The stake is 1 and what adds to it: a
-child in care, whose school must be found this week, or without a home; a child of an age to go to school;
-each further system that holds one of the two persons and acts on what it is told.
+``harm = error chance × stake``, in millionths. The error chance is the probability that the index is wrong
+about the task now. For an undecided pair, which is not linked, it is the probability that both records are
+one child. The stake is 1 plus supplements: for a child in care, whose school must be found this week, or
+without a home; for a child of school age; for each further source that holds one of the persons and acts
+on it.
 
-Flags are no evidence (law 8): they order what people look at, and nothing else reads this figure.
+Flags are never evidence (law 8). They order what people review, and nothing else reads this figure.
 """
 
 from collections.abc import Mapping
@@ -31,17 +32,17 @@ ERROR_CHANCES: Mapping[str, float] = {
     "recheck": 0.2,
     "multiple": 0.1,
 }
-"""Chance that what the index says now is wrong, by kind of task, where no weight tells it."""
+"""Probability that the index is wrong now, by task kind without a match weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """What is at stake for one child, or for the two of a question.
+    """Circumstances of one or two children that raise the harm of an error.
 
     Args:
-        in_care: whether a placement is open, or a flag of foster care in force.
-        homeless: whether a flag says so.
-        age: years at the time of its latest statement; None where that is not known.
+        in_care: whether a placement is open or a foster-care flag is in force.
+        homeless: whether a homelessness flag is in force.
+        age: years at the time of the latest statement; None where unknown.
     """
 
     in_care: bool = False
@@ -49,7 +50,7 @@ class Stake:
     age: int | None = None
 
     def combine(self, other: Self) -> "Stake":
-        """The more that is at stake of the two."""
+        """Return the higher stake of two children, field by field."""
         return Stake(
             self.in_care or other.in_care,
             self.homeless or other.homeless,
@@ -59,41 +60,47 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """Expected harm in millionths.
+    """Expected harm of an open task, in millionths.
 
     Args:
-        total: of all that is known.
-        without_flags: as far as neither a flag, nor a placement, nor another record than those asked about tells:
-            the order for readers to whom these may not show.
+        total: from everything that is known.
+        without_flags: from the error chance and age alone: without flags, placements, and records other than
+            those of the task. It orders the queue for readers who may not see those.
     """
 
     total: int
     without_flags: int
 
 
-def estimate_harm(chance: float, stake: Stake, sources: int) -> Harm:
-    """The expected harm of a question that waits.
+def estimate_harm(error_chance: float, stake: Stake, source_count: int) -> Harm:
+    """Estimate the harm of leaving a review task unanswered.
 
     Args:
-        chance: that what the index says now is wrong, 0 to 1.
-        stake: of the children that it is about.
-        sources: how many sources hold the persons that it is about.
+        error_chance: probability that the index is wrong now, 0 to 1.
+        stake: of the children in question.
+        source_count: number of sources that hold the persons in question.
     """
-    age = _weigh_age(stake.age)
-    known = IN_CARE_STAKE * stake.in_care + HOMELESS_STAKE * stake.homeless
-    holding = min(MAX_SOURCES_STAKE, FURTHER_SOURCE_STAKE * max(0, sources - 1))
+    age_stake = _weigh_age(stake.age)
+    flag_stake = IN_CARE_STAKE * stake.in_care + HOMELESS_STAKE * stake.homeless
+    source_stake = min(MAX_SOURCES_STAKE, FURTHER_SOURCE_STAKE * max(0, source_count - 1))
     return Harm(
-        round(chance * (1 + age + known + holding) * MILLIONTHS),
-        round(chance * (1 + age) * MILLIONTHS),
+        round(error_chance * (1 + age_stake + flag_stake + source_stake) * MILLIONTHS),
+        round(error_chance * (1 + age_stake) * MILLIONTHS),
     )
 
 
 def estimate_error_chance(kind: str, bits: float) -> float:
-    """The chance that what the index says now is wrong: by the weight of a pair, else by the kind of task."""
+    """Estimate the probability that the index is wrong about a task's records.
+
+    Args:
+        kind: the task kind; kinds outside ``ERROR_CHANCES`` use the match weight.
+        bits: match weight of the pair.
+    """
     return ERROR_CHANCES[kind] if kind in ERROR_CHANCES else compute_probability(bits)
 
 
 def _weigh_age(age: int | None) -> float:
+    """Return the supplement to the stake for a child's age in years."""
     if age is None:
         return OTHER_AGE_STAKES["unknown"]
     if age in SCHOOL_AGE:

@@ -1,7 +1,7 @@
-"""Parts of a settlement that can be published apart from each other. Pure.
+"""Split a settlement into parts that can be published independently.
 
-Records are in one part where they are in one person before, in one after, or in tasks that one question shows
-together before or after.
+Two records belong to one part where one person holds both, before or after, or where both are in tasks that
+one question shows together, before or after. Pure functions.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,49 +12,54 @@ from mpi.storage.repositories.review.tasks import Task, tasks_differ
 
 
 def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
-    """The parts that would change anything: person, ID or task; by their first record."""
-    tied = _join_dependent_records(settlement)
-    parts: dict[int, _SettlementBuilder] = {}
+    """Yield the independent parts that change a person, ID or task.
 
-    def of(record: int) -> _SettlementBuilder:
-        return parts.setdefault(tied.find(record), _SettlementBuilder())
+    The parts come in the order of their first record.
+    """
+    dependent_sets = _join_dependent_records(settlement)
+    builders: dict[int, _SettlementBuilder] = {}
 
-    for bearer in settlement.assignments:
-        of(bearer.records[0]).bearers.append(bearer)
+    def builder_of(record: int) -> _SettlementBuilder:
+        return builders.setdefault(dependent_sets.find(record), _SettlementBuilder())
+
+    for assignment in settlement.assignments:
+        builder_of(assignment.records[0]).bearers.append(assignment)
     for record in sorted(settlement.records):
-        part = of(record)
-        part.records.append(record)
+        builder = builder_of(record)
+        builder.records.append(record)
         if record in settlement.persons_before:
-            part.current[record] = settlement.persons_before[record]
+            builder.current[record] = settlement.persons_before[record]
     for task in settlement.tasks:
-        of(task.lo).tasks.append(task)
+        builder_of(task.lo).tasks.append(task)
     for task in settlement.tasks_before:
-        of(task.lo).tasks_before.append(task)
+        builder_of(task.lo).tasks_before.append(task)
     retired, emptied = set(settlement.retired), set(settlement.emptied)
-    awakened = set(settlement.reactivated)
-    for part in parts.values():
-        if part.has_changes():
-            yield part.build(retired, emptied, awakened)
+    reactivated = set(settlement.reactivated)
+    for builder in builders.values():
+        if builder.has_changes():
+            yield builder.build(retired, emptied, reactivated)
 
 
 def _join_dependent_records(settlement: Settlement) -> Sets:
-    tied = Sets()
-    held: dict[int, list[int]] = {}
+    """Join records that must be published together into sets."""
+    dependent_sets = Sets()
+    records_by_person: dict[int, list[int]] = {}
     for record, person in settlement.persons_before.items():
-        held.setdefault(person, []).append(record)
-    asked: dict[str, list[int]] = {}
+        records_by_person.setdefault(person, []).append(record)
+    records_by_question: dict[str, list[int]] = {}
     for task in (*settlement.tasks, *settlement.tasks_before):
-        asked.setdefault(task.question or task.key, []).extend(sorted(task.ends))
-        asked.setdefault(task.key, []).extend(sorted(task.ends))
+        records_by_question.setdefault(task.question or task.key, []).extend(sorted(task.ends))
+        records_by_question.setdefault(task.key, []).extend(sorted(task.ends))
     groups: Iterable[Iterable[int]] = (
-        *(bearer.records for bearer in settlement.assignments), *held.values(), *asked.values()
+        *(assignment.records for assignment in settlement.assignments), *records_by_person.values(), *records_by_question.values()
     )  # fmt: skip
     for group in groups:
-        tied.join(group)
-    return tied
+        dependent_sets.join(group)
+    return dependent_sets
 
 
 class _SettlementBuilder:
+    """Assignments, records and tasks of one independent part of a settlement."""
     def __init__(self) -> None:
         self.bearers: list[ClusterAssignment] = []
         self.current: dict[int, int] = {}
@@ -63,42 +68,45 @@ class _SettlementBuilder:
         self.tasks_before: list[Task] = []
 
     def has_changes(self) -> bool:
-        """Whether publishing it would write anything."""
-        after = {record: bearer.person for bearer in self.bearers for record in bearer.records}
+        """Return whether publishing the part would write anything."""
+        persons_after = {
+            record: assignment.person for assignment in self.bearers for record in assignment.records
+        }
         return (
-            any(bearer.person is None for bearer in self.bearers)
-            or after != self.current
+            any(assignment.person is None for assignment in self.bearers)
+            or persons_after != self.current
             or tasks_differ(self.tasks_before, self.tasks)
         )
 
-    def build(self, retired: set[int], emptied: set[int], awakened: set[int]) -> Settlement:
-        persons = set(self.current.values())
-        bearing = {bearer.person for bearer in self.bearers if bearer.person is not None}
+    def build(self, retired: set[int], emptied: set[int], reactivated: set[int]) -> Settlement:
+        """Build the part's settlement, with the person changes that concern the part."""
+        persons_before = set(self.current.values())
+        persons_after = {assignment.person for assignment in self.bearers if assignment.person is not None}
         return Settlement(
             tuple(self.bearers),
             self.current,
-            tuple(sorted(retired & persons)),
-            tuple(sorted(emptied & persons)),
-            tuple(sorted(awakened & bearing)),
+            tuple(sorted(retired & persons_before)),
+            tuple(sorted(emptied & persons_before)),
+            tuple(sorted(reactivated & persons_after)),
             tuple(self.tasks),
             frozenset(self.records),
             tuple(self.tasks_before),
         )
 
 
-def combine_settlements(parts: Iterable[Settlement]) -> Settlement:
-    """Parts as one settlement, to be published in one transaction."""
-    some = list(parts)
-    current: dict[int, int] = {}
-    for part in some:
-        current.update(part.persons_before)
+def combine_settlements(settlements: Iterable[Settlement]) -> Settlement:
+    """Combine independent settlements into one, for publication in one transaction."""
+    parts = list(settlements)
+    persons_before: dict[int, int] = {}
+    for part in parts:
+        persons_before.update(part.persons_before)
     return Settlement(
-        tuple(bearer for part in some for bearer in part.assignments),
-        current,
-        tuple(person for part in some for person in part.retired),
-        tuple(person for part in some for person in part.emptied),
-        tuple(person for part in some for person in part.reactivated),
-        tuple(task for part in some for task in part.tasks),
-        frozenset(record for part in some for record in part.records),
-        tuple(task for part in some for task in part.tasks_before),
+        tuple(assignment for part in parts for assignment in part.assignments),
+        persons_before,
+        tuple(person for part in parts for person in part.retired),
+        tuple(person for part in parts for person in part.emptied),
+        tuple(person for part in parts for person in part.reactivated),
+        tuple(task for part in parts for task in part.tasks),
+        frozenset(record for part in parts for record in part.records),
+        tuple(task for part in parts for task in part.tasks_before),
     )

@@ -1,4 +1,4 @@
-"""Resolve: after records changed, index them anew, settle every component reached, publish."""
+"""Resolve changed records: index, partition and publish everything they reach."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,14 +25,16 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class ResolveInputs:
-    """What bears on the partition beside the records that changed.
+    """Inputs of a resolve besides the changed records.
 
     Args:
-        id_choice: what is chosen about the IDs.
-        reassessed_records: records of which something else counts than before, and no other version is active.
-        known_pairs: those of the changed records whose pairs are known already.
-        write_assertions: writes down what else is said, once the records are indexed.
-        further_records: records that are to be settled though nothing of theirs is to be indexed anew.
+        id_choice: preferences about enterprise IDs.
+        reassessed_records: records of which other statements count than before, although the active version
+            is the same.
+        further_records: records to settle although nothing of theirs is indexed again.
+        known_pairs: those of the changed records whose candidate pairs are known already.
+        write_assertions: writes further assertions of sources once the records are indexed, and returns the
+            records that these affect.
     """
 
     id_choice: IdChoice = NO_ID_CHOICE
@@ -54,16 +56,19 @@ def resolve(
     progress: Progress = ignore_progress,
     further_inputs: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement | None:
-    """Bring the published partition up to date; None where nothing changed.
+    """Reindex changed records and publish the new partition of their components.
 
     Args:
         unit: the transaction that also wrote the records.
-        index: model, scorer, secret.
-        changed: records with new features.
-        removed: records that no longer take part.
-        cause: goes on memberships and events, such as ``upsert``, ``load``, ``withdraw``.
-        progress: told of long steps.
-        further_inputs: what else bears on it.
+        index: the open index.
+        changed: records with new features, by record number.
+        removed: records that are no longer active.
+        cause: stored with memberships and events, such as ``upsert``, ``load``, ``withdraw``.
+        progress: callback that reports long steps.
+        further_inputs: inputs besides the records.
+
+    Returns:
+        The published settlement; None where there is nothing to resolve.
     """
     if not changed and not removed and further_inputs is NO_FURTHER_INPUTS:
         return None
@@ -79,24 +84,36 @@ def resolve_indexed(
     cause: str,
     further_inputs: ResolveInputs = NO_FURTHER_INPUTS,
 ) -> Settlement:
-    """``resolve`` where what changed is indexed anew already."""
-    asserted = update_assertions(unit, index, changed, further_inputs.reassessed_records)
-    asserted.merge(further_inputs.write_assertions())
-    choice = replace(further_inputs.id_choice, kept_records={**asserted.kept_records, **further_inputs.id_choice.kept_records})
-    touched = reindexed.touched | asserted.records | set(further_inputs.further_records)
-    newcomers = _find_new_records(unit, changed, asserted.records, reindexed.scored.edges)
-    known = LoadedRecords(changed, reindexed.scored.features, newcomers)
-    return resettle(unit, index, touched, cause, choice, known)
+    """Publish the new partition of records that are already reindexed.
+
+    Args:
+        unit: the transaction that also wrote the records.
+        index: the open index.
+        changed: records with new features, by record number.
+        reindexed: the result of reindexing them.
+        cause: stored with memberships and events.
+        further_inputs: inputs besides the records.
+    """
+    assertion_effect = update_assertions(unit, index, changed, further_inputs.reassessed_records)
+    assertion_effect.merge(further_inputs.write_assertions())
+    id_choice = replace(
+        further_inputs.id_choice,
+        kept_records={**assertion_effect.kept_records, **further_inputs.id_choice.kept_records},
+    )
+    touched = reindexed.affected | assertion_effect.records | set(further_inputs.further_records)
+    new_records = _find_new_records(unit, changed, assertion_effect.records, reindexed.scored.edges)
+    loaded = LoadedRecords(changed, reindexed.scored.features, new_records)
+    return resettle(unit, index, touched, cause, id_choice, loaded)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRecords:
-    """What is known of records without reading it.
+    """Features and new records in memory, which need not be read again.
 
     Args:
-        changed: records with their features.
-        features: of others.
-        newcomers: those that came in this transaction, and that nothing names.
+        changed: changed records with their features, by record number.
+        features: features of other records.
+        new_records: records inserted by this transaction that no decision names.
     """
 
     changed: Mapping[int, ChangedRecord] = field(default_factory=dict)
@@ -104,19 +121,23 @@ class LoadedRecords:
     newcomers: NewRecords = NO_NEW_RECORDS
 
     def select_features(self, records: Collection[int]) -> dict[int, Features]:
-        """Features of those of the records that are at hand."""
-        mine = {r: self.changed[r].features for r in records if r in self.changed}
-        return mine | {r: self.features[r] for r in records if r in self.features}
+        """Return the features of the given records that are in memory."""
+        changed_features = {r: self.changed[r].features for r in records if r in self.changed}
+        return changed_features | {r: self.features[r] for r in records if r in self.features}
 
 
 NO_LOADED_RECORDS = LoadedRecords()
 
 
 def _find_new_records(
-    unit: WriteUnit, changed: Mapping[int, ChangedRecord], named: Collection[int], edges: Edges
+    unit: WriteUnit, changed: Mapping[int, ChangedRecord], named_records: Collection[int], edges: Edges
 ) -> NewRecords:
-    """The changed records that came in this transaction, those left out that something said of them names."""
-    keys = {r: c.key for r, c in changed.items() if c.key is not None and r not in named}
+    """Return the changed records of this transaction that no assertion names."""
+    keys = {
+        record: change.canonical_key
+        for record, change in changed.items()
+        if change.canonical_key is not None and record not in named_records
+    }
     unit.persons.mark_unassigned(keys)
     return NewRecords(keys, {edge: bits for edge, bits in edges.items() if not keys.keys().isdisjoint(edge)})
 
@@ -129,15 +150,17 @@ def resettle(
     id_choice: IdChoice = NO_ID_CHOICE,
     loaded: LoadedRecords = NO_LOADED_RECORDS,
 ) -> Settlement:
-    """Settle the components of records whose decisions or neighbours are others now, and publish that.
+    """Partition the components of records again and publish the result.
+
+    For records whose decisions or neighbors have changed.
 
     Args:
-        unit: the transaction that also wrote what changed.
-        index: model, scorer, secret.
-        touched: the records.
-        cause: goes on memberships and events.
-        id_choice: what a steward chose about the IDs.
-        loaded: what need not be read.
+        unit: the transaction that also wrote the change.
+        index: the open index.
+        touched: numbers of the records.
+        cause: stored with memberships and events.
+        id_choice: preferences about enterprise IDs.
+        loaded: data in memory that need not be read.
     """
     settlement = _compute_settlement(unit, index, touched, id_choice, loaded)
     publish(unit, settlement, cause, test=index.settings.is_test)
@@ -145,17 +168,25 @@ def resettle(
 
 
 def find_affected_records(unit: WriteUnit, index: Index, touched: Collection[int]) -> frozenset[int]:
-    """The records that would be settled with these: their whole components, and all of their persons."""
+    """Return every record in the components and persons of the given records."""
     thresholds = index.matcher.model.thresholds
     config_id = index.config_id(unit)
-    return load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from).record_ids
+    return load_closure(
+        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from
+    ).record_ids
 
 
 def preview_assignments(
     unit: WriteUnit, index: Index, touched: Collection[int]
 ) -> list[tuple[int | None, tuple[int, ...]]]:
-    """Who would bear the components of records if they were settled now: (person, records) each."""
-    return [(bearer.person, bearer.records) for bearer in plan_settlement(unit, index, touched).assignments]
+    """Return (person, records) of each cluster if records were settled now.
+
+    The person is None where an enterprise ID would be minted.
+    """
+    return [
+        (assignment.person, assignment.records)
+        for assignment in plan_settlement(unit, index, touched).assignments
+    ]
 
 
 def plan_settlement(
@@ -165,14 +196,14 @@ def plan_settlement(
     id_choice: IdChoice = NO_ID_CHOICE,
     day: str | None = None,
 ) -> Settlement:
-    """What settling the components of records now would change; nothing is published.
+    """Compute what settling the components of records would change, without publishing.
 
     Args:
         unit: the transaction.
-        index: model, scorer, secret.
-        touched: the records.
-        id_choice: what is chosen about the IDs.
-        day: the plan's date; today where none is given.
+        index: the open index.
+        touched: numbers of the records.
+        id_choice: preferences about enterprise IDs.
+        day: the plan's date, ``YYYY-MM-DD``; None for today.
     """
     return _compute_settlement(unit, index, touched, id_choice, NO_LOADED_RECORDS, day)
 
@@ -181,23 +212,34 @@ def _compute_settlement(
     unit: WriteUnit,
     index: Index,
     touched: Collection[int],
-    choice: IdChoice,
-    at_hand: LoadedRecords,
+    id_choice: IdChoice,
+    loaded: LoadedRecords,
     day: str | None = None,
 ) -> Settlement:
+    """Load the closure of records and settle it."""
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = load_closure(
-        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from, at_hand.newcomers
+    closure = load_closure(
+        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from, loaded.newcomers
     )
 
-    def features(wanted: Collection[int]) -> Mapping[int, Features]:
-        mine = at_hand.select_features(wanted)
-        return mine | load_features(unit, config_id, [r for r in wanted if r not in mine])
+    def load_missing_features(record_ids: Collection[int]) -> Mapping[int, Features]:
+        in_memory = loaded.select_features(record_ids)
+        return in_memory | load_features(
+            unit, config_id, [record for record in record_ids if record not in in_memory]
+        )
 
-    return settle(unit, scope, features, index.matcher.scorer, thresholds, day or clock.today(), choice)
+    return settle(
+        unit,
+        closure,
+        load_missing_features,
+        index.matcher.scorer,
+        thresholds,
+        day or clock.today(),
+        id_choice,
+    )
 
 
 def get_plan_date() -> str:
-    """The plan's date, ``YYYY-MM-DD``."""
+    """Return today's date as a plan's date, ``YYYY-MM-DD``."""
     return clock.today()

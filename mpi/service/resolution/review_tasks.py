@@ -1,8 +1,8 @@
-"""Questions: the review tasks that follow from partitions and decisions; nobody's clock is read.
+"""Derive review tasks from partitions, decisions and pending steps.
 
-A pair that a decision answered is asked about no more. UNSURE keeps a pair quiet while its weight is what
-its maker saw, to the millionth of a bit. A task that waits for a day says which (``quiet_until``); who reads
-tasks knows what day it is.
+No clock is read. A pair that a decision answered gets no task. An UNSURE decision keeps a pair quiet while
+its match weight equals, to the millionth of a bit, the weight that the steward saw. A task that waits for a
+day carries that day in ``quiet_until``; the reader of tasks compares it with today.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,219 +30,277 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, NamedDecisi
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 PAIR = "pair"
-"""Are these two records one person?"""
+"""Task kind: are these two records one person?"""
 CONFLICT = "conflict"
-"""Decisions meet and one of them gave way: which holds?"""
+"""Task kind: which of several contradicting decisions holds?"""
 OVERLAY_TASK = "overlay"
-"""A source says under a record's local ID that it is another child: did the record become that child's?"""
+"""Task kind: did this local ID become another child's?"""
 RECHECK = "recheck"
-"""Does this decision still hold?"""
+"""Task kind: does this decision still hold?"""
 CLAIM = "claim"
-"""Somebody says something that cannot be believed unseen: what is true?"""
+"""Task kind: is this unconfirmed claim true?"""
 APPROVAL = "approval"
-"""Somebody decided, and somebody else has to say so too."""
+"""Task kind: does a second person approve this step?"""
 
 
-def derive_tasks(unit: ReadUnit, scope: Closure, settled: Sequence[Partition], weighing: PairScoring) -> list[Task]:
-    """The tasks of settled components, each with what is at stake; pairs as if each were a question alone.
+def derive_tasks(
+    unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], scoring: PairScoring
+) -> list[Task]:
+    """Derive the review tasks of partitioned components, with their expected harm.
+
+    Tasks about pairs are not yet grouped into questions.
 
     Args:
         unit: the transaction to read versions in.
-        scope: what was settled.
-        settled: its partitions.
-        weighing: how its pairs were weighed.
+        closure: the records that were partitioned.
+        partitions: the partitions of the closure.
+        scoring: features, scorer and thresholds of the pairs.
     """
-    suspended = {decision.id for found in settled for decision in found.suspended}
-    parted = _SeparatedPairs([decision for decision in scope.decisions if decision.id not in suspended])
-    quiet = _collect_answered_weights(scope.named_decisions)
-    keys = scope.outside_keys | scope.keys
-    pairs = [
-        _set_quiet_until(task, quiet)
-        for task in _derive_pair_tasks(scope, settled, weighing.thresholds)
-        if not parted.are_separated(keys[task.lo], keys[task.hi])
+    suspended = {decision.id for partition in partitions for decision in partition.suspended}
+    separated_pairs = _SeparatedPairs(
+        [decision for decision in closure.decisions if decision.id not in suspended]
+    )
+    answered_weights = _collect_answered_weights(closure.named_decisions)
+    keys = closure.outside_keys | closure.keys
+    pair_tasks = [
+        _set_quiet_until(task, answered_weights)
+        for task in _derive_pair_tasks(closure, partitions, scoring.thresholds)
+        if not separated_pairs.are_separated(keys[task.lo], keys[task.hi])
     ]
-    others = [
-        *(_set_quiet_until(task, quiet) for task in derive_duplicate_id_tasks(unit, scope, settled, weighing)),
-        *_derive_overlay_tasks(unit, scope),
-        *_derive_conflict_tasks(scope, suspended),
-        *_derive_recheck_tasks(unit, scope),
-        *_derive_claim_and_approval_tasks(unit, scope),
+    other_tasks = [
+        *(
+            _set_quiet_until(task, answered_weights)
+            for task in derive_duplicate_id_tasks(unit, closure, partitions, scoring)
+        ),
+        *_derive_overlay_tasks(unit, closure),
+        *_derive_conflict_tasks(closure, suspended),
+        *_derive_recheck_tasks(unit, closure),
+        *_derive_claim_and_approval_tasks(unit, closure),
     ]
-    if not pairs and not others:
+    if not pair_tasks and not other_tasks:
         return []
-    known = TaskFacts(unit, scope, settled, {end for task in (*pairs, *others) for end in task.ends})
-    apart = find_known_twins(pairs, known, weighing.load_features)
-    asked = [task for task in pairs if task.key not in apart]
-    return [_add_harm(task, known) for task in (*_add_patterns(asked, known, weighing), *others)]
+    facts = TaskFacts(
+        unit, closure, partitions, {end for task in (*pair_tasks, *other_tasks) for end in task.ends}
+    )
+    twin_keys = find_known_twins(pair_tasks, facts, scoring.load_features)
+    open_pair_tasks = [task for task in pair_tasks if task.key not in twin_keys]
+    return [
+        _add_harm(task, facts) for task in (*_add_patterns(open_pair_tasks, facts, scoring), *other_tasks)
+    ]
 
 
-def _derive_overlay_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
-    """A task for each record of which a version waits that says that it is another child."""
-    waiting = find_pending_overlays(unit, None if scope.is_whole_index else scope.referenced_records)
-    if not waiting:
+def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
+    """Yield a task for each record with a pending overlay version."""
+    overlaid_records = find_pending_overlays(
+        unit, None if closure.is_whole_index else closure.referenced_records
+    )
+    if not overlaid_records:
         return
-    for number, record in sorted(unit.records.get(waiting).items()):
+    for number, record in sorted(unit.records.get(overlaid_records).items()):
         if record.state != RecordState.SEALED:
-            key = format_question_key("o", record.canonical_key)
+            question_key = format_question_key("o", record.canonical_key)
             yield Task(
                 f"{OVERLAY_TASK}:{record.canonical_key}", OVERLAY_TASK, number, number, 0.0, "another-child",
-                question=key, subject=number,
+                question=question_key, subject=number,
             )  # fmt: skip
 
 
-def _derive_claim_and_approval_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
-    """A task for each claim, and for each decision that a second word is to make, or to take back."""
-    for one in unit.decisions.waiting_about(None if scope.is_whole_index else scope.referenced_records):
-        match one.status:
+def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
+    """Yield a task for each claim and each decision that awaits approval."""
+    for decision in unit.decisions.waiting_about(
+        None if closure.is_whole_index else closure.referenced_records
+    ):
+        match decision.status:
             case DecisionStatus.REVIEW:
-                key, kind, reason = f"{CLAIM}:{one.id}", CLAIM, "unconfirmed"
+                task_key, kind, reason = f"{CLAIM}:{decision.id}", CLAIM, "unconfirmed"
             case DecisionStatus.AWAITING:
-                key, kind, reason = f"{APPROVAL}:{one.id}", APPROVAL, "second"
+                task_key, kind, reason = f"{APPROVAL}:{decision.id}", APPROVAL, "second"
             case _:
-                key, kind, reason = f"{APPROVAL}:{one.id}:{one.step_id}", APPROVAL, "second-undo"
-        yield Task(key, kind, one.members[0], one.members[-1], 0.0, reason, None, one.id)
+                task_key, kind, reason = (
+                    f"{APPROVAL}:{decision.id}:{decision.step_id}",
+                    APPROVAL,
+                    "second-undo",
+                )
+        yield Task(task_key, kind, decision.members[0], decision.members[-1], 0.0, reason, None, decision.id)
 
 
-def _add_patterns(tasks: Sequence[Task], known: TaskFacts, weighing: PairScoring) -> Iterator[Task]:
-    said = weighing.load_features({end for task in tasks for end in task.ends}) if tasks else {}
+def _add_patterns(tasks: Sequence[Task], facts: TaskFacts, scoring: PairScoring) -> Iterator[Task]:
+    """Yield pair tasks with their error pattern and latest load."""
+    features = scoring.load_features({end for task in tasks for end in task.ends}) if tasks else {}
     for task in tasks:
-        slip = find_error_pattern(weighing.scorer, said[task.lo], said[task.hi])
-        yield replace(task, pattern=slip, batch_id=known.find_latest_load(task.ends))
+        error_pattern = find_error_pattern(scoring.scorer, features[task.lo], features[task.hi])
+        yield replace(task, pattern=error_pattern, batch_id=facts.find_latest_load(task.ends))
 
 
-def _add_harm(task: Task, known: TaskFacts) -> Task:
-    expected = estimate_harm(estimate_error_chance(task.kind, task.bits), known.combine_stakes(task.ends), len(known.find_sources(task.ends)))
-    return replace(task, harm=expected.total, harm_unflagged=expected.without_flags)
+def _add_harm(task: Task, facts: TaskFacts) -> Task:
+    """Return the task with its expected harm."""
+    expected_harm = estimate_harm(
+        estimate_error_chance(task.kind, task.bits),
+        facts.combine_stakes(task.ends),
+        len(facts.find_sources(task.ends)),
+    )
+    return replace(task, harm=expected_harm.total, harm_unflagged=expected_harm.without_flags)
 
 
 class _SeparatedPairs:
-    """Which records decisions hold apart, those that gave way left out."""
+    """Pairs of records that DIFFERENT decisions in force keep apart."""
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
-        different = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
-        self._find = SameSets(decisions if different else ()).find
+        different_decisions = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
+        self._find = SameSets(decisions if different_decisions else ()).find
         self._apart = {
             frozenset((self._find(left), self._find(right)))
-            for decision in different
-            for place, group in enumerate(decision.groups)
-            for later in decision.groups[place + 1 :]
+            for decision in different_decisions
+            for position, group in enumerate(decision.groups)
+            for later_group in decision.groups[position + 1 :]
             for left in group
-            for right in later
+            for right in later_group
         }
 
     def are_separated(self, left: int, right: int) -> bool:
-        """Whether a decision says that the two are different persons."""
+        """Return whether a decision says that two records are different persons."""
         return bool(self._apart) and frozenset((self._find(left), self._find(right))) in self._apart
 
 
-def _collect_answered_weights(named: Sequence[NamedDecision]) -> dict[tuple[int, int], list[tuple[int, str]]]:
-    """By pair of record numbers: the weight in millionths of a bit that is known, and quiet until when."""
-    found: dict[tuple[int, int], list[tuple[int, str]]] = {}
-    for one in named:
-        for records, bits in one.evidence:
-            known = (round(bits * MICROBITS), one.recheck_on or NEVER)
-            found.setdefault(records, []).append(known)
-    return found
+def _collect_answered_weights(
+    named_decisions: Sequence[NamedDecision],
+) -> dict[tuple[int, int], list[tuple[int, str]]]:
+    """Collect by pair the weights that UNSURE decisions answered, with quiet-until days.
+
+    Weights are in millionths of a bit; keys are pairs of record numbers.
+    """
+    answered_weights: dict[tuple[int, int], list[tuple[int, str]]] = {}
+    for decision in named_decisions:
+        for records, bits in decision.evidence:
+            answer = (round(bits * MICROBITS), decision.recheck_on or NEVER)
+            answered_weights.setdefault(records, []).append(answer)
+    return answered_weights
 
 
-def _set_quiet_until(task: Task, quiet: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
-    known = quiet.get((task.lo, task.hi), ())
-    until = max((day for bits, day in known if bits == round(task.bits * MICROBITS)), default=None)
-    return replace(task, quiet_until=until)
+def _set_quiet_until(task: Task, answered_weights: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
+    """Return the task, quiet until the day that an answer for its weight set."""
+    answers = answered_weights.get((task.lo, task.hi), ())
+    quiet_until = max((day for bits, day in answers if bits == round(task.bits * MICROBITS)), default=None)
+    return replace(task, quiet_until=quiet_until)
 
 
-def _derive_pair_tasks(scope: Closure, settled: Sequence[Partition], thresholds: Thresholds) -> Iterator[Task]:
-    number_of = _map_keys_to_numbers(scope)
-    place = {key: n for n, found in enumerate(settled) for c in found.clusters for key in c}
-    for found in settled:
-        for doubt in found.doubts:
-            lo, hi = sorted(number_of[key] for key in doubt.pair)
+def _derive_pair_tasks(
+    closure: Closure, partitions: Sequence[Partition], thresholds: Thresholds
+) -> Iterator[Task]:
+    """Yield a task for each doubtful pair within and across components."""
+    numbers_by_key = _map_keys_to_numbers(closure)
+    cluster_group = {
+        key: position
+        for position, partition in enumerate(partitions)
+        for cluster in partition.clusters
+        for key in cluster
+    }
+    for partition in partitions:
+        for doubt in partition.doubts:
+            lo, hi = sorted(numbers_by_key[key] for key in doubt.pair)
             yield Task(format_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
-    known = scope.outside_keys | scope.keys
-    parted: dict[Pair, tuple[int, int, float]] = {}
-    for (lo, hi), bits in scope.edges.items():
-        if bits < thresholds.review or lo not in known or hi not in known:
+    keys_by_number = closure.outside_keys | closure.keys
+    cut_pairs: dict[Pair, tuple[int, int, float]] = {}
+    for (lo, hi), bits in closure.edges.items():
+        if bits < thresholds.review or lo not in keys_by_number or hi not in keys_by_number:
             continue
-        left, right = known[lo], known[hi]
-        if place.get(left) == place.get(right):
+        left, right = keys_by_number[lo], keys_by_number[hi]
+        if cluster_group.get(left) == cluster_group.get(right):
             continue
         if bits < thresholds.influence_floor:
             yield Task(format_pair_key(order_pair(left, right)), PAIR, lo, hi, bits, ReviewReason.BAND)
         else:
-            parted[order_pair(left, right)] = (lo, hi, bits)
-    for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in parted.items()}, place):
-        yield Task(format_pair_key(edge), PAIR, *parted[edge], ReviewReason.OVERSIZED)
+            cut_pairs[order_pair(left, right)] = (lo, hi, bits)
+    for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in cut_pairs.items()}, cluster_group):
+        yield Task(format_pair_key(edge), PAIR, *cut_pairs[edge], ReviewReason.OVERSIZED)
 
 
-def format_pair_key(keys: Pair) -> str:
-    """The key of the task about a pair, by canonical keys; see ``parse_pair_key``."""
-    return f"{PAIR}:{keys[0]}:{keys[1]}"
+def format_pair_key(canonical_pair: Pair) -> str:
+    """Return the task key of a pair of canonical keys."""
+    return f"{PAIR}:{canonical_pair[0]}:{canonical_pair[1]}"
 
 
-def parse_pair_key(key: str) -> Pair:
-    """The pair that a task of this key is about, by canonical keys."""
-    _, low, high = key.split(":")
+def parse_pair_key(task_key: str) -> Pair:
+    """Return the pair of canonical keys that a task key names."""
+    _, low, high = task_key.split(":")
     return int(low), int(high)
 
 
-def _derive_conflict_tasks(scope: Closure, suspended: set[int]) -> Iterator[Task]:
-    """A task for each decision that gave way, about two active records of the chain."""
+def _derive_conflict_tasks(closure: Closure, suspended: set[int]) -> Iterator[Task]:
+    """Yield a task for each suspended decision with two active records."""
     if not suspended:
         return
-    by_id = {decision.id: decision for decision in scope.decisions}
-    number_of = _map_keys_to_numbers(scope)
-    holding = [decision for decision in scope.decisions if decision.id not in suspended]
-    for number in sorted(suspended):
-        if by_id[number].authority is Authority.HOLD:
+    by_id = {decision.id: decision for decision in closure.decisions}
+    numbers_by_key = _map_keys_to_numbers(closure)
+    holding = [decision for decision in closure.decisions if decision.id not in suspended]
+    for decision_id in sorted(suspended):
+        if by_id[decision_id].authority is Authority.HOLD:
             continue
-        chain = (*(find_contradiction(by_id[number], holding) or ()), number)
-        ends = _pick_two_active_records(number_of, [by_id[each] for each in chain])
-        if ends is not None:
-            yield Task(f"{CONFLICT}:{number}", CONFLICT, *ends, 0.0, "suspended", None, number)
+        chain = (*(find_contradiction(by_id[decision_id], holding) or ()), decision_id)
+        two_records = _pick_two_active_records(numbers_by_key, [by_id[chain_id] for chain_id in chain])
+        if two_records is not None:
+            yield Task(
+                f"{CONFLICT}:{decision_id}", CONFLICT, *two_records, 0.0, "suspended", None, decision_id
+            )
 
 
-def _derive_recheck_tasks(unit: ReadUnit, scope: Closure) -> Iterator[Task]:
-    """A task for each decision whose record is no longer whom its maker saw, or whose day will come."""
-    asked = {
-        one.decision.id: one
-        for one in scope.named_decisions
-        if one.decision.kind is not DecisionKind.UNSURE and one.decision.authority is not Authority.HOLD
+def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
+    """Yield a task for each decision whose records changed or recheck day is set."""
+    binding_decisions = {
+        named_decision.decision.id: named_decision
+        for named_decision in closure.named_decisions
+        if named_decision.decision.kind is not DecisionKind.UNSURE
+        and named_decision.decision.authority is not Authority.HOLD
     }
-    if not asked:
+    if not binding_decisions:
         return
-    changed = _find_outdated_decisions(unit, asked)
-    number_of = _map_keys_to_numbers(scope)
-    for number, one in asked.items():
-        ends = _pick_two_active_records(number_of, [one.decision])
-        if ends is None:
+    outdated = _find_outdated_decisions(unit, binding_decisions)
+    numbers_by_key = _map_keys_to_numbers(closure)
+    for decision_id, named_decision in binding_decisions.items():
+        two_records = _pick_two_active_records(numbers_by_key, [named_decision.decision])
+        if two_records is None:
             continue
-        if number in changed:
-            yield Task(f"{RECHECK}:{number}", RECHECK, *ends, 0.0, "changed", None, number)
-        elif one.recheck_on is not None:
-            yield Task(f"{RECHECK}:{number}", RECHECK, *ends, 0.0, "due", one.recheck_on, number)
+        if decision_id in outdated:
+            yield Task(f"{RECHECK}:{decision_id}", RECHECK, *two_records, 0.0, "changed", None, decision_id)
+        elif named_decision.recheck_on is not None:
+            yield Task(
+                f"{RECHECK}:{decision_id}",
+                RECHECK,
+                *two_records,
+                0.0,
+                "due",
+                named_decision.recheck_on,
+                decision_id,
+            )
 
 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
-    """Decisions that name a record whose name or birth date is another than its maker saw."""
-    moved = unit.decisions.restated_versions(decision_ids)
-    payloads = unit.records.payloads_of_versions({version for _, *versions in moved for version in versions})
+    """Return decisions naming a record whose name or birth date changed since."""
+    restated = unit.decisions.restated_versions(decision_ids)
+    payloads = unit.records.payloads_of_versions(
+        {version for _, *versions in restated for version in versions}
+    )
     return {
-        number
-        for number, seen, now in moved
-        if identity_key(record_from_bytes(payloads[seen])) != identity_key(record_from_bytes(payloads[now]))
+        decision_id
+        for decision_id, seen_version, active_version in restated
+        if identity_key(record_from_bytes(payloads[seen_version]))
+        != identity_key(record_from_bytes(payloads[active_version]))
     }
 
 
-def _map_keys_to_numbers(scope: Closure) -> dict[int, int]:
-    """The number of each active record, by canonical key."""
-    return {key: number for number, key in scope.keys.items()}
+def _map_keys_to_numbers(closure: Closure) -> dict[int, int]:
+    """Return the number of each active record, by canonical key."""
+    return {key: number for number, key in closure.keys.items()}
 
 
-def _pick_two_active_records(number_of: Mapping[int, int], decisions: Sequence[Decision]) -> tuple[int, int] | None:
+def _pick_two_active_records(
+    numbers_by_key: Mapping[int, int], decisions: Sequence[Decision]
+) -> tuple[int, int] | None:
+    """Return two active records that decisions name; None where there are fewer."""
     groups = [group for decision in decisions for group in decision.groups]
-    first = sorted({key for group in groups for key in group if key in number_of})
-    if len(first) < len(("one", "other")):
+    active_keys = sorted({key for group in groups for key in group if key in numbers_by_key})
+    if len(active_keys) < len(("one", "other")):
         return None
-    lo, hi = sorted(number_of[key] for key in first[:2])
+    lo, hi = sorted(numbers_by_key[key] for key in active_keys[:2])
     return lo, hi

@@ -1,7 +1,7 @@
-"""Settle components: partition them, assign enterprise IDs, and say what that would change.
+"""Partition components, assign enterprise IDs and publish the difference.
 
-``settle`` only reads; ``publish`` writes what it found, in the same transaction. One record online and a
-whole re-cluster go through the same two functions.
+``settle`` only reads. ``publish`` writes the result in the same transaction. One record online and a whole
+re-cluster use the same two functions.
 """
 
 from collections import Counter
@@ -29,16 +29,16 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MembershipChange = tuple[int, int | None, int | None]
-"""A record, the person it leaves, and the person it joins."""
+"""A record number, the person that it leaves, and the person that it joins."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterAssignment:
-    """One cluster of the plan and who bears it.
+    """One cluster of the plan and the person that gets its records.
 
     Args:
         records: record numbers, by canonical key.
-        person: the person's number; None where an ID is to be minted.
+        person: number of the person; None where an enterprise ID is to be minted.
         revived: whether a retired ID lives again.
     """
 
@@ -49,14 +49,14 @@ class ClusterAssignment:
 
 @dataclass(frozen=True, slots=True)
 class IdChoice:
-    """What is chosen about enterprise IDs, where the rules leave a choice.
+    """Preferences about enterprise IDs where the assignment rules leave a choice.
 
     Args:
         survivors: persons that keep their ID wherever others contest it.
-        kept_records: the records that a person's ID is to stay with, by person.
-        as_of: the last commit before what is taken back; None where nothing is. Each person's ID stays with
-            those of its records that it held then, and who held none of them yields to who did.
-        yielding_persons: persons that yield so.
+        kept_records: records that a person's ID must stay with, by person.
+        as_of: the commit before the step being undone; None where nothing is undone. Each person's ID stays
+            with those of its records that it held then. Persons that held none of them yield.
+        yielding_persons: persons whose ID yields to every other.
     """
 
     survivors: frozenset[int] = frozenset()
@@ -64,16 +64,24 @@ class IdChoice:
     as_of: int | None = None
     yielding_persons: frozenset[int] = frozenset()
 
-    def rank_survivors(self, keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
-        """The survivor keys with what is chosen: none surpasses that of a survivor."""
-        newer = {person: replace(keys.get(person, SurvivorKey()), newer=True) for person in self.yielding_persons}
-        chosen = {person: SurvivorKey(open_enrollment=True, holders=_MAX_HOLDERS) for person in self.survivors}
-        return {**keys, **newer, **chosen}
+    def rank_survivors(self, survivor_keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
+        """Return survivor keys adjusted so that chosen survivors rank highest."""
+        yielding = {
+            person: replace(survivor_keys.get(person, SurvivorKey()), newer=True)
+            for person in self.yielding_persons
+        }
+        chosen = {
+            person: SurvivorKey(open_enrollment=True, holders=_MAX_HOLDERS) for person in self.survivors
+        }
+        return {**survivor_keys, **yielding, **chosen}
 
     def restrict_holder(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
-        """The holder, claiming only the records that its ID is to stay with; all, where those are gone."""
-        kept = self.kept_records.get(holder.person, frozenset())
-        claimed = holder.records & {keys[record] for record in kept if record in keys}
+        """Return the holder with only the records that its ID must stay with.
+
+        The holder keeps all its records where none of those is active.
+        """
+        kept_numbers = self.kept_records.get(holder.person, frozenset())
+        claimed = holder.records & {keys[record] for record in kept_numbers if record in keys}
         return replace(holder, records=claimed) if claimed else holder
 
 
@@ -83,17 +91,17 @@ NO_ID_CHOICE = IdChoice()
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What settling would change: the assignment plan against what is published.
+    """Assignment plan for settled records, compared with what is published.
 
     Args:
-        assignments: every cluster settled.
-        persons_before: the person of each record before, where it had one.
-        retired: persons that would bear nothing though their records live on.
+        assignments: every settled cluster with its person.
+        persons_before: person by record number before the settlement, for records that had one.
+        retired: persons left without records although their records are still active.
         emptied: persons whose every record is withdrawn.
-        reactivated: empty or retired persons that would bear a cluster again.
-        tasks: the review tasks of the settled records, and those whose question hangs together with theirs.
-        records: every record that was settled.
-        tasks_before: the stored tasks whose place they take.
+        reactivated: empty or retired persons that would hold records again.
+        tasks: review tasks of the settled records and of the questions connected with them.
+        records: every settled record.
+        tasks_before: the stored tasks that ``tasks`` replaces.
     """
 
     assignments: tuple[ClusterAssignment, ...]
@@ -107,7 +115,7 @@ class Settlement:
 
     @property
     def affected_records(self) -> set[int]:
-        """Every record that was settled, or that a task before or after is about."""
+        """Settled records and every record of a task before or after."""
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
 
@@ -117,128 +125,159 @@ EMPTY_SETTLEMENT = Settlement((), {}, (), (), (), (), frozenset())
 def settle(
     unit: ReadUnit,
     closure: Closure,
-    features: FeatureLoader,
+    load_features: FeatureLoader,
     scorer: OnlineScorer,
     thresholds: Thresholds,
     today: str,
     id_choice: IdChoice = NO_ID_CHOICE,
 ) -> Settlement:
-    """Partition and assign everything in scope.
+    """Partition a closure and assign an enterprise ID to each cluster.
 
     Args:
         unit: the transaction to read persons in.
-        closure: whole components.
-        features: where features of their records come from.
-        scorer: scores the pairs that blocking did not bring together.
-        thresholds: the bands.
-        today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule asks for open enrolments.
-        id_choice: what is chosen about the IDs.
+        closure: complete components.
+        load_features: loads the features of active records by number.
+        scorer: scores pairs that blocking did not bring together.
+        thresholds: link and review thresholds.
+        today: the plan's date, ``YYYY-MM-DD``, on which the survivor rule looks for open enrollments.
+        id_choice: preferences about enterprise IDs.
     """
-    number_of = {key: number for number, key in closure.keys.items()}
-    found = partition_closure(closure, features, scorer, thresholds)
-    current = closure.current_persons if closure.is_whole_index else unit.persons.current_persons(closure.record_ids)
-    clusters = [cluster for one in found for cluster in one.clusters]
-    staying = _find_unchanged_clusters(clusters, number_of, current) if closure.is_whole_index else {}
-    changing = [cluster for cluster in clusters if cluster not in staying]
-    kept = {number_of[key] for cluster in staying for key in cluster}
-    persons = unit.persons.by_ids(unit.persons.persons_ever_holding(closure.record_ids - kept))
-    standing = [
+    numbers_by_key = {key: number for number, key in closure.keys.items()}
+    partitions = partition_closure(closure, load_features, scorer, thresholds)
+    current_persons = (
+        closure.current_persons
+        if closure.is_whole_index
+        else unit.persons.current_persons(closure.record_ids)
+    )
+    clusters = [cluster for partition in partitions for cluster in partition.clusters]
+    unchanged_clusters = (
+        _find_unchanged_clusters(clusters, numbers_by_key, current_persons) if closure.is_whole_index else {}
+    )
+    changed_clusters = [cluster for cluster in clusters if cluster not in unchanged_clusters]
+    unchanged_records = {numbers_by_key[key] for cluster in unchanged_clusters for key in cluster}
+    persons = unit.persons.by_ids(unit.persons.persons_ever_holding(closure.record_ids - unchanged_records))
+    all_holders = [
         holder
         for holder in _load_holders(unit, closure, persons)
         # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
-        if not (holder.standing is HolderStatus.RETIRED and _holds_any(holder, kept, number_of))
+        if not (
+            holder.standing is HolderStatus.RETIRED and _holds_any(holder, unchanged_records, numbers_by_key)
+        )
     ]
-    id_choice = _prefer_earlier_ids(unit, id_choice, standing, number_of)
-    holders = [id_choice.restrict_holder(holder, closure.keys) for holder in standing]
-    survivors = id_choice.rank_survivors(_load_survivor_keys(unit, changing, holders, number_of, today))
-    plan = assign_persons(changing, holders, survivors)
-    asked = group_tasks(
-        unit, closure, found, derive_tasks(unit, closure, found, PairScoring(features, scorer, thresholds))
+    id_choice = _prefer_earlier_ids(unit, id_choice, all_holders, numbers_by_key)
+    holders = [id_choice.restrict_holder(holder, closure.keys) for holder in all_holders]
+    survivor_keys = id_choice.rank_survivors(
+        _load_survivor_keys(unit, changed_clusters, holders, numbers_by_key, today)
     )
-    borne = {a.cluster: (a.person, a.revived) for a in plan.assignments}
-    borne.update({cluster: (person, False) for cluster, person in staying.items()})
-    bearers = tuple(
-        ClusterAssignment(tuple(number_of[key] for key in cluster), *borne[cluster]) for cluster in sorted(borne)
+    plan = assign_persons(changed_clusters, holders, survivor_keys)
+    task_replacement = group_tasks(
+        unit,
+        closure,
+        partitions,
+        derive_tasks(unit, closure, partitions, PairScoring(load_features, scorer, thresholds)),
+    )
+    person_by_cluster = {
+        assignment.cluster: (assignment.person, assignment.revived) for assignment in plan.assignments
+    }
+    person_by_cluster.update({cluster: (person, False) for cluster, person in unchanged_clusters.items()})
+    cluster_assignments = tuple(
+        ClusterAssignment(tuple(numbers_by_key[key] for key in cluster), *person_by_cluster[cluster])
+        for cluster in sorted(person_by_cluster)
     )
     return Settlement(
-        bearers,
-        current,
+        cluster_assignments,
+        current_persons,
         plan.retired,
-        _find_emptied_persons(unit, closure, current),
+        _find_emptied_persons(unit, closure, current_persons),
         _find_reactivated_persons(plan, persons),
-        asked.after,
+        task_replacement.after,
         closure.record_ids,
-        asked.before,
+        task_replacement.before,
     )
 
 
 def _find_unchanged_clusters(
-    clusters: Collection[tuple[int, ...]], number_of: Mapping[int, int], current: Mapping[int, int]
+    clusters: Collection[tuple[int, ...]],
+    numbers_by_key: Mapping[int, int],
+    current_persons: Mapping[int, int],
 ) -> dict[tuple[int, ...], int]:
-    """Clusters that are all that one person holds, with that person, who bears them whatever else is so.
+    """Return clusters that equal a person's current records, with that person.
 
-    It has no other wish, and nobody else who is active holds any of it.
+    Such a person keeps its ID under every rule: it claims no other cluster, and no other active person holds
+    any of the records.
     """
-    sizes = Counter(current.values())
-    found = {}
+    sizes = Counter(current_persons.values())
+    unchanged_clusters = {}
     for cluster in clusters:
-        person = current.get(number_of[cluster[0]])
+        person = current_persons.get(numbers_by_key[cluster[0]])
         if (
             person is not None
             and sizes[person] == len(cluster)
-            and all(current.get(number_of[key]) == person for key in cluster)
+            and all(current_persons.get(numbers_by_key[key]) == person for key in cluster)
         ):
-            found[cluster] = person
-    return found
+            unchanged_clusters[cluster] = person
+    return unchanged_clusters
 
 
 def _prefer_earlier_ids(
-    unit: ReadUnit, choice: IdChoice, holders: Collection[Holder], number_of: Mapping[int, int]
+    unit: ReadUnit, id_choice: IdChoice, holders: Collection[Holder], numbers_by_key: Mapping[int, int]
 ) -> IdChoice:
-    """The choice with what follows from who held what before that which is taken back."""
-    if choice.as_of is None:
-        return choice
-    then = unit.persons.members_by_person_at([holder.person for holder in holders], choice.as_of)
-    both = {
-        holder.person: frozenset(number_of[key] for key in holder.records) & then.get(holder.person, set())
+    """Prefer the IDs that were in force before the step being undone."""
+    if id_choice.as_of is None:
+        return id_choice
+    earlier_records = unit.persons.members_by_person_at(
+        [holder.person for holder in holders], id_choice.as_of
+    )
+    retained = {
+        holder.person: frozenset(numbers_by_key[key] for key in holder.records)
+        & earlier_records.get(holder.person, set())
         for holder in holders
     }
-    active = {holder.person for holder in holders if holder.standing is HolderStatus.ACTIVE}
-    keeps = {person: records for person, records in both.items() if records and person in active}
-    newer = frozenset(person for person, records in both.items() if not records)
-    return replace(choice, kept_records={**choice.kept_records, **keeps}, yielding_persons=newer)
+    active_persons = {holder.person for holder in holders if holder.standing is HolderStatus.ACTIVE}
+    kept_records = {
+        person: records for person, records in retained.items() if records and person in active_persons
+    }
+    yielding_persons = frozenset(person for person, records in retained.items() if not records)
+    return replace(
+        id_choice, kept_records={**id_choice.kept_records, **kept_records}, yielding_persons=yielding_persons
+    )
 
 
-def _holds_any(holder: Holder, records: Collection[int], number_of: Mapping[int, int]) -> bool:
-    return any(number_of.get(key) in records for key in holder.records)
+def _holds_any(holder: Holder, records: Collection[int], numbers_by_key: Mapping[int, int]) -> bool:
+    """Return whether a person holds any of the records."""
+    return any(numbers_by_key.get(key) in records for key in holder.records)
 
 
 def partition_closure(
     closure: Closure,
-    features: FeatureLoader,
+    load_features: FeatureLoader,
     scorer: OnlineScorer,
     thresholds: Thresholds,
     priors: SourcePairPriors = MODEL_PRIORS,
 ) -> list[Partition]:
-    """Partition everything in scope, over canonical keys; nobody's ID is looked at.
+    """Partition the components of a closure into clusters of canonical keys.
+
+    Enterprise IDs play no part.
 
     Args:
-        closure: whole components.
-        features: where features of their records come from.
-        scorer: scores the pairs that blocking did not bring together.
-        thresholds: the bands.
-        priors: what takes the place of the model's prior, by canonical keys; never for enterprise IDs.
+        closure: complete components.
+        load_features: loads the features of active records by number.
+        scorer: scores pairs that blocking did not bring together.
+        thresholds: link and review thresholds.
+        priors: priors that replace the model's prior, by pair of canonical keys. Never used for enterprise IDs.
     """
-    number_of = {key: number for number, key in closure.keys.items()}
+    numbers_by_key = {key: number for number, key in closure.keys.items()}
     edges = priors.weights(map_edges_to_keys(closure))
     return [
         partition(component, thresholds)
-        for component in _build_components(closure, edges, number_of, features, scorer, thresholds, priors)
+        for component in _build_components(
+            closure, edges, numbers_by_key, load_features, scorer, thresholds, priors
+        )
     ]
 
 
 def map_edges_to_keys(closure: Closure) -> dict[Pair, float]:
-    """The edges between active records, by canonical keys."""
+    """Return the weights of pairs of active records, by canonical keys."""
     return {
         order_pair(closure.keys[lo], closure.keys[hi]): bits
         for (lo, hi), bits in closure.edges.items()
@@ -247,47 +286,58 @@ def map_edges_to_keys(closure: Closure) -> dict[Pair, float]:
 
 
 def _build_components(
-    scope: Closure,
+    closure: Closure,
     edges: Mapping[Pair, float],
-    number_of: Mapping[int, int],
-    features: FeatureLoader,
+    numbers_by_key: Mapping[int, int],
+    load_features: FeatureLoader,
     scorer: OnlineScorer,
     thresholds: Thresholds,
     priors: SourcePairPriors,
 ) -> Iterator[Component]:
-    found = find_components(number_of, edges, scope.decisions, thresholds)
-    cap = round_weight(scorer.cautions.bits)
-    plain = [_build_simple_component(piece, edges, thresholds, cap) for piece in found]
-    needed = {number_of[k] for piece, p in zip(found, plain, strict=True) if p is None for k in piece.records}
-    known = features(needed)
-    by_key = {scope.keys[number]: value for number, value in known.items()}
-    for piece, ready in zip(found, plain, strict=True):
-        if ready is not None:
-            yield ready
+    """Yield the components of a closure with the weight of every pair."""
+    component_pieces = find_components(numbers_by_key, edges, closure.decisions, thresholds)
+    caution_cap = round_weight(scorer.cautions.bits)
+    simple_components = [
+        _build_simple_component(piece, edges, thresholds, caution_cap) for piece in component_pieces
+    ]
+    needed = {
+        numbers_by_key[key]
+        for piece, simple in zip(component_pieces, simple_components, strict=True)
+        if simple is None
+        for key in piece.records
+    }
+    features_by_number = load_features(needed)
+    features_by_key = {closure.keys[number]: value for number, value in features_by_number.items()}
+    for piece, simple_component in zip(component_pieces, simple_components, strict=True):
+        if simple_component is not None:
+            yield simple_component
             continue
-        weights = _complete_weights(piece, edges, by_key, scorer, priors)
-        marks = scorer.marks(weights, by_key)
+        weights = _complete_weights(piece, edges, features_by_key, scorer, priors)
+        marks = scorer.marks(weights, features_by_key)
         yield Component(
             piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
         )
 
 
-def _build_simple_component(piece: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, cap: float) -> Component | None:
-    """A component that needs no features: every pair is weighed, nobody decided, and no mark bears on it.
+def _build_simple_component(
+    piece: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, caution_cap: float
+) -> Component | None:
+    """Build a component whose partition needs no features; None where features matter.
 
-    That is a record alone, a pair, or records that all link by more than a cautioned pair weighs.
+    These are a single record, a single pair, or records that all link by more than a cautioned pair can weigh.
+    Every pair is weighed and no decision names any of the records.
     """
     if piece.decisions:
         return None
     weights = {}
-    for each in combinations(piece.records, 2):
-        bits = edges.get(each)
+    for key_pair in combinations(piece.records, 2):
+        bits = edges.get(key_pair)
         if bits is None:
             return None
-        weights[each] = bits
-    made = Component(piece.records, weights, raised=piece.raised)
-    if len(weights) <= 1 or (min(weights.values()) > cap and is_fully_linked(made, thresholds)):
-        return made
+        weights[key_pair] = bits
+    component = Component(piece.records, weights, raised=piece.raised)
+    if len(weights) <= 1 or (min(weights.values()) > caution_cap and is_fully_linked(component, thresholds)):
+        return component
     return None
 
 
@@ -298,6 +348,7 @@ def _complete_weights(
     scorer: OnlineScorer,
     priors: SourcePairPriors,
 ) -> dict[Pair, float]:
+    """Return the weight of every pair of a component, scoring missing pairs."""
     weights: dict[Pair, float] = {}
     for position, left in enumerate(piece.records):
         for right in piece.records[position + 1 :]:
@@ -310,122 +361,151 @@ def _complete_weights(
     return weights
 
 
-def _load_holders(unit: ReadUnit, scope: Closure, persons: Mapping[int, Person]) -> list[Holder]:
+def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person]) -> list[Holder]:
+    """Load the persons that may keep or regain an ID, with their records."""
     standings = {
         PersonStatus.ACTIVE: HolderStatus.ACTIVE,
         PersonStatus.EMPTY: HolderStatus.EMPTY,
         PersonStatus.RETIRED: HolderStatus.RETIRED,
     }
-    held = unit.persons.last_held_records(persons.values())
-    outside = {record for records in held.values() for record in records} - scope.record_ids
-    live_outside = set(unit.records.canonical_keys(outside))
+    records_by_person = unit.persons.last_held_records(persons.values())
+    outside = {record for records in records_by_person.values() for record in records} - closure.record_ids
+    active_outside = set(unit.records.canonical_keys(outside))
     return [
-        Holder(number, standings[PersonStatus(person.status)], frozenset(_list_active_keys(held[number], scope)))
+        Holder(
+            number,
+            standings[PersonStatus(person.status)],
+            frozenset(_list_active_keys(records_by_person[number], closure)),
+        )
         for number, person in sorted(persons.items())
         if person.status in standings
         # A retired ID lives again only with all its records: some of this one's live elsewhere.
-        and not (person.status == PersonStatus.RETIRED and held[number] & live_outside)
+        and not (person.status == PersonStatus.RETIRED and records_by_person[number] & active_outside)
     ]
 
 
-def _list_active_keys(records: Collection[int], scope: Closure) -> Iterator[int]:
-    return (scope.keys[record] for record in records if record in scope.keys)
+def _list_active_keys(records: Collection[int], closure: Closure) -> Iterator[int]:
+    """Yield canonical keys of the active records among some."""
+    return (closure.keys[record] for record in records if record in closure.keys)
 
 
 def _load_survivor_keys(
     unit: ReadUnit,
     clusters: list[tuple[int, ...]],
     holders: list[Holder],
-    number_of: Mapping[int, int],
+    numbers_by_key: Mapping[int, int],
     today: str,
 ) -> dict[int, SurvivorKey]:
-    """Survivor keys of the persons that meet in a cluster; the others need none."""
+    """Load survivor keys of persons that contest a cluster with another person."""
     claims: dict[int, list[Holder]] = {}
-    place = {key: n for n, cluster in enumerate(clusters) for key in cluster}
+    cluster_by_key = {key: position for position, cluster in enumerate(clusters) for key in cluster}
     for holder in holders:
         if holder.standing is not HolderStatus.RETIRED:
-            for cluster in sorted({place[key] for key in holder.records if key in place}):
+            for cluster in sorted({cluster_by_key[key] for key in holder.records if key in cluster_by_key}):
                 claims.setdefault(cluster, []).append(holder)
-    rivals = {holder for meeting in claims.values() if len(meeting) > 1 for holder in meeting}
-    records = {number_of[key] for holder in rivals for key in holder.records if key in number_of}
+    rivals = {holder for claimants in claims.values() if len(claimants) > 1 for holder in claimants}
+    records = {numbers_by_key[key] for holder in rivals for key in holder.records if key in numbers_by_key}
     payloads = unit.records.payloads(records)
     enrolled = {
-        record for record, (_, body) in payloads.items() if has_open_enrollment(record_from_bytes(body), today)
+        record
+        for record, (_, payload) in payloads.items()
+        if has_open_enrollment(record_from_bytes(payload), today)
     }
     return {
         holder.person: SurvivorKey(
-            any(number_of.get(key) in enrolled for key in holder.records),
-            sum(key in number_of for key in holder.records),
+            any(numbers_by_key.get(key) in enrolled for key in holder.records),
+            sum(key in numbers_by_key for key in holder.records),
         )
         for holder in rivals
     }
 
 
-def _find_emptied_persons(unit: ReadUnit, scope: Closure, current: Mapping[int, int]) -> tuple[int, ...]:
-    leaving = {current[record] for record in scope.record_ids - set(scope.keys) if record in current}
-    left = unit.persons.members(leaving)
-    return tuple(sorted(p for p, members in left.items() if not any(m in scope.keys for m in members)))
+def _find_emptied_persons(
+    unit: ReadUnit, closure: Closure, current_persons: Mapping[int, int]
+) -> tuple[int, ...]:
+    """Return persons whose records are all withdrawn."""
+    affected_persons = {
+        current_persons[record]
+        for record in closure.record_ids - set(closure.keys)
+        if record in current_persons
+    }
+    members_by_person = unit.persons.members(affected_persons)
+    return tuple(
+        sorted(
+            person
+            for person, members in members_by_person.items()
+            if not any(member in closure.keys for member in members)
+        )
+    )
 
 
 def _find_reactivated_persons(plan: AssignmentPlan, persons: Mapping[int, Person]) -> tuple[int, ...]:
-    bearing = {a.person for a in plan.assignments if a.person is not None}
-    return tuple(sorted(p for p in bearing if persons[p].status != PersonStatus.ACTIVE))
+    """Return empty or retired persons that hold a cluster again."""
+    holding_persons = {assignment.person for assignment in plan.assignments if assignment.person is not None}
+    return tuple(
+        sorted(person for person in holding_persons if persons[person].status != PersonStatus.ACTIVE)
+    )
 
 
 def publish(unit: WriteUnit, settlement: Settlement, cause: str, *, test: bool, is_run: bool = False) -> int:
-    """Write a settlement; returns how many records changed person.
+    """Write a settlement and return how many records changed person.
 
     A settlement that changes nothing writes no membership, person or event.
 
     Args:
         unit: the transaction.
         settlement: what to write.
-        cause: goes on memberships and events.
-        test: whether IDs to be minted are test IDs.
-        is_run: whether it is the run that publishes; it is told of what anybody else does.
+        cause: stored with memberships and events.
+        test: whether minted enterprise IDs are test IDs.
+        is_run: whether a re-cluster run publishes. An active run is notified of other writers' changes.
     """
-    active = unit.configs.active_config()
-    if not is_run and active is not None and active.releasing is not None:
-        unit.runs.add_changed_records(active.releasing, settlement.affected_records)
-    minting = [bearer for bearer in settlement.assignments if bearer.person is None]
-    minted: dict[tuple[int, ...], int] = {}
-    if minting:
-        first = unit.counters.take("person", len(minting))
-        minted = {bearer.records: first + n for n, bearer in enumerate(minting)}
+    configuration = unit.configs.active_config()
+    if not is_run and configuration is not None and configuration.releasing is not None:
+        unit.runs.add_changed_records(configuration.releasing, settlement.affected_records)
+    to_mint = [assignment for assignment in settlement.assignments if assignment.person is None]
+    minted_persons: dict[tuple[int, ...], int] = {}
+    if to_mint:
+        first_number = unit.counters.take("person", len(to_mint))
+        minted_persons = {
+            assignment.records: first_number + offset for offset, assignment in enumerate(to_mint)
+        }
         unit.persons.mint(
             [
                 {"id": number, "eid": eid.mint_eid(test=test), "minted_commit": unit.commit_no}
-                for number in minted.values()
+                for number in minted_persons.values()
             ]
         )
-    changes = _list_membership_changes(settlement, minted)
+    changes = _list_membership_changes(settlement, minted_persons)
     if changes:
         unit.persons.move_records(unit.commit_no, changes, cause)
-    for people, status, ended in (
+    for person_ids, status, is_end in (
         (settlement.reactivated, PersonStatus.ACTIVE, False),
         (settlement.retired, PersonStatus.RETIRED, True),
         (settlement.emptied, PersonStatus.EMPTY, True),
     ):
-        if people:
-            unit.persons.set_status(people, status, unit.commit_no if ended else None)
+        if person_ids:
+            unit.persons.set_status(person_ids, status, unit.commit_no if is_end else None)
     replace_tasks(unit, settlement.tasks_before, settlement.tasks)
     return len(changes)
 
 
-def _list_membership_changes(settlement: Settlement, minted: Mapping[tuple[int, ...], int]) -> list[MembershipChange]:
-    after = {
-        record: minted[bearer.records] if bearer.person is None else bearer.person
-        for bearer in settlement.assignments
-        for record in bearer.records
+def _list_membership_changes(
+    settlement: Settlement, minted_persons: Mapping[tuple[int, ...], int]
+) -> list[MembershipChange]:
+    """List the records that change person, and the records that leave one."""
+    persons_after = {
+        record: minted_persons[assignment.records] if assignment.person is None else assignment.person
+        for assignment in settlement.assignments
+        for record in assignment.records
     }
-    moved: list[MembershipChange] = [
+    moves: list[MembershipChange] = [
         (record, settlement.persons_before.get(record), person)
-        for record, person in after.items()
+        for record, person in persons_after.items()
         if settlement.persons_before.get(record) != person
     ]
-    left: list[MembershipChange] = [
+    departures: list[MembershipChange] = [
         (record, person, None)
         for record, person in sorted(settlement.persons_before.items())
-        if record not in after and record in settlement.records
+        if record not in persons_after and record in settlement.records
     ]
-    return moved + left
+    return moves + departures

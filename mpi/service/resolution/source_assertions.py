@@ -1,11 +1,11 @@
-"""What sources say about who is who: with an upsert, or by merging records of their own.
+"""Source assertions about identity: same as, not, or merged with another record.
 
-Assertions are decisions of little authority, revocable by the source: a steward's word goes before them, and
-where they meet one the partition suspends them and a task shows the chain. What cannot be believed (an
-enterprise ID mistyped, a local ID that now stands for somebody else) is kept as a claim: it links nothing,
-and a task asks about it.
+Assertions arrive with an upsert or as a merge of two local IDs. They are decisions of low authority that the
+source can revoke. A steward's decision takes precedence: the partition suspends the assertion and a task
+shows the conflict. An assertion that cannot be believed (a mistyped enterprise ID, a local ID that now
+stands for another child) is stored as a claim: it links nothing, and a task asks about it.
 
-What comes with a statement counts with it: while that waits, or was refused, it is a claim too.
+An assertion counts with the statement that it came with. While that waits or was refused, it is a claim.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,31 +42,32 @@ _MISSING = object()
 
 @dataclass(slots=True)
 class AssertionEffect:
-    """What assertions bear on.
+    """Records that assertions affect, and the IDs that must stay with them.
 
     Args:
-        records: records to be settled.
-        kept_records: of what was taken back, the records that a person's ID stays with, as before it was said.
+        records: records to settle.
+        kept_records: for revoked assertions, the records that a person's ID stays with, as before the
+            assertion, by person.
     """
 
     records: set[int] = field(default_factory=set)
     kept_records: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def merge(self, other: "AssertionEffect") -> None:
-        """Take in what something else bears on."""
+        """Add the records and IDs of another effect."""
         self.records |= other.records
         self.kept_records |= other.kept_records
 
 
 @dataclass(frozen=True, slots=True)
 class PersonAssertions:
-    """What an upsert says about the record's person, beside the record.
+    """Enterprise IDs that an upsert asserts for its record, or denies.
 
     Args:
-        same_as: the enterprise ID that its source takes it for; None takes that back.
-        has_same_as: whether the upsert speaks of it at all.
-        not_eids: the enterprise IDs that it is not.
-        has_not: whether the upsert speaks of them at all.
+        same_as: enterprise ID that the source takes the record for; None revokes the earlier one.
+        has_same_as: whether the upsert has the member ``same_as``.
+        not_eids: enterprise IDs that the record is not.
+        has_not: whether the upsert has the member ``not``.
     """
 
     same_as: str | None = None
@@ -75,278 +76,342 @@ class PersonAssertions:
     has_not: bool = False
 
 
-def extract_assertions(sent: Mapping[str, object]) -> tuple[dict[str, object], PersonAssertions]:
-    """Take ``same_as`` and ``not`` out of what was sent: they are not the record's.
+def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, object], PersonAssertions]:
+    """Separate ``same_as`` and ``not`` from the fields of a sent record.
+
+    Returns:
+        The remaining fields and the assertions.
 
     Raises:
-        InputError: they are no enterprise IDs as text.
+        InputError: the members are not enterprise IDs as text.
     """
-    rest = dict(sent)
-    same_as, not_these = rest.pop(SAME_AS, _MISSING), rest.pop(NOT, _MISSING)
+    remaining = dict(sent_fields)
+    same_as, not_value = remaining.pop(SAME_AS, _MISSING), remaining.pop(NOT, _MISSING)
     if same_as is not _MISSING and same_as is not None and not isinstance(same_as, str):
         raise InputError("same_as: give an enterprise ID, or null to take it back")
-    listed = [] if not_these in (_MISSING, None) else not_these
-    if not isinstance(listed, list) or len(listed) > MAX_NOT_EIDS or not all(isinstance(e, str) for e in listed):
+    not_list = [] if not_value in (_MISSING, None) else not_value
+    if (
+        not isinstance(not_list, list)
+        or len(not_list) > MAX_NOT_EIDS
+        or not all(isinstance(eid, str) for eid in not_list)
+    ):
         raise InputError(f"not: give a list of at most {MAX_NOT_EIDS} enterprise IDs")
-    return rest, PersonAssertions(
+    return remaining, PersonAssertions(
         same_as if isinstance(same_as, str) else None,
         same_as is not _MISSING,
-        tuple(listed),
-        not_these is not _MISSING,
+        tuple(not_list),
+        not_value is not _MISSING,
     )
 
 
 def record_assertions(
-    unit: WriteUnit, index: Index, record_id: int, said: PersonAssertions, *, waits: bool = False
+    unit: WriteUnit, index: Index, record_id: int, assertions: PersonAssertions, *, waits: bool = False
 ) -> AssertionEffect:
-    """Write down what an upsert says about the record's person.
+    """Store the assertions of an upsert, replacing earlier ones of its record.
 
-    What it said before of the same sort is revoked: its source has spoken anew. What waits and is newer is
-    left; and what waits itself revokes nothing but what waited before it.
+    Earlier assertions of the same kind are revoked, except those of newer statements that wait. Assertions of a
+    waiting statement revoke only earlier waiting ones.
 
     Args:
-        unit: the transaction, the upsert's statement written.
-        index: for the secret.
+        unit: the transaction, after the upsert's statement is written.
+        index: the open index.
         record_id: the record.
-        said: what is said.
-        waits: whether the statement that it came with does not count yet.
+        assertions: the upsert's assertions.
+        waits: whether the upsert's statement waits and does not count yet.
     """
-    say = _replace_waiting_claims if waits else _replace_assertions
-    touched = AssertionEffect()
-    if said.has_same_as:
-        wanted = [] if said.same_as is None else [said.same_as]
-        touched.merge(say(unit, index, record_id, SAME_AS, wanted))
-    if said.has_not:
-        touched.merge(say(unit, index, record_id, NOT, said.not_eids))
-    return touched
+    replace_assertions = _replace_waiting_claims if waits else _replace_assertions
+    effect = AssertionEffect()
+    if assertions.has_same_as:
+        eids_asserted = [] if assertions.same_as is None else [assertions.same_as]
+        effect.merge(replace_assertions(unit, index, record_id, SAME_AS, eids_asserted))
+    if assertions.has_not:
+        effect.merge(replace_assertions(unit, index, record_id, NOT, assertions.not_eids))
+    return effect
 
 
-def _replace_assertions(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> AssertionEffect:
-    said = unit.decisions.assertions_of_record(record_id, origin)
-    later = _find_newer_waiting_claims(unit, record_id, [one for one in said if _is_claim(one)])
-    touched = _revoke_assertions(unit, [one for one in said if one.id not in later])
-    for text in texts:
-        others = _find_records_of_eid(unit, text) - {record_id}
-        groups = _build_groups(origin, record_id, others)
-        _write_assertion(unit, index, record_id, origin, groups, doubtful=not others)
-        touched.records |= {record_id, *others}
-    return touched
+def _replace_assertions(
+    unit: WriteUnit, index: Index, record_id: int, origin: str, eid_texts: Iterable[str]
+) -> AssertionEffect:
+    """Revoke a record's earlier assertions of one kind and write new ones."""
+    earlier = unit.decisions.assertions_of_record(record_id, origin)
+    newer_claims = _find_newer_waiting_claims(
+        unit, record_id, [assertion for assertion in earlier if _is_claim(assertion)]
+    )
+    effect = _revoke_assertions(
+        unit, [assertion for assertion in earlier if assertion.id not in newer_claims]
+    )
+    for eid_text in eid_texts:
+        counterparts = _find_records_of_eid(unit, eid_text) - {record_id}
+        groups = _build_groups(origin, record_id, counterparts)
+        _write_assertion(unit, index, record_id, origin, groups, is_claim=not counterparts)
+        effect.records |= {record_id, *counterparts}
+    return effect
 
 
-def _replace_waiting_claims(unit: WriteUnit, index: Index, record_id: int, origin: str, texts: Iterable[str]) -> AssertionEffect:
-    """Keep as claims what came with a statement that waits.
+def _replace_waiting_claims(
+    unit: WriteUnit, index: Index, record_id: int, origin: str, eid_texts: Iterable[str]
+) -> AssertionEffect:
+    """Store assertions of a waiting statement as claims.
 
-    What is in force already is not said again, and one that is older than another that waits says nothing.
+    Assertions already in force are not stored again. A statement older than another waiting one is ignored.
     """
-    versions = {each.id: each for each in unit.records.versions(record_id)}
+    versions = {version.id: version for version in unit.records.versions(record_id)}
     # None where a paused source said again what stands: that is no version of its own.
-    mine = next((each for each in versions.values() if each.received_commit == unit.commit_no), None)
-    said = unit.decisions.assertions_of_record(record_id, origin)
-    claims = {one.id: versions.get(one.seen.get(record_id) or 0) for one in said if _is_claim(one)}
-    waiting = {number: came for number, came in claims.items() if came is None or came.state in _WAITING}
-    if mine is not None and any(came is not None and came.as_of > mine.as_of for came in waiting.values()):
+    own_version = next(
+        (version for version in versions.values() if version.received_commit == unit.commit_no), None
+    )
+    earlier = unit.decisions.assertions_of_record(record_id, origin)
+    claim_versions = {
+        assertion.id: versions.get(assertion.seen.get(record_id) or 0)
+        for assertion in earlier
+        if _is_claim(assertion)
+    }
+    waiting_versions = {
+        claim_id: claim_version
+        for claim_id, claim_version in claim_versions.items()
+        if claim_version is None or claim_version.state in _WAITING
+    }
+    if own_version is not None and any(
+        claim_version is not None and claim_version.as_of > own_version.as_of
+        for claim_version in waiting_versions.values()
+    ):
         return AssertionEffect()
-    touched = _revoke_assertions(unit, [one for one in said if one.id in waiting])
-    in_force = [set(one.seen) for one in said if one.status is DecisionStatus.IN_FORCE]
-    of_this_child = mine is None or mine.state == HELD
-    seen = {record_id: None if mine is None else mine.id}
-    for text in texts:
-        others = _find_records_of_eid(unit, text) - {record_id}
-        if of_this_child and {record_id, *others} in in_force:
+    effect = _revoke_assertions(
+        unit, [assertion for assertion in earlier if assertion.id in waiting_versions]
+    )
+    asserted_sets = [
+        set(assertion.seen) for assertion in earlier if assertion.status is DecisionStatus.IN_FORCE
+    ]
+    is_same_child = own_version is None or own_version.state == HELD
+    seen_versions = {record_id: None if own_version is None else own_version.id}
+    for eid_text in eid_texts:
+        counterparts = _find_records_of_eid(unit, eid_text) - {record_id}
+        if is_same_child and {record_id, *counterparts} in asserted_sets:
             continue
-        groups = _build_groups(origin, record_id, others)
-        _write_assertion(unit, index, record_id, origin, groups, doubtful=True, seen=seen)
-        touched.records |= {record_id, *others}
-    return touched
+        groups = _build_groups(origin, record_id, counterparts)
+        _write_assertion(unit, index, record_id, origin, groups, is_claim=True, seen_versions=seen_versions)
+        effect.records |= {record_id, *counterparts}
+    return effect
 
 
 def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
-    """Those of a record's claims that came with a version that waits and is newer than what stands."""
+    """Return a record's claims that came with waiting versions newer than its current one."""
     if not claims:
         return set()
     [record] = unit.records.get([record_id]).values()
-    newer = {
-        each.id
-        for each in unit.records.versions(record_id)
-        if each.state in _WAITING and each.as_of > record.last_seen
+    newer_versions = {
+        version.id
+        for version in unit.records.versions(record_id)
+        if version.state in _WAITING and version.as_of > record.last_seen
     }
-    return {one.id for one in claims if one.seen.get(record_id) in newer}
+    return {claim.id for claim in claims if claim.seen.get(record_id) in newer_versions}
 
 
-def _is_claim(one: StoredDecision) -> bool:
-    return one.status is DecisionStatus.REVIEW
+def _is_claim(assertion: StoredDecision) -> bool:
+    """Return whether a decision is a claim under review."""
+    return assertion.status is DecisionStatus.REVIEW
 
 
-def _build_groups(origin: str, record_id: int, others: Collection[int]) -> tuple[tuple[int, ...], ...]:
-    """The groups of a word; where nobody else is meant that can be, the record alone."""
-    if origin == SAME_AS or not others:
-        return ((record_id, *sorted(others)),)
-    return ((record_id,), tuple(sorted(others)))
+def _build_groups(origin: str, record_id: int, counterparts: Collection[int]) -> tuple[tuple[int, ...], ...]:
+    """Build the record groups of an assertion; the record alone without counterpart."""
+    if origin == SAME_AS or not counterparts:
+        return ((record_id, *sorted(counterparts)),)
+    return ((record_id,), tuple(sorted(counterparts)))
 
 
-def _revoke_assertions(unit: WriteUnit, said: Sequence[StoredDecision]) -> AssertionEffect:
-    if not said:
+def _revoke_assertions(unit: WriteUnit, assertions: Sequence[StoredDecision]) -> AssertionEffect:
+    """Revoke assertions; return the records to settle and the IDs that stay."""
+    if not assertions:
         return AssertionEffect()
-    revoke_decisions(unit, said)
-    records = {record for one in said for record in one.seen}
-    return AssertionEffect(records, find_retained_records(unit, records, min(one.commit_no for one in said)))
+    revoke_decisions(unit, assertions)
+    records = {record for assertion in assertions for record in assertion.seen}
+    return AssertionEffect(
+        records, find_retained_records(unit, records, min(assertion.commit_no for assertion in assertions))
+    )
 
 
-def _find_records_of_eid(unit: WriteUnit, text: str) -> set[int]:
-    """The records of an enterprise ID as its source may see them; none of one that cannot be meant."""
+def _find_records_of_eid(unit: WriteUnit, eid_text: str) -> set[int]:
+    """Return the visible records of an enterprise ID; empty where it is unusable."""
     try:
-        person = unit.persons.find_by_eid(eids.parse_eid(text))
+        person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
     except EidError:
         return set()
     if person is None:
         return set()
     if person.status == PersonStatus.RETIRED:
-        held = unit.persons.last_held_records([person])[person.id]
-        holders = set(unit.persons.current_persons(visible_labels(unit, held)).values())
+        last_records = unit.persons.last_held_records([person])[person.id]
+        current_holders = set(unit.persons.current_persons(visible_labels(unit, last_records)).values())
         # Where it was split, nobody can tell which of them is meant.
-        if len(holders) != 1:
+        if len(current_holders) != 1:
             return set()
-        return set(visible_labels(unit, unit.persons.members(holders)[holders.pop()]))
+        return set(visible_labels(unit, unit.persons.members(current_holders)[current_holders.pop()]))
     return set(visible_labels(unit, unit.persons.members([person.id])[person.id]))
 
 
 def update_assertions(
-    unit: WriteUnit, index: Index, changed: Mapping[int, ChangedRecord], others: Collection[int] = ()
+    unit: WriteUnit, index: Index, changed: Mapping[int, ChangedRecord], reassessed: Collection[int] = ()
 ) -> AssertionEffect:
-    """Let assertions follow what sources now state.
+    """Adjust assertions to the current versions of their records.
 
-    A record that states ``merged_into`` is the same as that one; stated without it, it no longer is. A record
-    that has changed both its name and its birth date is another's now: its local ID was used again, and what
-    its source asserted of it becomes a claim, until the child that it was said of stands again.
+    A record that states ``merged_into`` becomes the same as that record; without the statement it no longer is.
+    A record whose name and birth date have both changed describes another child, because its local ID was
+    reused: its assertions become claims until the earlier child's data is current again.
 
     Args:
-        unit: the transaction, the changed records indexed.
-        index: for the secret.
-        changed: records whose active version is another.
-        others: those of which something else counts than before, and of which no other version is active.
+        unit: the transaction, after the changed records are indexed.
+        index: the open index.
+        changed: records with another active version, by record number.
+        reassessed: records of which other statements count, although the active version is the same.
     """
-    known = {record for record, change in changed.items() if not change.fresh}
-    asserting = unit.decisions.records_by_origin(known | set(others))
-    touched = AssertionEffect()
+    earlier_records = {record for record, change in changed.items() if not change.is_new}
+    records_by_origin = unit.decisions.records_by_origin(earlier_records | set(reassessed))
+    effect = AssertionEffect()
     for origin in (SAME_AS, NOT):
-        for record_id in sorted(asserting.get(origin, ())):
-            touched.merge(_update_person_assertions(unit, record_id, origin))
-    merged = asserting.get(MERGED_INTO, set())
-    for record_id in sorted(merged | {r for r, change in changed.items() if change.merged_into}):
+        for record_id in sorted(records_by_origin.get(origin, ())):
+            effect.merge(_update_person_assertions(unit, record_id, origin))
+    merging_records = records_by_origin.get(MERGED_INTO, set())
+    for record_id in sorted(
+        merging_records | {merging_record for merging_record, change in changed.items() if change.merged_into}
+    ):
         change = changed.get(record_id)
-        wanted = _load_merge_statement(unit, record_id) if change is None else change.merged_into
-        touched.merge(_update_merge(unit, index, record_id, wanted))
-    return touched
+        target_id = _load_merge_statement(unit, record_id) if change is None else change.merged_into
+        effect.merge(_update_merge(unit, index, record_id, target_id))
+    return effect
 
 
 def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
-    """The ``merged_into`` of what stands for a record, or stood last; None where nothing of it counts."""
+    """Return ``merged_into`` of a record's latest counting version; None without one."""
     version = _find_latest_counting_version(unit, record_id)
     if version is None:
         return None
     return record_from_bytes(unit.records.payloads_of_versions([version])[version]).merged_into
 
 
-def _update_merge(unit: WriteUnit, index: Index, record_id: int, wanted: str | None) -> AssertionEffect:
-    target = None if wanted is None else _find_merge_target(unit, index, record_id, wanted)
-    said = unit.decisions.assertions_of_record(record_id, MERGED_INTO, revoked=True)
-    if target is not None and any(_is_same_merge(unit, one, target) for one in said[-1:]):
+def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str | None) -> AssertionEffect:
+    """Replace a record's merge assertion by the one that its source now states."""
+    target = None if target_id is None else _find_merge_target(unit, index, record_id, target_id)
+    merges = unit.decisions.assertions_of_record(record_id, MERGED_INTO, revoked=True)
+    if target is not None and any(_is_same_merge(unit, merge, target) for merge in merges[-1:]):
         return AssertionEffect()
-    touched = _revoke_assertions(unit, [one for one in said if one.status is not DecisionStatus.REVOKED])
+    effect = _revoke_assertions(
+        unit, [merge for merge in merges if merge.status is not DecisionStatus.REVOKED]
+    )
     if target is not None:
         groups = ((record_id, target),)
-        _write_assertion(unit, index, record_id, MERGED_INTO, groups, doubtful=False)
-        touched.records |= {record_id, target}
-    return touched
+        _write_assertion(unit, index, record_id, MERGED_INTO, groups, is_claim=False)
+        effect.records |= {record_id, target}
+    return effect
 
 
-def _is_same_merge(unit: WriteUnit, one: StoredDecision, target: int) -> bool:
-    """Whether the last word about the merge is the same: in force, or taken back by a person."""
-    if target not in one.seen:
+def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
+    """Return whether a merge with the target is in force or was undone by a person."""
+    if target not in merge.seen:
         return False
-    if one.status is not DecisionStatus.REVOKED:
+    if merge.status is not DecisionStatus.REVOKED:
         return True
     # Only a person takes back the step: what a source states otherwise, or no more, ends the decision alone.
-    of = None if one.step_id is None else unit.steps.get(one.step_id)
-    return of is not None and of.undone_commit is not None
+    step = None if merge.step_id is None else unit.steps.get(merge.step_id)
+    return step is not None and step.undone_commit is not None
 
 
-def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, wanted: str) -> int | None:
-    """The record that is meant; one that has not come yet gets an empty place, so that order is no matter."""
+def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id: str) -> int | None:
+    """Return the record merged into; create a placeholder where it has not arrived.
+
+    A placeholder makes the order of arrival irrelevant.
+    """
     [record] = unit.records.get([record_id]).values()
-    found = unit.records.find_by_local_ids(record.source_id, [wanted]).get(wanted)
-    if found is not None:
-        return None if found.id == record_id or found.state == RecordState.SEALED else found.id
+    target = unit.records.find_by_local_ids(record.source_id, [target_id]).get(target_id)
+    if target is not None:
+        return None if target.id == record_id or target.state == RecordState.SEALED else target.id
     [code] = [source.code for source in unit.sources.all() if source.id == record.source_id]
-    place = (record.source_id, code, record.group_id)
-    return add_placeholders(unit, index, place, [wanted])[wanted]
+    record_place = (record.source_id, code, record.group_id)
+    return add_placeholders(unit, index, record_place, [target_id])[target_id]
 
 
 def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> AssertionEffect:
-    """Let what came with a record be in force or a claim, by the version that it came with and what stands.
+    """Put a record's assertions in force, or make them claims, by current version.
 
-    Of what counts the latest is in force: its source has spoken anew.
+    Of the assertions that count, those of the latest statement are in force.
     """
-    words = [
-        one
-        for one in unit.decisions.assertions_of_record(record_id, origin)
+    assertions = [
+        assertion
+        for assertion in unit.decisions.assertions_of_record(record_id, origin)
         # One that names nobody else was mistyped: it stays a claim.
-        if (one.status is DecisionStatus.IN_FORCE or _is_claim(one)) and len(one.seen) > 1
+        if (assertion.status is DecisionStatus.IN_FORCE or _is_claim(assertion)) and len(assertion.seen) > 1
     ]
-    places = _rank_counting_assertions(unit, record_id, words)
-    last = max(places.values(), default=None)
-    binding = [one for one in words if one.id in places and places[one.id] == last]
-    claims = [one for one in words if one not in binding and one.status is DecisionStatus.IN_FORCE]
-    believed = [one for one in binding if _is_claim(one)]
-    unit.decisions.set_status([one.id for one in claims], DecisionStatus.REVIEW, None)
-    unit.decisions.set_status([one.id for one in believed], DecisionStatus.IN_FORCE, None)
-    touched = AssertionEffect({record for one in (*claims, *believed) for record in one.seen})
-    if claims:
-        doubted = {record for one in claims for record in one.seen}
-        touched.kept_records = find_retained_records(unit, doubted, min(one.commit_no for one in claims))
-    return touched
+    ranks = _rank_counting_assertions(unit, record_id, assertions)
+    latest_rank = max(ranks.values(), default=None)
+    binding = [
+        assertion for assertion in assertions if assertion.id in ranks and ranks[assertion.id] == latest_rank
+    ]
+    demoted = [
+        assertion
+        for assertion in assertions
+        if assertion not in binding and assertion.status is DecisionStatus.IN_FORCE
+    ]
+    confirmed = [assertion for assertion in binding if _is_claim(assertion)]
+    unit.decisions.set_status([assertion.id for assertion in demoted], DecisionStatus.REVIEW, None)
+    unit.decisions.set_status([assertion.id for assertion in confirmed], DecisionStatus.IN_FORCE, None)
+    effect = AssertionEffect({record for assertion in (*demoted, *confirmed) for record in assertion.seen})
+    if demoted:
+        demoted_records = {record for assertion in demoted for record in assertion.seen}
+        effect.kept_records = find_retained_records(
+            unit, demoted_records, min(assertion.commit_no for assertion in demoted)
+        )
+    return effect
 
 
-def _rank_counting_assertions(unit: WriteUnit, record_id: int, words: Sequence[StoredDecision]) -> dict[int, tuple[str, int]]:
-    """Where each word that counts is in the order in which the latest stands: as-of of its version, receipt.
+def _rank_counting_assertions(
+    unit: WriteUnit, record_id: int, assertions: Sequence[StoredDecision]
+) -> dict[int, tuple[str, int]]:
+    """Return the rank of each assertion that counts: version's as-of, then commit.
 
-    One counts whose version does, and is of the child for whom the record now stands. Another name and
-    another birth date are another child: its local ID was used again.
+    An assertion counts where its version counts and describes the child that the record now describes. Another
+    name together with another birth date is another child, because the local ID was reused.
     """
-    if not words:
+    if not assertions:
         return {}
-    versions = {each.id: each for each in unit.records.versions(record_id)}
-    stands = versions.get(_find_latest_counting_version(unit, record_id) or 0)
-    found = {}
-    for one in words:
-        seen = versions.get(one.seen.get(record_id) or 0)
-        if stands is None:
-            counts = one.status is DecisionStatus.IN_FORCE
-        elif seen is None:
+    versions_by_id = {version.id: version for version in unit.records.versions(record_id)}
+    current_version = versions_by_id.get(_find_latest_counting_version(unit, record_id) or 0)
+    ranks = {}
+    for assertion in assertions:
+        seen_version = versions_by_id.get(assertion.seen.get(record_id) or 0)
+        if current_version is None:
+            is_counting = assertion.status is DecisionStatus.IN_FORCE
+        elif seen_version is None:
             # What a paused source said of what stood already waits for the source alone.
-            counts = one.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id)
+            is_counting = assertion.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id)
         else:
-            counts = seen.state not in _WAITING and not _is_another_child(seen.payload, stands.payload)
-        came = seen or stands
-        if counts:
-            found[one.id] = ("" if came is None else came.as_of, one.commit_no)
-    return found
+            is_counting = seen_version.state not in _WAITING and not _is_another_child(
+                seen_version.payload, current_version.payload
+            )
+        ranked_version = seen_version or current_version
+        if is_counting:
+            ranks[assertion.id] = (
+                "" if ranked_version is None else ranked_version.as_of,
+                assertion.commit_no,
+            )
+    return ranks
 
 
-def _is_another_child(before: bytes, now: bytes) -> bool:
-    *names, born = identity_key(record_from_bytes(before))
-    *new_names, new_born = identity_key(record_from_bytes(now))
-    return names != new_names and born != new_born
+def _is_another_child(earlier_payload: bytes, current_payload: bytes) -> bool:
+    """Return whether both name and birth date differ between two versions."""
+    *names, birth_date = identity_key(record_from_bytes(earlier_payload))
+    *new_names, new_birth_date = identity_key(record_from_bytes(current_payload))
+    return names != new_names and birth_date != new_birth_date
 
 
 def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None:
-    """The version that stands for a record, or stood last where that is withdrawn."""
-    heard = unit.record_assertions.assertions_about([record_id])[record_id]
-    counting = [one for one in heard if not one.is_held and one.version_id is not None]
-    return max(counting, key=lambda one: one.sort_key).version_id if counting else None
+    """Return a record's current version, or its last one where it is withdrawn."""
+    received = unit.record_assertions.assertions_about([record_id])[record_id]
+    counting = [
+        assertion for assertion in received if not assertion.is_held and assertion.version_id is not None
+    ]
+    return max(counting, key=lambda assertion: assertion.sort_key).version_id if counting else None
 
 
 def _is_paused(unit: WriteUnit, record_id: int) -> bool:
+    """Return whether the source of a record is paused."""
     [record] = unit.records.get([record_id]).values()
     return any(source.paused for source in unit.sources.all() if source.id == record.source_id)
 
@@ -358,18 +423,19 @@ def _write_assertion(
     origin: str,
     groups: tuple[tuple[int, ...], ...],
     *,
-    doubtful: bool,
-    seen: Mapping[int, int | None] | None = None,
+    is_claim: bool,
+    seen_versions: Mapping[int, int | None] | None = None,
 ) -> int:
+    """Write a source's assertion as a decision with its own step."""
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
-    said = DecisionDraft(
+    draft = DecisionDraft(
         _KINDS[origin],
         groups,
         origin,
         origin,
         Authority.SOURCE,
         asserting_record=record_id,
-        doubtful=doubtful,
-        seen=seen or {},
+        is_claim=is_claim,
+        seen_versions=seen_versions or {},
     )
-    return add_decision(unit, index, step_id, said)
+    return add_decision(unit, index, step_id, draft)

@@ -1,4 +1,4 @@
-"""What is known of records that a question is about: read by set, and only where there is a question."""
+"""Facts about the records of review tasks, loaded in bulk on demand."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from mpi.storage.repositories.sources.records import ActiveVersion
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 FeatureLoader = Callable[[Collection[int]], Mapping[int, Features]]
-"""Features of active records, by record number."""
+"""Function that loads features of active records, by record number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairScoring:
-    """How pairs are weighed.
+    """Features, scorer and thresholds with which pairs are scored.
 
     Args:
-        load_features: where features of records come from.
-        scorer: the model.
-        thresholds: the bands.
+        load_features: loads the features of active records by number.
+        scorer: the model's scorer.
+        thresholds: link and review thresholds.
     """
 
     load_features: FeatureLoader
@@ -36,90 +36,116 @@ class PairScoring:
 
 
 class TaskFacts:
-    """Statements and persons of the records that questions of settled components are about.
+    """Versions, persons and sources of the records of review tasks.
 
     Args:
         unit: the transaction.
-        scope: what was settled.
-        settled: its partitions.
-        records: the records; those that are not active are left out.
+        closure: the records that were partitioned.
+        partitions: the partitions of the closure.
+        records: the records of the tasks; inactive ones are left out.
     """
 
     def __init__(
-        self, unit: ReadUnit, scope: Closure, settled: Sequence[Partition], records: Iterable[int]
+        self, unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], records: Iterable[int]
     ) -> None:
         self._unit = unit
-        self._scope = scope
-        self._settled = settled
+        self._scope = closure
+        self._settled = partitions
         self._records = frozenset(records)
 
     @cached_property
     def active_versions(self) -> dict[int, ActiveVersion]:
-        """What stands for each record."""
+        """Active version of each record, by record number."""
         return self._unit.records.active_versions(self._records)
 
     @cached_property
     def person_members(self) -> dict[int, tuple[int, ...]]:
-        """By record: all records of its person, as settled, or as published where that is not settled now."""
-        number_of = {key: number for number, key in self._scope.keys.items()}
+        """All records of each record's person, by record number.
+
+        As partitioned now, or as published for records outside the closure.
+        """
+        numbers_by_key = {key: number for number, key in self._scope.keys.items()}
         clusters = (
-            tuple(number_of[key] for key in cluster) for found in self._settled for cluster in found.clusters
+            tuple(numbers_by_key[key] for key in cluster)
+            for partition in self._settled
+            for cluster in partition.clusters
         )
-        settled = {record: cluster for cluster in clusters for record in cluster if record in self._records}
-        elsewhere = self._unit.persons.current_persons(self._records - settled.keys() - self._scope.record_ids)
-        members = self._unit.persons.members(set(elsewhere.values()))
-        return settled | {record: tuple(members[person]) for record, person in elsewhere.items()}
+        settled_members = {
+            record: cluster for cluster in clusters for record in cluster if record in self._records
+        }
+        outside_persons = self._unit.persons.current_persons(
+            self._records - settled_members.keys() - self._scope.record_ids
+        )
+        members = self._unit.persons.members(set(outside_persons.values()))
+        return settled_members | {
+            record: tuple(members[person]) for record, person in outside_persons.items()
+        }
 
     @cached_property
     def sources_by_record(self) -> dict[int, int]:
-        """The source of each record, and of each that is the same person as one of them."""
-        everyone = {other for person in self.person_members.values() for other in person} | self._records
-        return self._unit.records.source_ids_of(everyone)
+        """Source number of each record and of each record of the same persons."""
+        all_records = {
+            member for person_records in self.person_members.values() for member in person_records
+        } | self._records
+        return self._unit.records.source_ids_of(all_records)
 
     def find_sources(self, records: Iterable[int]) -> set[int]:
-        """Sources that hold the persons of records."""
-        return {self.sources_by_record[each] for record in records for each in self.person_members.get(record, (record,))}
+        """Return the sources that hold the persons of records."""
+        return {
+            self.sources_by_record[member]
+            for record in records
+            for member in self.person_members.get(record, (record,))
+        }
 
     def combine_stakes(self, records: Collection[int]) -> Stake:
-        """What is at stake for the children that the records are about."""
-        stakes = [_read_stake(self.active_versions[record]) for record in records if record in self.active_versions]
+        """Return the combined stake of the children that records describe."""
+        stakes = [
+            _read_stake(self.active_versions[record]) for record in records if record in self.active_versions
+        ]
         return reduce(Stake.combine, stakes) if stakes else Stake()
 
     def find_newest_record(self, records: Collection[int], keys: Mapping[int, int]) -> int:
-        """Of records the one whose source stated it last; of several the one of the lowest canonical key."""
+        """Return the record that its source stated last; lowest canonical key on ties."""
         return max(records, key=lambda record: (self.active_versions[record].as_of, -keys[record]))
 
     def find_latest_load(self, records: Collection[int]) -> int | None:
-        """The load that brought the latest received of the records; None where it came alone."""
-        last = max((self.active_versions[record] for record in records), key=lambda each: each.received_commit)
-        return last.batch_id
+        """Return the load of the latest received record; None where it came alone."""
+        latest = max(
+            (self.active_versions[record] for record in records), key=lambda version: version.received_commit
+        )
+        return latest.batch_id
 
 
 def _read_stake(version: ActiveVersion) -> Stake:
-    """Read as of the statement itself, not of today: so that what is derived does not change by itself."""
-    said = record_from_bytes(version.payload)
+    """Read a child's stake from a version, as of the version's own date.
+
+    Today's date plays no part, so derived data does not change by itself.
+    """
+    stated = record_from_bytes(version.payload)
     day = version.as_of[:10]
     return Stake(
-        in_care=any(_is_in_interval(placed.begin, placed.end, day) for placed in said.placements)
-        or _has_flag(said, "foster_care", day),
-        homeless=_has_flag(said, "homeless", day),
-        age=_compute_age(to_iso_day(said.birth_date), day),
+        in_care=any(_is_in_interval(placement.begin, placement.end, day) for placement in stated.placements)
+        or _has_flag(stated, "foster_care", day),
+        homeless=_has_flag(stated, "homeless", day),
+        age=_compute_age(to_iso_day(stated.birth_date), day),
     )
 
 
-def _has_flag(said: CanonicalRecord, population: str, day: str) -> bool:
+def _has_flag(stated: CanonicalRecord, population: str, day: str) -> bool:
+    """Return whether a flag of a population is in force on a day."""
     return any(
         flag.population == population and flag.value == "Y" and _is_in_interval(flag.begin, flag.end, day)
-        for flag in said.flags
+        for flag in stated.flags
     )
 
 
 def _is_in_interval(begin: str | None, end: str | None, day: str) -> bool:
-    """Whether a day is in ``[begin, end)``; an end that cannot be read has not come."""
+    """Return whether a day is in ``[begin, end)``; an unreadable end is open."""
     return (to_iso_day(begin) or day) <= day < (to_iso_day(end) or "9999")
 
 
-def _compute_age(born: str | None, day: str) -> int | None:
-    if born is None or born > day:
+def _compute_age(birth_date: str | None, day: str) -> int | None:
+    """Return the age in whole years on a day; None where it is unknown."""
+    if birth_date is None or birth_date > day:
         return None
-    return int(day[:4]) - int(born[:4]) - (day[5:] < born[5:])
+    return int(day[:4]) - int(birth_date[:4]) - (day[5:] < birth_date[5:])

@@ -1,7 +1,7 @@
-"""Grouping tasks: which of them a steward is shown at once, also where that reaches beyond what was settled.
+"""Group review tasks about pairs into the questions that a steward sees.
 
-A pair below the influence floor is in no component, so pairs in doubt may hang together over several. What a
-settlement changes at one end renames questions near by.
+A pair below the influence floor belongs to no component, so connected doubtful pairs may span several
+components. A settlement at one end can therefore regroup questions nearby.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -26,11 +26,11 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class TaskReplacement:
-    """Tasks that take the place of others.
+    """Stored review tasks and the tasks that replace them.
 
     Args:
-        before: as they are stored.
-        after: as they are to be.
+        before: the tasks as they are stored.
+        after: the tasks that take their place.
     """
 
     before: tuple[Task, ...]
@@ -38,84 +38,100 @@ class TaskReplacement:
 
 
 def group_tasks(
-    unit: ReadUnit, scope: Closure, settled: Sequence[Partition], tasks: Collection[Task]
+    unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], tasks: Collection[Task]
 ) -> TaskReplacement:
-    """Name the question of every pair task, of those just derived and of those that it changes beyond.
+    """Assign each pair task to a question, including stored tasks that regroup.
 
     Args:
         unit: the transaction.
-        scope: what was settled.
-        settled: its partitions.
-        tasks: the tasks of the settled components.
+        closure: the records that were partitioned.
+        partitions: the partitions of the closure.
+        tasks: the tasks of the closure.
     """
-    before = unit.tasks.all() if scope.is_whole_index else _load_stored_tasks(unit, scope, tasks)
-    if not tasks and not before:
+    stored_tasks = unit.tasks.all() if closure.is_whole_index else _load_stored_tasks(unit, closure, tasks)
+    if not tasks and not stored_tasks:
         return TaskReplacement((), ())
-    others = [task for task in tasks if task.kind != PAIR]
-    stored, derived = _index_by_pair(before), _index_by_pair(tasks)
-    naming = _QuestionNamer(unit, scope, settled, stored)
-    if scope.is_whole_index:
-        named = ReviewPairGraph.of(derived).questions(derived)
-        return TaskReplacement(tuple(before), (*others, *naming.name_questions(derived, named)))
-    was = ReviewPairGraph(naming.load_candidates)
-    now = ReviewPairGraph(_adjust_candidates(was, gone=stored.keys() - derived.keys(), come=derived.keys() - stored.keys()))
-    changed = {end for each in stored.keys() ^ derived.keys() for end in each}
-    named = now.questions(derived) | regroup_questions(was, now, changed)
-    beyond = unit.tasks.by_keys([format_pair_key(each) for each in named.keys() - derived.keys()])
-    after = naming.name_questions(derived | _index_by_pair(beyond), named)
-    return TaskReplacement((*before, *beyond), (*others, *after))
+    other_tasks = [task for task in tasks if task.kind != PAIR]
+    stored_pairs, derived_pairs = _index_by_pair(stored_tasks), _index_by_pair(tasks)
+    namer = _QuestionNamer(unit, closure, partitions, stored_pairs)
+    if closure.is_whole_index:
+        questions = ReviewPairGraph.of(derived_pairs).questions(derived_pairs)
+        return TaskReplacement(
+            tuple(stored_tasks), (*other_tasks, *namer.name_questions(derived_pairs, questions))
+        )
+    doubts_before = ReviewPairGraph(namer.load_candidates)
+    doubts_now = ReviewPairGraph(
+        _adjust_candidates(
+            doubts_before,
+            removed_pairs=stored_pairs.keys() - derived_pairs.keys(),
+            added_pairs=derived_pairs.keys() - stored_pairs.keys(),
+        )
+    )
+    changed_ends = {end for key_pair in stored_pairs.keys() ^ derived_pairs.keys() for end in key_pair}
+    questions = doubts_now.questions(derived_pairs) | regroup_questions(
+        doubts_before, doubts_now, changed_ends
+    )
+    regrouped_tasks = unit.tasks.by_keys(
+        [format_pair_key(key_pair) for key_pair in questions.keys() - derived_pairs.keys()]
+    )
+    pair_tasks = namer.name_questions(derived_pairs | _index_by_pair(regrouped_tasks), questions)
+    return TaskReplacement((*stored_tasks, *regrouped_tasks), (*other_tasks, *pair_tasks))
 
 
-def _load_stored_tasks(unit: ReadUnit, scope: Closure, tasks: Collection[Task]) -> list[Task]:
-    """The stored tasks about settled records, or of the same keys as the derived ones.
+def _load_stored_tasks(unit: ReadUnit, closure: Closure, tasks: Collection[Task]) -> list[Task]:
+    """Load stored tasks about settled records, or with keys of derived tasks.
 
-    A decision that waits may name records that nothing else joins: its task bears the first and the last.
+    A waiting decision may name records that nothing else connects. Its task carries the first and the last.
     """
-    found = unit.tasks.about_records(scope.referenced_records)
-    elsewhere = {task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & scope.record_ids}
-    if elsewhere:
-        ends = frozenset().union(*elsewhere.values())
-        found += [task for task in unit.tasks.about_records(ends) if task.key in elsewhere]
-    return found
+    stored = unit.tasks.about_records(closure.referenced_records)
+    ends_by_key = {
+        task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & closure.record_ids
+    }
+    if ends_by_key:
+        ends = frozenset().union(*ends_by_key.values())
+        stored += [task for task in unit.tasks.about_records(ends) if task.key in ends_by_key]
+    return stored
 
 
 def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
-    """The pair tasks among some, by the canonical keys of their records."""
+    """Return the pair tasks among tasks, by pair of canonical keys."""
     return {parse_pair_key(task.key): task for task in tasks if task.kind == PAIR}
 
 
-def _adjust_candidates(was: ReviewPairGraph, gone: Collection[Pair], come: Collection[Pair]) -> CandidateReader:
-    """The candidates of records when some pairs are gone and others have come."""
-    less, more = group_candidates(gone), group_candidates(come)
+def _adjust_candidates(
+    doubts: ReviewPairGraph, removed_pairs: Collection[Pair], added_pairs: Collection[Pair]
+) -> CandidateReader:
+    """Return a candidate reader in which some pairs are removed and others added."""
+    removed, added = group_candidates(removed_pairs), group_candidates(added_pairs)
 
-    def read(records: Collection[int]) -> Mapping[int, Collection[int]]:
-        was.know(records)
+    def read_candidates(records: Collection[int]) -> Mapping[int, Collection[int]]:
+        doubts.know(records)
         return {
-            record: ({*was.candidates(record)} - less.get(record, set())) | more.get(record, set())
+            record: ({*doubts.candidates(record)} - removed.get(record, set())) | added.get(record, set())
             for record in records
         }
 
-    return read
+    return read_candidates
 
 
 class _QuestionNamer:
-    """Record numbers and canonical keys of the pairs that a settlement bears on.
+    """Names the question and subject record of each pair task.
 
     Args:
         unit: the transaction.
-        scope: what was settled.
-        settled: its partitions.
+        closure: the records that were partitioned.
+        partitions: the partitions of the closure.
         stored: the stored pair tasks about settled records.
     """
 
     def __init__(
-        self, unit: ReadUnit, scope: Closure, settled: Sequence[Partition], stored: Mapping[Pair, Task]
+        self, unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], stored: Mapping[Pair, Task]
     ) -> None:
         self._unit = unit
-        self._scope = scope
-        self._settled = settled
+        self._scope = closure
+        self._settled = partitions
         self._stored = group_candidates(stored)
-        self._keys = scope.outside_keys | scope.keys
+        self._keys = closure.outside_keys | closure.keys
         self._numbers = {key: number for number, key in self._keys.items()}
         # Some may take no part any more.
         ends = {end for task in stored.values() for end in task.ends}
@@ -123,45 +139,59 @@ class _QuestionNamer:
             self._add_record(number, record.canonical_key)
 
     def load_candidates(self, records: Collection[int]) -> Mapping[int, Collection[int]]:
-        """The candidates of records as they are stored, by canonical keys."""
+        """Load the stored candidates of records, by canonical keys."""
         numbers = {record: self._numbers.get(record) for record in records}
-        beyond = {number for number in numbers.values() if number is not None} - self._scope.record_ids
-        found = set()
-        for lo, hi, key in self._unit.tasks.ends_about_records(beyond, PAIR):
-            each = one, other = parse_pair_key(key)
-            found.add(each)
+        outside_numbers = {
+            number for number in numbers.values() if number is not None
+        } - self._scope.record_ids
+        stored_pairs = set()
+        for lo, hi, key in self._unit.tasks.ends_about_records(outside_numbers, PAIR):
+            key_pair = first_key, second_key = parse_pair_key(key)
+            stored_pairs.add(key_pair)
             # A task tells its records by number and by key, each in their own order: of who was asked for
             # both are known. Of what was settled the key may be another by now than its tasks say.
-            known, unknown = (lo, hi) if lo in beyond else (hi, lo)
-            if unknown not in self._keys:
-                self._add_record(unknown, one if self._keys[known] == other else other)
-        read = group_candidates(found)
+            asked_number, counterpart = (lo, hi) if lo in outside_numbers else (hi, lo)
+            if counterpart not in self._keys:
+                self._add_record(
+                    counterpart, first_key if self._keys[asked_number] == second_key else second_key
+                )
+        loaded = group_candidates(stored_pairs)
         # Of what was settled, and of what is gone, there is nothing but what was read before.
         return {
-            record: (read if number in beyond else self._stored).get(record, ())
+            record: (loaded if number in outside_numbers else self._stored).get(record, ())
             for record, number in numbers.items()
         }
 
     def _add_record(self, number: int, key: int) -> None:
+        """Remember the canonical key of a record number."""
         self._keys[number] = key
         self._numbers[key] = number
 
-    def name_questions(self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]) -> list[Task]:
-        """Tasks with the question that each is part of, and the record that it is about."""
-        couples = [each for each in tasks if questions[each].shape is QuestionShape.COUPLE]
-        known = TaskFacts(
-            self._unit, self._scope, self._settled, {self._numbers[end] for each in couples for end in each}
+    def name_questions(
+        self, tasks: Mapping[Pair, Task], questions: Mapping[Pair, PairQuestion]
+    ) -> list[Task]:
+        """Return tasks with the key and subject record of their questions."""
+        couple_pairs = [key_pair for key_pair in tasks if questions[key_pair].shape is QuestionShape.COUPLE]
+        facts = TaskFacts(
+            self._unit,
+            self._scope,
+            self._settled,
+            {self._numbers[end] for key_pair in couple_pairs for end in key_pair},
         )
         return [
-            replace(task, question=questions[each].key, subject=self._subject(each, questions[each], known))
-            for each, task in tasks.items()
+            replace(
+                task,
+                question=questions[key_pair].key,
+                subject=self._subject(key_pair, questions[key_pair], facts),
+            )
+            for key_pair, task in tasks.items()
         ]
 
-    def _subject(self, each: Pair, question: PairQuestion, known: TaskFacts) -> int:
+    def _subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
         """The record that a question is about; of two alone the newest, 0 where several are alike."""
         match question.shape:
             case QuestionShape.COUPLE:
-                return known.find_newest_record([self._numbers[end] for end in each], self._keys)
+                return facts.find_newest_record([self._numbers[end] for end in key_pair], self._keys)
             case QuestionShape.STAR:
                 return self._numbers[question.named_by]
             case QuestionShape.GRID:

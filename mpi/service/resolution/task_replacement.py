@@ -1,4 +1,4 @@
-"""Closing: a question whose tasks went is closed by itself, and opens with its history when they return."""
+"""Replace stored review tasks, and close or reopen the questions they form."""
 
 from collections.abc import Collection
 
@@ -9,24 +9,28 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 INDEX_ACTOR = "(index)"
-"""Who does what nobody did; no client or account can have this name."""
+"""Actor of automatic changes to questions; no client or account can have this name."""
 CLOSED, REOPENED = "closed", "reopened"
 
 
 def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[Task]) -> None:
-    """Put tasks in the place of others, and note what became of the questions that people worked on.
+    """Replace stored tasks and log each question that closes or reopens.
 
-    What was asked of the owners of records about a question that is closed is asked no more.
+    Inquiries to record owners about a closed question are withdrawn. A question that returns keeps its history.
     """
-    was, now = unit.tasks.replace(before, after, unit.commit_no)
+    questions_before, questions_now = unit.tasks.replace(before, after, unit.commit_no)
     moment = clock.format_timestamp(clock.now())
     # The rows first and their numbers last: who claims a question on PostgreSQL locks in this order too.
-    closed = unit.task_work.close_without_tasks(was - now, moment)
+    closed = unit.task_work.close_without_tasks(questions_before - questions_now, moment)
     unit.owner_questions.withdraw_all_of_questions(closed)
-    reopened = unit.task_work.reopen(now - was)
-    acts = [*((key, CLOSED) for key in closed), *((key, REOPENED) for key in reopened)]
-    if acts:
-        first = unit.counters.take("task_action", len(acts))
-        works = unit.task_work.get({key for key, _ in acts})
-        for number, (key, action) in enumerate(acts, first):
-            unit.task_work.add_action(QuestionAction(number, key, moment, INDEX_ACTOR, action, select_known_scope(works[key].about)))
+    reopened = unit.task_work.reopen(questions_now - questions_before)
+    changes = [*((key, CLOSED) for key in closed), *((key, REOPENED) for key in reopened)]
+    if changes:
+        first_number = unit.counters.take("task_action", len(changes))
+        works_by_key = unit.task_work.get({key for key, _ in changes})
+        for number, (key, action) in enumerate(changes, first_number):
+            unit.task_work.add_action(
+                QuestionAction(
+                    number, key, moment, INDEX_ACTOR, action, select_known_scope(works_by_key[key].about)
+                )
+            )

@@ -1,7 +1,8 @@
-"""What was worked on of a question: its records and decisions as its worker saw them, and who may know of it.
+"""Visibility of a question's work log: which viewers may see who did what.
 
-A reader knows of it who may see all of it, judged as a question is while it is open. Where it was not noted
-what it was, it is known to readers of all sources.
+The work log of a question notes its records and decisions as the worker saw them. A viewer may see an entry
+who may see all of these, judged as for an open question. An entry without notes is visible only to viewers
+of all sources.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,74 +17,89 @@ from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ASSIGNED, DATED = "given", "dated"
-"""What a question was about for whoever gave it to somebody, and for whoever gave it its day."""
+"""Members of stored notes: records at the time of assignment, or of snoozing."""
 _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
 def select_known_scope(about: Mapping[str, Any]) -> dict[str, Any]:
-    """The records and decisions of what is kept with a question; nothing where they were not noted whole.
+    """Return the noted records and decisions; empty where the notes are incomplete.
 
     Args:
-        about: ``records``, numbers; ``decisions``, by task of a decision the numbers of those that it is
-            about, without which no task is about any; ``tasks``, by key.
+        about: notes of a question. ``records``: record numbers. ``decisions``: decision numbers by task key;
+            without it no task is about decisions. ``tasks``: task keys.
     """
     records = about.get("records")
-    unknown = any(_parse_kind(key) in _ABOUT_DECISIONS for key in about.get("tasks", ()))
-    if not records or ("decisions" not in about and (unknown or "decision" in about)):
+    has_decision_task = any(_parse_kind(key) in _ABOUT_DECISIONS for key in about.get("tasks", ()))
+    if not records or ("decisions" not in about and (has_decision_task or "decision" in about)):
         return {}
     return {"records": records, "decisions": about.get("decisions", {})}
 
 
 def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
-    """Whether the reader may see all that was worked on.
+    """Return whether the viewer may see everything that a question was about.
 
     Args:
-        unit: the reader's transaction.
-        about: as for ``select_known_scope``.
+        unit: the viewer's transaction.
+        about: notes of the question, as for ``select_known_scope``.
     """
-    what = select_known_scope(about)
+    known_scope = select_known_scope(about)
     records = set(about.get("records") or ())
     if not records <= visible_labels(unit, records).keys():
         return False
-    if not what:
+    if not known_scope:
         return unit.viewer.sources is None
-    return all(_is_decision_task_visible(unit, key, numbers) for key, numbers in what["decisions"].items())
+    return all(
+        _is_decision_task_visible(unit, task_key, decision_ids)
+        for task_key, decision_ids in known_scope["decisions"].items()
+    )
 
 
 def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
-    """What is to be kept of who gave a question to somebody, and a day, when others work on it since."""
-    stand = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
-    return {name: work.about.get(name, select_known_scope(work.about)) for name, value in stand if value is not None}
+    """Return the notes on assignment and snoozing to keep when others work on."""
+    current_values = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
+    return {
+        member: work.about.get(member, select_known_scope(work.about))
+        for member, value in current_values
+        if value is not None
+    }
 
 
 def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
-    """Where a question stands, without a name or day that was given to what the reader may not see.
+    """Remove the names and days that the viewer may not see from a question's state.
 
-    Who claims a question claims all of it (ADR 0028): that somebody has it is not hidden.
+    Whoever claims a question claims all of it (ADR 0028): that somebody holds it is not hidden.
     """
-    mine = {None, unit.viewer.client}
-    if work.claimed_by not in mine and not is_visible(unit, work.about):
+    own_or_nobody = {None, unit.viewer.client}
+    if work.claimed_by not in own_or_nobody and not is_visible(unit, work.about):
         work = replace(work, claimed_by=None, lease_until=None)
-    if work.assigned_to not in mine and not is_visible(unit, work.about.get(ASSIGNED, work.about)):
+    if work.assigned_to not in own_or_nobody and not is_visible(unit, work.about.get(ASSIGNED, work.about)):
         work = replace(work, assigned_to=None)
     if work.due_on is not None and not is_visible(unit, work.about.get(DATED, work.about)):
         work = replace(work, due_on=None)
     return work
 
 
-def _is_decision_task_visible(unit: ReadUnit, task: str, numbers: Collection[int]) -> bool:
-    """Whether the reader knows what a task asked of decisions, however they stand since."""
-    kind, number, *step = task.split(":")
-    found = unit.decisions.by_ids(numbers)
-    about = found[int(number)]
+def _is_decision_task_visible(unit: ReadUnit, task_key: str, decision_ids: Collection[int]) -> bool:
+    """Return whether the viewer may see a task about decisions, whatever their status now."""
+    kind, decision_id, *undo_steps = task_key.split(":")
+    decisions = unit.decisions.by_ids(decision_ids)
+    decision = decisions[int(decision_id)]
     if kind == RECHECK:
-        return visible_groups(unit, about) is not None
+        return visible_groups(unit, decision) is not None
     if kind == CONFLICT:
-        others = [one for one in found.values() if one is not about]
-        mine = to_visible_decisions(unit, [about])
-        return bool(mine) and find_contradiction(mine[0], to_visible_decisions(unit, others)) is not None
-    return all(is_wholly_visible(unit, about, each) for each in (about.step_id, *map(int, step)))
+        other_decisions = [
+            other_decision for other_decision in decisions.values() if other_decision is not decision
+        ]
+        visible = to_visible_decisions(unit, [decision])
+        return (
+            bool(visible)
+            and find_contradiction(visible[0], to_visible_decisions(unit, other_decisions)) is not None
+        )
+    return all(
+        is_wholly_visible(unit, decision, step_id) for step_id in (decision.step_id, *map(int, undo_steps))
+    )
 
 
-def _parse_kind(task: str) -> str:
-    return task.partition(":")[0]
+def _parse_kind(task_key: str) -> str:
+    """Return the kind that a task key begins with."""
+    return task_key.partition(":")[0]

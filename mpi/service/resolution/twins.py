@@ -1,9 +1,9 @@
-"""Twins: two children whom two systems tell apart alike are nobody's question.
+"""Detect twins that two source systems keep apart, which need no review.
 
-Two records that look alike and are of different given names weigh enough to be asked about. They are not
-asked about where each has an *exact partner*, a record of its person with the same given name, surname and
-birth date, and the partners are of one system, or each is of the other's system: so more than one system
-knows both children, apart, under the same names.
+Two similar records with different given names weigh enough for review. They are left out where each has an
+*exact partner*: a record of its person with the same given name, surname and birth date. The partners must
+be of one source, or each of the other record's source. Then more than one source knows both children,
+separately, under the same names.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,45 +13,61 @@ from mpi.service.resolution.task_facts import FeatureLoader, TaskFacts
 from mpi.storage.repositories.review.tasks import Task
 
 
-def find_known_twins(tasks: Collection[Task], known: TaskFacts, features: FeatureLoader) -> set[str]:
-    """Keys of those pair tasks that need not be asked.
+def find_known_twins(tasks: Collection[Task], facts: TaskFacts, load_features: FeatureLoader) -> set[str]:
+    """Return keys of pair tasks that need no review because sources know twins.
 
     Args:
-        tasks: about pairs of active records.
-        known: what is known of the records.
-        features: where features come from.
+        tasks: tasks about pairs of active records.
+        facts: versions, persons and sources of the records.
+        load_features: loads the features of active records by number.
     """
     # Most have no partner at all, and need no look at what they say.
-    several = [task for task in tasks if all(len(known.person_members[end]) > 1 for end in task.ends)]
-    everyone = {each for task in several for end in task.ends for each in known.person_members[end]}
-    said = features(everyone) if several else {}
-    found = set()
-    for task in several:
-        if not _have_different_names(said[task.lo], said[task.hi]):
+    candidate_tasks = [task for task in tasks if all(len(facts.person_members[end]) > 1 for end in task.ends)]
+    members = {
+        member for task in candidate_tasks for end in task.ends for member in facts.person_members[end]
+    }
+    features_by_record = load_features(members) if candidate_tasks else {}
+    twin_keys = set()
+    for task in candidate_tasks:
+        if not _have_different_names(features_by_record[task.lo], features_by_record[task.hi]):
             continue
-        mine, other = (
-            {known.sources_by_record[each] for each in _find_exact_partners(end, known.person_members[end], said)}
+        low_sources, high_sources = (
+            {
+                facts.sources_by_record[member]
+                for member in _find_exact_partners(end, facts.person_members[end], features_by_record)
+            }
             for end in (task.lo, task.hi)
         )
-        crosswise = known.sources_by_record[task.hi] in mine and known.sources_by_record[task.lo] in other
-        if crosswise or mine & other:
-            found.add(task.key)
-    return found
+        is_crosswise = (
+            facts.sources_by_record[task.hi] in low_sources
+            and facts.sources_by_record[task.lo] in high_sources
+        )
+        if is_crosswise or low_sources & high_sources:
+            twin_keys.add(task.key)
+    return twin_keys
 
 
-def _have_different_names(one: Features, other: Features) -> bool:
-    """Whether both have a given name, and neither bears the other's nor one of its root."""
-    if one.given is None or other.given is None:
+def _have_different_names(left: Features, right: Features) -> bool:
+    """Return whether both have given names that share neither spelling nor root."""
+    if left.given is None or right.given is None:
         return False
-    return not {one.given, *one.given_roots} & {other.given, *other.given_roots}
+    return not {left.given, *left.given_roots} & {right.given, *right.given_roots}
 
 
-def _find_exact_partners(record: int, person: Collection[int], said: Mapping[int, Features]) -> Iterator[int]:
-    me = _build_identity_key(said[record])
-    if None in me:
+def _find_exact_partners(
+    record: int, members: Collection[int], features_by_record: Mapping[int, Features]
+) -> Iterator[int]:
+    """Yield the other records of a person with the same names and birth date."""
+    identity_key = _build_identity_key(features_by_record[record])
+    if None in identity_key:
         return
-    yield from (each for each in person if each != record and _build_identity_key(said[each]) == me)
+    yield from (
+        member
+        for member in members
+        if member != record and _build_identity_key(features_by_record[member]) == identity_key
+    )
 
 
 def _build_identity_key(features: Features) -> tuple[str | None, ...]:
+    """Return given name, surname and birth date of a record."""
     return features.given, features.surname, features.birth_date

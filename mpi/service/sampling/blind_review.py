@@ -109,25 +109,28 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
     """
     require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
-        waiting = _select_answerable(unit, unit.blind_pairs.unanswered_for(viewer.client))
-        if not waiting:
+        waiting_pairs = _select_answerable(unit, unit.blind_pairs.unanswered_for(viewer.client))
+        if not waiting_pairs:
             return None
         # In an order of each judge's own, so that two at once rarely meet.
-        order = {pair.id: index.keyed_hash.int64("blind-next", f"{viewer.client}|{pair.id}") for pair in waiting}
-        pair = min(waiting, key=lambda one: order[one.id])
-        shown = _load_blind_records(unit, index, pair)
-    fields = sorted({name for one in shown for name in one.values})
+        order = {
+            pair.id: index.keyed_hash.int64("blind-next", f"{viewer.client}|{pair.id}")
+            for pair in waiting_pairs
+        }
+        pair = min(waiting_pairs, key=lambda blind_record: order[blind_record.id])
+        blind_records = _load_blind_records(unit, index, pair)
+    fields = sorted({name for blind_record in blind_records for name in blind_record.values})
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("source", "local_id", *fields))
-    return BlindView(pair.id, shown, len(waiting) - 1)
+    return BlindView(pair.id, blind_records, len(waiting_pairs) - 1)
 
 
-def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -> BlindResult:
+def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) -> BlindResult:
     """Say of a pair whether it is one child; then the weight and what the index did are told.
 
     Args:
         index: the open index.
         viewer: who judges.
-        number: the pair.
+        pair_id: the pair.
         verdict: ``same``, ``different`` or ``unsure``.
 
     Raises:
@@ -140,18 +143,20 @@ def answer_blind_pair(index: Index, viewer: Viewer, number: int, verdict: str) -
     if verdict not in VERDICTS:
         raise InputError(f"verdict: one of {', '.join(VERDICTS)}")
     with index.database.write(viewer, "blind-answer") as unit:
-        pair = unit.blind_pairs.get(number)
+        pair = unit.blind_pairs.get(pair_id)
         if pair is None or pair.first_by == viewer.client or _is_hidden(unit, pair):
             raise NotFoundError("there is no such pair for you to judge")
-        if unit.blind_pairs.answers_to([number]):
+        if unit.blind_pairs.answers_to([pair_id]):
             raise ConflictError("this pair was judged already: take the next")
         if not _select_answerable(unit, [pair]):
             raise ConflictError("a record of this pair says something else since it was drawn: take the next")
-        unit.blind_pairs.add_answer(BlindAnswer(number, viewer.client, verdict, clock.format_timestamp(clock.now())))
-        claim = _add_claim_if_contradicted(unit, index, pair, verdict)
+        unit.blind_pairs.add_answer(
+            BlindAnswer(pair_id, viewer.client, verdict, clock.format_timestamp(clock.now()))
+        )
+        claim_id = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
-    return BlindResult(pair.bits, band, pair.linked, pair.first_verdict, claim)
+    return BlindResult(pair.bits, band, pair.linked, pair.first_verdict, claim_id)
 
 
 def sample_second_review(
@@ -173,29 +178,30 @@ def sample_second_review(
     """
     now = clock.format_timestamp(clock.now())
     share = round(index.settings.quality_rules.second_share * _SHARE_SCALE)
-    taken = [
+    sampled = [
         (min(left, right), max(left, right), verdict)
         for left, right, verdict in verdicts
         if verdict in VERDICTS
-        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_SCALE < 2 * share
+        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_SCALE
+        < 2 * share
     ]
-    if not taken:
+    if not sampled:
         return 0
-    ends = {end for lo, hi, _ in taken for end in (lo, hi)}
+    ends = {end for lo, hi, _ in sampled for end in (lo, hi)}
     records = unit.records.get(ends)
-    person_of = unit.persons.current_persons(ends)
+    person_by_record = unit.persons.current_persons(ends)
     config_id = index.config_id(unit)
     features = load_features(unit, config_id, ends)
     usable = [
         (lo, hi, verdict)
-        for lo, hi, verdict in taken
+        for lo, hi, verdict in sampled
         if lo in features and hi in features and records[lo].version_id and records[hi].version_id
     ]
-    first = unit.counters.take("blind_pair", len(usable)) if usable else 0
+    first_number = unit.counters.take("blind_pair", len(usable)) if usable else 0
     unit.blind_pairs.add(
         [
             BlindPair(
-                first + place,
+                first_number + offset,
                 Stratum.SECOND,
                 0,
                 0,
@@ -207,11 +213,11 @@ def sample_second_review(
                 records[lo].version_id or 0,
                 records[hi].version_id or 0,
                 round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
-                person_of.get(lo) is not None and person_of.get(lo) == person_of.get(hi),
+                person_by_record.get(lo) is not None and person_by_record.get(lo) == person_by_record.get(hi),
                 actor,
                 verdict,
             )
-            for place, (lo, hi, verdict) in enumerate(usable)
+            for offset, (lo, hi, verdict) in enumerate(usable)
         ]
     )
     return len(usable)
@@ -237,22 +243,30 @@ def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
 
 def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
     labels = visible_labels(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
-    seen = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
-    still = find_unchanged_pairs(unit, seen)
-    return [pair for pair in seen if pair.id in still]
+    visible = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
+    unchanged_ids = find_unchanged_pairs(unit, visible)
+    return [pair for pair in visible if pair.id in unchanged_ids]
 
 
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
     ends = (pair.lo, pair.hi)
     labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
-    hidden = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
-    one, other = (_build_blind_record(labels[end], record_from_bytes(payloads[end][1]), hidden) for end in ends)
+    hidden_fields = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
+    low_record, high_record = (
+        _build_blind_record(labels[end], record_from_bytes(payloads[end][1]), hidden_fields) for end in ends
+    )
     # Record numbers follow the order of arrival, and with it the source.
-    return (one, other) if index.keyed_hash.int64("blind-order", str(pair.id)) % 2 else (other, one)
+    return (
+        (low_record, high_record)
+        if index.keyed_hash.int64("blind-order", str(pair.id)) % 2
+        else (high_record, low_record)
+    )
 
 
-def _build_blind_record(label: RecordRef, record: CanonicalRecord, hidden: frozenset[str]) -> BlindRecord:
-    values = {name: value for name, value in to_canonical_fields(record).items() if name not in hidden}
+def _build_blind_record(
+    label: RecordRef, record: CanonicalRecord, hidden_fields: frozenset[str]
+) -> BlindRecord:
+    values = {name: value for name, value in to_canonical_fields(record).items() if name not in hidden_fields}
     return BlindRecord(label, record.as_of, values)
 
 
@@ -264,10 +278,10 @@ def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, v
         if pair.first_verdict in (verdict, UNSURE):
             return None
         return _add_claim(unit, index, pair, verdict, SECOND_REASON)
-    person_of = unit.persons.current_persons((pair.lo, pair.hi))
-    is_linked = person_of.get(pair.lo) == person_of.get(pair.hi)
-    asked_already = pair.stratum in (Stratum.NEAR, Stratum.REVIEW)
-    if is_linked == (verdict == SAME) or (verdict == SAME and asked_already):
+    person_by_record = unit.persons.current_persons((pair.lo, pair.hi))
+    is_linked = person_by_record.get(pair.lo) == person_by_record.get(pair.hi)
+    is_in_review = pair.stratum in (Stratum.NEAR, Stratum.REVIEW)
+    if is_linked == (verdict == SAME) or (verdict == SAME and is_in_review):
         return None
     return _add_claim(unit, index, pair, verdict, REASON)
 
@@ -276,24 +290,28 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
-    said = DecisionDraft(kind, groups, reason, "report", authority=Authority.SOURCE, doubtful=True)
-    number = add_decision(unit, index, step_id, said)
-    resettle(unit, index, said.record_ids, "report")
+    draft = DecisionDraft(kind, groups, reason, "report", authority=Authority.SOURCE, is_claim=True)
+    claim_id = add_decision(unit, index, step_id, draft)
+    resettle(unit, index, draft.record_ids, "report")
     if reason == SECOND_REASON:
-        _escalate(unit, number, pair)
-    return number
+        _escalate(unit, claim_id, pair)
+    return claim_id
 
 
-def _escalate(unit: WriteUnit, claim: int, pair: BlindPair) -> None:
+def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
     """Make the question about a claim the approvers' to answer: it is between two stewards."""
-    task = f"{CLAIM}:{claim}"
-    key = unit.queue.question_of(task)
-    if key is None:
+    task_key = f"{CLAIM}:{claim_id}"
+    question_key = unit.queue.question_of(task_key)
+    if question_key is None:
         return
-    at = clock.format_timestamp(clock.now())
-    about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task: [claim]}}
-    work = unit.task_work.get([key]).get(key) or QuestionWork(key, OPEN, at, about=about)
+    moment = clock.format_timestamp(clock.now())
+    about = {"records": sorted((pair.lo, pair.hi)), "decisions": {task_key: [claim_id]}}
+    work = unit.task_work.get([question_key]).get(question_key) or QuestionWork(
+        question_key, OPEN, moment, about=about
+    )
     unit.task_work.save(replace(work, assigned_to=APPROVER_ASSIGNEE, about={**work.about, ASSIGNED: about}))
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
-    unit.task_work.add_action(QuestionAction(number, key, at, unit.viewer.client, ESCALATE, detail))
+    unit.task_work.add_action(
+        QuestionAction(number, question_key, moment, unit.viewer.client, ESCALATE, detail)
+    )

@@ -102,11 +102,15 @@ class BlindSample:
 class _StratumPairs:
     """Pairs by stratum, with their bits; None where they are to be computed. And the part looked through."""
 
-    pairs: dict[Stratum, dict[Pair, float | None]] = field(default_factory=lambda: {s: {} for s in _SAMPLED_STRATA})
+    pairs: dict[Stratum, dict[Pair, float | None]] = field(
+        default_factory=lambda: {s: {} for s in _SAMPLED_STRATA}
+    )
     fractions: dict[Stratum, float] = field(default_factory=dict)
 
 
-def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS) -> BlindSample:
+def draw_blind_sample(
+    index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS
+) -> BlindSample:
     """Draw a month's blind sample; a second time, say what was drawn.
 
     Args:
@@ -120,75 +124,81 @@ def draw_blind_sample(index: Index, viewer: Viewer, month: str | None = None, si
         AccessDenied: the viewer may not re-cluster, or not all sources.
     """
     require_whole_index(viewer)
-    this = clock.today()[: len("2026-01")]
-    wanted = month or this
+    this_month = clock.today()[: len("2026-01")]
+    sampled_month = month or this_month
     if size < len(_SAMPLED_STRATA):
         raise InputError(f"size: at least {len(_SAMPLED_STRATA)}, one for each stratum")
     with index.database.read(viewer) as unit:
-        if before := unit.blind_pairs.samples(wanted, wanted):
-            return _build_sample(wanted, before, new=False)
-        if wanted != this:
+        if stored_pairs := unit.blind_pairs.samples(sampled_month, sampled_month):
+            return _build_sample(sampled_month, stored_pairs, is_new=False)
+        if sampled_month != this_month:
             raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
-        seed = index.keyed_hash.int64("blind-sample", wanted)
-        chosen = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
+        seed = index.keyed_hash.int64("blind-sample", sampled_month)
+        drawn_pairs = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:
-        if before := unit.blind_pairs.samples(wanted, wanted):
-            return _build_sample(wanted, before, new=False)
-        if chosen:
-            first = unit.counters.take("blind_pair", len(chosen))
-            at = clock.format_timestamp(clock.now())
-            made = [
-                replace(pair, id=first + place, month=wanted, drawn_at=at)
-                for place, pair in enumerate(chosen)
+        if stored_pairs := unit.blind_pairs.samples(sampled_month, sampled_month):
+            return _build_sample(sampled_month, stored_pairs, is_new=False)
+        if drawn_pairs:
+            first_number = unit.counters.take("blind_pair", len(drawn_pairs))
+            moment = clock.format_timestamp(clock.now())
+            numbered_pairs = [
+                replace(pair, id=first_number + offset, month=sampled_month, drawn_at=moment)
+                for offset, pair in enumerate(drawn_pairs)
             ]
-            unit.blind_pairs.add(made)
-    return _build_sample(wanted, chosen, new=True)
+            unit.blind_pairs.add(numbered_pairs)
+    return _build_sample(sampled_month, drawn_pairs, is_new=True)
 
 
-def _build_sample(month: str, pairs: Iterable[BlindPair], *, new: bool) -> BlindSample:
+def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> BlindSample:
     by_stratum: dict[str, list[BlindPair]] = {}
     for pair in pairs:
         by_stratum.setdefault(pair.stratum, []).append(pair)
     strata = [
-        StratumSample(stratum, found[0].stratum_pairs, found[0].stratum_seen, len(found))
+        StratumSample(
+            stratum, stratum_pairs[0].stratum_pairs, stratum_pairs[0].stratum_seen, len(stratum_pairs)
+        )
         for stratum in _SAMPLED_STRATA
-        if (found := by_stratum.get(stratum))
+        if (stratum_pairs := by_stratum.get(stratum))
     ]
-    return BlindSample(month, new, tuple(strata))
+    return BlindSample(month, is_new, tuple(strata))
 
 
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
     """Every pair, by stratum, whose lower record is one of those drawn."""
-    highest = unit.blind_pairs.max_record_id()
-    records = draw_numbers(seed, highest, MAX_COUNTED_RECORDS)
-    few = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
-    searched = [records[place - 1] for place in few]
-    found = _StratumPairs()
-    found.fractions = dict.fromkeys(_SAMPLED_STRATA, len(records) / highest if highest else 1.0)
-    found.fractions[Stratum.BELOW] = len(searched) / highest if highest else 1.0
+    highest_number = unit.blind_pairs.max_record_id()
+    records = draw_numbers(seed, highest_number, MAX_COUNTED_RECORDS)
+    searched_positions = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
+    searched_records = [records[position - 1] for position in searched_positions]
+    stratum_pairs = _StratumPairs()
+    stratum_pairs.fractions = dict.fromkeys(
+        _SAMPLED_STRATA, len(records) / highest_number if highest_number else 1.0
+    )
+    stratum_pairs.fractions[Stratum.BELOW] = len(searched_records) / highest_number if highest_number else 1.0
     config_id = index.config_id(unit)
     edges = unit.blind_pairs.edges_by_lower_record(config_id, records)
-    near = _score_candidates(unit, index, config_id, searched)
-    ends = {end for pair in (*edges, *near) for end in pair}
-    person_of = unit.persons.current_persons(ends | set(records))
-    members = unit.persons.members({person_of[record] for record in records if record in person_of})
-    together = {
-        (record, other): edges.get((record, other))
+    candidate_weights = _score_candidates(unit, index, config_id, searched_records)
+    ends = {end for pair in (*edges, *candidate_weights) for end in pair}
+    person_by_record = unit.persons.current_persons(ends | set(records))
+    members = unit.persons.members(
+        {person_by_record[record] for record in records if record in person_by_record}
+    )
+    linked_pairs = {
+        (record, member): edges.get((record, member))
         for record in records
-        if record in person_of
-        for other in members[person_of[record]]
-        if other > record
+        if record in person_by_record
+        for member in members[person_by_record[record]]
+        if member > record
     }
-    decided = _DecidedPairs(unit, ends | {end for pair in together for end in pair})
+    decided_pairs = _DecidedPairs(unit, ends | {end for pair in linked_pairs for end in pair})
     thresholds = index.matcher.model.thresholds
-    for pair, bits in together.items():
-        if not decided.is_joined(pair):
-            found.pairs[_classify_linked(bits, thresholds)][pair] = bits
-    for stratum, pair, bits in _classify_unlinked(edges, near, thresholds):
-        lo, hi = (person_of.get(end) for end in pair)
-        if lo is not None and hi is not None and lo != hi and not decided.is_separated(pair):
-            found.pairs[stratum][pair] = bits
-    return found
+    for pair, bits in linked_pairs.items():
+        if not decided_pairs.is_joined(pair):
+            stratum_pairs.pairs[_classify_linked(bits, thresholds)][pair] = bits
+    for stratum, pair, bits in _classify_unlinked(edges, candidate_weights, thresholds):
+        lo, hi = (person_by_record.get(end) for end in pair)
+        if lo is not None and hi is not None and lo != hi and not decided_pairs.is_separated(pair):
+            stratum_pairs.pairs[stratum][pair] = bits
+    return stratum_pairs
 
 
 def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
@@ -197,31 +207,46 @@ def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
     return Stratum.LINKED_STRONG if bits >= thresholds.link + STRONG_BITS else Stratum.LINKED_NEAR
 
 
-def _classify_unlinked(edges: Edges, near: Edges, thresholds: Thresholds) -> Iterable[tuple[Stratum, Pair, float]]:
-    half = (thresholds.link + thresholds.review) / 2
+def _classify_unlinked(
+    edges: Edges, candidate_weights: Edges, thresholds: Thresholds
+) -> Iterable[tuple[Stratum, Pair, float]]:
+    review_middle = (thresholds.link + thresholds.review) / 2
     for pair, bits in edges.items():
         if bits >= thresholds.link:
             yield Stratum.APART, pair, bits
         elif bits >= thresholds.review:
-            yield Stratum.NEAR if bits >= half else Stratum.REVIEW, pair, bits
-    for pair, bits in near.items():
+            yield Stratum.NEAR if bits >= review_middle else Stratum.REVIEW, pair, bits
+    for pair, bits in candidate_weights.items():
         if thresholds.review - BELOW_BITS <= bits < thresholds.review:
             yield Stratum.BELOW, pair, bits
 
 
 def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
     """Every candidate pair of the records in which they are the lower, scored anew."""
-    own = load_features(unit, config_id, records)
+    own_features = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
-    own_keys = {record: keys(features, blocking, index.keyed_hash) for record, features in own.items()}
-    found = find_candidates(unit, config_id, own_keys)
-    known = load_features(unit, config_id, {other for near in found.values() for other in near}) | own
+    own_keys = {
+        record: keys(features, blocking, index.keyed_hash) for record, features in own_features.items()
+    }
+    candidate_records = find_candidates(unit, config_id, own_keys)
+    features_by_record = (
+        load_features(
+            unit,
+            config_id,
+            {
+                candidate
+                for candidates_of_record in candidate_records.values()
+                for candidate in candidates_of_record
+            },
+        )
+        | own_features
+    )
     weigh = index.matcher.scorer.weight
     return {
-        (record, other): round_weight(weigh(known[record], known[other]))
-        for record, near in found.items()
-        for other in near
-        if other > record and other in known
+        (record, candidate): round_weight(weigh(features_by_record[record], features_by_record[candidate]))
+        for record, candidates_of_record in candidate_records.items()
+        for candidate in candidates_of_record
+        if candidate > record and candidate in features_by_record
     }
 
 
@@ -229,31 +254,33 @@ class _DecidedPairs:
     """Which records decisions in force join and part."""
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
-        numbers = {named.decision.id for named in unit.decisions.in_force_about(record_ids)}
+        decision_ids = {
+            named_decision.decision.id for named_decision in unit.decisions.in_force_about(record_ids)
+        }
         decisions = [
-            one
-            for one in unit.decisions.by_ids(numbers).values()
-            if one.status is DecisionStatus.IN_FORCE and one.authority is not Authority.HOLD
+            decision
+            for decision in unit.decisions.by_ids(decision_ids).values()
+            if decision.status is DecisionStatus.IN_FORCE and decision.authority is not Authority.HOLD
         ]
         self._root: dict[int, int] = {}
-        for one in decisions:
-            if one.kind is DecisionKind.SAME:
-                first, *rest = one.groups[0]
-                for other in rest:
-                    self._root[self._find(other)] = self._find(first)
+        for decision in decisions:
+            if decision.kind is DecisionKind.SAME:
+                first, *others = decision.groups[0]
+                for member in others:
+                    self._root[self._find(member)] = self._find(first)
         self._parted = {
             frozenset((self._find(left), self._find(right)))
-            for one in decisions
-            if one.kind is DecisionKind.DIFFERENT
-            for place, group in enumerate(one.groups)
-            for later in one.groups[place + 1 :]
+            for decision in decisions
+            if decision.kind is DecisionKind.DIFFERENT
+            for position, group in enumerate(decision.groups)
+            for later_group in decision.groups[position + 1 :]
             for left in group
-            for right in later
+            for right in later_group
         }
 
     def _find(self, record: int) -> int:
-        while (above := self._root.get(record, record)) != record:
-            record = above
+        while (parent := self._root.get(record, record)) != record:
+            record = parent
         return record
 
     def is_joined(self, pair: Pair) -> bool:
@@ -265,30 +292,32 @@ class _DecidedPairs:
         return frozenset(map(self._find, pair)) in self._parted
 
 
-def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, size: int) -> list[BlindPair]:
+def _draw_pairs(
+    unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, seed: int, size: int
+) -> list[BlindPair]:
     """The pairs to be judged, in an order that tells nothing; without number, month and moment."""
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
-    parts = allocate_sample(size, [len(found.pairs[stratum]) for stratum in _SAMPLED_STRATA])
-    taken: list[tuple[Stratum, Pair]] = []
-    for stratum, count in zip(_SAMPLED_STRATA, parts, strict=True):
-        taken += [(stratum, pair) for pair in random.sample(sorted(found.pairs[stratum]), count)]
-    random.shuffle(taken)
-    records = unit.records.get({end for _, pair in taken for end in pair})
-    weights = _load_weights(unit, index, found, taken)
+    counts = allocate_sample(size, [len(stratum_pairs.pairs[stratum]) for stratum in _SAMPLED_STRATA])
+    drawn: list[tuple[Stratum, Pair]] = []
+    for stratum, count in zip(_SAMPLED_STRATA, counts, strict=True):
+        drawn += [(stratum, pair) for pair in random.sample(sorted(stratum_pairs.pairs[stratum]), count)]
+    random.shuffle(drawn)
+    records = unit.records.get({end for _, pair in drawn for end in pair})
+    weights = _load_weights(unit, index, stratum_pairs, drawn)
     config_id = index.config_id(unit)
-    chosen = []
-    for stratum, pair in taken:
+    blind_pairs = []
+    for stratum, pair in drawn:
         versions = [records[end].version_id for end in pair if records[end].state == RecordState.ACTIVE]
         if pair not in weights or len(versions) < len(pair) or None in versions:
             continue
-        seen = len(found.pairs[stratum])
+        counted = len(stratum_pairs.pairs[stratum])
         lo_version, hi_version = (version or 0 for version in versions)
-        chosen.append(
+        blind_pairs.append(
             BlindPair(
                 0,
                 stratum,
-                round(seen / found.fractions[stratum]),
-                seen,
+                round(counted / stratum_pairs.fractions[stratum]),
+                counted,
                 "",
                 "",
                 config_id,
@@ -299,22 +328,22 @@ def _draw_pairs(unit: ReadUnit, index: Index, found: _StratumPairs, seed: int, s
                 stratum in LINKED,
             )
         )
-    return chosen
+    return blind_pairs
 
 
 def _load_weights(
-    unit: ReadUnit, index: Index, found: _StratumPairs, taken: Iterable[tuple[Stratum, Pair]]
+    unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, drawn: Iterable[tuple[Stratum, Pair]]
 ) -> Mapping[Pair, float]:
-    known: dict[Pair, float] = {}
-    missing: list[Pair] = []
-    for stratum, pair in taken:
-        bits = found.pairs[stratum][pair]
+    weights: dict[Pair, float] = {}
+    unscored_pairs: list[Pair] = []
+    for stratum, pair in drawn:
+        bits = stratum_pairs.pairs[stratum][pair]
         if bits is None:
-            missing.append(pair)
+            unscored_pairs.append(pair)
         else:
-            known[pair] = bits
-    features = load_features(unit, index.config_id(unit), {end for pair in missing for end in pair})
-    for lo, hi in missing:
+            weights[pair] = bits
+    features = load_features(unit, index.config_id(unit), {end for pair in unscored_pairs for end in pair})
+    for lo, hi in unscored_pairs:
         if lo in features and hi in features:
-            known[lo, hi] = round_weight(index.matcher.scorer.weight(features[lo], features[hi]))
-    return known
+            weights[lo, hi] = round_weight(index.matcher.scorer.weight(features[lo], features[hi]))
+    return weights

@@ -74,61 +74,80 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
     """
     require_permission(viewer, Action.CROSSWALK_EXPORT)
     with index.database.read(viewer) as unit:
-        said: dict[Pair, _PairLabel] = {}
-        for one, day in _iterate_steward_decisions(unit):
-            said.update({pair: _PairLabel(one.kind, day, one.reason) for pair in _list_pairs(one)})
+        labels_by_pair: dict[Pair, _PairLabel] = {}
+        for pair_label, day in _iterate_steward_decisions(unit):
+            labels_by_pair.update(
+                {
+                    pair: _PairLabel(pair_label.kind, day, pair_label.reason)
+                    for pair in _list_pairs(pair_label)
+                }
+            )
         if with_blind:
-            said = _load_blind_labels(unit) | said
-        labels = visible_labels(unit, {end for pair in said for end in pair})
-    shown = {pair: one for pair, one in said.items() if pair[0] in labels and pair[1] in labels}
-    disclose(index, viewer, Action.CROSSWALK_EXPORT, {end for pair in shown for end in pair}, HEADER)
+            labels_by_pair = _load_blind_labels(unit) | labels_by_pair
+        labels = visible_labels(unit, {end for pair in labels_by_pair for end in pair})
+    visible_pairs = {
+        pair: pair_label
+        for pair, pair_label in labels_by_pair.items()
+        if pair[0] in labels and pair[1] in labels
+    }
+    disclose(index, viewer, Action.CROSSWALK_EXPORT, {end for pair in visible_pairs for end in pair}, HEADER)
     rows = (
         LabelRow(
             labels[left].source,
             labels[left].local_id,
             labels[right].source,
             labels[right].local_id,
-            one.label.value,
-            one.day,
-            one.reason,
+            pair_label.label.value,
+            pair_label.day,
+            pair_label.reason,
         )
-        for (left, right), one in sorted(shown.items())
+        for (left, right), pair_label in sorted(visible_pairs.items())
     )
     return tuple(rows)
 
 
 def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
     """Decisions of stewards in force that say SAME or DIFFERENT, oldest first, each with its day."""
-    numbers = sorted(named.decision.id for named in unit.decisions.all_in_force())
-    for start in range(0, len(numbers), _PAGE):
-        found = unit.decisions.by_ids(numbers[start : start + _PAGE])
-        times = unit.commit_info({one.commit_no for one in found.values()})
-        for number in sorted(found):
-            one = found[number]
-            is_stewards = one.authority is Authority.STEWARD and one.status is DecisionStatus.IN_FORCE
-            if is_stewards and one.kind in (DecisionKind.SAME, DecisionKind.DIFFERENT):
-                yield one, times[one.commit_no][0][: len("2026-01-01")]
+    decision_ids = sorted(named_decision.decision.id for named_decision in unit.decisions.all_in_force())
+    for start in range(0, len(decision_ids), _PAGE):
+        decisions = unit.decisions.by_ids(decision_ids[start : start + _PAGE])
+        commits = unit.commit_info({decision.commit_no for decision in decisions.values()})
+        for decision_id in sorted(decisions):
+            decision = decisions[decision_id]
+            is_stewards = (
+                decision.authority is Authority.STEWARD and decision.status is DecisionStatus.IN_FORCE
+            )
+            if is_stewards and decision.kind in (DecisionKind.SAME, DecisionKind.DIFFERENT):
+                yield decision, commits[decision.commit_no][0][: len("2026-01-01")]
 
 
-def _list_pairs(one: StoredDecision) -> Iterator[Pair]:
-    if one.kind is DecisionKind.SAME:
-        found = (pair for group in one.groups for pair in combinations(group, 2))
+def _list_pairs(decision: StoredDecision) -> Iterator[Pair]:
+    if decision.kind is DecisionKind.SAME:
+        pairs = (pair for group in decision.groups for pair in combinations(group, 2))
     else:
-        found = (pair for a, b in combinations(one.groups, 2) for pair in product(a, b))
-    return ((min(pair), max(pair)) for pair in found)
+        pairs = (
+            pair
+            for left_group, right_group in combinations(decision.groups, 2)
+            for pair in product(left_group, right_group)
+        )
+    return ((min(pair), max(pair)) for pair in pairs)
 
 
 def _load_blind_labels(unit: ReadUnit) -> dict[Pair, _PairLabel]:
     """What blind answers say of pairs, but for those on which two people disagree."""
-    said: dict[Pair, _PairLabel] = {}
+    labels_by_pair: dict[Pair, _PairLabel] = {}
     disputed: set[Pair] = set()
     for pair, answer in unit.blind_pairs.all_with_answers():
-        label = _LABELS.get(answer.verdict)
+        kind = _LABELS.get(answer.verdict)
         ends = (pair.lo, pair.hi)
-        before = said.get(ends)
-        first = _LABELS.get(pair.first_verdict or "")
-        if label is None or (before and before.label is not label) or (first and first is not label):
+        earlier_label = labels_by_pair.get(ends)
+        first_kind = _LABELS.get(pair.first_verdict or "")
+        if (
+            kind is None
+            or (earlier_label and earlier_label.label is not kind)
+            or (first_kind and first_kind is not kind)
+        ):
             disputed.add(ends)
             continue
-        said[ends] = _PairLabel(label, answer.at[: len("2026-01-01")], BLIND_REASON)
-    return {pair: one for pair, one in said.items() if pair not in disputed}
+        labels_by_pair[ends] = _PairLabel(kind, answer.at[: len("2026-01-01")], BLIND_REASON)
+    return {pair: pair_label for pair, pair_label in labels_by_pair.items() if pair not in disputed}

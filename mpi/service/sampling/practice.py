@@ -131,11 +131,14 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
     require_permission(viewer, Action.TASK_WORK)
     with index.database.read(viewer) as unit:
         answers = unit.practice_answers.answers_of(viewer.client)
-        standing = _measure_progress(answers, index.settings.quality_rules)
-    known = {answer.item: place for place, answer in enumerate(answers)}
+        progress = _measure_progress(answers, index.settings.quality_rules)
+    position_by_item = {answer.item: position for position, answer in enumerate(answers)}
     # Answers come latest first: what was answered longest ago has the last place, and what never was, none.
-    pair = max(_order_pairs(index, viewer.client), key=lambda one: known.get(one.id, len(known)))
-    return PracticeView(pair.id, pair.records, standing)
+    pair = max(
+        _order_pairs(index, viewer.client),
+        key=lambda candidate: position_by_item.get(candidate.id, len(position_by_item)),
+    )
+    return PracticeView(pair.id, pair.records, progress)
 
 
 def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
@@ -158,14 +161,16 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
     pair = load_practice_pairs().get(item)
     if pair is None:
         raise NotFoundError("there is no such practice pair")
-    right = verdict == pair.truth
+    is_right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
-        at = clock.format_timestamp(clock.now())
-        unit.practice_answers.save(PracticeAnswer(viewer.client, item, verdict, right, at))
-        standing = _measure_progress(unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules)
+        moment = clock.format_timestamp(clock.now())
+        unit.practice_answers.save(PracticeAnswer(viewer.client, item, verdict, is_right, moment))
+        progress = _measure_progress(
+            unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules
+        )
         parts = _explain_pair(unit, index, pair)
     return PracticeResult(
-        right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, standing
+        is_right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, progress
     )
 
 
@@ -177,58 +182,72 @@ def may_work_live(index: Index, viewer: Viewer) -> bool:
         account = unit.accounts.find_by_name(viewer.client)
         if account is None or account.role != Role.STEWARD:
             return True
-        return _measure_progress(unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules).open
+        return _measure_progress(
+            unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules
+        ).open
 
 
 @cache
 def load_practice_pairs() -> Mapping[int, PracticePair]:
     """Every practice pair, by number; read once."""
-    read = orjson.loads(files("mpi.service.sampling").joinpath(_FILE).read_bytes())
-    return {pair["id"]: _build_pair(pair) for pair in read["pairs"]}
+    content = orjson.loads(files("mpi.service.sampling").joinpath(_FILE).read_bytes())
+    return {pair["id"]: _build_pair(pair) for pair in content["pairs"]}
 
 
-def _build_pair(read: Mapping[str, Any]) -> PracticePair:
-    one, other = (PracticeRecord(each["source"], each["values"]) for each in read["records"])
-    return PracticePair(read["id"], read["kind"], read["truth"], read["why"], (one, other))
+def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
+    first_record, second_record = (
+        PracticeRecord(record["source"], record["values"]) for record in pair["records"]
+    )
+    return PracticePair(pair["id"], pair["kind"], pair["truth"], pair["why"], (first_record, second_record))
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
     """Every pair in an order of the person's own, in which the kinds take turns."""
-    order = {item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in load_practice_pairs()}
+    keyed_order = {
+        item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
+    }
     by_kind: dict[str, list[PracticePair]] = {}
-    for item in sorted(order, key=lambda each: order[each]):
+    for item in sorted(keyed_order, key=lambda each: keyed_order[each]):
         by_kind.setdefault(load_practice_pairs()[item].kind, []).append(load_practice_pairs()[item])
-    turns = [(turn, order[pair.id], pair.id) for held in by_kind.values() for turn, pair in enumerate(held)]
+    turns = [
+        (turn, keyed_order[pair.id], pair.id)
+        for kind_pairs in by_kind.values()
+        for turn, pair in enumerate(kind_pairs)
+    ]
     return [load_practice_pairs()[item] for *_, item in sorted(turns)]
 
 
 def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) -> PracticeProgress:
-    last = answers[: rules.practice_last]
-    right = sum(answer.right for answer in last)
+    latest_answers = answers[: rules.practice_last]
+    right_count = sum(answer.right for answer in latest_answers)
     by_kind: dict[str, list[bool]] = {pair.kind: [] for pair in load_practice_pairs().values()}
     for answer in answers:
         pair = load_practice_pairs().get(answer.item)
         if pair is not None:
             by_kind[pair.kind].append(answer.right)
-    enough = len(last) == rules.practice_last and right >= rules.practice_agreement * len(last)
+    is_enough = len(latest_answers) == rules.practice_last and right_count >= rules.practice_agreement * len(
+        latest_answers
+    )
     return PracticeProgress(
         len(answers),
-        len(last),
-        right,
+        len(latest_answers),
+        right_count,
         rules.practice_last,
         rules.practice_agreement,
-        tuple(KindScore(kind, sum(held), len(held)) for kind, held in sorted(by_kind.items())),
-        enough,
+        tuple(KindScore(kind, sum(results), len(results)) for kind, results in sorted(by_kind.items())),
+        is_enough,
         rules.practice_required,
     )
 
 
 def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[WeightContribution, ...]:
-    shared = index.shared_values(unit)
-    one, other = (
+    shared_values = index.shared_values(unit)
+    first_record, second_record = (
         index.features_of(
-            validate_record({**record.values, "local_id": "-"}, index.keyed_hash, clock.now()).record, record.source, shared
+            validate_record({**record.values, "local_id": "-"}, index.keyed_hash, clock.now()).record,
+            record.source,
+            shared_values,
         )
         for record in pair.records
     )
-    return tuple(index.matcher.scorer.explain(one, other))
+    return tuple(index.matcher.scorer.explain(first_record, second_record))

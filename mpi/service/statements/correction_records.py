@@ -22,12 +22,12 @@ class Correction:
 
     Args:
         record: the steward source's record.
-        corrects: the record that it is bound to.
+        corrected: the record that it is bound to.
         decision: what binds it.
     """
 
     record: int
-    corrects: int
+    corrected: int
     decision: StoredDecision
 
 

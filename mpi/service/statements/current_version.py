@@ -23,22 +23,22 @@ class RestatedRecords:
 
     Args:
         changed: records that another statement stands for, to be indexed again.
-        gone: records that no longer take part.
-        told: all records that were told anew.
-        doubted: records of which a version waits, or waited, because it says that they are another child.
+        removed: records that no longer take part.
+        record_ids: all records that were told anew.
+        overlay_suspects: records of which a version waits, or waited, because it says that they are another child.
     """
 
     changed: dict[int, ChangedRecord] = field(default_factory=dict)
-    gone: set[int] = field(default_factory=set)
-    told: set[int] = field(default_factory=set)
-    doubted: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    record_ids: set[int] = field(default_factory=set)
+    overlay_suspects: set[int] = field(default_factory=set)
 
     def add(self, other: "RestatedRecords") -> None:
         """Take in what telling others anew changed."""
         self.changed.update(other.changed)
-        self.gone |= other.gone
-        self.told |= other.told
-        self.doubted |= other.doubted
+        self.removed |= other.removed
+        self.record_ids |= other.record_ids
+        self.overlay_suspects |= other.overlay_suspects
 
 
 def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
@@ -57,7 +57,7 @@ def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collec
     overlaid = unit.records.open_overlays(records)
     heard = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
     stands = {number: _current_assertion(said) for number, said in heard.items()}
-    found = RestatedRecords(told=set(records), doubted=set(overlaid))
+    found = RestatedRecords(record_ids=set(records), overlay_suspects=set(overlaid))
     activated: dict[int, RecordAssertion] = {}
     for number, record in records.items():
         standing = stands[number]
@@ -65,7 +65,7 @@ def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collec
             if record.state != RecordState.ACTIVE or record.version_id != standing.version_id:
                 activated[number] = standing
         elif record.state == RecordState.ACTIVE:
-            found.gone.add(number)
+            found.removed.add(number)
     doubted = {one.version_id for said in heard.values() for one in said if one.is_doubted}
     _activate_versions(unit, records, activated, doubted)
     found.changed.update(_changed_records(unit, index, records, activated))

@@ -47,18 +47,18 @@ class IntakeResult:
     """What taking statements changed.
 
     Args:
-        verdicts: by local ID.
+        outcomes: by local ID.
         record_ids: the record of each local ID.
         changed: records whose features are new, to be indexed again.
-        gone: records that no longer take part.
-        doubted: records of which a version waits, or waited, because it says that they are another child.
+        removed: records that no longer take part.
+        overlay_suspects: records of which a version waits, or waited, because it says that they are another child.
     """
 
-    verdicts: dict[str, StatementOutcome]
+    outcomes: dict[str, StatementOutcome]
     record_ids: dict[str, int]
     changed: dict[int, ChangedRecord]
-    gone: set[int]
-    doubted: set[int]
+    removed: set[int]
+    overlay_suspects: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,17 @@ class JudgedStatements:
     """What becomes of statements.
 
     Args:
-        verdicts: by local ID.
+        outcomes: by local ID.
         features: of those that would take effect.
         overlays: local IDs of those that are held because they say that the record is another child.
     """
 
-    verdicts: dict[str, StatementOutcome]
+    outcomes: dict[str, StatementOutcome]
     features: dict[str, ComparableRecord]
     overlays: frozenset[str]
 
 
-def judge_statement(existing: StoredRecord | None, said: Statement | StatementHeading) -> StatementOutcome:
+def judge_statement(existing: StoredRecord | None, statement: Statement | StatementHeading) -> StatementOutcome:
     """What a statement means for the record as it stands; reads nothing and changes nothing.
 
     The active version is the one with the greatest as-of, then the latest received. A sealed record stays
@@ -84,21 +84,21 @@ def judge_statement(existing: StoredRecord | None, said: Statement | StatementHe
     """
     if existing is not None and existing.state == RecordState.SEALED:
         return StatementOutcome.REFUSED
-    if said.sealing:
+    if statement.seal_kind:
         return StatementOutcome.SEALED
     if existing is None:
         return StatementOutcome.CREATED
-    same = existing.content_hash == said.content_hash and existing.state == RecordState.ACTIVE
+    same = existing.content_hash == statement.content_hash and existing.state == RecordState.ACTIVE
     if same:
         return StatementOutcome.UNCHANGED
-    return StatementOutcome.HISTORY if said.as_of < existing.last_seen else StatementOutcome.UPDATED
+    return StatementOutcome.HISTORY if statement.as_of < existing.last_seen else StatementOutcome.UPDATED
 
 
 def judge_statements(
     unit: ReadUnit,
     index: Index,
     source: Source,
-    said: Collection[Statement],
+    statements: Collection[Statement],
     existing: Mapping[str, StoredRecord],
 ) -> JudgedStatements:
     """What becomes of statements of one source; changes nothing.
@@ -110,18 +110,18 @@ def judge_statements(
         unit: the transaction.
         index: for standardizing and the model.
         source: who says it.
-        said: at most one statement a local ID.
+        statements: at most one statement a local ID.
         existing: the records of those local IDs that there are.
 
     Raises:
         ConflictError: the source is that of stewards' corrections.
     """
     require_data_source(source)
-    verdicts = {one.local_id: judge_statement(existing.get(one.local_id), one) for one in said}
+    verdicts = {one.local_id: judge_statement(existing.get(one.local_id), one) for one in statements}
     if source.paused:
         verdicts = {n: StatementOutcome.HELD if v in _EFFECTIVE_OUTCOMES else v for n, v in verdicts.items()}
     features = make_comparable(
-        unit, index, source, [one for one in said if verdicts[one.local_id] in _EFFECTIVE_OUTCOMES]
+        unit, index, source, [one for one in statements if verdicts[one.local_id] in _EFFECTIVE_OUTCOMES]
     )
     known = {existing[name].id: name for name in features if name in existing}
     others = find_overlays(
@@ -136,16 +136,16 @@ def judge_statements(
 
 
 def make_comparable(
-    unit: ReadUnit, index: Index, source: Source, said: Collection[Statement]
+    unit: ReadUnit, index: Index, source: Source, statements: Collection[Statement]
 ) -> dict[str, ComparableRecord]:
     """Statements made comparable under the configuration in force, by local ID."""
     shared = index.shared_values(unit)
-    config = index.matcher.digest(shared) if any(one.made for one in said) else None
+    config = index.matcher.digest(shared) if any(one.comparable for one in statements) else None
     return {
-        one.local_id: one.made
-        if one.made is not None and one.made.config == config
+        one.local_id: one.comparable
+        if one.comparable is not None and one.comparable.config_digest == config
         else index.features_of(one.record, source.code, shared)
-        for one in said
+        for one in statements
     }
 
 
@@ -167,7 +167,7 @@ def write_statements(
     unit: WriteUnit,
     index: Index,
     source: Source,
-    said: Sequence[Statement],
+    statements: Sequence[Statement],
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
 ) -> IntakeResult:
@@ -177,27 +177,27 @@ def write_statements(
         unit: the transaction.
         index: for standardizing and keys.
         source: who says it.
-        said: at most one statement a local ID.
+        statements: at most one statement a local ID.
         existing: the records of those local IDs that there are.
         batch_id: the load that it is part of.
 
     Raises:
         ConflictError: the source is that of stewards' corrections.
     """
-    judged = judge_statements(unit, index, source, said, existing)
-    numbers = _assign_numbers(unit, said, existing)
+    judged = judge_statements(unit, index, source, statements, existing)
+    numbers = _assign_numbers(unit, statements, existing)
     writer = _StatementWriter(unit, index, source, batch_id, numbers, judged)
-    for one in said:
+    for one in statements:
         writer.add(one, existing.get(one.local_id))
     writer.flush()
-    taken = IntakeResult(judged.verdicts, numbers, writer.changed, writer.gone, writer.doubted)
+    taken = IntakeResult(judged.outcomes, numbers, writer.changed, writer.gone, writer.doubted)
     _recompute_overlaid(unit, index, taken, existing)
     return taken
 
 
 def _recompute_overlaid(unit: WriteUnit, index: Index, taken: IntakeResult, existing: Mapping[str, StoredRecord]) -> None:
     """Where a statement comes before one that waits, that one may be the same child as it."""
-    before = {record.id for record in existing.values() if record.overlaid} - taken.gone
+    before = {record.id for record in existing.values() if record.overlaid} - taken.removed
     if before:
         restated = recompute_current_versions(unit, index, before)
         taken.changed.update(restated.changed)
@@ -245,11 +245,11 @@ class _StatementWriter:
 
     def add(self, said: Statement, old: StoredRecord | None) -> None:
         record_id = self._numbers[said.local_id]
-        verdict = self._judged.verdicts[said.local_id]
+        verdict = self._judged.outcomes[said.local_id]
         if old is not None and old.overlaid:
             self.doubted.add(record_id)
         if verdict is StatementOutcome.SEALED:
-            self._sealed.append((record_id, said.sealing))
+            self._sealed.append((record_id, said.seal_kind))
             self.gone.add(record_id)
         elif verdict in _EFFECTIVE_OUTCOMES:
             features = self._judged.features[said.local_id]

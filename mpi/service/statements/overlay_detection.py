@@ -24,28 +24,28 @@ _COMPARED_STATES = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordS
 
 
 def find_overlays(
-    unit: ReadUnit, index: Index, known: Collection[StoredRecord], said: Mapping[int, ComparableRecord]
+    unit: ReadUnit, index: Index, records: Collection[StoredRecord], comparables: Mapping[int, ComparableRecord]
 ) -> set[int]:
     """Those of the records of which a source now says that they are another child.
 
     Args:
         unit: the transaction.
         index: for the model.
-        known: records as they stand; a withdrawn one by the version that it had.
-        said: what would stand for them, by record number.
+        records: records as they stand; a withdrawn one by the version that it had.
+        comparables: what would stand for them, by record number.
     """
-    had = {r.id: r for r in known if r.id in said and r.version_id is not None and r.state in _COMPARED_STATES}
+    had = {r.id: r for r in records if r.id in comparables and r.version_id is not None and r.state in _COMPARED_STATES}
     if not had:
         return set()
     stored = unit.derived_data.features(index.config_id(unit), had)
     before = {
         number: features_from_bytes(payload)
         for number, payload in stored.items()
-        if not _has_same_given_name(said[number], payload)
+        if not _has_same_given_name(comparables[number], payload)
     }
     before |= _last_features(unit, index, {number: one for number, one in had.items() if number not in stored})
     scorer = index.matcher.scorer
-    return {number for number in before if is_another_child(scorer, before[number], unpack_features(said[number]))}
+    return {number for number in before if is_another_child(scorer, before[number], unpack_features(comparables[number]))}
 
 
 def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
@@ -53,7 +53,7 @@ def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
     return isinstance(said, PackedRecord) and have_same_given_name(said.features, payload)
 
 
-def recheck_overlays(unit: WriteUnit, index: Index, heard: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
+def recheck_overlays(unit: WriteUnit, index: Index, assertions: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
     """What was said about records, without the doubt where its reason is gone.
 
     Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
@@ -62,11 +62,11 @@ def recheck_overlays(unit: WriteUnit, index: Index, heard: Mapping[int, list[Rec
     Args:
         unit: the transaction.
         index: for the model.
-        heard: every statement that may count, by record.
+        assertions: every statement that may count, by record.
     """
-    waiting = {number: said for number, said in heard.items() if any(one.is_doubted for one in said)}
+    waiting = {number: said for number, said in assertions.items() if any(one.is_doubted for one in said)}
     if not waiting:
-        return dict(heard)
+        return dict(assertions)
     records = unit.records.get(waiting)
     said_by = {one.version_id: n for n, said in waiting.items() for one in said if _is_considered(one)}
     payloads = unit.records.payloads_of_versions([version for version in said_by if version is not None])
@@ -83,7 +83,7 @@ def recheck_overlays(unit: WriteUnit, index: Index, heard: Mapping[int, list[Rec
             replace(one, is_held=False, is_doubted=False) if one.is_doubted and one.version_id in cleared else one
             for one in said
         ]
-        for number, said in heard.items()
+        for number, said in assertions.items()
     }
 
 

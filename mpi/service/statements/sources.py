@@ -24,7 +24,7 @@ class NewSource:
     name: str | None = None
     agency: str | None = None
     kind: SourceKind = SourceKind.OTHER
-    one_id_a_child: bool = False
+    has_one_id_per_child: bool = False
 
 
 def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
@@ -51,7 +51,7 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
             new.kind,
             group_id=1,
             paused=False,
-            duplicates_expected=not new.one_id_a_child,
+            duplicates_expected=not new.has_one_id_per_child,
         )
         unit.sources.add(number, number, source, unit.commit_no)
         return source

@@ -25,9 +25,9 @@ class Statement(NamedTuple):
         flags: the record's flags.
         subject: the person of its source's own that it is about.
         merged_into: the record that its source merged it into.
-        sealing: ``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
-        line: line of the file that it came from; 0 where it came alone.
-        made: the record made comparable, where that was done already.
+        seal_kind: ``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
+        line_number: line of the file that it came from; 0 where it came alone.
+        comparable: the record made comparable, where that was done already.
     """
 
     local_id: str
@@ -38,9 +38,9 @@ class Statement(NamedTuple):
     flags: tuple[Flag, ...]
     subject: str | None
     merged_into: str | None
-    sealing: str | None
-    line: int = 0
-    made: PackedRecord | None = None
+    seal_kind: str | None
+    line_number: int = 0
+    comparable: PackedRecord | None = None
 
     @property
     def record(self) -> CanonicalRecord:
@@ -49,7 +49,7 @@ class Statement(NamedTuple):
 
 
 def build_statement(
-    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line: int = 0, made: PackedRecord | None = None
+    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line_number: int = 0, comparable: PackedRecord | None = None
 ) -> Statement:
     """Prepare a record that came through the door."""
     payload, digest = to_payload_and_hash(record)
@@ -63,8 +63,8 @@ def build_statement(
         record.subject,
         record.merged_into,
         find_seal_kind(record),
-        line,
-        made,
+        line_number,
+        comparable,
     )
 
 
@@ -106,15 +106,15 @@ class StatementHeading(NamedTuple):
     Args:
         as_of: when it was true at its source.
         content_hash: of what it states.
-        sealing: as ``Statement`` has it.
-        who: name and birth date, where something else stands for the record.
-        place: of the statement among the rows.
-        unmade: whether it is still to be made comparable.
+        seal_kind: as ``Statement`` has it.
+        identity_key: name and birth date, where something else stands for the record.
+        row_number: of the statement among the rows.
+        needs_standardizing: whether it is still to be made comparable.
     """
 
     as_of: str
     content_hash: str
-    sealing: str | None
-    who: tuple[object, ...] | None
-    place: int
-    unmade: bool = False
+    seal_kind: str | None
+    identity_key: tuple[object, ...] | None
+    row_number: int
+    needs_standardizing: bool = False

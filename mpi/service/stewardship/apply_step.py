@@ -63,7 +63,9 @@ class PlannedStep:
     etag: str | None = None
 
 
-def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool) -> tuple[StepEffect, frozenset[int]]:
+def apply_step(
+    unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool
+) -> tuple[StepEffect, frozenset[int]]:
     """Do a step; returns what it did and the records that this shows.
 
     A preview of a step that would wait says what it would do once it is approved, or its day has come.
@@ -73,66 +75,74 @@ def apply_step(unit: WriteUnit, index: Index, step: PlannedStep, *, preview: boo
         NotFoundError: it would supersede a decision that there is not.
         ConflictError: it would supersede one that is not in force, or is not its maker's.
     """
-    named = {record for said in step.drafts for record in said.record_ids}
-    second = needs_second_approver(unit, index, named)
+    record_ids = {record for drafts in step.drafts for record in drafts.record_ids}
+    needs_second = needs_second_approver(unit, index, record_ids)
     maker = maker_from_viewer(unit.viewer)
-    asked = find_owners_to_ask(unit, maker, named, corrections_only=is_only_corrections(one.origin for one in step.drafts))
-    awaiting = second or bool(asked)
-    waits = awaiting and not preview
-    heeded, held_until = _check_freeze_windows(unit, step.drafts, named)
-    later = held_until is not None and not preview
+    owners_to_ask = find_owners_to_ask(
+        unit, maker, record_ids, corrections_only=is_only_corrections(draft.origin for draft in step.drafts)
+    )
+    needs_approval = needs_second or bool(owners_to_ask)
+    is_waiting = needs_approval and not preview
+    freeze_detail, held_until = _check_freeze_windows(unit, step.drafts, record_ids)
+    is_deferred = held_until is not None and not preview
     detail = {
         **step.detail,
-        **(build_waiting_detail(maker, second=second) if waits else {}),
-        **({CHOICE: choice_to_detail(step.choice)} if waits or later else {}),
-        **heeded,
+        **(build_waiting_detail(maker, needs_second=needs_second) if is_waiting else {}),
+        **({CHOICE: choice_to_detail(step.choice)} if is_waiting or is_deferred else {}),
+        **freeze_detail,
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
-    said = [replace(one, effective_from=held_until) for one in step.drafts] if later else step.statements
-    numbers = tuple(add_decision(unit, index, step_id, one, awaiting=waits) for one in said)
-    if waits:
-        unit.pending_approvals.add(step_id, numbers, second=second)
-        unit.consents.add_requests(step_id, asked, unit.commit_no)
-    choice = IdChoice() if waits or later else step.choice
-    replaces = any(one.supersedes for one in step.drafts)
-    touched = find_affected_records(unit, numbers) if replaces else named
-    settled = resettle(unit, index, touched, step.kind, choice)
-    persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
-    shown |= named
+    drafts = (
+        [replace(draft, effective_from=held_until) for draft in step.drafts]
+        if is_deferred
+        else step.drafts
+    )
+    decision_ids = tuple(add_decision(unit, index, step_id, draft, awaiting=is_waiting) for draft in drafts)
+    if is_waiting:
+        unit.pending_approvals.add(step_id, decision_ids, second=needs_second)
+        unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
+    choice = IdChoice() if is_waiting or is_deferred else step.choice
+    is_superseding = any(draft.supersedes for draft in step.drafts)
+    affected_records = find_affected_records(unit, decision_ids) if is_superseding else record_ids
+    settlement = resettle(unit, index, affected_records, step.kind, choice)
+    persons, moved, clients, shown = describe_changes(
+        unit, settlement.persons_before, settlement.records, preview=preview
+    )
+    shown |= record_ids
     effect = StepEffect(
         step.kind,
         preview,
         None if preview else step_id,
-        () if preview else numbers,
+        () if preview else decision_ids,
         persons,
         moved,
-        told,
+        clients,
         (),
         step.etag,
-        awaiting,
+        needs_approval,
         held_until=held_until,
-        approval=second,
-        consent_of=list_visible_codes(unit, asked),
+        approval=needs_second,
+        consent_of=list_visible_codes(unit, owners_to_ask),
     )
-    effect = add_recipients(unit, effect, settled.persons_before)
+    effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
 def _check_freeze_windows(
-    unit: ReadUnit, said: Sequence[DecisionDraft], record_ids: Collection[int]
+    unit: ReadUnit, drafts: Sequence[DecisionDraft], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
     """What a step keeps of the windows that it heeds, and the day that they hold it until."""
     today = clock.today()
     # A window keeps people as they are, and a correction leaves them so.
-    heeds = unit.freezes.all() and any(one.origin != CORRECTION for one in said)
-    sources = find_visible_sources(unit, record_ids, unit.viewer.sources) if heeds else set()
+    heeds_windows = unit.freezes.all() and any(draft.origin != CORRECTION for draft in drafts)
+    sources = find_visible_sources(unit, record_ids, unit.viewer.sources) if heeds_windows else set()
     if not unit.freezes.current_windows_of(sources, today):
         return {}, None
-    wanted = next((one.effective_from for one in said), None)
-    day = max(today, wanted or today)
-    free = find_first_free_day(unit, sources, day)
-    return {FROZEN_SOURCES: sorted(sources), WANTED_FROM: wanted}, free if free > day else None
+    wanted_day = next((draft.effective_from for draft in drafts), None)
+    day = max(today, wanted_day or today)
+    free_day = find_first_free_day(unit, sources, day)
+    return {FROZEN_SOURCES: sorted(sources), WANTED_FROM: wanted_day}, free_day if free_day > day else None
 
 
 def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
@@ -144,26 +154,30 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
             return True
         case SecondApprover.CROSS_AGENCY:
             # A correction joins no two agencies: it is a record of the stewards' own.
-            agency_of = {s.code: s.agency for s in unit.sources.all() if s.kind != STEWARD_SOURCE_KIND}
-            named = {label.source for label in visible_labels(unit, record_ids).values()}
-            return len({agency_of[source] for source in named & agency_of.keys()}) > 1
+            agency_by_source = {
+                stored_source.code: stored_source.agency
+                for stored_source in unit.sources.all()
+                if stored_source.kind != STEWARD_SOURCE_KIND
+            }
+            source_codes = {label.source for label in visible_labels(unit, record_ids).values()}
+            return len({agency_by_source[source] for source in source_codes & agency_by_source.keys()}) > 1
 
 
-def build_waiting_detail(maker: Maker, *, second: bool) -> dict[str, Any]:
+def build_waiting_detail(maker: Maker, *, needs_second: bool) -> dict[str, Any]:
     """What a step keeps that waits for others: whether for a second approver, and who made it."""
-    return {**({AWAITING: True} if second else {}), MAKER: maker.to_detail()}
+    return {**({AWAITING: True} if needs_second else {}), MAKER: maker.to_detail()}
 
 
-def choice_to_detail(choice: IdChoice) -> dict[str, Any]:
+def choice_to_detail(id_choice: IdChoice) -> dict[str, Any]:
     """A choice as a step keeps it."""
     return {
-        "survivors": sorted(choice.survivors),
-        "keeps": [[person, sorted(records)] for person, records in sorted(choice.kept_records.items())],
+        "survivors": sorted(id_choice.survivors),
+        "keeps": [[person, sorted(records)] for person, records in sorted(id_choice.kept_records.items())],
     }
 
 
 def choice_from_detail(detail: Mapping[str, Any]) -> IdChoice:
     """The choice that a step keeps."""
-    kept = detail.get(CHOICE, {})
-    keeps = {person: frozenset(records) for person, records in kept.get("keeps", ())}
-    return IdChoice(frozenset(kept.get("survivors", ())), keeps)
+    stored = detail.get(CHOICE, {})
+    kept_records = {person: frozenset(records) for person, records in stored.get("keeps", ())}
+    return IdChoice(frozenset(stored.get("survivors", ())), kept_records)

@@ -39,13 +39,13 @@ UNDO = "undo"
 """The kind of step that takes back."""
 
 
-def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False) -> StepEffect:
+def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False) -> StepEffect:
     """Give the second word on a step: it takes effect as it would now.
 
     Args:
         index: the open index.
         viewer: who approves; not who made the step.
-        number: the step.
+        step_id: the step.
         preview: change nothing.
 
     Raises:
@@ -56,15 +56,15 @@ def approve(index: Index, viewer: Viewer, number: int, *, preview: bool = False)
     """
     require_permission(viewer, Action.APPROVE)
     with step_transaction(index, viewer, "approve", preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
-        effect, shown = approve_step(unit, index, number, preview=preview)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        effect, shown = approve_step(unit, index, step_id, preview=preview)
     disclose(index, viewer, Action.APPROVE, shown, effect_fields(effect))
     return effect
 
 
 def approve_step(
-    unit: WriteUnit, index: Index, number: int, *, preview: bool
+    unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Give the second word on a step; it takes effect unless an owner's consent is awaited still.
 
@@ -76,26 +76,30 @@ def approve_step(
         ConflictError: it does not wait, is the viewer's own, or would take back what a freeze window keeps.
         DecisionConflict: it contradicts what has been decided since.
     """
-    of = unit.steps.get(number)
-    made = load_step_decisions(unit, of)
-    if of is None or not made or not all(is_wholly_visible(unit, one, number) for one in drop_revoked(made)):
-        raise NotFoundError(f"there is no step {number}")
-    if not of.detail.get(AWAITING) or of.undone_commit is not None:
-        raise ConflictError(f"step {number} does not wait for an approval")
-    if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
-        raise ConflictError(f"step {number} is your own: somebody else has to approve it")
-    of = replace(of, detail={**of.detail, AWAITING: False, APPROVED: True})
-    unit.steps.set_detail(number, of.detail)
-    unit.pending_approvals.mark_approved(number)
-    for decision in made:
-        unit.steps.add_approval(unit.counters.take("approval"), decision.id, of.kind, unit.commit_no)
-    effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
+    step = unit.steps.get(step_id)
+    decisions = load_step_decisions(unit, step)
+    if (
+        step is None
+        or not decisions
+        or not all(is_wholly_visible(unit, one, step_id) for one in drop_revoked(decisions))
+    ):
+        raise NotFoundError(f"there is no step {step_id}")
+    if not step.detail.get(AWAITING) or step.undone_commit is not None:
+        raise ConflictError(f"step {step_id} does not wait for an approval")
+    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
+        raise ConflictError(f"step {step_id} is your own: somebody else has to approve it")
+    step = replace(step, detail={**step.detail, AWAITING: False, APPROVED: True})
+    unit.steps.set_detail(step_id, step.detail)
+    unit.pending_approvals.mark_approved(step_id)
+    for decision in decisions:
+        unit.steps.add_approval(unit.counters.take("approval"), decision.id, step.kind, unit.commit_no)
+    effect, shown = apply_if_approved(unit, index, step, decisions, preview=preview)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
 def apply_if_approved(
-    unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool
+    unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Let a step take effect once nobody is awaited any more; a preview says what it will do then.
 
@@ -103,58 +107,68 @@ def apply_if_approved(
         DecisionConflict: it contradicts what has been decided since.
         ConflictError: it would take back what a freeze window keeps.
     """
-    ask_new_owners(unit, of.id, of.detail, made)
-    left = [one.source_id for one in list_open_consents(unit, of.id)]
-    second = any(one.second for one in unit.pending_approvals.all_of_step(of.id))
-    waits = second or bool(left)
-    touched = find_affected_records(unit, [one.id for one in made])
-    if waits and not preview:
+    ask_new_owners(unit, step.id, step.detail, decisions)
+    unanswered_sources = [decision.source_id for decision in list_open_consents(unit, step.id)]
+    needs_second = any(decision.second for decision in unit.pending_approvals.all_of_step(step.id))
+    is_waiting = needs_second or bool(unanswered_sources)
+    affected_records = find_affected_records(unit, [decision.id for decision in decisions])
+    if is_waiting and not preview:
         # Its task is another one now, or none.
-        resettle(unit, index, touched, of.kind)
-        effect, shown = StepEffect(of.kind, preview, of.id, (), (), (), ()), frozenset[int]()
-    elif of.kind == UNDO:
-        if not waits:
-            require_not_frozen(unit, made)
-        effect, shown = apply_undo(unit, index, of, preview=preview)
-        unit.pending_approvals.delete_step(of.id)
+        resettle(unit, index, affected_records, step.kind)
+        effect, shown = StepEffect(step.kind, preview, step.id, (), (), (), ()), frozenset[int]()
+    elif step.kind == UNDO:
+        if not is_waiting:
+            require_not_frozen(unit, decisions)
+        effect, shown = apply_undo(unit, index, step, preview=preview)
+        unit.pending_approvals.delete_step(step.id)
     else:
-        waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
-        day = _set_binding_day(unit, of, waiting)
-        for one in waiting:
-            bring_into_force(unit, one, day)
-        unit.pending_approvals.delete_step(of.id)
-        settled = resettle(unit, index, touched, of.kind, choice_from_detail(of.detail))
-        persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
-        numbers = tuple(one.id for one in waiting)
-        effect = StepEffect(of.kind, preview, of.id, numbers, persons, moved, told)
-        effect = add_recipients(unit, effect, settled.persons_before)
-    codes = list_visible_codes(unit, left)
-    return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+        waiting = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
+        day = _set_binding_day(unit, step, waiting)
+        for decision in waiting:
+            bring_into_force(unit, decision, day)
+        unit.pending_approvals.delete_step(step.id)
+        settlement = resettle(unit, index, affected_records, step.kind, choice_from_detail(step.detail))
+        persons, moved, clients, shown = describe_changes(
+            unit, settlement.persons_before, settlement.records, preview=preview
+        )
+        decision_ids = tuple(decision.id for decision in waiting)
+        effect = StepEffect(step.kind, preview, step.id, decision_ids, persons, moved, clients)
+        effect = add_recipients(unit, effect, settlement.persons_before)
+    codes = list_visible_codes(unit, unanswered_sources)
+    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown
 
 
-def _set_binding_day(unit: WriteUnit, of: Step, waiting: Sequence[StoredDecision]) -> str:
+def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecision]) -> str:
     """The day from which all that a step says binds, as nobody is awaited; the step keeps why it waits."""
     today = clock.today()
     # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
-    wanted = of.detail[WANTED_FROM] if WANTED_FROM in of.detail else next((one.effective_from for one in waiting), None)
+    wanted_day = (
+        step.detail[WANTED_FROM]
+        if WANTED_FROM in step.detail
+        else next((decision.effective_from for decision in waiting), None)
+    )
     # A window keeps people as they are, and a correction leaves them so.
-    named = {record for one in waiting if one.origin != CORRECTION for record in one.seen}
-    maker = maker_from_detail(of.detail)
-    heeded = find_visible_sources(unit, named, unit.viewer.sources if maker is None else maker.visible_sources)
-    day = find_first_free_day(unit, heeded, max(today, wanted or today))
+    record_ids = {record for decision in waiting if decision.origin != CORRECTION for record in decision.seen}
+    maker = maker_from_detail(step.detail)
+    frozen_sources = find_visible_sources(
+        unit, record_ids, unit.viewer.sources if maker is None else maker.visible_sources
+    )
+    day = find_first_free_day(unit, frozen_sources, max(today, wanted_day or today))
     if day > today:
-        unit.steps.set_detail(of.id, {**of.detail, FROZEN_SOURCES: sorted(heeded), WANTED_FROM: wanted})
+        unit.steps.set_detail(
+            step.id, {**step.detail, FROZEN_SOURCES: sorted(frozen_sources), WANTED_FROM: wanted_day}
+        )
     return day
 
 
-def load_step_decisions(unit: ReadUnit, of: Step | None) -> list[StoredDecision]:
+def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecision]:
     """The decisions that a step makes, or takes back."""
-    if of is None:
+    if step is None:
         return []
-    revoking = of.detail.get("decisions", ()) if of.kind == UNDO else ()
-    return [*unit.decisions.by_ids(revoking).values(), *unit.decisions.of_step(of.id)]
+    revoked_ids = step.detail.get("decisions", ()) if step.kind == UNDO else ()
+    return [*unit.decisions.by_ids(revoked_ids).values(), *unit.decisions.of_step(step.id)]
 
 
-def drop_revoked(made: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
+def drop_revoked(decisions: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
     """Of what a step says, what nobody has taken back by itself meanwhile; all, where everything was."""
-    return [one for one in made if one.status is not DecisionStatus.REVOKED] or made
+    return [decision for decision in decisions if decision.status is not DecisionStatus.REVOKED] or decisions

@@ -41,13 +41,15 @@ STEWARD_SOURCE_CODE = "STEWARD"
 _COMPOSITE_ATTRIBUTES = {"birth_place": ("birth_city", "birth_state", "birth_country")}
 
 
-def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value: object, options: StepOptions) -> StepEffect:
+def correct_value(
+    index: Index, viewer: Viewer, eid_text: str, attribute: str, value: object, options: StepOptions
+) -> StepEffect:
     """Say what the value of an attribute of a person is, whatever its records state.
 
     Args:
         index: the open index.
         viewer: the steward; one of certain sources must have the steward source among them.
-        text: the person's enterprise ID.
+        eid_text: the person's enterprise ID.
         attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; of ``birth_place`` an object of its fields.
         options: a reason, and as the note what the correction rests on.
@@ -67,21 +69,21 @@ def correct_value(index: Index, viewer: Viewer, text: str, attribute: str, value
         raise InputError("note: say what the correction rests on")
     fields = _build_fields(attribute, value)
     with step_transaction(index, viewer, CORRECTION, preview=options.preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
         source = _ensure_steward_source(unit)
         if not viewer.may_see(source.code):
             raise AccessDenied(f"a correction is a record of source {source.code!r}, which you may not see")
-        person = _require_active_person(unit, text)
-        read = build_golden_record(unit, index, person)
-        if options.expected_etags is not None and not {read.etag, "*"} & set(options.expected_etags):
+        person = _require_active_person(unit, eid_text)
+        golden_record = build_golden_record(unit, index, person)
+        if options.expected_etags is not None and not {golden_record.etag, "*"} & set(options.expected_etags):
             raise StaleError("what you read has changed since: look again, then correct")
         record = _add_correction_record(unit, index, source, attribute, fields)
-        bound = tuple(sorted((record, _find_corrected_record(unit, read, attribute))))
-        said = DecisionDraft(DecisionKind.SAME, (bound,), reason, CORRECTION, note=evidence)
+        bound_records = tuple(sorted((record, _find_corrected_record(unit, golden_record, attribute))))
+        draft = DecisionDraft(DecisionKind.SAME, (bound_records,), reason, CORRECTION, note=evidence)
         detail = {"attribute": attribute, "record": record}
-        made = PlannedStep(CORRECTION, reason, [said], detail, NO_ID_CHOICE, read.etag)
-        effect, shown = apply_step(unit, index, made, preview=options.preview)
+        planned_step = PlannedStep(CORRECTION, reason, [draft], detail, NO_ID_CHOICE, golden_record.etag)
+        effect, shown = apply_step(unit, index, planned_step, preview=options.preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
@@ -100,70 +102,84 @@ def _build_fields(attribute: str, value: object) -> dict[str, object]:
 
 def _ensure_steward_source(unit: WriteUnit) -> Source:
     """The steward source; made where there is none yet."""
-    found = find_steward_source(unit)
-    if found is not None:
-        return found
+    existing = find_steward_source(unit)
+    if existing is not None:
+        return existing
     if any(source.code == STEWARD_SOURCE_CODE for source in unit.sources.all()):
-        raise ConflictError(f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD_SOURCE_KIND!r}")
+        raise ConflictError(
+            f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD_SOURCE_KIND!r}"
+        )
     number = unit.counters.take("source")
-    made = Source(number, STEWARD_SOURCE_CODE, "Stewards' corrections", STEWARD_SOURCE_CODE, STEWARD_SOURCE_KIND, group_id=1, paused=False)
-    unit.sources.add(number, number, made, unit.commit_no)
-    return made
+    new_source = Source(
+        number,
+        STEWARD_SOURCE_CODE,
+        "Stewards' corrections",
+        STEWARD_SOURCE_CODE,
+        STEWARD_SOURCE_KIND,
+        group_id=1,
+        paused=False,
+    )
+    unit.sources.add(number, number, new_source, unit.commit_no)
+    return new_source
 
 
-def _require_active_person(unit: WriteUnit, text: str) -> Person:
-    person = unit.persons.find_by_eid(eids.parse_eid(text))
-    seen = None if person is None else find_visible_status(unit, person)
-    if person is None or seen is None:
+def _require_active_person(unit: WriteUnit, eid_text: str) -> Person:
+    person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
+    view = None if person is None else find_visible_status(unit, person)
+    if person is None or view is None:
         raise NotFoundError(UNKNOWN_ID)
-    if seen.status != "active":
-        raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
+    if view.status != "active":
+        raise ConflictError(f"{person.eid} is {view.status}: look it up to see who holds its records")
     return person
 
 
-def _find_corrected_record(unit: WriteUnit, read: BuiltGoldenRecord, attribute: str) -> int:
+def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, attribute: str) -> int:
     """The record that is corrected: whose value stands now, or the first where none states the attribute."""
-    if attribute in read.standing:
-        record = read.standing[attribute].record
-        return read.corrects.get(record, record)
-    keys = unit.records.canonical_keys(read.members)
+    if attribute in golden_record.current_values:
+        record = golden_record.current_values[attribute].record
+        return golden_record.corrected_records.get(record, record)
+    keys = unit.records.canonical_keys(golden_record.member_ids)
     return min(keys, key=keys.__getitem__)
 
 
-def _add_correction_record(unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]) -> int:
-    number = unit.counters.take("record")
-    local_id = f"correction-{number}"
-    came = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
+def _add_correction_record(
+    unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]
+) -> int:
+    record_id = unit.counters.take("record")
+    local_id = f"correction-{record_id}"
+    received = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
     key = canonical_key(index.keyed_hash, source.code, local_id)
-    origin = ValueOrigin(number, key, source.code, source.kind)
-    if came.issues or attribute not in dict(read_attribute_values(came.record, origin, ())):
+    origin = ValueOrigin(record_id, key, source.code, source.kind)
+    if received.issues or attribute not in dict(read_attribute_values(received.record, origin, ())):
         raise InputError(f"value: it says nothing of {attribute}, or cannot be one")
     version = unit.counters.take("record_version")
-    unit.records.insert([_build_record_row(number, version, source, local_id, key, came.record)])
-    unit.records.insert_versions([_build_version_row(number, version, unit.commit_no, came.record)])
-    return number
+    unit.records.insert([_build_record_row(record_id, version, source, local_id, key, received.record)])
+    unit.records.insert_versions([_build_version_row(record_id, version, unit.commit_no, received.record)])
+    return record_id
 
 
 def _build_record_row(
-    number: int, version: int, source: Source, local_id: str, key: int, record: CanonicalRecord
+    record_id: int, version_id: int, source: Source, local_id: str, key: int, record: CanonicalRecord
 ) -> dict[str, Any]:
     return {
-        "id": number,
+        "id": record_id,
         "source_id": source.id,
         "local_id": local_id,
         "group_id": source.group_id,
         "subject": None,
         "state": RecordState.ASIDE.value,
         "canonical_key": key,
-        "version_id": version,
+        "version_id": version_id,
         "last_seen": record.as_of,
     }
 
 
-def _build_version_row(number: int, version: int, commit_no: int, record: CanonicalRecord) -> dict[str, Any]:
+def _build_version_row(
+    record_id: int, version_id: int, commit_no: int, record: CanonicalRecord
+) -> dict[str, Any]:
     return {
-        "id": version,
-        "record_id": number,
+        "id": version_id,
+        "record_id": record_id,
         "as_of": record.as_of,
         "received_commit": commit_no,
         "ended_commit": None,

@@ -135,12 +135,15 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
     """
     require_permission(viewer, Action.DECIDE)
     reason, note = check_reason(request.reason), check_note(request.note)
-    days = [_parse_day(request.effective_from, "effective_from"), _parse_day(request.recheck_on, "recheck_on")]
+    days = [
+        _parse_day(request.effective_from, "effective_from"),
+        _parse_day(request.recheck_on, "recheck_on"),
+    ]
     with step_transaction(index, viewer, "decision", preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, EFFECT_FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
+        if (stored_answer := find_stored_answer(unit, index, EFFECT_FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
         groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
-        said = DecisionDraft(
+        draft = DecisionDraft(
             request.kind,
             groups,
             reason,
@@ -150,8 +153,8 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
             note=note,
             supersedes=request.supersedes,
         )
-        made = PlannedStep("decision", reason, [said], {"groups": groups}, NO_ID_CHOICE)
-        effect, shown = apply_step(unit, index, made, preview=preview)
+        planned_step = PlannedStep("decision", reason, [draft], {"groups": groups}, NO_ID_CHOICE)
+        effect, shown = apply_step(unit, index, planned_step, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
@@ -178,20 +181,20 @@ def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
     if request.kind is DecisionKind.UNSURE:
         raise InputError("kind: a report says SAME or DIFFERENT")
     with index.database.write(viewer, "report") as unit:
-        if (kept := find_stored_answer(unit, index)) is not None:
-            return int(kept["claim"])
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return int(stored_answer["claim"])
         groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
-        said = DecisionDraft(
-            request.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, doubtful=True
+        draft = DecisionDraft(
+            request.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, is_claim=True
         )
-        number = add_decision(unit, index, step_id, said)
-        resettle(unit, index, said.record_ids, "report")
-        store_answer(unit, index, {"claim": number}, said.record_ids)
-        return number
+        claim_id = add_decision(unit, index, step_id, draft)
+        resettle(unit, index, draft.record_ids, "report")
+        store_answer(unit, index, {"claim": claim_id}, draft.record_ids)
+        return claim_id
 
 
-def get_decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
+def get_decision(index: Index, viewer: Viewer, decision_id: int) -> DecisionView:
     """One decision, with the evidence as its maker saw it.
 
     Raises:
@@ -200,10 +203,10 @@ def get_decision(index: Index, viewer: Viewer, number: int) -> DecisionView:
     """
     require_permission(viewer, Action.DECISION_READ)
     with index.database.read(viewer) as unit:
-        found = require_decision(unit, number)
-        [view] = build_decision_views(unit, [found])
-        shown = _list_shown_records(unit, [view])
-    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
+        decision = require_decision(unit, decision_id)
+        [view] = build_decision_views(unit, [decision])
+        shown_records = _list_shown_records(unit, [view])
+    disclose(index, viewer, Action.DECISION_READ, shown_records, FIELDS)
     return view
 
 
@@ -222,59 +225,72 @@ def list_decisions(
         AccessDenied: the viewer may not read decisions.
     """
     require_permission(viewer, Action.DECISION_READ)
-    wanted = min(limit, MAX_LISTED)
+    max_count = min(limit, MAX_LISTED)
     with index.database.read(viewer) as unit:
-        found: list[DecisionView] = []
-        while len(found) < wanted and (page := unit.decisions.latest(before, wanted)):
+        listed: list[DecisionView] = []
+        while len(listed) < max_count and (page := unit.decisions.latest(before, max_count)):
             before = page[-1].id
-            seen = [one for one in page if one.authority.name != "HOLD" and visible_groups(unit, one) is not None]
-            found += build_decision_views(unit, seen)
-        found = found[:wanted]
-        shown = _list_shown_records(unit, found)
-    disclose(index, viewer, Action.DECISION_READ, shown, FIELDS)
-    return found
+            visible = [
+                decision
+                for decision in page
+                if decision.authority.name != "HOLD" and visible_groups(unit, decision) is not None
+            ]
+            listed += build_decision_views(unit, visible)
+        listed = listed[:max_count]
+        shown_records = _list_shown_records(unit, listed)
+    disclose(index, viewer, Action.DECISION_READ, shown_records, FIELDS)
+    return listed
 
 
-def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> list[DecisionView]:
+def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[DecisionView]:
     """Decisions as the viewer may see them; those of which nothing is left are left out."""
-    times = unit.commit_info({c for one in found for c in (one.commit_no, one.ended_commit) if c is not None})
-    notes = unit.steps.notes([one.id for one in found])
-    suspended = unit.tasks.decisions_with_task([one.id for one in found], CONFLICT)
-    asked = unit.consents.consents_of_steps({one.step_id for one in found if one.step_id is not None})
+    commits = unit.commit_info(
+        {
+            commit_no
+            for decision in decisions
+            for commit_no in (decision.commit_no, decision.ended_commit)
+            if commit_no is not None
+        }
+    )
+    notes = unit.steps.notes([decision.id for decision in decisions])
+    suspended_ids = unit.tasks.decisions_with_task([decision.id for decision in decisions], CONFLICT)
+    consents_by_step = unit.consents.consents_of_steps(
+        {decision.step_id for decision in decisions if decision.step_id is not None}
+    )
     views = []
-    for one in found:
-        groups = visible_groups(unit, one)
+    for decision in decisions:
+        groups = visible_groups(unit, decision)
         if groups is None:
             continue
         labels = visible_labels(unit, {record for group in groups for record in group})
-        at, by, _ = times[one.commit_no]
-        ended = None if one.ended_commit is None else times[one.ended_commit]
+        made_at, made_by, _ = commits[decision.commit_no]
+        end_commit = None if decision.ended_commit is None else commits[decision.ended_commit]
         views.append(
             DecisionView(
-                one.id,
-                one.kind,
-                one.status.value,
+                decision.id,
+                decision.kind,
+                decision.status.value,
                 # It did not give way, for a viewer who may not know of what it gave way to.
-                one.status is DecisionStatus.IN_FORCE
-                and one.id in suspended
-                and find_conflict_chain(unit, one) is not None,
-                one.authority.name.lower(),
-                by,
-                at,
-                one.reason,
+                decision.status is DecisionStatus.IN_FORCE
+                and decision.id in suspended_ids
+                and find_conflict_chain(unit, decision) is not None,
+                decision.authority.name.lower(),
+                made_by,
+                made_at,
+                decision.reason,
                 # Another's note may tell of records that the viewer may not see.
-                tuple(notes.get(one.id, ())) if may_undo(unit, one) else (),
+                tuple(notes.get(decision.id, ())) if may_undo(unit, decision) else (),
                 tuple(tuple(labels[record] for record in group) for group in groups),
-                _build_seen_versions(unit, one, labels),
-                _build_evidence(one, labels),
-                one.effective_from if one.status is DecisionStatus.PENDING else None,
-                one.recheck_on,
-                tuple(old for old in one.supersedes if _is_decision_visible(unit, old)),
-                one.step_id,
-                one.origin,
-                None if ended is None else ended[0],
-                None if ended is None else ended[1],
-                build_consent_views(unit, asked.get(one.step_id or 0, ())),
+                _build_seen_versions(unit, decision, labels),
+                _build_evidence(decision, labels),
+                decision.effective_from if decision.status is DecisionStatus.PENDING else None,
+                decision.recheck_on,
+                tuple(old_id for old_id in decision.supersedes if _is_decision_visible(unit, old_id)),
+                decision.step_id,
+                decision.origin,
+                None if end_commit is None else end_commit[0],
+                None if end_commit is None else end_commit[1],
+                build_consent_views(unit, consents_by_step.get(decision.step_id or 0, ())),
             )
         )
     return views
@@ -282,7 +298,9 @@ def build_decision_views(unit: ReadUnit, found: Sequence[StoredDecision]) -> lis
 
 def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
     """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
-    return find_shown_record_numbers(unit, (label for view in listed for group in view.groups for label in group))
+    return find_shown_record_numbers(
+        unit, (label for view in listed for group in view.groups for label in group)
+    )
 
 
 def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroups:
@@ -291,28 +309,28 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
     Raises:
         InputError: too few or too many records or groups, or a record that is named twice.
     """
-    named = [record for group in groups for record in group]
-    if len(named) != len(set(named)):
+    record_ids = [record for group in groups for record in group]
+    if len(record_ids) != len(set(record_ids)):
         raise InputError("groups: a record is named twice")
-    if len(named) > MAX_RECORDS:
+    if len(record_ids) > MAX_RECORDS:
         raise InputError(f"groups: a decision names at most {MAX_RECORDS} records")
     if kind is DecisionKind.DIFFERENT:
         if len(groups) < len(("one", "other")) or not all(groups):
             raise InputError("groups: DIFFERENT takes two or more groups of one or more records")
         return groups
-    if len(groups) != 1 or len(named) < len(("one", "other")):
+    if len(groups) != 1 or len(record_ids) < len(("one", "other")):
         raise InputError(f"groups: {kind.value} takes one group of two or more records")
-    if kind is DecisionKind.UNSURE and len(named) > MAX_UNSURE_RECORDS:
+    if kind is DecisionKind.UNSURE and len(record_ids) > MAX_UNSURE_RECORDS:
         raise InputError(f"groups: UNSURE names at most {MAX_UNSURE_RECORDS} records")
     return groups
 
 
-def effect_from_answer(kept: Mapping[str, Any], viewer: Viewer) -> StepEffect:
+def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> StepEffect:
     """An effect from its plain values, less what the viewer may no longer read."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
-        return StepEffect(**kept)
-    number = kept.get("disclosed") if viewer.sources is None else None
-    return StepEffect(**{**kept, "disclosed": number, "disclosures": ()})
+        return StepEffect(**stored_answer)
+    disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None
+    return StepEffect(**{**stored_answer, "disclosed": disclosed_count, "disclosures": ()})
 
 
 def _parse_day(text: str | None, name: str) -> str | None:
@@ -324,34 +342,34 @@ def _parse_day(text: str | None, name: str) -> str | None:
         raise InputError(f"{name}: give a date, YYYY-MM-DD") from None
 
 
-def _is_decision_visible(unit: ReadUnit, number: int) -> bool:
-    old = unit.decisions.by_ids([number]).get(number)
-    return old is not None and visible_groups(unit, old) is not None
+def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:
+    decision = unit.decisions.by_ids([decision_id]).get(decision_id)
+    return decision is not None and visible_groups(unit, decision) is not None
 
 
 def _build_seen_versions(
-    unit: ReadUnit, one: StoredDecision, labels: Mapping[int, RecordRef]
+    unit: ReadUnit, decision: StoredDecision, labels: Mapping[int, RecordRef]
 ) -> tuple[Mapping[str, str | None], ...]:
-    versions = {one.seen.get(record) for record in labels} - {None}
+    versions = {decision.seen.get(record) for record in labels} - {None}
     as_of = unit.records.as_of({version for version in versions if version is not None})
     return tuple(
         {
             "source": label.source,
             "local_id": label.local_id,
-            "as_of": as_of.get(one.seen.get(record) or 0),
+            "as_of": as_of.get(decision.seen.get(record) or 0),
         }
         for record, label in sorted(labels.items(), key=lambda item: (item[1].source, item[1].local_id))
     )
 
 
-def _build_evidence(one: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
+def _build_evidence(decision: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
     pairs = [
         {
-            "records": [labels[record] for record in each["records"]],
-            "match_weight": each["bits"],
-            "levels": each["levels"],
+            "records": [labels[record] for record in evidence["records"]],
+            "match_weight": evidence["bits"],
+            "levels": evidence["levels"],
         }
-        for each in one.evidence.get("pairs", ())
-        if all(record in labels for record in each["records"])
+        for evidence in decision.evidence.get("pairs", ())
+        if all(record in labels for record in evidence["records"])
     ]
-    return {"model": one.evidence.get("model"), "pairs": pairs}
+    return {"model": decision.evidence.get("model"), "pairs": pairs}

@@ -35,21 +35,24 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 def release_due(unit: WriteUnit, index: Index) -> int:
     """The same within a transaction."""
     today = clock.today()
-    due = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
-    numbers = [one.id for one in due]
-    touched = find_affected_records(unit, numbers)
-    unit.decisions.set_status(numbers, DecisionStatus.IN_FORCE, None)
-    supersede_predecessors(unit, due)
-    held = [
-        one
-        for one in unit.proposals.holds()
-        if HELD_UNTIL in one.detail and find_first_free_day(unit, one.detail[FROZEN_SOURCES], today) == today
+    due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
+    decision_ids = [hold.id for hold in due_decisions]
+    affected_records = find_affected_records(unit, decision_ids)
+    unit.decisions.set_status(decision_ids, DecisionStatus.IN_FORCE, None)
+    supersede_predecessors(unit, due_decisions)
+    due_holds = [
+        hold
+        for hold in unit.proposals.holds()
+        if HELD_UNTIL in hold.detail
+        and find_first_free_day(unit, hold.detail[FROZEN_SOURCES], today) == today
     ]
-    for one in held:
-        touched |= end_hold(unit, one, "released")
-    if touched:
-        resettle(unit, index, touched, "decision", _combine_choices(_load_steps(unit, due)))
-    return len(due) + len(held)
+    for hold in due_holds:
+        affected_records |= end_hold(unit, hold, "released")
+    if affected_records:
+        resettle(
+            unit, index, affected_records, "decision", _combine_choices(_load_steps(unit, due_decisions))
+        )
+    return len(due_decisions) + len(due_holds)
 
 
 def recompute_effective_days(unit: WriteUnit) -> None:
@@ -57,37 +60,43 @@ def recompute_effective_days(unit: WriteUnit) -> None:
     today = clock.today()
     pending = unit.decisions.pending_until(_LAST_DAY)
     steps = {step.id: step for step in _load_steps(unit, pending)}
-    for one in pending:
-        step = steps.get(one.step_id or 0)
+    for decision in pending:
+        step = steps.get(decision.step_id or 0)
         if step is not None and FROZEN_SOURCES in step.detail:
-            wanted = max(step.detail.get(WANTED_FROM) or today, today)
-            unit.decisions.set_effective_day([one.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted))
+            wanted_day = max(step.detail.get(WANTED_FROM) or today, today)
+            unit.decisions.set_effective_day(
+                [decision.id], find_first_free_day(unit, step.detail[FROZEN_SOURCES], wanted_day)
+            )
 
 
-def _select_not_frozen(unit: WriteUnit, due: Sequence[StoredDecision], today: str) -> list[StoredDecision]:
+def _select_not_frozen(
+    unit: WriteUnit, due_decisions: Sequence[StoredDecision], today: str
+) -> list[StoredDecision]:
     """Those that no window holds up; the others get another day."""
-    steps = {step.id: step for step in _load_steps(unit, due)}
-    found = []
-    for one in due:
-        step = steps.get(one.step_id or 0)
-        heeded = step.detail.get(FROZEN_SOURCES) if step is not None else None
-        if heeded is None:
-            heeded = {record.source_id for record in unit.records.get(one.seen).values()}
-        free = find_first_free_day(unit, heeded, today)
-        if free == today:
-            found.append(one)
+    steps = {step.id: step for step in _load_steps(unit, due_decisions)}
+    free_decisions = []
+    for decision in due_decisions:
+        step = steps.get(decision.step_id or 0)
+        frozen_sources = step.detail.get(FROZEN_SOURCES) if step is not None else None
+        if frozen_sources is None:
+            frozen_sources = {record.source_id for record in unit.records.get(decision.seen).values()}
+        free_day = find_first_free_day(unit, frozen_sources, today)
+        if free_day == today:
+            free_decisions.append(decision)
         else:
-            unit.decisions.set_effective_day([one.id], free)
-    return found
+            unit.decisions.set_effective_day([decision.id], free_day)
+    return free_decisions
 
 
 def _load_steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
-    found = (unit.steps.get(number) for number in sorted({one.step_id or 0 for one in decisions}))
-    return [step for step in found if step is not None]
+    steps = (unit.steps.get(step_id) for step_id in sorted({decision.step_id or 0 for decision in decisions}))
+    return [step for step in steps if step is not None]
 
 
 def _combine_choices(steps: Sequence[Step]) -> IdChoice:
     """What the makers of steps chose about IDs, together."""
     choices = [choice_from_detail(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
-    return IdChoice(survivors, {person: kept for choice in choices for person, kept in choice.kept_records.items()})
+    return IdChoice(
+        survivors, {person: records for choice in choices for person, records in choice.kept_records.items()}
+    )

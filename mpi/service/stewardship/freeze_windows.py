@@ -64,23 +64,23 @@ def add_freeze_window(
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
-    code = check_reason(reason)
-    first, after = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
-    if not 0 < (after - first).days <= MAX_DAYS:
+    reason_code = check_reason(reason)
+    first_day, end_day = _parse_day(begins_on, "begins_on"), _parse_day(ends_on, "ends_on")
+    if not 0 < (end_day - first_day).days <= MAX_DAYS:
         raise InputError(f"ends_on: give a day after begins_on, {MAX_DAYS} days later at most")
-    if after.isoformat() <= clock.today():
+    if end_day.isoformat() <= clock.today():
         raise InputError("ends_on: that window is over already")
     with index.database.write(viewer, "freeze") as unit:
         window = StoredFreezeWindow(
             unit.counters.take("freeze_window"),
             unit.sources.get_by_code(source).id,
-            first.isoformat(),
-            after.isoformat(),
-            code,
+            first_day.isoformat(),
+            end_day.isoformat(),
+            reason_code,
             unit.commit_no,
         )
         unit.freezes.add(window)
-        add_step(unit, "freeze", code, {"window": window.id})
+        add_step(unit, "freeze", reason_code, {"window": window.id})
         return _build_views(unit, [window])[0]
 
 
@@ -95,7 +95,7 @@ def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
         return _build_views(unit, unit.freezes.all())
 
 
-def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = "lifted") -> FreezeWindow:
+def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str = "lifted") -> FreezeWindow:
     """End a window before its time; what waits for it alone takes effect at once.
 
     Raises:
@@ -105,24 +105,24 @@ def lift_freeze_window(index: Index, viewer: Viewer, number: int, reason: str = 
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
-    code = check_reason(reason)
+    reason_code = check_reason(reason)
     with index.database.write(viewer, "lift freeze") as unit:
-        found = unit.freezes.get(number)
-        shown = [] if found is None else _build_views(unit, [found])
-        if not shown:
-            raise NotFoundError(f"there is no freeze window {number}")
-        if shown[0].state in {"over", "lifted"}:
-            raise ConflictError(f"freeze window {number} is {shown[0].state}")
-        unit.freezes.lift(number, unit.commit_no)
-        add_step(unit, "lift freeze", code, {"window": number})
+        stored = unit.freezes.get(window_id)
+        views = [] if stored is None else _build_views(unit, [stored])
+        if not views:
+            raise NotFoundError(f"there is no freeze window {window_id}")
+        if views[0].state in {"over", "lifted"}:
+            raise ConflictError(f"freeze window {window_id} is {views[0].state}")
+        unit.freezes.lift(window_id, unit.commit_no)
+        add_step(unit, "lift freeze", reason_code, {"window": window_id})
         recompute_effective_days(unit)
         release_due(unit, index)
-        return next(view for view in _build_views(unit, unit.freezes.all()) if view.id == number)
+        return next(view for view in _build_views(unit, unit.freezes.all()) if view.id == window_id)
 
 
-def _build_views(unit: ReadUnit, found: list[StoredFreezeWindow]) -> list[FreezeWindow]:
+def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> list[FreezeWindow]:
     codes = {source.id: source.code for source in unit.sources.all()}
-    times = unit.commit_info({window.created_commit for window in found})
+    commits = unit.commit_info({window.created_commit for window in stored_windows})
     return [
         FreezeWindow(
             window.id,
@@ -131,10 +131,10 @@ def _build_views(unit: ReadUnit, found: list[StoredFreezeWindow]) -> list[Freeze
             window.ends_on,
             _compute_state(window),
             window.reason,
-            times[window.created_commit][1],
-            times[window.created_commit][0],
+            commits[window.created_commit][1],
+            commits[window.created_commit][0],
         )
-        for window in found
+        for window in stored_windows
         if unit.viewer.may_see(codes[window.source_id])
     ]
 

@@ -48,14 +48,14 @@ class StepOptions:
 
 
 def merge(
-    index: Index, viewer: Viewer, texts: Sequence[str], options: StepOptions, survivor: str | None = None
+    index: Index, viewer: Viewer, eid_texts: Sequence[str], options: StepOptions, survivor: str | None = None
 ) -> StepEffect:
     """Make two or more persons one.
 
     Args:
         index: the open index.
         viewer: the steward.
-        texts: their enterprise IDs.
+        eid_texts: their enterprise IDs.
         options: reason, and the rest.
         survivor: the ID that is to stay; without one it is that of an open enrolment, then of the most
             records, then the oldest.
@@ -70,26 +70,28 @@ def merge(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "merge", options) as made:
-        if made.stored_answer is None:
-            if survivor is not None and eids.parse_eid(survivor) not in [eids.parse_eid(text) for text in texts]:
+    with _StewardStep(index, viewer, "merge", options) as step:
+        if step.stored_answer is None:
+            if survivor is not None and eids.parse_eid(survivor) not in [
+                eids.parse_eid(eid_text) for eid_text in eid_texts
+            ]:
                 raise InputError("survivor: give one of the enterprise IDs that are merged")
-            persons = made.load_persons(texts)
-            chosen = frozenset(
+            persons = step.load_persons(eid_texts)
+            survivors = frozenset(
                 p.id for p in persons if survivor is not None and p.eid == eids.parse_eid(survivor)
             )
-            made.read_members(persons)
-            parts = tuple(made.members[person.id] for person in persons)
-            together = tuple(sorted(record for part in parts for record in part))
-            made.add_decision(DecisionKind.SAME, (together,), options.supersedes)
-            made.apply({"parts": parts}, IdChoice(survivors=chosen))
-    return made.disclose_effect()
+            step.read_members(persons)
+            parts = tuple(step.members[person.id] for person in persons)
+            all_records = tuple(sorted(record for part in parts for record in part))
+            step.add_decision(DecisionKind.SAME, (all_records,), options.supersedes)
+            step.apply({"parts": parts}, IdChoice(survivors=survivors))
+    return step.disclose_effect()
 
 
 def split(
     index: Index,
     viewer: Viewer,
-    text: str,
+    eid_text: str,
     groups: Sequence[Sequence[RecordRef]],
     options: StepOptions,
     keep: int | RecordRef | None = None,
@@ -103,7 +105,7 @@ def split(
     Args:
         index: the open index.
         viewer: the steward.
-        text: the enterprise ID.
+        eid_text: the enterprise ID.
         groups: its records, by part; of one part alone, the other is the rest.
         options: reason, and the rest.
         keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
@@ -121,31 +123,40 @@ def split(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "split", options) as made:
-        if made.stored_answer is None:
-            [person] = made.load_persons([text])
-            made.read_members([person])
-            held = made.members[person.id]
-            parts = _build_parts(find_record_numbers(made.unit, groups), held)
-            made.add_decision(DecisionKind.DIFFERENT, parts, options.supersedes)
-            made.restate_same_decisions(options.supersedes, parts)
+    with _StewardStep(index, viewer, "split", options) as step:
+        if step.stored_answer is None:
+            [person] = step.load_persons([eid_text])
+            step.read_members([person])
+            members = step.members[person.id]
+            parts = _build_parts(find_record_numbers(step.unit, groups), members)
+            step.add_decision(DecisionKind.DIFFERENT, parts, options.supersedes)
+            step.restate_same_decisions(options.supersedes, parts)
             for part in _select_parts(parts, one_child):
-                made.add_decision(DecisionKind.SAME, (part,), ())
-            kept = _find_keeping_part(made.unit, parts, keep)
-            choice = IdChoice() if kept is None else IdChoice(kept_records={person.id: frozenset(kept)})
-            made.apply({"parts": parts}, choice)
-    return made.disclose_effect()
+                step.add_decision(DecisionKind.SAME, (part,), ())
+            kept_part = _find_keeping_part(step.unit, parts, keep)
+            id_choice = (
+                IdChoice() if kept_part is None else IdChoice(kept_records={person.id: frozenset(kept_part)})
+            )
+            step.apply({"parts": parts}, id_choice)
+    return step.disclose_effect()
 
 
-def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], to: str, options: StepOptions) -> StepEffect:
+def move(
+    index: Index,
+    viewer: Viewer,
+    eid_text: str,
+    records: Sequence[RecordRef],
+    target_text: str,
+    options: StepOptions,
+) -> StepEffect:
     """Move records from one person to another.
 
     Args:
         index: the open index.
         viewer: the steward.
-        text: the enterprise ID that they are to leave.
+        eid_text: the enterprise ID that they are to leave.
         records: the records.
-        to: the enterprise ID that they are to join.
+        target_text: the enterprise ID that they are to join.
         options: reason, and the rest.
 
     Raises:
@@ -158,30 +169,32 @@ def move(index: Index, viewer: Viewer, text: str, records: Sequence[RecordRef], 
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    with _StewardStep(index, viewer, "move", options) as made:
-        if made.stored_answer is None:
-            leaving, joining = made.load_persons([text, to])
-            made.read_members([leaving, joining])
-            moved, rest = _build_parts(find_record_numbers(made.unit, [records]), made.members[leaving.id])
-            made.add_decision(DecisionKind.DIFFERENT, (moved, rest), options.supersedes)
-            made.restate_same_decisions(options.supersedes, (moved, rest))
-            together = tuple(sorted({*moved, *made.members[joining.id]}))
-            made.add_decision(DecisionKind.SAME, (together,), ())
-            keeps = {leaving.id: frozenset(rest)}
-            parts = (moved, rest, made.members[joining.id])
-            made.apply({"parts": parts}, IdChoice(frozenset({joining.id}), keeps))
-    return made.disclose_effect()
+    with _StewardStep(index, viewer, "move", options) as step:
+        if step.stored_answer is None:
+            leaving, joining = step.load_persons([eid_text, target_text])
+            step.read_members([leaving, joining])
+            moved_part, remaining_part = _build_parts(
+                find_record_numbers(step.unit, [records]), step.members[leaving.id]
+            )
+            step.add_decision(DecisionKind.DIFFERENT, (moved_part, remaining_part), options.supersedes)
+            step.restate_same_decisions(options.supersedes, (moved_part, remaining_part))
+            joined_records = tuple(sorted({*moved_part, *step.members[joining.id]}))
+            step.add_decision(DecisionKind.SAME, (joined_records,), ())
+            kept_records = {leaving.id: frozenset(remaining_part)}
+            parts = (moved_part, remaining_part, step.members[joining.id])
+            step.apply({"parts": parts}, IdChoice(frozenset({joining.id}), kept_records))
+    return step.disclose_effect()
 
 
 class _StewardStep:
     """One such step inside its transaction: what it says, and what that does."""
 
-    def __init__(self, index: Index, viewer: Viewer, kind: str, why: StepOptions) -> None:
+    def __init__(self, index: Index, viewer: Viewer, kind: str, options: StepOptions) -> None:
         self._index = index
         self._viewer = viewer
         self._kind = kind
-        self._why = replace(why, reason=check_reason(why.reason), note=check_note(why.note))
-        self._context = step_transaction(index, viewer, kind, preview=why.preview)
+        self._why = replace(options, reason=check_reason(options.reason), note=check_note(options.note))
+        self._context = step_transaction(index, viewer, kind, preview=options.preview)
         self._said: list[DecisionDraft] = []
         self._etag = ""
         self._shown: frozenset[int] = frozenset()
@@ -193,12 +206,12 @@ class _StewardStep:
     def __enter__(self) -> "_StewardStep":
         self.unit = self._context.__enter__()
         try:
-            kept = find_stored_answer(self.unit, self._index, FIELDS)
+            stored_answer = find_stored_answer(self.unit, self._index, FIELDS)
         except BaseException as error:  # Ctrl-C too: the transaction was entered and must be left
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
-        if kept is not None:
-            self.stored_answer, self.effect = kept, effect_from_answer(kept, self._viewer)
+        if stored_answer is not None:
+            self.stored_answer, self.effect = stored_answer, effect_from_answer(stored_answer, self._viewer)
         return self
 
     def disclose_effect(self) -> StepEffect:
@@ -207,81 +220,92 @@ class _StewardStep:
             disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
         return self.effect
 
-    def __exit__(self, *raised: object) -> bool | None:
-        return self._context.__exit__(*raised)  # type: ignore[arg-type]
+    def __exit__(self, *exception_info: object) -> bool | None:
+        return self._context.__exit__(*exception_info)  # type: ignore[arg-type]
 
-    def load_persons(self, texts: Sequence[str]) -> list[Person]:
+    def load_persons(self, eid_texts: Sequence[str]) -> list[Person]:
         """The persons that the step is about, as the viewer may know of them."""
-        wanted = [eids.parse_eid(text) for text in texts]
-        if len(set(wanted)) != len(wanted) or (self._kind == "merge" and len(wanted) < len(("one", "other"))):
+        wanted_eids = [eids.parse_eid(eid_text) for eid_text in eid_texts]
+        if len(set(wanted_eids)) != len(wanted_eids) or (
+            self._kind == "merge" and len(wanted_eids) < len(("one", "other"))
+        ):
             raise InputError("give the enterprise IDs of two or more persons")
-        found = []
-        for eid in wanted:
+        persons = []
+        for eid in wanted_eids:
             person = self.unit.persons.find_by_eid(eid)
             if person is None:
                 raise NotFoundError("this index never gave out that enterprise ID")
-            found.append(person)
-        return found
+            persons.append(person)
+        return persons
 
     def read_members(self, persons: Sequence[Person]) -> None:
         """Read whom the persons hold, and see that they are as the steward read them."""
-        members = self.unit.persons.members([person.id for person in persons])
-        labels = visible_labels(self.unit, {record for held in members.values() for record in held})
-        self.members = {n: tuple(r for r in held if r in labels) for n, held in members.items()}
+        members_by_person = self.unit.persons.members([person.id for person in persons])
+        labels = visible_labels(
+            self.unit, {record for person_records in members_by_person.values() for record in person_records}
+        )
+        self.members = {
+            person_id: tuple(record_id for record_id in person_records if record_id in labels)
+            for person_id, person_records in members_by_person.items()
+        }
         for person in persons:
             if self.members[person.id]:
                 continue
-            seen = find_visible_status(self.unit, person)
-            if seen is None or seen.status is PersonStatus.ACTIVE:
+            view = find_visible_status(self.unit, person)
+            if view is None or view.status is PersonStatus.ACTIVE:
                 # It holds nothing that the viewer may know of, and so it is nobody to them.
                 raise NotFoundError("this index never gave out that enterprise ID")
-            raise ConflictError(f"{person.eid} is {seen.status}: look it up to see who holds its records")
+            raise ConflictError(f"{person.eid} is {view.status}: look it up to see who holds its records")
         self._etag = require_current_etag(self.unit, self._index, persons, self._why.expected_etags)
 
     def add_decision(self, kind: DecisionKind, groups: RecordGroups, supersedes: Collection[int]) -> None:
         """Add a decision to the step."""
         note = None if self._said else self._why.note
-        said = DecisionDraft(kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes))
-        self._said.append(said)
+        draft = DecisionDraft(
+            kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes)
+        )
+        self._said.append(draft)
 
-    def restate_same_decisions(self, superseded: Collection[int], parts: RecordGroups) -> None:
+    def restate_same_decisions(self, superseded_ids: Collection[int], parts: RecordGroups) -> None:
         """Say again within each part what a SAME said that is superseded."""
-        for number in superseded:
-            old = require_decision(self.unit, number)
-            if old.kind is DecisionKind.SAME:
+        for decision_id in superseded_ids:
+            decision = require_decision(self.unit, decision_id)
+            if decision.kind is DecisionKind.SAME:
                 for part in parts:
-                    groups = visible_groups(self.unit, old) or ((),)
-                    rest = tuple(record for record in groups[0] if record in part)
-                    if len(rest) > 1:
-                        self.add_decision(DecisionKind.SAME, (rest,), ())
+                    groups = visible_groups(self.unit, decision) or ((),)
+                    part_records = tuple(record for record in groups[0] if record in part)
+                    if len(part_records) > 1:
+                        self.add_decision(DecisionKind.SAME, (part_records,), ())
 
-    def apply(self, detail: dict[str, object], choice: IdChoice) -> None:
+    def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
         """Write the decisions down, settle, publish, and say what that did."""
-        made = PlannedStep(self._kind, self._why.reason, self._said, detail, choice, self._etag)
-        self.effect, self._shown = apply_step(self.unit, self._index, made, preview=self._why.preview)
+        planned_step = PlannedStep(self._kind, self._why.reason, self._said, detail, id_choice, self._etag)
+        self.effect, self._shown = apply_step(self.unit, self._index, planned_step, preview=self._why.preview)
 
 
-def _build_parts(groups: RecordGroups, held: Sequence[int]) -> RecordGroups:
-    named = [record for group in groups for record in group]
-    if set(named) - set(held):
+def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
+    record_ids = [record for group in groups for record in group]
+    if set(record_ids) - set(members):
         raise InputError("groups: a record is not one of this person's")
-    if len(named) != len(set(named)):
+    if len(record_ids) != len(set(record_ids)):
         raise InputError("groups: a record is named twice")
     if len(groups) == 1:
-        groups = (*groups, tuple(record for record in held if record not in set(named)))
+        groups = (*groups, tuple(record for record in members if record not in set(record_ids)))
     if len(groups) < len(("one", "other")) or not all(groups):
         raise InputError("groups: a split leaves two or more parts with records")
     return groups
 
 
-def _select_parts(parts: RecordGroups, places: Collection[int]) -> RecordGroups:
+def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGroups:
     """Parts of several records by their places."""
-    if any(not 0 <= place < len(parts) for place in places):
+    if any(not 0 <= position < len(parts) for position in positions):
         raise InputError("one_child: give places of parts, from 0")
-    return tuple(parts[place] for place in sorted(set(places)) if len(parts[place]) > 1)
+    return tuple(parts[position] for position in sorted(set(positions)) if len(parts[position]) > 1)
 
 
-def _find_keeping_part(unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None) -> tuple[int, ...] | None:
+def _find_keeping_part(
+    unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None
+) -> tuple[int, ...] | None:
     if keep is None:
         return None
     if isinstance(keep, int):

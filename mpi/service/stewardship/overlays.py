@@ -31,7 +31,12 @@ RELEASE, REFUSE = "release", "refuse"
 
 
 def release_overlay(
-    index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-released", *, preview: bool = False
+    index: Index,
+    viewer: Viewer,
+    record: RecordRef,
+    reason: str = "overlay-released",
+    *,
+    preview: bool = False,
 ) -> StepEffect:
     """Let the version that waits stand: the record is that child's from now on.
 
@@ -62,14 +67,14 @@ def refuse_overlay(
 
 
 def answer_overlay(
-    unit: WriteUnit, index: Index, number: int, verdict: str, reason: str, *, preview: bool
+    unit: WriteUnit, index: Index, record_id: int, verdict: str, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Release or refuse within a transaction; returns what that did and the records that it shows.
 
     Args:
         unit: the transaction.
         index: for the model.
-        number: the record.
+        record_id: the record.
         verdict: ``release`` or ``refuse``.
         reason: a code.
         preview: whether the transaction will be rolled back.
@@ -77,19 +82,27 @@ def answer_overlay(
     Raises:
         ConflictError: nothing of the record waits.
     """
-    waiting = _require_waiting_versions(unit, number)
-    mine = [max(waiting)] if verdict == RELEASE else sorted(waiting)
-    step_id = add_step(unit, OVERLAY, reason, {"record": number, "versions": mine, "verdict": verdict})
-    unit.records.set_version_state(mine, "history" if verdict == RELEASE else REFUSED)
+    waiting_versions = _require_waiting_versions(unit, record_id)
+    answered_versions = [max(waiting_versions)] if verdict == RELEASE else sorted(waiting_versions)
+    step_id = add_step(
+        unit, OVERLAY, reason, {"record": record_id, "versions": answered_versions, "verdict": verdict}
+    )
+    unit.records.set_version_state(answered_versions, "history" if verdict == RELEASE else REFUSED)
 
-    restated, touched = _reindex_record(unit, index, number)
-    choice = _choose_ids_after_release(unit, index, number, touched) if verdict == RELEASE else NO_ID_CHOICE
-    settled = resettle(unit, index, touched, f"overlay {verdict}", choice, LoadedRecords(restated.changed))
-    return _build_effect(unit, OVERLAY, step_id, settled, number, preview=preview)
+    restated, affected_records = _reindex_record(unit, index, record_id)
+    id_choice = (
+        _choose_ids_after_release(unit, index, record_id, affected_records)
+        if verdict == RELEASE
+        else NO_ID_CHOICE
+    )
+    settlement = resettle(
+        unit, index, affected_records, f"overlay {verdict}", id_choice, LoadedRecords(restated.changed)
+    )
+    return _build_effect(unit, OVERLAY, step_id, settlement, record_id, preview=preview)
 
 
 def undo_overlay_answer(
-    unit: WriteUnit, index: Index, of: Step, step_id: int, *, preview: bool
+    unit: WriteUnit, index: Index, step: Step, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Undo a release or a refusal: what it was about waits again, unless its reason is gone.
 
@@ -99,88 +112,120 @@ def undo_overlay_answer(
         NotFoundError: there is no such step that the viewer may know of.
         ConflictError: it was taken back before, or is another's.
     """
-    number = of.detail["record"]
-    if number not in visible_labels(unit, [number]):
-        raise NotFoundError(f"there is no step {of.id}")
-    require_own_step(unit, of)
-    if of.undone_commit is not None:
-        raise ConflictError(f"step {of.id} was undone before")
-    unit.steps.mark_undone(of.id, unit.commit_no)
-    mine = set(of.detail["versions"])
-    others = {
+    record_id = step.detail["record"]
+    if record_id not in visible_labels(unit, [record_id]):
+        raise NotFoundError(f"there is no step {step.id}")
+    require_own_step(unit, step)
+    if step.undone_commit is not None:
+        raise ConflictError(f"step {step.id} was undone before")
+    unit.steps.mark_undone(step.id, unit.commit_no)
+    answered_versions = set(step.detail["versions"])
+    other_versions = {
         version
-        for other in unit.steps.steps_in_force_after(OVERLAY, 0)
-        if other.detail["record"] == number and other.detail["verdict"] == of.detail["verdict"]
-        for version in other.detail["versions"]
+        for other_step in unit.steps.steps_in_force_after(OVERLAY, 0)
+        if other_step.detail["record"] == record_id and other_step.detail["verdict"] == step.detail["verdict"]
+        for version in other_step.detail["versions"]
     }
-    if of.detail["verdict"] == RELEASE:
-        doubted = _find_versions_since(unit, number, mine) - others
+    if step.detail["verdict"] == RELEASE:
+        reopened = _find_versions_since(unit, record_id, answered_versions) - other_versions
     else:
-        refused = unit.records.refused_hashes([number]).get(number, {})
-        said = {refused[version] for version in mine - others if version in refused}
-        doubted = {version for version, content in refused.items() if content in said} - others
-    unit.records.set_version_state(doubted, OVERLAY)
-    restated, touched = _reindex_record(unit, index, number)
-    choice = IdChoice(as_of=of.commit_no - 1)
-    settled = resettle(unit, index, touched, "undo overlay", choice, LoadedRecords(restated.changed))
-    return _build_effect(unit, "undo", step_id, settled, number, preview=preview)
+        refused_contents = unit.records.refused_hashes([record_id]).get(record_id, {})
+        contents = {
+            refused_contents[version]
+            for version in answered_versions - other_versions
+            if version in refused_contents
+        }
+        reopened = {
+            version for version, content in refused_contents.items() if content in contents
+        } - other_versions
+    unit.records.set_version_state(reopened, OVERLAY)
+    restated, affected_records = _reindex_record(unit, index, record_id)
+    id_choice = IdChoice(as_of=step.commit_no - 1)
+    settlement = resettle(
+        unit, index, affected_records, "undo overlay", id_choice, LoadedRecords(restated.changed)
+    )
+    return _build_effect(unit, "undo", step_id, settlement, record_id, preview=preview)
 
 
-def _reindex_record(unit: WriteUnit, index: Index, number: int) -> tuple[RestatedRecords, set[int]]:
+def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[RestatedRecords, set[int]]:
     """Let what stands now stand, and index it; returns that, and the records to be settled."""
-    restated = recompute_current_versions(unit, index, [number])
-    touched = reindex(unit, index, restated.changed, restated.gone).touched
-    return restated, touched | update_assertions(unit, index, restated.changed, restated.told).records | {number}
+    restated = recompute_current_versions(unit, index, [record_id])
+    affected_records = reindex(unit, index, restated.changed, restated.removed).affected
+    return restated, affected_records | update_assertions(
+        unit, index, restated.changed, restated.record_ids
+    ).records | {record_id}
 
 
-def _choose_ids_after_release(unit: WriteUnit, index: Index, number: int, touched: Collection[int]) -> IdChoice:
+def _choose_ids_after_release(
+    unit: WriteUnit, index: Index, record_id: int, affected_records: Collection[int]
+) -> IdChoice:
     """Enterprise IDs, where a record turned out to be another child's: none goes with it to that child.
 
     Whose ID it bore stays with the other records of that person; where there are none and it joins another
     person, that person's ID survives. Where it is alone before and after, no membership changes and no ID.
     """
-    person = unit.persons.current_persons([number]).get(number)
+    person = unit.persons.current_persons([record_id]).get(record_id)
     if person is None:
         return NO_ID_CHOICE
-    others = frozenset(unit.persons.members([person])[person]) - {number}
-    if others:
-        return IdChoice(kept_records={person: others})
-    joined = {each for _, records in preview_assignments(unit, index, touched) if number in records for each in records}
-    return IdChoice(survivors=frozenset(unit.persons.current_persons(joined - {number}).values()))
+    other_records = frozenset(unit.persons.members([person])[person]) - {record_id}
+    if other_records:
+        return IdChoice(kept_records={person: other_records})
+    joined_records = {
+        member
+        for _, records in preview_assignments(unit, index, affected_records)
+        if record_id in records
+        for member in records
+    }
+    return IdChoice(survivors=frozenset(unit.persons.current_persons(joined_records - {record_id}).values()))
 
 
-def _answer_in_transaction(index: Index, viewer: Viewer, record: RecordRef, answer: tuple[str, str], *, preview: bool) -> StepEffect:
+def _answer_in_transaction(
+    index: Index, viewer: Viewer, record: RecordRef, verdict_and_reason: tuple[str, str], *, preview: bool
+) -> StepEffect:
     require_permission(viewer, Action.DECIDE, record.source)
-    verdict, code = answer[0], check_reason(answer[1])
+    verdict, reason_code = verdict_and_reason[0], check_reason(verdict_and_reason[1])
     with step_transaction(index, viewer, OVERLAY, preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
-        [(number,)] = find_record_numbers(unit, [[record]])
-        effect, shown = answer_overlay(unit, index, number, verdict, code, preview=preview)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        [(record_id,)] = find_record_numbers(unit, [[record]])
+        effect, shown = answer_overlay(unit, index, record_id, verdict, reason_code, preview=preview)
         store_answer(unit, index, effect.as_dict(), shown)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
-def _require_waiting_versions(unit: ReadUnit, number: int) -> set[int]:
-    waiting = find_pending_overlays(unit, [number]).get(number)
-    if not waiting:
+def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
+    waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
+    if not waiting_versions:
         raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
-    return waiting
+    return waiting_versions
 
 
-def _find_versions_since(unit: ReadUnit, number: int, released: Collection[int]) -> set[int]:
+def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Collection[int]) -> set[int]:
     """The released versions, and those that count and are later."""
-    said = [one for one in unit.record_assertions.assertions_about([number])[number] if not one.is_held]
-    first = min((one.sort_key for one in said if one.version_id in released), default=None)
-    if first is None:
+    counting = [
+        assertion
+        for assertion in unit.record_assertions.assertions_about([record_id])[record_id]
+        if not assertion.is_held
+    ]
+    first_place = min(
+        (assertion.sort_key for assertion in counting if assertion.version_id in released_versions),
+        default=None,
+    )
+    if first_place is None:
         return set()
-    return {one.version_id for one in said if one.version_id is not None and one.sort_key >= first}
+    return {
+        assertion.version_id
+        for assertion in counting
+        if assertion.version_id is not None and assertion.sort_key >= first_place
+    }
 
 
 def _build_effect(
-    unit: WriteUnit, kind: str, step_id: int, settled: Settlement, number: int, *, preview: bool
+    unit: WriteUnit, kind: str, step_id: int, settlement: Settlement, record_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    persons, moved, told, shown = describe_changes(unit, settled.persons_before, settled.records, preview=preview)
-    effect = StepEffect(kind, preview, None if preview else step_id, (), persons, moved, told)
-    return add_recipients(unit, effect, settled.persons_before), shown | {number}
+    persons, moved, clients, shown = describe_changes(
+        unit, settlement.persons_before, settlement.records, preview=preview
+    )
+    effect = StepEffect(kind, preview, None if preview else step_id, (), persons, moved, clients)
+    return add_recipients(unit, effect, settlement.persons_before), shown | {record_id}

@@ -51,23 +51,23 @@ def set_consent_required(
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
-    code = check_reason(reason)
+    reason_code = check_reason(reason)
     with index.database.write(viewer, "ask consent") as unit:
-        found = require_owned_source(unit, source)
-        unit.sources.set_asks_consent(found.id, asks=asks)
-        add_step(unit, "ask consent", code, {"source": found.id, "asks": asks})
+        stored_source = require_owned_source(unit, source)
+        unit.sources.set_asks_consent(stored_source.id, asks=asks)
+        add_step(unit, "ask consent", reason_code, {"source": stored_source.id, "asks": asks})
     return ConsentSetting(source, asks)
 
 
 def give_consent(
-    index: Index, viewer: Viewer, number: int, reason: str = "consent", *, preview: bool = False
+    index: Index, viewer: Viewer, step_id: int, reason: str = "consent", *, preview: bool = False
 ) -> StepEffect:
     """Consent to a step, for each source that the viewer owns; it takes effect once nobody is awaited.
 
     Args:
         index: the open index.
         viewer: an owner of a source that was asked; not who made the step.
-        number: the step.
+        step_id: the step.
         reason: a code.
         preview: change nothing.
 
@@ -79,11 +79,11 @@ def give_consent(
         DecisionConflict: it contradicts what has been decided since.
         AccessDenied: the viewer may not consent.
     """
-    return _answer_consent(index, viewer, number, reason, ConsentStatus.GIVEN, preview=preview)
+    return _answer_consent(index, viewer, step_id, reason, ConsentStatus.GIVEN, preview=preview)
 
 
 def refuse_consent(
-    index: Index, viewer: Viewer, number: int, reason: str = "refused", *, preview: bool = False
+    index: Index, viewer: Viewer, step_id: int, reason: str = "refused", *, preview: bool = False
 ) -> StepEffect:
     """Refuse a step: it ends, and nothing of it ever took effect.
 
@@ -93,26 +93,26 @@ def refuse_consent(
         ConflictError: they are not asked any more, or it is the viewer's own.
         AccessDenied: the viewer may not consent.
     """
-    return _answer_consent(index, viewer, number, reason, ConsentStatus.REFUSED, preview=preview)
+    return _answer_consent(index, viewer, step_id, reason, ConsentStatus.REFUSED, preview=preview)
 
 
 def _answer_consent(
-    index: Index, viewer: Viewer, number: int, reason: str, status: ConsentStatus, *, preview: bool
+    index: Index, viewer: Viewer, step_id: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> StepEffect:
     require_permission(viewer, Action.CONSENT)
-    code = check_reason(reason)
+    reason_code = check_reason(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
     with step_transaction(index, viewer, kind, preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
-        of, mine = _require_open_request(unit, number)
-        unit.consents.record_answers(number, mine, status, unit.commit_no, code)
-        made = load_step_decisions(unit, of)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        step, source_ids = _require_open_request(unit, step_id)
+        unit.consents.record_answers(step_id, source_ids, status, unit.commit_no, reason_code)
+        decisions = load_step_decisions(unit, step)
         if status is ConsentStatus.GIVEN:
-            effect, shown = apply_if_approved(unit, index, of, made, preview=preview)
+            effect, shown = apply_if_approved(unit, index, step, decisions, preview=preview)
         else:
-            effect, shown = _end_step(unit, index, of, made, preview=preview), frozenset()
-        if not all(is_wholly_visible(unit, one, number) for one in made):
+            effect, shown = _end_step(unit, index, step, decisions, preview=preview), frozenset()
+        if not all(is_wholly_visible(unit, decision, step_id) for decision in decisions):
             # What kind of step it is, and how many decisions it has, tells of records that are not shown.
             effect = replace(
                 effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
@@ -122,28 +122,32 @@ def _answer_consent(
     return effect
 
 
-def _require_open_request(unit: ReadUnit, number: int) -> tuple[Step, list[int]]:
+def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]]:
     """The step, and the sources of the viewer's that have not answered."""
-    of = unit.steps.get(number)
+    step = unit.steps.get(step_id)
     codes = {source.id: source.code for source in unit.sources.all()}
-    asked = unit.consents.consents_of_steps([number]).get(number, ()) if of is not None else ()
-    mine = [one for one in asked if is_source_owner(unit.viewer, codes[one.source_id])]
-    if of is None or not mine:
-        raise NotFoundError(f"you were asked about no step {number}")
-    if unit.commit_info({of.commit_no})[of.commit_no][1] == unit.viewer.client:
-        raise ConflictError(f"step {number} is your own: another owner has to consent")
-    unanswered = [one.source_id for one in mine if one.status is ConsentStatus.ASKED]
-    if not unanswered or not unit.pending_approvals.all_of_step(number):
-        raise ConflictError(f"step {number} does not wait for your consent")
-    return of, unanswered
+    requests = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step is not None else ()
+    own_requests = [request for request in requests if is_source_owner(unit.viewer, codes[request.source_id])]
+    if step is None or not own_requests:
+        raise NotFoundError(f"you were asked about no step {step_id}")
+    if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
+        raise ConflictError(f"step {step_id} is your own: another owner has to consent")
+    unanswered = [request.source_id for request in own_requests if request.status is ConsentStatus.ASKED]
+    if not unanswered or not unit.pending_approvals.all_of_step(step_id):
+        raise ConflictError(f"step {step_id} does not wait for your consent")
+    return step, unanswered
 
 
-def _end_step(unit: WriteUnit, index: Index, of: Step, made: Sequence[StoredDecision], *, preview: bool) -> StepEffect:
-    if of.kind == UNDO:
-        end_pending_undo(unit, index, of)
+def _end_step(
+    unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
+) -> StepEffect:
+    if step.kind == UNDO:
+        end_pending_undo(unit, index, step)
     else:
-        waiting = [one for one in made if one.status is DecisionStatus.AWAITING]
-        revoke_decisions(unit, waiting)
-        unit.steps.mark_undone(of.id, unit.commit_no)
-        resettle(unit, index, find_affected_records(unit, [one.id for one in waiting]), REFUSAL)
-    return StepEffect(REFUSAL, preview, of.id, (), (), (), ())
+        waiting_decisions = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
+        revoke_decisions(unit, waiting_decisions)
+        unit.steps.mark_undone(step.id, unit.commit_no)
+        resettle(
+            unit, index, find_affected_records(unit, [decision.id for decision in waiting_decisions]), REFUSAL
+        )
+    return StepEffect(REFUSAL, preview, step.id, (), (), (), ())

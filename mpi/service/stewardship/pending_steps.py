@@ -72,70 +72,104 @@ def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
     Raises:
         AccessDenied: the viewer may neither read decisions nor consent.
     """
-    reads = is_allowed(viewer, Action.DECISION_READ)
-    if not reads:
+    reads_decisions = is_allowed(viewer, Action.DECISION_READ)
+    if not reads_decisions:
         require_permission(viewer, Action.CONSENT)
     with index.database.read(viewer) as unit:
-        second: dict[int, bool] = {}
-        for one in unit.pending_approvals.all():
-            second[one.step_id] = second.get(one.step_id, False) or one.second
-        asked = unit.consents.consents_of_steps(second)
-        found, shown = [], set[int]()
-        for number, wants_approval in second.items():
+        approval_by_step: dict[int, bool] = {}
+        for pending in unit.pending_approvals.all():
+            approval_by_step[pending.step_id] = approval_by_step.get(pending.step_id, False) or pending.second
+        consents_by_step = unit.consents.consents_of_steps(approval_by_step)
+        views, shown_records = [], set[int]()
+        for step_id, needs_approval in approval_by_step.items():
             view, records = _build_view(
-                unit, number, asked.get(number, []), wants_approval=wants_approval, reads=reads
+                unit,
+                step_id,
+                consents_by_step.get(step_id, []),
+                needs_approval=needs_approval,
+                reads_decisions=reads_decisions,
             )
-            found += [] if view is None else [view]
-            shown |= records
+            views += [] if view is None else [view]
+            shown_records |= records
     disclose(
         index,
         viewer,
-        Action.DECISION_READ if reads else Action.CONSENT,
-        shown,
+        Action.DECISION_READ if reads_decisions else Action.CONSENT,
+        shown_records,
         ("source", "local_id", "reason"),
     )
-    return found
+    return views
 
 
 def _build_view(
-    unit: ReadUnit, number: int, asked: Sequence[StoredConsent], *, wants_approval: bool, reads: bool
+    unit: ReadUnit,
+    step_id: int,
+    stored_consents: Sequence[StoredConsent],
+    *,
+    needs_approval: bool,
+    reads_decisions: bool,
 ) -> tuple[PendingStep | None, set[int]]:
     """The step as the viewer may know of it, and the records that it shows."""
-    of = unit.steps.get(number)
-    made = drop_revoked(load_step_decisions(unit, of))
+    step = unit.steps.get(step_id)
+    made = drop_revoked(load_step_decisions(unit, step))
     codes = {source.id: source.code for source in unit.sources.all()}
-    owned = {one.source_id for one in asked if is_source_owner(unit.viewer, codes[one.source_id])}
-    whole = all(is_wholly_visible(unit, one, number) for one in made)
-    if of is None or not made or not (owned or (whole and reads)):
+    owned_sources = {
+        consent.source_id
+        for consent in stored_consents
+        if is_source_owner(unit.viewer, codes[consent.source_id])
+    }
+    is_whole = all(is_wholly_visible(unit, consent, step_id) for consent in made)
+    if step is None or not made or not (owned_sources or (is_whole and reads_decisions)):
         return None, set()
-    at, by, _ = unit.commit_info({of.commit_no})[of.commit_no]
-    records = _list_shown_records(unit, made, {one.source_id for one in asked} if whole else owned, whole=whole)
-    unanswered = [one for one in asked if one.source_id in owned and one.status is ConsentStatus.ASKED]
-    own = by == unit.viewer.client
-    may_consent = () if own else tuple(sorted(codes[one.source_id] for one in unanswered))
-    consents = build_consent_views(unit, asked)
-    labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
-    if not whole:
-        mine = tuple(one for one in consents if is_source_owner(unit.viewer, one.source))
-        since = min(one.asked_at for one in mine)
-        partly = PendingStep(number, REDACTED_KIND, since, None, None, (), False, mine, labels, False, may_consent)
-        return partly, set(records)
-    may_approve = wants_approval and not own and is_allowed(unit.viewer, Action.APPROVE)
-    decisions = tuple(
-        PendingDecision(one.id, one.kind, tuple(tuple(records[r] for r in group) for group in one.groups))
-        for one in made
+    made_at, made_by, _ = unit.commit_info({step.commit_no})[step.commit_no]
+    records = _list_shown_records(
+        unit,
+        made,
+        {consent.source_id for consent in stored_consents} if is_whole else owned_sources,
+        is_whole=is_whole,
     )
-    seen = PendingStep(number, of.kind, at, by, of.reason, decisions, wants_approval, consents, labels,
+    unanswered_consents = [
+        consent
+        for consent in stored_consents
+        if consent.source_id in owned_sources and consent.status is ConsentStatus.ASKED
+    ]
+    is_own = made_by == unit.viewer.client
+    may_consent = () if is_own else tuple(sorted(codes[consent.source_id] for consent in unanswered_consents))
+    consents = build_consent_views(unit, stored_consents)
+    labels = tuple(sorted(records.values(), key=lambda label: (label.source, label.local_id)))
+    if not is_whole:
+        own_consents = tuple(consent for consent in consents if is_source_owner(unit.viewer, consent.source))
+        asked_at = min(consent.asked_at for consent in own_consents)
+        redacted_view = PendingStep(
+            step_id, REDACTED_KIND, asked_at, None, None, (), False, own_consents, labels, False, may_consent
+        )
+        return redacted_view, set(records)
+    may_approve = needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE)
+    decisions = tuple(
+        PendingDecision(
+            consent.id,
+            consent.kind,
+            tuple(tuple(records[record] for record in group) for group in consent.groups),
+        )
+        for consent in made
+    )
+    view = PendingStep(step_id, step.kind, made_at, made_by, step.reason, decisions, needs_approval, consents, labels,
                        may_approve, may_consent)  # fmt: skip
-    return seen, set(records)
+    return view, set(records)
 
 
 def _list_shown_records(
-    unit: ReadUnit, made: Sequence[StoredDecision], sources: set[int], *, whole: bool
+    unit: ReadUnit, decisions: Sequence[StoredDecision], sources: set[int], *, is_whole: bool
 ) -> dict[int, RecordRef]:
     """The records that are named, and of some sources those that are one person with them."""
-    named = {record for one in made for record in one.seen}
-    touched = named | find_person_records(unit, named)
-    of = {number: record.source_id for number, record in unit.records.get(touched).items()}
-    wanted = {number for number in touched if of[number] in sources or (whole and number in named)}
-    return visible_labels(unit, wanted)
+    named_records = {record for decision in decisions for record in decision.seen}
+    affected_records = named_records | find_person_records(unit, named_records)
+    source_by_record = {
+        number: record.source_id for number, record in unit.records.get(affected_records).items()
+    }
+    shown = {
+        number
+        for number in affected_records
+        if source_by_record[number] in sources or (is_whole and number in named_records)
+    }
+    return visible_labels(unit, shown)

@@ -46,7 +46,7 @@ class RekeyResult:
 
 
 def rekey(
-    index: Index, viewer: Viewer, source_code: str, new_of: Mapping[str, str], reason: str = REKEY
+    index: Index, viewer: Viewer, source_code: str, new_ids: Mapping[str, str], reason: str = REKEY
 ) -> RekeyResult:
     """Give records of a source new local IDs, all at once.
 
@@ -54,7 +54,7 @@ def rekey(
         index: the open index.
         viewer: who asks.
         source_code: the source.
-        new_of: new local ID by old.
+        new_ids: new local ID by old.
         reason: a code.
 
     Raises:
@@ -64,37 +64,41 @@ def rekey(
         AccessDenied: the viewer may not write this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
-    code = check_reason(reason)
-    wanted = {parse_local_id(old): parse_local_id(new) for old, new in new_of.items()}
-    if len(set(wanted.values())) != len(wanted):
+    reason_code = check_reason(reason)
+    renames = {parse_local_id(old): parse_local_id(new) for old, new in new_ids.items()}
+    if len(set(renames.values())) != len(renames):
         raise InputError("two records would get one local ID")
     with index.database.write(viewer, REKEY) as unit:
-        if (kept := find_stored_answer(unit, index)) is not None:
-            return RekeyResult(**kept)
+        if (stored_answer := find_stored_answer(unit, index)) is not None:
+            return RekeyResult(**stored_answer)
         source = unit.sources.get_by_code(source_code)
-        known = find_nameable_records(unit, source.id, {*wanted, *wanted.values()})
-        unknown = tuple(sorted(old for old in wanted if old not in known))
-        if len(wanted) == 1 and unknown:
+        records_by_id = find_nameable_records(unit, source.id, {*renames, *renames.values()})
+        unknown_ids = tuple(sorted(old for old in renames if old not in records_by_id))
+        if len(renames) == 1 and unknown_ids:
             raise NotFoundError(f"source {source_code!r} has no such record")
-        moving, taken = _separate_taken_ids(unit, source.id, wanted, known)
-        step_id = add_step(unit, REKEY, code, {"records": [known[old].id for old in moving]})
-        _rename_records(unit, index, source_code, {known[old]: new for old, new in moving.items()})
-        unit.renames.add(Rename(known[old].id, step_id, old, new) for old, new in moving.items())
-        claimed = set()
-        for old, new in taken.items():
-            if new in known:
-                claimed |= _add_claim(unit, index, step_id, known[old], known[new])
-        touched = {known[old].id for old in moving} | claimed
-        if touched:
-            resettle(unit, index, touched, REKEY)
-        done = RekeyResult(
-            source_code, step_id if moving else None, len(moving), tuple(sorted(taken.values())), unknown
+        moving, taken_ids = _separate_taken_ids(unit, source.id, renames, records_by_id)
+        step_id = add_step(unit, REKEY, reason_code, {"records": [records_by_id[old].id for old in moving]})
+        _rename_records(unit, index, source_code, {records_by_id[old]: new for old, new in moving.items()})
+        unit.renames.add(Rename(records_by_id[old].id, step_id, old, new) for old, new in moving.items())
+        claimed_records = set()
+        for old, new in taken_ids.items():
+            if new in records_by_id:
+                claimed_records |= _add_claim(unit, index, step_id, records_by_id[old], records_by_id[new])
+        affected_records = {records_by_id[old].id for old in moving} | claimed_records
+        if affected_records:
+            resettle(unit, index, affected_records, REKEY)
+        result = RekeyResult(
+            source_code,
+            step_id if moving else None,
+            len(moving),
+            tuple(sorted(taken_ids.values())),
+            unknown_ids,
         )
-        store_answer(unit, index, done, touched)
-        return done
+        store_answer(unit, index, result, affected_records)
+        return result
 
 
-def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
+def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
     """Give records the local IDs that they would have without a re-key; returns those to be settled.
 
     That is what the latest other re-key of it gave a record, or the first that it ever had.
@@ -105,83 +109,103 @@ def undo_rekey(unit: WriteUnit, index: Index, of: Step) -> set[int]:
         AccessDenied: the viewer may not write their source.
     """
     records = {
-        number: record
-        for number, record in unit.records.get(of.detail["records"]).items()
+        source_id: record
+        for source_id, record in unit.records.get(step.detail["records"]).items()
         if record.state != RecordState.SEALED
     }
     codes = {source.id: source.code for source in unit.sources.all()}
     sources = {(record.source_id, codes[record.source_id]) for record in records.values()}
     if not all(unit.viewer.may_see(source) for _, source in sources) or not sources:
-        raise NotFoundError(f"there is no step {of.id}")
-    [(number, source)] = sources
+        raise NotFoundError(f"there is no step {step.id}")
+    [(source_id, source)] = sources
     require_permission(unit.viewer, Action.RECORD_WRITE, source)
-    if of.undone_commit is not None:
-        raise ConflictError(f"step {of.id} was undone before")
-    names = _compute_ids_without(unit, of, records)
-    changed = {record: name for n, name in names.items() if (record := records[n]).local_id != name}
-    held = unit.records.find_by_local_ids(number, changed.values())
-    if {record.id for record in held.values()} - {record.id for record in changed}:
+    if step.undone_commit is not None:
+        raise ConflictError(f"step {step.id} was undone before")
+    ids_by_record = _compute_ids_without(unit, step, records)
+    new_ids = {
+        record: local_id
+        for record_id, local_id in ids_by_record.items()
+        if (record := records[record_id]).local_id != local_id
+    }
+    holders = unit.records.find_by_local_ids(source_id, new_ids.values())
+    if {record.id for record in holders.values()} - {record.id for record in new_ids}:
         raise ConflictError("an old local ID is another record's by now")
-    _rename_records(unit, index, source, changed)
-    claims = [one for one in unit.decisions.of_step(of.id) if one.status is DecisionStatus.REVIEW]
+    _rename_records(unit, index, source, new_ids)
+    claims = [claim for claim in unit.decisions.of_step(step.id) if claim.status is DecisionStatus.REVIEW]
     revoke_decisions(unit, claims)
-    return set(records) | {record for one in claims for record in one.seen}
+    return set(records) | {record for claim in claims for record in claim.seen}
 
 
-def _compute_ids_without(unit: WriteUnit, of: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
+def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
     renames = unit.renames.renames_of(records)
-    standing = {one.id for one in unit.steps.steps_in_force_after(REKEY, 0)} - {of.id}
-    if all(any(one.step_id == of.id for one in renames.get(number, ())) for number in records):
+    remaining_steps = {rename.id for rename in unit.steps.steps_in_force_after(REKEY, 0)} - {step.id}
+    if all(any(rename.step_id == step.id for rename in renames.get(record_id, ())) for record_id in records):
         return {
-            number: next((one.after for one in reversed(mine) if one.step_id in standing), mine[0].before)
-            for number, mine in renames.items()
+            record_id: next(
+                (rename.after for rename in reversed(own_renames) if rename.step_id in remaining_steps),
+                own_renames[0].before,
+            )
+            for record_id, own_renames in renames.items()
         }
     # Made before it was kept what each re-key gave: so the latest goes first.
-    old = unit.records.local_ids_until(records, of.commit_no)
-    later = (one for one in unit.steps.steps_in_force_after(REKEY, of.id) if records.keys() & set(one.detail["records"]))
-    if old.keys() != records.keys() or next(later, None) is not None:
+    earlier_ids = unit.records.local_ids_until(records, step.commit_no)
+    later_steps = (
+        rename
+        for rename in unit.steps.steps_in_force_after(REKEY, step.id)
+        if records.keys() & set(rename.detail["records"])
+    )
+    if earlier_ids.keys() != records.keys() or next(later_steps, None) is not None:
         raise ConflictError("a record has got another local ID since: undo that first")
-    return old
+    return earlier_ids
 
 
 def _separate_taken_ids(
-    unit: WriteUnit, source_id: int, wanted: Mapping[str, str], known: Mapping[str, StoredRecord]
+    unit: WriteUnit, source_id: int, renames: Mapping[str, str], records_by_id: Mapping[str, StoredRecord]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What can be renamed, and what is claimed of an ID that is, or was sealed as, another record's."""
-    real = {old: new for old, new in wanted.items() if old in known and old != new}
-    sealed = set(unit.records.find_by_local_ids(source_id, real.values())) - known.keys()
-    moving = dict(real)
+    actual_renames = {old: new for old, new in renames.items() if old in records_by_id and old != new}
+    sealed_ids = (
+        set(unit.records.find_by_local_ids(source_id, actual_renames.values())) - records_by_id.keys()
+    )
+    possible = dict(actual_renames)
     while True:
-        stuck = {old for old, new in moving.items() if (new in known and new not in moving) or new in sealed}
-        if not stuck:
+        blocked = {
+            old
+            for old, new in possible.items()
+            if (new in records_by_id and new not in possible) or new in sealed_ids
+        }
+        if not blocked:
             break
-        moving = {old: new for old, new in moving.items() if old not in stuck}
-    return moving, {old: new for old, new in real.items() if old not in moving}
+        possible = {old: new for old, new in possible.items() if old not in blocked}
+    return possible, {old: new for old, new in actual_renames.items() if old not in possible}
 
 
-def _rename_records(unit: WriteUnit, index: Index, source: str, names: Mapping[StoredRecord, str]) -> None:
+def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
     """Two passes, so that a record may take the ID that another gives up."""
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
-            for record in names
+            for record in new_ids
         }
     )
     unit.records.rename(
-        {record.id: (new, canonical_key(index.keyed_hash, source, new)) for record, new in names.items()}
+        {
+            record.id: (new_id, canonical_key(index.keyed_hash, source, new_id))
+            for record, new_id in new_ids.items()
+        }
     )
-    for record in names:
+    for record in new_ids:
         unit.records.add_alias(
             unit.counters.take("record_alias"), record.source_id, record.local_id, record.id, unit.commit_no
         )
 
 
 def _add_claim(
-    unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, bearer: StoredRecord
+    unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, holder: StoredRecord
 ) -> set[int]:
-    groups = ((record.id, bearer.id),)
-    said = DecisionDraft(
-        DecisionKind.SAME, groups, REKEY, REKEY, Authority.SOURCE, asserting_record=record.id, doubtful=True
+    groups = ((record.id, holder.id),)
+    draft = DecisionDraft(
+        DecisionKind.SAME, groups, REKEY, REKEY, Authority.SOURCE, asserting_record=record.id, is_claim=True
     )
-    add_decision(unit, index, step_id, said)
-    return {record.id, bearer.id}
+    add_decision(unit, index, step_id, draft)
+    return {record.id, holder.id}

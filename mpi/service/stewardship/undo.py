@@ -53,14 +53,14 @@ _NOT_BINDING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
 
 
 def undo_decision(
-    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+    index: Index, viewer: Viewer, decision_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
     """Take a decision back.
 
     Args:
         index: the open index.
         viewer: the steward.
-        number: the decision.
+        decision_id: the decision.
         reason: a code.
         preview: change nothing.
 
@@ -70,26 +70,26 @@ def undo_decision(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    code = check_reason(reason)
+    reason_code = check_reason(reason)
     with step_transaction(index, viewer, "undo", preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
-        found = require_decision(unit, number)
-        of = None if found.step_id is None else unit.steps.get(found.step_id)
-        effect, shown = undo_decisions(unit, index, [found], of, code, preview=preview)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        decision = require_decision(unit, decision_id)
+        step = None if decision.step_id is None else unit.steps.get(decision.step_id)
+        effect, shown = undo_decisions(unit, index, [decision], step, reason_code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def undo_step(
-    index: Index, viewer: Viewer, number: int, reason: str = "undo", *, preview: bool = False
+    index: Index, viewer: Viewer, step_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
     """Take a merge, split, move, decision, re-key, or answer to an overlay back, whole.
 
     Args:
         index: the open index.
         viewer: the steward.
-        number: the step.
+        step_id: the step.
         reason: a code.
         preview: change nothing.
 
@@ -99,17 +99,17 @@ def undo_step(
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
-    code = check_reason(reason)
+    reason_code = check_reason(reason)
     with step_transaction(index, viewer, "undo", preview=preview) as unit:
-        if (kept := find_stored_answer(unit, index, FIELDS)) is not None:
-            return effect_from_answer(kept, viewer)
-        effect, shown = undo_any_step(unit, index, number, code, preview=preview)
+        if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
+            return effect_from_answer(stored_answer, viewer)
+        effect, shown = undo_any_step(unit, index, step_id, reason_code, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def undo_any_step(
-    unit: WriteUnit, index: Index, number: int, reason: str, *, preview: bool
+    unit: WriteUnit, index: Index, step_number: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Take a step back within a transaction; returns what that did and the records that it shows.
 
@@ -117,21 +117,21 @@ def undo_any_step(
         NotFoundError: there is no such step that the viewer may know of.
         ConflictError: it was taken back before, is another's, or is undone in another way.
     """
-    of = unit.steps.get(number)
-    if of is not None and of.kind == REKEY and of.detail["records"]:
-        return _undo_rekey(unit, index, of, reason, preview=preview)
-    if of is not None and of.kind == "undo" and unit.pending_approvals.all_of_step(of.id):
-        return _cancel_pending_undo(unit, index, of, preview=preview)
-    if of is not None and of.kind == OVERLAY:
-        step_id = add_step(unit, "undo", reason, {"step": of.id})
-        effect, shown = overlays.undo_overlay_answer(unit, index, of, step_id, preview=preview)
+    step = unit.steps.get(step_number)
+    if step is not None and step.kind == REKEY and step.detail["records"]:
+        return _undo_rekey(unit, index, step, reason, preview=preview)
+    if step is not None and step.kind == "undo" and unit.pending_approvals.all_of_step(step.id):
+        return _cancel_pending_undo(unit, index, step, preview=preview)
+    if step is not None and step.kind == OVERLAY:
+        step_id = add_step(unit, "undo", reason, {"step": step.id})
+        effect, shown = overlays.undo_overlay_answer(unit, index, step, step_id, preview=preview)
         store_answer(unit, index, effect.as_dict(), shown)
         return effect, shown
-    return undo_decision_step(unit, index, of, number, reason, preview=preview)
+    return undo_decision_step(unit, index, step, step_number, reason, preview=preview)
 
 
 def undo_decision_step(
-    unit: WriteUnit, index: Index, of: Step | None, number: int, reason: str, *, preview: bool
+    unit: WriteUnit, index: Index, step: Step | None, step_id: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Take back all decisions of a step; returns what that did and the records that it shows.
 
@@ -139,62 +139,70 @@ def undo_decision_step(
         NotFoundError: there is no such step that the viewer may know of.
         ConflictError: it was taken back before, is another's, or is undone in another way.
     """
-    made = [] if of is None else unit.decisions.of_step(of.id)
-    seen = [one for one in made if visible_groups(unit, one) is not None]
-    if of is None or (of.kind in DECISION_STEP_KINDS and not seen) or (unit.viewer.sources is not None and not seen):
-        raise NotFoundError(f"there is no step {number}")
-    if of.kind not in DECISION_STEP_KINDS:
-        raise ConflictError(f"step {number} is of kind {of.kind}, which is not undone here")
-    standing = [one for one in made if one.status is not DecisionStatus.REVOKED]
-    if not standing:
-        raise ConflictError(f"step {number} was undone before")
-    return undo_decisions(unit, index, standing, of, reason, preview=preview)
+    decisions = [] if step is None else unit.decisions.of_step(step.id)
+    visible = [decision for decision in decisions if visible_groups(unit, decision) is not None]
+    if (
+        step is None
+        or (step.kind in DECISION_STEP_KINDS and not visible)
+        or (unit.viewer.sources is not None and not visible)
+    ):
+        raise NotFoundError(f"there is no step {step_id}")
+    if step.kind not in DECISION_STEP_KINDS:
+        raise ConflictError(f"step {step_id} is of kind {step.kind}, which is not undone here")
+    remaining = [decision for decision in decisions if decision.status is not DecisionStatus.REVOKED]
+    if not remaining:
+        raise ConflictError(f"step {step_id} was undone before")
+    return undo_decisions(unit, index, remaining, step, reason, preview=preview)
 
 
 def _undo_rekey(
-    unit: WriteUnit, index: Index, of: Step, reason: str, *, preview: bool
+    unit: WriteUnit, index: Index, step: Step, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    touched = undo_rekey(unit, index, of)
-    step_id = add_step(unit, "undo", reason, {"step": of.id})
-    unit.steps.mark_undone(of.id, unit.commit_no)
-    settlement = resettle(unit, index, touched, "undo rekey")
-    persons, moved, told, shown = describe_changes(unit, settlement.persons_before, settlement.records, preview=preview)
-    shown |= visible_labels(unit, touched).keys()
-    effect = StepEffect("undo", preview, None if preview else step_id, (), persons, moved, told)
+    affected_records = undo_rekey(unit, index, step)
+    step_id = add_step(unit, "undo", reason, {"step": step.id})
+    unit.steps.mark_undone(step.id, unit.commit_no)
+    settlement = resettle(unit, index, affected_records, "undo rekey")
+    persons, moved, clients, shown = describe_changes(
+        unit, settlement.persons_before, settlement.records, preview=preview
+    )
+    shown |= visible_labels(unit, affected_records).keys()
+    effect = StepEffect("undo", preview, None if preview else step_id, (), persons, moved, clients)
     effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
 
 
 def _cancel_pending_undo(
-    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+    unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Ask no more for an undo that waits; what it was to take back stays."""
-    made = unit.decisions.by_ids(undoing.detail["decisions"]).values()
-    if not all(is_wholly_visible(unit, one, undoing.id) for one in made):
-        raise NotFoundError(f"there is no step {undoing.id}")
-    require_own_step(unit, undoing)
-    end_pending_undo(unit, index, undoing)
-    effect = StepEffect("undo", preview, None if preview else undoing.id, (), (), (), ())
+    decisions = unit.decisions.by_ids(undo.detail["decisions"]).values()
+    if not all(is_wholly_visible(unit, decision, undo.id) for decision in decisions):
+        raise NotFoundError(f"there is no step {undo.id}")
+    require_own_step(unit, undo)
+    end_pending_undo(unit, index, undo)
+    effect = StepEffect("undo", preview, None if preview else undo.id, (), (), (), ())
     store_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
 
-def end_pending_undo(unit: WriteUnit, index: Index, undoing: Step) -> None:
+def end_pending_undo(unit: WriteUnit, index: Index, undo: Step) -> None:
     """Let an undo that waits come to nothing."""
-    unit.pending_approvals.delete_step(undoing.id)
-    unit.steps.mark_undone(undoing.id, unit.commit_no)
-    touched = {
-        record for one in unit.decisions.by_ids(undoing.detail["decisions"]).values() for record in one.seen
+    unit.pending_approvals.delete_step(undo.id)
+    unit.steps.mark_undone(undo.id, unit.commit_no)
+    affected_records = {
+        record
+        for decision in unit.decisions.by_ids(undo.detail["decisions"]).values()
+        for record in decision.seen
     }
-    resettle(unit, index, touched, "undo")
+    resettle(unit, index, affected_records, "undo")
 
 
 def undo_decisions(
     unit: WriteUnit,
     index: Index,
-    taken_back: Sequence[StoredDecision],
-    of: Step | None,
+    decisions: Sequence[StoredDecision],
+    made_by: Step | None,
     reason: str,
     *,
     preview: bool,
@@ -204,172 +212,214 @@ def undo_decisions(
     Args:
         unit: the transaction.
         index: for the model.
-        taken_back: the decisions.
-        of: the step that made them.
+        decisions: the decisions.
+        made_by: the step that made them.
         reason: a code.
         preview: whether the transaction will be rolled back.
 
     Raises:
         ConflictError: one was taken back before, is another's, or is kept as it is by a freeze window.
     """
-    for one in taken_back:
-        if one.status is DecisionStatus.REVOKED:
-            raise ConflictError(f"decision {one.id} was undone before")
-        if not may_undo(unit, one):
-            raise ConflictError(f"decision {one.id} is another's: only its maker may undo it")
-    require_not_frozen(unit, taken_back)
-    _require_no_pending_undo(unit, taken_back)
-    detail: dict[str, Any] = {"decisions": [one.id for one in taken_back]}
-    detail |= {} if of is None else {"step": of.id}
+    for decision in decisions:
+        if decision.status is DecisionStatus.REVOKED:
+            raise ConflictError(f"decision {decision.id} was undone before")
+        if not may_undo(unit, decision):
+            raise ConflictError(f"decision {decision.id} is another's: only its maker may undo it")
+    require_not_frozen(unit, decisions)
+    _require_no_pending_undo(unit, decisions)
+    detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
+    detail |= {} if made_by is None else {"step": made_by.id}
     # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
-    binding = [one for one in taken_back if one.status not in _NOT_BINDING]
-    second = bool(binding) and of is not None and of.detail.get(APPROVED, False)
+    binding_decisions = [decision for decision in decisions if decision.status not in _NOT_BINDING]
+    needs_second = bool(binding_decisions) and made_by is not None and made_by.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)
-    asked = find_owners_to_ask_of_undo(unit, maker, binding, None if of is None else of.id) if binding else set[int]()
-    waits = second or bool(asked)
-    codes = list_visible_codes(unit, asked)
-    if waits and not preview:
-        step_id = add_step(unit, "undo", reason, {**detail, **build_waiting_detail(maker, second=second)})
+    owners_to_ask = (
+        find_owners_to_ask_of_undo(unit, maker, binding_decisions, None if made_by is None else made_by.id)
+        if binding_decisions
+        else set[int]()
+    )
+    is_waiting = needs_second or bool(owners_to_ask)
+    codes = list_visible_codes(unit, owners_to_ask)
+    if is_waiting and not preview:
+        step_id = add_step(
+            unit, "undo", reason, {**detail, **build_waiting_detail(maker, needs_second=needs_second)}
+        )
         unit.pending_approvals.delete_decisions(detail["decisions"])
-        unit.pending_approvals.add(step_id, detail["decisions"], second=second)
-        unit.consents.add_requests(step_id, asked, unit.commit_no)
-        resettle(unit, index, {record for one in taken_back for record in one.seen}, "undo")
+        unit.pending_approvals.add(step_id, detail["decisions"], second=needs_second)
+        unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
+        resettle(unit, index, {record for decision in decisions for record in decision.seen}, "undo")
         effect = StepEffect(
-            "undo", preview, step_id, (), (), (), (), awaiting=True, approval=second, consent_of=codes
+            "undo", preview, step_id, (), (), (), (), awaiting=True, approval=needs_second, consent_of=codes
         )
         store_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
     step_id = add_step(unit, "undo", reason, detail)
-    [undoing] = [step for step in unit.steps.steps_in_commits([unit.commit_no]) if step.id == step_id]
-    effect, shown = _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
+    [undo] = [
+        stored_step
+        for stored_step in unit.steps.steps_in_commits([unit.commit_no])
+        if stored_step.id == step_id
+    ]
+    effect, shown = _revoke_and_resettle(unit, index, undo, decisions, made_by, preview=preview)
     store_answer(unit, index, effect.as_dict(), shown)
-    return replace(effect, awaiting=waits, approval=second, consent_of=codes), shown
+    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown
 
 
-def _require_no_pending_undo(unit: ReadUnit, taken_back: Sequence[StoredDecision]) -> None:
+def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> None:
     """Pass what nobody asked for before: an undo that waits is not asked for twice.
 
     One that the viewer may not know of does not count; this one takes its place.
     """
-    made = {one.id: one for one in taken_back}
-    for one in unit.pending_approvals.all_of_decisions(made):
-        decision = made[one.decision_id]
-        if one.step_id != decision.step_id and is_wholly_visible(unit, decision, one.step_id):
-            raise ConflictError(f"step {one.step_id} is to take decision {one.decision_id} back, and waits")
+    decisions_by_id = {pending.id: pending for pending in decisions}
+    for pending in unit.pending_approvals.all_of_decisions(decisions_by_id):
+        decision = decisions_by_id[pending.decision_id]
+        if pending.step_id != decision.step_id and is_wholly_visible(unit, decision, pending.step_id):
+            raise ConflictError(
+                f"step {pending.step_id} is to take decision {pending.decision_id} back, and waits"
+            )
 
 
 def apply_undo(
-    unit: WriteUnit, index: Index, undoing: Step, *, preview: bool
+    unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Revoke the decisions of an undo, and compute anew.
 
     Args:
         unit: the transaction.
         index: for the model.
-        undoing: the undo.
+        undo: the undo.
         preview: whether the transaction will be rolled back.
     """
-    found = unit.decisions.by_ids(undoing.detail["decisions"]).values()
-    taken_back = [one for one in found if one.status is not DecisionStatus.REVOKED]
-    of = unit.steps.get(undoing.detail["step"]) if "step" in undoing.detail else None
-    if not taken_back:
-        raise ConflictError(f"step {undoing.id} takes back what is taken back already")
-    return _revoke_and_resettle(unit, index, undoing, taken_back, of, preview=preview)
+    named_decisions = unit.decisions.by_ids(undo.detail["decisions"]).values()
+    decisions = [decision for decision in named_decisions if decision.status is not DecisionStatus.REVOKED]
+    step = unit.steps.get(undo.detail["step"]) if "step" in undo.detail else None
+    if not decisions:
+        raise ConflictError(f"step {undo.id} takes back what is taken back already")
+    return _revoke_and_resettle(unit, index, undo, decisions, step, preview=preview)
 
 
 def _revoke_and_resettle(
     unit: WriteUnit,
     index: Index,
-    undoing: Step,
-    taken_back: Sequence[StoredDecision],
-    of: Step | None,
+    undo: Step,
+    decisions: Sequence[StoredDecision],
+    step: Step | None,
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    revoke_decisions(unit, taken_back)
-    touched = find_records_of_decisions(unit, taken_back)
-    for held in unit.proposals.holds() if of is not None and of.kind == IMPORT else ():
-        if of is not None and held.detail.get("step") == of.id:
-            touched |= end_hold(unit, held, "released")
-    if of is not None and REFUSED_HOLD in of.detail:
-        touched |= reopen_hold(unit, of)
-    if of is not None and all(d.status is DecisionStatus.REVOKED for d in unit.decisions.of_step(of.id)):
-        unit.steps.mark_undone(of.id, unit.commit_no)
-    cause = "undo" if of is None else f"undo {of.kind}"
-    choice = IdChoice(as_of=min(one.commit_no for one in taken_back) - 1)
-    settlement = resettle(unit, index, touched, cause, choice)
-    persons, moved, told, shown = describe_changes(unit, settlement.persons_before, settlement.records, preview=preview)
+    revoke_decisions(unit, decisions)
+    affected_records = find_records_of_decisions(unit, decisions)
+    for hold in unit.proposals.holds() if step is not None and step.kind == IMPORT else ():
+        if step is not None and hold.detail.get("step") == step.id:
+            affected_records |= end_hold(unit, hold, "released")
+    if step is not None and REFUSED_HOLD in step.detail:
+        affected_records |= reopen_hold(unit, step)
+    if step is not None and all(
+        decision.status is DecisionStatus.REVOKED for decision in unit.decisions.of_step(step.id)
+    ):
+        unit.steps.mark_undone(step.id, unit.commit_no)
+    cause = "undo" if step is None else f"undo {step.kind}"
+    id_choice = IdChoice(as_of=min(decision.commit_no for decision in decisions) - 1)
+    settlement = resettle(unit, index, affected_records, cause, id_choice)
+    persons, moved, clients, shown = describe_changes(
+        unit, settlement.persons_before, settlement.records, preview=preview
+    )
     effect = StepEffect(
         "undo",
         preview,
-        None if preview else undoing.id,
+        None if preview else undo.id,
         (),
         persons,
         moved,
-        told,
-        tuple(_list_unchanged(unit, taken_back, of)),
+        clients,
+        tuple(_list_unchanged(unit, decisions, step)),
     )
     effect = add_recipients(unit, effect, settlement.persons_before)
-    return effect, shown | visible_labels(unit, touched).keys()
+    return effect, shown | visible_labels(unit, affected_records).keys()
 
 
-def _list_unchanged(unit: ReadUnit, taken_back: Sequence[StoredDecision], of: Step | None) -> list[UnchangedLink]:
+def _list_unchanged(
+    unit: ReadUnit, decisions: Sequence[StoredDecision], step: Step | None
+) -> list[UnchangedLink]:
     """What the records of the decisions still are to each other, and the decision that would change it."""
-    near = to_visible_decisions(unit, find_connected_decisions(unit, {record for one in taken_back for record in one.seen}))
-    found: list[UnchangedLink] = []
-    for one in taken_back:
-        groups = visible_groups(unit, one)
-        if groups is None or one.kind is DecisionKind.UNSURE:
+    connected_decisions = to_visible_decisions(
+        unit, find_connected_decisions(unit, {record for decision in decisions for record in decision.seen})
+    )
+    unchanged: list[UnchangedLink] = []
+    for decision in decisions:
+        groups = visible_groups(unit, decision)
+        if groups is None or decision.kind is DecisionKind.UNSURE:
             continue
         labels = visible_labels(unit, {record for group in groups for record in group})
         persons = unit.persons.current_persons(labels)
-        if one.kind is DecisionKind.SAME:
-            found += _find_still_joined(_list_merged_parts(groups[0], of), persons, near, labels)
+        if decision.kind is DecisionKind.SAME:
+            unchanged += _find_still_joined(
+                _list_merged_parts(groups[0], step), persons, connected_decisions, labels
+            )
         else:
-            found += _find_still_separate(groups, persons, near, labels)
-    return found
+            unchanged += _find_still_separate(groups, persons, connected_decisions, labels)
+    return unchanged
 
 
-def _list_merged_parts(group: tuple[int, ...], of: Step | None) -> RecordGroups:
+def _list_merged_parts(group: tuple[int, ...], step: Step | None) -> RecordGroups:
     """The parts that a merge put together; of another SAME each record is one."""
-    parts = [] if of is None or of.kind != "merge" else of.detail.get("parts", [])
-    known = tuple(tuple(record for record in part if record in group) for part in parts)
-    return tuple(part for part in known if part) or tuple((record,) for record in group)
+    stored_parts = [] if step is None or step.kind != "merge" else step.detail.get("parts", [])
+    visible_parts = tuple(tuple(record for record in part if record in group) for part in stored_parts)
+    return tuple(part for part in visible_parts if part) or tuple((record,) for record in group)
 
 
 def _find_still_joined(
-    parts: RecordGroups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
+    parts: RecordGroups,
+    persons: Mapping[int, int],
+    connected_decisions: Sequence[Decision],
+    labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
-    bearers = [{persons[record] for record in part if record in persons} for part in parts]
-    held: dict[int, list[int]] = {}
-    for place, mine in enumerate(bearers):
-        for person in mine:
-            held.setdefault(person, []).append(place)
-    together = sorted({place for places in held.values() if len(places) > 1 for place in places})
-    if not together:
+    persons_by_part = [{persons[record] for record in part if record in persons} for part in parts]
+    parts_by_person: dict[int, list[int]] = {}
+    for position, part_persons in enumerate(persons_by_part):
+        for person in part_persons:
+            parts_by_person.setdefault(person, []).append(position)
+    joined_parts = sorted(
+        {position for positions in parts_by_person.values() if len(positions) > 1 for position in positions}
+    )
+    if not joined_parts:
         return []
-    first = parts[together[0]]
-    by_decision = any(find_chain(first, parts[other], near) for other in together[1:])
-    return [_build_opposite_decision(DecisionKind.DIFFERENT, [parts[place] for place in together], labels, by_decision)]
+    first_part = parts[joined_parts[0]]
+    by_decision = any(
+        find_chain(first_part, parts[other_part], connected_decisions) for other_part in joined_parts[1:]
+    )
+    return [
+        _build_opposite_decision(
+            DecisionKind.DIFFERENT, [parts[position] for position in joined_parts], labels, by_decision
+        )
+    ]
 
 
 def _find_still_separate(
-    groups: RecordGroups, persons: Mapping[int, int], near: Sequence[Decision], labels: Mapping[int, RecordRef]
+    groups: RecordGroups,
+    persons: Mapping[int, int],
+    connected_decisions: Sequence[Decision],
+    labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
-    bearers = [{persons[record] for record in group if record in persons} for group in groups]
-    alone = [
-        place
-        for place, mine in enumerate(bearers)
-        if mine and not any(mine & others for n, others in enumerate(bearers) if n != place)
+    persons_by_group = [{persons[record] for record in group if record in persons} for group in groups]
+    separate_groups = [
+        position
+        for position, group_persons in enumerate(persons_by_group)
+        if group_persons
+        and not any(
+            group_persons & other_persons
+            for other_position, other_persons in enumerate(persons_by_group)
+            if other_position != position
+        )
     ]
-    if len(alone) < len(("one", "other")):
+    if len(separate_groups) < len(("one", "other")):
         return []
-    named = {record for place in alone for record in groups[place]}
+    record_ids = {record for position in separate_groups for record in groups[position]}
     by_decision = any(
-        decision.kind is DecisionKind.DIFFERENT and sum(bool(named & set(g)) for g in decision.groups) > 1
-        for decision in near
+        decision.kind is DecisionKind.DIFFERENT
+        and sum(bool(record_ids & set(decision_group)) for decision_group in decision.groups) > 1
+        for decision in connected_decisions
     )
-    return [_build_opposite_decision(DecisionKind.SAME, [sorted(named)], labels, by_decision)]
+    return [_build_opposite_decision(DecisionKind.SAME, [sorted(record_ids)], labels, by_decision)]
 
 
 def _build_opposite_decision(
@@ -378,12 +428,16 @@ def _build_opposite_decision(
     labels: Mapping[int, RecordRef],
     by_decision: bool,
 ) -> UnchangedLink:
-    named = [
-        [{"source": labels[r].source, "local_id": labels[r].local_id} for r in group if r in labels]
+    named_groups = [
+        [
+            {"source": labels[record].source, "local_id": labels[record].local_id}
+            for record in group
+            if record in labels
+        ]
         for group in groups
     ]
     return UnchangedLink(
         kind is DecisionKind.DIFFERENT,
         "decision" if by_decision else "model",
-        {"kind": kind.value, "groups": named},
+        {"kind": kind.value, "groups": named_groups},
     )

@@ -1,1 +1,4 @@
-"""TODO."""
+"""What differs between SQLite and PostgreSQL: connections, locks, errors, checkpoints.
+
+A database URL and sessions enter. Engines, begun transactions and error messages for people leave.
+"""

@@ -1,8 +1,8 @@
-"""Checkpoints of SQLite's log in a process of their own, gentle to whoever else waits for the disk.
+"""A child process that checkpoints SQLite's log without blocking others' disk writes.
 
-It has a process to itself as APSW brings an SQLite of its own, and two in one process let go of each other's
-locks on a file (https://www.sqlite.org/howtocorrupt.html, "Multiple copies of SQLite linked into the same
-application").
+A process of its own is needed because APSW brings another SQLite library. Two copies in one process
+release each other's file locks (https://www.sqlite.org/howtocorrupt.html, "Multiple copies of SQLite
+linked into the same application").
 """
 
 import ctypes
@@ -17,15 +17,15 @@ from pathlib import Path
 from mpi.standardize.process_pool import lower_priority
 
 _PATIENCE_S = 60.0
-"""For the process to end: until the checkpoint that it is at is made."""
+"""Seconds to wait for the process to finish its checkpoint and end."""
 _COPY, _BEGIN_ANEW, _DONE = b"copy", b"begin anew", b"done"
 
 
 class Copier:
-    """What the process is told.
+    """Client of the checkpoint process.
 
     Args:
-        pipe: to it.
+        pipe: connection to the process.
     """
 
     def __init__(self, pipe: Connection) -> None:
@@ -33,9 +33,9 @@ class Copier:
         self._is_at_work = False
 
     def copy(self) -> bool:
-        """Have the log copied into the file, and do not wait for it; returns whether anybody does it.
+        """Start a checkpoint without waiting; return whether the process lives.
 
-        While one checkpoint is made no other is asked for: the next commit asks again.
+        While one checkpoint runs, no other is requested. The next commit asks again.
         """
         with suppress(OSError, EOFError):
             if self._is_at_work and self._pipe.poll():
@@ -46,7 +46,7 @@ class Copier:
         return False
 
     def begin_log_anew(self) -> bool:
-        """Have the whole log copied and emptied, and wait for it; returns whether anybody did."""
+        """Copy and empty the log, and wait; return whether it was done."""
         with suppress(OSError, EOFError):
             if self._is_at_work:
                 self._answered()
@@ -66,9 +66,12 @@ class Copier:
 
 @contextmanager
 def copying_apart(path: Path) -> Iterator[Copier | None]:
-    """A process that makes checkpoints of a database file until the end; None where it cannot be had.
+    """Run a checkpoint process for a database file.
 
-    It takes Linux, and APSW, which the extra ``fast`` installs.
+    Needs Linux, and APSW from the extra ``fast``.
+
+    Yields:
+        A client of the process, or None where requirements are missing.
     """
     if not _can_be_had():
         yield None
@@ -96,7 +99,7 @@ def _can_be_had() -> bool:
 
 
 def _serve(pipe: Connection, path: str) -> None:
-    """Make checkpoints until nobody asks any more."""
+    """Make checkpoints until the pipe is closed."""
     # Not before there is a process for it: see above.
     from mpi.storage.backends.throttled_file import PacedConnection  # noqa: PLC0415
 

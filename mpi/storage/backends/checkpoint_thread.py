@@ -1,7 +1,8 @@
-"""Checkpoints of SQLite's log in a thread of their own, so that no writer pays for one.
+"""Background checkpoints of SQLite's write-ahead log.
 
-Left to itself SQLite copies its log into the file within the commit that made it long. Measured: 600
-upserts, p99 of a commit 67 ms with checkpoints inside, 10 ms without.
+By default SQLite copies its log into the database file within the commit that made the log long.
+Measured over 600 upserts: the 99th percentile of a commit was 67 ms with checkpoints inside, 10 ms
+without.
 """
 
 import sqlite3
@@ -14,24 +15,36 @@ from pathlib import Path
 from mpi.storage.backends.checkpoint_process import Copier, copying_apart
 
 COMMITS_PER_CHECKPOINT = 20
-"""Some 2 MB of log at 30 pages an upsert. The disk is asked to keep what was copied, and a commit that comes
-meanwhile waits for that as well: 20 to 50 ms with 100 commits, and one in a thousand some hundred."""
+"""Commits after which a checkpoint is due: about 2 MB of log.
+
+An upsert writes 30 pages. A commit that comes during a checkpoint waits for its sync too: 20 to 50 ms
+after 100 commits, and for one commit in a thousand some hundred milliseconds.
+"""
 CHECKPOINT_INTERVAL_S = 0.5
-"""As long works do, of which each commit is large."""
+"""Seconds after which a checkpoint is due.
+
+Long jobs have few but large commits.
+"""
 LARGE_LOG_PAGES = 5_000
-"""Of 20 MB of log what was committed meanwhile is copied at once: where that is all of it, and nobody reads
-from it, the next writer begins it anew. A file that grows is slower to sync."""
+"""Log pages (20 MB) above which a second checkpoint follows at once.
+
+If it copies everything and nobody reads from the log, the next writer restarts the log. A file that
+grows is slower to sync.
+"""
 AUTOCHECKPOINT_PAGES = 250_000
-"""Where the thread cannot keep up, SQLite itself makes a checkpoint, within a commit: 1 GB of log."""
+"""Log pages (1 GB) above which SQLite itself makes a checkpoint.
+
+It runs within a commit, and only if the thread cannot keep up.
+"""
 _BUSY_TIMEOUT_S = 0.2
-"""For whoever reads from the log, while others wait to write."""
+"""Seconds to wait for readers of the log while writers wait."""
 
 
 class Checkpointer:
-    """Makes a checkpoint after every few commits, while others read and write.
+    """Starts a checkpoint after every few commits, in a background thread.
 
     Args:
-        path: of the database file.
+        path: path of the database file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,9 +58,10 @@ class Checkpointer:
 
     @contextmanager
     def use_own_process(self) -> Iterator[None]:
-        """For a long work: a process of its own makes the checkpoints, gently; see ``copier``.
+        """Let a child process make the checkpoints during a long job.
 
-        At its end the log is emptied: whoever writes next would copy all of it at once.
+        The log is emptied at the end. Otherwise the next writer would copy all of it. See
+        ``checkpoint_process``.
         """
         with copying_apart(self._path) as copier:
             self._copier = copier
@@ -58,9 +72,15 @@ class Checkpointer:
                 self._copier = None
 
     def count_commit(self) -> None:
-        """Count a commit; called by one writer at a time."""
+        """Count a commit and start a checkpoint when one is due.
+
+        Called by one writer at a time.
+        """
         self._commits += 1
-        if self._commits >= COMMITS_PER_CHECKPOINT or time.monotonic() - self._last_at > CHECKPOINT_INTERVAL_S:
+        if (
+            self._commits >= COMMITS_PER_CHECKPOINT
+            or time.monotonic() - self._last_at > CHECKPOINT_INTERVAL_S
+        ):
             self._commits, self._last_at = 0, time.monotonic()
             if self._copier is not None and self._copier.copy():
                 return
@@ -70,10 +90,10 @@ class Checkpointer:
             self._wake.set()
 
     def truncate_log(self) -> None:
-        """Copy the whole log and empty it, unless somebody goes on reading what was before.
+        """Copy and empty the log, unless somebody still reads from it.
 
-        For a long work that writes without a pause, between two snapshots of its own: the log begins anew
-        only where all of it is copied and nobody reads from it, which may never come about by itself.
+        A long job that writes without a pause calls this between two of its snapshots. The log restarts only
+        when all of it is copied and nobody reads from it, which may otherwise never happen.
         """
         if self._copier is not None and self._copier.begin_log_anew():
             return
@@ -83,7 +103,7 @@ class Checkpointer:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def stop(self) -> None:
-        """End the thread; the log that is left is read by whoever opens the file next."""
+        """Stop the thread; whoever opens the file next reads the remaining log."""
         if self._thread is not None:
             self._is_stopping = True
             self._wake.set()

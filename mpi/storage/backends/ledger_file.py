@@ -1,7 +1,8 @@
-"""The ledger of an index in SQLite: a file of its own, so that no reader waits for a writer of the database.
+"""The disclosure ledger in an SQLite file of its own.
 
-SQLite has one writer a file. A load, a re-cluster or a long decision holds the database's; the lines of the
-ledger, without which no answer leaves, go to a file that nobody else writes. PostgreSQL needs none of this.
+SQLite has one writer a file. A load, a re-cluster or a long decision holds the lock of the main
+database. No answer may leave without its ledger line, so lines go to a file that nothing else writes.
+PostgreSQL does not need this.
 """
 
 import sqlite3
@@ -21,34 +22,42 @@ _disclosed: Table = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
 _counter: Table = CounterRow.__table__  # type: ignore[attr-defined]
 
 LEDGER_TABLES = (_disclosure, _disclosed)
-"""What is kept in the ledger's file and not in the database's; the file has a counter of its own besides."""
+"""Tables that the ledger file holds instead of the main database.
+
+The file has a counter table as well.
+"""
 _ROWS_PER_PAGE = 5_000
-_FOREIGN_ROWS = "holds lines that are not of this index: move it away, or restore the database that it belongs to"
+_FOREIGN_ROWS = (
+    "holds lines that are not of this index: move it away, or restore the database that it belongs to"
+)
 
 
 def ledger_path_of(database: Path) -> Path:
-    """The ledger's file of a database's: ``mpi-ledger.db`` of ``mpi.db``."""
+    """Return the ledger file of a database: ``mpi-ledger.db`` for ``mpi.db``."""
     return database.with_name(f"{database.stem}-ledger{database.suffix}")
 
 
 def attach_ledger(driver: sqlite3.Connection, ledger: Path) -> None:
-    """Let a connection to the database read the ledger, not write it: each writer would then lock both."""
+    """Attach the ledger file to a connection, read-only.
+
+    A writable attachment would make each writer lock both files.
+    """
     attached = {row[1] for row in driver.execute("PRAGMA database_list")}
     if "ledger" not in attached and ledger.exists():
         driver.execute("ATTACH ? AS ledger", (f"{ledger.absolute().as_uri()}?mode=ro",))
 
 
 def create_tables(ledger: Engine) -> None:
-    """Make the ledger's tables where there are none."""
+    """Create the ledger tables that do not exist."""
     with ledger.begin() as connection:
         SQLModel.metadata.create_all(connection, [*LEDGER_TABLES, _counter])
 
 
 def require_empty(ledger: Engine, path: Path) -> None:
-    """Refuse the ledger of another index.
+    """Refuse a ledger file that already has lines.
 
     Raises:
-        StoreError: the file has a line, though its database is yet to be made.
+        StoreError: the file has a line, although its database is not created yet.
     """
     with ledger.connect() as connection:
         if connection.execute(select(_disclosure.c.id).limit(1)).first() is not None:
@@ -56,16 +65,17 @@ def require_empty(ledger: Engine, path: Path) -> None:
 
 
 def copy_ledger(database: Connection, ledger: Engine) -> None:
-    """Copy every line that the database itself has; it is durable in the ledger's file when this returns.
+    """Copy the ledger lines of the main database to the ledger file.
 
-    Done again after a crash, it changes nothing: a line keeps its number.
+    The lines are durable on return. Repeating it after a crash changes nothing, since a line keeps its
+    number.
 
     Args:
-        database: its one writer, who is about to drop those tables.
-        ledger: the file's engine.
+        database: connection of the only writer, which is about to drop those tables.
+        ledger: engine of the ledger file.
 
     Raises:
-        StoreError: the file has another line of the same number.
+        StoreError: the file has a different line of the same number.
     """
     with ledger.begin() as connection:
         for table in LEDGER_TABLES:
@@ -79,6 +89,7 @@ def copy_ledger(database: Connection, ledger: Engine) -> None:
 
 
 def _copy_table(database: Connection, ledger: Connection, table: Table) -> None:
+    """Copy the missing rows of one table, page by page."""
     key = list(table.primary_key)
     names = [column.name for column in table.c]
     after: tuple[Any, ...] = (-1,) * len(key)
@@ -91,5 +102,7 @@ def _copy_table(database: Connection, ledger: Connection, table: Table) -> None:
         kept = set(map(tuple, ledger.execute(page.where(tuple_(*key) <= last)).all()))
         if kept - set(map(tuple, rows)):
             raise StoreError(f"the ledger's file {_FOREIGN_ROWS}")
-        insert_rows(ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept])
+        insert_rows(
+            ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept]
+        )
         after = last

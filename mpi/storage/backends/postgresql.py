@@ -1,8 +1,8 @@
-"""PostgreSQL: readers on one snapshot, writers in the order of their advisory locks.
+"""PostgreSQL connections: transactions, the index lock and error messages.
 
-A writing unit is READ COMMITTED on purpose: each of its statements sees all that was committed before it. At
-a higher level the snapshot is taken by the very statement that then waits for a lock, and what the writer
-before it has committed would stay unseen.
+A write transaction is READ COMMITTED on purpose: each statement then sees all that was committed
+before it. At a higher level, the snapshot would be taken by the statement that waits for the lock, so
+that the commit of the writer before it would stay invisible.
 """
 
 import logging
@@ -22,7 +22,7 @@ from mpi.storage.backends.sqlite import BUSY
 from mpi.storage.driver.pipeline import Pipeline
 
 INDEX_LOCK = 0x6D70695F696E6478
-"""Advisory lock of the whole index, "mpi_indx" in ASCII."""
+"""Key of the advisory lock of the whole index: "mpi_indx" in ASCII."""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 _USE_GENERIC_PLANS = "set_config('plan_cache_mode', 'force_generic_plan', true)"
@@ -45,10 +45,10 @@ _VERSION_17 = 170_000
 
 _CONNECT_TIMEOUT_S = 10
 _KEEPALIVE_IDLE_S, _KEEPALIVE_INTERVAL_S, _KEEPALIVE_COUNT = 30, 10, 3
-"""When either end, hearing nothing, asks whether the other is there; by default TCP does after two hours.
+"""TCP keepalive of both ends; TCP's default is two hours.
 
-A machine that loses its power says nothing: the server would keep the lock that it held, and whoever waits
-for a server that is gone would wait as long. Who is there answers, however long a statement takes.
+A machine that loses power sends nothing. The server would keep its locks, and a client would wait for
+a server that is gone. A living peer answers, however long a statement takes.
 """
 _DEAD_PEER_TIMEOUT_MS = 1000 * (_KEEPALIVE_IDLE_S + _KEEPALIVE_INTERVAL_S * _KEEPALIVE_COUNT)
 _KEEPALIVE = {
@@ -58,7 +58,7 @@ _KEEPALIVE = {
 }
 _USER_TIMEOUT = {"tcp_user_timeout": _DEAD_PEER_TIMEOUT_MS}
 MAX_CONNECTIONS, POOL_SIZE = 30, 10
-"""Connections at a time, and those that are kept open."""
+"""Connections at a time, and idle connections that stay open."""
 _IDLE_CHECK_S = 2.0
 _CONNECTION_CLASS = "08"
 
@@ -82,7 +82,7 @@ _MESSAGES_BY_SQLSTATE = {
     "28000": "the database server does not let the user of MPI_DATABASE_URL in: see its pg_hba.conf",
     "3D000": "there is no such database on the server: create it, as docs/how-to/postgresql.md says",
 }
-"""One line by SQLSTATE."""
+"""Error messages for people, by SQLSTATE."""
 
 _CONNECT_ERRORS = (
     ("password authentication failed", "28P01"),
@@ -95,15 +95,16 @@ _CONNECT_ERRORS = (
     ("is shutting down", "57P03"),
     ("does not exist", "3D000"),
 )
-"""What tells refusals apart while connecting, where libpq gives no SQLSTATE; in the server's English."""
+"""English server messages and their SQLSTATE, where libpq gives none on connecting."""
 
 
 @contextmanager
 def transaction(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
-    """One transaction, begun by the first statement; taken back unless it was committed inside.
+    """Run a transaction that the first statement begins.
 
-    Saves the round trips of statements that have no answer: nearly half of those of a resolve. One that the
-    server refuses is told at the next that is waited for, at the latest at the commit.
+    It is rolled back unless it was committed inside. This saves the round trips of statements without
+    results, nearly half of those of a resolve. An error of such a statement is raised at the next result,
+    at the latest at the commit.
     """
     pipeline.begin(_BEGIN_WRITING if writing else _BEGIN_READING)
     try:
@@ -115,7 +116,7 @@ def transaction(pipeline: Pipeline, *, writing: bool) -> Iterator[None]:
 
 @contextmanager
 def autocommit(pipeline: Pipeline) -> Iterator[None]:
-    """Each statement is a transaction of its own, kept as soon as it is answered: one round trip in all."""
+    """Run each statement as its own transaction, in one round trip."""
     pipeline.begin(None)
     try:
         yield
@@ -126,7 +127,12 @@ def autocommit(pipeline: Pipeline) -> Iterator[None]:
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
-    """An engine whose every connection is durable, and waits no longer for a lock than it should."""
+    """Create an engine with durable commits and bounded waits for locks.
+
+    Args:
+        url: URL of the database.
+        busy_timeout_ms: milliseconds to wait for a lock or a connection.
+    """
     named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
     defaults = named | _KEEPALIVE | _USER_TIMEOUT
     # psycopg's own log of errors would hold values.
@@ -149,7 +155,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 
 def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
-    """Whether a connection that was idle still lives; asking each time would cost a round trip."""
+    """Return whether an idle connection still works."""
     if time.monotonic() - session.idle_since < _IDLE_CHECK_S:
         return True
     try:
@@ -160,12 +166,12 @@ def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
 
 
 def is_reusable(session: Any) -> bool:  # noqa: ANN401 - a session
-    """Whether the connection lives, and is in the middle of nothing."""
+    """Return whether a connection is alive and outside any transaction."""
     return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
 
 
 def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
-    """Assert what the laws rest on, as the server or the role may be set otherwise."""
+    """Check and set what durability and isolation depend on."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise StoreError(f"the database is encoded in {encoding}: create one WITH ENCODING 'UTF8'")
@@ -185,28 +191,30 @@ def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noq
 
 
 def lock_index(connection: Connection, *, small: bool = False, durable_after: bool = False) -> None:
-    """Wait for every other writer of the index, and keep those to come waiting until this one is done.
+    """Wait for the index lock and hold it until the transaction ends.
 
     Args:
-        connection: in the transaction.
-        small: whether all that follows is about a few records. PostgreSQL then plans each statement once in a
-            session: left to itself it plans most of them anew for each list of records, which takes a third
-            of its time. Not for what may be about many, as a range that it knows nothing of is read whole.
-        durable_after: of a small one, whether the next writer need not wait for the disk: what is written is
-            made durable after the commit, by ``Pipeline.commit``, and before anybody is answered.
+        connection: connection with an open transaction.
+        is_small: whether the transaction concerns a few records. PostgreSQL then plans each statement
+            once a session. By default it plans most of them anew for each list of records, which takes a
+            third of its time. Unsuited to large steps, since an unknown range is then read completely.
+        sync_after: for a small transaction, whether the next writer need not wait for the disk. The
+            changes are made durable after the commit, by ``Pipeline.commit``, before anybody is answered.
     """
     of_few = _LOCK_WITH_LATE_SYNC if durable_after else _LOCK_FOR_SMALL_STEP
     connection.execute(of_few if small else _LOCK, {"key": INDEX_LOCK})
 
 
 def server_processes_of(connection: Connection, processes: Collection[int]) -> list[int]:
-    """Processes of the server that work for some of this machine, where they are on this machine as well.
+    """Return server processes on this machine that work for given clients.
 
     Args:
-        connection: any.
-        processes: of this machine.
+        connection: any open connection.
+        processes: process IDs of clients on this machine.
     """
-    rows = connection.execute(_SERVER_PROCESSES, {"names": [_application_name(process) for process in processes]})
+    rows = connection.execute(
+        _SERVER_PROCESSES, {"names": [_application_name(process) for process in processes]}
+    )
     return [row[0] for row in rows if _is_local_server_process(*row)]
 
 
@@ -215,7 +223,10 @@ def _application_name(process: int) -> str:
 
 
 def _is_local_server_process(process: int, user: str, database: str, port: int) -> bool:
-    """Whether a process of that number here is the server's: where the server is elsewhere it is another."""
+    """Return whether a process ID on this machine is a PostgreSQL backend.
+
+    If the server runs elsewhere, the same number is another program here.
+    """
     try:
         title = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
@@ -226,9 +237,10 @@ def _is_local_server_process(process: int, user: str, database: str, port: int) 
 
 
 def use_byte_collation(connection: Connection) -> None:
-    """Give every text column the collation "C": order must not depend on a server's locale.
+    """Give every text column the collation "C".
 
-    Done after each upgrade and not in a migration, so that no migration can forget a column.
+    Order must not depend on a server's locale. Run after each upgrade instead of in a migration, so that
+    no migration can forget a column.
     """
     columns = connection.execute(
         text(
@@ -245,11 +257,13 @@ def use_byte_collation(connection: Connection) -> None:
 
 
 def explain_error(error: BaseException, *, lost: bool) -> str:
-    """One line for people, without the statement or its parameters, which hold personal values.
+    """Return a one-line message for people, without personal values.
+
+    The statement and its parameters are left out.
 
     Args:
-        error: what psycopg raised.
-        lost: whether there was a connection, and is no more.
+        error: exception of psycopg.
+        lost: whether an open connection was lost.
     """
     state = getattr(error, "sqlstate", None)
     if state is None and not lost:

@@ -1,7 +1,9 @@
-"""SQLite: one file, one writer at a time, a snapshot for each reader.
+"""SQLite connections: transactions, pragmas and error messages.
 
-SQLAlchemy opens no transaction for a SELECT on SQLite, so each is begun by hand: a writing unit with BEGIN
-IMMEDIATE (the one writer, at once), a reading unit with BEGIN (one snapshot), and any other by event.
+SQLite has one file, one writer at a time and a snapshot for each reader. SQLAlchemy opens no
+transaction for a SELECT on SQLite, so each transaction is begun explicitly: a write unit with BEGIN
+IMMEDIATE, which takes the writer lock at once, a read unit with BEGIN, which takes a snapshot, and
+any other by an event.
 """
 
 import sqlite3
@@ -17,27 +19,39 @@ from mpi.domain.errors import StoreError
 from mpi.storage.backends.checkpoint_thread import AUTOCHECKPOINT_PAGES
 
 MAX_CONNECTIONS, POOL_SIZE = 15, 15
-"""Connections at a time, and those that are kept open."""
+"""Connections at a time, and idle connections that stay open."""
 _CACHED_STATEMENTS = 512
-"""Statements that each connection keeps compiled."""
+"""Compiled statements that each connection keeps."""
 BUSY = "the database is busy with another writer: try again"
+"""Message when the writer lock is not free in time."""
 
 _POLL_S = 0.0002
-"""For upserts of another process: while every millisecond was looked, half a one was lost at each change."""
+"""Seconds between attempts to take the writer lock from another process.
+
+Attempts every millisecond lost half a millisecond at each change of writer.
+"""
 _SLOW_POLL_AFTER_S, _SLOW_POLL_S = 0.05, 0.001
-"""Whoever has held the writer's place for so long does something larger."""
+"""Seconds between attempts once the writer has held the lock for ``_SLOW_POLL_AFTER_S``."""
 
 
 class _Compiler(SQLiteCompiler):
-    """SQLAlchemy's own, which leaves hints out: SQLite has no statistics and must be told of some indexes."""
+    """SQLAlchemy's SQLite compiler with index hints.
+
+    SQLite has no statistics here, so some queries must name their index.
+    """
 
     def get_from_hint_text(self, _table: object, text: str | None) -> str | None:
-        """The hint as it stands after the table's name."""
+        """Return the hint as SQL text that follows the table's name."""
         return text
 
 
 def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
-    """An engine whose every connection is durable and checks its keys."""
+    """Create an engine with durable commits and enforced foreign keys.
+
+    Args:
+        url: URL of the database.
+        busy_timeout_ms: milliseconds to wait for a lock or a connection.
+    """
     engine = create_engine(
         url,
         connect_args={
@@ -66,10 +80,10 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 
 def _begin_immediate(connection: Any, patience_ms: int) -> None:  # noqa: ANN401 - what SQLAlchemy calls it
-    """Become the one writer.
+    """Take the writer lock and begin a transaction.
 
-    SQLite's own wait looks again after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms, and so misses the gaps
-    that another process leaves between many short transactions.
+    SQLite's own wait retries after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms. It misses the gaps that
+    another process leaves between many short transactions.
     """
     since = time.monotonic()
     deadline = since + patience_ms / 1000
@@ -116,7 +130,7 @@ def _configure_connection(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) -> Iterator[None]:
-    """One transaction: the one writer's, or a snapshot; taken back unless it was committed inside."""
+    """Run a write or read transaction; roll back unless committed inside."""
     if writing:
         _begin_immediate(driver, patience_ms)
     else:
@@ -128,17 +142,20 @@ def transaction(driver: sqlite3.Connection, patience_ms: int, *, writing: bool) 
 
 
 def is_alive(_session: object) -> bool:
-    """A connection to a file does not get lost."""
+    """Return True: a connection to a file is never lost."""
     return True
 
 
 def is_reusable(_session: object) -> bool:
-    """Nor is it ever left in the middle of a transaction."""
+    """Return True: no transaction is left open."""
     return True
 
 
 def explain_error(error: sqlite3.Error) -> str:
-    """One line for people, without the statement or its parameters, which hold personal values."""
+    """Return a one-line message for people, without personal values.
+
+    The statement and its parameters are left out.
+    """
     text = str(error)
     if "disk is full" in text or "disk I/O" in text:
         return "the disk is full or failing: nothing of this step was kept; free space and run it again"

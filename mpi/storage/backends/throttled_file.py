@@ -1,8 +1,8 @@
-"""A connection of SQLite that hands the disk a few pages of the database at a time; needs APSW.
+"""An SQLite connection whose checkpoints write few pages at a time (APSW).
 
-SQLite hands it all pages of a checkpoint at once, and in a load those are thousands that lie everywhere in
-the file: a line of the ledger that is to be kept meanwhile comes after them. How a file is written is for a
-VFS to say, and APSW lets one be written in Python.
+SQLite hands all pages of a checkpoint to the disk at once. In a load those are thousands, spread over
+the whole file, and a ledger line that must be synced meanwhile comes after them. A VFS controls how a
+file is written, and APSW allows one in Python.
 """
 
 import ctypes
@@ -12,18 +12,21 @@ from typing import Any
 import apsw
 
 PAGES_AT_A_TIME = 16
-"""Of four kilobytes: a quarter of a millisecond, where 53,000 of them took 0.76 s."""
+"""Pages of 4 KB handed to the disk at a time.
+
+16 pages take 0.25 ms; 53,000 pages at once took 0.76 s.
+"""
 _PATIENCE_MS = 200
 _NAME = "paced"
 _WAIT_BEFORE, _WRITE, _WAIT_AFTER = 1, 2, 4
-"""Of sync_file_range(2)."""
+"""Flags of sync_file_range(2)."""
 
 
 class Pace:
-    """What was written to a file and is on its way to the disk.
+    """Tracker of written pages that the disk has not received yet.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -35,7 +38,7 @@ class Pace:
         self._begin = self._end = 0
 
     def written(self, offset: int, size: int) -> None:
-        """Take note of a page, of which the disk knows nothing yet."""
+        """Note a written page and flush when enough pages are noted."""
         self._begin = offset if self._pages == 0 else min(self._begin, offset)
         self._end = offset + size if self._pages == 0 else max(self._end, offset + size)
         self._pages += 1
@@ -43,7 +46,10 @@ class Pace:
             self.hand_over()
 
     def hand_over(self) -> None:
-        """Have the disk take it, and wait for that; SQLite itself asks that it be durable."""
+        """Have the disk write the noted pages, and wait for it.
+
+        SQLite itself syncs for durability.
+        """
         if self._pages:
             how = _WAIT_BEFORE | _WRITE | _WAIT_AFTER
             self._hand_over(self._file, self._begin, self._end - self._begin, how)
@@ -51,7 +57,7 @@ class Pace:
 
 
 class _PacedFile(apsw.VFSFile):
-    """A file as SQLite writes any, but for the pages of the database."""
+    """A VFS file that throttles writes to the main database."""
 
     def __init__(self, name: str | apsw.URIFilename, flags: list[int]) -> None:
         super().__init__("", name, flags)
@@ -70,7 +76,7 @@ class _PacedFile(apsw.VFSFile):
 
 
 class _PacedFiles(apsw.VFS):
-    """Opens such files, and leaves all else to the system's own."""
+    """A VFS that opens throttled files."""
 
     def __init__(self) -> None:
         super().__init__(_NAME, "")
@@ -80,10 +86,10 @@ class _PacedFiles(apsw.VFS):
 
 
 class PacedConnection:
-    """A connection that makes checkpoints; the only one that its process may have to the file.
+    """A connection for checkpoints; its process may have no other connection.
 
     Args:
-        path: of the database file.
+        path: path of the database file.
     """
 
     def __init__(self, path: str) -> None:
@@ -92,7 +98,7 @@ class PacedConnection:
         self._connection.set_busy_timeout(_PATIENCE_MS)
 
     def checkpoint(self, how: str) -> None:
-        """Make a checkpoint, ``PASSIVE`` or ``TRUNCATE``; as much of it as those who read leave to do."""
+        """Make a checkpoint, ``PASSIVE`` or ``TRUNCATE``, as far as readers allow."""
         try:
             self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         except apsw.Error:

@@ -1,4 +1,4 @@
-"""Rows put into a table, many at once."""
+"""Insertion and deletion of many rows in few statements."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,10 +14,10 @@ _SKIP_EXISTING = " ON CONFLICT DO NOTHING"
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows, which all name the same columns.
+    """Insert rows that all have the same columns.
 
-    PostgreSQL is given each column as one array: a load of 20,000 records took half as long again with a
-    statement a row. SQLite is given the rows as its driver takes them: SQLAlchemy looks at every value, and
+    PostgreSQL receives each column as one array: with one statement a row, a load of 20,000 records took
+    half as long again. SQLite's driver receives the rows directly: SQLAlchemy inspects every value and
     took four times as long as SQLite itself.
     """
     if not rows:
@@ -32,13 +32,15 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 def insert_columns(
     connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], *, if_new: bool = False
 ) -> None:
-    """Add rows given by column, all of one length; of hundreds of thousands none is made a dict.
+    """Insert rows given as columns of equal length.
+
+    Saves a dictionary for each of hundreds of thousands of rows.
 
     Args:
-        connection: of a writing unit.
-        table: where they are put.
-        columns: by name.
-        if_new: whether a row that is there already is left as it is, and no error.
+        connection: connection of a write unit.
+        table: table to insert into.
+        columns: values by column name.
+        if_new: whether existing rows are left as they are instead of raising an error.
     """
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
@@ -49,7 +51,13 @@ def insert_columns(
 
 
 def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Remove the rows that have these values, given by column, in the columns named."""
+    """Delete the rows whose named columns equal the given values.
+
+    Args:
+        connection: connection of a write unit.
+        table: table to delete from.
+        columns: values by column name, of equal length.
+    """
     names = tuple(columns)
     if connection.dialect.name != "postgresql":
         driver: Any = connection.connection.driver_connection
@@ -61,7 +69,7 @@ def delete_by_columns(connection: Connection, table: Table, columns: Mapping[str
 def _run_on_arrays(
     connection: Connection, statement: TextClause, columns: Mapping[str, Sequence[Any]]
 ) -> None:
-    """Run a statement that takes each column as one array, some rows at a time."""
+    """Run a statement that takes each column as one array, in batches."""
     length = len(next(iter(columns.values())))
     for first in range(0, length, _ROWS_PER_STATEMENT):
         some = {name: values[first : first + _ROWS_PER_STATEMENT] for name, values in columns.items()}

@@ -1,8 +1,8 @@
-"""Statements composed once, compiled once, and run on the driver's own cursor.
+"""Compiled SQL statements that run directly on the driver's cursor.
 
-SQLAlchemy composes and compiles; between its cache and the driver it then spends some 80 µs a statement on
-parameters, events and results, where SQLite takes 5 to 20. A statement that comes a second time, the same
-object, is one composed once: from then on only its values change.
+SQLAlchemy composes and compiles. Between its cache and the driver it then spends some 80 µs a
+statement on parameters, events and results, where SQLite takes 5 to 20. A statement object that is
+executed a second time counts as reusable: from then on only its values change.
 """
 
 from collections import namedtuple
@@ -15,27 +15,28 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 _LONGEST_LIST = 16_384
-"""Lists of more values are spelled out by SQLAlchemy. One statement serves all lists up to a power of
-two, where SQLAlchemy wrote ten thousand names each time; SQLite takes 32,766 values."""
+"""Longest list parameter; SQLAlchemy writes out longer ones.
+
+One statement serves all lists up to a power of two. SQLite takes 32,766 values.
+"""
 
 _LONG = 100
-"""Values of a list."""
+"""Values from which a list makes a new statement worth compiling."""
 _ROWS_AT_ONCE = 1_000
 _PLACE = "?"
-"""Where SQLite's driver puts a value."""
+"""Placeholder of a value in SQLite's driver."""
 
 Processor = Callable[[Any], Any] | None
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 _Value = tuple[str, Any, Processor, bool]
-"""A parameter as the statement takes it: its name, the value where none is given, how to hand it to the
-driver, and whether it is a list of which each value has a place of its own."""
+"""A parameter: name, default, bind processor, and whether a list."""
 
 _Text = tuple[str, list[_Value], list[str] | None]
-"""A statement, its parameters as they follow each other, and their names where the driver takes names."""
+"""A statement's SQL, ordered parameters, and their driver names if any."""
 
 
 class Rows:
-    """What a statement answers: the part of SQLAlchemy's result that repositories use."""
+    """The result of a statement: the part of SQLAlchemy's result in use."""
 
     __slots__ = ("_cursor", "_make")
 
@@ -45,7 +46,7 @@ class Rows:
 
     @property
     def rowcount(self) -> int:
-        """Rows that were changed."""
+        """Number of changed rows."""
         return int(self._cursor.rowcount)
 
     def __iter__(self) -> Iterator[Any]:
@@ -54,24 +55,24 @@ class Rows:
             yield from map(self._make, rows)
 
     def all(self) -> list[Any]:
-        """Every row."""
+        """Return every row."""
         return list(map(self._make, self._cursor.fetchall()))
 
     def scalars(self) -> Iterator[Any]:
-        """The first value of every row."""
+        """Return the first value of every row."""
         return (row[0] for row in self)
 
     def first(self) -> Any | None:  # noqa: ANN401 - a row
-        """The first row; None where there is none."""
+        """Return the first row, or None."""
         row = self._cursor.fetchone()
         self._cursor.close()
         return None if row is None else self._make(row)
 
     def one(self) -> Any:  # noqa: ANN401 - a row
-        """The row, of which there is one.
+        """Return the only row.
 
         Raises:
-            LookupError: there is none, or there are more.
+            LookupError: there is no row, or more than one.
         """
         rows = self.all()
         if len(rows) != 1:
@@ -79,23 +80,23 @@ class Rows:
         return rows[0]
 
     def scalar(self) -> Any:  # noqa: ANN401 - a value
-        """The first value of the first row; None where there is none."""
+        """Return the first value of the first row, or None."""
         row = self.first()
         return None if row is None else row[0]
 
     def scalar_one(self) -> Any:  # noqa: ANN401 - a value
-        """The first value of the row, of which there is one."""
+        """Return the first value of the only row."""
         return self.one()[0]
 
 
 class Prepared:
-    """A statement in the words of one store.
+    """A statement compiled for one database dialect.
 
     Args:
-        statement: composed once.
-        dialect: the store's.
-        names: the parameters that it is given.
-        many: whether it is run for many rows at once.
+        statement: SQLAlchemy statement.
+        dialect: dialect of the database.
+        names: names of its parameters.
+        many: whether it runs for many rows at once.
     """
 
     def __init__(self, statement: Any, dialect: Dialect, names: Sequence[str], *, many: bool) -> None:  # noqa: ANN401
@@ -117,11 +118,14 @@ class Prepared:
         return bind.key, fixed, kind.bind_processor(self._dialect), bind in self._compiled.post_compile_params
 
     def run(self, driver: Any, parameters: Parameters) -> Rows | None:  # noqa: ANN401
-        """Run it; None where a list is empty or so long that SQLAlchemy had better spell it out.
+        """Run the statement; return None for empty or very long lists.
+
+        SQLAlchemy runs those itself.
 
         Args:
-            driver: the driver's connection; PostgreSQL's pipeline, which waits for an answer when it is read.
-            parameters: by name; of many rows a list.
+            driver: connection of the driver, or PostgreSQL's pipeline, which waits for a result when it is
+                read.
+            parameters: values by name; a list of these for many rows.
         """
         if isinstance(parameters, Sequence):
             if len(parameters) > 1:
@@ -145,14 +149,15 @@ class Prepared:
         return Rows(cursor, tuple)
 
     def _text(self, lists: tuple[int, ...]) -> _Text:
-        """The statement for lists of those lengths, with its parameters as they follow each other."""
+        """Compile the statement for list parameters of given lengths."""
         made = self._texts[lists] = self._spread_out(lists) or self._expanded(lists)
         return made
 
     def _spread_out(self, lists: tuple[int, ...]) -> _Text | None:
-        """The same made of that for lists of one value; None where the statement does not show its places.
+        """Derive long-list SQL from the SQL for lists of one value.
 
-        SQLAlchemy takes ten milliseconds to write a list of some thousand names.
+        None if the placeholders cannot be told apart. SQLAlchemy takes ten milliseconds to write a list of
+        some thousand names.
         """
         if not lists or set(lists) == {1} or self._compiled.positiontup is None:
             return None
@@ -166,7 +171,7 @@ class Prepared:
         return pieces[0] + "".join(map("".join, zip(each, pieces[1:], strict=True))), values, None
 
     def _expanded(self, lists: tuple[int, ...]) -> _Text:
-        """The same as SQLAlchemy writes it."""
+        """Compile the statement for given list lengths by SQLAlchemy."""
         compiled = self._compiled
         text, order = str(compiled), list(compiled.positiontup or self._values)
         expanded: Mapping[str, list[str]] = {}
@@ -193,18 +198,21 @@ class Prepared:
 
 
 class Statements:
-    """The statements of one store that were composed once."""
+    """Cache of compiled statements of one database dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._known: WeakKeyDictionary[Any, dict[tuple[Any, ...], Prepared]] = WeakKeyDictionary()
 
     def expect(self, statement: Any) -> None:  # noqa: ANN401
-        """Take a statement for one composed once, though it comes for the first time."""
+        """Treat a statement as reusable before its first execution."""
         self._known.setdefault(statement, {})
 
     def prepared(self, statement: Any, parameters: Parameters) -> Prepared | None:  # noqa: ANN401
-        """A statement that came before, or takes a long list; None where it has to be run otherwise."""
+        """Return the compiled statement if reusable or with a long list.
+
+        None if SQLAlchemy has to run it.
+        """
         many = isinstance(parameters, Sequence) and len(parameters) > 1
         rows = parameters if isinstance(parameters, Sequence) else [parameters or {}]
         given = rows[0] if rows else {}
@@ -234,7 +242,7 @@ def _raw(value: _Value, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _bound(
     places: Sequence[_Value], names: Sequence[str] | None, given: Mapping[str, Any]
 ) -> list[Any] | dict[str, Any]:
-    """Parameters as the driver takes them: in their places, or by their names."""
+    """Return parameters as the driver takes them: in order, or by name."""
     values: list[Any] = []
     for name, fixed, processor, is_list in places:
         raw = given.get(name, fixed)
@@ -259,7 +267,7 @@ def _types(statement: Any, compiled: SQLCompiler) -> list[TypeEngine[Any]]:  # n
 
 
 def _has_defaults(compiled: SQLCompiler) -> bool:
-    """Whether SQLAlchemy would give values of its own, as a column's default."""
+    """Return whether SQLAlchemy would add values itself, such as column defaults."""
     return bool(compiled.insert_prefetch or compiled.update_prefetch)
 
 

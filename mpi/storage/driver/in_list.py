@@ -1,8 +1,8 @@
-"""``among(column, values)``: an IN that PostgreSQL is given as one array.
+"""An SQL IN condition that PostgreSQL receives as one array parameter.
 
-SQLAlchemy's own spells every value out. To PostgreSQL each count is then another statement to parse and to
-plan: ten thousand values took two seconds. As one array they are one parameter of one prepared statement.
-SQLite is given each value, as it plans by their number, having no statistics.
+SQLAlchemy's own IN writes every value out. For PostgreSQL each count of values is then another
+statement to parse and plan: ten thousand values took two seconds. An array is one parameter of one
+prepared statement. SQLite receives each value, since it has no statistics and plans by their number.
 """
 
 from collections.abc import Collection
@@ -35,10 +35,10 @@ def _compile_any_array(element: _InList, compiler: Any, **options: Any) -> str: 
 
 
 def is_in(column: ColumnElement[Any], values: Collection[Any] | str) -> ColumnElement[bool]:
-    """Whether a column's value is one of the given.
+    """Return the condition that a column's value is one of the given.
 
     Args:
-        column: of 64-bit integers or of text.
+        column: column of 64-bit integers or of text.
         values: the values, or the name of the parameter that will hold them.
     """
     if isinstance(values, str):

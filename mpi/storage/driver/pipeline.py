@@ -1,7 +1,8 @@
-"""Statements composed once, sent to PostgreSQL by libpq itself: ahead of their answers, many in one message.
+"""Pipelined SQL statements to PostgreSQL through libpq.
 
-psycopg's cursor costs some 75 µs of Python a statement, and writes each to the socket by itself. Here one
-costs a tenth of that, is prepared once a connection, and leaves with all that wait when an answer is read.
+psycopg's cursor costs some 75 µs of Python a statement and writes each to the socket by itself. Here
+a statement costs a tenth of that, is prepared once a connection, and leaves with all others that wait
+when a result is read.
 """
 
 import re
@@ -22,30 +23,36 @@ _OK = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _TEXT, _BINARY = pq.Format.TEXT, pq.Format.BINARY
 _PARAMETER = re.compile(r"%(?:%|\(([^)]+)\)s)")
 _FULL = 1 << 20
-"""Bytes that may wait to be sent: a load writes for long without asking."""
+"""Bytes that may wait to be sent.
+
+A load writes for long without reading.
+"""
 _COMMIT = b"COMMIT"
 _WRITES_NOTHING = b"SELECT pg_logical_emit_message(true, 'mpi', '')"
-"""A transaction that changes nothing, and whose commit waits for the disk all the same."""
+"""A change-free statement whose commit still waits for the disk."""
 _numbers = count(1)
-"""Names of prepared statements are never given again: connections outlive the sessions on them."""
+"""Numbers for names of prepared statements, never reused.
+
+Connections outlive the sessions on them.
+"""
 
 Parameters = Mapping[str, Any]
 _Take = Callable[[list[PGresult]], None]
 
 
 class NotDurableError(psycopg.Error):
-    """A transaction was kept, and is not known to be on the disk."""
+    """A transaction was committed, but its durability is unknown."""
 
 
 class _Prepared(NamedTuple):
-    """A statement that the server has prepared, and its parameters in their places."""
+    """A statement prepared on the server, with its parameter names in order."""
 
     name: bytes
     order: tuple[str, ...]
 
 
 class Answer:
-    """What a statement answers, waited for when it is read: the part of a cursor that ``prepared`` uses."""
+    """A statement's result, awaited when it is read, with a cursor's interface."""
 
     __slots__ = ("_at", "_changed", "_pipeline", "_result", "_waiting")
 
@@ -80,41 +87,41 @@ class Answer:
 
     @property
     def description(self) -> list[tuple[str, int]] | None:
-        """Name and type of each column; None of a statement that answers no rows."""
+        """Name and type of each column; None for a statement without rows."""
         result = self._answered()
         columns = [((result.fname(n) or b"").decode(), result.ftype(n)) for n in range(result.nfields)]
         return columns or None
 
     @property
     def rowcount(self) -> int:
-        """Rows that were changed or found."""
+        """Number of changed or returned rows."""
         self._answered()
         return self._changed
 
     def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
-        """The next rows."""
+        """Return the next ``size`` rows."""
         result = self._answered()
         first, self._at = self._at, min(self._at + size, result.ntuples)
         return self._pipeline.load(result, first, self._at)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """All rows that follow."""
+        """Return all remaining rows."""
         return self.fetchmany(self._answered().ntuples)
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row; None after the last."""
+        """Return the next row, or None after the last."""
         rows = self.fetchmany(1)
         return rows[0] if rows else None
 
     def close(self) -> None:
-        """Let go of the rows."""
+        """Skip the remaining rows."""
         self._at = self._answered().ntuples
 
 
 class Pipeline:
-    """One connection's pipeline: a unit of work begins it and ends it.
+    """The libpq pipeline of one connection, used by one unit of work.
 
-    Where the connection is to be used by psycopg itself meanwhile, ``leave`` it first.
+    Call ``leave`` before psycopg itself uses the connection.
 
     Args:
         driver: psycopg's connection.
@@ -133,25 +140,25 @@ class Pipeline:
         self._is_synced = True
 
     def begin(self, beginning: bytes | None) -> None:
-        """Let a unit's first statement begin its transaction.
+        """Set the statement that begins the unit's transaction.
 
         Args:
-            beginning: the statement that does; None where each statement is one of its own, kept once it is
-                answered.
+            beginning: the statement, sent before the unit's first one; None to commit each statement by
+                itself.
         """
         self._to_begin, self._each_alone = beginning, beginning is None
 
     def cursor(self) -> Answer:
-        """For one statement."""
+        """Return a result object for one statement."""
         return Answer(self)
 
     def send(self, text: str, given: Parameters, take: _Take) -> None:
-        """Send a statement ahead of its answer.
+        """Send a statement without waiting for its result.
 
         Args:
-            text: with its parameters as ``%(name)s``; the same object each time.
-            given: by name.
-            take: given the answer.
+            text: SQL with parameters as ``%(name)s``; the same object each time.
+            given: values by name.
+            take: called with the result.
         """
         self._enter()
         known = self._known.get(text) or self._prepare(text)
@@ -185,7 +192,7 @@ class Pipeline:
             del self._known[text]
 
     def _adapted(self, value: Any) -> tuple[Any, int]:  # noqa: ANN401
-        """A value as the server takes it, and in which format."""
+        """Return a value as the server takes it, and its format."""
         kind = type(value)
         if kind is bytes:
             return value, _BINARY
@@ -200,18 +207,18 @@ class Pipeline:
         return other, (self._adapting.formats or [_TEXT])[0]
 
     def load(self, result: PGresult, first: int, after: int) -> list[tuple[Any, ...]]:
-        """Some rows of an answer."""
+        """Return the rows ``first`` to ``after`` of a result."""
         self._adapting.set_pgresult(result)
         return self._adapting.load_rows(first, after, tuple)
 
     def set_off(self) -> None:
-        """Send all that waits to be sent, without waiting for an answer: the server is at it meanwhile."""
+        """Send buffered statements without waiting for a result."""
         if self._unsent:
             self._driver.wait(generators.send(self._libpq))
             self._unsent = 0
 
     def collect(self) -> None:
-        """Wait for the answers of all that was sent: one round trip.
+        """Wait for the results of all statements sent, in one round trip.
 
         Raises:
             psycopg.Error: a statement was refused, or the connection is lost.
@@ -250,7 +257,10 @@ class Pipeline:
         self._due.append(_pass)
 
     def leave(self) -> None:
-        """Let psycopg use the connection, in the same transaction, until the next statement is sent."""
+        """Let psycopg use the connection until the next statement is sent.
+
+        The transaction stays the same.
+        """
         if self._to_begin is not None:
             self._enter()
         self._exit()
@@ -265,7 +275,7 @@ class Pipeline:
             self._is_on = False
 
     def end(self) -> None:
-        """Wait for all that was sent where each statement is kept by itself."""
+        """Wait for all statements in autocommit mode."""
         self._exit()
         self._plain()
 
@@ -274,16 +284,16 @@ class Pipeline:
             self._driver.autocommit = False
 
     def commit(self, *, durable_after: bool = False) -> None:
-        """Keep what the transaction wrote, durably.
+        """Commit the transaction durably.
 
         Args:
-            durable_after: whether it was told not to wait for the disk at its commit. Then another that does
-                wait follows it in the same round trip, when its locks are no longer held: the server's log is
-                in the order of commits, so that with the second the first is durable, and all before it.
+            durable_after: whether the commit does not wait for the disk. Then a second transaction that does
+                wait follows in the same round trip, after the locks are released. The server's log is in the
+                order of commits, so the second makes the first durable.
 
         Raises:
-            NotDurableError: the second failed, and the first did not.
-            psycopg.Error: it was not kept, or the connection is lost.
+            NotDurableError: the second transaction failed, and the first did not. psycopg.Error: the
+                transaction was not committed, or the connection is lost.
         """
         if self._to_begin is not None:
             self._to_begin = None
@@ -302,7 +312,7 @@ class Pipeline:
             raise
 
     def take_back(self) -> None:
-        """Roll back, whatever is still told of statements that were sent ahead of the one that failed."""
+        """Roll back, ignoring errors of statements sent before."""
         self._to_begin = None
         for _ in range(2):
             if self._driver.closed:
@@ -318,7 +328,7 @@ class Pipeline:
 
 
 def _pass(_results: list[PGresult]) -> None:
-    """Take an answer that says nothing."""
+    """Ignore a result."""
 
 
 def _none(_value: None) -> None:
@@ -332,7 +342,7 @@ def _text(value: str) -> bytes:
 
 
 def _array(values: Sequence[Any]) -> bytes | None:
-    """An array of whole numbers or of texts; None of anything else."""
+    """Encode integers or texts as a PostgreSQL array; None for other types."""
     first = next((value for value in values if value is not None), 0)
     if type(first) is int:
         each: Iterator[str] = map(str, values)

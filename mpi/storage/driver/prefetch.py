@@ -1,4 +1,7 @@
-"""Questions sent ahead: a store across a network answers several in one round trip."""
+"""Sending of queries before their results are needed.
+
+A database across a network answers several queries in one round trip.
+"""
 
 from typing import Any
 
@@ -6,12 +9,14 @@ from sqlalchemy import Connection
 
 
 def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
-    """Send a question that the same unit will ask before it writes anything; see ``Session.ahead``.
+    """Send a query that the same unit executes before its next write.
+
+    See ``DatabaseSession.prefetch``.
 
     Args:
-        connection: of a unit; on any other nothing is sent.
-        statement: the same object that will be run.
-        parameters: equal to those that it will be run with.
+        connection: connection of a unit; any other ignores the call.
+        statement: the statement object that will be executed.
+        parameters: equal to the parameters of that execution.
     """
     send = getattr(connection, "prefetch", None)
     if send is not None:
@@ -19,7 +24,10 @@ def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> 
 
 
 def fetch_all(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
-    """All rows of a statement that reads a table from end to end; see ``Session.every``."""
+    """Return all rows of a statement that reads a whole table.
+
+    See ``DatabaseSession.fetch_all``.
+    """
     read = getattr(connection, "fetch_all", None)
     rows = connection.execute(statement, parameters).all() if read is None else read(statement, parameters)
     return list(rows)

@@ -1,8 +1,9 @@
-"""Blocking keys, twice: by key, to find who shares one, and by record, to drop and to read a record's own.
+"""Read and write access to the blocking keys of records.
 
-By record they are one row, of some 200 bytes: an index of them by record took a sixth of the database, and a
-third of the time in which keys are written (ADR 0058). By key, those that loads wrote last are in runs beside
-all others (ADR 0059).
+Keys are stored twice. The forward index (``record_keys``) has one row of some 200 bytes for each
+record; a secondary index by record took a sixth of the database and a third of the time for writing
+keys (ADR 0058). The base table (``blocking_key``) has one row for each key, and segments hold the
+keys that loads wrote lately (ADR 0059). A search reads base table and segments.
 """
 
 from collections import Counter
@@ -20,8 +21,8 @@ from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.key_index.key_segments import KeySegments, base_table_columns
 from mpi.storage.key_index.segment_arrays import (
-    STORED_DTYPE,
     EMPTY_ROWS,
+    STORED_DTYPE,
     IntArray,
     sort_rows,
     split_unshared_rows,
@@ -37,27 +38,41 @@ _ROWS_OF_KEYS_IN_GROUPS = select(_key.c.group_id, _key.c.key, _key.c.record_id).
     _key.c.config_id == bindparam("config"), is_in(_key.c.group_id, "groups"), is_in(_key.c.key, "keys")
 )
 _LIMITED_ROWS_OF_KEYS_IN_GROUPS = _ROWS_OF_KEYS_IN_GROUPS.limit(bindparam("most"))
-_KEY_SIZES = select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
+_KEY_SIZES = (
+    select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
+)
 _LARGE_KEY_SIZES = _KEY_SIZES.having(func.count() > bindparam("over"))
 _SIZES_OF_KEYS = _KEY_SIZES.where(is_in(_key.c.key, "keys"))
 _ROWS_OF_KEYS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.key, "keys")
 )
-_FORWARD_ROWS = select(_record_keys.c.record_id, _record_keys.c.group_id, _record_keys.c.packed, _record_keys.c.commit_no).where(
-    _record_keys.c.config_id == bindparam("config")
-)
+_FORWARD_ROWS = select(
+    _record_keys.c.record_id, _record_keys.c.group_id, _record_keys.c.packed, _record_keys.c.commit_no
+).where(_record_keys.c.config_id == bindparam("config"))
 _FORWARD_ROWS_OF_RECORDS = _FORWARD_ROWS.where(is_in(_record_keys.c.record_id, "ids"))
 _RECORDS_WRITTEN_SINCE = select(_record_keys.c.record_id).where(
     _record_keys.c.config_id == bindparam("config"), _record_keys.c.commit_no > bindparam("since")
 )
-_FORWARD_ROWS_WRITTEN_SINCE = _FORWARD_ROWS.where(_record_keys.c.commit_no > bindparam("since")).limit(bindparam("most"))
+_FORWARD_ROWS_WRITTEN_SINCE = _FORWARD_ROWS.where(_record_keys.c.commit_no > bindparam("since")).limit(
+    bindparam("most")
+)
 _RECORDS_WITH_KEYS = select(_record_keys.c.record_id).where(
     _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
 )
-_FORWARD_ROWS_OF_RANGE = _FORWARD_ROWS.where(_record_keys.c.record_id.between(bindparam("first"), bindparam("last")))
-_FORWARD_PAGE = _FORWARD_ROWS.where(_record_keys.c.record_id > bindparam("after")).order_by(_record_keys.c.record_id).limit(bindparam("most"))
-_MAX_RECORD_ID = select(func.max(_record_keys.c.record_id)).where(_record_keys.c.config_id == bindparam("config"))
-_DELETE_FORWARD_ROWS = delete(_record_keys).where(_record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids"))
+_FORWARD_ROWS_OF_RANGE = _FORWARD_ROWS.where(
+    _record_keys.c.record_id.between(bindparam("first"), bindparam("last"))
+)
+_FORWARD_PAGE = (
+    _FORWARD_ROWS.where(_record_keys.c.record_id > bindparam("after"))
+    .order_by(_record_keys.c.record_id)
+    .limit(bindparam("most"))
+)
+_MAX_RECORD_ID = select(func.max(_record_keys.c.record_id)).where(
+    _record_keys.c.config_id == bindparam("config")
+)
+_DELETE_FORWARD_ROWS = delete(_record_keys).where(
+    _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
+)
 _POSITION_COLUMNS = (_key.c.group_id, _key.c.key, _key.c.record_id)
 _BASE_TABLE_PAGE = (
     select(*_POSITION_COLUMNS)
@@ -70,17 +85,21 @@ _BASE_TABLE_PAGE = (
 )
 
 RECORDS_PER_PAGE = 10_000
-"""Records, with some 26 keys each."""
+"""Records read from the forward index at a time.
+
+Each record has some 26 keys.
+"""
 BASE_ROWS_PER_PAGE = 200_000
+"""Rows read from the base table at a time."""
 _MIN_BIGINT = -(2**63)
 
 
 class PackedKeys(NamedTuple):
-    """The blocking keys of one record.
+    """The blocking keys of one record as the forward index stores them.
 
     Args:
-        group_id: the visibility group that it is found in.
-        keys: its keys, ascending, as little-endian 64-bit integers.
+        group_id: visibility group in which the record is searched.
+        keys: the record's keys as little-endian 64-bit integers, ascending.
     """
 
     group_id: int
@@ -88,7 +107,10 @@ class PackedKeys(NamedTuple):
 
 
 class BlockingKeys:
-    """The blocking keys of every configuration; of each record, those that the blocks have are its own."""
+    """Repository of the blocking keys of every configuration.
+
+    A key counts for a record only if it lies in a visibility group that the record is searched in.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -104,15 +126,16 @@ class BlockingKeys:
         as_segment: bool = False,
         rewritten: Collection[int] = (),
     ) -> None:
-        """Add keys, by record.
+        """Store the blocking keys of records.
 
         Args:
-            config_id: the configuration.
-            keys_by_record: the keys of each record.
-            commit_no: of the transaction that writes them.
-            as_segment: whether they are put into a run, which waits to be merged, and not among all.
-            rewritten: those of the records that may have keys, in the place of which these are put; the others have
-                none. Keys that a record keeps are left among all, unless some of its keys may be in a run.
+            config_id: number of the configuration.
+            keys_by_record: keys of each record, by record number.
+            commit_no: commit number of the transaction that writes.
+            as_segment: whether the keys go into a segment, to be compacted later, instead of the base table.
+            rewritten: records that may have keys already, which these keys replace. All others must have
+                none. Keys that a record keeps stay in the base table, unless some of the record's keys may be
+                in a segment.
         """
         some = {record: one for record, one in keys_by_record.items() if one.keys}
         rows, lost = _rows_from_packed_keys(some), EMPTY_ROWS
@@ -137,6 +160,7 @@ class BlockingKeys:
             self._insert_into_base_table(config_id, rows, commit_no)
 
     def _insert_into_base_table(self, config_id: int, rows: IntArray, commit_no: float) -> None:
+        """Insert keys into the base table, and tombstoned ones into a segment."""
         hidden = self.segments.select_tombstoned(config_id, rows)
         if hidden.size:
             # What runs say is lost would not be found there, and may be there still.
@@ -147,19 +171,21 @@ class BlockingKeys:
     def _replace_with_tombstones(
         self, config_id: int, rows: IntArray, record_ids: Collection[int]
     ) -> tuple[IntArray, IntArray]:
-        """Have records give up their keys, none of which is gone to.
+        """Remove the old keys of records without visiting the base table.
 
         Args:
-            config_id: the configuration.
-            rows: visibility group, key and record of the keys that the records will have.
+            config_id: number of the configuration.
+            rows: visibility group, key and record number of the keys that the records will have.
             record_ids: the records.
 
         Returns:
-            the rows that are to be put into a run, and those that are lost among all.
+            Rows to write into a segment, and base-table rows that need key tombstones.
         """
         among_all, anywhere = [EMPTY_ROWS], [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
+            found = self._connection.execute(
+                _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
+            ).all()
             oldest = self._oldest_segment_commit(config_id)
             in_runs = _keys_by_record(row for row in found if row[3] >= oldest)
             self.segments.add_record_tombstones(config_id, in_runs)
@@ -167,24 +193,28 @@ class BlockingKeys:
             anywhere.append(_rows_from_packed_keys(in_runs))
             among_all.append(_rows_from_packed_keys(_keys_by_record(row for row in found if row[3] < oldest)))
             if found:
-                self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in found]})
+                self._connection.execute(
+                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in found]}
+                )
         has, lost = split_unshared_rows(rows, np.concatenate(among_all, axis=1))
         return has, np.concatenate([lost, *anywhere], axis=1)
 
     def _delete_all_but(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
-        """Remove the keys of records, but leave those among all that are in some rows too.
+        """Delete the old keys of records, except base-table rows that stay.
 
         Args:
-            config_id: the configuration.
-            rows: visibility group, key and record of the keys that the records will have.
+            config_id: number of the configuration.
+            rows: visibility group, key and record number of the keys that the records will have.
             record_ids: the records.
 
         Returns:
-            the rows that the records had among all.
+            The rows that the records had in the base table.
         """
         among_all = [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}).all()
+            found = self._connection.execute(
+                _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
+            ).all()
             oldest = self._oldest_segment_commit(config_id)
             in_runs = [row for row in found if row[3] >= oldest]
             self._delete_records(config_id, in_runs)
@@ -198,39 +228,44 @@ class BlockingKeys:
         return np.concatenate(among_all, axis=1)
 
     def _oldest_segment_commit(self, config_id: int) -> float:
-        """The commit that began the oldest run: what was written before is in none."""
+        """Return the first commit number of the oldest segment, or infinity.
+
+        Keys that an earlier commit wrote are in no segment.
+        """
         return min((run.commit_no for run in self.segments.segments_of(config_id)), default=inf)
 
     def max_record_id(self, config_id: int) -> int:
-        """The greatest record that has keys; 0 where none has."""
+        """Return the highest record number with keys, or 0."""
         return int(self._connection.execute(_MAX_RECORD_ID, {"config": config_id}).scalar() or 0)
 
     def delete(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Remove the keys of records."""
+        """Delete the keys of records."""
         for chunk in iter_chunks(record_ids):
             asked = {"config": config_id, "ids": chunk}
             self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
-        """Remove the keys of the records with numbers of a range, both ends in it."""
+        """Delete the keys of records numbered ``first`` to ``last``, inclusive."""
         asked = {"config": config_id, "first": first, "last": last}
         self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
 
     def _delete_records(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
             own = _keys_by_record(rows)
-            delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own))))
+            delete_by_columns(
+                self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own)))
+            )
             oldest = self._oldest_segment_commit(config_id)
             self.segments.add_record_tombstones(config_id, [row[0] for row in rows if row[3] >= oldest])
             self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(own)})
 
     def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:
-        """Have records searched by their own keys.
+        """Restore the searched keys of damaged records from the forward index.
 
         Args:
-            config_id: the configuration.
-            mismatches: visibility group, key and record of each row that is searched and not the record's own, or
-                the other way round.
+            config_id: number of the configuration.
+            mismatches: visibility group, key and record number of each row that base table and segments have
+                and the forward index lacks, or the other way round.
         """
         records = {row[2] for row in mismatches}
         # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
@@ -242,7 +277,7 @@ class BlockingKeys:
         self._insert_into_base_table(config_id, own, self._oldest_segment_commit(config_id))
 
     def delete_all(self, config_id: int | None) -> None:
-        """Remove the keys of a configuration, or of all."""
+        """Delete the keys of one configuration, or of all with None."""
         for table in (_record_keys, _key):
             statement = delete(table)
             if config_id is not None:
@@ -251,27 +286,40 @@ class BlockingKeys:
         self.segments.delete_all(config_id)
 
     def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
-        """The keys of records, as they are stored; nothing of one that has none."""
+        """Return the stored keys of records, leaving out records without keys."""
         found: dict[int, PackedKeys] = {}
         for chunk in iter_chunks(record_ids):
-            found.update(_keys_by_record(self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})))
+            found.update(
+                _keys_by_record(
+                    self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})
+                )
+            )
         return found
 
     def records_written_since(self, config_id: int, commit_no: int) -> list[int]:
-        """The records whose keys a later transaction wrote, with their features; not those that went."""
+        """Return records whose keys were written after a commit.
+
+        Features are written in the same transaction. Records whose keys were deleted are not included.
+        """
         rows = self._connection.execute(_RECORDS_WRITTEN_SINCE, {"config": config_id, "since": commit_no})
         return [row[0] for row in rows]
 
     def keys_written_since(self, config_id: int, commit_no: int, limit: int) -> dict[int, PackedKeys]:
-        """The same records with their keys, so many at most."""
-        return _keys_by_record(self._connection.execute(_FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)))
+        """Return up to ``limit`` records written after a commit, with keys."""
+        return _keys_by_record(
+            self._connection.execute(
+                _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)
+            )
+        )
 
     def prefetch_keys_written_since(self, config_id: int, commit_no: int, limit: int) -> None:
-        """Send ahead what ``written_after`` will ask."""
-        prefetch(self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit))
+        """Send the query of ``keys_written_since`` ahead of its use."""
+        prefetch(
+            self._connection, _FORWARD_ROWS_WRITTEN_SINCE, _since_parameters(config_id, commit_no, limit)
+        )
 
     def records_with_keys(self, config_id: int, record_ids: Collection[int]) -> set[int]:
-        """Those of the records that have keys."""
+        """Return those of the given records that have keys."""
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
@@ -279,17 +327,21 @@ class BlockingKeys:
         return found
 
     def prefetch_records_with_keys(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Send ahead what ``having`` will ask."""
+        """Send the query of ``records_with_keys`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
 
     def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
-        """The keys of records, ascending; nothing of one that has none."""
+        """Return ascending keys by record, leaving out records without keys."""
         own = self.packed_keys(config_id, record_ids)
         return {record: np.frombuffer(one.keys, STORED_DTYPE).tolist() for record, one in own.items()}
 
     def iterate_forward_index(self, config_id: int) -> Iterator[IntArray]:
-        """Every record's own keys: three columns, visibility group, key and record, a page at a time."""
+        """Yield all keys of the forward index, page by page.
+
+        Yields:
+            Arrays of shape (3, n): visibility group, key and record number.
+        """
         after, found = -1, RECORDS_PER_PAGE
         while found == RECORDS_PER_PAGE:
             asked = {"config": config_id, "after": after, "most": RECORDS_PER_PAGE}
@@ -299,7 +351,13 @@ class BlockingKeys:
                 yield _rows_from_packed_keys(_keys_by_record(rows))
 
     def iterate_searched_rows(self, config_id: int) -> Iterator[IntArray]:
-        """The same columns as they are searched by key, which must be the same keys; runs come last."""
+        """Yield all keys that searches see, base table first, then segments.
+
+        They must equal the keys of ``iterate_forward_index``.
+
+        Yields:
+            Arrays of shape (3, n): visibility group, key and record number.
+        """
         lost = self.segments.key_tombstones(config_id)
         after, found = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
         while found == BASE_ROWS_PER_PAGE:
@@ -316,9 +374,14 @@ class BlockingKeys:
     def find_records(
         self, config_id: int, groups: Collection[int], keys: Collection[int], limit_per_key: int | None = None
     ) -> list[tuple[int, int]]:
-        """(key, record) of every record in those visibility groups that has one of the keys.
+        """Return (key, record number) pairs of records that share given keys.
 
-        With ``most`` they end after so many a key on average: one of the keys then has more.
+        Args:
+            config_id: number of the configuration.
+            groups: visibility groups to search.
+            keys: blocking keys to look up.
+            limit_per_key: if given, reading stops after this many pairs a key on average. If more than that
+                many pairs for each key are returned, at least one key is over the limit.
         """
         # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
         in_runs = self.segments.find_records(config_id, groups, keys)
@@ -335,10 +398,16 @@ class BlockingKeys:
         return found
 
     def _fetch_rows(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+        """Run a query and return its rows of three integers."""
         return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
 
     def large_keys(self, config_id: int, threshold: int) -> list[tuple[int, int]]:
-        """(key, records) of every key that more records than so many have, largest first."""
+        """Return (key, record count) of keys above a size, largest first.
+
+        Args:
+            config_id: number of the configuration.
+            threshold: record count that a key must exceed.
+        """
         keys, counts = self.segments.key_sizes(config_id)
         # What more than so many have either more than half as many have in runs, or so they do among all.
         least = threshold // 2 if keys.size else threshold
@@ -356,7 +425,7 @@ class BlockingKeys:
         return sorted(large, key=lambda one: (-one[1], one[0]))
 
     def _subtract_tombstoned(self, config_id: int, sizes: Counter[int]) -> None:
-        """Count those records only that have a key still."""
+        """Correct key sizes in place for tombstoned base-table rows."""
         lost = self.segments.key_tombstones(config_id)
         for some in _chunk_keys_by_size(
             {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
@@ -366,18 +435,36 @@ class BlockingKeys:
             standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
             sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
 
-    def find_records_in_parts(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> Iterator[IntArray]:
-        """``sharing`` for many keys, in two columns, a part at a time; ascending keys are found soonest."""
+    def find_records_in_parts(
+        self, config_id: int, groups: Collection[int], keys: Collection[int]
+    ) -> Iterator[IntArray]:
+        """Yield key and record arrays of shared keys, for many keys.
+
+        Like ``find_records`` without a limit. Ascending keys are looked up fastest.
+
+        Yields:
+            Arrays of shape (2, n): key and record number.
+        """
         in_runs = self.segments.find_records(config_id, groups, keys)
         yield from in_runs.entries
-        yield from map(in_runs.without_tombstoned, self.find_in_base_table(config_id, groups, iter_chunks(keys)))
+        yield from map(
+            in_runs.without_tombstoned, self.find_in_base_table(config_id, groups, iter_chunks(keys))
+        )
 
     def find_in_base_table(
         self, config_id: int, groups: Collection[int], parts: Iterable[Collection[int]]
     ) -> Iterator[IntArray]:
-        """The same for each of some parts of the keys, whatever runs have and have lost.
+        """Yield base-table rows of keys, one array for each key list.
 
-        The visibility group is told as well: three columns.
+        Segments and key tombstones are not considered.
+
+        Args:
+            config_id: number of the configuration.
+            groups: visibility groups to search.
+            parts: lists of keys.
+
+        Yields:
+            Arrays of shape (3, n): visibility group, key and record number.
         """
         if not self._is_sqlite:
             for part in parts:
@@ -402,16 +489,17 @@ class BlockingKeys:
 
 
 def _since_parameters(config_id: int, commit_no: int, most: int) -> dict[str, int]:
+    """Return the parameters of the query for keys written since a commit."""
     return {"config": config_id, "since": commit_no, "most": most}
 
 
 def columns_from_rows(rows: Sequence[Any]) -> IntArray:
-    """Rows of three values as three columns."""
+    """Convert rows of three integers to an array of shape (3, n)."""
     return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
 
 
 def _chunk_keys_by_size(sizes: Mapping[int, int]) -> Iterator[list[int]]:
-    """Keys, so many at a time that not many more than ``BASE_ROWS_PER_PAGE`` records have them."""
+    """Yield lists of keys that together have about ``BASE_ROWS_PER_PAGE`` records."""
     some: list[int] = []
     records = 0
     for key, size in sizes.items():
@@ -425,7 +513,7 @@ def _chunk_keys_by_size(sizes: Mapping[int, int]) -> Iterator[list[int]]:
 
 
 def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
-    """Those of some rows that may be among a page in the order of the table."""
+    """Return the rows that may lie within a base-table page."""
     first, last = page[:2, 0], page[:2, -1]
     if first[0] != last[0]:
         return rows
@@ -434,11 +522,12 @@ def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
 
 
 def _keys_by_record(rows: Iterable[Any]) -> dict[int, PackedKeys]:
+    """Convert forward-index rows to keys by record number."""
     return {row[0]: PackedKeys(row[1], row[2]) for row in rows}
 
 
 def _rows_from_packed_keys(own: Mapping[int, PackedKeys]) -> IntArray:
-    """Three columns, visibility group, key and record, of every key, by record as given."""
+    """Unpack keys to visibility group, key and record columns, in record order."""
     keys = np.frombuffer(b"".join(one.keys for one in own.values()), STORED_DTYPE)
     counts = [len(one.keys) // STORED_DTYPE.itemsize for one in own.values()]
     rows = np.empty((3, len(keys)), np.int64)

@@ -1,6 +1,7 @@
-"""Candidates of one record: who shares a blocking key with it, and how they are compared, in one answer.
+"""Candidate records and their features in one database query.
 
-Of a store across a network each question that waits for the answer to another costs a round trip.
+Used where the database is across a network, so that two dependent queries do not cost two round
+trips.
 """
 
 from collections.abc import Callable, Collection
@@ -30,11 +31,11 @@ _TYPED_SEARCH = _SEARCH.columns(
 
 
 class CandidateRows(NamedTuple):
-    """What shares a key with a record.
+    """Records that share a blocking key with one record.
 
     Args:
-        pairs: (key, record), as many as were asked for at most.
-        payloads: stored features of those records.
+        pairs: (key, record number), up to the requested limit.
+        payloads: stored features, by record number.
     """
 
     pairs: list[tuple[int, int]]
@@ -42,10 +43,10 @@ class CandidateRows(NamedTuple):
 
 
 class CandidateQuery:
-    """Asks for candidates.
+    """Repository that finds candidates and their features in one query.
 
     Attributes:
-        is_supported: whether they are; a store that is near has nothing to gain by it.
+        is_supported: whether the database benefits; true on PostgreSQL only.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -55,13 +56,16 @@ class CandidateQuery:
     def send(
         self, config_id: int, groups: Collection[int], keys: Collection[int], limit: int
     ) -> Callable[[SegmentMatches], CandidateRows]:
-        """Ask for those among all; what is returned reads the answer, once, and adds what runs have of it.
+        """Send a candidate query and return a function that reads the result.
+
+        The function reads the result once. It takes the matches in segments, which it adds to those in the
+        base table.
 
         Args:
-            config_id: the configuration.
+            config_id: number of the configuration.
             groups: visibility groups to search.
-            keys: blocking keys.
-            limit: pairs of a key and a record that are found at most.
+            keys: blocking keys to look up.
+            limit: maximum number of (key, record) pairs.
         """
         asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": limit}
         rows = self._connection.execute(_TYPED_SEARCH, asked)

@@ -1,16 +1,17 @@
-"""The blocking keys that loads wrote last, as sorted runs: the table of all is gone to for many at once.
+"""Segments of the blocking-key index: writing, reading and compaction.
 
-The keys of some thousand records lie everywhere among those of a million: to add them is to write nearly
-every page of the table, or of its index. A run has them in two columns, each one value: a hundredth of the
-rows, which is written and read as fast as memory is copied. From there they are merged into the table of all
-in the order of their keys, so that each of its pages is written once for all the runs that wait.
+The keys of a few thousand records are spread over the whole base table, so that adding them rewrites
+nearly every page. A segment stores them sorted, in two values of one row, and is written and read as
+fast as memory is copied. Compaction later moves keys into the base table in key order, so that each
+page is written once for all waiting segments.
 
-Keys that records had among all and have lost are in the run as well, and stay among all until it is merged:
-to take them out is to go to nearly every page too. Whoever searches leaves them out.
+Keys that records had in the base table and have lost are key tombstones in the segment. The rows stay
+in the base table until compaction, and searches leave them out.
 
-A run never changes, so that a process keeps those that it has read. What is dropped is noted beside them, and
-so is how far a merge has come: a snapshot has each key once. Where a record is expunged its runs are written
-anew, under other marks.
+A segment never changes, so each process caches those that it has read. Deleted records get a record
+tombstone in a table of its own. The compaction cursor tells how far compaction has come, so that each
+snapshot has each key exactly once. When a record is expunged, its segments are rewritten under new
+marks.
 """
 
 import secrets
@@ -23,17 +24,17 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.key_index.segment_arrays import (
-    STORED_DTYPE,
     EMPTY_ROWS,
-    SegmentContent,
+    STORED_DTYPE,
     CompactionCursor,
     IntArray,
-    SegmentRows,
     Segment,
-    sort_rows,
+    SegmentContent,
+    SegmentRows,
     concatenate_rows,
-    subtract_rows,
     merge_sorted_rows,
+    sort_rows,
+    subtract_rows,
 )
 from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow
 
@@ -43,11 +44,14 @@ _tombstone = GoneFromRunsRow.__table__  # type: ignore[attr-defined]
 _cursor = KeyMergeRow.__table__  # type: ignore[attr-defined]
 
 MAX_JOINED_KEYS = 60_000
-"""That small transactions' runs, which come one after the other, are put together up to."""
+"""Keys up to which small consecutive segments are joined into one."""
 _DELETES_PER_COMPACTED_ROW = 40
-"""Rows of merged runs that are dropped in the time in which one is merged."""
+"""Rows deleted in the time of compacting one row."""
 _MAX_LOOKED_UP_RECORDS = 5_000
-"""Records of which it is asked by number whether they are gone; beyond that all that are gone are read."""
+"""Records up to which tombstones are looked up by record.
+
+Above it, all tombstones are read.
+"""
 
 _SEGMENTS = select(
     _segment.c.number,
@@ -60,7 +64,9 @@ _SEGMENTS = select(
     func.length(_segment.c.lost_keys, type_=BigInteger()) // STORED_DTYPE.itemsize,
 ).order_by(_segment.c.number)
 _ARRAY_COLUMNS = ("keys", "record_ids", "lost_keys", "lost_ids")
-_ARRAYS_OF_SEGMENT = select(*(_segment.c[name] for name in _ARRAY_COLUMNS)).where(_segment.c.number == bindparam("number"))
+_ARRAYS_OF_SEGMENT = select(*(_segment.c[name] for name in _ARRAY_COLUMNS)).where(
+    _segment.c.number == bindparam("number")
+)
 _INSERT_SEGMENT = insert(_segment).values(
     number=select(func.coalesce(func.max(_segment.c.number), 0) + 1).scalar_subquery(),
     **{column.name: bindparam(column.name) for column in _segment.c if column.name != "number"},
@@ -75,6 +81,7 @@ _CURSORS = select(_cursor.c.config_id, _cursor.c.upto, _cursor.c.group_id, _curs
 
 
 def _bigint_parameters(*names: str) -> list[Any]:
+    """Return 64-bit integer parameters of the given names."""
     return [bindparam(name, type_=BigInteger()) for name in names]
 
 
@@ -89,17 +96,21 @@ _UPSERT_TOMBSTONE = text(
     "INSERT INTO gone_from_runs (config_id, record_id, run) VALUES (:config, :record, :run) "
     "ON CONFLICT (config_id, record_id) DO UPDATE SET run = excluded.run"
 ).bindparams(*_bigint_parameters("config", "record", "run"))
-_TOMBSTONES = select(_tombstone.c.record_id, _tombstone.c.run).where(_tombstone.c.config_id == bindparam("config"))
+_TOMBSTONES = select(_tombstone.c.record_id, _tombstone.c.run).where(
+    _tombstone.c.config_id == bindparam("config")
+)
 _TOMBSTONES_OF_RECORDS = _TOMBSTONES.where(is_in(_tombstone.c.record_id, "ids"))
-_DELETE_TOMBSTONES = delete(_tombstone).where(_tombstone.c.config_id == bindparam("config"), _tombstone.c.run <= bindparam("upto"))
+_DELETE_TOMBSTONES = delete(_tombstone).where(
+    _tombstone.c.config_id == bindparam("config"), _tombstone.c.run <= bindparam("upto")
+)
 
 
 class UncompactedKeys(NamedTuple):
-    """What waits to be merged.
+    """The amount of keys that wait for compaction.
 
     Args:
-        record_count: how many have keys in runs.
-        is_compacting: whether a merge has moved some of what waits already.
+        record_count: number of records with keys in segments.
+        is_compacting: whether a compaction has moved some of them already.
     """
 
     record_count: int
@@ -107,35 +118,44 @@ class UncompactedKeys(NamedTuple):
 
 
 class SegmentMatches(NamedTuple):
-    """What runs have of some keys.
+    """Rows of segments that match searched keys.
 
     Args:
-        entries: who has one of them: two columns, key and record; a part a run.
-        tombstones: who is found among all by one of them, and has it no more: visibility group, key and record.
+        entries: arrays of shape (2, n), key and record number, one for each segment.
+        tombstones: array of shape (3, n): visibility group, key and record number of matching base-table
+            rows that no longer count.
     """
 
     entries: list[IntArray]
     tombstones: IntArray
 
     def without_tombstoned(self, base_rows: IntArray) -> IntArray:
-        """Key and record of what was found among all, without what was lost; given with the group."""
+        """Return key and record columns of base-table rows without tombstoned ones.
+
+        Args:
+            base_rows: array of shape (3, n): visibility group, key and record number.
+        """
         return subtract_rows(base_rows, self.tombstones)[1:]
 
     def filter_tombstoned(self, base_rows: Collection[tuple[int, int, int]]) -> list[tuple[int, int]]:
-        """The same, by row."""
+        """Return (key, record) pairs of base-table rows without tombstoned ones.
+
+        Quicker than ``without_tombstoned`` for few rows.
+        """
         lost = set(zip(*self.tombstones.tolist(), strict=True))
         return [row[1:] for row in base_rows if row not in lost]
 
     def pairs(self, limit: int | None = None) -> list[tuple[int, int]]:
-        """Who has one of the keys, or so many."""
+        """Return up to ``limit`` (key, record) pairs of the segments."""
         return [(key, record) for part in self.entries for key, record in part.T[:limit].tolist()][:limit]
 
 
 NO_MATCHES = SegmentMatches([], EMPTY_ROWS)
+"""Matches of a search where no segment exists."""
 
 
 class KeySegments:
-    """The runs of every configuration, as one unit of work finds and leaves them."""
+    """Repository of the key segments of every configuration."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -143,15 +163,20 @@ class KeySegments:
         self._segments: list[Segment] | None = None
 
     def prefetch(self) -> None:
-        """Send ahead the question which runs there are; of what is asked later none is missed.
+        """Send the query for the list of segments ahead of other queries.
 
-        Where each statement is of a moment of its own a key that is merged between the two is found twice.
+        Queries sent later miss no key. If each statement has its own snapshot, a key that is compacted
+        between two statements is found twice.
         """
-        if self._connection.dialect.name == "postgresql" and self._segments is None and self._requested is None:
+        if (
+            self._connection.dialect.name == "postgresql"
+            and self._segments is None
+            and self._requested is None
+        ):
             self._requested = self._connection.execute(_SEGMENTS)
 
     def segments_of(self, config_id: int) -> list[Segment]:
-        """The runs of a configuration, oldest first."""
+        """Return the segments of a configuration, oldest first."""
         return [run for run in self._all_segments() if run.config_id == config_id]
 
     def _all_segments(self) -> list[Segment]:
@@ -164,14 +189,17 @@ class KeySegments:
     def _forget_segments(self) -> None:
         self._segments = self._requested = None
 
-    def write(self, config_id: int, rows: IntArray, commit_no: int, tombstones: IntArray = EMPTY_ROWS) -> None:
-        """Add keys.
+    def write(
+        self, config_id: int, rows: IntArray, commit_no: int, tombstones: IntArray = EMPTY_ROWS
+    ) -> None:
+        """Write keys and key tombstones as new segments, one a visibility group.
 
         Args:
-            config_id: the configuration.
-            rows: three columns, visibility group, key and record, ascending.
-            commit_no: of the transaction.
-            tombstones: the same of keys among all that their records have no more; rows of both are had.
+            config_id: number of the configuration.
+            rows: array of shape (3, n): visibility group, key and record number, ascending.
+            commit_no: commit number of the transaction.
+            tombstones: rows of the same shape in the base table that no longer count. A row in both arrays
+                counts.
         """
         for group in np.unique(np.concatenate([rows[0], tombstones[0]])).tolist():
             has, gone = (some[1:, some[0] == group] for some in (rows, tombstones))
@@ -193,7 +221,10 @@ class KeySegments:
             self._delete_segments([run.number for run in earlier])
 
     def _joinable_segments(self, config_id: int, group: int, size: int) -> list[Segment]:
-        """The last runs that are to be put together with so many keys; a merge has moved none of theirs."""
+        """Return the newest segments small enough to join with new keys.
+
+        Segments under compaction are never joined.
+        """
         merge = self._read_cursor(config_id)
         mine = [
             run
@@ -207,7 +238,7 @@ class KeySegments:
         return small
 
     def add_record_tombstones(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Note that what the runs have of these records is their keys no more."""
+        """Mark all present segment keys of records as deleted."""
         runs = self.segments_of(config_id)
         if runs and record_ids:
             last = runs[-1].number
@@ -215,9 +246,10 @@ class KeySegments:
             self._connection.execute(_UPSERT_TOMBSTONE, gone)
 
     def erase(self, records: Collection[int]) -> None:
-        """Destroy what any run has of some records: a note that they are gone would leave it there.
+        """Destroy every segment row of records, rewriting the segments.
 
-        What they have lost is no more among all either.
+        A record tombstone would leave the hashes in the file. Base-table rows with a key tombstone of these
+        records are deleted as well.
         """
         if not records:
             return
@@ -226,14 +258,17 @@ class KeySegments:
             content = self._read_content(run)
             left = content.without_records(wanted)
             if left.row_count < content.row_count:
-                self._delete_from_base_table(run.config_id, subtract_rows(content.tombstones.rows, left.tombstones.rows))
+                self._delete_from_base_table(
+                    run.config_id, subtract_rows(content.tombstones.rows, left.tombstones.rows)
+                )
                 self._connection.execute(
-                    _REWRITE_SEGMENT, {"of": run.number, **_segment_values(left.entries.pairs, left.tombstones.pairs)}
+                    _REWRITE_SEGMENT,
+                    {"of": run.number, **_segment_values(left.entries.pairs, left.tombstones.pairs)},
                 )
         self._forget_segments()
 
     def delete_all(self, config_id: int | None) -> None:
-        """Remove the runs of a configuration, or of all."""
+        """Delete the segments of one configuration, or of all with None."""
         for table in (_segment, _tombstone, _cursor):
             statement = delete(table)
             if config_id is not None:
@@ -242,67 +277,100 @@ class KeySegments:
         self._forget_segments()
 
     def find_records(self, config_id: int, groups: Collection[int], keys: Collection[int]) -> SegmentMatches:
-        """Every record in those visibility groups that has one of the keys, or has lost it."""
-        contents = [content for content in self._cached_contents(config_id) if content.segment.group_id in groups]
+        """Return segment entries and tombstones of the given keys.
+
+        Args:
+            config_id: number of the configuration.
+            groups: visibility groups to search.
+            keys: blocking keys to look up.
+        """
+        contents = [
+            content for content in self._cached_contents(config_id) if content.segment.group_id in groups
+        ]
         if not contents:
             return NO_MATCHES
         wanted = np.fromiter(keys, np.int64, len(keys))
         wanted.sort()
         has = [part for content in contents if len((part := content.entries.rows_with_keys(wanted)).keys)]
-        lost = [content.tombstones.rows_with_keys(wanted) for content in contents if content.segment.tombstone_count]
-        return SegmentMatches([part.pairs for part in self._without_deleted_records(config_id, has)], concatenate_rows(lost))
+        lost = [
+            content.tombstones.rows_with_keys(wanted)
+            for content in contents
+            if content.segment.tombstone_count
+        ]
+        return SegmentMatches(
+            [part.pairs for part in self._without_deleted_records(config_id, has)], concatenate_rows(lost)
+        )
 
     def iterate_rows(self, config_id: int) -> Iterator[IntArray]:
-        """Visibility group, key and record of every row that records have, as stored; a run at a time."""
+        """Yield the live rows of each segment, read from the database.
+
+        Yields:
+            Arrays of shape (3, n): visibility group, key and record number.
+        """
         for content in self._stored_contents(config_id):
-            yield from (standing.rows for standing in self._without_deleted_records(config_id, [content.entries]))
+            yield from (
+                standing.rows for standing in self._without_deleted_records(config_id, [content.entries])
+            )
 
     def key_tombstones(self, config_id: int) -> IntArray:
-        """The same of those that records have lost, all at once."""
+        """Return all key tombstones of a configuration, read from the database.
+
+        Returns:
+            Array of shape (3, n): visibility group, key and record number.
+        """
         return concatenate_rows([content.tombstones for content in self._stored_contents(config_id)])
 
     def select_tombstoned(self, config_id: int, rows: IntArray) -> IntArray:
-        """Those of some rows that would not be found among all: there they were lost, and are so still."""
+        """Return those of the rows that key tombstones would hide."""
         if not any(run.tombstone_count for run in self.segments_of(config_id)):
             return EMPTY_ROWS
         wanted = np.unique(rows[1])
-        lost = concatenate_rows([content.tombstones.rows_with_keys(wanted) for content in self._cached_contents(config_id)])
+        lost = concatenate_rows(
+            [content.tombstones.rows_with_keys(wanted) for content in self._cached_contents(config_id)]
+        )
         return subtract_rows(rows, subtract_rows(rows, lost))
 
     def key_sizes(self, config_id: int) -> tuple[IntArray, IntArray]:
-        """Every key that a run has, ascending, and how many records have it there."""
+        """Return every key in segments, ascending, and its record count."""
         own = [rows[1] for rows in self.iterate_rows(config_id)]
         return np.unique(np.concatenate([np.empty(0, np.int64), *own]), return_counts=True)
 
     def uncompacted(self, config_id: int) -> UncompactedKeys:
-        """What waits of a configuration."""
+        """Return the amount of keys that wait for compaction."""
         records = sum(run.record_count for run in self.segments_of(config_id))
         return UncompactedKeys(records, is_compacting=self._read_cursor(config_id) is not None)
 
     def count_uncompacted_rows(self) -> int:
-        """How many keys wait at most, of all configurations; 0 only where none does."""
+        """Return an upper bound of rows awaiting compaction, of all configurations.
+
+        It is 0 only if there is no segment.
+        """
         # One more for each: one of which all is gone is dropped in a merge as well.
         return sum(run.row_count + 1 for run in self._all_segments())
 
     def newest_mark(self) -> int | None:
-        """The mark of the run that was written last; None where there is none."""
+        """Return the mark of the newest segment, or None without segments."""
         return self._all_segments()[-1].mark if self._all_segments() else None
 
     def compaction_cursors(self) -> frozenset[tuple[int, ...]]:
-        """How far the merges that are under way have come: another where anybody goes on with one."""
+        """Return the cursors of compactions under way.
+
+        A changed cursor shows that another process compacts.
+        """
         return frozenset(tuple(row) for row in self._connection.execute(_CURSORS))
 
     def compact(self, limit: int) -> int:
-        """Move the next keys of the last configuration that has some among all, least first.
+        """Move the next keys of segments into the base table, lowest first.
 
-        A merge goes from the least key to the greatest of the runs that there are when it begins; what is put
-        into others meanwhile is left to the next.
+        A compaction handles the segments that exist when it begins, from the lowest key to the highest.
+        Segments written meanwhile wait for the next compaction. The configuration with the highest number
+        comes first.
 
         Args:
-            limit: keys that are moved at most, where that is as many as there are runs.
+            limit: maximum number of keys to move, but at least one for each segment.
 
         Returns:
-            how many were moved, or went with a run that is dropped; 0 only where nothing waits.
+            Number of rows moved or deleted with their segment; 0 only if there is no segment.
         """
         if not self._all_segments():
             return 0
@@ -312,7 +380,9 @@ class KeySegments:
         contents = [content for content in self._cached_contents(config_id) if content.segment.number <= upto]
         left = [part for content in contents for part in content.parts]
         if not left:
-            return self._delete_compacted(config_id, [content.segment for content in contents], upto, limit * _DELETES_PER_COMPACTED_ROW)
+            return self._delete_compacted(
+                config_id, [content.segment for content in contents], upto, limit * _DELETES_PER_COMPACTED_ROW
+            )
         share = max(1, limit // len(left))
         # None of the runs has more than its share up to there.
         ends = [part.position_of(share - 1) for part in left if len(part.keys) > share]
@@ -325,17 +395,23 @@ class KeySegments:
         return sum(content.row_count for content in moved)
 
     def _move_to_base_table(self, config_id: int, contents: Sequence[SegmentContent]) -> None:
-        has = concatenate_rows(self._without_deleted_records(config_id, [content.entries for content in contents]))
+        """Apply segment rows and tombstones to the base table."""
+        has = concatenate_rows(
+            self._without_deleted_records(config_id, [content.entries for content in contents])
+        )
         # What was lost and is had again is left where it is.
-        self._delete_from_base_table(config_id, subtract_rows(concatenate_rows([content.tombstones for content in contents]), has))
+        self._delete_from_base_table(
+            config_id, subtract_rows(concatenate_rows([content.tombstones for content in contents]), has)
+        )
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
         insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(has)), if_new=True)
 
     def _delete_from_base_table(self, config_id: int, rows: IntArray) -> None:
+        """Delete rows from the base table in page order."""
         delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(rows)))
 
     def _delete_compacted(self, config_id: int, runs: Sequence[Segment], upto: int, most: int) -> int:
-        """Drop runs of which all is among all; with the last of them the merge is over."""
+        """Delete compacted segments; the last one ends the compaction."""
         dropped: list[int] = []
         size = 0
         for run in runs:
@@ -355,6 +431,7 @@ class KeySegments:
         self._forget_segments()
 
     def _read_cursor(self, config_id: int) -> CompactionCursor | None:
+        """Return the compaction cursor of a configuration, or None."""
         if not self._all_segments():
             return None
         for config, upto, group, key, record in self._connection.execute(_CURSORS):
@@ -363,7 +440,10 @@ class KeySegments:
         return None
 
     def _cached_contents(self, config_id: int) -> list[SegmentContent]:
-        """What each run has left, what is gone among it."""
+        """Return the uncompacted content of each segment, from the cache.
+
+        Rows of deleted records are included.
+        """
         self._evict_deleted()
         runs = self.segments_of(config_id)
         if not runs:
@@ -372,7 +452,7 @@ class KeySegments:
         return [self._cached_content(run).uncompacted(merge) for run in runs]
 
     def _stored_contents(self, config_id: int) -> Iterator[SegmentContent]:
-        """The same, read anew."""
+        """Yield the uncompacted content of each segment, read from the database."""
         merge = self._read_cursor(config_id)
         return (self._read_content(run).uncompacted(merge) for run in self.segments_of(config_id))
 
@@ -389,13 +469,16 @@ class KeySegments:
 
     @property
     def _cache(self) -> dict[int, SegmentContent]:
-        kept: dict[int, SegmentContent] = getattr(self._connection, "immutable_cache", {}).setdefault("key_run", {})
+        kept: dict[int, SegmentContent] = getattr(self._connection, "immutable_cache", {}).setdefault(
+            "key_run", {}
+        )
         return kept
 
     def _evict_deleted(self) -> None:
-        """Keep no run in memory that is gone.
+        """Remove deleted segments from the cache.
 
-        What was put later than all that this snapshot has may be another's that began after it.
+        A segment that is newer than all segments of this snapshot may belong to a later transaction, and
+        stays.
         """
         kept, runs = self._cache, self._all_segments()
         if not kept:
@@ -406,7 +489,7 @@ class KeySegments:
                 kept.pop(mark, None)
 
     def _without_deleted_records(self, config_id: int, parts: Sequence[SegmentRows]) -> list[SegmentRows]:
-        """The parts without the keys of records that are gone from their runs."""
+        """Return segment rows without records that have a record tombstone."""
         if not parts:
             return []
         if sum(len(part.record_ids) for part in parts) <= _MAX_LOOKED_UP_RECORDS:
@@ -419,13 +502,18 @@ class KeySegments:
 
 
 def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
-    """Rows of three columns, visibility group, key and record, as the table of all has them."""
+    """Convert an array of key rows to columns of the base table.
+
+    Args:
+        config_id: number of the configuration.
+        rows: array of shape (3, n): visibility group, key and record number.
+    """
     groups, keys, records = (column.tolist() for column in rows)
     return {"config_id": [config_id] * len(keys), "group_id": groups, "key": keys, "record_id": records}
 
 
 def _segment_values(has: IntArray, lost: IntArray) -> dict[str, Any]:
-    """What a run holds as it is stored, under a mark of its own: keys and records, had and lost."""
+    """Return the column values of a segment, with a random mark."""
     columns = (column.astype(STORED_DTYPE).tobytes() for column in (*has, *lost))
     return {
         "mark": secrets.randbits(63),

@@ -1,4 +1,4 @@
-"""Large blocks, and records whose search waits for the worker."""
+"""Repository of oversized blocking keys and of records awaiting candidate search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _pending = PendingRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class LargeBlock:
-    """A blocking key that was met past the alarm size.
+    """A blocking key that exceeded the alarm size.
 
     Args:
-        key: the key.
-        records: how many had it then.
-        first_commit: when.
+        key: the blocking key.
+        records: number of records that had the key then.
+        first_commit: commit number at which it was noticed.
     """
 
     key: int
@@ -28,13 +28,19 @@ class LargeBlock:
 
 
 class LargeBlockRepository:
-    """What is too large to be searched without a word."""
+    """Repository of large blocks and of records whose search is pending."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add_new(self, config_id: int, sizes: Mapping[int, int], commit_no: int) -> list[int]:
-        """Add blocks that are not queued yet; returns their keys."""
+        """Store large blocks that are not stored yet, and return their keys.
+
+        Args:
+            config_id: number of the configuration.
+            sizes: number of records by key.
+            commit_no: commit number of the transaction.
+        """
         known = set(
             self._connection.execute(
                 select(_block.c.key).where(_block.c.config_id == config_id, is_in(_block.c.key, list(sizes)))
@@ -49,7 +55,7 @@ class LargeBlockRepository:
         return new
 
     def all(self, config_id: int) -> list[LargeBlock]:
-        """Every queued block of a configuration, largest first."""
+        """Return the large blocks of a configuration, largest first."""
         rows = self._connection.execute(
             select(_block.c.key, _block.c.records, _block.c.first_commit)
             .where(_block.c.config_id == config_id)
@@ -58,29 +64,29 @@ class LargeBlockRepository:
         return [LargeBlock(*row) for row in rows]
 
     def add_pending(self, record_id: int, commit_no: int) -> None:
-        """Keep a record for the worker; one that waits already stays as it is."""
+        """Mark a record for background search, unless it is marked already."""
         if not self.is_pending(record_id):
             self._connection.execute(insert(_pending).values(record_id=record_id, since_commit=commit_no))
 
     def is_pending(self, record_id: int) -> bool:
-        """Whether a record waits for the worker."""
+        """Return whether a record awaits its background search."""
         found = self._connection.execute(
             select(_pending.c.record_id).where(_pending.c.record_id == record_id)
         )
         return found.first() is not None
 
     def oldest_pending(self, limit: int) -> list[int]:
-        """Records that wait, the longest first."""
+        """Return up to ``limit`` records awaiting search, longest wait first."""
         rows = self._connection.execute(
             select(_pending.c.record_id).order_by(_pending.c.since_commit, _pending.c.record_id).limit(limit)
         )
         return list(rows.scalars())
 
     def count_pending(self) -> int:
-        """How many records wait."""
+        """Return the number of records awaiting search."""
         return int(self._connection.execute(select(func.count()).select_from(_pending)).scalar() or 0)
 
     def remove_pending(self, record_id: int) -> bool:
-        """Take a record from those that wait; whether it was there."""
+        """Unmark a record awaiting search; return whether it was marked."""
         done = self._connection.execute(delete(_pending).where(_pending.c.record_id == record_id))
         return bool(done.rowcount)

@@ -1,4 +1,7 @@
-"""What a run of blocking keys has, in memory: see ``recent_keys``."""
+"""In-memory arrays of key segments, and set operations on sorted rows.
+
+Rows are columns of an integer array: (key, record number), or (visibility group, key, record number).
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -8,26 +11,27 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
 STORED_DTYPE = np.dtype("<i8")
-"""Keys and numbers of records, as they are stored."""
+"""Little-endian 64-bit integers: the stored form of keys and record numbers."""
 
 EMPTY_ROWS: IntArray = np.empty((3, 0), np.int64)
+"""An empty array of shape (3, 0)."""
 
 RowPosition = tuple[int, int, int]
-"""Where a row is among all: visibility group, key and record."""
+"""Sort position in the base table: visibility group, key and record number."""
 
 
 class Segment(NamedTuple):
-    """A run as it is known without its keys.
+    """The header of a key segment.
 
     Args:
-        number: greater than that of every run that there was before it, of any configuration that has some.
-        config_id: the configuration.
-        mark: drawn at random, so that no other content ever bears it, in whatever transaction was undone.
-        group_id: the visibility group of its records.
-        record_count: how many it has keys of.
-        row_count: how many keys it has, those that records have lost too.
-        commit_no: of the first transaction that put keys into it.
-        tombstone_count: how many of them records have lost.
+        number: greater than the number of every older segment, of any configuration.
+        config_id: number of the configuration.
+        mark: random identifier. No other content ever has it, even after a rollback.
+        group_id: visibility group of its records.
+        record_count: number of records with keys or tombstones in it.
+        row_count: number of rows, key tombstones included.
+        commit_no: first commit number that wrote rows into it.
+        tombstone_count: number of key tombstones.
     """
 
     number: int
@@ -41,11 +45,11 @@ class Segment(NamedTuple):
 
 
 class CompactionCursor(NamedTuple):
-    """How far a merge has come.
+    """How far a compaction has come.
 
     Args:
-        last_segment: the last of the runs that are merged.
-        position: up to which all that they have is among all, and nothing that they have lost.
+        last_segment: number of the newest segment that is compacted.
+        position: position in the base table up to which entries and tombstones are applied.
     """
 
     last_segment: int
@@ -53,12 +57,12 @@ class CompactionCursor(NamedTuple):
 
 
 class SegmentRows(NamedTuple):
-    """Some rows of a run, ascending by key and then by record.
+    """Rows of one segment, sorted by key and then by record.
 
     Args:
-        segment: the run.
-        keys: of each row.
-        record_ids: of each row.
+        segment: header of the segment.
+        keys: blocking key of each row.
+        record_ids: record number of each row.
     """
 
     segment: Segment
@@ -67,34 +71,40 @@ class SegmentRows(NamedTuple):
 
     @property
     def pairs(self) -> IntArray:
-        """Two columns, key and record."""
+        """Key and record columns, as an array of shape (2, n)."""
         return np.stack([self.keys, self.record_ids])
 
     @property
     def rows(self) -> IntArray:
-        """Three columns, visibility group, key and record."""
-        return np.stack([np.full(len(self.keys), self.segment.group_id, np.int64), self.keys, self.record_ids])
+        """Visibility group, key and record columns, of shape (3, n)."""
+        return np.stack(
+            [np.full(len(self.keys), self.segment.group_id, np.int64), self.keys, self.record_ids]
+        )
 
     def position_of(self, row: int) -> RowPosition:
-        """Where one of the rows is among all."""
+        """Return the base-table position of the row with an index."""
         return self.segment.group_id, int(self.keys[row]), int(self.record_ids[row])
 
     def rows_up_to(self, place: RowPosition) -> Self:
-        """The rows that are not after a place."""
+        """Return the rows up to a position, inclusive."""
         return self._select(slice(self._count_up_to(place)))
 
     def uncompacted(self, merge: CompactionCursor | None) -> Self:
-        """What a merge has not moved."""
+        """Return the rows after a compaction cursor, or all without one."""
         if merge is None or self.segment.number > merge.last_segment:
             return self
         return self._select(slice(self._count_up_to(merge.position), None))
 
     def without_records(self, gone: IntArray) -> Self:
-        """The rows of other records than these."""
+        """Return the rows of records other than the given ones."""
         return self._select(~np.isin(self.record_ids, gone)) if gone.size else self
 
     def rows_with_keys(self, wanted: IntArray) -> Self:
-        """The rows that have one of some distinct keys, which ascend."""
+        """Return the rows whose key is wanted.
+
+        Args:
+            wanted: distinct keys, ascending.
+        """
         if len(wanted) > len(self.keys):
             return self._select(_mask_members(wanted, self.keys))
         shared = wanted[_mask_members(self.keys, wanted)]
@@ -104,6 +114,7 @@ class SegmentRows(NamedTuple):
         return self._select(np.concatenate([np.arange(*end) for end in zip(*ends, strict=True)]))
 
     def _count_up_to(self, place: RowPosition) -> int:
+        """Return the number of rows up to a position."""
         group, key, record = place
         if self.segment.group_id != group:
             return len(self.keys) if self.segment.group_id < group else 0
@@ -115,12 +126,12 @@ class SegmentRows(NamedTuple):
 
 
 class SegmentContent(NamedTuple):
-    """What a run holds, or some of it.
+    """Entries and key tombstones of one segment, or part of them.
 
     Args:
-        entries: keys of records, which are not among all, or are among all and lost.
-        tombstones: keys among all that are their records' no more; some are not there any more, as where the
-            record was dropped since.
+        entries: keys of records, absent from the base table or tombstoned there.
+        tombstones: base-table rows that no longer count. Some may be gone from the base table, for
+            example because the record was deleted since.
     """
 
     entries: SegmentRows
@@ -128,45 +139,56 @@ class SegmentContent(NamedTuple):
 
     @property
     def segment(self) -> Segment:
-        """The run."""
+        """Header of the segment."""
         return self.entries.segment
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """Number of entries and tombstones."""
         return len(self.entries.keys) + len(self.tombstones.keys)
 
     @property
     def parts(self) -> list[SegmentRows]:
-        """Both, but for one that is empty."""
+        """Entries and tombstones, without empty ones."""
         return [part for part in self if len(part.keys)]
 
     def rows_up_to(self, place: RowPosition) -> Self:
-        """The rows that are not after a place."""
-        return self._replace(entries=self.entries.rows_up_to(place), tombstones=self.tombstones.rows_up_to(place))
+        """Return entries and tombstones up to a position, inclusive."""
+        return self._replace(
+            entries=self.entries.rows_up_to(place), tombstones=self.tombstones.rows_up_to(place)
+        )
 
     def uncompacted(self, merge: CompactionCursor | None) -> Self:
-        """What a merge has not moved."""
-        return self._replace(entries=self.entries.uncompacted(merge), tombstones=self.tombstones.uncompacted(merge))
+        """Return entries and tombstones after a compaction cursor."""
+        return self._replace(
+            entries=self.entries.uncompacted(merge), tombstones=self.tombstones.uncompacted(merge)
+        )
 
     def without_records(self, gone: IntArray) -> Self:
-        """The rows of other records than these."""
-        return self._replace(entries=self.entries.without_records(gone), tombstones=self.tombstones.without_records(gone))
+        """Return entries and tombstones of records other than the given ones."""
+        return self._replace(
+            entries=self.entries.without_records(gone), tombstones=self.tombstones.without_records(gone)
+        )
 
 
 def concatenate_rows(parts: Sequence[SegmentRows]) -> IntArray:
-    """Three columns, visibility group, key and record, of several parts, one after the other."""
+    """Concatenate segment rows to one array of shape (3, n)."""
     return np.concatenate([EMPTY_ROWS, *(part.rows for part in parts)], axis=1)
 
 
 def sort_rows(rows: IntArray) -> IntArray:
-    """Rows of three columns in the order of the table: each of its pages is then gone to once."""
+    """Sort rows in base-table order, so that each page is visited once."""
     groups, keys, records = rows
     return rows[:, np.lexsort((records, keys, groups))]
 
 
 def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
-    """The rows that are not among others, of as many columns; the last is the record's."""
+    """Return the rows that are not among ``others``.
+
+    Args:
+        rows: array of shape (m, n), with the record number as last row.
+        others: rows of as many columns.
+    """
     if not others.size:
         return rows
     # Most are of records of which there is nothing among the others.
@@ -180,13 +202,16 @@ def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
 
 
 def split_unshared_rows(rows: IntArray, others: IntArray) -> tuple[IntArray, IntArray]:
-    """The rows that are not among others, and the others that are not among them."""
+    """Return the rows only in ``rows``, and those only in ``others``."""
     left = ~_mask_shared_rows(rows, others)
     return rows[:, left[: rows.shape[1]]], others[:, left[rows.shape[1] :]]
 
 
 def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]:
-    """Of the rows, then of the others, which are among both; either may have some of its own twice."""
+    """Return a mask of both arrays' rows that are in both arrays.
+
+    Each array may hold a row twice.
+    """
     both = np.concatenate([rows, others], axis=1)
     order = np.lexsort(both)
     number = np.empty(len(order), np.int64)
@@ -199,14 +224,14 @@ def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]
 
 
 def _mask_first_of_equal(ascending: IntArray) -> npt.NDArray[np.bool_]:
-    """Which rows are not as the one before."""
+    """Return a mask of sorted rows that differ from their predecessor."""
     found = np.ones(ascending.shape[1], bool)
     found[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
     return found
 
 
 def merge_sorted_rows(pairs: Sequence[IntArray]) -> IntArray:
-    """Keys and records of several parts in the order of one, each once."""
+    """Merge (key, record) arrays into one sorted array without duplicates."""
     some = [each for each in pairs if each.size]
     if len(some) < 2:  # noqa: PLR2004
         return some[0] if some else EMPTY_ROWS[1:]
@@ -217,7 +242,7 @@ def merge_sorted_rows(pairs: Sequence[IntArray]) -> IntArray:
 
 
 def _mask_members(all_of: IntArray, looked_for: IntArray) -> npt.NDArray[np.bool_]:
-    """Which numbers are among others; both ascend."""
+    """Return a mask of ``wanted`` numbers that are in ``members``, both ascending."""
     if not len(all_of):
         return np.zeros(len(looked_for), bool)
     places = np.minimum(all_of.searchsorted(looked_for), len(all_of) - 1)

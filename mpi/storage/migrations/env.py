@@ -1,4 +1,7 @@
-"""Alembic's environment: runs on the connection it is given, in that connection's transaction."""
+"""The Alembic environment: runs migrations on a given connection.
+
+Alembic does not open a transaction of its own.
+"""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -1,7 +1,8 @@
-"""One SQLModel schema for both stores; rows never leave storage.
+"""The database schema: one SQLModel class for each table.
 
-Truth: sources, records and their versions, decisions, holds, persons and memberships, batches, events.
-Derived, rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, tasks.
+The same schema serves SQLite and PostgreSQL, and row objects never leave storage. Truth: sources,
+records and their versions, decisions, holds, persons and memberships, batches, events. Derived, and
+rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, tasks.
 """
 
 from mpi.storage.tables.blocks import LargeBlockRow, PendingRow

@@ -1,4 +1,4 @@
-"""Blocks that are larger than they should be, and records whose search waits."""
+"""Tables of oversized blocking keys and of records awaiting candidate search."""
 
 from sqlmodel import SQLModel
 
@@ -6,7 +6,10 @@ from mpi.storage.columns import bigint, primary_key
 
 
 class LargeBlockRow(SQLModel, table=True):
-    """A blocking key that was met past the alarm size: how many records had it then, and in which commit."""
+    """A blocking key that exceeded the alarm size.
+
+    ``records`` is how many had it then, and ``first_commit`` when.
+    """
 
     __tablename__ = "large_block"
     config_id: int = primary_key()
@@ -16,7 +19,7 @@ class LargeBlockRow(SQLModel, table=True):
 
 
 class PendingRow(SQLModel, table=True):
-    """A hold: what a record said last is stored and not yet compared with others, since that commit."""
+    """A record whose latest version awaits comparison with others, since a commit."""
 
     __tablename__ = "pending"
     record_id: int = primary_key()

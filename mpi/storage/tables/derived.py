@@ -1,4 +1,4 @@
-"""Derived tables, per configuration: integers and blobs that ``mpi rebuild`` makes again."""
+"""Tables of data that ``mpi rebuild`` can compute again, by configuration."""
 
 from sqlalchemy import Index, LargeBinary
 from sqlalchemy import text as text_of
@@ -8,7 +8,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class FeatureRow(SQLModel, table=True):
-    """The features of a record's active version."""
+    """Features of a record's active version."""
 
     __tablename__ = "feature"
     config_id: int = primary_key()
@@ -17,7 +17,10 @@ class FeatureRow(SQLModel, table=True):
 
 
 class BlockingKeyRow(SQLModel, table=True):
-    """One blocking key of one record. The visibility group comes before the key: see SourceRow."""
+    """One blocking key of one record, in the base table.
+
+    The visibility group comes before the key; see SourceRow.
+    """
 
     __tablename__ = "blocking_key"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -28,10 +31,10 @@ class BlockingKeyRow(SQLModel, table=True):
 
 
 class KeyRunRow(SQLModel, table=True):
-    """Blocking keys that a load wrote lately, and the record of each, as little-endian 64-bit integers.
+    """A key segment: recently loaded blocking keys, not compacted yet.
 
-    They ascend, by key and then by record, and are not yet among the others. Those that records have lost
-    are there still. See ``run_parts.Run``.
+    ``keys`` and ``record_ids`` are little-endian 64-bit integers, ascending by key and then by record.
+    ``lost_keys`` and ``lost_ids`` are key tombstones. See ``segment_arrays.Segment``.
     """
 
     __tablename__ = "key_run"
@@ -49,7 +52,7 @@ class KeyRunRow(SQLModel, table=True):
 
 
 class GoneFromRunsRow(SQLModel, table=True):
-    """A record whose keys in the runs up to one are its own no more."""
+    """A record tombstone: a record deleted from all segments up to ``run``."""
 
     __tablename__ = "gone_from_runs"
     config_id: int = primary_key()
@@ -58,7 +61,10 @@ class GoneFromRunsRow(SQLModel, table=True):
 
 
 class KeyMergeRow(SQLModel, table=True):
-    """How far a merge has come: of the runs up to one, all up to a place is among the others."""
+    """A compaction cursor: position up to which segments are compacted.
+
+    It concerns the segments numbered up to ``upto``.
+    """
 
     __tablename__ = "key_merge"
     config_id: int = primary_key()
@@ -69,7 +75,11 @@ class KeyMergeRow(SQLModel, table=True):
 
 
 class RecordKeysRow(SQLModel, table=True):
-    """The same keys by record: ascending, as little-endian 64-bit integers, and which commit wrote them."""
+    """The forward index: all blocking keys of one record.
+
+    ``packed`` holds the keys as ascending little-endian 64-bit integers; ``commit_no`` is the commit that
+    wrote them.
+    """
 
     __tablename__ = "record_keys"
     __table_args__ = (
@@ -84,9 +94,9 @@ class RecordKeysRow(SQLModel, table=True):
 
 
 class EdgeRow(SQLModel, table=True):
-    """A scored candidate pair, ``lo < hi`` by record, at or above the stored floor.
+    """A scored candidate pair, ``lo < hi``, at or above the floor.
 
-    ``weight`` is in millionths of a bit, so that it compares as an integer on both stores.
+    ``weight`` is in millionths of a bit, so that it compares as an integer on both databases.
     """
 
     __tablename__ = "edge"
@@ -98,14 +108,15 @@ class EdgeRow(SQLModel, table=True):
 
 
 class TaskRow(SQLModel, table=True):
-    """A question for a steward, derived: its key is its kind and its records' canonical keys.
+    """A review task, computed from its component.
 
-    ``question`` names what it is shown with, ``subject`` the record that the question is about (0 where it is
-    about several alike). ``harm`` orders the queue, ``harm_unflagged`` does without any flag, for readers who
-    may not see one. ``pattern`` and ``batch_id`` tell how the pair differs and which load brought it, so that
-    a burst of one kind is seen as one. ``lo_source`` and ``hi_source`` are the sources of its records: so the
-    queue of a reader of some sources is read from an index. ``quiet_until`` is the day from which it is
-    asked, where a decision silenced it or asked for that day; ``decision_id`` the decision that it is about.
+    ``key`` consists of its kind and its records' canonical keys. ``question`` names the question that
+    shows it, and ``subject`` the record that the question is about (0 for several alike). ``harm`` orders
+    the queue; ``harm_unflagged`` does so without flags, for readers who may not see one. ``pattern`` and
+    ``batch_id`` tell how the pair differs and which load brought it about, so that a burst is recognized.
+    ``lo_source`` and ``hi_source`` are the sources of its records, so that an index serves readers of
+    some sources. ``quiet_until`` is the day from which it is asked, if a decision silenced or postponed
+    it. ``decision_id`` is the decision that it is about.
     """
 
     __tablename__ = "task"

@@ -1,7 +1,8 @@
-"""What people do at the steward's desk, kept by question: it survives the question's closing and return.
+"""Tables of stewards' work on questions, owner questions, samples and practice.
 
-A *question* is what a steward is shown at once: a record with all its candidates, a grid of twins, or the
-records of one burst. Its tasks are derived (``task.question``); what people did with it is here.
+A *question* is what a steward sees at once: a record with all its candidates, a grid of twins, or the
+records of one burst. Its tasks are derived (``task.question``). Work is stored by question, so that
+it survives the question's closing and return.
 """
 
 from sqlalchemy import Index
@@ -11,11 +12,12 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class TaskWorkRow(SQLModel, table=True):
-    """Where one question stands; a question without a row is new and nobody's.
+    """The state of stewards' work on one question.
 
-    ``lease_until`` ends a claim by itself; ``asleep_until`` is the day from which a deferred question is
-    asked again; ``closed_because`` says whether a person answered it or its reason went. ``about`` is the
-    question as whoever worked on it last saw it, JSON of numbers and codes: it sleeps while it is that.
+    A question without a row is new and unclaimed. ``lease_until`` ends a claim. ``asleep_until`` is the
+    day from which a snoozed question is asked again. ``closed_because`` says whether a person answered it
+    or its tasks are gone. ``about`` is the question as its last worker saw it, as JSON of numbers and
+    codes: it sleeps as long as that is unchanged.
     """
 
     __tablename__ = "task_work"
@@ -39,9 +41,11 @@ class TaskWorkRow(SQLModel, table=True):
 
 
 class TaskActionRow(SQLModel, table=True):
-    """One thing that somebody did with a question, or that became of it by itself; never rewritten.
+    """One action on a question by a person or the system.
 
-    ``note`` is free text, which can be expunged alone; ``detail`` is JSON and holds codes and numbers only.
+    Rows are never rewritten.
+
+    ``note`` is free text, which can be expunged alone. ``detail`` is JSON of codes and numbers only.
     """
 
     __tablename__ = "task_action"
@@ -57,7 +61,7 @@ class TaskActionRow(SQLModel, table=True):
 
 
 class OwnerQuestionRow(SQLModel, table=True):
-    """What a steward asks the owner of one record, who sees that record and nothing else."""
+    """A steward's question to a record's owner, who sees only that record."""
 
     __tablename__ = "owner_question"
     __table_args__ = (
@@ -80,7 +84,7 @@ class OwnerQuestionRow(SQLModel, table=True):
 
 
 class SavedViewRow(SQLModel, table=True):
-    """A filter of the queue that somebody gave a name."""
+    """A named filter of the review queue."""
 
     __tablename__ = "saved_view"
     actor: str = text(primary_key=True)
@@ -89,12 +93,13 @@ class SavedViewRow(SQLModel, table=True):
 
 
 class BlindPairRow(SQLModel, table=True):
-    """A pair drawn at random to be judged without its weight: links made, pairs just below, second reviews.
+    """A random pair judged without its weight: sample or second review.
 
-    ``stratum`` is what it was drawn from, ``stratum_pairs`` how many pairs that held on the day, so that
-    precision and recall of all of them can be estimated; ``stratum_seen`` is how many were counted for it,
-    fewer where the count is an estimate itself. ``linked`` is how the index held the pair then, and the
-    versions are what the records said: one that says something else since is another pair.
+    Samples are drawn from links and from pairs just below the threshold. ``stratum`` is what the pair was
+    drawn from, and ``stratum_pairs`` how many pairs it held that day, so that precision and recall of all
+    can be estimated. ``stratum_seen`` is how many were counted for it, fewer if the count is itself an
+    estimate. ``linked`` tells whether the records were one person then. The versions are what the records
+    said: a pair with other versions is another pair.
     """
 
     __tablename__ = "blind_pair"
@@ -117,7 +122,10 @@ class BlindPairRow(SQLModel, table=True):
 
 
 class BlindAnswerRow(SQLModel, table=True):
-    """What one person says of a blind pair. It changes nothing in the index."""
+    """One person's verdict on a blind pair.
+
+    It changes nothing in the index.
+    """
 
     __tablename__ = "blind_answer"
     blind_pair_id: int = primary_key(foreign_key="blind_pair.id")
@@ -127,7 +135,7 @@ class BlindAnswerRow(SQLModel, table=True):
 
 
 class PracticeAnswerRow(SQLModel, table=True):
-    """What one person says of a practice pair, whose truth is known."""
+    """One person's verdict on a practice pair, whose truth is known."""
 
     __tablename__ = "practice_answer"
     actor: str = text(primary_key=True)

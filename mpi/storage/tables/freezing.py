@@ -1,4 +1,4 @@
-"""Days on which a source's enterprise IDs stay as they are, whatever people decide."""
+"""Table of freeze windows, in which a source's enterprise IDs stay unchanged."""
 
 from sqlmodel import SQLModel
 
@@ -6,7 +6,10 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class FreezeWindowRow(SQLModel, table=True):
-    """One window, ``[begins_on, ends_on)``; ``ended_commit`` is when a person lifted it before its time."""
+    """One freeze window, ``[begins_on, ends_on)``.
+
+    ``ended_commit`` is the commit number at which a person lifted it early.
+    """
 
     __tablename__ = "freeze_window"
     id: int = primary_key()

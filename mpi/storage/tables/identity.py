@@ -1,4 +1,4 @@
-"""Persons over time: IDs, memberships, events, and the configurations they were computed under."""
+"""Tables of persons, memberships, identity events, configurations and epochs."""
 
 from sqlalchemy import Index
 from sqlmodel import SQLModel
@@ -7,7 +7,7 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class ConfigRow(SQLModel, table=True):
-    """An active configuration: all that enters the computed partition besides records and decisions."""
+    """A configuration: all that determines the partition besides records and decisions."""
 
     __tablename__ = "config"
     id: int = primary_key()
@@ -23,7 +23,7 @@ class ConfigRow(SQLModel, table=True):
 
 
 class EpochRow(SQLModel, table=True):
-    """Which configuration was in force, ``[from_commit, to_commit)``."""
+    """The commits ``[from_commit, to_commit)`` during which a configuration was in force."""
 
     __tablename__ = "epoch"
     id: int = primary_key()
@@ -33,7 +33,10 @@ class EpochRow(SQLModel, table=True):
 
 
 class PersonRow(SQLModel, table=True):
-    """A person: an enterprise ID, for ever. ``id`` is the mint order."""
+    """A person with a permanent enterprise ID.
+
+    ``id`` is the order of minting.
+    """
 
     __tablename__ = "person"
     id: int = primary_key()
@@ -45,7 +48,7 @@ class PersonRow(SQLModel, table=True):
 
 
 class MembershipRow(SQLModel, table=True):
-    """Which person a record belonged to, ``[from_commit, to_commit)``."""
+    """A record's membership in a person, for commits ``[from_commit, to_commit)``."""
 
     __tablename__ = "membership"
     __table_args__ = (
@@ -61,7 +64,10 @@ class MembershipRow(SQLModel, table=True):
 
 
 class IdentityEventRow(SQLModel, table=True):
-    """One change of one record's person: the unit of the feed. Keys only, never personal values."""
+    """One change of one record's person, for the change feed.
+
+    It holds keys only, never personal values.
+    """
 
     __tablename__ = "identity_event"
     __table_args__ = (Index("ix_identity_event_record", "record_id"),)

@@ -1,4 +1,4 @@
-"""Who did what, when: commits, counters, clients, disclosures, and the index itself."""
+"""Tables of commits, counters, clients, disclosures and the index itself."""
 
 from sqlmodel import SQLModel
 
@@ -6,10 +6,11 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class IndexRow(SQLModel, table=True):
-    """One row: what this database is.
+    """The single row that describes this index.
 
-    ``generation`` changes after a restore, and tells consumers of the feed to start over. ``secret_check``
-    is a token of a fixed text: opening the index with another secret is noticed at once.
+    ``generation`` changes after a restore and tells consumers of the change feed to start over.
+    ``secret_check`` is a token of a fixed text, so that opening the index with another secret is noticed
+    at once.
     """
 
     __tablename__ = "index_info"
@@ -21,7 +22,10 @@ class IndexRow(SQLModel, table=True):
 
 
 class CounterRow(SQLModel, table=True):
-    """The next number of each kind, taken in the transaction that uses it, so that none is lost."""
+    """The next number of a counter.
+
+    A number is taken in the transaction that uses it, so that none is lost.
+    """
 
     __tablename__ = "counter"
     name: str = text(primary_key=True)
@@ -29,7 +33,10 @@ class CounterRow(SQLModel, table=True):
 
 
 class CommitRow(SQLModel, table=True):
-    """One clock for as-of, events, undo and ledger: one row a writing transaction."""
+    """A commit of one writing transaction.
+
+    Its number is the clock of as-of reads, events, undo and the ledger.
+    """
 
     __tablename__ = "commit_log"
     no: int = primary_key()
@@ -41,7 +48,10 @@ class CommitRow(SQLModel, table=True):
 
 
 class ClientRow(SQLModel, table=True):
-    """A service client. The key itself is shown once and never stored."""
+    """An API client.
+
+    Its key is shown once and stored only as a hash.
+    """
 
     __tablename__ = "client"
     id: int = primary_key()
@@ -54,7 +64,7 @@ class ClientRow(SQLModel, table=True):
 
 
 class DisclosureRow(SQLModel, table=True):
-    """What left the index: to whom, for what purpose, which records and fields."""
+    """A ledger line: who received which records and fields, and why."""
 
     __tablename__ = "disclosure"
     id: int = primary_key()
@@ -69,7 +79,10 @@ class DisclosureRow(SQLModel, table=True):
 
 
 class DisclosedRecordRow(SQLModel, table=True):
-    """Which disclosures a record is in; record 0 stands for those that a handle stands for."""
+    """A record in a disclosure.
+
+    Record 0 stands for records named by a handle.
+    """
 
     __tablename__ = "disclosed_record"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -78,7 +91,9 @@ class DisclosedRecordRow(SQLModel, table=True):
 
 
 class KeptAnswerRow(SQLModel, table=True):
-    """What a call with an idempotency key was answered, so that the same call is not done twice.
+    """The stored answer to a call with an idempotency key.
+
+    It is returned when the call is repeated.
 
     ``digest`` is a keyed hash of the call; ``record_ids`` are the records that the answer shows.
     """

@@ -1,4 +1,7 @@
-"""People who sign in. Their clients' keys are elsewhere (``ClientRow``): a person is never a key."""
+"""Tables of accounts and sign-ins of people.
+
+Clients' keys are elsewhere (``ClientRow``): a person never signs in with a key.
+"""
 
 from sqlmodel import SQLModel
 
@@ -6,10 +9,11 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class AccountRow(SQLModel, table=True):
-    """A person's local account; ``password_hash`` is argon2id with its parameters and salt.
+    """A person's local account.
 
-    ``failed`` counts wrong passwords since the last right one; ``locked_until`` ends a lock-out by itself.
-    ``sources`` are the codes of what the person may see, as JSON; None for all.
+    ``password_hash`` is argon2id with its parameters and salt. ``failed`` counts attempts since the last
+    right password; ``locked_until`` ends a lock-out. ``sources`` are the codes of the sources that the
+    person may see, as JSON; None for all.
     """
 
     __tablename__ = "account"
@@ -28,7 +32,10 @@ class AccountRow(SQLModel, table=True):
 
 
 class SignInRow(SQLModel, table=True):
-    """One open sign-in, for one purpose of use. The cookie's value is kept as a hash only."""
+    """An open sign-in for one purpose of use.
+
+    The cookie is stored as a hash.
+    """
 
     __tablename__ = "sign_in"
     token_hash: str = text(primary_key=True)

@@ -1,4 +1,4 @@
-"""Runs: re-clusters that are being carried out in many small transactions."""
+"""Tables of re-cluster runs, carried out in many small transactions."""
 
 from sqlmodel import SQLModel
 
@@ -6,11 +6,12 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class RunRow(SQLModel, table=True):
-    """One carrying out of a re-cluster, so that it can be seen, resumed or abandoned.
+    """One execution of a re-cluster, which can be resumed or abandoned.
 
-    ``kind`` is ``recluster``, ``proposal`` or ``rollback``; ``stage`` says how far it has come (see
-    ``mpi.storage.repositories.derived.runs.RunStage``). ``config_id`` is the configuration that it puts in force, once
-    that is known. ``worker`` and ``beat`` say who carries it out, and when that was last seen alive.
+    ``kind`` is ``recluster``, ``proposal`` or ``rollback``. ``stage`` is a
+    ``mpi.storage.repositories.derived.runs.RunStage``. ``config_id`` is the configuration that it puts in
+    force, once known. ``worker`` is the process that executes it, and ``beat`` that process's last
+    heartbeat.
     """
 
     __tablename__ = "recluster_run"
@@ -34,7 +35,7 @@ class RunRow(SQLModel, table=True):
 
 
 class RunChangeRow(SQLModel, table=True):
-    """A record that changed beside a run: what follows from the run's snapshot does not hold for it."""
+    """A record that changed during a run and must be revisited."""
 
     __tablename__ = "recluster_change"
     __table_args__ = ({"sqlite_with_rowid": False},)

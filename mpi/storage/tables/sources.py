@@ -1,4 +1,4 @@
-"""What the sources said, as they said it."""
+"""Tables of agencies, sources, loads, records and their versions, as received."""
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy import text as text_of
@@ -19,9 +19,9 @@ class AgencyRow(SQLModel, table=True):
 class SourceRow(SQLModel, table=True):
     """A system that contributes records and issues local IDs.
 
-    ``group_id`` is the visibility group that its records start in; ``complete_for`` lists the populations
-    whose absence means no; ``paused`` holds automatic linking; ``asks_consent`` lets what others decide of
-    its records wait for its owner.
+    ``group_id`` is the visibility group of its records. ``complete_for`` lists the flag populations for
+    which absence means no. ``paused`` holds automatic linking. ``asks_consent`` lets others' decisions
+    about its records wait for its owner.
     """
 
     __tablename__ = "source"
@@ -41,10 +41,10 @@ class SourceRow(SQLModel, table=True):
 
 
 class BatchRow(SQLModel, table=True):
-    """One load of one file: its receipt.
+    """The receipt of one load of one file.
 
-    ``undone_commit`` is the first commit that took some of it back. While that goes on, ``undoing_commit`` is
-    the last so far, and ``undoing_worker`` the process that does it.
+    ``undone_commit`` is the first commit that undid a part. During an undo, ``undoing_commit`` is the
+    last such commit so far, and ``undoing_worker`` the process that undoes it.
     """
 
     __tablename__ = "batch"
@@ -63,7 +63,10 @@ class BatchRow(SQLModel, table=True):
 
 
 class TakenBackRow(SQLModel, table=True):
-    """A record of which nothing that a load said counts any more, while the load is being taken back."""
+    """A record whose part in a load is already undone.
+
+    Rows exist while the undo is in progress.
+    """
 
     __tablename__ = "taken_back"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -72,7 +75,7 @@ class TakenBackRow(SQLModel, table=True):
 
 
 class RejectRow(SQLModel, table=True):
-    """A row that was refused: where and why, never its text."""
+    """A rejected row: where and why, never its text."""
 
     __tablename__ = "reject"
     batch_id: int = primary_key(foreign_key="batch.id")
@@ -85,10 +88,10 @@ class RejectRow(SQLModel, table=True):
 
 
 class RecordRow(SQLModel, table=True):
-    """A source record: the thing that has an enterprise ID. Re-key keeps ``id``.
+    """A source record, which belongs to one person; a re-key keeps ``id``.
 
     ``canonical_key`` is the keyed hash of (source, local ID) that orders pairs and breaks ties.
-    ``last_seen`` is the greatest as-of at which the source stood by the active version.
+    ``last_seen`` is the latest as-of date at which the source confirmed the active version.
     """
 
     __tablename__ = "record"
@@ -105,7 +108,7 @@ class RecordRow(SQLModel, table=True):
 
 
 class RecordAliasRow(SQLModel, table=True):
-    """A local ID that a record had before it was re-keyed."""
+    """A former local ID of a re-keyed record."""
 
     __tablename__ = "record_alias"
     __table_args__ = (UniqueConstraint("source_id", "local_id"),)
@@ -118,7 +121,7 @@ class RecordAliasRow(SQLModel, table=True):
 
 
 class RenamedRow(SQLModel, table=True):
-    """Which local ID a re-key gave a record, in the place of which."""
+    """The local IDs of a record before and after a re-key."""
 
     __tablename__ = "renamed"
     record_id: int = primary_key(foreign_key="record.id")
@@ -128,11 +131,11 @@ class RenamedRow(SQLModel, table=True):
 
 
 class RecordVersionRow(SQLModel, table=True):
-    """One statement of a source about one record; never rewritten.
+    """One version of a record, as its source stated it; never rewritten.
 
-    ``state`` is ``active``, ``superseded`` (a newer one came), ``history`` (it arrived late), ``held`` (its
-    source is paused), ``overlay`` (it says that the record is another child, and waits for a person),
-    ``refused`` (a person said no to it) or ``undone`` (its load was taken back).
+    ``state`` is ``active``, ``superseded`` (a newer one came), ``history`` (it arrived late), ``held``
+    (its source is paused), ``overlay`` (it would make the record another child, and waits for a person),
+    ``refused`` (a person refused it) or ``undone`` (its load was undone).
     """
 
     __tablename__ = "record_version"
@@ -159,9 +162,10 @@ class RecordVersionRow(SQLModel, table=True):
 
 
 class SightingRow(SQLModel, table=True):
-    """A statement without content of its own: ``same`` restates a version, ``gone`` says the record is gone.
+    """An assertion without content: ``same`` restates a version, ``gone`` withdraws the record.
 
-    With the versions these are all that a source ever said, so that a load can be undone in any order.
+    Versions and sightings together are all that a source ever asserted, so that loads can be undone in
+    any order.
     """
 
     __tablename__ = "sighting"
@@ -178,7 +182,7 @@ class SightingRow(SQLModel, table=True):
 
 
 class FlagRow(SQLModel, table=True):
-    """A special-population flag on a record version: bitemporal through the version."""
+    """A special-population flag of a record version, bitemporal through the version."""
 
     __tablename__ = "flag"
     version_id: int = primary_key(foreign_key="record_version.id")

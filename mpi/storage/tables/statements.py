@@ -1,4 +1,7 @@
-"""What people decided: decisions, approvals, notes, holds. Superseded or revoked, never rewritten."""
+"""Tables of what people decided: decisions, steps, proposals, consents, notes, holds.
+
+Rows are superseded or revoked, never rewritten.
+"""
 
 from sqlmodel import SQLModel
 
@@ -6,10 +9,11 @@ from mpi.storage.columns import bigint, primary_key, text
 
 
 class DecisionRow(SQLModel, table=True):
-    """A decision: SAME, DIFFERENT or UNSURE, by whom, when, why, on what evidence.
+    """A decision, SAME, DIFFERENT or UNSURE, with its reason and evidence.
 
     ``status`` is ``in_force``, ``pending`` (until ``effective_from``), ``superseded`` or ``revoked``.
-    ``origin`` says by what kind of step it came; ``asserting_record`` is the record whose source said it.
+    ``origin`` is the kind of step that made it. ``asserting_record`` is the record whose source asserted
+    it.
     """
 
     __tablename__ = "decision"
@@ -30,7 +34,7 @@ class DecisionRow(SQLModel, table=True):
 
 
 class DecisionMemberRow(SQLModel, table=True):
-    """A record that a decision names, the group it is in, and the version its maker saw."""
+    """A record that a decision names, its group, and the version seen."""
 
     __tablename__ = "decision_member"
     decision_id: int = primary_key(foreign_key="decision.id")
@@ -40,7 +44,7 @@ class DecisionMemberRow(SQLModel, table=True):
 
 
 class DecisionSupersedesRow(SQLModel, table=True):
-    """That a decision took the place of another, which is in force again when it is revoked."""
+    """That a decision replaced another, which revives if the decision is revoked."""
 
     __tablename__ = "decision_supersedes"
     decision_id: int = primary_key(foreign_key="decision.id")
@@ -48,7 +52,7 @@ class DecisionSupersedesRow(SQLModel, table=True):
 
 
 class StepRow(SQLModel, table=True):
-    """Something that a person did and may undo: a decision, merge, split, move, load, re-key, proposal.
+    """An undoable act of a person, such as a decision or load.
 
     ``detail`` holds numbers of records and persons, never their values.
     """
@@ -63,7 +67,10 @@ class StepRow(SQLModel, table=True):
 
 
 class ProposalRow(SQLModel, table=True):
-    """A re-cluster to be read before it is applied; its date and items are frozen when it is made."""
+    """A re-cluster plan to be read before it is applied.
+
+    Its date and items are fixed when it is made.
+    """
 
     __tablename__ = "proposal"
     id: int = primary_key()
@@ -78,7 +85,10 @@ class ProposalRow(SQLModel, table=True):
 
 
 class ProposalItemRow(SQLModel, table=True):
-    """One change of a proposal, named by a fingerprint of the records and persons that it is about."""
+    """One change of a proposal.
+
+    ``fingerprint`` identifies its records and persons.
+    """
 
     __tablename__ = "proposal_item"
     proposal_id: int = primary_key(foreign_key="proposal.id")
@@ -90,7 +100,7 @@ class ProposalItemRow(SQLModel, table=True):
 
 
 class ApprovalRow(SQLModel, table=True):
-    """A second approver's word on a decision or proposal."""
+    """A second approver's approval of a decision or proposal."""
 
     __tablename__ = "approval"
     id: int = primary_key()
@@ -102,9 +112,10 @@ class ApprovalRow(SQLModel, table=True):
 
 
 class AwaitedRow(SQLModel, table=True):
-    """A decision that a step makes or takes back once others have said so too; gone when nobody is awaited.
+    """A decision whose making or revocation awaits others' approval.
 
-    ``second`` is whether a second approver is among those.
+    The row is deleted when nobody is awaited. ``second`` tells whether a second approver is among those
+    awaited.
     """
 
     __tablename__ = "awaited"
@@ -114,7 +125,7 @@ class AwaitedRow(SQLModel, table=True):
 
 
 class ConsentRow(SQLModel, table=True):
-    """What the owner of a source was asked about a step, and said: ``asked``, ``given`` or ``refused``."""
+    """A consent request to a source's owner: ``asked``, ``given`` or ``refused``."""
 
     __tablename__ = "consent"
     step_id: int = primary_key(foreign_key="step.id")
@@ -126,7 +137,10 @@ class ConsentRow(SQLModel, table=True):
 
 
 class NoteRow(SQLModel, table=True):
-    """Free text about a decision or task: a table of its own, so that it can be expunged."""
+    """Free text about a decision or task.
+
+    It has a table of its own, so that it can be expunged.
+    """
 
     __tablename__ = "note"
     id: int = primary_key()
@@ -137,7 +151,7 @@ class NoteRow(SQLModel, table=True):
 
 
 class HoldRow(SQLModel, table=True):
-    """A computed change that waits for a person: listed, dated, released or refused."""
+    """A computed change that waits for a person's release or refusal."""
 
     __tablename__ = "hold"
     id: int = primary_key()

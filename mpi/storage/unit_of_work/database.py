@@ -1,4 +1,4 @@
-"""The database: an engine for SQLite or PostgreSQL, and units of work on it."""
+"""The database of one index, and the transactions on it."""
 
 import sqlite3
 import threading
@@ -21,43 +21,44 @@ from mpi.storage.unit_of_work.session import DatabaseSession, SessionPool
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit, WriteUnits
 
 BUSY_TIMEOUT_MS = 30_000
+"""Milliseconds to wait for a lock or a connection."""
 _CONNECTION_LOST = (
     "the connection to the database was lost at the commit: the step was kept whole or not at all; "
     "look, or send it again"
 )
 _DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
-"""What a driver raises, through SQLAlchemy or not."""
+"""Exceptions of the drivers, with or without SQLAlchemy."""
 _ANSWER_UNREADABLE = "the step was kept, but its answer could not be read from the database: send it again"
 _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
 
 class Lock(Enum):
-    """What a writing unit keeps others from.
+    """Which other writers a writing transaction excludes.
 
-    SQLite has one writer, whatever is asked.
+    SQLite has one writer in any case.
     """
 
     INDEX = "index"
-    """Nobody else writes to the index meanwhile."""
+    """No other transaction writes to the index at the same time."""
     NONE = "none"
-    """For what only adds rows of its own, as the ledger does; ``ledger`` has a writer of its own on both."""
+    """Others may write; for transactions that only insert rows of their own."""
 
 
 class Database:
-    """Where one index is kept.
+    """One index's database, with its connections and its disclosure ledger.
 
     Args:
-        url: an SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
-        is_ledger: whether it is but the ledger's file of an index in SQLite.
+        url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+psycopg://…``.
+        is_ledger: whether this is only the ledger file of an index on SQLite.
 
     Attributes:
-        ledger: where lines of the ledger are written; on PostgreSQL the database itself.
-        is_commit_begun: whether the last writing unit has come to its commit, so that stopping it now may be
-            too late.
-        committed_units: how many writing units of the index have been committed.
+        ledger: database of the disclosure ledger; on PostgreSQL this database.
+        is_commit_begun: whether the last write transaction has reached its commit, so that it can no
+            longer be stopped safely.
+        committed_units: number of committed transactions that held the index lock.
 
     Raises:
-        InputError: the URL is neither.
+        InputError: the URL is of another database, or malformed.
     """
 
     def __init__(self, url: str, *, is_ledger: bool = False) -> None:
@@ -76,7 +77,7 @@ class Database:
 
     @contextmanager
     def read(self, viewer: Viewer) -> Iterator[ReadUnit]:
-        """One consistent snapshot; nothing can be written in it."""
+        """Open a read-only transaction on one consistent snapshot."""
         with self._open_session(writing=False) as session:
             yield ReadUnit(session, viewer)
             # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
@@ -84,29 +85,36 @@ class Database:
 
     @contextmanager
     def read_autocommit(self, viewer: Viewer) -> Iterator[ReadUnit]:
-        """For what one statement does: each is its own snapshot, and kept once it is answered."""
+        """Open a read unit in which each statement has its own snapshot.
+
+        Suits work that needs a single statement.
+        """
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
         with translate_errors(), lent as session, self._autocommit(session):
             yield ReadUnit(session, viewer)
 
     def read_optimistic(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
-        """For what is looked at again before it counts: it may be of several moments, in the order asked.
+        """Open a read unit whose results are checked again before use.
 
-        On PostgreSQL that takes a round trip less than a snapshot.
+        Statements may see different moments, in the order in which they are sent. On PostgreSQL this costs
+        one round trip less than a snapshot.
         """
         return self.read_autocommit(viewer) if self.is_postgresql else self.read(viewer)
 
     def _autocommit(self, session: DatabaseSession) -> AbstractContextManager[None]:
+        """Return the autocommit context of a session, empty on SQLite."""
         return nullcontext() if session.pipeline is None else postgresql.autocommit(session.pipeline)
 
     @contextmanager
     def write(self, viewer: Viewer, kind: str, lock: Lock = Lock.INDEX) -> Iterator[WriteUnit]:
-        """One transaction: committed on a clean exit, rolled back on any other; nobody else commits.
+        """Open a write transaction that commits on a clean exit.
+
+        It rolls back on any exception.
 
         Args:
-            viewer: who acts; goes on the commit.
-            kind: what is done, such as ``upsert`` or ``load``.
-            lock: what it keeps others from.
+            viewer: who acts; stored with the commit.
+            kind: kind of change, such as ``upsert`` or ``load``.
+            lock: which other writers are excluded.
         """
         with self.write_group(lock) as unit:
             yield unit(viewer, kind)
@@ -115,14 +123,17 @@ class Database:
     def write_group(
         self, lock: Lock = Lock.INDEX, *, is_small: bool = False, is_contended: bool = False
     ) -> Iterator[WriteUnits]:
-        """One transaction of several units, one after the other, kept whole or not at all.
+        """Open one write transaction for several units, committed together.
 
         Args:
-            lock: what it keeps others from.
-            is_small: whether each is about a few records; see ``postgresql.lock_index``.
-            is_contended: of small ones, whether others wait for it: on PostgreSQL not for the disk too.
+            lock: which other writers are excluded.
+            is_small: whether each unit concerns a few records; see ``postgresql.lock_index``.
+            is_contended: whether other writers wait. On PostgreSQL the lock of a small transaction is then
+                released before the disk has confirmed the commit.
 
-        Yields what begins the next unit, given its viewer and kind; each has a commit number of its own.
+        Yields:
+            A ``WriteUnits``. Called with viewer and kind, it begins the next unit, which has a commit number
+            of its own.
         """
         with self._writer_turn(lock), self._open_session(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
@@ -140,6 +151,7 @@ class Database:
                 self._run_after_commit(session, units)
 
     def _run_after_commit(self, session: DatabaseSession, units: WriteUnits) -> None:
+        """Run the callbacks of units once their transaction is committed."""
         try:
             with self._autocommit(session):
                 units.run_callbacks()
@@ -148,10 +160,10 @@ class Database:
 
     @contextmanager
     def _writer_turn(self, lock: Lock) -> Iterator[None]:
-        """Queue behind this process's other writers, holding no connection meanwhile.
+        """Wait behind other writers of this process, without holding a connection.
 
-        SQLite's own wait polls and starves some. Measured: 8 threads, reads on the ledger and upserts, p99
-        430 ms by polling, 75 ms in turn.
+        SQLite itself waits by polling, which starves some writers. Measured with 8 threads of ledger reads
+        and upserts: 99th percentile 430 ms by polling, 75 ms with this queue.
         """
         if self.is_postgresql and lock is Lock.NONE:
             yield
@@ -165,6 +177,7 @@ class Database:
 
     @contextmanager
     def _open_session(self, *, writing: bool) -> Iterator[DatabaseSession]:
+        """Borrow a session and begin a transaction on it."""
         lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
         with translate_errors(), lent as session, self._transaction(session, writing=writing):
             yield session
@@ -175,23 +188,33 @@ class Database:
         return sqlite.transaction(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
     def server_processes_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
-        """Processes of the database server that work for some of this machine, where they are on it too."""
+        """Return local database server processes that work for given processes.
+
+        Returns:
+            Process IDs; empty if the server runs on another machine or in this process.
+        """
         if not self.is_postgresql:
             return []
         with self.read_autocommit(viewer) as unit:
             return postgresql.server_processes_of(unit.connection, processes)
 
     def checkpoint_in_process(self) -> AbstractContextManager[None]:
-        """For a long work: what SQLite's log is copied by then spares the disk; PostgreSQL's own does."""
+        """Let a child process write SQLite checkpoints during a long job.
+
+        Does nothing on PostgreSQL, which paces its own checkpoints.
+        """
         return nullcontext() if self._checkpointer is None else self._checkpointer.use_own_process()
 
     def truncate_log(self) -> None:
-        """Empty SQLite's log, between two parts of a long work; PostgreSQL recycles its own."""
+        """Empty SQLite's write-ahead log between two parts of a long job.
+
+        Does nothing on PostgreSQL, which recycles its log.
+        """
         if self._checkpointer is not None:
             self._checkpointer.truncate_log()
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
+        """Stop checkpoints and close every pooled connection."""
         if self._checkpointer is not None:
             self._checkpointer.stop()
         self._sessions.close()
@@ -202,10 +225,10 @@ class Database:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what a driver raises into one line for people.
+    """Turn driver exceptions into a one-line message for people.
 
     Raises:
-        StoreError: the database is missing, full, locked, damaged, or refused a step.
+        StoreError: the database is missing, full, locked or damaged, or it refused a statement.
     """
     try:
         yield
@@ -216,7 +239,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file behind an SQLite URL; None for another store."""
+    """Return the file of an SQLite URL, or None for another database."""
     parsed = _parse_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
@@ -226,7 +249,9 @@ def sqlite_path(url: str) -> Path | None:
 def _parse_url(url: str) -> URL:
     # Neither the URL nor what SQLAlchemy says of it is told: it may hold a password.
     try:
-        parsed = make_url(url.replace("postgres://", "postgresql://", 1) if _uses_postgres_scheme(url) else url)
+        parsed = make_url(
+            url.replace("postgres://", "postgresql://", 1) if _uses_postgres_scheme(url) else url
+        )
     except (ArgumentError, ValueError):
         raise InputError(_INVALID_URL) from None
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -258,7 +283,9 @@ def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
         if ledger is not None:
             ledger_file.attach_ledger(session.driver, ledger)
 
-    return SessionPool(engine, store.MAX_CONNECTIONS, store.POOL_SIZE, opened, store.is_alive, store.is_reusable)
+    return SessionPool(
+        engine, store.MAX_CONNECTIONS, store.POOL_SIZE, opened, store.is_alive, store.is_reusable
+    )
 
 
 def _commit(session: DatabaseSession, *, durable_after: bool) -> None:

@@ -1,4 +1,4 @@
-"""Sessions: connections whose statements cost little, kept open between units of work."""
+"""Pooled database connections that run precompiled statements quickly."""
 
 import threading
 import time
@@ -15,14 +15,15 @@ from mpi.storage.driver.pipeline import Pipeline
 
 
 class DatabaseSession(Connection):
-    """SQLAlchemy's connection, with a short way to the driver for statements composed once.
+    """An SQLAlchemy connection that runs reused statements directly on the driver.
 
-    Its one transaction is the unit's: begun and ended on the driver, whatever SQLAlchemy knows of it.
+    Units of work begin and end its one transaction on the driver, without SQLAlchemy.
 
     Args:
-        engine: of the database.
-        statements: those composed once.
-        immutable_cache: what repositories keep in memory between units, by table: nothing that can ever change.
+        engine: engine of the database.
+        statements: compiled statements, shared by all sessions.
+        immutable_cache: data that repositories keep in memory between transactions, by table. It must
+            never change.
     """
 
     def __init__(self, engine: Engine, statements: Statements, unchanging: dict[str, Any]) -> None:
@@ -37,7 +38,7 @@ class DatabaseSession(Connection):
         self._prefetched: list[tuple[Any, Any, Rows]] = []
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
-        """Run a statement; see SQLAlchemy's own."""
+        """Run a statement like SQLAlchemy's ``Connection.execute``."""
         if self._prefetched and (asked := self._take_prefetched(statement, parameters)) is not None:
             return asked
         if execution_options is None and (rows := self._run_compiled(statement, parameters)) is not None:
@@ -47,11 +48,14 @@ class DatabaseSession(Connection):
         return super().execute(statement, parameters, execution_options=execution_options)
 
     def prefetch(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
-        """Send a question that will be asked before anything else is written: several are one round trip.
+        """Send a query that the caller will execute before the next write.
 
-        Where the store is near it is not sent, as nothing would be saved.
+        Several prefetched queries cost one round trip. Does nothing on SQLite, where there is nothing to
+        gain.
         """
-        if self.pipeline is None or any(self._is_same_query(one, statement, parameters) for one in self._prefetched):
+        if self.pipeline is None or any(
+            self._is_same_query(one, statement, parameters) for one in self._prefetched
+        ):
             return
         if (rows := self._run_compiled(statement, parameters)) is not None:
             self._prefetched.append((statement, parameters, rows))
@@ -61,9 +65,9 @@ class DatabaseSession(Connection):
         return one[0] is statement and bool(one[1] == parameters)
 
     def fetch_all(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
-        """All rows of a statement, the short way also where it comes for the first time.
+        """Return all rows of a statement, even a new one, quickly.
 
-        Of a million rows SQLAlchemy's own take seconds more; composing the statement takes a millisecond.
+        A million rows take SQLAlchemy's result seconds longer. Compiling the statement takes a millisecond.
         """
         self._statements.expect(statement)
         rows: list[Any] = self.execute(statement, parameters).all()
@@ -74,6 +78,7 @@ class DatabaseSession(Connection):
         return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)
 
     def _take_prefetched(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+        """Return the rows of a matching prefetched query, or None."""
         for place, one in enumerate(self._prefetched):
             if self._is_same_query(one, statement, parameters):
                 return self._prefetched.pop(place)[2]
@@ -83,28 +88,32 @@ class DatabaseSession(Connection):
         return None
 
     def wait_for_answers(self) -> None:
-        """Wait until all that was sent ahead of its answer is done."""
+        """Wait until the server has answered every statement sent."""
         if self.pipeline is not None:
             self.pipeline.collect()
 
     def send(self) -> None:
-        """Let the store begin with what it was told so far; nothing is waited for."""
+        """Send the buffered statements without waiting for their results."""
         if self.pipeline is not None:
             self.pipeline.set_off()
 
     def forget_prefetched(self) -> None:
-        """Ask anew what was asked ahead."""
+        """Discard prefetched queries, so that they are sent again."""
         self._prefetched.clear()
 
     def commit(self, *, sync_after: bool = False) -> None:
-        """Keep what was written; see ``Pipeline.commit``."""
+        """Commit the transaction; see ``Pipeline.commit``.
+
+        Args:
+            sync_after: whether the commit did not wait for the disk, so that a second transaction has to.
+        """
         if self.pipeline is None:
             self.driver.commit()
         else:
             self.pipeline.commit(durable_after=sync_after)
 
     def rollback(self) -> None:
-        """Take back what was written."""
+        """Roll back the transaction."""
         if self.pipeline is None:
             self.driver.rollback()
         else:
@@ -112,15 +121,17 @@ class DatabaseSession(Connection):
 
 
 class SessionPool:
-    """Lends sessions, a unit of work each, and keeps some open: opening one costs more than most units.
+    """A pool of database sessions, each lent to one unit of work.
+
+    Opening a session costs more than most units of work.
 
     Args:
-        engine: of the database.
-        most: how many are lent at a time.
-        kept: how many are kept open.
-        opened: told of each that is opened.
-        wakes: whether a session that has rested can be used; closes nothing.
-        ended: ends what a unit left open; whether the session can be lent again.
+        engine: engine of the database.
+        max_sessions: how many sessions are lent at a time.
+        max_idle: how many idle sessions stay open.
+        on_open: called with each new session.
+        is_alive: whether an idle session can be used again.
+        is_reusable: whether a returned session can be lent again.
     """
 
     def __init__(
@@ -143,13 +154,13 @@ class SessionPool:
 
     @contextmanager
     def lend(self, wait_s: float) -> Iterator[DatabaseSession]:
-        """A session for one unit of work.
+        """Lend a session for one unit of work.
 
         Args:
-            wait_s: seconds to wait for one, where all are lent.
+            wait_s: seconds to wait for a free session.
 
         Raises:
-            StoreError: none came back in that time.
+            StoreError: no session became free in time.
         """
         if not self._slots.acquire(timeout=wait_s):
             raise StoreError(BUSY)
@@ -187,7 +198,7 @@ class SessionPool:
             self._idle.append(session)
 
     def close(self) -> None:
-        """Close every session, those that are lent when they come back."""
+        """Close all idle sessions now, and lent ones when they return."""
         self._generation += 1
         while self._idle:
             self._idle.pop().close()

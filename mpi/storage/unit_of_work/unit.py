@@ -1,4 +1,4 @@
-"""Units of work: one transaction, its viewer, and the repositories that work inside it."""
+"""Units of work: a transaction with its viewer and its repositories."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -67,11 +67,13 @@ Repository = TypeVar("Repository")
 
 
 class _LazyRepository(Generic[Repository]):
-    """A repository of a unit, made when it is first asked for: a look-up needs five of two dozen.
+    """A descriptor that creates a unit's repository on first access.
+
+    A look-up needs five of two dozen repositories.
 
     Args:
-        kind: makes it.
-        others: repositories of the same unit that it works with.
+        factory: creates the repository from a connection.
+        dependencies: names of repositories of the same unit that the factory needs.
     """
 
     def __init__(self, kind: Callable[..., Repository], *others: str) -> None:
@@ -89,10 +91,10 @@ class _LazyRepository(Generic[Repository]):
 
 
 class ReadUnit:
-    """Everything can be read; every read is somebody's.
+    """A read transaction with all repositories, for one viewer.
 
     Args:
-        connection: an open transaction.
+        connection: connection with an open transaction.
         viewer: who reads.
     """
 
@@ -134,21 +136,28 @@ class ReadUnit:
         self.viewer = viewer
 
     def last_commit(self) -> int:
-        """The latest commit of this snapshot; 0 before the first."""
+        """Return the latest commit number of this snapshot, or 0."""
         return int(self.connection.execute(_LAST_COMMIT).scalar() or 0)
 
     def request_last_commit(self) -> Callable[[], int]:
-        """Ask what ``last_commit`` does, before all that is asked later; what is returned reads it, once."""
+        """Send the query of ``last_commit`` and return a function that reads it.
+
+        The commit number is read before anything that later queries read.
+        """
         asked = self.connection.execute(_LAST_COMMIT)
         return lambda: int(asked.scalar() or 0)
 
     def last_commit_time(self) -> datetime:
-        """When the latest commit was, aware; the beginning of time before the first."""
+        """Return the time of the latest commit, or the minimum datetime."""
         last = self.connection.execute(select(func.max(_commit.c.at))).scalar()
         return datetime.fromisoformat(last) if last else datetime.min.replace(tzinfo=UTC)
 
     def commit_at(self, moment: str) -> int:
-        """The last commit at or before a moment (ISO, UTC); 0 before the first."""
+        """Return the last commit number at or before a moment, or 0.
+
+        Args:
+            moment: ISO date and time, UTC.
+        """
         found = self.connection.execute(
             # Both orders are one, as a later commit is not of an earlier moment; this one an index holds.
             select(_commit.c.no)
@@ -159,7 +168,7 @@ class ReadUnit:
         return int(found or 0)
 
     def commit_info(self, numbers: set[int]) -> dict[int, tuple[str, str, str]]:
-        """When, who and what: (at, client, kind) of commits."""
+        """Return (time, client, kind) by commit number."""
         return {
             row.no: (row.at, row.client, row.kind)
             for chunk in iter_chunks(sorted(numbers))
@@ -168,14 +177,14 @@ class ReadUnit:
 
 
 class WriteUnit(ReadUnit):
-    """A read unit that may also write, and bears one commit number.
+    """A write transaction of one viewer, with at most one commit number.
 
     Args:
-        connection: an open writing transaction.
+        connection: connection with an open write transaction.
         viewer: who acts.
-        kind: what is done.
-        alone: whether no other writer of the index can be at work.
-        before: the unit before it in the same transaction, which has read what every writer asks.
+        kind: kind of change.
+        is_only_writer: whether no other transaction can write to the index meanwhile.
+        previous: unit before it in the same transaction, whose cached reads are shared.
     """
 
     def __init__(
@@ -188,7 +197,9 @@ class WriteUnit(ReadUnit):
         previous: "WriteUnit | None" = None,
     ) -> None:
         super().__init__(connection, viewer)
-        self.counters: Counters = Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
+        self.counters: Counters = (
+            Counters(connection, is_only_writer=is_only_writer) if previous is None else previous.counters
+        )
         if previous is not None:
             self.sources, self.configs = previous.sources, previous.configs
         self._kind = kind
@@ -196,7 +207,10 @@ class WriteUnit(ReadUnit):
 
     @property
     def commit_no(self) -> int:
-        """This transaction's number on the one clock; a transaction that never asks leaves no commit."""
+        """The commit number of this unit, assigned on first access.
+
+        A unit that never reads it leaves no commit.
+        """
         if self._commit_no is None:
             self._commit_no = self.counters.take("commit")
             self.connection.execute(
@@ -213,44 +227,47 @@ class WriteUnit(ReadUnit):
 
     @property
     def assigned_commit_no(self) -> int | None:
-        """This transaction's number if it was asked for; None of one that leaves no commit."""
+        """The commit number if one was assigned, else None."""
         return self._commit_no
 
     def prefetch(self) -> None:
-        """Send what every writer asks: the sources, the configuration in force, the counters, the runs."""
+        """Send the queries that every writer needs, in one round trip.
+
+        They read sources, the configuration in force, counters and key segments.
+        """
         self.sources.prefetch()
         self.configs.prefetch()
         self.counters.prefetch()
         self.keys.segments.prefetch()
 
     def ensure_commit(self) -> None:
-        """Leave a commit, with who and when, though nothing of this transaction bears its number."""
+        """Record a commit even if no row bears its number."""
         _ = self.commit_no
 
     def wait_for_store(self) -> None:
-        """Wait until the store has done what it was told so far: statements go ahead of their answers."""
+        """Wait until the database has executed every statement sent so far."""
         if isinstance(self.connection, DatabaseSession):
             self.connection.wait_for_answers()
 
     def send(self) -> None:
-        """Let the store begin with what it was told so far, while something else is computed."""
+        """Send buffered statements, so that the database works during other computation."""
         if isinstance(self.connection, DatabaseSession):
             self.connection.send()
 
     def flush(self) -> None:
-        """Write what was kept back until the end of the transaction."""
+        """Write the values that are buffered until the end of the transaction."""
         self.counters.flush()
 
 
 class WriteUnits:
-    """Begins units that share one transaction, one after the other.
+    """A factory of consecutive write units that share one transaction.
 
     Args:
-        connection: an open writing transaction.
-        alone: whether no other writer of the index can be at work.
+        connection: connection with an open write transaction.
+        is_only_writer: whether no other transaction can write to the index meanwhile.
 
     Attributes:
-        is_commit_begun: whether the transaction has come to its commit, so that it may have been kept.
+        is_commit_begun: whether the transaction has reached its commit, so that it may be committed.
     """
 
     def __init__(self, connection: Connection, *, is_only_writer: bool) -> None:
@@ -262,25 +279,27 @@ class WriteUnits:
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
         """Begin the next unit."""
-        self._last = WriteUnit(self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last)
+        self._last = WriteUnit(
+            self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last
+        )
         return self._last
 
     def flush(self) -> None:
-        """Write what is still to be written; nothing is begun any more."""
+        """Write buffered values; no unit may begin afterwards."""
         if self._last is not None:
             self._last.flush()
         self.is_commit_begun = True
 
     def add_callback(self, read: Callable[[], None]) -> None:
-        """Have something read once the transaction is kept, and before its connection is another's."""
+        """Add a function to run after the commit, on the same connection."""
         self._callbacks.append(read)
 
     @property
     def has_callbacks(self) -> bool:
-        """Whether something is to be read once the transaction is kept."""
+        """Whether functions are waiting for the commit."""
         return bool(self._callbacks)
 
     def run_callbacks(self) -> None:
-        """Read what was to be read."""
+        """Run the functions that waited for the commit."""
         for read in self._callbacks:
             read()

@@ -88,7 +88,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
         sign_in_form.name,
         form.raw_text("password"),
         form.optional_text("purpose"),
-        instead_of=read_sign_in_token(request),
+        replaced_token=read_sign_in_token(request),
     )
     try:
         _check_sign_in_form(request, index, form)

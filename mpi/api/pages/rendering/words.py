@@ -4,9 +4,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 from markupsafe import Markup
+
+
+TextOrTable: TypeAlias = Any
+"""Text, or ``Words`` for a table of texts."""
 
 
 class Words:
@@ -16,10 +20,10 @@ class Words:
         self._place = path
         self._held = entries
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
+    def __getattr__(self, name: str) -> TextOrTable:
         return self[name]
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a text, or a table of them
+    def __getitem__(self, name: str) -> TextOrTable:
         entry = self._held.get(name)
         if entry is None:
             raise LookupError(f"words.toml has no {self._place}.{name}")
@@ -38,7 +42,7 @@ class Words:
 
 def format_text(text: str, **values: object) -> Markup:
     """A text with values in its places; each value is escaped unless it is markup already."""
-    return Markup(text).format(**values)  # noqa: S704 - the text is ours, from the file
+    return Markup(text).format(**values)  # noqa: S704 - the text comes from words.toml
 
 
 def format_count(forms: Words, number: int) -> Markup:

@@ -20,7 +20,7 @@ from mpi.api.request.forms import Form, SentFormDep
 from mpi.domain.errors import InputError, NotAuthenticated
 from mpi.service.access.sign_in import SignedInAccount, authenticate_session
 
-TOKEN_FIELD = "csrf"  # noqa: S105 - the field's name
+TOKEN_FIELD = "csrf"  # noqa: S105 - a field name, no password
 SIGN_IN, SIGN_OUT, CHANGE_PASSWORD = "/sign-in", "/sign-out", "/change-password"
 _MAX_PATH_LENGTH = 2_000
 _READ_METHODS = ("GET", "HEAD")
@@ -32,7 +32,7 @@ class ForeignFormError(InputError):
     code = "foreign-form"
 
 
-class PageRedirect(Exception):  # noqa: N818 - not an error: the page is elsewhere
+class PageRedirect(Exception):  # noqa: N818 - a redirect is no error
     """The person has to go to another page first.
 
     Args:

@@ -15,20 +15,19 @@ from mpi.domain.roles import Role
 _NAME = "1 to 64 lower-case letters, digits, '_', '-' or '.'."
 
 NameArgument = Annotated[str, typer.Argument(help="The account.")]
-RoleOption = Annotated[Role, typer.Option(help="What the person is here for.")]
+RoleOption = Annotated[Role, typer.Option(help="Role of the person.")]
 SourceOption = Annotated[
-    list[str] | None, typer.Option(metavar="CODE", help="A source whose records they see; may be repeated.")
+    list[str] | None,
+    typer.Option(metavar="CODE", help="A source whose records the person sees; may be repeated."),
 ]
-AllSourcesFlag = Annotated[bool, typer.Option("--all-sources", help="All sources, of now and later.")]
-AskFlag = Annotated[
-    bool, typer.Option("--ask", help="Ask for the password, instead of making a random one and showing it.")
-]
+AllSourcesFlag = Annotated[bool, typer.Option("--all-sources", help="All sources, also those added later.")]
+AskFlag = Annotated[bool, typer.Option("--ask", help="Ask for the password instead of showing a random one.")]
 
 
 def add(
     name: Annotated[str, typer.Argument(help=_NAME)],
     role: RoleOption,
-    full_name: Annotated[str, typer.Option(help="Who that is.")],
+    full_name: Annotated[str, typer.Option(help="Full name of the person.")],
     source: SourceOption = None,
     all_sources: AllSourcesFlag = False,
     ask: AskFlag = False,

@@ -14,13 +14,13 @@ _NAME = "1 to 64 letters, digits, '_', '-' or '.'."
 
 def add(
     name: Annotated[str, typer.Argument(help=_NAME)],
-    scope: Annotated[list[str], typer.Option(metavar="SCOPE", help="What it may do; may be repeated.")],
+    scope: Annotated[list[str], typer.Option(metavar="SCOPE", help="A permission; may be repeated.")],
     source: Annotated[
         list[str] | None,
-        typer.Option(metavar="CODE", help="A source it may write and read; may be repeated."),
+        typer.Option(metavar="CODE", help="A source that the client may read and write; may be repeated."),
     ] = None,
     all_sources: Annotated[
-        bool, typer.Option("--all-sources", help="All sources, of now and later.")
+        bool, typer.Option("--all-sources", help="All sources, also those added later.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -21,13 +21,15 @@ _COLUMNS = ("code", "name", "agency", "kind")
 
 def add(
     code: Annotated[str, typer.Argument(help="1 to 64 letters, digits, '_', '-' or '.'.")],
-    name: Annotated[str | None, typer.Option(help="What people call it; the code if not given.")] = None,
-    agency: Annotated[str | None, typer.Option(help="Whose it is; the code if not given.")] = None,
-    kind: Annotated[SourceKind, typer.Option(help="What sort of system it is.")] = SourceKind.OTHER,
+    name: Annotated[str | None, typer.Option(help="Name for people; the code by default.")] = None,
+    agency: Annotated[
+        str | None, typer.Option(help="Agency that owns the source; the code by default.")
+    ] = None,
+    kind: Annotated[SourceKind, typer.Option(help="Kind of system.")] = SourceKind.OTHER,
     one_id_a_child: Annotated[
         bool,
         typer.Option(
-            "--one-id-a-child", help="It means to give each child one local ID: two are asked about."
+            "--one-id-a-child", help="The source gives each child one local ID; two are a question."
         ),
     ] = False,
     as_json: JsonFlag = False,
@@ -92,7 +94,7 @@ def resume(code: Code = None, every: All = False, as_json: JsonFlag = False) -> 
 
 def ask_owner(
     code: Annotated[str, typer.Argument(help="The source.")],
-    no: Annotated[bool, typer.Option("--no", help="Ask no more.")] = False,
+    no: Annotated[bool, typer.Option("--no", help="Stop asking for consent.")] = False,
     reason: Annotated[str, typer.Option(help="A code.")] = "setting",
     as_json: JsonFlag = False,
 ) -> None:

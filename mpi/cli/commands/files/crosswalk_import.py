@@ -24,7 +24,7 @@ def crosswalk(
     source: Annotated[str, typer.Option(metavar="CODE", help="The source that stands for the old system.")],
     reason: Annotated[str, typer.Option(help="A code.")] = "cut-over",
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Let people bear their old IDs, where those are enterprise IDs.")
+        bool, typer.Option("--adopt", help="Keep the old IDs that are valid enterprise IDs.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

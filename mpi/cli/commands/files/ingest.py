@@ -37,29 +37,34 @@ class Format(StrEnum):
     AFCARS = "afcars"
 
 
-def run(  # noqa: PLR0913 - a command's options
+def run(
     file: Annotated[Path, typer.Argument(help="The file; for Ed-Fi also a folder of interchange files.")],
     *,
-    source: Annotated[str, typer.Option(help="Code of the source whose records it holds.")],
+    source: Annotated[str, typer.Option(help="Code of the records' source.")],
     mapping: Annotated[
         str | None,
         typer.Option(help="Mapping file, or the name of a shipped one; see docs/reference/mappings.md."),
     ] = None,
     file_format: Annotated[
-        Format | None, typer.Option("--format", help="Told from the mapping or the file's name otherwise.")
+        Format | None,
+        typer.Option("--format", help="File format; taken from the mapping or file name by default."),
     ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only rows whose column has this text; may be repeated."),
     ] = None,
     snapshot: Annotated[
-        Snapshot, typer.Option(help="full: records that the file lacks are withdrawn; delta: never.")
+        Snapshot, typer.Option(help="full: withdraw records missing from the file; delta: do not.")
     ] = Snapshot.DELTA,
     as_of: AsOf = None,
-    trial: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; store nothing.")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Load it though a guard holds it.")] = False,
+    trial: Annotated[
+        bool, typer.Option("--dry-run", help="Show the effect without storing anything.")
+    ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Load the file even if a guard holds it.")
+    ] = False,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows are listed; MPI_HOME/rejects otherwise.")
+        Path | None, typer.Option(help="File for rejected rows; in MPI_HOME/rejects by default.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -131,7 +136,8 @@ def _show_result(
 def _warn_of_capacity(capacity_excess: CapacityExcess) -> None:
     """Warn that the index is larger than its model was fitted for."""
     print_note(
-        f"the model in force was fitted for {capacity_excess.fitted_for:,} records, and there are {capacity_excess.records:,}: "
+        f"the model in force was fitted for {capacity_excess.fitted_for:,} records, "
+        f"and there are {capacity_excess.records:,}: "
         f"every match weight is {capacity_excess.bits:.1f} bits too high. "
         "Fit one to your records (docs/how-to/fit-a-model.md)"
     )

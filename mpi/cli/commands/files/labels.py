@@ -15,11 +15,11 @@ from mpi.domain.viewer import PURPOSES
 
 def run(
     out: Annotated[Path, typer.Option(help="The file to write, readable by its owner only.")],
-    blind: Annotated[bool, typer.Option("--blind", help="With the answers of blind reviews.")] = False,
+    blind: Annotated[bool, typer.Option("--blind", help="Include the answers of blind reviews.")] = False,
     purpose: Annotated[str, typer.Option(help="Purpose of use, for the ledger.")] = "data_quality",
     as_json: JsonFlag = False,
 ) -> None:
-    """Export stewards' decisions as labeled pairs for fitting a model.
+    """Export decided pairs for fitting a model.
 
     The columns are left_source, left_local_id, right_source, right_local_id, label (SAME or DIFFERENT),
     decided_on and reason. The file is written completely or not at all.

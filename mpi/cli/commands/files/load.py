@@ -12,7 +12,7 @@ from mpi.cli.progress import show_progress
 
 
 def undo(
-    batch: Annotated[int, typer.Argument(help="The load, as its receipt and mpi report loads say.")],
+    batch: Annotated[int, typer.Argument(help="Number of the load; see mpi report loads.")],
     reason: Annotated[str, typer.Option(help="A code.")] = "bad-load",
     preview: Preview = False,
     as_json: JsonFlag = False,

@@ -26,10 +26,11 @@ MAX_ITEMS = 50
 
 def make(
     model: Annotated[
-        str | None, typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model than the one in force.")
+        str | None,
+        typer.Option(metavar="NAME/VERSION|FOLDER", help="Model to use; the one in force by default."),
     ] = None,
     refresh_lists: Annotated[
-        bool, typer.Option("--refresh-lists", help="Make the lists of shared values anew.")
+        bool, typer.Option("--refresh-lists", help="Compute the lists of shared values again.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -87,9 +88,9 @@ def show(
 def apply(
     number: Number,
     item: Annotated[
-        list[int] | None, typer.Option(metavar="NO", help="An approved item; all if none is named.")
+        list[int] | None, typer.Option(metavar="NO", help="Number of an approved item; all items by default.")
     ] = None,
-    none: Annotated[bool, typer.Option("--none", help="Approve no item: all are held.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="Approve no item; all are held.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Apply a proposal, whole or in part, and hold the rest."""
@@ -112,7 +113,7 @@ def reject(number: Number, as_json: JsonFlag = False) -> None:
 
 
 def rollback(number: Number, as_json: JsonFlag = False) -> None:
-    """Roll back an applied proposal, keeping everything that came later."""
+    """Roll back an applied proposal."""
     from mpi.service.recluster import proposals
 
     with open_session() as session, show_progress() as report:

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from mpi.service.recluster.run_state import RunView
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+def run(
     apply: Annotated[
-        bool, typer.Option("--apply/--dry-run", help="Carry the plan out, or only show it.")
+        bool, typer.Option("--apply/--dry-run", help="Apply the plan, or only show it.")
     ] = False,
     engine: EngineOption = None,
     master: MasterOption = None,
     model: Annotated[
         str | None,
-        typer.Option(metavar="NAME/VERSION|FOLDER", help="Another model, which --apply puts in force."),
+        typer.Option(metavar="NAME/VERSION|FOLDER", help="Model to use; --apply puts it in force."),
     ] = None,
     refresh_lists: Annotated[
         bool,
         typer.Option(
-            "--refresh-lists", help="Find anew which addresses and telephones many unrelated people use."
+            "--refresh-lists", help="Compute the lists of shared addresses and phone numbers again."
         ),
     ] = False,
     stop_over: Annotated[
@@ -42,21 +42,17 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(
             min=0,
             metavar="RECORDS",
-            help="Stop every blocking key that more records share, for everybody; 0 stops none any more.",
+            help="Stop every blocking key that more records share; 0 stops none.",
         ),
     ] = None,
     memory: MemoryOption = None,
-    runs: Annotated[
-        bool, typer.Option("--runs", help="List what was applied, and how far it has come.")
-    ] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="List the runs and their progress.")] = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Carry on what was interrupted while it was applied, with --engine as before."
-        ),
+        typer.Option("--resume", help="Resume an interrupted run, with the same --engine."),
     ] = False,
     give_up: Annotated[
-        bool, typer.Option("--abandon", help="Give up what was interrupted before it was in force.")
+        bool, typer.Option("--abandon", help="Abandon a run that was interrupted before it was in force.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

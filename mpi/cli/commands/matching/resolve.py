@@ -6,7 +6,7 @@ from mpi.cli.output import JsonFlag, print_facts, print_json
 
 
 def run(as_json: JsonFlag = False) -> None:
-    """Store one record from standard input and print its enterprise ID.
+    """Store a record from standard input; print its ID.
 
     The record is one JSON object: a canonical record (docs/canonical-record.md) and its "source".
     """

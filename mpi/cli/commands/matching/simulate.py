@@ -9,7 +9,9 @@ from mpi.cli.command_session import open_session
 from mpi.cli.output import JsonFlag, print_facts, print_json
 from mpi.cli.progress import show_progress
 
-Threshold = Annotated[float | None, typer.Option(metavar="BITS", help="The one in force if not given.")]
+Threshold = Annotated[
+    float | None, typer.Option(metavar="BITS", help="Threshold to try; the one in force by default.")
+]
 
 
 def run(

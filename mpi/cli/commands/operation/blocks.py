@@ -9,7 +9,7 @@ from mpi.cli.output import JsonFlag, print_json, print_note, print_table
 
 
 def run(
-    finish: Annotated[bool, typer.Option("--finish", help="Finish the requests that wait.")] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Finish the pending requests.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List the largest blocks and the records with a pending search.

@@ -11,12 +11,12 @@ FOLDER = Path(".demo")
 
 def run(
     serve: Annotated[
-        bool, typer.Option("--serve/--no-serve", help="Serve the API and a page for the child at the end.")
+        bool, typer.Option("--serve/--no-serve", help="Serve the API and pages at the end.")
     ] = True,
     records: Annotated[int, typer.Option(min=1_000, help="Source records to simulate.")] = 20_000,
-    folder: Annotated[Path, typer.Option(help="Where it all goes; kept for the next start.")] = FOLDER,
+    folder: Annotated[Path, typer.Option(help="Folder of the demo, kept for the next start.")] = FOLDER,
 ) -> None:
-    """Simulate a small state, resolve its records and show the results."""
+    """Simulate a small state and show how it is resolved."""
     from mpi.cli.demo import run as demo_run
 
     demo_run.run_demo(serving=serve, records=records, folder=folder)

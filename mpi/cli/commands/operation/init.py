@@ -16,7 +16,7 @@ _NEXT = (
 
 def run(
     test: Annotated[
-        bool, typer.Option("--test", help="Make a test index: its enterprise IDs are marked with a T.")
+        bool, typer.Option("--test", help="Create a test index, whose enterprise IDs begin with T.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

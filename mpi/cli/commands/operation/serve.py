@@ -10,10 +10,12 @@ from mpi.cli.output import print_note
 
 
 def run(
-    host: Annotated[str | None, typer.Option(help="127.0.0.1, ::1 or localhost; MPI_HOST otherwise.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="MPI_PORT otherwise.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="127.0.0.1, ::1 or localhost; MPI_HOST by default.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; MPI_PORT by default.")] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that answer; as many as there are cores.")
+        int, typer.Option(min=1, max=64, help="Number of worker processes; use one for each core.")
     ] = 1,
 ) -> None:
     """Serve the API and pages on this machine.

@@ -13,8 +13,7 @@ from mpi.cli.command_session import open_session
 from mpi.cli.commands.stewardship.decide import Note, Preview, Reason
 from mpi.cli.commands.stewardship.merge import IfMatch
 from mpi.cli.effect_view import show_effect
-from mpi.cli.output import JsonFlag, print_facts, print_json, print_table
-from mpi.cli.output import print_note as remark
+from mpi.cli.output import JsonFlag, print_facts, print_json, print_note, print_table
 from mpi.cli.record_references import format_group
 from mpi.domain.errors import InputError
 
@@ -27,7 +26,7 @@ Eid = Annotated[str, typer.Argument(metavar="EID", help="Case, hyphens and space
 
 
 def run(eid: Eid, as_json: JsonFlag = False) -> None:
-    """Show the golden record of a person, with the source of each value.
+    """Show the golden record of a person.
 
     The golden record is computed from all records of the person. A retired ID has no values, but names the
     persons that have its records.
@@ -42,10 +41,10 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
         _show_golden_record(view)
 
 
-def correct(  # noqa: PLR0913, PLR0917 - one argument an option
+def correct(
     eid: Eid,
     attribute: Annotated[str, typer.Argument(help="Such as birth_date (docs/reference/golden-record.md).")],
-    value: Annotated[str, typer.Argument(help="What it is; of birth_place a JSON object of its fields.")],
+    value: Annotated[str, typer.Argument(help="Correct value; for birth_place a JSON object of its fields.")],
     reason: Reason,
     note: Note = None,
     if_match: IfMatch = None,
@@ -90,8 +89,9 @@ def _show_golden_record(record: GoldenRecord) -> None:
         if value.correction is not None:
             correction = value.correction
             evidence = f", on: {correction.evidence}" if correction.evidence else ""
-            remark(
-                f"{value.attribute} was corrected by {correction.by} ({correction.reason}), step {correction.step}{evidence}"
+            print_note(
+                f"{value.attribute} was corrected by {correction.by} ({correction.reason}), "
+                f"step {correction.step}{evidence}"
             )
 
 

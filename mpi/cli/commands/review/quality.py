@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mpi.service.quality.live_accuracy import StratumResult
 
 Threshold = Annotated[
-    float | None, typer.Option(metavar="BITS", help="Forecast at another; thinks the index through.")
+    float | None, typer.Option(metavar="BITS", help="Threshold to forecast with; computes all persons again.")
 ]
 
 
@@ -50,9 +50,9 @@ def run(
 
 def sample(
     month: Annotated[
-        str | None, typer.Option(metavar="YYYY-MM", help="Say what was drawn then; only this month is drawn.")
+        str | None, typer.Option(metavar="YYYY-MM", help="Show the sample of an earlier month.")
     ] = None,
-    size: Annotated[int, typer.Option(help="How many pairs at most.")] = MONTHLY_PAIRS,
+    size: Annotated[int, typer.Option(help="Maximum number of pairs.")] = MONTHLY_PAIRS,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw this month's pairs for blind review."""

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 _ANY = "any"
 
 
-def run(  # noqa: PLR0913, PLR0917 - one argument an option
+def run(
     key: Annotated[str | None, typer.Argument(help="One question, with its records and history.")] = None,
     kind: Annotated[str | None, typer.Option(help="Only of this kind, such as pair or conflict.")] = None,
     state: Annotated[str, typer.Option(help="open, claimed, asleep, waiting, closed or any.")] = "open",
     source: Annotated[
         str | None, typer.Option(metavar="CODE", help="Only about records of a source.")
     ] = None,
-    due: Annotated[bool, typer.Option("--due", help="Only what is due today or was due before.")] = False,
-    burst: Annotated[str | None, typer.Option(metavar="KEY", help="Only what a burst stands for.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the most harmful first.")] = 20,
-    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Where the page before ended.")] = None,
+    due: Annotated[bool, typer.Option("--due", help="Only questions that are due or overdue.")] = False,
+    burst: Annotated[str | None, typer.Option(metavar="KEY", help="Only the questions of a burst.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number, most urgent first.")] = 20,
+    after: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Position where the previous page ended.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """List the questions for stewards, or show one."""

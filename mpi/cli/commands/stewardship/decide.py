@@ -17,25 +17,29 @@ if TYPE_CHECKING:
     from mpi.service.stewardship.decisions import DecisionView
 
 Reason = Annotated[str, typer.Option(help="A code, such as same-child, sibling or twin.")]
-Note = Annotated[str | None, typer.Option(help="Free text, kept apart so that it can be expunged.")]
+Note = Annotated[str | None, typer.Option(help="Free text; it can be expunged.")]
 Supersedes = Annotated[
     list[int] | None, typer.Option(metavar="NUMBER", help="A decision to replace; may be repeated.")
 ]
-Preview = Annotated[bool, typer.Option("--preview", help="Say what it would do, and change nothing.")]
+Preview = Annotated[bool, typer.Option("--preview", help="Show the effect without changing anything.")]
 Records = Annotated[
-    list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="Records; / begins another group.")
+    list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="Records; / separates groups.")
 ]
 
 
-def run(  # noqa: PLR0913, PLR0917 - one argument an option
+def run(
     kind: Annotated[DecisionKind, typer.Argument(help="SAME, DIFFERENT or UNSURE.")],
     records: Records,
     reason: Reason,
-    note_text: Annotated[str | None, typer.Option("--note", help="Free text, kept apart.")] = None,
-    effective_from: Annotated[str | None, typer.Option(metavar="DATE", help="Binds from then on.")] = None,
-    recheck_on: Annotated[str | None, typer.Option(metavar="DATE", help="Asks again from then on.")] = None,
+    note_text: Annotated[str | None, typer.Option("--note", help="Free text; it can be expunged.")] = None,
+    effective_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Day from which the decision is in force.")
+    ] = None,
+    recheck_on: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Day from which a task asks to check the decision.")
+    ] = None,
     supersedes: Supersedes = None,
-    claim: Annotated[bool, typer.Option("--claim", help="Only report it, for a steward to decide.")] = False,
+    claim: Annotated[bool, typer.Option("--claim", help="Report it only, for a steward to decide.")] = False,
     preview: Preview = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -69,8 +73,8 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
 def show(
     number: Annotated[int | None, typer.Argument(help="One decision, with its evidence.")] = None,
-    due: Annotated[bool, typer.Option("--due", help="First put in force what is due by now.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    due: Annotated[bool, typer.Option("--due", help="First put due decisions in force.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
     """List the decisions, or show one with its evidence."""

@@ -19,7 +19,7 @@ Reason = Annotated[str, typer.Option(help="A code.")]
 def add(
     source: Annotated[str, typer.Argument(help="The source.")],
     begins_on: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day.")],
-    ends_on: Annotated[str, typer.Option("--to", metavar="DATE", help="The first day after it.")],
+    ends_on: Annotated[str, typer.Option("--to", metavar="DATE", help="The first day after the window.")],
     reason: Reason = "reporting-period",
     as_json: JsonFlag = False,
 ) -> None:

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mpi.service.stewardship.merge import StepOptions
 
 IfMatch = Annotated[
-    str | None, typer.Option(metavar="ETAG", help="Do it only if the persons are as the preview read them.")
+    str | None,
+    typer.Option(metavar="ETAG", help="Proceed only if the persons are unchanged since the preview."),
 ]
 
 
-def merge(  # noqa: PLR0913, PLR0917 - one argument an option
+def merge(
     eids: Annotated[list[str], typer.Argument(metavar="EID EID…", help="Two or more enterprise IDs.")],
     reason: Reason,
-    survivor: Annotated[str | None, typer.Option(metavar="EID", help="The ID that is to stay.")] = None,
+    survivor: Annotated[str | None, typer.Option(metavar="EID", help="Enterprise ID that stays.")] = None,
     note: Note = None,
     supersedes: Supersedes = None,
     if_match: IfMatch = None,
@@ -42,10 +43,10 @@ def merge(  # noqa: PLR0913, PLR0917 - one argument an option
     show_effect(effect, as_json=as_json)
 
 
-def split(  # noqa: PLR0913, PLR0917 - one argument an option
-    eid: Annotated[str, typer.Argument(metavar="EID", help="The person to part.")],
+def split(
+    eid: Annotated[str, typer.Argument(metavar="EID", help="The person to split.")],
     records: Annotated[
-        list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="The parts; / begins another.")
+        list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="Records of the parts; / separates parts.")
     ],
     reason: Reason,
     keep: Annotated[
@@ -73,10 +74,10 @@ def split(  # noqa: PLR0913, PLR0917 - one argument an option
     show_effect(effect, as_json=as_json)
 
 
-def move(  # noqa: PLR0913, PLR0917 - one argument an option
-    eid: Annotated[str, typer.Argument(metavar="EID", help="The person that the records are to leave.")],
+def move(
+    eid: Annotated[str, typer.Argument(metavar="EID", help="The person who has the records now.")],
     records: Annotated[list[str], typer.Argument(metavar="SOURCE:LOCAL_ID…", help="The records.")],
-    to: Annotated[str, typer.Option(metavar="EID", help="The person that they are to join.")],
+    to: Annotated[str, typer.Option(metavar="EID", help="The person who gets the records.")],
     reason: Reason,
     note: Note = None,
     supersedes: Supersedes = None,

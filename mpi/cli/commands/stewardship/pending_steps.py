@@ -59,7 +59,7 @@ def show(owner: Owner = False, as_json: JsonFlag = False) -> None:
 
 def answer(
     number: Annotated[int, typer.Argument(help="The step that waits.")],
-    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse it: the step ends.")] = False,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the step, which ends it.")] = False,
     reason: Annotated[str | None, typer.Option(help="A code.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Change nothing.")] = False,
     as_json: JsonFlag = False,

@@ -1,4 +1,4 @@
-"""Accounts of people, and how often a password was wrong."""
+"""Repository of people's accounts and failed sign-in attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ class Account:
     """A person's account.
 
     Args:
-        id: its number.
-        name: what the person signs in with, and what commits bear.
-        full_name: who that is.
-        role: what the person is here for.
+        id: number of the account.
+        name: sign-in name, also stored with commits.
+        full_name: name of the person.
+        role: role of the account.
         sources: codes of the sources that the person may see; None for all.
-        password_hash: argon2id, with its parameters and salt.
-        password_set_at: when that was.
+        password_hash: argon2id hash with its parameters and salt.
+        password_set_at: when the password was set (ISO, UTC).
         must_change: whether somebody else knows the password, so that it only serves to set another.
-        failed: passwords tried since the last right one.
-        locked_until: until when no password is tried.
-        created_commit: when it was added.
-        ended_commit: when it was ended; None while the person may sign in.
+        failed: attempts since the last right password.
+        locked_until: moment (ISO, UTC) until which no password is accepted.
+        created_commit: commit number of its creation.
+        ended_commit: commit number of its end; None while the person may sign in.
     """
 
     id: int
@@ -46,7 +46,7 @@ class Account:
 
 
 class Accounts:
-    """Who may sign in."""
+    """Repository of accounts."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -71,24 +71,28 @@ class Accounts:
         )
 
     def find_by_name(self, name: str) -> Account | None:
-        """The account of a name, an ended one too."""
+        """Return the account of a name, even if ended, or None."""
         row = self._connection.execute(select(_account).where(_account.c.name == name)).first()
         return None if row is None else account_of(row)
 
     def all(self) -> list[Account]:
-        """Every account ever added, by name."""
+        """Return every account ever added, by name."""
         return [
             account_of(row) for row in self._connection.execute(select(_account).order_by(_account.c.name))
         ]
 
     def count_attempt(self, name: str, now: str) -> Account | None:
-        """Count one more password as tried, and give the account that it is tried on.
+        """Count a sign-in attempt and return the account that it targets.
 
-        Counted before it is tried, in one statement: however many come at once, no more are tried than are
-        counted.
+        The attempt is counted before the password is compared, in one statement. So concurrent attempts
+        cannot exceed the limit.
+
+        Args:
+            name: sign-in name.
+            now: present moment (ISO, UTC).
 
         Returns:
-            The account as it is then; None where nobody of the name may sign in now.
+            The account after counting; None if nobody of that name may sign in now.
         """
         row = self._connection.execute(
             update(_account)
@@ -103,20 +107,20 @@ class Accounts:
         return None if row is None else account_of(row)
 
     def lock(self, number: int, until: str) -> None:
-        """Try no password until a moment."""
+        """Lock an account until a moment (ISO, UTC)."""
         self._connection.execute(update(_account).where(_account.c.id == number).values(locked_until=until))
 
     def unlock(self, number: int) -> None:
-        """Forget the wrong passwords."""
+        """Reset an account's failed attempts and lock."""
         self._connection.execute(
             update(_account).where(_account.c.id == number).values(failed=0, locked_until=None)
         )
 
     def record_sign_in(self, account: Account, password_hash: str) -> bool:
-        """Note that the password was right, keeping it under another hash if that is newer.
+        """Reset failed attempts after a right password, and store its newest hash.
 
         Returns:
-            False where the account was ended, or its password set anew, since it was read.
+            False if the account was ended, or its password changed, since it was read.
         """
         noted = self._connection.execute(
             update(_account)
@@ -130,7 +134,7 @@ class Accounts:
         return noted.rowcount == 1
 
     def set_password(self, number: int, password_hash: str, at: str, *, must_change: bool) -> None:
-        """Give an account another password; wrong ones are forgotten."""
+        """Set another password hash, and reset failed attempts and lock."""
         self._connection.execute(
             update(_account)
             .where(_account.c.id == number)
@@ -144,13 +148,13 @@ class Accounts:
         )
 
     def set_rights(self, number: int, role: str, sources: frozenset[str] | None) -> None:
-        """Give an account another role, or other sources."""
+        """Set an account's role and sources."""
         self._connection.execute(
             update(_account).where(_account.c.id == number).values(role=role, sources=_sources_json(sources))
         )
 
     def close(self, number: int, commit_no: int) -> None:
-        """End an account; its name is never given again."""
+        """End an account; its name is never used again."""
         self._connection.execute(
             update(_account).where(_account.c.id == number).values(ended_commit=commit_no)
         )
@@ -161,7 +165,7 @@ def _sources_json(sources: frozenset[str] | None) -> str | None:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    """An account from the columns of its table, in their order."""
+    """Return the account of a complete table row."""
     values = dict(zip((column.name for column in _account.c), row, strict=True))
     sources = values.pop("sources")
     return Account(**values, sources=None if sources is None else frozenset(orjson.loads(sources)))

@@ -1,4 +1,4 @@
-"""Service clients and the hashes of their keys."""
+"""Repository of API clients and the hashes of their keys."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +20,13 @@ _BY_KEY = select(_client).where(
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A service client and what it was granted."""
+    """An API client with its permitted actions and sources.
+
+    Args:
+        name: name of the client.
+        actions: actions that it may perform.
+        sources: codes of the sources that it may see; None for all.
+    """
 
     name: str
     actions: frozenset[Action]
@@ -28,13 +34,13 @@ class Client:
 
 
 class Clients:
-    """Who may call."""
+    """Repository of API clients."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, number: int, client: Client, key_hash: str, commit_no: int) -> None:
-        """Add a client; its key is kept only as a hash."""
+        """Add a client; only the hash of its key is stored."""
         sources = None if client.sources is None else orjson.dumps(sorted(client.sources)).decode()
         self._connection.execute(
             insert(_client).values(
@@ -48,24 +54,24 @@ class Clients:
         )
 
     def find_by_key(self, key_hash: str) -> Client | None:
-        """The client of a key, unless it was revoked."""
+        """Return the client of an unrevoked key hash, or None."""
         row = self._connection.execute(_BY_KEY, {"key_hash": key_hash}).first()
         return None if row is None else client_of(row)
 
     def active(self) -> list[Client]:
-        """Clients whose key opens the index, by name."""
+        """Return the clients whose key is not revoked, by name."""
         rows = self._connection.execute(
             select(_client).where(_client.c.revoked_commit.is_(None)).order_by(_client.c.name)
         )
         return [client_of(row) for row in rows]
 
     def all_with_commits(self) -> list[tuple[Client, int, int | None]]:
-        """Every client ever added, with the commits of its making and its revoking, by name."""
+        """Return every client ever added, with creation and revocation commits."""
         rows = self._connection.execute(select(_client).order_by(_client.c.name))
         return [(client_of(row), row.created_commit, row.revoked_commit) for row in rows]
 
     def revoke(self, name: str, commit_no: int) -> bool:
-        """End a client's key; False where there is no such client, or its key has ended."""
+        """Revoke a client's key; return False if there is no active key."""
         ended = self._connection.execute(
             update(_client)
             .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
@@ -75,13 +81,13 @@ class Clients:
 
 
 def client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
-    """The client of a row that has its ``name``, ``actions`` and ``sources``."""
+    """Return the client of a row with ``name``, ``actions`` and ``sources``."""
     return _parse_client(row.name, row.actions, row.sources)
 
 
 @lru_cache(1_000)
 def _parse_client(name: str, actions: str, sources: str | None) -> Client:
-    """A client as its row says; what the row says is read anew on each call, only not taken apart again."""
+    """Parse a client row; the cache saves parsing, not reading."""
     return Client(
         name,
         frozenset(Action(action) for action in orjson.loads(actions)),

@@ -1,4 +1,7 @@
-"""The ledger of disclosures: what left the index, to whom, for what purpose; never a value."""
+"""Repository of the disclosure ledger: who received which fields, and why.
+
+The ledger never holds personal values.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,21 +19,21 @@ from mpi.storage.tables import DisclosedRecordRow, DisclosureRow
 _disclosure = DisclosureRow.__table__  # type: ignore[attr-defined]
 _disclosed = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
 _HANDLE_RECORD_ID = 0
-"""No record's number: stands for the records that a handle stands for."""
+"""Record number 0, which stands for records named by a handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """One answer that left the index.
+    """One line of the ledger: an answer that left the index.
 
     Args:
-        at: when (ISO, UTC).
+        at: when the answer left (ISO, UTC).
         client: who received it.
-        purpose: the purpose of use that the call named.
-        action: what was asked.
-        record_ids: the records that the answer was about, ascending.
-        fields: names of the fields that it held.
-        handle: what stands for the records where they are too many to list.
+        purpose: purpose of use that the call named.
+        action: action that was performed.
+        record_ids: records in the answer, ascending.
+        fields: names of the fields in the answer.
+        handle: name of the set of records, where they are too many to list.
     """
 
     at: str
@@ -61,21 +64,24 @@ _NUMBER_AND_INSERT = text(
     *(bindparam(name, type_=ARRAY(Text())) for name in _ARRAY_COLUMNS),
     *(bindparam(name, type_=ARRAY(BigInteger())) for name in ("named", "places")),
 )
-"""The counter as ``Counters.take`` has it."""
+"""One PostgreSQL statement that numbers and inserts ledger lines.
+
+It takes numbers from the counter as ``Counters.take`` does.
+"""
 
 
 class Disclosures:
-    """Who received what."""
+    """Repository of ledger lines."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, number: int, disclosure: Disclosure) -> None:
-        """Write a disclosure to the ledger."""
+        """Write a line to the ledger."""
         self.add_all(number, [disclosure])
 
     def add_all(self, first: int, disclosures: Sequence[Disclosure]) -> None:
-        """Write disclosures to the ledger, numbered from ``first`` on."""
+        """Write lines to the ledger, numbered from ``first``."""
         numbered = list(enumerate(disclosures, first))
         insert_rows(
             self._connection,
@@ -106,36 +112,48 @@ class Disclosures:
         )
 
     def add_in_one_statement(self, disclosures: Sequence[Disclosure]) -> None:
-        """Number disclosures and write them to the ledger in one statement, which PostgreSQL alone can."""
-        own: dict[str, list[Any]] = {name: [getattr(one, name) for one in disclosures] for name in _SCALAR_COLUMNS}
+        """Number and write lines in one statement, which only PostgreSQL supports."""
+        own: dict[str, list[Any]] = {
+            name: [getattr(one, name) for one in disclosures] for name in _SCALAR_COLUMNS
+        }
         listed = {
             "record_ids": [orjson.dumps(one.record_ids).decode() for one in disclosures],
             "fields": [orjson.dumps(one.fields).decode() for one in disclosures],
         }
-        named = [(record, place) for place, one in enumerate(disclosures) for record in _indexed_record_ids(one)]
+        named = [
+            (record, place) for place, one in enumerate(disclosures) for record in _indexed_record_ids(one)
+        ]
         about = {"named": [record for record, _ in named], "places": [place for _, place in named]}
         self._connection.execute(_NUMBER_AND_INSERT, {"count": len(disclosures), **own, **listed, **about})
 
     def all(self) -> list[Disclosure]:
-        """Every disclosure, oldest first."""
+        """Return every line, oldest first."""
         rows = self._connection.execute(select(_disclosure).order_by(_disclosure.c.id))
         return [_disclosure_of(row) for row in rows]
 
     def last_number(self) -> int:
-        """The number of the last line; 0 where there is none."""
+        """Return the number of the last line, or 0."""
         return int(self._connection.execute(select(func.max(_disclosure.c.id))).scalar() or 0)
 
     def max_record_id(self) -> int:
-        """The highest number of a record that a line names; 0 where none does."""
+        """Return the highest record number in any line, or 0."""
         return int(self._connection.execute(select(func.max(_disclosed.c.record_id))).scalar() or 0)
 
     def count_and_last(self) -> tuple[int, int]:
-        """How many lines there are, and the number of the last: the same, as lines have no gaps."""
+        """Return the number of lines and the last line's number.
+
+        Both are equal unless a line is missing, since numbers have no gaps.
+        """
         found = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
         return found[0], found[1] or 0
 
     def about_records(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
-        """Disclosures from a moment on of any of the records, or of what a handle stands for."""
+        """Return lines since a moment about records, or with a handle.
+
+        Args:
+            at: moment (ISO, UTC).
+            record_ids: the records. Lines with a handle may concern them too, so all of those are included.
+        """
         found: dict[int, Disclosure] = {}
         for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):
             rows = self._connection.execute(
@@ -148,7 +166,7 @@ class Disclosures:
 
 
 def _indexed_record_ids(one: Disclosure) -> list[int]:
-    """The records under which a line is found."""
+    """Return the record numbers under which a line is indexed."""
     return sorted({*one.record_ids, *([_HANDLE_RECORD_ID] if one.handle is not None else [])})
 
 

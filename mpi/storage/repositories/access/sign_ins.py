@@ -1,4 +1,4 @@
-"""Open sign-ins, by the hash of what the cookie holds."""
+"""Repository of open sign-ins, keyed by the hash of their cookie."""
 
 from dataclasses import dataclass
 
@@ -20,13 +20,13 @@ _BY_TOKEN = (
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """An open sign-in.
+    """An open sign-in of a person.
 
     Args:
-        account: whose.
-        purpose: purpose of use, for all that is done in it.
-        begun_at: when the person signed in.
-        seen_at: when a page was last asked for, to the minute or so.
+        account: account that signed in.
+        purpose: purpose of use for everything done in it.
+        begun_at: when the person signed in (ISO, UTC).
+        seen_at: when the last page was requested, to about a minute (ISO, UTC).
     """
 
     account: Account
@@ -36,7 +36,7 @@ class SignIn:
 
 
 class SignIns:
-    """Who is signed in."""
+    """Repository of open sign-ins."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -50,14 +50,14 @@ class SignIns:
         )
 
     def find_by_token(self, token_hash: str) -> SignIn | None:
-        """The sign-in of a token, whether or not its time is over."""
+        """Return the sign-in of a token hash, even if expired, or None."""
         row = self._connection.execute(_BY_TOKEN, {"token_hash": token_hash}).first()
         if row is None:
             return None
         return SignIn(account_of(row[3:]), row[0], row[1], row[2])
 
     def touch(self, token_hash: str, at: str) -> None:
-        """Note that a page was asked for; never earlier than it was noted before."""
+        """Record a page request, unless a later one is recorded."""
         self._connection.execute(
             update(_sign_in)
             .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < at)
@@ -73,11 +73,11 @@ class SignIns:
         self._connection.execute(delete(_sign_in).where(_sign_in.c.account_id == account_id))
 
     def end_all(self) -> None:
-        """End every sign-in of everybody."""
+        """End every sign-in of all accounts."""
         self._connection.execute(delete(_sign_in))
 
     def delete_expired(self, begun_before: str, seen_before: str) -> None:
-        """Drop those whose time is over."""
+        """Delete sign-ins begun or last used before given moments."""
         self._connection.execute(
             delete(_sign_in).where((_sign_in.c.begun_at < begun_before) | (_sign_in.c.seen_at < seen_before))
         )

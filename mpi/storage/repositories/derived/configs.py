@@ -1,4 +1,4 @@
-"""Configurations, epochs, and the index's own row."""
+"""Repository of configurations, epochs and the index's description."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,14 @@ _index = IndexRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What this database is."""
+    """Description of this index.
+
+    Args:
+        generation: identifier of the change feed's generation, new after a restore.
+        created_at: when the index was created (ISO, UTC).
+        is_test: whether it holds test data.
+        secret_check: token of a fixed text, by which another secret is noticed.
+    """
 
     generation: str
     created_at: str
@@ -26,7 +33,18 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class ActiveConfig:
-    """The configuration in force, and the run, if any, that derives or releases now."""
+    """The configuration in force, and the re-cluster run in progress, if any.
+
+    Args:
+        id: number of the configuration.
+        digest: digest of everything that the configuration contains.
+        model_name: name of the model.
+        model_version: version of the model.
+        model_digest: digest of the model's files.
+        standardizer: version of the standardizer.
+        deriving: number of the run that computes derived data now.
+        releasing: number of the run that publishes changes now.
+    """
 
     id: int
     digest: str
@@ -39,7 +57,7 @@ class ActiveConfig:
 
     @property
     def model(self) -> str:
-        """Its model, ``name/version``."""
+        """The model, as ``name/version``."""
         return f"{self.model_name}/{self.model_version}"
 
 
@@ -60,21 +78,21 @@ _ACTIVE_CONFIG = (
 
 
 class Configs:
-    """By which model, by which settings, since when."""
+    """Repository of configurations and epochs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._active: ActiveConfig | None = None
 
     def index_info(self) -> IndexInfo | None:
-        """The index's own row; None before ``mpi init``."""
+        """Return the index's description, or None before ``mpi init``."""
         row = self._connection.execute(select(_index)).first()
         return (
             None if row is None else IndexInfo(row.generation, row.created_at, row.is_test, row.secret_check)
         )
 
     def create_index(self, info: IndexInfo) -> None:
-        """Write the index's own row, once."""
+        """Store the index's description, once."""
         self._connection.execute(
             insert(_index).values(
                 id=1,
@@ -86,23 +104,23 @@ class Configs:
         )
 
     def set_generation(self, generation: str) -> None:
-        """Give the feed of events another generation."""
+        """Set the generation of the change feed."""
         self._connection.execute(update(_index).values(generation=generation))
 
     def active_config(self) -> ActiveConfig | None:
-        """The configuration of the open epoch; read once a transaction."""
+        """Return the configuration of the open epoch, cached for the transaction."""
         if self._active is None:
             row = self._connection.execute(_ACTIVE_CONFIG).first()
             self._active = None if row is None else ActiveConfig(*row)
         return self._active
 
     def prefetch(self) -> None:
-        """Send ahead what ``active`` will ask."""
+        """Send the query of ``active_config`` ahead of its use."""
         if self._active is None:
             prefetch(self._connection, _ACTIVE_CONFIG)
 
     def config_in_force_at(self, commit_no: int) -> int | None:
-        """The configuration that was in force once a commit was made."""
+        """Return the configuration in force after a commit, or None."""
         found = self._connection.execute(
             select(_epoch.c.config_id).where(
                 _epoch.c.from_commit <= commit_no,
@@ -112,16 +130,16 @@ class Configs:
         return None if found is None else int(found)
 
     def lists(self, config_id: int) -> str:
-        """The lists of facts about values of a configuration, as JSON."""
+        """Return a configuration's lists of value statistics, as JSON."""
         found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
         return str(found.scalar_one())
 
     def digest(self, number: int) -> str | None:
-        """What names a configuration."""
+        """Return the digest of a configuration, or None if unknown."""
         return self._connection.execute(select(_config.c.digest).where(_config.c.id == number)).scalar()
 
     def find_by_digest(self, digest: str) -> int | None:
-        """The number of a configuration that was ever made."""
+        """Return the number of the configuration with a digest, or None."""
         found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
         return None if found is None else int(found)
 
@@ -130,7 +148,13 @@ class Configs:
         self._connection.execute(insert(_config).values(**values))
 
     def activate(self, number: int, config_id: int, commit_no: int) -> None:
-        """Close the open epoch and open one of the given configuration."""
+        """Close the open epoch and open one for a configuration.
+
+        Args:
+            number: number of the new epoch.
+            config_id: number of the configuration.
+            commit_no: commit number at which it comes into force.
+        """
         self._active = None
         self._connection.execute(
             update(_epoch).where(_epoch.c.to_commit.is_(None)).values(to_commit=commit_no)

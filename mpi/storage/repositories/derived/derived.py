@@ -1,4 +1,7 @@
-"""Features and edges, per configuration; what is dropped of a record takes its blocking keys with it."""
+"""Repository of features and scored edges, by configuration.
+
+Deleting a record's derived data deletes its blocking keys too.
+"""
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -18,10 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from mpi.storage.driver.bulk_rows import insert_rows, insert_columns
+from mpi.storage.driver.bulk_rows import insert_columns, insert_rows
 from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.driver.prefetch import prefetch, fetch_all
+from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.key_index.blocking_keys import BlockingKeys
 from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow
 
@@ -70,10 +73,13 @@ _DELETE_EDGE = delete(_edge).where(
     _edge.c.config_id == bindparam("config"), _edge.c.lo == bindparam("low"), _edge.c.hi == bindparam("high")
 )
 _RECORD_COLUMNS = (_feature.c.record_id, _record_keys.c.record_id, _edge.c.lo)
-"""The records of each table; an edge is its lower end's."""
+"""The record column of each derived table.
+
+An edge belongs to its lower record.
+"""
 
 MICROBITS = 1_000_000
-"""Edges keep weights as whole millionths of a bit."""
+"""Millionths of a bit in one bit: the unit of stored weights."""
 
 # A row handed over by itself costs more than it takes to find it.
 _JOINED_PAYLOADS_SQLITE = (
@@ -91,7 +97,7 @@ _JOINED_PAYLOADS = text(
 )
 
 Edges = dict[tuple[int, int], float]
-"""Bits by (lower record number, higher record number)."""
+"""Match weights in bits, by (lower record number, higher record number)."""
 
 
 def _select_min_after(column: ColumnElement[int], after: int) -> Select[Any]:
@@ -99,12 +105,12 @@ def _select_min_after(column: ColumnElement[int], after: int) -> Select[Any]:
 
 
 class FeaturePayloads(NamedTuple):
-    """Features of some records as they are stored.
+    """Stored features of several records.
 
     Args:
-        records: the records.
-        lengths: of the payload of each, in bytes.
-        joined: the payloads, one after the other.
+        records: record numbers.
+        lengths: length of each payload, in bytes.
+        joined: the payloads, concatenated.
     """
 
     records: list[int]
@@ -113,7 +119,7 @@ class FeaturePayloads(NamedTuple):
 
 
 class DerivedRepository:
-    """What can be computed again from records and configuration."""
+    """Repository of data that can be computed from records and configuration."""
 
     def __init__(self, connection: Connection, keys: BlockingKeys) -> None:
         self._connection = connection
@@ -138,7 +144,12 @@ class DerivedRepository:
         insert_columns(self._connection, _feature, columns)
 
     def add_edges(self, config_id: int, edges: Mapping[tuple[int, int], float]) -> None:
-        """Add edges."""
+        """Add edges.
+
+        Args:
+            config_id: number of the configuration.
+            edges: match weight in bits, by (lower, higher) record number.
+        """
         ends = sorted(edges)
         columns = {
             "config_id": [config_id] * len(ends),
@@ -148,14 +159,18 @@ class DerivedRepository:
         }
         insert_columns(self._connection, _edge, columns)
 
-    def delete(self, config_id: int, record_ids: Collection[int], *, keep_keys_of: Container[int] = ()) -> None:
-        """Remove features, keys and edges of the given records; one without features has no others.
+    def delete(
+        self, config_id: int, record_ids: Collection[int], *, keep_keys_of: Container[int] = ()
+    ) -> None:
+        """Delete features, keys and edges of records.
+
+        Records without features are assumed to have no keys or edges.
 
         Args:
-            config_id: the configuration.
+            config_id: number of the configuration.
             record_ids: the records.
-            keep_keys_of: those of which the keys are left; ``BlockingKeys.put`` is to be told that they had
-                some, in the same transaction.
+            keep_keys_of: records whose keys stay. The caller must name them to ``BlockingKeys.write`` as
+                rewritten, in the same transaction.
         """
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_DELETE_FEATURES, {"config": config_id, "ids": chunk})
@@ -165,7 +180,7 @@ class DerivedRepository:
                 self._connection.execute(statement, {"config": config_id, "ids": known})
 
     def delete_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
-        """Remove everything derived, of one configuration or of all."""
+        """Delete all derived data of one configuration, or of all with None."""
         if not edges_only:
             self._keys.delete_all(config_id)
         for table in (_edge,) if edges_only else (_feature, _edge):
@@ -175,7 +190,7 @@ class DerivedRepository:
             self._connection.execute(statement)
 
     def delete_features_and_keys(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Remove features and keys of records; their edges stay."""
+        """Delete features and keys of records, but not their edges."""
         for chunk in iter_chunks(record_ids):
             self._connection.execute(
                 delete(_feature).where(_feature.c.config_id == config_id, is_in(_feature.c.record_id, chunk))
@@ -183,19 +198,19 @@ class DerivedRepository:
         self._keys.delete(config_id, record_ids)
 
     def delete_edges(self, config_id: int, edges: Collection[tuple[int, int]]) -> None:
-        """Remove edges by their ends."""
+        """Delete edges, given as (lower, higher) record numbers."""
         rows = [{"config": config_id, "low": lo, "high": hi} for lo, hi in edges]
         if rows:
             self._connection.execute(_DELETE_EDGE, rows)
 
     def delete_edges_of_records(self, config_id: int, record_ids: Collection[int]) -> None:
-        """Remove edges with either end among the records, whether these have features or not."""
+        """Delete all edges of records, even of records without features."""
         for chunk in iter_chunks(record_ids):
             for statement in _DELETE_EDGES_OF_RECORDS:
                 self._connection.execute(statement, {"config": config_id, "ids": chunk})
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
-        """Remove what is derived from the records with numbers of a range, both ends in it."""
+        """Delete derived data of records numbered ``first`` to ``last``, inclusive."""
         self._keys.delete_range(config_id, first, last)
         for column in (_feature.c.record_id, _edge.c.lo):
             table = column.table
@@ -204,7 +219,7 @@ class DerivedRepository:
             )
 
     def config_ids(self) -> set[int]:
-        """Configurations of which anything is stored."""
+        """Return the configurations that have any derived data."""
         found: set[int] = set()
         for column in _RECORD_COLUMNS:
             own = column.table.c.config_id
@@ -216,7 +231,7 @@ class DerivedRepository:
         return found
 
     def record_id_range(self, config_id: int) -> tuple[int, int] | None:
-        """The least and the greatest record of which a configuration stores anything."""
+        """Return the lowest and highest record number with derived data, or None."""
         ends = []
         for column in _RECORD_COLUMNS:
             for end in (func.min(column), func.max(column)):
@@ -227,7 +242,7 @@ class DerivedRepository:
         return (min(ends), max(ends)) if ends else None
 
     def record_ids(self, config_id: int) -> set[int]:
-        """Every record of which a configuration stores anything."""
+        """Return every record with derived data of a configuration."""
         found: set[int] = set()
         for column in _RECORD_COLUMNS:
             rows = self._connection.execute(
@@ -237,12 +252,14 @@ class DerivedRepository:
         return found
 
     def records_with_features(self, config_id: int) -> set[int]:
-        """The records that have features."""
+        """Return every record with features of a configuration."""
         statement = select(_feature.c.record_id).where(_feature.c.config_id == config_id)
         return {row[0] for row in fetch_all(self._connection, statement)}
 
-    def edges_by_lower_record(self, config_id: int, record_ids: Collection[int]) -> dict[tuple[int, int], int]:
-        """Edges whose lower end is among the records, in millionths of a bit."""
+    def edges_by_lower_record(
+        self, config_id: int, record_ids: Collection[int]
+    ) -> dict[tuple[int, int], int]:
+        """Return edges whose lower record is given, in millionths of a bit."""
         found: dict[tuple[int, int], int] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
@@ -250,7 +267,7 @@ class DerivedRepository:
         return found
 
     def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
-        """Feature payloads of the records that have them."""
+        """Return feature payloads by record, leaving out records without features."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
@@ -258,7 +275,10 @@ class DerivedRepository:
         return found
 
     def iterate_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
-        """Every feature payload, by record; a part at a time, as PostgreSQL's driver keeps a whole answer."""
+        """Yield (record number, feature payload) of all records, in order.
+
+        Reads a page at a time, since PostgreSQL's driver holds a whole result in memory.
+        """
         after, page = -1, CHUNK_SIZE
         while page == CHUNK_SIZE:
             rows = self._connection.execute(_FEATURE_PAGE, {"config": config_id, "after": after}).all()
@@ -267,8 +287,13 @@ class DerivedRepository:
                 after = record
                 yield record, payload
 
-    def iterate_features_in_parts(self, config_id: int, record_ids: Collection[int]) -> Iterator[FeaturePayloads]:
-        """Feature payloads of the records that have them, a part at a time; soonest of ascending ones."""
+    def iterate_features_in_parts(
+        self, config_id: int, record_ids: Collection[int]
+    ) -> Iterator[FeaturePayloads]:
+        """Yield concatenated feature payloads of records, chunk by chunk.
+
+        Ascending record numbers are read fastest.
+        """
         for chunk in iter_chunks(record_ids):
             if self._connection.dialect.name == "postgresql":
                 asked = {"config": config_id, "ids": list(chunk)}
@@ -276,11 +301,19 @@ class DerivedRepository:
                 yield FeaturePayloads(records or [], lengths or [], bytes(joined or b""))
                 continue
             driver: Any = self._connection.connection.driver_connection
-            row = driver.execute(_JOINED_PAYLOADS_SQLITE, (orjson.dumps(chunk).decode(), config_id)).fetchone()
+            row = driver.execute(
+                _JOINED_PAYLOADS_SQLITE, (orjson.dumps(chunk).decode(), config_id)
+            ).fetchone()
             yield FeaturePayloads(orjson.loads(row[0]), orjson.loads(row[1]), row[2] or b"")
 
     def edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> Edges:
-        """Edges with either end among the records, from ``floor`` bits up."""
+        """Return edges of records at or above a weight.
+
+        Args:
+            config_id: number of the configuration.
+            record_ids: records at either end.
+            floor: least weight, in bits.
+        """
         found: Edges = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -290,12 +323,12 @@ class DerivedRepository:
         return found
 
     def prefetch_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
-        """Send ahead what ``edges_of`` will ask."""
+        """Send the query of ``edges_of`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
             prefetch(self._connection, _EDGES_OF_RECORDS, given)
 
     def all_edges(self, config_id: int) -> Edges:
-        """Every edge."""
+        """Return every edge of a configuration."""
         statement = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(_edge.c.config_id == config_id)
         return {(row[0], row[1]): row[2] / MICROBITS for row in fetch_all(self._connection, statement)}

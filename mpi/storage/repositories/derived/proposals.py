@@ -1,4 +1,4 @@
-"""Re-clusters to be read before they are applied, and what of them is held."""
+"""Repository of re-cluster proposals and of held changes."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _proposal = ProposalRow.__table__  # type: ignore[attr-defined]
 
 
 class ProposalStatus(StrEnum):
-    """Where a proposal stands."""
+    """Status of a proposal."""
 
     OPEN = "open"
     APPLYING = "applying"
@@ -29,18 +29,18 @@ class ProposalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A re-cluster to be read.
+    """A re-cluster plan to be read before it is applied.
 
     Args:
-        id: its number.
-        status: where it stands.
-        model: the model that it was made with, ``name/version``.
-        config_digest: the configuration that applying puts in force.
-        model_before: the model in force when it was made, or just before it was applied.
-        on_date: the plan's date, on which the survivor rule asks for open enrolments.
-        commit_no: when it was made.
-        applied_commit: when it was applied.
-        ended_commit: when it was rejected or rolled back.
+        id: number of the proposal.
+        status: its status.
+        model: model that it was made with, ``name/version``.
+        config_digest: digest of the configuration that applying puts in force.
+        model_before: model in force when it was made, or just before it was applied.
+        on_date: date of the plan, on which the survivor rule looks for open enrollments.
+        commit_no: commit number of its creation.
+        applied_commit: commit number of its application.
+        ended_commit: commit number of its rejection or rollback.
     """
 
     id: int
@@ -59,8 +59,8 @@ class ProposalItem:
     """One change of a proposal.
 
     Args:
-        no: its number within the proposal, from 1.
-        fingerprint: names the records, as they are grouped before and after, and who bears them.
+        no: number within the proposal, from 1.
+        fingerprint: identifies the records, their groups before and after, and their persons.
         kind: ``merge``, ``split`` or ``move``.
         status: ``open``, ``applied``, ``held`` or ``changed``.
         detail: groups of record numbers before and after, each with its person.
@@ -75,16 +75,16 @@ class ProposalItem:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A computed change that waits for a person.
+    """A computed change that waits for a person's release or refusal.
 
     Args:
-        id: its number.
-        kind: why it waits, such as ``proposal``.
-        fingerprint: of the change.
+        id: number of the hold.
+        kind: why the change waits, such as ``proposal``.
+        fingerprint: identifies the change.
         status: ``open``, ``released`` or ``refused``.
-        commit_no: since when.
-        ended_commit: until when.
-        detail: what it is about, and the decisions that hold it.
+        commit_no: commit number since which it waits.
+        ended_commit: commit number of its release or refusal.
+        detail: records of the change, and the decisions that hold it.
     """
 
     id: int
@@ -109,7 +109,7 @@ def _hold_of(row: Any) -> Hold:  # noqa: ANN401 - a row of the table
 
 
 class Proposals:
-    """What is proposed, and what is held."""
+    """Repository of proposals and holds."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -142,35 +142,38 @@ class Proposals:
             self._connection.execute(insert(_item), rows)
 
     def get(self, number: int) -> Proposal | None:
-        """A proposal by its number."""
+        """Return a proposal by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_proposal).where(_proposal.c.id == number)).first()
         return None if row is None else Proposal(*row)
 
     def all(self) -> list[Proposal]:
-        """Every proposal, newest first."""
+        """Return every proposal, newest first."""
         rows = self._connection.execute(select(_proposal).order_by(_proposal.c.id.desc()))
         return [Proposal(*row) for row in rows]
 
     def items(self, number: int) -> list[ProposalItem]:
-        """The items of a proposal."""
+        """Return the items of a proposal, in order."""
         rows = self._connection.execute(
             select(_item).where(_item.c.proposal_id == number).order_by(_item.c.no)
         )
-        return [ProposalItem(row.no, row.fingerprint, row.kind, row.status, orjson.loads(row.detail)) for row in rows]
+        return [
+            ProposalItem(row.no, row.fingerprint, row.kind, row.status, orjson.loads(row.detail))
+            for row in rows
+        ]
 
     def set_status(
         self, number: int, status: ProposalStatus, *, applied: int | None = None, ended: int | None = None
     ) -> None:
-        """Note that a proposal was applied, rejected or rolled back."""
+        """Set a proposal's status, with the commit of applying or ending."""
         values: dict[str, Any] = {"status": status.value}
         values |= {} if applied is None else {"applied_commit": applied}
         values |= {} if ended is None else {"ended_commit": ended}
         self._connection.execute(update(_proposal).where(_proposal.c.id == number).values(**values))
 
     def set_applied(self, number: int, commit_no: int, model_before: str) -> None:
-        """Note which commit put a proposal's configuration in force, and in the place of which model's."""
+        """Record the commit that applied a proposal, and the model before."""
         self._connection.execute(
             update(_proposal)
             .where(_proposal.c.id == number)
@@ -178,7 +181,7 @@ class Proposals:
         )
 
     def set_items(self, number: int, items: Iterable[int], status: str) -> None:
-        """Note what became of items."""
+        """Set the status of items of a proposal."""
         rows = [{"item": item} for item in items]
         if rows:
             self._connection.execute(
@@ -189,28 +192,28 @@ class Proposals:
             )
 
     def item_numbers_by_fingerprint(self, number: int) -> dict[str, int]:
-        """The items of a proposal by their fingerprint."""
+        """Return the item numbers of a proposal, by fingerprint."""
         rows = self._connection.execute(
             select(_item.c.fingerprint, _item.c.no).where(_item.c.proposal_id == number)
         )
         return {row.fingerprint: row.no for row in rows}
 
     def item_counts(self, number: int) -> dict[str, int]:
-        """How many items of a proposal have each status."""
+        """Return the number of a proposal's items, by status."""
         rows = self._connection.execute(
             select(_item.c.status, func.count()).where(_item.c.proposal_id == number).group_by(_item.c.status)
         )
         return {row[0]: row[1] for row in rows}
 
     def open_items(self, number: int) -> list[int]:
-        """Items of which nothing has become yet."""
+        """Return the numbers of a proposal's open items."""
         rows = self._connection.execute(
             select(_item.c.no).where(_item.c.proposal_id == number, _item.c.status == "open")
         )
         return [row[0] for row in rows]
 
     def add_hold(self, hold: Hold) -> None:
-        """Hold a change."""
+        """Add a hold."""
         self._connection.execute(
             insert(_hold).values(
                 id=hold.id,
@@ -223,26 +226,26 @@ class Proposals:
         )
 
     def holds(self, *, open_only: bool = True) -> list[Hold]:
-        """What is held, oldest first."""
+        """Return holds, oldest first."""
         statement = select(_hold).order_by(_hold.c.id)
         rows = self._connection.execute(statement.where(_hold.c.status == "open") if open_only else statement)
         return [_hold_of(row) for row in rows]
 
     def select_open_holds(self, numbers: Collection[int]) -> list[Hold]:
-        """Those of some holds that are still open."""
+        """Return those of the given holds that are open."""
         rows = self._connection.execute(
             select(_hold).where(is_in(_hold.c.id, numbers), _hold.c.status == "open")
         )
         return [_hold_of(row) for row in rows]
 
     def end_hold(self, number: int, status: str, commit_no: int) -> None:
-        """Note that a hold was released or refused."""
+        """Record that a hold was released or refused."""
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status=status, ended_commit=commit_no)
         )
 
     def reopen_hold(self, number: int) -> None:
-        """Note that a hold waits again."""
+        """Set a released or refused hold back to open."""
         self._connection.execute(
             update(_hold).where(_hold.c.id == number).values(status="open", ended_commit=None)
         )

@@ -1,4 +1,4 @@
-"""Runs of a re-cluster: how far each has come, who carries it out, and what changed meanwhile."""
+"""Repository of re-cluster runs, their progress and concurrent record changes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ _change = RunChangeRow.__table__  # type: ignore[attr-defined]
 
 
 class RunStage(StrEnum):
-    """How far a run has come."""
+    """Progress of a re-cluster run."""
 
     DERIVING = "deriving"
-    """Features, keys and edges are made beside those in force; it can be abandoned."""
+    """Derived data is being computed; the run can still be abandoned."""
     RELEASING = "releasing"
-    """Its configuration is in force, and what that changes is published item by item."""
+    """The run's configuration is in force; changes are being published."""
     CLEARING = "clearing"
-    """Everything is published; what other configurations left behind is dropped."""
+    """All changes are published; other configurations' derived data is deleted."""
     DONE = "done"
     ABANDONED = "abandoned"
 
 
 OPEN_STAGES = (RunStage.DERIVING, RunStage.RELEASING, RunStage.CLEARING)
-"""Stages of a run that is under way, or was when it was interrupted."""
+"""Stages of a run that is in progress or was interrupted."""
 
 
 class RunKind(StrEnum):
-    """What is carried out."""
+    """What a run carries out."""
 
     RECLUSTER = "recluster"
     PROPOSAL = "proposal"
@@ -43,26 +43,26 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReclusterRun:
-    """One carrying out of a re-cluster.
+    """One execution of a re-cluster.
 
     Args:
-        id: its number.
-        kind: what is carried out.
-        stage: how far it has come.
-        model: the model that it puts in force, ``name/version``.
-        proposal_id: the proposal, of one that is applied or rolled back.
-        config_id: the configuration that it puts in force; None until that is known.
-        on_date: the plan's date.
-        client: who began it.
-        began_commit: when it was begun; everything before is in its snapshot.
-        flipped_commit: when its configuration came into force.
-        ended_commit: when it was done or abandoned.
-        moved: records that have changed person by it.
-        held: items that were read and are held.
-        changed: items that are held because nobody had read them.
-        worker: who carries it out.
-        beat: when that was last seen alive (ISO, UTC).
-        detail: what it was asked.
+        id: number of the run.
+        kind: what the run carries out.
+        stage: progress of the run.
+        model: model that the run puts in force, ``name/version``.
+        proposal_id: proposal that is applied or rolled back.
+        config_id: configuration that the run puts in force; None until known.
+        on_date: date of the plan.
+        client: who began the run.
+        began_commit: commit number of its beginning; the run's snapshot holds everything before.
+        flipped_commit: commit number at which its configuration came into force.
+        ended_commit: commit number at which it was done or abandoned.
+        moved: records that changed person by it.
+        held: proposal items that were held as decided.
+        changed: items held because nobody had read them.
+        worker: process that executes the run.
+        beat: last heartbeat of the worker (ISO, UTC).
+        detail: options of the run.
     """
 
     id: int
@@ -93,7 +93,10 @@ DERIVING_RUN, RELEASING_RUN = (
     select(func.max(_run.c.id)).where(_run.c.stage == stage.value).scalar_subquery().label(stage.value)
     for stage in (RunStage.DERIVING, RunStage.RELEASING)
 )
-"""The run that derives now, or releases, for a statement that reads something else anyway."""
+"""Column expressions for the runs that derive and release now.
+
+They save a query when added to another.
+"""
 
 
 def _run_from_row(row: Any) -> ReclusterRun:  # noqa: ANN401 - a row of the table
@@ -102,62 +105,67 @@ def _run_from_row(row: Any) -> ReclusterRun:  # noqa: ANN401 - a row of the tabl
 
 
 class ReclusterRuns:
-    """What is being carried out."""
+    """Repository of re-cluster runs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, run: ReclusterRun) -> None:
-        """Begin a run."""
+        """Add a run."""
         values = {name: getattr(run, name) for name in run.__slots__}
         self._connection.execute(
             insert(_run).values(**values | {"detail": orjson.dumps(run.detail).decode()})
         )
 
     def get(self, number: int) -> ReclusterRun | None:
-        """A run by its number."""
+        """Return a run by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_run).where(_run.c.id == number)).first()
         return None if row is None else _run_from_row(row)
 
     def find_open(self) -> ReclusterRun | None:
-        """The run that is under way, or was when it was interrupted; there is one at most."""
+        """Return the run in progress or interrupted, or None.
+
+        There is at most one.
+        """
         row = self._connection.execute(select(_run).where(_run.c.stage.in_(OPEN_STAGES))).first()
         return None if row is None else _run_from_row(row)
 
     def all(self) -> list[ReclusterRun]:
-        """Every run, newest first."""
-        return [_run_from_row(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))]
+        """Return every run, newest first."""
+        return [
+            _run_from_row(row) for row in self._connection.execute(select(_run).order_by(_run.c.id.desc()))
+        ]
 
     def update(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns of the table
-        """Note how far a run has come."""
+        """Set columns of a run, such as its stage."""
         if "detail" in values:
             values["detail"] = orjson.dumps(values["detail"]).decode()
         self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def add_counts(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:
-        """Add to what a run has done."""
+        """Add to the counts of moved, held and changed."""
         added = {"moved": moved, "held": held, "changed": changed}
         values = {name: _run.c[name] + more for name, more in added.items() if more}
         if values:
             self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def record_heartbeat(self, number: int, worker: str, moment: str) -> bool:
-        """Say that a worker still carries out a run; False where another has taken it over."""
+        """Record a worker's heartbeat; return False if another worker took over."""
         mine = self._connection.execute(
             update(_run).where(_run.c.id == number, _run.c.worker == worker).values(beat=moment)
         )
         return mine.rowcount > 0
 
     def add_changed_records(self, number: int, record_ids: Collection[int]) -> None:
-        """Note records that change beside a run."""
+        """Record which records changed during a run."""
         rows = [{"run": number, "record": record} for record in sorted(record_ids)]
         if rows:
             self._connection.execute(_ADD_CHANGED_RECORD, rows)
 
     def changed_records(self, number: int, limit: int) -> list[int]:
-        """Records that changed beside a run, and that it has not looked at since."""
+        """Return up to ``limit`` changed records that the run has not revisited."""
         rows = self._connection.execute(
             select(_change.c.record_id)
             .where(_change.c.run_id == number)
@@ -167,7 +175,7 @@ class ReclusterRuns:
         return [row[0] for row in rows]
 
     def select_changed(self, number: int, record_ids: Collection[int]) -> set[int]:
-        """Those of the records that changed beside a run."""
+        """Return those of the records that changed during a run."""
         found: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -179,7 +187,7 @@ class ReclusterRuns:
         return found
 
     def delete_changed_records(self, number: int, record_ids: Collection[int]) -> None:
-        """Note that a run has looked at records since they changed."""
+        """Mark changed records as revisited by the run."""
         self._connection.execute(
             delete(_change).where(
                 _change.c.run_id == bindparam("run"), _change.c.record_id == bindparam("r")

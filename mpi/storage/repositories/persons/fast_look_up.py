@@ -1,7 +1,7 @@
-"""Glances: what is looked up most, with the client whose key it is, in one statement: its own snapshot.
+"""Repository of frequent look-ups: client and answer in one query.
 
-A round trip less is what makes a look-up on PostgreSQL quick. They answer only what needs nothing else to be
-read; where they answer nothing, what was asked is read the long way.
+One round trip less makes a look-up on PostgreSQL quick. A look-up answers only what needs no other
+query. Where it returns None, the caller takes the general path.
 """
 
 from dataclasses import dataclass
@@ -76,12 +76,12 @@ _BY_EID = (
 
 @dataclass(frozen=True, slots=True)
 class LookUpResult:
-    """A record's person, and who asks.
+    """The person of a record, and the client that asked.
 
     Args:
-        client: whose key it is.
-        record_id: the record.
-        eid: the enterprise ID of its person.
+        client: client whose key was given.
+        record_id: number of the record.
+        eid: enterprise ID of the record's person.
     """
 
     client: Client
@@ -90,23 +90,28 @@ class LookUpResult:
 
 
 class FastLookUps:
-    """What one statement answers, and whom."""
+    """Repository of look-ups that need one query."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def find_by_local_id(self, key_hash: str, source: str, local_id: str) -> LookUpResult | None:
-        """A record's person now; None where the key opens nothing, or there is no such record or person."""
+        """Return the person of a record, by local ID and client key.
+
+        None if the key is invalid, or there is no such record or person.
+        """
         asked = {"key_hash": key_hash, "source": source, "local_id": local_id}
         row = self._connection.execute(_BY_LOCAL_ID, asked).first()
         return None if row is None else LookUpResult(client_of(row), row.id, row.eid)
 
     def find_by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:
-        """An active person's records, a row for each and each of its flags; None where it holds none.
+        """Return an active person's records and flags, by client key.
 
-        Also where the key opens nothing. A row has ``since`` (when the person was minted), ``record_id``,
-        ``state``, ``version_id``, ``canonical_key``, ``local_id``, ``code`` (of the source), ``as_of`` and
-        the flag's own columns, empty where it has none.
+        Returns:
+            The client and one row for each record and each of its flags; None if the key is invalid or the
+            person holds no record. A row has ``since`` (when the person was minted), ``record_id``,
+            ``state``, ``version_id``, ``canonical_key``, ``local_id``, ``code`` (of the source), ``as_of``,
+            and the flag's columns, empty without a flag.
         """
         rows: Any = self._connection.execute(_BY_EID, {"key_hash": key_hash, "eid": eid}).all()
         return (client_of(rows[0]), rows) if rows else None

@@ -1,4 +1,4 @@
-"""Persons, memberships over time, and identity events."""
+"""Repository of persons, their record memberships, and identity events."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.driver.prefetch import prefetch, fetch_all
+from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.repositories.sources.records import RecordState
 from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow
 
@@ -22,7 +22,7 @@ _source = SourceRow.__table__  # type: ignore[attr-defined]
 
 
 class PersonStatus(StrEnum):
-    """Whether an enterprise ID bears a person now."""
+    """Status of an enterprise ID."""
 
     ACTIVE = "active"
     RETIRED = "retired"
@@ -33,7 +33,15 @@ class PersonStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An enterprise ID and where it stands."""
+    """A person: an enterprise ID and its status.
+
+    Args:
+        id: number of the person.
+        eid: enterprise ID.
+        status: a ``PersonStatus``.
+        minted_commit: commit number at which the ID was minted.
+        retired_commit: commit number at which it was retired or emptied.
+    """
 
     id: int
     eid: str
@@ -44,7 +52,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """That a record belonged to a person, ``[from_commit, to_commit)``."""
+    """A record's membership in a person, for the commits ``[from_commit, to_commit)``."""
 
     record_id: int
     person_id: int
@@ -55,12 +63,12 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class RecordHolder:
-    """Whom a record belongs to now.
+    """The person that holds a record now.
 
     Args:
-        person_id: the person.
-        eid: its enterprise ID.
-        sources: source code of each record that it holds, sealed ones left out.
+        person_id: number of the person.
+        eid: enterprise ID of the person.
+        sources: source code by record number, for all records of the person except sealed ones.
     """
 
     person_id: int
@@ -70,7 +78,16 @@ class RecordHolder:
 
 @dataclass(frozen=True, slots=True)
 class IdentityEvent:
-    """One record's change of person."""
+    """The change of one record's person: an entry of the change feed.
+
+    Args:
+        commit_no: commit number of the change.
+        seq: number within the commit, from 1.
+        record_id: number of the record.
+        before: person that it left, if any.
+        after: person that it joined, if any.
+        cause: kind of the change.
+    """
 
     commit_no: int
     seq: int
@@ -84,10 +101,13 @@ _PERSON = select(
     _person.c.id, _person.c.eid, _person.c.status, _person.c.minted_commit, _person.c.retired_commit
 )
 MAX_CACHED_RECORDS = 1_000
-"""Up to so many records, what was read of them is kept to the end of the transaction."""
+"""Records up to which memberships are cached until the transaction ends."""
 
 SCOPE = "all"
-"""The one scope of enterprise IDs today; first in the memberships' key, so a query by record names it."""
+"""The only scope of enterprise IDs so far.
+
+It comes first in the memberships' key, so that a query by record must name it.
+"""
 
 _MEMBERSHIP_COLUMNS = (
     _member.c.record_id,
@@ -109,10 +129,16 @@ _IS_IN_FORCE_AT = and_(
 _ALL_CURRENT = select(_member.c.record_id, _member.c.person_id).where(_member.c.scope == SCOPE, _IS_CURRENT)
 _IS_OF_RECORDS = is_in(_member.c.record_id, "ids")
 _MEMBERSHIPS_OF_RECORDS = _MEMBERSHIP.where(_IS_OF_RECORDS)
-_CURRENT_OF_RECORDS, _AT_OF_RECORDS = _MEMBERSHIPS_OF_RECORDS.where(_IS_CURRENT), _MEMBERSHIPS_OF_RECORDS.where(_IS_IN_FORCE_AT)
+_CURRENT_OF_RECORDS, _AT_OF_RECORDS = (
+    _MEMBERSHIPS_OF_RECORDS.where(_IS_CURRENT),
+    _MEMBERSHIPS_OF_RECORDS.where(_IS_IN_FORCE_AT),
+)
 # A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
 _MEMBERSHIPS_OF_PERSONS = select(*_MEMBERSHIP_COLUMNS).where(is_in(_member.c.person_id, "ids"))
-_CURRENT_OF_PERSONS, _AT_OF_PERSONS = _MEMBERSHIPS_OF_PERSONS.where(_IS_CURRENT), _MEMBERSHIPS_OF_PERSONS.where(_IS_IN_FORCE_AT)
+_CURRENT_OF_PERSONS, _AT_OF_PERSONS = (
+    _MEMBERSHIPS_OF_PERSONS.where(_IS_CURRENT),
+    _MEMBERSHIPS_OF_PERSONS.where(_IS_IN_FORCE_AT),
+)
 _HISTORY = (
     select(
         *_MEMBERSHIP_COLUMNS,
@@ -125,17 +151,27 @@ _HISTORY = (
         )
     )
 )
-"""Every membership that there ever was of everybody who ever held one of the records."""
+"""All memberships of all persons that ever held given records."""
 _PERSONS_OF_RECORDS = select(_member.c.person_id).where(_member.c.scope == SCOPE, _IS_OF_RECORDS).distinct()
 _record_membership, _person_membership = _member.alias("mine"), _member.alias("theirs")
 _HOLDER = (
     select(_person.c.id, _person.c.eid, _person_membership.c.record_id, _source.c.code, _record.c.state)
     .select_from(_record_membership)
     .join(_person, _person.c.id == _record_membership.c.person_id)
-    .join(_person_membership, and_(_person_membership.c.person_id == _record_membership.c.person_id, _person_membership.c.to_commit.is_(None)))
+    .join(
+        _person_membership,
+        and_(
+            _person_membership.c.person_id == _record_membership.c.person_id,
+            _person_membership.c.to_commit.is_(None),
+        ),
+    )
     .join(_record, _record.c.id == _person_membership.c.record_id)
     .join(_source, _source.c.id == _record.c.source_id)
-    .where(_record_membership.c.scope == SCOPE, _record_membership.c.record_id == bindparam("record"), _record_membership.c.to_commit.is_(None))
+    .where(
+        _record_membership.c.scope == SCOPE,
+        _record_membership.c.record_id == bindparam("record"),
+        _record_membership.c.to_commit.is_(None),
+    )
 )
 _END_MEMBERSHIP = (
     update(_member)
@@ -147,13 +183,13 @@ _END_MEMBERSHIP = (
 
 
 def _held_records(person: Person, memberships: Iterable[Membership]) -> set[int]:
-    """What the person holds, or held at the moment it was retired."""
+    """Return the records a person holds, or held when retired."""
     ended = person.retired_commit if person.status == PersonStatus.RETIRED else None
     return {m.record_id for m in memberships if m.to_commit == ended}
 
 
 class Persons:
-    """Who is who, now and at any commit."""
+    """Repository of persons and memberships, now and at any commit."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -162,18 +198,19 @@ class Persons:
         self._persons: dict[int, Person] = {}
 
     def mark_unassigned(self, record_ids: Iterable[int]) -> None:
-        """Take it as known that nobody has held the records: they came in this transaction."""
+        """Cache that new records of this transaction have no memberships."""
         self._histories.update({record: [] for record in record_ids})
 
     def prefetch_histories(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``know`` will ask."""
+        """Send the query of ``load_histories`` ahead of its use."""
         if missing := self._uncached(record_ids):
             prefetch(self._connection, _HISTORY, {"ids": missing})
 
     def load_histories(self, record_ids: Collection[int]) -> None:
-        """Read all that a settlement asks about who holds a few records, in one statement.
+        """Cache everything that resolving a few records reads, in one query.
 
-        That is the records' histories, everybody who ever held one, and whatever each of them ever held.
+        This covers the records' memberships, every person that ever held one, and all memberships of these
+        persons.
         """
         missing = self._uncached(record_ids)
         if not missing:
@@ -191,14 +228,18 @@ class Persons:
         self._histories |= mine
 
     def _uncached(self, record_ids: Collection[int]) -> list[int]:
-        return [] if len(record_ids) > MAX_CACHED_RECORDS else [r for r in record_ids if r not in self._histories]
+        return (
+            []
+            if len(record_ids) > MAX_CACHED_RECORDS
+            else [r for r in record_ids if r not in self._histories]
+        )
 
     def _clear_cache(self) -> None:
         for known in (self._histories, self._memberships_by_person, self._persons):
             known.clear()
 
     def by_ids(self, person_ids: Collection[int]) -> dict[int, Person]:
-        """Persons by number."""
+        """Return persons by number."""
         if person_ids and all(number in self._persons for number in person_ids):
             return {number: self._persons[number] for number in person_ids}
         found = {}
@@ -208,29 +249,31 @@ class Persons:
         return found
 
     def find_by_eid(self, eid: str) -> Person | None:
-        """The person of an enterprise ID, whatever its status."""
+        """Return the person of an enterprise ID, of any status, or None."""
         row = self._connection.execute(_BY_EID, {"eid": eid}).first()
         return None if row is None else Person(*row)
 
     def all(self) -> list[Person]:
-        """Every person ever minted, oldest first."""
+        """Return every person ever minted, oldest first."""
         return [Person(*row) for row in self._connection.execute(_PERSON.order_by(_person.c.id))]
 
     def counts(self) -> dict[str, int]:
-        """How many persons have each status."""
+        """Return the number of persons, by status."""
         rows = self._connection.execute(select(_person.c.status, func.count()).group_by(_person.c.status))
         return {row[0]: row[1] for row in rows}
 
     def current_persons(self, record_ids: Collection[int]) -> dict[int, int]:
-        """The person of each record that has one now."""
+        """Return the present person of each record that has one."""
         if len(record_ids) > MAX_CACHED_RECORDS:
             return {m.record_id: m.person_id for m in self._read_memberships(_CURRENT_OF_RECORDS, record_ids)}
-        return {m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None}
+        return {
+            m.record_id: m.person_id for m in self._cached_memberships_of(record_ids) if m.to_commit is None
+        }
 
     def request_holder(self, record_id: int) -> Callable[[], RecordHolder | None]:
-        """Ask whom a record belongs to now, with all that they hold: what an upsert is answered from.
+        """Request a record's present person; return a function to read it.
 
-        What is returned reads the answer, once: on PostgreSQL what is done meanwhile need not wait for it.
+        The function reads the result once. On PostgreSQL, work done in between need not wait for it.
         """
         asked = self._connection.execute(_HOLDER, {"record": record_id})
 
@@ -244,7 +287,7 @@ class Persons:
         return read
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
-        """Records of each person now, ascending."""
+        """Return the present records of each person, ascending."""
         held: dict[int, list[int]] = {person: [] for person in person_ids}
         if all(person in self._memberships_by_person for person in held):
             now = [m for person in held for m in self._memberships_by_person[person] if m.to_commit is None]
@@ -255,24 +298,24 @@ class Persons:
         return {person: sorted(records) for person, records in held.items()}
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
-        """Records of a person as of a commit, ascending."""
+        """Return the records of a person as of a commit, ascending."""
         found = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
         return sorted(membership.record_id for membership in found)
 
     def members_by_person_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
-        """Records of each person as of a commit."""
+        """Return the records of each person as of a commit."""
         held: dict[int, set[int]] = {}
         for membership in self._read_memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
             held.setdefault(membership.person_id, set()).add(membership.record_id)
         return held
 
     def person_at(self, record_id: int, commit_no: int) -> int | None:
-        """The person of a record as of a commit."""
+        """Return the person of a record as of a commit, or None."""
         found = self._read_memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
         return found[0].person_id if found else None
 
     def persons_ever_holding(self, record_ids: Collection[int]) -> set[int]:
-        """Every person that ever held one of the records."""
+        """Return every person that ever held one of the records."""
         if len(record_ids) <= MAX_CACHED_RECORDS:
             return {m.person_id for m in self._cached_memberships_of(record_ids)}
         found: set[int] = set()
@@ -281,14 +324,17 @@ class Persons:
         return found
 
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
-        """Every membership there ever was of each record."""
+        """Return all memberships of each record, past and present."""
         found: dict[int, list[Membership]] = {record: [] for record in record_ids}
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             found[membership.record_id].append(membership)
         return found
 
     def _cached_memberships_of(self, record_ids: Collection[int]) -> list[Membership]:
-        """Every membership of a few records, read once a transaction: a resolve asks four times."""
+        """Return all memberships of a few records, cached for the transaction.
+
+        A resolve needs them four times.
+        """
         missing = [record for record in record_ids if record not in self._histories]
         self._histories.update({record: [] for record in missing})
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, missing):
@@ -296,29 +342,35 @@ class Persons:
         return [m for record in record_ids for m in self._histories[record]]
 
     def last_held_records(self, persons: Iterable[Person]) -> dict[int, set[int]]:
-        """Records of each person: those it holds, or held when it was retired or emptied.
+        """Return each person's present records, or its last ones.
 
-        An emptied person keeps a claim on every record whose latest person it was, and so does one that
-        was retired while it was empty.
+        An emptied person, and one retired while empty, claims every record whose latest person it was.
         """
         by_id = {person.id: person for person in persons}
         mine: dict[int, list[Membership]] = {number: [] for number in by_id}
         known = [number for number in by_id if number in self._memberships_by_person]
         mine.update({number: self._memberships_by_person[number] for number in known})
-        for membership in self._read_memberships(_MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._memberships_by_person]):
+        for membership in self._read_memberships(
+            _MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._memberships_by_person]
+        ):
             mine[membership.person_id].append(membership)
         held = {n: _held_records(person, mine[n]) for n, person in by_id.items()}
         claiming = {
             n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
         }
-        for number, record in self._find_claimed_records(claiming, {m.record_id for n in claiming for m in mine[n]}):
+        for number, record in self._find_claimed_records(
+            claiming, {m.record_id for n in claiming for m in mine[n]}
+        ):
             held[number].add(record)
         return held
 
     def _find_claimed_records(
         self, persons: Mapping[int, Person], record_ids: Collection[int]
     ) -> Iterator[tuple[int, int]]:
-        """(person, record) of each record whose latest membership, before it was retired, was in it."""
+        """Yield (person, record) where the person was the record's latest one.
+
+        Memberships after the person's retirement do not count.
+        """
         history: dict[int, list[Membership]] = {}
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
             history.setdefault(membership.record_id, []).append(membership)
@@ -331,7 +383,9 @@ class Persons:
                 if max(before, key=lambda m: m.from_commit).person_id == number:
                     yield number, record
 
-    def _read_memberships(self, statement: Select[Any], ids: Collection[int], **others: int) -> list[Membership]:
+    def _read_memberships(
+        self, statement: Select[Any], ids: Collection[int], **others: int
+    ) -> list[Membership]:
         return [
             Membership(*row)
             for chunk in iter_chunks(ids)
@@ -339,22 +393,22 @@ class Persons:
         ]
 
     def all_current_persons(self) -> dict[int, int]:
-        """The person of every record that has one now."""
+        """Return the present person of every record that has one."""
         return {row[0]: row[1] for row in fetch_all(self._connection, _ALL_CURRENT)}
 
     def all_memberships(self) -> list[Membership]:
-        """Every membership there ever was, by record and time."""
+        """Return every membership, past and present, by record and time."""
         rows = self._connection.execute(_MEMBERSHIP.order_by(_member.c.record_id, _member.c.from_commit))
         return [Membership(*row) for row in rows]
 
     def mint(self, rows: list[dict[str, Any]]) -> None:
-        """Add persons: rows of id, eid, minted_commit."""
+        """Add persons, given as rows of id, eid and minted_commit."""
         status = PersonStatus.ACTIVE.value
         self._clear_cache()
         insert_rows(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
-        """Change where persons stand."""
+        """Set the status of persons."""
         rows = [{"person": person} for person in person_ids]
         self._clear_cache()
         if rows:
@@ -365,8 +419,16 @@ class Persons:
                 rows,
             )
 
-    def move_records(self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str) -> None:
-        """Move records: (record, person before, person after), with one event each, in the order given."""
+    def move_records(
+        self, commit_no: int, changes: list[tuple[int, int | None, int | None]], cause: str
+    ) -> None:
+        """Move records between persons, with one identity event each.
+
+        Args:
+            commit_no: commit number of the change.
+            changes: (record, person before, person after), in the order of the events.
+            cause: kind of the change.
+        """
         self._clear_cache()
         leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
         if leaving:
@@ -392,14 +454,19 @@ class Persons:
         insert_rows(self._connection, _event, events)
 
     def records_moved_in(self, commit_no: int) -> set[int]:
-        """Records that changed person in a commit."""
+        """Return the records that changed person in a commit."""
         rows = self._connection.execute(select(_event.c.record_id).where(_event.c.commit_no == commit_no))
         return {row[0] for row in rows}
 
     def records_moved_by(self, cause: str, first: int, last: int | None) -> dict[int, int]:
-        """Records that a cause made change person between two commits, and whom each left first.
+        """Return records moved by a cause, with the person each left first.
 
-        Those that had no person before are left out.
+        Records that had no person before are left out.
+
+        Args:
+            cause: kind of the change.
+            first: first commit number.
+            last: last commit number; None for no limit.
         """
         statement = (
             select(_event.c.record_id, _event.c.before)
@@ -411,9 +478,10 @@ class Persons:
         return {row[0]: row[1] for row in self._connection.execute(statement)}
 
     def events_of(self, person_ids: Collection[int]) -> list[IdentityEvent]:
-        """Events that took a record into or out of the persons, in order.
+        """Return the events that moved a record into or out of persons.
 
-        Found by the records that were ever members: events have no index by person, which each would pay for.
+        They are found by the records that were ever members. An index of events by person would cost every
+        write.
         """
         persons = set(person_ids)
         records: set[int] = set()
@@ -439,11 +507,13 @@ class Persons:
     def events_after(
         self, commit_no: int, limit: int, sources: Collection[int] | None = None
     ) -> list[IdentityEvent]:
-        """The feed: events of later commits that may show, in order; those of sealed records never do.
+        """Return visible events of later commits, in order of the change feed.
+
+        Events of sealed records are never included.
 
         Args:
-            commit_no: the commit after which to begin.
-            limit: how many to aim at: whole commits, so at least as many if there are.
+            commit_no: commit after which to begin.
+            limit: number of events to aim at. Commits are never cut, so more may be returned.
             sources: numbers of the sources whose records may show; None for all.
         """
         events = (
@@ -467,9 +537,9 @@ class Persons:
 
 
 def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:
-    """Whether an event is of a record that is not sealed, of one of the sources.
+    """Return the condition that an event's record is unsealed and visible.
 
-    Asked of each event in its place: in the order of the feed, and no further than a page.
+    It is checked for each event, so that the feed is read in order and no further than a page.
     """
     record = select(1).where(_record.c.id == _event.c.record_id, _record.c.state != RecordState.SEALED)
     if sources is not None:

@@ -1,4 +1,4 @@
-"""Blind pairs: what was drawn to be judged without its weight, and what was said of it."""
+"""Repository of blind samples: random pairs and the stewards' answers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,24 +25,24 @@ _HAS_ANSWER = exists().where(_answer.c.blind_pair_id == _pair.c.id)
 
 @dataclass(frozen=True, slots=True)
 class BlindPair:
-    """A pair to be judged without its weight.
+    """A pair that stewards judge without seeing its weight.
 
     Args:
-        id: its number.
-        stratum: what it was drawn from.
-        stratum_pairs: how many pairs that held on the day.
-        stratum_seen: how many of them were counted for it.
-        month: ``YYYY-MM``.
-        drawn_at: when.
-        config_id: the configuration of its weight.
-        lo: the one record.
-        hi: the other.
-        lo_version: what the one record said then.
-        hi_version: what the other said.
-        bits: of the pair.
-        linked: whether the index held the two as one person then.
-        first_by: who had answered it, where this is a second review.
-        first_verdict: what they said.
+        id: number of the pair.
+        stratum: stratum that the pair was drawn from.
+        stratum_pairs: number of pairs in the stratum on that day.
+        stratum_seen: number of pairs actually counted for it.
+        month: month of the sample, ``YYYY-MM``.
+        drawn_at: when the pair was drawn (ISO, UTC).
+        config_id: configuration of its weight.
+        lo: lower record number.
+        hi: higher record number.
+        lo_version: version of the lower record at that time.
+        hi_version: version of the higher record at that time.
+        bits: match weight in bits.
+        linked: whether both records belonged to one person at that time.
+        first_by: who answered first, for a second review.
+        first_verdict: the first answer, for a second review.
     """
 
     id: int
@@ -64,7 +64,7 @@ class BlindPair:
 
 @dataclass(frozen=True, slots=True)
 class BlindAnswer:
-    """What somebody said of a blind pair."""
+    """One person's verdict on a blind pair."""
 
     blind_pair_id: int
     actor: str
@@ -79,17 +79,20 @@ def _pair_of(row: Row[*tuple[Any, ...]]) -> BlindPair:
 
 
 class BlindPairs:
-    """Blind pairs and answers."""
+    """Repository of blind pairs and their answers."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def max_record_id(self) -> int:
-        """The greatest number of a record; 0 where there is none."""
+        """Return the highest record number, or 0."""
         return int(self._connection.execute(select(func.max(_record.c.id))).scalar() or 0)
 
     def edges_by_lower_record(self, config_id: int, record_ids: Collection[int]) -> Edges:
-        """Edges whose lower record is one of these: each edge is one record's."""
+        """Return edges whose lower record is given, in bits.
+
+        Each edge thus belongs to one record.
+        """
         found: Edges = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
@@ -97,7 +100,7 @@ class BlindPairs:
         return found
 
     def add(self, pairs: Sequence[BlindPair]) -> None:
-        """Add pairs."""
+        """Add blind pairs."""
         names = [name for name in BlindPair.__slots__ if name != "bits"]
         rows = [
             {name: getattr(pair, name) for name in names} | {"weight": round(pair.bits * MICROBITS)}
@@ -106,12 +109,12 @@ class BlindPairs:
         insert_rows(self._connection, _pair, rows)
 
     def get(self, number: int) -> BlindPair | None:
-        """One pair."""
+        """Return a blind pair by number, or None."""
         row = self._connection.execute(select(_pair).where(_pair.c.id == number)).first()
         return None if row is None else _pair_of(row)
 
     def samples(self, since: str, until: str) -> list[BlindPair]:
-        """Pairs drawn as samples in months from one to another, second reviews left out."""
+        """Return sampled pairs of months ``since`` to ``until``, without second reviews."""
         return self._pairs(
             select(_pair)
             .where(_pair.c.month >= since, _pair.c.month <= until, _pair.c.first_by.is_(None))
@@ -119,7 +122,10 @@ class BlindPairs:
         )
 
     def unanswered_for(self, actor: str) -> list[BlindPair]:
-        """Pairs that nobody has answered, of which the actor did not give the first answer."""
+        """Return unanswered pairs that a steward may judge.
+
+        A steward does not review an own first answer.
+        """
         return self._pairs(
             select(_pair)
             .where(~_HAS_ANSWER, _pair.c.first_by.is_(None) | (_pair.c.first_by != actor))
@@ -127,7 +133,7 @@ class BlindPairs:
         )
 
     def add_answer(self, said: BlindAnswer) -> None:
-        """Keep an answer."""
+        """Store a verdict on a blind pair."""
         self._connection.execute(
             insert(_answer).values(
                 blind_pair_id=said.blind_pair_id, actor=said.actor, verdict=said.verdict, at=said.at
@@ -135,7 +141,7 @@ class BlindPairs:
         )
 
     def answers_to(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
-        """The answer to each pair that has one."""
+        """Return the verdict on each pair that has one."""
         found: dict[int, BlindAnswer] = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
@@ -145,13 +151,17 @@ class BlindPairs:
         return found
 
     def all_with_answers(self) -> list[tuple[BlindPair, BlindAnswer]]:
-        """Every pair with its answer, oldest first."""
+        """Return every answered pair with its verdict, oldest first."""
         pairs = self._pairs(select(_pair).where(_HAS_ANSWER).order_by(_pair.c.id))
         said = self.answers_to([pair.id for pair in pairs])
         return [(pair, said[pair.id]) for pair in pairs]
 
     def count_second_reviews(self) -> list[tuple[str, str, str, str, int]]:
-        """Second reviews by (first steward, second steward, first verdict, second verdict, how many)."""
+        """Count second reviews by both stewards and both verdicts.
+
+        Returns:
+            (first steward, second steward, first verdict, second verdict, count).
+        """
         rows = self._connection.execute(
             select(_pair.c.first_by, _answer.c.actor, _pair.c.first_verdict, _answer.c.verdict, func.count())
             .join(_answer, _answer.c.blind_pair_id == _pair.c.id)
@@ -161,7 +171,7 @@ class BlindPairs:
         return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
     def count_unanswered_second_reviews(self) -> int:
-        """Second reviews that nobody has answered."""
+        """Return the number of unanswered second reviews."""
         counted = select(func.count()).select_from(_pair).where(_pair.c.first_by.is_not(None), ~_HAS_ANSWER)
         return int(self._connection.execute(counted).scalar_one())
 

@@ -1,4 +1,7 @@
-"""Figures about the desk and the index: counts that the store makes, a bounded number of rows each."""
+"""Counts about the review queue and the index, computed by the database.
+
+Each query returns a bounded number of rows.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,12 +51,12 @@ _SECONDS_PER_DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingCount:
-    """Questions that wait, of one kind and one age.
+    """The number of open questions of one kind and age class.
 
     Args:
-        kind: of the question's tasks.
-        age: how many of the commits asked about it was opened after: 0 is the oldest.
-        questions: how many.
+        kind: kind of the questions' tasks.
+        age: number of given commits after which the question was opened; 0 is the oldest class.
+        questions: number of questions.
     """
 
     kind: str
@@ -63,13 +66,13 @@ class WaitingCount:
 
 @dataclass(frozen=True, slots=True)
 class StewardAnswers:
-    """What one person answered.
+    """How many answers one person gave, and how quickly.
 
     Args:
-        actor: who.
-        answers: how many answers.
-        timed: of these, those that another act of theirs came shortly before.
-        seconds: between acts that are no further apart than that.
+        actor: name of the person.
+        answers: number of answers.
+        timed: answers that followed an earlier action of the person within the gap limit.
+        seconds: total seconds between actions within the gap limit.
     """
 
     actor: str
@@ -79,17 +82,17 @@ class StewardAnswers:
 
 
 class DeskFigures:
-    """What is counted."""
+    """Repository of counts about the review desk and the index."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def count_waiting(self, today: str, since: Sequence[int]) -> list[WaitingCount]:
-        """Questions asked on a day, by kind and age.
+        """Count the open questions of a day, by kind and age class.
 
         Args:
-            today: the day, ``YYYY-MM-DD``.
-            since: commit numbers, ascending; a question opened after the first n of them has age n.
+            today: day, ``YYYY-MM-DD``.
+            since: ascending commit numbers. A question opened after the first n of them has age class n.
         """
         asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         questions = (
@@ -104,13 +107,17 @@ class DeskFigures:
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
     def oldest_opened_at(self, today: str) -> str | None:
-        """When the oldest question that is asked on a day was opened."""
+        """Return when the oldest question open on a day was opened."""
         asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         first = select(func.min(_task.c.opened_commit)).where(asked).scalar_subquery()
         return self._connection.execute(select(_commit.c.at).where(_commit.c.no == first)).scalar()
 
     def count_by_state(self, now: str) -> dict[str, int]:
-        """How many questions are worked on, by ``claimed``, ``asleep`` and ``waiting``."""
+        """Count questions in work: ``claimed``, ``asleep`` or ``waiting``.
+
+        Args:
+            now: present moment (ISO, UTC), at which leases end.
+        """
         standing = case(
             (and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now), "claimed"), else_=_work.c.state
         )
@@ -122,7 +129,7 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_closed(self, since: str) -> dict[str, int]:
-        """How many questions were closed from a moment on, by why."""
+        """Count questions closed since a moment, by reason."""
         rows = self._connection.execute(
             select(_work.c.closed_because, func.count())
             .where(_work.c.state == "closed", _work.c.closed_at >= since)
@@ -131,7 +138,12 @@ class DeskFigures:
         return {row[0] or "": row[1] for row in rows}
 
     def count_opened_by_day(self, today: str, after: int) -> dict[str, int]:
-        """Questions asked on a day that were opened after a commit, by the day on which they were."""
+        """Count open questions by the day they were opened.
+
+        Args:
+            today: day on which they are open, ``YYYY-MM-DD``.
+            after: commit number after which they were opened.
+        """
         asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         opened = func.min(_task.c.opened_commit)
         questions = (
@@ -151,7 +163,7 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_closed_by_opening_day(self, since: str) -> dict[str, int]:
-        """Questions opened from a moment on and closed since, by the day on which they were opened."""
+        """Count questions opened and closed since a moment, by opening day."""
         day = func.substr(_work.c.opened_at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
             select(day, func.count())
@@ -161,12 +173,14 @@ class DeskFigures:
         return {row[0]: row[1] for row in rows}
 
     def count_answers_by_actor(self, since: str, action: str, max_gap_s: float) -> list[StewardAnswers]:
-        """What each person answered from a moment on, by name; who answered nothing is left out.
+        """Count each person's answers since a moment, in order of names.
+
+        People without answers are left out.
 
         Args:
-            since: the moment (ISO, UTC).
-            action: the act that is an answer.
-            max_gap_s: seconds between two acts from which on something else was between them.
+            since: moment (ISO, UTC).
+            action: name of the action that is an answer.
+            max_gap_s: seconds between two actions above which the person did something else.
         """
         moment = self._seconds(_action.c.at)
         before = func.lag(moment).over(partition_by=_action.c.actor, order_by=(_action.c.at, _action.c.id))
@@ -191,7 +205,7 @@ class DeskFigures:
         return [StewardAnswers(row[0], int(row[1]), int(row[2]), float(row[3])) for row in rows]
 
     def count_answers_by_day(self, since: str, action: str) -> dict[str, int]:
-        """How many answers were given from a moment on, by day."""
+        """Count answers since a moment, by day."""
         day = func.substr(_action.c.at, 1, len("2026-01-01")).label("day")
         rows = self._connection.execute(
             select(day, func.count()).where(_action.c.at >= since, _action.c.action == action).group_by("day")
@@ -204,11 +218,11 @@ class DeskFigures:
         return func.julianday(moment) * _SECONDS_PER_DAY
 
     def first_commit_at(self) -> str | None:
-        """When the index's first commit was."""
+        """Return the time of the index's first commit, or None."""
         return self._connection.execute(select(func.min(_commit.c.at))).scalar()
 
     def count_decisions(self) -> dict[tuple[int, str], int]:
-        """How many decisions are in force, by authority and kind."""
+        """Count decisions in force, by authority and kind."""
         rows = self._connection.execute(
             select(_decision.c.authority, _decision.c.kind, func.count())
             .where(_decision.c.status == "in_force")
@@ -219,13 +233,13 @@ class DeskFigures:
     def count_in_care(
         self, population: str, care: Sequence[str], school: Sequence[str], today: str
     ) -> tuple[int, int]:
-        """Persons in care on a day, and those of them who have a school's record too.
+        """Count persons in care, and those of them with a school record.
 
         Args:
-            population: the flag that says so; it counts from a record's active version only.
-            care: kinds of the sources whose word counts for it.
-            school: kinds of the sources of schools.
-            today: the day, ``YYYY-MM-DD``.
+            population: flag of being in care. Only flags of active versions count.
+            care: kinds of the sources whose flags count.
+            school: kinds of school sources.
+            today: day, ``YYYY-MM-DD``.
         """
         persons = (
             select(_member.c.person_id)

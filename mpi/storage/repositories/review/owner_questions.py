@@ -1,4 +1,4 @@
-"""What stewards ask the owners of records."""
+"""Repository of stewards' questions to the owners of records."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -17,22 +17,22 @@ OPEN, ANSWERED, WITHDRAWN = "open", "answered", "withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class StoredOwnerQuestion:
-    """What somebody asked the owner of a record.
+    """A steward's question to a record's owner, with its answer.
 
     Args:
-        id: its number.
-        question: the steward's question that it is about.
+        id: number of the question to the owner.
+        question: key of the steward's question that it is about.
         record_id: the record.
-        source_id: the record's source, whose owner is asked.
-        asks: what is asked, a code.
+        source_id: source of the record, whose owner is asked.
+        asks: code of what is asked.
         asked_by: who asks.
-        asked_at: when (ISO, UTC).
-        due_on: the day by which an answer is wanted.
+        asked_at: when it was asked (ISO, UTC).
+        due_on: day by which an answer is wanted.
         state: ``open``, ``answered`` or ``withdrawn``.
-        answer: a code.
+        answer: code of the answer.
         answered_by: who answered.
-        answered_at: when.
-        note: the owner's free text.
+        answered_at: when it was answered (ISO, UTC).
+        note: free text of the owner.
     """
 
     id: int
@@ -51,52 +51,56 @@ class StoredOwnerQuestion:
 
 
 class OwnerQuestions:
-    """What stewards ask the owners of records."""
+    """Repository of questions to record owners."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, asked: StoredOwnerQuestion) -> None:
-        """Add one."""
+        """Add a question to an owner."""
         self._connection.execute(insert(_owner_question).values(**asdict(asked)))
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
-        """One by its number."""
+        """Return a question to an owner by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_owner_question).where(_owner_question.c.id == number)).first()
         return None if row is None else _question_from_row(row)
 
     def all_of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
-        """Those about questions of stewards, oldest first."""
+        """Return owner questions about stewards' questions, oldest first."""
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
-                select(_owner_question).where(is_in(_owner_question.c.question, chunk)).order_by(_owner_question.c.id)
+                select(_owner_question)
+                .where(is_in(_owner_question.c.question, chunk))
+                .order_by(_owner_question.c.id)
             )
             found += map(_question_from_row, rows)
         return found
 
     def all_of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
-        """Those that the owners of sources were asked, the first due first."""
+        """Return owner questions of sources in given states, first due first."""
         found: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(source_ids):
             rows = self._connection.execute(
-                select(_owner_question).where(is_in(_owner_question.c.source_id, chunk), _owner_question.c.state.in_(states))
+                select(_owner_question).where(
+                    is_in(_owner_question.c.source_id, chunk), _owner_question.c.state.in_(states)
+                )
             )
             found += map(_question_from_row, rows)
         return sorted(found, key=lambda one: (one.due_on, one.id))
 
     def answer(self, number: int, answer: str, by: str, at: str, note: str | None) -> None:
-        """Note an owner's answer."""
+        """Store an owner's answer."""
         self._set(number, state=ANSWERED, answer=answer, answered_by=by, answered_at=at, note=note)
 
     def withdraw(self, number: int) -> None:
-        """Note that no answer is wanted any more."""
+        """Withdraw a question to an owner."""
         self._set(number, state=WITHDRAWN)
 
     def withdraw_all_of_questions(self, questions: Collection[str]) -> None:
-        """Note that no answer is wanted any more to what was asked about questions of stewards."""
+        """Withdraw all unanswered owner questions about stewards' questions."""
         for chunk in iter_chunks(questions):
             unanswered = (is_in(_owner_question.c.question, chunk), _owner_question.c.state == OPEN)
             self._connection.execute(update(_owner_question).where(*unanswered).values(state=WITHDRAWN))
@@ -107,7 +111,9 @@ class OwnerQuestions:
         self._connection.execute(update(_owner_question).where(mine).values(note=None))
 
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
-        self._connection.execute(update(_owner_question).where(_owner_question.c.id == number).values(**values))
+        self._connection.execute(
+            update(_owner_question).where(_owner_question.c.id == number).values(**values)
+        )
 
 
 def _question_from_row(row: Any) -> StoredOwnerQuestion:  # noqa: ANN401 - a row of the table

@@ -1,4 +1,4 @@
-"""Practice answers: what people said of pairs whose truth is known."""
+"""Repository of answers to practice pairs, whose truth is known."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _answer = PracticeAnswerRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class PracticeAnswer:
-    """What one person said last of one practice pair, and whether it was right."""
+    """One person's latest verdict on a practice pair, right or wrong."""
 
     actor: str
     item: int
@@ -21,20 +21,20 @@ class PracticeAnswer:
 
 
 class PracticeAnswers:
-    """Practice answers."""
+    """Repository of answers to practice pairs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def answers_of(self, actor: str) -> list[PracticeAnswer]:
-        """A person's answers, the latest first."""
+        """Return a person's answers, latest first."""
         rows = self._connection.execute(
             select(_answer).where(_answer.c.actor == actor).order_by(_answer.c.at.desc(), _answer.c.item)
         )
         return [PracticeAnswer(*row) for row in rows]
 
     def save(self, answer: PracticeAnswer) -> None:
-        """Keep an answer in the place of an earlier one to the same pair."""
+        """Store an answer, replacing the person's earlier one to that pair."""
         mine = (_answer.c.actor == answer.actor) & (_answer.c.item == answer.item)
         self._connection.execute(delete(_answer).where(mine))
         self._connection.execute(

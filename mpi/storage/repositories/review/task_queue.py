@@ -1,7 +1,7 @@
-"""The queue: tasks by the question that they are shown in, in the order of harm, a page at a time.
+"""Repository of the review queue: questions by harm, in pages.
 
-The order is (harm, question), both descending, which an index holds: so a page costs what it shows, however
-many tasks wait behind it. A question stands where its most harmful task of those looked for stands.
+The order is (harm, question), both descending, which an index holds. So a page costs what it shows,
+however many tasks wait behind it. A question stands where its most harmful matching task stands.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,21 +24,21 @@ _lower_record = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
 _higher_record = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
 
 QueuePosition = tuple[int, str]
-"""Where a question stands: its harm in millionths, and its key."""
+"""Queue position of a question: harm in millionths, and key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Tasks of one pattern from one load, which are one question.
+    """Tasks of one load with the same pattern, shown as one question.
 
     Args:
-        batch_id: the load.
+        batch_id: number of the load.
         pattern: how the records differ.
-        kind: of its tasks.
-        questions: how many questions it stands for.
-        harm: of its most harmful task.
-        weight: of its heaviest pair, in millionths of a bit.
-        opened_commit: when the first of them was asked.
+        kind: kind of the tasks.
+        questions: number of questions that the burst stands for.
+        harm: harm of its most harmful task, in millionths.
+        weight: weight of its heaviest pair, in millionths of a bit.
+        opened_commit: commit number at which its first task was opened.
     """
 
     batch_id: int
@@ -52,12 +52,13 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class DueFilter:
-    """What is due.
+    """Which questions are due.
 
     Args:
-        by_age: (kinds, least harm, commit) of what is due because it was opened at or before the commit.
-        dated: questions that somebody gave a date which has come.
-        later: questions that somebody gave a later date.
+        by_age: (kinds, least harm, commit): tasks that are due because they were opened at or before the
+            commit.
+        dated: questions whose due date has come.
+        later: questions with a later due date.
     """
 
     by_age: Sequence[tuple[Sequence[str], int, int]]
@@ -67,22 +68,22 @@ class DueFilter:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks are looked for, by whom and when.
+    """Which tasks a reader wants to see.
 
     Args:
         sources: numbers of the sources that the reader may see; None for all.
-        actor: the reader, whose own claims hide nothing from it.
-        now: the moment (ISO, UTC).
-        free_only: leave out what another has claimed.
-        asleep: only what a decision silenced, or a person put to sleep, until a later day.
-        kind: only of this kind.
-        source: only where a record is of this source.
-        records: only about one of these records.
-        questions: only of these questions.
-        since: only what was opened after this commit.
-        due: only what is due.
-        burst: only of this load and pattern.
-        without: none of these loads and patterns.
+        actor: the reader, whose own claims hide nothing.
+        now: present moment (ISO, UTC).
+        free_only: leave out questions that others have claimed.
+        asleep: only tasks silenced by a decision, or snoozed by a person, until a later day.
+        kind: only tasks of this kind.
+        source: only tasks with a record of this source.
+        records: only tasks about one of these records.
+        questions: only tasks of these questions.
+        since: only tasks opened after this commit.
+        due: only due tasks.
+        burst: only tasks of this load and pattern.
+        without: no tasks of these loads and patterns.
     """
 
     sources: frozenset[int] | None
@@ -101,18 +102,21 @@ class TaskFilter:
 
     @property
     def today(self) -> str:
-        """The day of the moment."""
+        """Day of the present moment, ``YYYY-MM-DD``."""
         return self.now[:10]
 
 
 class TaskQueue:
-    """What waits for a steward, question by question."""
+    """Repository of the review queue."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def read_page(self, wanted: TaskFilter, after: QueuePosition | None, limit: int) -> list[QueuePosition]:
-        """Places of tasks in the queue's order, a question as often as it has tasks of another harm."""
+        """Return queue positions of matching tasks, in queue order.
+
+        A question appears once for each different harm of its tasks.
+        """
         harm = _harm_column(wanted)
         statement = self._restrict(select(harm, _task.c.question), wanted)
         if after is not None:
@@ -125,7 +129,7 @@ class TaskQueue:
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
     def harm_by_question(self, wanted: TaskFilter, questions: Collection[str]) -> dict[str, int]:
-        """By question: the harm of its most harmful task of those looked for."""
+        """Return the highest harm of matching tasks, by question."""
         found: dict[str, int] = {}
         for chunk in iter_chunks(questions):
             statement = self._restrict(select(_task.c.question, func.max(_harm_column(wanted))), wanted)
@@ -133,8 +137,10 @@ class TaskQueue:
             found.update({row[0]: row[1] for row in self._connection.execute(statement)})
         return found
 
-    def tasks_by_question(self, questions: Collection[str], sources: frozenset[int] | None) -> dict[str, list[Task]]:
-        """By question: its tasks that the reader may see, the heaviest first."""
+    def tasks_by_question(
+        self, questions: Collection[str], sources: frozenset[int] | None
+    ) -> dict[str, list[Task]]:
+        """Return the tasks visible to a reader, heaviest first, by question."""
         found: dict[str, list[Task]] = {}
         for chunk in iter_chunks(questions):
             statement = _restrict_to_visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
@@ -144,7 +150,7 @@ class TaskQueue:
         return found
 
     def questions_of(self, keys: Collection[str]) -> dict[str, str]:
-        """By task: the question that it is shown in; tasks that there are not are left out."""
+        """Return the question of each task that exists, by task key."""
         found: dict[str, str] = {}
         for chunk in iter_chunks(keys):
             rows = self._connection.execute(
@@ -154,11 +160,11 @@ class TaskQueue:
         return found
 
     def question_of(self, key: str) -> str | None:
-        """The question that a task is shown in."""
+        """Return the question of a task, or None."""
         return self.questions_of([key]).get(key)
 
     def patterns_of_load(self, batch_id: int) -> list[str]:
-        """The patterns of the pairs that a load brought about."""
+        """Return the patterns of pairs that a load brought about."""
         rows = self._connection.execute(
             select(_task.c.pattern)
             .where(_task.c.batch_id == batch_id, _task.c.pattern.is_not(None))
@@ -168,17 +174,19 @@ class TaskQueue:
         return list(rows.scalars())
 
     def source_of_load(self, batch_id: int) -> int | None:
-        """The number of the source whose load it was."""
+        """Return the source number of a load, or None."""
         found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
         return None if found is None else int(found)
 
-    def count_questions(self, wanted: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True) -> int:
-        """How many questions have a task that is looked for, up to ``most``.
+    def count_questions(
+        self, wanted: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True
+    ) -> int:
+        """Count questions with matching tasks, up to a limit.
 
         Args:
-            wanted: what is looked for.
-            limit: where counting stops.
-            awake_only: whether to leave out questions that were put to sleep until a later day.
+            task_filter: which tasks match.
+            limit: number at which counting stops.
+            awake_only: whether snoozed questions are left out.
             with_decisions: whether tasks about decisions count.
         """
         statement = self._restrict(select(_task.c.question), wanted)
@@ -197,13 +205,13 @@ class TaskQueue:
         return min(int(questions), limit)
 
     def decision_tasks(self, wanted: TaskFilter, limit: int) -> list[Task]:
-        """Tasks that are looked for and are about a decision."""
+        """Return matching tasks about decisions, up to a limit."""
         statement = self._restrict(select(_task), wanted).where(_task.c.decision_id.is_not(None))
         rows = self._connection.execute(statement.where(_is_awake(wanted)).limit(limit))
         return [task_from_row(row) for row in rows]
 
     def find_bursts(self, wanted: TaskFilter, min_questions: int) -> list[Burst]:
-        """Loads and patterns of which at least so many questions are asked, the most harmful first."""
+        """Return bursts of at least so many matching questions, most harmful first."""
         group = (_task.c.batch_id, _task.c.pattern)
         many = self._connection.execute(
             select(*group)
@@ -227,10 +235,12 @@ class TaskQueue:
             one = replace(wanted, burst=(batch_id, pattern), without=())
             statement = self._restrict(select(*columns), one, worked=False).group_by(*group)
             found += [Burst(*row) for row in self._connection.execute(statement)]
-        return sorted((each for each in found if each.questions >= min_questions), key=lambda each: -each.harm)
+        return sorted(
+            (each for each in found if each.questions >= min_questions), key=lambda each: -each.harm
+        )
 
     def _restrict(self, statement: Select[Any], wanted: TaskFilter, *, worked: bool = True) -> Select[Any]:
-        """The statement, for the tasks that are looked for; ``worked``: whether who works on them counts."""
+        """Restrict a query to matching tasks."""
         found = _restrict_to_visible(statement, wanted.sources, always=wanted.source is not None)
         found = found.outerjoin(_work, _work.c.question == _task.c.question)
         for condition in _filter_conditions(wanted, worked=worked):
@@ -239,16 +249,23 @@ class TaskQueue:
 
 
 def _harm_column(wanted: TaskFilter) -> ColumnElement[int]:
-    """What orders the queue: without any flag for whoever may not see every flag."""
+    """Return the harm column of the queue order.
+
+    A viewer who may not see all flags gets the order without flags.
+    """
     harm: ColumnElement[int] = _task.c.harm if wanted.sources is None else _task.c.harm_unflagged
     return harm
 
 
-def _restrict_to_visible(statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True) -> Select[Any]:
-    """The statement, for tasks of which both records show to a reader of the sources."""
+def _restrict_to_visible(
+    statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True
+) -> Select[Any]:
+    """Restrict a query to tasks whose two records are visible."""
     if sources is None and not always:
         return statement
-    found = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(_higher_record, _higher_record.c.id == _task.c.hi)
+    found = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(
+        _higher_record, _higher_record.c.id == _task.c.hi
+    )
     for end, source in ((_lower_record, _task.c.lo_source), (_higher_record, _task.c.hi_source)):
         # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
         found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")

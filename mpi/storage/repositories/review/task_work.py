@@ -1,4 +1,4 @@
-"""What people do with questions: where each stands, and every act, never rewritten."""
+"""Repository of stewards' work on questions: state and action history."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,27 +17,30 @@ _action = TaskActionRow.__table__  # type: ignore[attr-defined]
 _task = TaskRow.__table__  # type: ignore[attr-defined]
 
 OPEN, ASLEEP, WAITING, CLOSED = "open", "asleep", "waiting", "closed"
-"""Where a question stands: to be answered; not before a day; not before somebody else's answer; done with."""
+"""States of a question.
+
+Open; asleep until a day; waiting for somebody's answer; closed.
+"""
 ANSWERED, TASKS_GONE = "answered", "went"
-"""Why a question is closed: a person answered it, or its reason went."""
+"""Reasons for closing: a person answered, or the question's tasks are gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionWork:
-    """Where one question stands.
+    """The state of stewards' work on one question.
 
     Args:
-        question: its key.
+        question: key of the question.
         state: ``open``, ``asleep``, ``waiting`` or ``closed``.
         opened_at: when it was first asked (ISO, UTC).
-        claimed_by: who has it, until ``lease_until``.
-        lease_until: the moment (ISO, UTC) at which the claim ends by itself.
-        assigned_to: whose it is to do.
-        asleep_until: the day from which it is asked again.
-        due_on: the day by which somebody said that it is to be done.
-        closed_at: when it was closed.
+        claimed_by: who holds the lease.
+        lease_until: moment (ISO, UTC) at which the lease ends.
+        assigned_to: whom it is assigned to.
+        asleep_until: day from which it is asked again.
+        due_on: due date that a person set.
+        closed_at: when it was closed (ISO, UTC).
         closed_because: ``answered`` or ``went``.
-        about: the question as whoever worked on it last saw it.
+        about: the question as its last worker saw it.
     """
 
     question: str
@@ -55,16 +58,16 @@ class QuestionWork:
 
 @dataclass(frozen=True, slots=True)
 class QuestionAction:
-    """One thing that somebody did with a question, or that became of it by itself.
+    """One action of a person, or of the system, on a question.
 
     Args:
-        id: its number.
-        question: the question's key.
-        at: when (ISO, UTC).
-        actor: who.
-        action: what.
+        id: number of the action.
+        question: key of the question.
+        at: when it happened (ISO, UTC).
+        actor: who acted.
+        action: what was done.
         detail: codes and numbers.
-        step: the step that it made.
+        step: step that it made.
         note: free text.
     """
 
@@ -101,13 +104,13 @@ _REOPEN = (
 
 
 class TaskWork:
-    """What people do with questions."""
+    """Repository of work on questions and of its action history."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, questions: Collection[str]) -> dict[str, QuestionWork]:
-        """Where questions stand; those that nobody ever worked on are left out."""
+        """Return the work state of questions that anybody worked on."""
         found = {}
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(select(_work).where(is_in(_work.c.question, chunk)))
@@ -115,17 +118,17 @@ class TaskWork:
         return found
 
     def save(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
-        """Put where a question stands, unless another's claim still holds.
+        """Store the work state of a question, optionally only if free.
 
-        Two at once are told apart by the row itself, on both stores.
+        Of two concurrent writers, the row itself decides, on both databases.
 
         Args:
-            work: where it stands.
-            actor: who acts; None to put it whoever has claimed it.
-            now: the moment (ISO, UTC).
+            work: the state. An existing row keeps its question and time of opening.
+            actor: if given, stored only if nobody else holds an unexpired claim.
+            now: present moment (ISO, UTC), at which leases end.
 
         Returns:
-            Whether it was put.
+            Whether it was stored.
         """
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         values = _row_values(work)
@@ -138,7 +141,7 @@ class TaskWork:
         return self._connection.execute(written.returning(_work.c.question)).first() is not None
 
     def add_action(self, act: QuestionAction) -> None:
-        """Note what somebody did."""
+        """Add an action to the history."""
         self._connection.execute(
             insert(_action).values(
                 id=act.id,
@@ -153,44 +156,44 @@ class TaskWork:
         )
 
     def actions_on(self, question: str) -> list[QuestionAction]:
-        """Everything that was done with a question, oldest first."""
+        """Return every action on a question, oldest first."""
         rows = self._connection.execute(
             select(_action).where(_action.c.question == question).order_by(_action.c.id)
         )
         return [_action_from_row(row) for row in rows]
 
     def close_without_tasks(self, questions: Collection[str], at: str) -> list[str]:
-        """Close those of the questions that have no task any more; returns which."""
+        """Close those of the questions without tasks; return their keys."""
         found: list[str] = []
         for chunk in iter_chunks(questions):
             found += self._connection.execute(_CLOSE_WITHOUT_TASKS, {"keys": chunk, "at": at}).scalars()
         return sorted(found)
 
     def reopen(self, questions: Collection[str]) -> list[str]:
-        """Open those of the questions that were closed; returns which."""
+        """Reopen those of the questions that are closed; return their keys."""
         found: list[str] = []
         for chunk in iter_chunks(questions):
             found += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
         return sorted(found)
 
     def questions_held_by(self, names: Collection[str]) -> set[str]:
-        """Questions that somebody of these names has claimed or is to do, and that are not closed."""
+        """Return unclosed questions claimed by or assigned to given names."""
         mine = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
         rows = self._connection.execute(select(_work.c.question).where(mine, _work.c.state != CLOSED))
         return set(rows.scalars())
 
     def claimed_questions(self, now: str) -> set[str]:
-        """Questions that somebody has claimed and whose claim still holds."""
+        """Return questions under an unexpired claim."""
         held = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)
         return set(self._connection.execute(select(_work.c.question).where(held)).scalars())
 
     def questions_in_state(self, *states: str) -> set[str]:
-        """Questions that were put in one of the states."""
+        """Return the questions in any of the given states."""
         rows = self._connection.execute(select(_work.c.question).where(_work.c.state.in_(states)))
         return set(rows.scalars())
 
     def due_dates(self) -> dict[str, str]:
-        """By question: the day by which somebody said that it is to be done."""
+        """Return due dates that people set, by unclosed question."""
         rows = self._connection.execute(
             select(_work.c.question, _work.c.due_on).where(
                 _work.c.due_on.is_not(None), _work.c.state != CLOSED
@@ -198,8 +201,16 @@ class TaskWork:
         )
         return {row.question: row.due_on for row in rows}
 
-    def closed_work(self, since: str, limit: int, before: tuple[str, str] | None = None) -> list[QuestionWork]:
-        """What was closed from a moment on, latest first; ``before``: closing and key to go on below."""
+    def closed_work(
+        self, since: str, limit: int, before: tuple[str, str] | None = None
+    ) -> list[QuestionWork]:
+        """Return questions closed since a moment, latest first.
+
+        Args:
+            since: moment (ISO, UTC).
+            limit: maximum number of questions.
+            before: time of closing and key of the last question already read.
+        """
         statement = select(_work).where(_work.c.state == CLOSED, _work.c.closed_at >= since)
         if before is not None:
             at, key = before
@@ -211,7 +222,7 @@ class TaskWork:
         return [_work_from_row(row) for row in rows]
 
     def questions_acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
-        """Those of the questions that somebody ever did something with."""
+        """Return those of the questions that a person ever acted on."""
         found: set[str] = set()
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
@@ -221,14 +232,14 @@ class TaskWork:
         return found
 
     def erase_notes(self, record_id: int) -> None:
-        """Destroy the free text of everything that was done with a question about a record."""
+        """Destroy the notes of all actions that concern a record."""
         rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
         found = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
         for chunk in iter_chunks(found):
             self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
 
     def count_in_state(self, state: str) -> int:
-        """How many questions were put in a state."""
+        """Return the number of questions in a state."""
         counted = select(func.count()).select_from(_work).where(_work.c.state == state)
         return int(self._connection.execute(counted).scalar_one())
 

@@ -1,4 +1,4 @@
-"""Review tasks: derived, replaced whenever their component is settled anew."""
+"""Repository of review tasks, which are recomputed with their component."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,24 +19,24 @@ _record = RecordRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One question about two records, ``lo < hi`` by number; weight in bits.
+    """A question about two records, or about one.
 
     Args:
-        key: names it.
+        key: key of the task.
         kind: ``pair``, ``multiple``, ``overlay``, ``conflict``, ``recheck``, ``claim`` or ``approval``.
-        lo: the one record.
-        hi: the other; the same where it is about one alone.
-        bits: of the pair.
+        lo: lower record number.
+        hi: higher record number; equal to ``lo`` for a task about one record.
+        bits: match weight of the pair, in bits.
         reason: why it is asked.
         quiet_until: day from which it is asked; None for at once.
-        decision_id: the decision that it is about.
-        question: names what it is shown with; empty for itself alone.
-        subject: the record that the question is about; 0 where it is about several alike.
-        harm: expected harm of leaving it undecided, by which the queue is ordered; in millionths.
-        harm_unflagged: the same as far as no flag tells.
-        pattern: how the two records differ, where a burst of such pairs would be one question.
-        batch_id: the load that brought it about.
-        opened_commit: when it was first asked; 0 of one that is not stored.
+        decision_id: decision that the task is about.
+        question: key of the question that shows the task; empty for the task alone.
+        subject: record that the question is about; 0 for several alike.
+        harm: expected harm of leaving it undecided, in millionths; the queue's order.
+        harm_unflagged: expected harm computed without flags, in millionths.
+        pattern: how the records differ, by which bursts are recognized.
+        batch_id: load that brought it about.
+        opened_commit: commit number of its opening; 0 if not stored.
     """
 
     key: str
@@ -57,12 +57,12 @@ class Task:
 
     @property
     def ends(self) -> frozenset[int]:
-        """The records that it is about."""
+        """The record numbers that the task is about."""
         return frozenset((self.lo, self.hi))
 
 
 NEVER = "9999-12-31"
-"""``quiet_until`` of a question that only other evidence can bring up again."""
+"""``quiet_until`` of a task that only new evidence can raise again."""
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _IS_ABOUT_RECORDS = or_(is_in(_task.c.lo, "ids"), is_in(_task.c.hi, "ids"))
@@ -71,13 +71,16 @@ _TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS)
 _IS_ASKED = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= bindparam("today"))
 _SOURCE_IDS = select(_record.c.id, _record.c.source_id).where(is_in(_record.c.id, "ids"))
 _ENDS_ABOUT_RECORDS = select(_task.c.kind, _task.c.lo, _task.c.hi, _task.c.key).where(_IS_ABOUT_RECORDS)
-"""The kind is told and not asked for: SQLite would go through all tasks of it."""
+"""The query returns the kind instead of filtering by it.
+
+With a filter SQLite would read all tasks of that kind.
+"""
 _TASKS_BY_KEY = select(_task).where(is_in(_task.c.key, "keys"))
 _ASKED_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS, _IS_ASKED)
 
 
 def task_from_row(row: Row[*tuple[Any, ...]]) -> Task:
-    """A task from a row of its table."""
+    """Return the task of a table row."""
     return Task(
         row.key,
         row.kind,
@@ -119,19 +122,19 @@ def _tasks_as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no
 
 
 def tasks_differ(before: Collection[Task], after: Collection[Task]) -> bool:
-    """Whether any task would go, come or change if some took the place of others."""
+    """Return whether replacing some tasks by others would change anything."""
     known = {task.key: task for task in before}
     return _tasks_as_stored(known, after, 0) != known
 
 
 class Tasks:
-    """What waits for a steward."""
+    """Repository of review tasks."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def about_records(self, record_ids: Collection[int]) -> list[Task]:
-        """Every task about any of the records, also one that is not asked yet."""
+        """Return every task about any of the records, even silenced ones."""
         found: dict[str, Task] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_TASKS_ABOUT_RECORDS, {"ids": chunk})
@@ -139,14 +142,14 @@ class Tasks:
         return list(found.values())
 
     def ends_about_records(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
-        """The two records and the key of every task of a kind about any of the records."""
+        """Yield (lower record, higher record, key) of a kind's tasks about records."""
         for chunk in iter_chunks(record_ids):
             for of_kind, lo, hi, key in self._connection.execute(_ENDS_ABOUT_RECORDS, {"ids": chunk}):
                 if of_kind == kind:
                     yield lo, hi, key
 
     def by_keys(self, keys: Collection[str]) -> list[Task]:
-        """Those of the tasks that there are."""
+        """Return those of the tasks that exist."""
         return [
             task_from_row(row)
             for chunk in iter_chunks(keys)
@@ -154,22 +157,22 @@ class Tasks:
         ]
 
     def prefetch_about_records(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``touching`` will ask."""
+        """Send the query of ``about_records`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _TASKS_ABOUT_RECORDS, {"ids": chunk})
 
     def replace(
         self, before: Collection[Task], after: Collection[Task], commit_no: int
     ) -> tuple[set[str], set[str]]:
-        """Put tasks in the place of others; one that stays keeps the commit it was opened in.
+        """Replace tasks; unchanged ones keep their commit of opening.
 
         Args:
-            before: tasks as they are stored.
-            after: as they are to be.
-            commit_no: when those that are new are opened.
+            before: tasks as stored.
+            after: tasks to be stored.
+            commit_no: commit of opening for new tasks.
 
         Returns:
-            The questions that they were shown in before, and are shown in now.
+            Keys of the questions that showed the tasks before, and of those that show them now.
         """
         known = {task.key: task for task in before}
         wanted = _tasks_as_stored(known, after, commit_no)
@@ -188,15 +191,15 @@ class Tasks:
         return found
 
     def request_about_record(self, record_id: int, today: str) -> Callable[[], list[Task]]:
-        """Ask for the tasks that touch a record and are asked on a day; what is returned reads them, once.
+        """Request a record's open tasks; return a function to read them.
 
-        They come heaviest first.
+        The function reads the result once and returns the tasks, heaviest first.
         """
         asked = self._connection.execute(_ASKED_TASKS_ABOUT_RECORDS, {"ids": [record_id], "today": today})
         return lambda: sorted(map(task_from_row, asked), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
-        """Every task, heaviest first; with a day, those that are asked on it."""
+        """Return every task, heaviest first; with a day, only open ones."""
         statement = select(_task).order_by(_task.c.weight.desc(), _task.c.key)
         if today is None:
             return [task_from_row(row) for row in self._connection.execute(statement)]
@@ -204,14 +207,14 @@ class Tasks:
         return [task_from_row(row) for row in rows]
 
     def count(self, today: str | None = None) -> int:
-        """How many tasks there are; with a day, how many are asked on it."""
+        """Count all tasks; with a day, only those open then."""
         counted = select(func.count()).select_from(_task)
         if today is None:
             return int(self._connection.execute(counted).scalar_one())
         return int(self._connection.execute(counted.where(_IS_ASKED), {"today": today}).scalar_one())
 
     def decisions_with_task(self, decision_ids: Collection[int], kind: str) -> set[int]:
-        """Those of the decisions that a task of a kind is about."""
+        """Return those of the decisions that a task of a kind concerns."""
         found: set[int] = set()
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(

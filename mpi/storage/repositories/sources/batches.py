@@ -1,4 +1,4 @@
-"""Receipts of loads, and the rows they refused."""
+"""Repository of load receipts and of rejected rows."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,12 +15,17 @@ _source = SourceRow.__table__  # type: ignore[attr-defined]
 _taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
 
 LOADING = "loading"
-"""Status of a load that is not done, and may be under way: the same file sent again, and read in the same
-way, goes on with it."""
+"""Status of an unfinished load, in progress or interrupted.
+
+The same file, sent and read in the same way again, continues it.
+"""
 UNDOING = "undoing"
-"""Status of a load that is being taken back, or of which that was interrupted: a further undo goes on."""
+"""Status of a load whose undo is in progress or interrupted.
+
+Another undo continues it.
+"""
 UNDONE = "undone"
-"""Status of a load that was taken back."""
+"""Status of an undone load."""
 
 # Composed once: a load asks for its own with each of its chunks.
 _BATCHES = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
@@ -36,10 +41,11 @@ _UPDATE_PROGRESS = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One load's receipt.
+    """Receipt of one load.
 
-    ``undone_commit`` is the first commit that took some of it back. While that goes on, ``undoing_commit`` is
-    the last so far, and ``undoing_worker`` the process that does it, if it has not left it.
+    ``undone_commit`` is the first commit that undid a part. During an undo, ``undoing_commit`` is the
+    last such commit so far, and ``undoing_worker`` the process that undoes it, unless it has released the
+    undo.
     """
 
     id: int
@@ -56,7 +62,7 @@ class Batch:
 
 
 class Batches:
-    """What was loaded, and what of it was refused."""
+    """Repository of load receipts and rejected rows."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -66,12 +72,18 @@ class Batches:
         self._connection.execute(insert(_batch).values(**values, counts=orjson.dumps(counts).decode()))
 
     def update_progress(self, number: int, status: str, counts: dict[str, int]) -> None:
-        """Note how far a load has come."""
+        """Set the status and row counts of a load."""
         given = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
         self._connection.execute(_UPDATE_PROGRESS, given)
 
     def find_unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
-        """The latest load of a file that is not done, by the digest of its content and of how it is read."""
+        """Return the latest unfinished load of a file, or None.
+
+        Args:
+            source_id: number of the source.
+            digest: digest of the file's content and of how it is read.
+            snapshot: ``full`` or ``delta``.
+        """
         found = self._connection.execute(
             select(func.max(_batch.c.id)).where(
                 _batch.c.source_id == source_id,
@@ -83,46 +95,48 @@ class Batches:
         return None if found is None else self.get(int(found))
 
     def unfinished_ids(self, source_id: int) -> list[int]:
-        """Numbers of the loads of a source that are not done."""
+        """Return the numbers of a source's unfinished loads."""
         found = select(_batch.c.id).where(_batch.c.source_id == source_id, _batch.c.status == LOADING)
         return [row.id for row in self._connection.execute(found.order_by(_batch.c.id))]
 
     def are_all_done(self) -> bool:
-        """Whether no load is under way, and none was interrupted."""
+        """Return whether no load is in progress or interrupted."""
         return self._connection.execute(_UNFINISHED_LOAD).first() is None
 
     def add_rejects(self, rows: list[dict[str, Any]]) -> None:
-        """Add refused rows."""
+        """Add rejected rows."""
         if rows:
             self._connection.execute(insert(_reject), rows)
 
     def get(self, number: int) -> Batch | None:
-        """A receipt by its number."""
+        """Return a receipt by number, or None."""
         row = self._connection.execute(_BATCH, {"number": number}).first()
         return None if row is None else _batch_from_row(row)
 
     def begin_undo(self, number: int, commit_no: int) -> None:
-        """Note that a load is being taken back from now on."""
+        """Mark a load as being undone."""
         self._set(number, status=UNDOING, undone_commit=commit_no)
 
-    def mark_records_undone(self, number: int, record_ids: Collection[int], commit_no: int, worker: str) -> None:
-        """Note that nothing that it said of these records counts any more, and who says so."""
+    def mark_records_undone(
+        self, number: int, record_ids: Collection[int], commit_no: int, worker: str
+    ) -> None:
+        """Mark records of a load as undone, with the working process."""
         self._set(number, undoing_commit=commit_no, undoing_worker=worker)
         rows = [{"batch_id": number, "record_id": record} for record in record_ids]
         if rows:
             self._connection.execute(insert(_taken_back), rows)
 
     def undone_records(self, number: int) -> set[int]:
-        """The records of which nothing that it said counts any more, while it is being taken back."""
+        """Return the records whose part in a load is already undone."""
         found = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
         return {row[0] for row in self._connection.execute(found)}
 
     def release_undo(self, number: int) -> None:
-        """Note that its process does not go on with it, so that another can at once."""
+        """Let another process continue the undo of a load at once."""
         self._set(number, undoing_worker=None)
 
     def end_undo(self, number: int) -> None:
-        """Note that a load was taken back: nothing that it said counts any more."""
+        """Mark a load as undone."""
         self._set(number, status=UNDONE, undoing_commit=None, undoing_worker=None)
         self._connection.execute(delete(_taken_back).where(_taken_back.c.batch_id == number))
 
@@ -130,7 +144,7 @@ class Batches:
         self._connection.execute(update(_batch).where(_batch.c.id == number).values(**values))
 
     def all(self) -> list[Batch]:
-        """Every receipt, oldest first."""
+        """Return every receipt, oldest first."""
         return [_batch_from_row(row) for row in self._connection.execute(_ALL_BATCHES)]
 
 

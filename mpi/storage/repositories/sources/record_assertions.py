@@ -1,4 +1,7 @@
-"""Everything that sources ever said about records: versions, restatements, and that a record is gone."""
+"""Repository of everything sources asserted about records.
+
+Assertions are versions, restatements of a version, and statements that a record is gone.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -17,7 +20,7 @@ _version = RecordVersionRow.__table__  # type: ignore[attr-defined]
 
 
 class SightingKind(StrEnum):
-    """What a statement without content says."""
+    """What a sighting asserts: the version is unchanged, or the record gone."""
 
     SAME = "same"
     GONE = "gone"
@@ -25,14 +28,14 @@ class SightingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A statement without content of its own.
+    """An assertion without content of its own.
 
     Args:
-        record_id: the record.
-        kind: whether it restates a version, or says that the record is gone.
-        as_of: when that was true at its source.
-        version_id: the version that it restates.
-        batch_id: the load that said it.
+        record_id: number of the record.
+        kind: whether it restates a version or says that the record is gone.
+        as_of: when it was true at the source.
+        version_id: version that it restates.
+        batch_id: load that contained it.
     """
 
     record_id: int
@@ -44,15 +47,15 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, order=True)
 class RecordAssertion:
-    """One statement that counts, in the order in which the latest stands: as-of, then receipt.
+    """One assertion that is not undone, ordered by as-of, then receipt.
 
     Args:
-        as_of: when it was true at its source.
-        commit_no: when it was received.
-        version_id: what it states; None where it says that the record is gone.
-        is_held: whether it does not count yet: its source is paused, or it is doubted.
-        is_doubted: whether it says that the record is another child, and nobody has answered.
-        batch_id: the load that said it; it is part of no order.
+        as_of: when it was true at the source.
+        commit_no: commit number of its receipt.
+        version_id: version that it asserts; None if the record is gone.
+        is_held: whether it has no effect yet, because its source is paused or it is an open overlay.
+        is_doubted: whether it is an overlay that nobody has answered.
+        batch_id: load that contained it; not part of the order.
     """
 
     as_of: str
@@ -64,12 +67,12 @@ class RecordAssertion:
 
     @property
     def sort_key(self) -> tuple[str, int]:
-        """Where it is in the order in which the latest stands."""
+        """As-of and commit number, by which the latest assertion is found."""
         return self.as_of, self.commit_no
 
 
 def _is_undone(said: FromClause) -> ColumnElement[bool]:
-    """Whether a row is of a load that was taken back, or of which this much was."""
+    """Return the condition that a row's load is undone for that record."""
     this_much = (
         exists()
         .where(_taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id)
@@ -83,13 +86,13 @@ def _is_undone(said: FromClause) -> ColumnElement[bool]:
 
 
 class RecordAssertions:
-    """What was said, and what of it still counts."""
+    """Repository of sources' assertions about records."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, sightings: Iterable[Sighting], commit_no: int) -> None:
-        """Add statements, each of another record."""
+        """Add sightings, each of another record."""
         rows = [
             {
                 "record_id": one.record_id,
@@ -105,9 +108,9 @@ class RecordAssertions:
             self._connection.execute(insert(_sighting), rows)
 
     def assertions_about(self, record_ids: Collection[int]) -> dict[int, list[RecordAssertion]]:
-        """Every statement about the records but those of loads that were undone, or that a person refused.
+        """Return assertions about records, except undone and refused ones.
 
-        Of a load that is being taken back those about records whose turn is yet to come count still.
+        During the undo of a load, records that are not undone yet keep their assertions.
         """
         found: dict[int, list[RecordAssertion]] = {record: [] for record in record_ids}
         for chunk in iter_chunks(record_ids):
@@ -159,7 +162,7 @@ class RecordAssertions:
         return found
 
     def records_of_load(self, batch_id: int) -> set[int]:
-        """Records that a load said something about."""
+        """Return the records that a load contained."""
         rows = self._connection.execute(
             union(
                 select(_version.c.record_id).where(_version.c.batch_id == batch_id),

@@ -1,4 +1,4 @@
-"""Source records and their versions."""
+"""Repository of source records, their versions, flags and former local IDs."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from mpi.domain.record_ref import RecordRef
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.driver.prefetch import prefetch, fetch_all
+from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
 
 _record = RecordRow.__table__  # type: ignore[attr-defined]
@@ -34,12 +34,13 @@ _flag = FlagRow.__table__  # type: ignore[attr-defined]
 
 
 AnyRow = Row[*tuple[Any, ...]]
+"""A database row of any columns."""
 
 
 class RecordState(StrEnum):
-    """Whether a record takes part: only ``active`` ones do.
+    """State of a record; only ``active`` ones are matched.
 
-    One that stands ``aside`` is a steward's correction: it is bound to another record, and never compared.
+    ``aside`` is a steward's correction: it is tied to another record and never compared.
     """
 
     ACTIVE = "active"
@@ -51,10 +52,9 @@ class RecordState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as the registry holds it, with the hash of its active version.
+    """A stored record with the hash of its active version.
 
-    ``overlaid`` tells that a version of it says, or once said, that it is another child, and that no person
-    has answered.
+    ``overlaid`` tells that it has an overlay version that nobody has answered.
     """
 
     id: int
@@ -71,7 +71,7 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """One statement of a source about one record."""
+    """One version of a record, as its source stated it."""
 
     id: int
     record_id: int
@@ -84,7 +84,7 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True)
 class ActiveVersion:
-    """What stands for an active record, when it was true at its source and which load, if one, brought it."""
+    """The active version of a record, with its as-of date and load."""
 
     record_id: int
     source_id: int
@@ -97,7 +97,9 @@ class ActiveVersion:
 # Spelled out, not bound: so that both stores see that the partial index holds just these.
 _open_overlay = _version.alias("doubted")
 _HAS_OPEN_OVERLAY = exists(
-    select(1).where(_open_overlay.c.record_id == _record.c.id, _open_overlay.c.state == literal_column("'overlay'"))
+    select(1).where(
+        _open_overlay.c.record_id == _record.c.id, _open_overlay.c.state == literal_column("'overlay'")
+    )
 )
 _RECORD_COLUMNS = (
     _record.c.id,
@@ -143,7 +145,10 @@ _SOURCE_PAGE = (
     .order_by(_record.c.local_id)
     .limit(10_000)
 )
-"""Of a source's records little more than their names: of the most by far nothing else is asked."""
+"""Reads only names and hashes of a source's records.
+
+Most records are unchanged, so nothing else is needed of them.
+"""
 _STATES = (
     select(_record.c.state, func.count().label("records"))
     .where(_record.c.source_id == bindparam("source"))
@@ -181,7 +186,9 @@ _SET_ACTIVE_VERSION = (
     .where(_record.c.id == bindparam("record_id"))
     .values(version_id=bindparam("new_version"), last_seen=bindparam("as_of"), state=RecordState.ACTIVE.value)
 )
-_UPDATE_LAST_SEEN = update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
+_UPDATE_LAST_SEEN = (
+    update(_record).where(_record.c.id == bindparam("record")).values(last_seen=bindparam("seen"))
+)
 _SET_STATE = update(_record).where(_record.c.id == bindparam("record")).values(state=bindparam("new_state"))
 _SUPERSEDE_VERSION = (
     update(_version)
@@ -202,15 +209,15 @@ def _record_from_row(row: Iterable[Any]) -> StoredRecord:
 
 
 class Records:
-    """Records and what their sources said."""
+    """Repository of source records and their versions."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def find_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> dict[str, StoredRecord]:
-        """Records of one source, by local ID, a sealed one by those that it had as well.
+        """Return the records of a source by local ID.
 
-        Those that the source does not have are left out.
+        Sealed records are found by former local IDs too. Unknown local IDs are left out.
         """
         found: dict[str, StoredRecord] = {}
         for chunk in iter_chunks(local_ids):
@@ -221,12 +228,12 @@ class Records:
         return found
 
     def prefetch_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> None:
-        """Send ahead what ``find`` will ask."""
+        """Send the query of ``find_by_local_ids`` ahead of its use."""
         for chunk in iter_chunks(local_ids):
             prefetch(self._connection, _BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
-        """The hash of the version that stands, or last stood, for each local ID of a source that has one."""
+        """Return the hash of the latest active version, by local ID."""
         found: dict[str, str] = {}
         for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_HASHES, {"source": source_id, "local_ids": chunk})
@@ -234,18 +241,25 @@ class Records:
         return found
 
     def all_of_source(self, source_id: int) -> dict[str, StoredRecord]:
-        """Every record of one source, by local ID, a sealed one by those that it had as well."""
+        """Return every record of a source, by local ID.
+
+        Sealed records appear under former local IDs too.
+        """
         sealed = self._connection.execute(_SEALED_BY_FORMER_LOCAL_ID, {"source": source_id})
         rows = self._connection.execute(_RECORDS_WITH_HASH.where(_record.c.source_id == source_id))
         by_old_name = {row.known_as: _record_from_row(row[1:]) for row in sealed}
         return by_old_name | {row.local_id: _record_from_row(row) for row in rows}
 
-    def iterate_changed(self, source_id: int, new_hash_of: Callable[[str], str | None]) -> Iterator[StoredRecord]:
-        """Every record of one source, but those active ones of which the same is said again; none is kept.
+    def iterate_changed(
+        self, source_id: int, new_hash_of: Callable[[str], str | None]
+    ) -> Iterator[StoredRecord]:
+        """Yield the records of a source that a file changes or omits.
+
+        Active records whose content is unchanged are skipped. Records are read page by page.
 
         Args:
-            source_id: the source.
-            new_hash_of: the hash of what is said of a local ID, where something is.
+            source_id: number of the source.
+            new_hash_of: returns the hash of new content by local ID, or None without any.
         """
         after = ""
         while page := self._connection.execute(_SOURCE_PAGE, {"source": source_id, "after": after}).all():
@@ -259,12 +273,12 @@ class Records:
             after = page[-1].local_id
 
     def count_by_state(self, source_id: int) -> dict[str, int]:
-        """How many records a source has in each state, of those in which it has any."""
+        """Count the records of a source, by state."""
         rows = self._connection.execute(_STATES, {"source": source_id})
         return {row.state: row.records for row in rows}
 
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
-        """Records by their number."""
+        """Return records by number."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_BY_ID, {"ids": chunk})
@@ -272,7 +286,7 @@ class Records:
         return found
 
     def source_ids_of(self, record_ids: Collection[int]) -> dict[int, int]:
-        """The number of each record's source."""
+        """Return the source number of each record."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_SOURCE_IDS, {"ids": chunk}).all()
@@ -280,19 +294,19 @@ class Records:
         return found
 
     def active_canonical_keys(self) -> dict[int, int]:
-        """Number and canonical key of every active record."""
+        """Return the canonical key of every active record."""
         statement = select(_record.c.id, _record.c.canonical_key).where(_record.c.state == RecordState.ACTIVE)
         return {row[0]: row[1] for row in fetch_all(self._connection, statement)}
 
     def active_visibility_groups(self) -> dict[int, int]:
-        """Number and visibility group of every active record."""
+        """Return the visibility group of every active record."""
         rows = self._connection.execute(
             select(_record.c.id, _record.c.group_id).where(_record.c.state == RecordState.ACTIVE)
         )
         return {row[0]: row[1] for row in rows}
 
     def canonical_keys(self, record_ids: Collection[int]) -> dict[int, int]:
-        """Canonical keys of the active ones among the given records."""
+        """Return the canonical keys of active records among those given."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_CANONICAL_KEYS, {"ids": chunk})
@@ -300,12 +314,12 @@ class Records:
         return found
 
     def prefetch_canonical_keys(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``keys`` will ask."""
+        """Send the query of ``canonical_keys`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _CANONICAL_KEYS, {"ids": chunk})
 
     def labels(self, record_ids: Collection[int]) -> dict[int, RecordRef]:
-        """Source code and local ID of records that may show; a sealed record has no label."""
+        """Return source code and local ID of records, without sealed ones."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_LABELS, {"ids": chunk})
@@ -313,7 +327,7 @@ class Records:
         return found
 
     def iterate_labels(self) -> Iterator[tuple[int, RecordRef]]:
-        """Every active record with its label, by source and local ID."""
+        """Yield every active record's number and label, in order of labels."""
         rows = self._connection.execute(
             select(_record.c.id, _source.c.code, _record.c.local_id)
             .join(_source, _source.c.id == _record.c.source_id)
@@ -323,7 +337,7 @@ class Records:
         return ((row.id, RecordRef(row.code, row.local_id)) for row in rows)
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """How many records each source has in each state, by (source code, state)."""
+        """Count records by (source code, state)."""
         rows = self._connection.execute(
             select(_source.c.code, _record.c.state, func.count())
             .join(_source, _source.c.id == _record.c.source_id)
@@ -332,7 +346,7 @@ class Records:
         return {(row[0], row[1]): row[2] for row in rows}
 
     def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
-        """(source number, payload) of the active version of each active record asked for."""
+        """Return (source number, payload) of the active version of active records."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
@@ -340,7 +354,7 @@ class Records:
         return found
 
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
-        """The active version of each active record asked for."""
+        """Return the active versions of active records among those given."""
         found = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
@@ -348,7 +362,7 @@ class Records:
         return found
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
-        """When versions were true at their sources."""
+        """Return the as-of date of versions."""
         found = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
@@ -358,7 +372,7 @@ class Records:
         return found
 
     def payloads_of_versions(self, version_ids: Collection[int]) -> dict[int, bytes]:
-        """What versions state."""
+        """Return the payload of versions."""
         found = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
@@ -368,7 +382,7 @@ class Records:
         return found
 
     def versions(self, record_id: int) -> list[StoredVersion]:
-        """Everything a source ever said about one record, oldest as-of first."""
+        """Return every version of a record, oldest as-of first."""
         rows = self._connection.execute(
             select(_version)
             .where(_version.c.record_id == record_id)
@@ -380,7 +394,7 @@ class Records:
         ]
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
-        """The version with which the source has said exactly this, as of exactly then."""
+        """Return the version with given content and as-of date, or None."""
         found = self._connection.execute(
             select(func.max(_version.c.id)).where(
                 _version.c.record_id == record_id,
@@ -392,9 +406,10 @@ class Records:
         return None if found is None else int(found)
 
     def open_overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
-        """By record: its versions that say that it is another child, and that nobody has answered.
+        """Return overlay versions that nobody has answered, by record.
 
-        Of the records that are given; None for all.
+        Args:
+            record_ids: the records; None for all.
         """
         found: dict[int, set[int]] = {}
         if record_ids is None:
@@ -407,12 +422,12 @@ class Records:
         return found
 
     def prefetch_open_overlays(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``overlays`` will ask."""
+        """Send the query of ``open_overlays`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _OVERLAYS, {"ids": chunk})
 
     def refused_hashes(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
-        """By record: the hashes of its versions to which a person said no, by version."""
+        """Return the hashes of refused versions, by record and version."""
         found: dict[int, dict[int, str]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -425,14 +440,14 @@ class Records:
         return found
 
     def set_version_state(self, version_ids: Collection[int], state: str) -> None:
-        """Change the state of versions, none of which is active."""
+        """Set the state of versions that are not active."""
         self._many(
             update(_version).where(_version.c.id == bindparam("version")).values(state=state),
             [{"version": version} for version in version_ids],
         )
 
     def release_held_versions(self, source_id: int) -> set[int]:
-        """Let the held versions of a source be judged as any other; returns their records."""
+        """Turn a source's held versions into overlays; return their records."""
         mine = select(_record.c.id).where(_record.c.source_id == source_id)
         held = (_version.c.state == "held") & _version.c.record_id.in_(mine)
         found = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(held))}
@@ -440,7 +455,7 @@ class Records:
         return found
 
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
-        """Flags on the active versions of the given records, with their record."""
+        """Return the flags of records' active versions."""
         found: list[AnyRow] = []
         for chunk in iter_chunks(record_ids):
             found += self._connection.execute(_FLAGS, {"ids": chunk}).all()
@@ -455,11 +470,15 @@ class Records:
         insert_rows(self._connection, _version, rows)
 
     def insert_flags(self, rows: list[dict[str, Any]]) -> None:
-        """Add flags of versions just added."""
+        """Add flags of new versions."""
         insert_rows(self._connection, _flag, rows)
 
     def activate(self, rows: list[dict[str, Any]]) -> None:
-        """Give records a new active version: rows of record_id, version_id, as_of."""
+        """Set the active version of records.
+
+        Args:
+            rows: dictionaries of record_id, version_id and as_of.
+        """
         self._many(
             _SET_ACTIVE_VERSION,
             [
@@ -469,7 +488,7 @@ class Records:
         )
 
     def rename(self, names: Mapping[int, tuple[str, int]]) -> None:
-        """Give records another local ID and the canonical key that goes with it."""
+        """Set another local ID and canonical key for records."""
         self._many(
             update(_record)
             .where(_record.c.id == bindparam("record"))
@@ -478,7 +497,7 @@ class Records:
         )
 
     def add_alias(self, number: int, source_id: int, local_id: str, record_id: int, commit_no: int) -> None:
-        """Note the local ID that a record had until now."""
+        """Record the former local ID of a re-keyed record."""
         self._connection.execute(
             delete(_alias).where(_alias.c.source_id == source_id, _alias.c.local_id == local_id)
         )
@@ -494,7 +513,7 @@ class Records:
         )
 
     def local_ids_until(self, record_ids: Collection[int], commit_no: int) -> dict[int, str]:
-        """The local IDs that records had until a commit."""
+        """Return the local IDs that records had until a commit."""
         rows = self._connection.execute(
             select(_alias.c.record_id, _alias.c.local_id).where(
                 _alias.c.record_id.in_(record_ids), _alias.c.to_commit == commit_no
@@ -512,18 +531,18 @@ class Records:
         )
 
     def clear_versions(self, record_ids: Collection[int]) -> None:
-        """Let records of which nothing counts any more have no version."""
+        """Remove the active version of records."""
         self._many(
             update(_record).where(_record.c.id == bindparam("record")).values(version_id=None),
             [{"record": record} for record in record_ids],
         )
 
     def mark_undone(self, batch_id: int, record_ids: Collection[int]) -> None:
-        """Mark the versions of a load that was undone, but for those that another statement restates.
+        """Mark a load's versions of records as undone, except restated ones.
 
         Args:
-            batch_id: the load.
-            record_ids: the records whose versions are meant.
+            batch_id: number of the load.
+            record_ids: the records.
         """
         stands = exists().where(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id)
         # Reckoned, so that nobody goes through all versions of the load for those of a few records.
@@ -540,15 +559,21 @@ class Records:
         self._many(_SUPERSEDE_VERSION, [{"version": version, "ended": commit_no} for version in version_ids])
 
     def update_last_seen(self, as_of_by_record: Mapping[int, str]) -> None:
-        """Note that the source still stands by the active version."""
-        self._many(_UPDATE_LAST_SEEN, [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()])
+        """Set the latest as-of date at which each active version was confirmed."""
+        self._many(
+            _UPDATE_LAST_SEEN,
+            [{"record": record, "seen": as_of} for record, as_of in as_of_by_record.items()],
+        )
 
     def set_state(self, record_ids: Iterable[int], state: RecordState) -> None:
-        """Change the state of records."""
+        """Set the state of records."""
         self._many(_SET_STATE, [{"record": record, "new_state": state.value} for record in record_ids])
 
     def erase(self, record_id: int) -> None:
-        """Destroy every statement about a record; the record itself stays, empty, as a tombstone."""
+        """Destroy the content of every version of a record.
+
+        The record itself stays as an empty row.
+        """
         self._connection.execute(update(_record).where(_record.c.id == record_id).values(subject=None))
         mine = select(_version.c.id).where(_version.c.record_id == record_id)
         self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(mine)))

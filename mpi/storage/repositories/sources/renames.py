@@ -1,4 +1,4 @@
-"""Renames: which local ID each re-key gave a record, in the place of which."""
+"""Repository of re-keys: the local IDs records had before and after."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -14,13 +14,13 @@ _renamed = RenamedRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """One record's part in a re-key.
+    """One record's change of local ID in a re-key.
 
     Args:
-        record_id: the record.
-        step_id: the re-key.
-        before: the local ID that it had.
-        after: the one that it got.
+        record_id: number of the record.
+        step_id: step of the re-key.
+        before: local ID before.
+        after: local ID after.
     """
 
     record_id: int
@@ -30,19 +30,19 @@ class Rename:
 
 
 class Renames:
-    """What re-keys did to records."""
+    """Repository of changes of local IDs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, renames: Iterable[Rename]) -> None:
-        """Note what a re-key did."""
+        """Add the changes of a re-key."""
         rows = [asdict(one) for one in renames]
         if rows:
             self._connection.execute(insert(_renamed), rows)
 
     def renames_of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
-        """By record: every re-key of it, also those taken back, the oldest first."""
+        """Return every re-key of records, oldest first, undone ones included."""
         found: dict[int, list[Rename]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(

@@ -1,4 +1,4 @@
-"""Agencies and sources."""
+"""Repository of agencies and sources."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,7 +22,19 @@ _ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A contributing system."""
+    """A system that contributes records.
+
+    Args:
+        id: number of the source.
+        code: code of the source, such as ``CCWIS``.
+        name: name of the source.
+        agency: code of the agency that owns it.
+        kind: kind of the source.
+        group_id: visibility group of its records.
+        paused: whether automatic linking is held.
+        duplicates_expected: whether one person may have several records.
+        asks_consent: whether others' decisions about its records need its owner's consent.
+    """
 
     id: int
     code: str
@@ -36,14 +48,14 @@ class Source:
 
 
 class Sources:
-    """Contributing systems."""
+    """Repository of agencies and sources."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: list[Source] | None = None
 
     def all(self) -> list[Source]:
-        """Every source, by code; read once a transaction."""
+        """Return every source by code, cached for the transaction."""
         if self._known is None:
             self._known = [
                 Source(
@@ -55,15 +67,15 @@ class Sources:
         return self._known
 
     def prefetch(self) -> None:
-        """Send ahead what ``all`` will ask."""
+        """Send the query of ``all`` ahead of its use."""
         if self._known is None:
             prefetch(self._connection, _ALL)
 
     def get_by_code(self, code: str) -> Source:
-        """The source of that code.
+        """Return the source of a code.
 
         Raises:
-            NotFoundError: there is none; the message names those there are.
+            NotFoundError: there is none. The message names those that exist.
         """
         known = self.all()
         for source in known:
@@ -73,7 +85,7 @@ class Sources:
         raise NotFoundError(f"unknown source {code!r}: add it with mpi source add (there are: {names})")
 
     def add(self, number: int, agency_number: int, source: Source, commit_no: int) -> None:
-        """Add a source, and its agency where that is new.
+        """Add a source, and its agency if new.
 
         Raises:
             ConflictError: the code is taken.
@@ -103,15 +115,15 @@ class Sources:
         )
 
     def set_paused(self, numbers: Collection[int], *, paused: bool) -> None:
-        """Hold what sources say, or let it take effect."""
+        """Pause or resume the automatic linking of sources."""
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
         self._known = None
 
     def set_asks_consent(self, number: int, *, asks: bool) -> None:
-        """Let what others decide of a source's records wait for its owner, or not."""
+        """Set whether others' decisions about a source's records need consent."""
         self._connection.execute(update(_source).where(_source.c.id == number).values(asks_consent=asks))
         self._known = None
 
     def group_ids(self) -> list[int]:
-        """Every visibility group in use, ascending."""
+        """Return every visibility group in use, ascending."""
         return sorted({source.group_id for source in self.all()})

@@ -1,4 +1,4 @@
-"""Consents: what the owners of sources were asked about steps, and said."""
+"""Repository of source owners' consents to steps."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _consent = ConsentRow.__table__  # type: ignore[attr-defined]
 
 
 class ConsentStatus(StrEnum):
-    """What the owner said."""
+    """Status of a consent request."""
 
     ASKED = "asked"
     GIVEN = "given"
@@ -23,15 +23,15 @@ class ConsentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredConsent:
-    """What the owner of one source was asked about one step.
+    """A source owner's consent request about a step, with its answer.
 
     Args:
-        step_id: the step.
-        source_id: the source.
-        status: what the owner said.
-        asked_commit: when it was asked.
-        commit_no: when it was answered.
-        reason: the owner's code.
+        step_id: number of the step.
+        source_id: number of the source.
+        status: whether it is asked, given or refused.
+        asked_commit: commit number of the request.
+        commit_no: commit number of the answer.
+        reason: reason code of the owner.
     """
 
     step_id: int
@@ -43,13 +43,13 @@ class StoredConsent:
 
 
 class Consents:
-    """The words of owners."""
+    """Repository of consent requests."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add_requests(self, step_id: int, source_ids: Collection[int], commit_no: int) -> None:
-        """Ask the owners of sources about a step."""
+        """Request the consent of source owners to a step."""
         rows = [
             {
                 "step_id": step_id,
@@ -65,7 +65,7 @@ class Consents:
     def record_answers(
         self, step_id: int, source_ids: Collection[int], status: ConsentStatus, commit_no: int, reason: str
     ) -> None:
-        """Note what the owners of sources said."""
+        """Store the answers of source owners to a step's request."""
         self._connection.execute(
             update(_consent)
             .where(_consent.c.step_id == step_id, _consent.c.source_id.in_(sorted(source_ids)))
@@ -73,7 +73,7 @@ class Consents:
         )
 
     def consents_of_steps(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
-        """By step: everything that was asked about it, by source."""
+        """Return the consent requests of steps, by step."""
         found: dict[int, list[StoredConsent]] = {}
         for chunk in iter_chunks(step_ids):
             rows = self._connection.execute(

@@ -1,4 +1,4 @@
-"""Numbers taken in the transaction that uses them."""
+"""Repository of gapless counters, such as commit and record numbers."""
 
 from sqlalchemy import BigInteger, Connection, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -9,26 +9,30 @@ _TAKE_NUMBERS = text(
     "INSERT INTO counter (name, next) VALUES (:name, 1 + :count) "
     "ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next"
 )
-"""One step on both stores: the row is locked from here to the end of the transaction."""
+"""Statement that takes numbers on either database.
+
+It locks the counter's row until the transaction ends.
+"""
 _ALL_COUNTERS = text("SELECT name, next FROM counter")
 _OVERWRITE = " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
 _WRITE_COUNTER = text(f"INSERT INTO counter (name, next) VALUES (:name, :next){_OVERWRITE}")
-_WRITE_COUNTERS = text(f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_OVERWRITE}").bindparams(
-    bindparam("names", type_=ARRAY(Text())), bindparam("nexts", type_=ARRAY(BigInteger()))
-)
+_WRITE_COUNTERS = text(
+    f"INSERT INTO counter (name, next) SELECT * FROM unnest(:names, :nexts){_OVERWRITE}"
+).bindparams(bindparam("names", type_=ARRAY(Text())), bindparam("nexts", type_=ARRAY(BigInteger())))
 
 CONCURRENT_COUNTERS = frozenset(("disclosure", "task_action"))
-"""Counters that are taken from beside a writer of the index: of the ledger, and of the work on questions."""
+"""Counters that transactions without the index lock take numbers from."""
 
 
 class Counters:
-    """Gapless counters, one row each: a number taken by a transaction that rolls back is given again.
+    """Repository of gapless counters, one row each.
 
-    An identity column would leave gaps and let a reader of the feed pass a number not yet committed.
+    Numbers of a rolled-back transaction are used again. An identity column would leave gaps, and a reader
+    of the change feed could pass a number not committed yet.
 
     Args:
-        connection: an open writing transaction.
-        alone: whether no other writer of the index can be at work, so that the counters can be read once
+        connection: connection with an open write transaction.
+        is_only_writer: whether no other transaction writes to the index, so that counters are read once
             and written once.
     """
 
@@ -39,7 +43,10 @@ class Counters:
         self._taken: set[str] = set()
 
     def take(self, name: str, count: int = 1) -> int:
-        """Take ``count`` consecutive numbers; the first is returned, and counting starts at 1."""
+        """Take ``count`` consecutive numbers and return the first.
+
+        Counting starts at 1.
+        """
         if name in CONCURRENT_COUNTERS or not self._is_only_writer:
             following = self._connection.execute(_TAKE_NUMBERS, {"name": name, "count": count}).scalar_one()
             return int(following) - count
@@ -51,17 +58,17 @@ class Counters:
         return first
 
     def prefetch(self) -> None:
-        """Send ahead what the first ``take`` will ask."""
+        """Send the query of the first ``take`` ahead of its use."""
         if self._is_only_writer and self._next is None:
             prefetch(self._connection, _ALL_COUNTERS)
 
     def reserve_up_to(self, name: str, number: int) -> None:
-        """Never give a number, nor any below it."""
+        """Never use a number, nor any below it, again."""
         following = self.take(name, 0)
         self.take(name, max(number + 1 - following, 0))
 
     def flush(self) -> None:
-        """Write the counters that were taken from."""
+        """Write the counters that numbers were taken from."""
         if self._next is not None and self._taken:
             names = sorted(self._taken)
             nexts = [self._next[name] for name in names]

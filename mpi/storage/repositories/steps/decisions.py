@@ -1,4 +1,4 @@
-"""Decisions: those in force, over records by number, and every one ever made."""
+"""Repository of decisions: those in force, and every one ever made."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,11 @@ _supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
 
 
 class DecisionStatus(StrEnum):
-    """Whether a decision binds; in review it is a claim for a steward, awaiting it needs others' words."""
+    """Status of a decision.
+
+    ``review`` is a claim that a steward must judge; ``awaiting`` means that consents or approvals are
+    outstanding.
+    """
 
     IN_FORCE = "in_force"
     PENDING = "pending"
@@ -81,13 +85,14 @@ _WAITING_ABOUT_RECORDS = _WITH_STATUS.where(
 
 @dataclass(frozen=True, slots=True)
 class NamedDecision:
-    """A decision in force, by canonical keys, with the numbers of the records that it names.
+    """A decision in force as the partition reads it, with its records.
 
     Args:
-        decision: what the partition reads.
+        decision: the decision, by canonical keys.
         record_ids: every record that it names.
-        recheck_on: day from which it is to be looked at again, ``YYYY-MM-DD``.
-        evidence: an UNSURE's evidence as seen: bits by (lower record number, higher); else empty.
+        recheck_on: day of its recheck, ``YYYY-MM-DD``.
+        evidence: for UNSURE, match weight in bits seen by its maker, by (lower, higher) record number;
+            else empty.
     """
 
     decision: Decision
@@ -98,12 +103,13 @@ class NamedDecision:
 
 @dataclass(frozen=True, slots=True)
 class WaitingDecision:
-    """A claim, or a decision that waits for a second approver to be made or to be taken back.
+    """A claim, or a decision that awaits a second approver.
 
     Args:
-        id: its number.
-        status: ``review`` of a claim, ``awaiting`` where it is to be made; any other is to be taken back.
-        step_id: the step that waits; None of a claim.
+        id: number of the decision.
+        status: ``review`` for a claim, ``awaiting`` if the decision is to be made; otherwise it is to be
+            revoked.
+        step_id: step that waits; None for a claim.
         members: all records that it names, ascending.
     """
 
@@ -115,24 +121,24 @@ class WaitingDecision:
 
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
-    """A decision as its maker left it.
+    """A decision as stored, of any status.
 
     Args:
-        id: its number.
-        kind: what was said.
-        authority: whose word it is.
-        status: whether it binds.
-        commit_no: when it was made.
-        ended_commit: when it was revoked or superseded, if it is so now.
-        effective_from: day from which it binds, where that was not at once.
-        reason: its maker's code.
-        recheck_on: day from which it is to be looked at again.
-        evidence: as seen: model, and each pair's bits and levels.
-        step_id: the step that made it.
-        origin: what kind of step.
+        id: number of the decision.
+        kind: SAME, DIFFERENT or UNSURE.
+        authority: rank of its author.
+        status: status of the decision.
+        commit_no: commit number of its making.
+        ended_commit: commit number of its revocation or replacement, if it is ended now.
+        effective_from: day from which it is in force, if not at once.
+        reason: reason code of its maker.
+        recheck_on: day of its recheck.
+        evidence: model, and bits and levels of each pair, as its maker saw them.
+        step_id: step that made it.
+        origin: kind of that step.
         groups: record numbers, by group.
-        seen: the version of each record that its maker saw; None of one that was withdrawn.
-        supersedes: decisions whose place it took.
+        seen: version of each record that its maker saw; None for a withdrawn record.
+        supersedes: decisions that it replaced.
     """
 
     id: int
@@ -157,20 +163,20 @@ class NewDecision:
     """A decision to be added.
 
     Args:
-        id: its number.
-        kind: what is said.
-        authority: whose word it is.
+        id: number of the decision.
+        kind: SAME, DIFFERENT or UNSURE.
+        authority: rank of its author.
         status: in force, or pending.
         groups: record numbers, by group.
-        seen: the version of each record that its maker sees.
-        reason: its maker's code.
-        evidence: as seen.
-        config_id: the configuration that the evidence was computed under.
-        step_id: the step that makes it.
-        origin: what kind of step.
-        effective_from: day from which it binds.
-        recheck_on: day from which it is to be looked at again.
-        asserting_record: the record whose source says it.
+        seen: version of each record that its maker sees.
+        reason: reason code of its maker.
+        evidence: evidence as its maker saw it.
+        config_id: configuration of the evidence.
+        step_id: step that makes it.
+        origin: kind of that step.
+        effective_from: day from which it is in force.
+        recheck_on: day of its recheck.
+        asserting_record: record whose source asserts it.
     """
 
     id: int
@@ -190,22 +196,22 @@ class NewDecision:
 
     @property
     def record_ids(self) -> frozenset[int]:
-        """Every record that it names."""
+        """Every record that the decision names."""
         return frozenset(record for group in self.groups for record in group)
 
 
 class Decisions:
-    """What people and sources have decided."""
+    """Repository of decisions."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def all_in_force(self) -> list[NamedDecision]:
-        """Every decision in force."""
+        """Return every decision in force."""
         return self._decisions_from_rows(self._connection.execute(_IN_FORCE).all())
 
     def in_force_about(self, record_ids: Collection[int]) -> list[NamedDecision]:
-        """Decisions in force that name any of the records."""
+        """Return decisions in force that name any of the records."""
         found: dict[int, NamedDecision] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_IN_FORCE_ABOUT_RECORDS, {"ids": chunk}).all()
@@ -213,24 +219,24 @@ class Decisions:
         return [found[number] for number in sorted(found)]
 
     def prefetch_in_force_about(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``naming`` will ask."""
+        """Send the query of ``in_force_about`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _IN_FORCE_ABOUT_RECORDS, {"ids": chunk})
 
     def prefetch_waiting_about(self, record_ids: Collection[int]) -> None:
-        """Send ahead what ``waiting`` will ask."""
+        """Send the query of ``waiting_about`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
             prefetch(self._connection, _WAITING_ABOUT_RECORDS, {"ids": chunk})
 
     def by_ids(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
-        """Decisions by number, whatever their status."""
+        """Return decisions by number, of any status."""
         found: dict[int, StoredDecision] = {}
         for chunk in iter_chunks([number for number in numbers if abs(number) <= MAX_BIGINT]):
             found.update(self._read_decisions(_decision.c.id.in_(chunk)))
         return found
 
     def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
-        """Every decision that names any of the records, whatever its status."""
+        """Return every decision that names any of the records."""
         numbers: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
@@ -240,7 +246,7 @@ class Decisions:
         return self.by_ids(numbers)
 
     def latest(self, before: int | None, limit: int) -> list[StoredDecision]:
-        """Decisions newest first, below a number if one is given."""
+        """Return decisions, newest first, optionally below a number."""
         statement = select(_decision.c.id).order_by(_decision.c.id.desc()).limit(limit)
         if before is not None:
             statement = statement.where(_decision.c.id < before)
@@ -249,11 +255,19 @@ class Decisions:
         return [found[number] for number in numbers if number in found]
 
     def of_step(self, step_id: int) -> list[StoredDecision]:
-        """The decisions that a step made."""
+        """Return the decisions that a step made."""
         return list(self._read_decisions(_decision.c.step_id == step_id).values())
 
-    def assertions_of_record(self, record_id: int, origin: str, *, revoked: bool = False) -> list[StoredDecision]:
-        """What a record's source says with it, of one kind, oldest first; also what was taken back."""
+    def assertions_of_record(
+        self, record_id: int, origin: str, *, revoked: bool = False
+    ) -> list[StoredDecision]:
+        """Return decisions of one origin that a record's source asserted.
+
+        Args:
+            record_id: record with which they were asserted.
+            origin: kind of the step.
+            revoked: whether revoked ones are included.
+        """
         return [
             found
             for found in self._read_decisions(_decision.c.asserting_record == record_id).values()
@@ -261,7 +275,7 @@ class Decisions:
         ]
 
     def records_by_origin(self, record_ids: Collection[int]) -> dict[str, set[int]]:
-        """Those of the records with which a source said something, by the kind of what it said."""
+        """Return records with which their source asserted decisions, by origin."""
         found: dict[str, set[int]] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ORIGINS_BY_RECORD, {"ids": chunk}):
@@ -269,7 +283,7 @@ class Decisions:
         return found
 
     def records_with_claims(self, source_ids: Collection[int]) -> set[int]:
-        """Records of the sources, none of them sealed, with which something was said that is a claim."""
+        """Return unsealed records of sources with which a claim was made."""
         wanted = (
             select(_decision.c.asserting_record)
             .join(_record, _record.c.id == _decision.c.asserting_record)
@@ -282,7 +296,11 @@ class Decisions:
         return {row.asserting_record for row in self._connection.execute(wanted)}
 
     def waiting_about(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
-        """Claims, and what waits for a second approver, about any of the records; None asks of all."""
+        """Return claims and decisions awaiting approval about records.
+
+        Args:
+            record_ids: the records; None for all.
+        """
         found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
         asked = (
             [(_ALL_WAITING, {})]
@@ -301,7 +319,11 @@ class Decisions:
         ]
 
     def restated_versions(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
-        """(decision, version seen, version now) of active records that their source has restated since."""
+        """Return members whose source has sent another version since a decision.
+
+        Returns:
+            (decision, version seen, version now), for active records.
+        """
         found: list[tuple[int, int, int]] = []
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
@@ -318,14 +340,14 @@ class Decisions:
         return found
 
     def pending_until(self, day: str) -> list[StoredDecision]:
-        """Pending decisions whose day has come."""
+        """Return pending decisions whose day has come."""
         found = self._read_decisions(
             (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
         )
         return list(found.values())
 
     def ids_with_status(self, status: DecisionStatus) -> list[int]:
-        """Numbers of the decisions of a status, ascending."""
+        """Return the numbers of decisions of a status, ascending."""
         wanted = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
         return [row.id for row in self._connection.execute(wanted)]
 
@@ -365,7 +387,14 @@ class Decisions:
     def supersede(
         self, number: int, superseded: Collection[int], commit_no: int, *, binding: bool = True
     ) -> None:
-        """Put a decision in the place of others; one that does not bind yet leaves them in force."""
+        """Record that a decision replaces others.
+
+        Args:
+            number: number of the decision.
+            superseded: decisions that it replaces.
+            commit_no: commit number of the replacement.
+            binding: whether it is in force. Otherwise the others stay in force.
+        """
         if superseded:
             self._connection.execute(
                 insert(_supersedes),
@@ -375,14 +404,14 @@ class Decisions:
                 self.set_status(superseded, DecisionStatus.SUPERSEDED, commit_no)
 
     def superseders(self, number: int) -> set[int]:
-        """Decisions that took the place of one."""
+        """Return the decisions that replaced a decision."""
         rows = self._connection.execute(
             select(_supersedes.c.decision_id).where(_supersedes.c.superseded_id == number)
         )
         return {row[0] for row in rows}
 
     def set_status(self, numbers: Iterable[int], status: DecisionStatus, ended: int | None) -> None:
-        """Change whether decisions bind."""
+        """Set the status of decisions, and the commit of their end."""
         for chunk in iter_chunks(sorted(numbers)):
             self._connection.execute(
                 update(_decision)
@@ -391,7 +420,7 @@ class Decisions:
             )
 
     def set_effective_day(self, numbers: Iterable[int], day: str) -> None:
-        """Change the day from which pending decisions bind."""
+        """Set the day from which pending decisions are in force."""
         for chunk in iter_chunks(sorted(numbers)):
             self._connection.execute(
                 update(_decision).where(_decision.c.id.in_(chunk)).values(effective_from=day)

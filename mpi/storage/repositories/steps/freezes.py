@@ -1,4 +1,4 @@
-"""Freeze windows."""
+"""Repository of freeze windows of sources."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -12,16 +12,16 @@ _window = FreezeWindowRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class StoredFreezeWindow:
-    """Days on which a source's enterprise IDs stay as they are.
+    """Days on which decisions about a source's records wait.
 
     Args:
-        id: its number.
-        source_id: the source.
-        begins_on: its first day (ISO).
-        ends_on: the first day after it.
-        reason: its maker's code.
-        created_commit: when it was made.
-        ended_commit: when it was lifted before its time.
+        id: number of the window.
+        source_id: number of the source.
+        begins_on: first day (ISO).
+        ends_on: first day after the window (ISO).
+        reason: reason code of its maker.
+        created_commit: commit number of its creation.
+        ended_commit: commit number at which it was lifted early.
     """
 
     id: int
@@ -34,22 +34,22 @@ class StoredFreezeWindow:
 
 
 class FreezeWindows:
-    """The freeze windows of all sources."""
+    """Repository of the freeze windows of all sources."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def all(self) -> list[StoredFreezeWindow]:
-        """Every window, by its first day."""
+        """Return every window, by first day."""
         rows = self._connection.execute(select(_window).order_by(_window.c.begins_on, _window.c.id))
         return [StoredFreezeWindow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
 
     def get(self, number: int) -> StoredFreezeWindow | None:
-        """One window."""
+        """Return a window by number, or None."""
         return next((window for window in self.all() if window.id == number), None)
 
     def current_windows_of(self, source_ids: Collection[int], day: str) -> list[StoredFreezeWindow]:
-        """The windows of sources that are not over on a day and were not lifted, by their first day."""
+        """Return sources' windows that are not over or lifted, by first day."""
         return [
             window
             for window in self.all()
@@ -61,5 +61,5 @@ class FreezeWindows:
         self._connection.execute(insert(_window).values(**asdict(window)))
 
     def lift(self, number: int, commit_no: int) -> None:
-        """Lift a window."""
+        """Lift a window before its end."""
         self._connection.execute(update(_window).where(_window.c.id == number).values(ended_commit=commit_no))

@@ -1,4 +1,4 @@
-"""Answers kept for calls with an idempotency key."""
+"""Repository of answers stored for idempotency keys."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ _answer = KeptAnswerRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What a call was answered.
+    """The answer to a call with an idempotency key.
 
     Args:
         digest: keyed hash of the call.
         record_ids: records that the answer shows.
-        answer: the answer as JSON.
+        answer: the answer, as JSON.
     """
 
     digest: str
@@ -26,13 +26,13 @@ class StoredAnswer:
 
 
 class IdempotentAnswers:
-    """What calls were answered."""
+    """Repository of answers by client and idempotency key."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, client: str, key: str) -> StoredAnswer | None:
-        """The answer kept under a client's key."""
+        """Return the answer for a client's idempotency key, or None."""
         row = self._connection.execute(
             select(_answer).where(_answer.c.client == client, _answer.c.key == key)
         ).first()
@@ -41,7 +41,7 @@ class IdempotentAnswers:
         return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
 
     def save(self, client: str, key: str, at: str, answer: StoredAnswer) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         self._connection.execute(
             insert(_answer).values(
                 client=client,
@@ -54,11 +54,11 @@ class IdempotentAnswers:
         )
 
     def delete_before(self, before: str) -> None:
-        """Drop answers older than a moment."""
+        """Delete answers older than a moment (ISO, UTC)."""
         self._connection.execute(delete(_answer).where(_answer.c.at < before))
 
     def delete_about_record(self, record_id: int) -> None:
-        """Drop every answer that shows a record."""
+        """Delete every answer that shows a record."""
         rows = self._connection.execute(select(_answer.c.client, _answer.c.key, _answer.c.record_ids))
         for row in rows.all():
             if record_id in orjson.loads(row.record_ids):

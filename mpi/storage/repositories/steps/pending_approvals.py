@@ -1,4 +1,4 @@
-"""Awaited: decisions that a step makes or takes back once others have said so too."""
+"""Repository of decisions whose step awaits consents or a second approver."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _pending_approval = AwaitedRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class PendingApproval:
-    """A decision that a step waits to make, or to take back.
+    """A decision whose making or revocation awaits approval.
 
     Args:
-        decision_id: the decision.
-        step_id: the step that waits.
-        second: whether a second approver is among those that it waits for.
+        decision_id: number of the decision.
+        step_id: step that waits.
+        second: whether a second approver is awaited.
     """
 
     decision_id: int
@@ -28,48 +28,58 @@ class PendingApproval:
 
 
 class PendingApprovals:
-    """What waits for others than its maker."""
+    """Repository of decisions that await approval."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, step_id: int, decision_ids: Collection[int], *, second: bool) -> None:
-        """Let decisions wait with a step."""
+        """Record that decisions await approval with their step."""
         rows = [{"decision_id": n, "step_id": step_id, "second": second} for n in sorted(decision_ids)]
         if rows:
             self._connection.execute(insert(_pending_approval), rows)
 
     def all(self) -> list[PendingApproval]:
-        """Everything that waits, by step."""
-        rows = self._connection.execute(select(_pending_approval).order_by(_pending_approval.c.step_id, _pending_approval.c.decision_id))
+        """Return all decisions that await approval, by step."""
+        rows = self._connection.execute(
+            select(_pending_approval).order_by(_pending_approval.c.step_id, _pending_approval.c.decision_id)
+        )
         return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
     def all_of_decisions(self, decision_ids: Collection[int]) -> list[PendingApproval]:
-        """What waits of some decisions."""
+        """Return those of the decisions that await approval."""
         found: list[PendingApproval] = []
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
-                select(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk)).order_by(_pending_approval.c.decision_id)
+                select(_pending_approval)
+                .where(is_in(_pending_approval.c.decision_id, chunk))
+                .order_by(_pending_approval.c.decision_id)
             )
             found += [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
         return found
 
     def all_of_step(self, step_id: int) -> list[PendingApproval]:
-        """What waits with a step; nothing where it does not wait."""
+        """Return the decisions of a step that await approval."""
         rows = self._connection.execute(
-            select(_pending_approval).where(_pending_approval.c.step_id == step_id).order_by(_pending_approval.c.decision_id)
+            select(_pending_approval)
+            .where(_pending_approval.c.step_id == step_id)
+            .order_by(_pending_approval.c.decision_id)
         )
         return [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
 
     def mark_approved(self, step_id: int) -> None:
-        """No second approver is awaited any more."""
-        self._connection.execute(update(_pending_approval).where(_pending_approval.c.step_id == step_id).values(second=False))
+        """Record that no second approver is awaited for a step."""
+        self._connection.execute(
+            update(_pending_approval).where(_pending_approval.c.step_id == step_id).values(second=False)
+        )
 
     def delete_step(self, step_id: int) -> None:
-        """The step waits for nobody any more."""
+        """Record that a step awaits nobody any more."""
         self._connection.execute(delete(_pending_approval).where(_pending_approval.c.step_id == step_id))
 
     def delete_decisions(self, decision_ids: Collection[int]) -> None:
-        """Decisions are waited with no more, whatever step did."""
+        """Record that decisions await nobody any more."""
         for chunk in iter_chunks(decision_ids):
-            self._connection.execute(delete(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk)))
+            self._connection.execute(
+                delete(_pending_approval).where(is_in(_pending_approval.c.decision_id, chunk))
+            )

@@ -1,4 +1,4 @@
-"""Steps: what people did, so that it can be undone."""
+"""Repository of steps: what people did and can undo."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ _note = NoteRow.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a person did.
+    """An act of a person that can be undone.
 
     Args:
-        id: its number.
+        id: number of the step.
         kind: ``decision``, ``merge``, ``split``, ``move``, ``undo``, …
-        commit_no: when.
-        undone_commit: when it was taken back.
-        reason: its maker's code.
-        detail: numbers of what it was about.
+        commit_no: commit number of the act.
+        undone_commit: commit number of its undo.
+        reason: reason code of its maker.
+        detail: numbers of the records and persons concerned.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Step:
 
 
 class Steps:
-    """What people did."""
+    """Repository of steps, their notes and approvals."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -58,14 +58,14 @@ class Steps:
         )
 
     def get(self, number: int) -> Step | None:
-        """A step by its number."""
+        """Return a step by number, or None."""
         if abs(number) > MAX_BIGINT:
             return None
         row = self._connection.execute(select(_step).where(_step.c.id == number)).first()
         return None if row is None else _step_from_row(row)
 
     def steps_in_commits(self, commits: Collection[int]) -> list[Step]:
-        """Steps that were done or undone in any of the commits."""
+        """Return the steps that were done or undone in given commits."""
         found: dict[int, Step] = {}
         for chunk in iter_chunks(commits):
             rows = self._connection.execute(
@@ -75,18 +75,21 @@ class Steps:
         return [found[number] for number in sorted(found)]
 
     def latest(self, limit: int) -> list[Step]:
-        """Steps, newest first."""
+        """Return up to ``limit`` steps, newest first."""
         rows = self._connection.execute(select(_step).order_by(_step.c.id.desc()).limit(limit))
         return [_step_from_row(row) for row in rows]
 
     def set_detail(self, number: int, detail: dict[str, Any]) -> None:
-        """Note what became of a step that waited."""
+        """Replace the details of a step."""
         self._connection.execute(
             update(_step).where(_step.c.id == number).values(detail=orjson.dumps(detail).decode())
         )
 
     def add_approval(self, number: int, decision_id: int, kind: str, commit_no: int) -> None:
-        """Note that somebody gave the second word on a decision, or on its undo; who, the commit says."""
+        """Record a second approval of a decision or of its undo.
+
+        The commit tells who approved.
+        """
         self._connection.execute(
             insert(_approval).values(
                 id=number, decision_id=decision_id, kind=kind, status="approved", commit_no=commit_no
@@ -94,28 +97,31 @@ class Steps:
         )
 
     def mark_undone(self, number: int, commit_no: int) -> None:
-        """Note that a step was taken back."""
+        """Record that a step was undone."""
         self._connection.execute(update(_step).where(_step.c.id == number).values(undone_commit=commit_no))
 
     def add_note(self, number: int, decision_id: int, commit_no: int, body: str) -> None:
-        """Add free text to a decision; it can be expunged alone."""
+        """Add free text to a decision, which can be expunged alone."""
         self._connection.execute(
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
 
     def steps_in_force_after(self, kind: str, after: int) -> list[Step]:
-        """Steps of a kind that were done after another one and are not undone."""
+        """Return steps of a kind, not undone, after a given step."""
         wanted = (_step.c.kind == kind, _step.c.id > after, _step.c.undone_commit.is_(None))
         rows = self._connection.execute(select(_step).where(*wanted).order_by(_step.c.id))
         return [_step_from_row(row) for row in rows]
 
     def erase_notes(self, record_id: int) -> None:
-        """Destroy the free text of every decision about a record; the decisions stay, which hold numbers."""
+        """Destroy the notes of every decision about a record.
+
+        The decisions stay; they hold numbers only.
+        """
         about = select(_member.c.decision_id).where(_member.c.record_id == record_id)
         self._connection.execute(delete(_note).where(_note.c.decision_id.in_(about)))
 
     def notes(self, decision_ids: Collection[int]) -> dict[int, list[str]]:
-        """Free text about decisions."""
+        """Return the notes of decisions, by decision."""
         found: dict[int, list[str]] = {}
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(

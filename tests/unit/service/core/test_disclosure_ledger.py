@@ -71,7 +71,7 @@ def test_calls_that_come_while_another_process_writes_share_the_next_transaction
                 for number in range(1, CALLS + 1)
             ]
             until = time.monotonic() + 10
-            while len(index.store.ledger._waiting) < CALLS and time.monotonic() < until:
+            while len(index.store.ledger._pending) < CALLS and time.monotonic() < until:
                 time.sleep(0.005)
         for each in told:
             each.result(10)
@@ -132,7 +132,7 @@ def test_lines_handed_in_one_after_the_other_are_written_once_all_are_there(inde
 
 def hand_in(index, record, told, soon=call_now):
     line = Disclosure("2026-01-01T00:00:00.000000Z", "d", None, "person", (record,), ("now",))
-    index.store.ledger.have_made(index.database, make_operator(), lambda: line, told, soon)
+    index.store.ledger.write_in_background(index.database, make_operator(), lambda: line, told, soon)
 
 
 def handed_over(index, record):

@@ -51,7 +51,7 @@ def read(monkeypatch):
 
 def as_stored(unit, config_id, *records):
     """Stored records, as they are compared."""
-    bodies, own = unit.derived_data.features(config_id, records), unit.keys.packed_keys(config_id, records)
+    bodies, own = unit.derived_data.features(config_id, records), unit.keys.pack_blocking_keys(config_id, records)
     return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 
@@ -60,9 +60,9 @@ def looked_for(index, pairs, *like, numbers=(-1, -2)):
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         mine = dict(zip(numbers, as_stored(unit, config, *like), strict=False))
-        found = pairs.pair_up(unit, config, mine).edges()
+        found = pairs.score_pairs(unit, config, mine).to_edges()
         assert found == pair_up_beside(index, unit, config, mine, {})
-        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).to_edges()
     return found
 
 
@@ -130,8 +130,8 @@ def test_what_another_changes_meanwhile_is_read_anew(index, pairs, read):
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         mine = {-1: said}
-        after = pairs.pair_up(unit, config, mine).edges()
-        assert after == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
+        after = pairs.score_pairs(unit, config, mine).to_edges()
+        assert after == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).to_edges()
     assert 1 in read[0]
     assert set(after) == set(before) == {(-1, 1)}
     assert after != before
@@ -144,11 +144,11 @@ def test_one_that_went_is_found_no_more_and_as_it_is_when_it_is_back(index, pair
         mine = {-1: as_stored(unit, config, 1)[0]}
     withdraw(index, OPERATOR, "sis", "c0")
     with index.database.read(OPERATOR) as unit:
-        assert pairs.pair_up(unit, config, mine).edges() == {}
+        assert pairs.score_pairs(unit, config, mine).to_edges() == {}
     upsert(index, OPERATOR, "sis", many_children(1)[0] | {"postal_code": "43999"})
     with index.database.read(OPERATOR) as unit:
-        found = pairs.pair_up(unit, config, mine).edges()
-        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).edges()
+        found = pairs.score_pairs(unit, config, mine).to_edges()
+        assert found == score_candidate_pairs(unit, index.matcher, config, mine, ScoringResources(index.home)).to_edges()
     assert set(found) == {(-1, 1)}
 
 
@@ -158,9 +158,9 @@ def test_a_stored_record_that_is_compared_otherwise_this_once_is_read_anew_the_n
     with index.database.read(OPERATOR) as unit:
         config = index.config_id(unit)
         unlike = as_stored(unit, config, 41)[0]
-        told = pairs.pair_up(unit, config, {1: unlike})
+        told = pairs.score_pairs(unit, config, {1: unlike})
         once = score_candidate_pairs(unit, index.matcher, config, {1: unlike}, ScoringResources(index.home))
-        assert told.edges() == once.to_edges()
+        assert told.to_edges() == once.to_edges()
         assert list(zip(told.lo, told.hi, strict=True)) == [(1, 41)]
     after = looked_for(index, pairs, 1)
     assert after[-1, 1] == before[-1, 1]
@@ -176,9 +176,9 @@ def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
         config = unit.configs.active_config().id
         mine = {-1: as_stored(unit, config, 1)[0]}
         # It may have been derived before what was looked at last, beside that which was in force.
-        pairs.pair_up(unit, before, mine)
+        pairs.score_pairs(unit, before, mine)
         read.clear()
-        assert set(pairs.pair_up(unit, config, mine).edges()) == {(-1, 1)}
+        assert set(pairs.score_pairs(unit, config, mine).to_edges()) == {(-1, 1)}
     assert 1 in read[0]
 
 
@@ -199,12 +199,12 @@ def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(
         earlier = {number - 3: one for number, one in first.items()}
         expected = pair_up_beside(index, unit, config, second, earlier)
         assert {(-4, -1), (-5, -2)} <= set(expected)
-        pairs.pair_up(unit, config, first)
-        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
+        pairs.score_pairs(unit, config, first)
+        assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
         # What was kept was let go of meanwhile.
-        pairs.pair_up(unit, config, first)
+        pairs.score_pairs(unit, config, first)
         monkeypatch.setattr(pairs, "_most_kept", 1)
-        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
+        assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
 
 
 def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
@@ -219,8 +219,8 @@ def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
 
         with monkeypatch.context() as patched, pytest.raises(MpiError):
             patched.setattr(LoadScorer, "_let_pass", fails)
-            pairs.pair_up(unit, config, first)
-        assert pairs.pair_up(unit, config, second, PreviousBatch(3)).edges() == expected
+            pairs.score_pairs(unit, config, first)
+        assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
 
 
 def pair_up_beside(index, unit, config, mine, beside):

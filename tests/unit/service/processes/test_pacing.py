@@ -46,11 +46,11 @@ def turns(portions, hours, *spent, others=True):
     """Transactions that take so long; how many items the next of each may have."""
     found = []
     for seconds in spent:
-        with portions.turn():
+        with portions.timed_turn():
             if others:
-                portions.others_write()
+                portions.note_other_writer()
             hours.now += seconds
-        found.append(portions.most)
+        found.append(portions.max_items)
     return found
 
 
