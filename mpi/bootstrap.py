@@ -36,8 +36,8 @@ def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
 
     Args:
         settings: home folder, database and model of the index.
-        for_model_change: open the index in order to move it to another model. Its present model may then be one
-            of an earlier standardizer, for which no new record can be standardized.
+        for_model_change: open the index in order to move it to another model. Its present model may then be
+            one of an earlier standardizer, for which no new record can be standardized.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
@@ -150,9 +150,9 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
 
     Args:
         settings: home folder and, in ``MPI_MODEL``, a model.
-        ref: the model that an index runs on; None for a new index. The copy in the home folder, made when the
-            index was moved to the model, comes first, then ``MPI_MODEL``, then the model of that name, then the
-            default.
+        ref: the model that an index runs on; None for a new index. The copy in the home folder, made when
+            the index was moved to the model, comes first, then ``MPI_MODEL``, then the model of that name,
+            then the default.
         any_standardizer: accept a model of an earlier standardizer too.
 
     Raises:
@@ -200,7 +200,8 @@ def keep_model(settings: Settings, ref: str | None) -> None:
     if stored_folder.is_dir():
         if load_model(stored_folder, of_any_standardizer=True).digest != model.digest:
             raise ConflictError(
-                f"{stored_folder} is another model of that name and version: publish this one as a new version"
+                f"{stored_folder} is another model of that name and version: publish this one "
+                "as a new version"
             )
         return
     stored_folder.parent.mkdir(parents=True, exist_ok=True)

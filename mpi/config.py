@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MPI_", frozen=True)
 
     home: Path = Field(default_factory=_default_home)
-    """Folder of the secret, the SQLite database, rejected rows and temporary files; readable by its owner only."""
+    """Folder of the secret, the SQLite database, rejected rows and temporary files, private to its owner."""
     database_url: str | None = None
     """SQLAlchemy URL of the database; None for an SQLite file in ``home``."""
     model: str | None = None

@@ -88,14 +88,14 @@ class RuleContribution:
     Args:
         name: of the rule.
         pairs: that it brings, whatever others bring.
-        alone: matches that no other rule brings.
+        unique_matches: matches that no other rule brings.
         pairs_so_far: distinct pairs of it and the rules before it.
         matches_so_far: matches among those.
     """
 
     name: str
     pairs: int
-    alone: float
+    unique_matches: float
     pairs_so_far: int
     matches_so_far: float
 

@@ -86,9 +86,9 @@ def _standardize(
     parts = (placed.take(whole[at : at + _ROWS_PER_TASK]) for at in range(0, len(whole), _ROWS_PER_TASK))
     rest = _start_tasks((("", received, part) for part in parts), pool)
     usual = _ColumnBuilder(sent.take(ordinary), received)
-    usual.add(FIRST_GROUPS, pool)
-    usual.add(OTHER_GROUPS, pool)
-    return pa.concat_tables([usual.features(ordinary), *(done() for done in rest)])
+    usual.add_groups(FIRST_GROUPS, pool)
+    usual.add_groups(OTHER_GROUPS, pool)
+    return pa.concat_tables([usual.build_features(ordinary), *(done() for done in rest)])
 
 
 class _ColumnBuilder:
@@ -97,63 +97,63 @@ class _ColumnBuilder:
     def __init__(self, sent: pa.Table, received: datetime) -> None:
         self._length = len(sent)
         self._received = received
-        self._sent = {name: sent[name].combine_chunks() for name in sent.column_names}
+        self._raw = {name: sent[name].combine_chunks() for name in sent.column_names}
         self._codes: dict[str, tuple[Indices, int]] = {}
-        self._made: dict[str, pa.Array] = {}
+        self._columns: dict[str, pa.Array] = {}
         self._refused = np.zeros(self._length, dtype=np.bool_)
 
-    def add(self, groups: Iterable[FieldGroup], pool: Executor | None) -> None:
+    def add_groups(self, groups: Iterable[FieldGroup], pool: Executor | None) -> None:
         """Make the columns of the groups, all at once."""
         begun = []
         for group in groups:
-            first, place = self._distinct(group)
+            first, place = self._find_distinct(group)
             parts = (first[at : at + VALUES_PER_TASK] for at in range(0, len(first), VALUES_PER_TASK))
-            begun.append((place, _start_tasks((self._task(group, part) for part in parts), pool)))
+            begun.append((place, _start_tasks((self._build_task(group, part) for part in parts), pool)))
         for place, tasks in begun:
             if tasks:
-                self._keep(pa.concat_tables([done() for done in tasks]), place)
+                self._store(pa.concat_tables([done() for done in tasks]), place)
 
-    def features(self, ids: Indices) -> pa.Table:
+    def build_features(self, ids: Indices) -> pa.Table:
         """All feature columns of the rows that no group refused."""
         if not self._length:
             return _SCHEMA.empty_table()
         kept = pa.array(~self._refused)
-        columns = {"unique_id": pa.array(ids, pa.int64()), **_combine_columns(self._made)}
-        arrays = [columns.get(name, pa.nulls(self._length, self._type(name))) for name in _SCHEMA.names]
+        columns = {"unique_id": pa.array(ids, pa.int64()), **_combine_columns(self._columns)}
+        arrays = [columns.get(name, pa.nulls(self._length, self._column_type(name))) for name in _SCHEMA.names]
         return pa.table(arrays, schema=_SCHEMA).filter(kept)
 
-    def _type(self, name: str) -> pa.DataType:
+    def _column_type(self, name: str) -> pa.DataType:
         return _SCHEMA.field(name).type
 
-    def _task(self, group: FieldGroup, rows: Indices) -> _Task:
-        values = {name: self._column(name, group).take(rows) for name in group.fields}
+    def _build_task(self, group: FieldGroup, rows: Indices) -> _Task:
+        values = {name: self._read_column(name, group).take(rows) for name in group.fields}
         return group.name, self._received, pa.table(values)
 
-    def _keep(self, made: pa.Table, place: Indices) -> None:
+    def _store(self, made: pa.Table, place: Indices) -> None:
         at = pa.array(place)
         self._refused |= made[REFUSED_COLUMN].combine_chunks().take(at).to_numpy(zero_copy_only=False)
         for name in made.column_names:
             if name != REFUSED_COLUMN:
-                self._made[name] = made[name].combine_chunks().take(at)
+                self._columns[name] = made[name].combine_chunks().take(at)
 
-    def _column(self, name: str, group: FieldGroup) -> pa.Array:
+    def _read_column(self, name: str, group: FieldGroup) -> pa.Array:
         """A field, or what an earlier group made; null where the group does not look at the row."""
-        found = self._sent.get(name, self._made.get(name))
+        found = self._raw.get(name, self._columns.get(name))
         if found is None:
             return pa.nulls(self._length, pa.string())
         nothing = pa.nulls(self._length, pa.string())
-        if group.plain is not None:
-            return pc.if_else(pc.match_substring_regex(found, group.plain), nothing, found)
-        if group.only_where is None or name == group.only_where:
+        if group.trivial_pattern is not None:
+            return pc.if_else(pc.match_substring_regex(found, group.trivial_pattern), nothing, found)
+        if group.required_field is None or name == group.required_field:
             return found
-        asked = self._sent.get(group.only_where)
+        asked = self._raw.get(group.required_field)
         return nothing if asked is None else pc.if_else(asked.is_valid(), found, nothing)
 
-    def _distinct(self, group: FieldGroup) -> tuple[Indices, Indices]:
+    def _find_distinct(self, group: FieldGroup) -> tuple[Indices, Indices]:
         """A place of each distinct combination of the group's fields, and which one each row has."""
         codes, kinds = np.zeros(self._length, dtype=np.int64), 1
         for name in group.fields:
-            more, width = self._coded(name, group)
+            more, width = self._encode(name, group)
             if kinds * width >= _MAX_COMBINATIONS:
                 unique, codes = np.unique(codes, return_inverse=True)
                 kinds = len(unique)
@@ -161,10 +161,10 @@ class _ColumnBuilder:
         _, first, place = np.unique(codes, return_index=True, return_inverse=True)
         return first, place
 
-    def _coded(self, name: str, group: FieldGroup) -> tuple[Indices, int]:
-        key = f"{name}/{group.only_where or group.plain or ''}"
+    def _encode(self, name: str, group: FieldGroup) -> tuple[Indices, int]:
+        key = f"{name}/{group.required_field or group.trivial_pattern or ''}"
         if key not in self._codes:
-            coded = self._column(name, group).dictionary_encode()
+            coded = self._read_column(name, group).dictionary_encode()
             numbers = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
             self._codes[key] = numbers, len(coded.dictionary) + 1
         return self._codes[key]
@@ -194,10 +194,10 @@ def _run_task(name: str, received: datetime, values: pa.Table) -> pa.Table:
     group = find_group(name)
     rows = zip(*(values[field].to_pylist() for field in group.fields), strict=True)
     answers = [_read_values(group, row, received) for row in rows]
-    columns = list(zip(*(answer or group.nothing for answer in answers), strict=True))
+    columns = list(zip(*(answer or group.null_row for answer in answers), strict=True))
     made = {
         column: pa.array(found, kind)
-        for (column, kind), found in zip(group.columns.items(), columns, strict=True)
+        for (column, kind), found in zip(group.column_types.items(), columns, strict=True)
     }
     return pa.table({**made, REFUSED_COLUMN: pa.array([answer is None for answer in answers], pa.bool_())})
 

@@ -25,11 +25,11 @@ class CurrentRecords:
     Args:
         features: ``unique_id``, the row's place over all files, and all feature columns, shared values taken
             out; a row that the door refuses is left out.
-        names: ``unique_id``, ``source``, ``local_id`` of the same rows.
+        record_labels: ``unique_id``, ``source``, ``local_id`` of the same rows.
     """
 
     features: pa.Table
-    names: pa.Table
+    record_labels: pa.Table
 
 
 def read_current_records(paths: Sequence[Path], layouts: Mapping[str, FileLayout] = _NO_LAYOUTS) -> CurrentRecords:

@@ -56,28 +56,28 @@ class FieldGroup:
     Args:
         name: of the group.
         fields: sent fields, or columns that an earlier group made.
-        made: columns that it makes; none where it only says whether the door refuses the record.
+        outputs: columns that it makes; none where it only says whether the door refuses the record.
         read: values and the moment of receipt to the columns; raises RecordError as the door does.
-        only_where: field without which the others are not looked at.
-        plain: pattern of values of a lone field that are as good as none: the group needs not look at them.
+        required_field: field without which the others are not looked at.
+        trivial_pattern: pattern of values of a lone field that are as good as none: the group needs not look at them.
     """
 
     name: str
     fields: tuple[str, ...]
-    made: tuple[str, ...]
+    outputs: tuple[str, ...]
     read: Callable[[Values, datetime], Sequence[object]]
-    only_where: str | None = None
-    plain: str | None = None
+    required_field: str | None = None
+    trivial_pattern: str | None = None
 
     @property
-    def columns(self) -> dict[str, pa.DataType]:
+    def column_types(self) -> dict[str, pa.DataType]:
         """Each column with its type."""
-        return {name: _FEATURE_TYPES.get(name, _HELPER_TYPES.get(name)) for name in self.made}
+        return {name: _FEATURE_TYPES.get(name, _HELPER_TYPES.get(name)) for name in self.outputs}
 
     @property
-    def nothing(self) -> tuple[None, ...]:
+    def null_row(self) -> tuple[None, ...]:
         """The columns of a record that is refused."""
-        return (None,) * len(self.made)
+        return (None,) * len(self.outputs)
 
 
 def find_group(name: str) -> FieldGroup:
@@ -246,11 +246,11 @@ GROUPS = (
     FieldGroup("birth_place", _BIRTH_PLACE_FIELDS, ("birth_place",), _read_birth_place),
     FieldGroup("sex", ("sex",), ("sex",), _read_sex),
     FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _read_multiple_birth),
-    FieldGroup("local_id", ("local_id",), (), _check_local_id, plain="^[!-~]{1,100}$"),
+    FieldGroup("local_id", ("local_id",), (), _check_local_id, trivial_pattern="^[!-~]{1,100}$"),
     FieldGroup("race", ("race",), (), _check_race),
     FieldGroup("flags", ("flags",), (), _check_flags),
     FieldGroup("placements", ("placements",), (), _check_placements),
-    FieldGroup("enrollments", _ENROLLMENT_FIELDS, (), _check_enrollments, only_where="enrollments"),
+    FieldGroup("enrollments", _ENROLLMENT_FIELDS, (), _check_enrollments, required_field="enrollments"),
 )  # fmt: skip
 """All groups; the first two make what others read, and the rest begin with those that take longest."""
 

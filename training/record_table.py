@@ -25,15 +25,15 @@ class ArrowFeatures(Mapping[int, Features]):
     def __init__(self, table: pa.Table) -> None:
         self._table = table
         self._ids = table["unique_id"].to_numpy()
-        self._at_hand: dict[int, Features] = {}
+        self._preloaded: dict[int, Features] = {}
 
-    def have_at_hand(self, numbers: Collection[int]) -> None:
+    def preload(self, numbers: Collection[int]) -> None:
         """Decode these records together, which costs a fraction of one by one; forget the rest."""
         places = np.searchsorted(self._ids, np.fromiter(numbers, np.int64, len(numbers)))
-        self._at_hand = dict(decode_features(self._table.take(places)))
+        self._preloaded = dict(decode_features(self._table.take(places)))
 
     def __getitem__(self, number: int) -> Features:
-        found = self._at_hand.get(number)
+        found = self._preloaded.get(number)
         if found is not None:
             return found
         place = int(np.searchsorted(self._ids, number))

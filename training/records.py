@@ -36,20 +36,20 @@ class RawRow:
     Args:
         source: the row's ``source`` column, or the name of its file.
         fields: canonical fields that have a value.
-        others: columns that are not canonical, such as a truth column.
+        extra_columns: columns that are not canonical, such as a truth column.
     """
 
     source: str
     fields: Mapping[str, object]
-    others: Mapping[str, object]
+    extra_columns: Mapping[str, object]
 
 
-def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[RawRow]:
+def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RawRow]:
     """The rows of a CSV or Parquet file with canonical columns.
 
     Args:
         path: the file.
-        also: columns to accept that are not canonical; never seen by the model.
+        extra_columns: columns to accept that are not canonical; never seen by the model.
 
     Raises:
         FileError: it cannot be read, or has a column that is neither canonical nor named.
@@ -57,12 +57,12 @@ def read_rows(path: Path, also: Sequence[str] = ()) -> Iterator[RawRow]:
     rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     for number, row in enumerate(rows):
         if number == 0:
-            _check_columns(path, row, also)
+            _check_columns(path, row, extra_columns)
         filled = {name: value for name, value in row.items() if value not in (None, "")}
         yield RawRow(
             source=str(row.get(SOURCE_COLUMN) or path.stem),
             fields={name: filled[name] for name in SENT_FIELDS if name in filled},
-            others={name: row.get(name) for name in also},
+            extra_columns={name: row.get(name) for name in extra_columns},
         )
 
 

@@ -42,7 +42,7 @@ class CommandInterrupt(Exception):  # noqa: N818 - what happened, not a fault
     """Interruption of a command by Ctrl-C.
 
     Args:
-        undone: whether Ctrl-C came before any transaction was committed, so that nothing of the step is stored.
+        undone: whether Ctrl-C came before any transaction was committed, so that nothing is stored.
     """
 
     def __init__(self, *, undone: bool) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def handle_interrupts(database: Database) -> Iterator[None]:
     """Let Ctrl-C stop a use case until its commit begins.
 
-    From then on Ctrl-C is ignored. A commit of a large load takes a second, and Python sees the signal when the
-    commit is over: stopping there would report a stored load as not stored.
+    From then on Ctrl-C is ignored. A commit of a large load takes a second, and Python sees the signal when
+    the commit is over: stopping there would report a stored load as not stored.
 
     Raises:
         CommandInterrupt: the use case was stopped in time; nothing of it is stored.

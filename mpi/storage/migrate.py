@@ -45,27 +45,27 @@ def upgrade(database: Database) -> SchemaState:
             another index.
     """
     with translate_errors(), database.engine.begin() as connection:
-        path = database.ledger_path
+        ledger_path = database.ledger_path
         if database.is_postgresql:
             postgresql.lock_index(connection)
-        before = _schema_state_of(connection)
-        if before is SchemaState.NEWER:
+        old_state = _schema_state_of(connection)
+        if old_state is SchemaState.NEWER:
             raise StoreError(_NEWER_SCHEMA)
-        if before is SchemaState.CURRENT:
+        if old_state is SchemaState.CURRENT:
             _require_ledger(database)
         else:
             config = _alembic_config()
             config.attributes["connection"] = connection
-            if path is not None:
+            if ledger_path is not None:
                 ledger = database.ledger.engine
                 ledger_file.create_tables(ledger)
-                if before is SchemaState.MISSING:
-                    ledger_file.require_empty(ledger, path)
+                if old_state is SchemaState.MISSING:
+                    ledger_file.require_empty(ledger, ledger_path)
                 config.attributes["take_over"] = lambda holder: ledger_file.copy_ledger(holder, ledger)
             command.upgrade(config, "head")
             if database.is_postgresql:
                 postgresql.use_byte_collation(connection)
-    return before
+    return old_state
 
 
 def latest_revision() -> str:
@@ -80,19 +80,19 @@ def schema_drift(database: Database) -> list[str]:
     """
     if database.ledger is database:
         return _table_drift(database, lambda _name: True)
-    here = {table.name for table in ledger_file.LEDGER_TABLES}
+    ledger_tables = {table.name for table in ledger_file.LEDGER_TABLES}
     return [
-        *_table_drift(database, lambda name: name not in here),
-        *_table_drift(database.ledger, lambda name: name in here),
+        *_table_drift(database, lambda name: name not in ledger_tables),
+        *_table_drift(database.ledger, lambda name: name in ledger_tables),
     ]
 
 
-def _table_drift(database: Database, is_meant: Callable[[str], bool]) -> list[str]:
-    def chosen(item: Any, name: str | None, kind: str, *_: object) -> bool:  # noqa: ANN401 - Alembic's own
-        return is_meant(str(name if kind == "table" else item.table.name))
+def _table_drift(database: Database, is_included: Callable[[str], bool]) -> list[str]:
+    def include_object(item: Any, name: str | None, kind: str, *_: object) -> bool:  # noqa: ANN401 - Alembic's own
+        return is_included(str(name if kind == "table" else item.table.name))
 
     with translate_errors(), database.engine.connect() as connection:
-        options = {"compare_type": True, "include_object": chosen}
+        options = {"compare_type": True, "include_object": include_object}
         context = MigrationContext.configure(connection, opts=options)
         return [str(difference) for difference in compare_metadata(context, SQLModel.metadata)]
 
@@ -138,14 +138,16 @@ def _revisions() -> tuple[str, frozenset[str]]:
     Cached, since the program's files do not change while it runs.
     """
     script = ScriptDirectory.from_config(_alembic_config())
-    return script.get_current_head() or "", frozenset(each.revision for each in script.walk_revisions())
+    return script.get_current_head() or "", frozenset(
+        revision.revision for revision in script.walk_revisions()
+    )
 
 
 def _schema_state_of(connection: Connection) -> SchemaState:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is None:
         return SchemaState.MISSING
-    newest_revision, known = _revisions()
+    newest_revision, known_revisions = _revisions()
     if current == newest_revision:
         return SchemaState.CURRENT
-    return SchemaState.BEHIND if current in known else SchemaState.NEWER
+    return SchemaState.BEHIND if current in known_revisions else SchemaState.NEWER

@@ -89,7 +89,7 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
     if len(data) == 1 and is_saved_state(data[0]):
         return load_saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
-    truth = {number: row.others[truth_column] for number, row in enumerate(rows)}
+    truth = {number: row.extra_columns[truth_column] for number, row in enumerate(rows)}
     sources = dict(enumerate(row.source for row in rows))
     return Dataset("records", standardize_records(rows), truth, sources=sources)
 
@@ -107,11 +107,11 @@ def _load_sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iter
     """Each set with the model that it is evaluated with."""
     for each in DEVELOPMENT_SETS:
         if each.name in wanted:
-            dataset = each.dataset(folder)
-            if each.shipped:
+            dataset = each.load_dataset(folder)
+            if each.uses_shipped_model:
                 yield model, dataset
-            if each.fitted:
-                own = replace(dataset, name=f"{each.name}{FITTED_SUFFIX}") if each.shipped else dataset
+            if each.uses_own_model:
+                own = replace(dataset, name=f"{each.name}{FITTED_SUFFIX}") if each.uses_shipped_model else dataset
                 yield fit_and_load_model(each.name, dataset.records), own
     if SIMULATED_SET in wanted:
         yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)

@@ -88,7 +88,7 @@ def evaluate_dataset(model: MatchModel, dataset: Dataset) -> Evaluation:
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
     weighed = model_clusters.score_records(model, dataset.records)
     operational = model_clusters.partition_records(weighed, model.thresholds)
-    priors = estimate_priors(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
+    priors = estimate_priors(weighed.edges, dataset.source_by_record, weighed.scorer.levels.prior)
     statistical = model_clusters.partition_records(weighed, model.statistical, priors)
     return Evaluation(
         name=dataset.name,

@@ -14,5 +14,5 @@ def fit_and_load_model(name: str, records: Records) -> MatchModel:
     """Fit a model and read it back from its folder, as an index would."""
     made = fit(records)
     with tempfile.TemporaryDirectory() as folder:
-        write_model(Path(folder), ModelIdentity(name, "fitted"), made, choose_thresholds(made.learned.bits))
+        write_model(Path(folder), ModelIdentity(name, "fitted"), made, choose_thresholds(made.learned.weights))
         return load_model(Path(folder))

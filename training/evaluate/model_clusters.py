@@ -54,17 +54,17 @@ class ScoredRecords:
     candidates: pa.Table
     edges: Mapping[Pair, float]
     scorer: OnlineScorer
-    _others: dict[Pair, float] = field(default_factory=dict)
+    _unblocked_weights: dict[Pair, float] = field(default_factory=dict)
 
-    def bits(self, left: int, right: int) -> float:
+    def weight(self, left: int, right: int) -> float:
         """The weight of a pair, blocked or not; left is the lower record id."""
         known = self.edges.get((left, right))
         if known is not None:
             return known
-        if (left, right) not in self._others:
+        if (left, right) not in self._unblocked_weights:
             weight = self.scorer.weight(self.records[left], self.records[right])
-            self._others[left, right] = round_weight(weight)
-        return self._others[left, right]
+            self._unblocked_weights[left, right] = round_weight(weight)
+        return self._unblocked_weights[left, right]
 
 
 def score_records(model: MatchModel, records: Records) -> ScoredRecords:
@@ -107,7 +107,7 @@ def split_into_components(weighed: ScoredRecords, thresholds: Thresholds, priors
     several = (piece for piece in found if len(piece.records) > 1)
     while some := list(islice(several, BATCH_PIECES)):
         if isinstance(weighed.records, ArrowFeatures):
-            weighed.records.have_at_hand({number for piece in some for number in piece.records})
+            weighed.records.preload({number for piece in some for number in piece.records})
         for piece in some:
             yield _build_component(weighed, piece, priors)
 
@@ -121,6 +121,6 @@ def group_by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
 
 
 def _build_component(weighed: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
-    weights = {ends: priors.weight(*ends, weighed.bits(*ends)) for ends in combinations(piece.records, 2)}
+    weights = {ends: priors.weight(*ends, weighed.weight(*ends)) for ends in combinations(piece.records, 2)}
     marks = weighed.scorer.marks(weights, weighed.records)
     return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)

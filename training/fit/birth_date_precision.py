@@ -36,4 +36,4 @@ def drop_partial_date_guards(comparisons: Sequence[ComparisonSpec], whole: float
 
 
 def _drop_guard(level: LevelSpec) -> LevelSpec:
-    return replace(level, fixed=0.0) if level.partial else level
+    return replace(level, fixed_bits=0.0) if level.partial_date_guard else level

@@ -50,11 +50,11 @@ class TighterRule:
 
     Args:
         parts: its parts.
-        instead_of: the name of the other.
+        replaces: the name of the other.
     """
 
     parts: Sequence[str]
-    instead_of: str
+    replaces: str
 
 
 TIGHTER_RULES: dict[str, TighterRule] = {
@@ -144,19 +144,19 @@ class ChosenRules:
 
     Args:
         rules: name to parts, the standing ones first, and tighter ones in place of some.
-        bits: which of the rules that were tried: bit n for the n-th.
-        added: what each adds to the matches that are expected.
+        rule_bits: which of the rules that were tried: bit n for the n-th.
+        contributions: what each adds to the matches that are expected.
         recall: estimated share of the matches that any rule finds: an estimate from above.
     """
 
     rules: dict[str, Sequence[str]]
-    bits: int
-    added: tuple[RuleContribution, ...]
+    rule_bits: int
+    contributions: tuple[RuleContribution, ...]
     recall: float
 
-    def count(self, brought: npt.NDArray[np.int64]) -> int:
+    def count_pairs(self, brought: npt.NDArray[np.int64]) -> int:
         """How many of the pairs the rules bring."""
-        return int(np.count_nonzero(brought & self.bits))
+        return int(np.count_nonzero(brought & self.rule_bits))
 
 
 def choose_rules(
@@ -184,12 +184,12 @@ def choose_rules(
     )
     names = tuple(rules)
     place = {name: at for at, name in enumerate(names)}
-    taken = tally.tightened((1 << len(STANDARD_RULES)) - 1, place, growth)
+    taken = tally.replace_with_tighter((1 << len(STANDARD_RULES)) - 1, place, growth)
     left = {place[name] for name in names if name in LOOSER_RULES}
-    while (best := tally.best(taken, left, budget)) is not None:
+    while (best := tally.find_best(taken, left, budget)) is not None:
         taken |= 1 << best
         left.remove(best)
-    pairs, matches = tally.among(taken)
+    pairs, matches = tally.count_within(taken)
     kept = {name: rules[name] for at, name in enumerate(names) if taken >> at & 1}
     added = tuple(each for each in rank_rules_by_contribution(names, pairs, matches) if each.name in kept)
     return ChosenRules(kept, taken, added, _estimate_recall(matches))
@@ -203,28 +203,28 @@ class _RuleTally:
     pairs: npt.NDArray[np.float64]
     matches: npt.NDArray[np.float64]
 
-    def tightened(self, taken: int, place: Mapping[str, int], growth: float) -> int:
+    def replace_with_tighter(self, taken: int, place: Mapping[str, int], growth: float) -> int:
         """The rules taken with tighter ones in the place of those that are not worth their pairs.
 
         The one that adds fewest matches a pair is judged first: what it found alone with another is then
         the other's alone.
         """
-        left = {place[name]: place[each.instead_of] for name, each in TIGHTER_RULES.items() if name in place}
+        left = {place[name]: place[each.replaces] for name, each in TIGHTER_RULES.items() if name in place}
         while left:
-            worth = {tighter: self._adds(taken, rule, tighter) for tighter, rule in left.items()}
+            worth = {tighter: self._match_yield(taken, rule, tighter) for tighter, rule in left.items()}
             least = min(left, key=lambda tighter: (worth[tighter], tighter))
             if worth[least] >= LEAST_STANDARD_YIELD * growth:
                 break
             taken = taken & ~(1 << left.pop(least)) | 1 << least
         return taken
 
-    def _adds(self, taken: int, rule: int, tighter: int) -> float:
+    def _match_yield(self, taken: int, rule: int, tighter: int) -> float:
         """Matches for each pair that a rule alone brings, its tighter form being taken too."""
         alone = ((self.sets & taken) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
         pairs = float(self.pairs[alone].sum())
         return float(self.matches[alone].sum()) / pairs if pairs else np.inf
 
-    def best(self, taken: int, left: set[int], budget: float) -> int | None:
+    def find_best(self, taken: int, left: set[int], budget: float) -> int | None:
         """The rule that adds most matches a pair to those taken, if one is worth its pairs."""
         unseen = (self.sets & taken) == 0
         least, room = LEAST_MATCH_SHARE * self.matches.sum(), budget - self.pairs[~unseen].sum()
@@ -237,7 +237,7 @@ class _RuleTally:
                 found = matches / pairs, at
         return None if found is None else found[1]
 
-    def among(self, taken: int) -> tuple[dict[int, int], dict[int, float]]:
+    def count_within(self, taken: int) -> tuple[dict[int, int], dict[int, float]]:
         """Pairs and matches by the set of rules taken that bring them."""
         pairs: dict[int, int] = {}
         matches: dict[int, float] = {}

@@ -39,9 +39,9 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
         "",
         _describe_blocking(fitted),
         "",
-        _describe_relatives(fitted.kin),
+        _describe_relatives(fitted.relatives),
         "",
-        *([] if are_complete_dates_usual(fitted.whole_dates) else [_describe_dates(fitted.whole_dates), ""]),
+        *([] if are_complete_dates_usual(fitted.complete_date_share) else [_describe_dates(fitted.complete_date_share), ""]),
         _describe_thresholds(thresholds),
         "",
         "## Expected false links",
@@ -72,7 +72,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
 
 
 def _describe_fit(fitted: FittedModel, prior: float) -> str:
-    same, different = fitted.labelled
+    same, different = fitted.label_counts
     how = (
         f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
         if same + different
@@ -93,7 +93,7 @@ def _describe_blocking(fitted: FittedModel) -> str:
     blocking = fitted.blocking
     looser = ", ".join(name for name in blocking.rules if name in LOOSER_RULES)
     tighter = ", ".join(
-        f"{name} for {TIGHTER_RULES[name].instead_of}" for name in blocking.rules if name in TIGHTER_RULES
+        f"{name} for {TIGHTER_RULES[name].replaces}" for name in blocking.rules if name in TIGHTER_RULES
     )
     also = f", of which looser ones for data of this size: {looser}" if looser else ""
     also += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
@@ -108,11 +108,11 @@ def _describe_relatives(kin: RelativeCounts) -> str:
         f"of {kin.pairs:,} pairs of one home and surname {kin.both_differ:,} differ in given name and birth "
         f"date, {kin.given_differs + kin.birth_differs:,} in one of them"
     )
-    if not kin.relief:
+    if not kin.relief_bits:
         return f"Relatives are not shown to be rare ({counted}): the guards weigh what they state."
     return (
-        f"Relatives are rare here ({counted}), at most {kin.most:.1g} pairs for each pair of one person "
-        f"(95 %), so that the guards against them weigh {kin.relief:.1f} bits less. Fit anew before "
+        f"Relatives are rare here ({counted}), at most {kin.upper_bound:.1g} pairs for each pair of one person "
+        f"(95 %), so that the guards against them weigh {kin.relief_bits:.1f} bits less. Fit anew before "
         "records of whole families are loaded."
     )
 
@@ -139,7 +139,7 @@ def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> s
         ("enterprise IDs", purposes.operational.link),
         ("research", purposes.statistical.link),
     ):
-        linked = fitted.learned.bits[fitted.learned.bits >= link]
+        linked = fitted.learned.weights[fitted.learned.weights >= link]
         false = float((1.0 / (1.0 + np.exp2(linked))).sum()) if len(linked) else 0.0
         spread = _Z95 * math.sqrt(false)
         share = _LINKS / max(len(linked), 1)
@@ -154,7 +154,7 @@ def _reliability_table(fitted: FittedModel) -> list[str]:
     """Candidate pairs by weight, and the share of them that the model expects to match."""
     lines = ["| bits | candidate pairs | expected to match |", "|---|---:|---:|"]
     for low, high in pairwise(_BIT_EDGES):
-        bits = fitted.learned.bits[(fitted.learned.bits >= low) & (fitted.learned.bits < high)]
+        bits = fitted.learned.weights[(fitted.learned.weights >= low) & (fitted.learned.weights < high)]
         if len(bits):
             share = float((1.0 / (1.0 + np.exp2(-bits))).mean())
             lines.append(f"| {low} to {high} | {len(bits):,} | {share:.4f} |")

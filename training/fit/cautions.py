@@ -166,21 +166,21 @@ def _opposed_condition(another_number: str) -> str:
 
 
 def build_cautions(
-    thresholds: Thresholds, relief: float = 0.0, slip: float = 0.0, *, whole_dates: bool = True
+    thresholds: Thresholds, relief_bits: float = 0.0, near_number_bits: float = 0.0, *, complete_dates_usual: bool = True
 ) -> Cautions:
     """The cautions, weighing half the margin less than a link: such a pair still contests a poor one.
 
     Args:
         thresholds: of the enterprise IDs.
-        relief: bits by which guards against relatives weigh less (``training.fit.relatives``).
-        slip: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
+        relief_bits: bits by which guards against relatives weigh less (``training.fit.relatives``).
+        near_number_bits: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
             weighs little, and such a number is another child's; where it would link by itself it is a slip.
-        whole_dates: whether a birth date that is not whole is an exception (``training.fit.birth_date_precision``).
+        complete_dates_usual: whether a birth date that is not whole is an exception (``training.fit.birth_date_precision``).
     """
-    needless = TWIN_CAUTIONS if relief >= thresholds.link else frozenset()
-    if not whole_dates:
+    needless = TWIN_CAUTIONS if relief_bits >= thresholds.link else frozenset()
+    if not complete_dates_usual:
         needless |= PARTIAL_DATE_CAUTIONS
-    another = _NUMBERS_NOT_NEAR if slip >= thresholds.link else _NUMBERS_DIFFER
+    another = _NUMBERS_NOT_NEAR if near_number_bits >= thresholds.link else _NUMBERS_DIFFER
     return Cautions(
         round(thresholds.link - thresholds.margin / 2, 4),
         {label: condition for label, condition in CAUTIONS.items() if label not in needless},

@@ -50,9 +50,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
         fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
     for missing in fitted.dropped:
         console.print(f"left out: {missing} (its columns are empty everywhere)")
-    write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.weights))
     if can_draw():
-        draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.added)
+        draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
     else:
         console.print("plots left out: they need the extra `plots`")
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
@@ -60,14 +60,14 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _labels(console: Console, path: Path, standing: CurrentRecords) -> pa.Table:
     """The labels that can be used; says how many are."""
-    read = read_decisions(path, standing.names)
+    read = read_decisions(path, standing.record_labels)
     if not len(read.pairs):
         raise TrainingError(f"{path}: no label is about two records of the data that was given")
     console.print(f"labels: {len(read.pairs):,} pairs")
-    if read.unknown:
+    if read.unknown_count:
         console.print(
-            f"labels left out: {read.unknown:,} name a record that the data does not hold just once"
+            f"labels left out: {read.unknown_count:,} name a record that the data does not hold just once"
         )
-    if read.contradicted:
-        console.print(f"labels left out: {read.contradicted:,} cannot all be right: correct the decisions")
+    if read.contradicted_count:
+        console.print(f"labels left out: {read.contradicted_count:,} cannot all be right: correct the decisions")
     return read.pairs

@@ -64,22 +64,22 @@ class LevelSpec:
     Args:
         label: for people.
         condition: symmetric SQL; None for all other pairs.
-        frequency_of: the column whose term frequencies adjust the weight.
-        fixed: weight in bits, where it is not learned.
+        frequency_column: the column whose term frequencies adjust the weight.
+        fixed_bits: weight in bits, where it is not learned.
         fixed_u: u probability, where a sample cannot show it; m is learned.
-        null: neutral, because something is missing.
-        kin: a guard against relatives, stated for where they are usual (``training.fit.relatives``).
-        partial: a guard against birth dates that are not whole, for where most are (``training.fit.birth_date_precision``).
+        is_null: neutral, because something is missing.
+        relative_guard: a guard against relatives, stated for where they are usual (``training.fit.relatives``).
+        partial_date_guard: a guard against birth dates that are not whole, for where most are (``training.fit.birth_date_precision``).
     """
 
     label: str
     condition: str | None
-    frequency_of: str | None = None
-    fixed: float | None = None
+    frequency_column: str | None = None
+    fixed_bits: float | None = None
     fixed_u: float | None = None
-    null: bool = False
-    kin: bool = False
-    partial: bool = False
+    is_null: bool = False
+    relative_guard: bool = False
+    partial_date_guard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class ComparisonSpec:
     name: str
     levels: tuple[LevelSpec, ...]
 
-    def as_splink(self) -> dict[str, Any]:
+    def to_splink(self) -> dict[str, Any]:
         """The comparison as Splink's settings have it, learned levels without m and u."""
         return {
             "output_column_name": self.name,
@@ -103,13 +103,13 @@ def _level_to_splink(level: LevelSpec) -> dict[str, Any]:
         "sql_condition": level.condition or "ELSE",
         "label_for_charts": level.label,
     }
-    if level.null:
+    if level.is_null:
         return {**stated, "is_null_level": True}
-    if level.frequency_of:
-        stated["tf_adjustment_column"] = level.frequency_of
-    if level.fixed is not None:
-        odds = 2.0 ** -abs(level.fixed) * _NEUTRAL_PROBABILITY
-        m, u = (_NEUTRAL_PROBABILITY, odds) if level.fixed > 0 else (odds, _NEUTRAL_PROBABILITY)
+    if level.frequency_column:
+        stated["tf_adjustment_column"] = level.frequency_column
+    if level.fixed_bits is not None:
+        odds = 2.0 ** -abs(level.fixed_bits) * _NEUTRAL_PROBABILITY
+        m, u = (_NEUTRAL_PROBABILITY, odds) if level.fixed_bits > 0 else (odds, _NEUTRAL_PROBABILITY)
         stated |= {"m_probability": m, "u_probability": u}
         stated |= {"fix_m_probability": True, "fix_u_probability": True}
     elif level.fixed_u is not None:
@@ -120,13 +120,13 @@ def _level_to_splink(level: LevelSpec) -> dict[str, Any]:
 GIVEN = ComparisonSpec(
     "given",
     (
-        LevelSpec("missing", f"{missing_in_all('given')}", null=True),
-        LevelSpec("same", equal("given"), frequency_of="given"),
+        LevelSpec("missing", f"{missing_in_all('given')}", is_null=True),
+        LevelSpec("same", equal("given"), frequency_column="given"),
         LevelSpec("nickname or other name", overlap("given_roots")),
         LevelSpec("exchanged with the surname", NAMES_SWAPPED),
         LevelSpec("exchanged with the surname, misspelled", NAMES_SWAPPED_SIMILAR),
         LevelSpec("the other's middle name or surname", GIVEN_IN_OTHER_FIELD),
-        LevelSpec("initial", initial_of_other("given"), fixed=3.5),  # one in some 12 names has the same initial
+        LevelSpec("initial", initial_of_other("given"), fixed_bits=3.5),  # one in some 12 names has the same initial
         LevelSpec("spelled alike", similar("given", 0.92)),
         LevelSpec("rather alike", similar("given", 0.8)),
         LevelSpec("different", None),
@@ -135,7 +135,7 @@ GIVEN = ComparisonSpec(
 MIDDLE = ComparisonSpec(
     "middle",
     (
-        LevelSpec("missing", missing_in_all("middle"), null=True),
+        LevelSpec("missing", missing_in_all("middle"), is_null=True),
         LevelSpec("same name", all_of(equal("middle"), "length(middle_l) > 1")),
         LevelSpec("same initial", equal("middle_initial")),
         LevelSpec("different", None),
@@ -144,14 +144,14 @@ MIDDLE = ComparisonSpec(
 SURNAME = ComparisonSpec(
     "surname",
     (
-        LevelSpec("missing", missing_in_all("surname"), null=True),
-        LevelSpec("same", equal("surname"), frequency_of="surname"),
+        LevelSpec("missing", missing_in_all("surname"), is_null=True),
+        LevelSpec("same", equal("surname"), frequency_column="surname"),
         LevelSpec("same under another name", overlap("surname_forms")),
         LevelSpec("one of two surnames", overlap("surname_tokens")),
         LevelSpec("exchanged with the given name", NAMES_SWAPPED),
         LevelSpec("exchanged with the given name, misspelled", NAMES_SWAPPED_SIMILAR),
         # The given name has said so already: counted twice it would look like evidence where little else is.
-        LevelSpec("the other's given name", equal_swapped("surname", "given"), fixed=0.0),
+        LevelSpec("the other's given name", equal_swapped("surname", "given"), fixed_bits=0.0),
         LevelSpec("spelled alike", similar("surname", 0.92)),
         LevelSpec("initial or shortened", prefix_of_other("surname")),
         LevelSpec("rather alike", similar("surname", 0.8)),
@@ -161,7 +161,7 @@ SURNAME = ComparisonSpec(
 BIRTH_DATE = ComparisonSpec(
     "birth_date",
     (
-        LevelSpec("missing", missing_in_all("birth_year"), null=True),
+        LevelSpec("missing", missing_in_all("birth_year"), is_null=True),
         LevelSpec("same", equal("birth_date")),
         LevelSpec("an earlier birth date", overlap("birth_dates")),
         LevelSpec("day and month exchanged", equal_swapped("birth_date", "birth_date_swapped")),
@@ -182,7 +182,7 @@ BIRTH_DATE = ComparisonSpec(
 SEX = ComparisonSpec(
     "sex",
     (
-        LevelSpec("missing", missing_in_all("sex"), null=True),
+        LevelSpec("missing", missing_in_all("sex"), is_null=True),
         LevelSpec("same", equal("sex")),
         LevelSpec("different", None),
     ),
@@ -190,7 +190,7 @@ SEX = ComparisonSpec(
 SSN = ComparisonSpec(
     "ssn",
     (
-        LevelSpec("missing", missing_in_all("ssn", "ssn_last4"), null=True),
+        LevelSpec("missing", missing_in_all("ssn", "ssn_last4"), is_null=True),
         LevelSpec("same", equal("ssn"), fixed_u=2e-6),
         LevelSpec("same last four", equal("ssn_last4"), fixed_u=1.5e-4),
         LevelSpec("different", None),
@@ -201,8 +201,8 @@ IDENTIFIERS = ComparisonSpec(
     "identifiers",
     (
         # Most systems number their own: two numbers of different systems say nothing.
-        LevelSpec("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", null=True),
-        LevelSpec("one in common", overlap("identifiers"), fixed=18.0),
+        LevelSpec("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", is_null=True),
+        LevelSpec("one in common", overlap("identifiers"), fixed_bits=18.0),
         LevelSpec(NEAR_NUMBER_LABEL, overlap("identifiers_near")),
         LevelSpec("different", None),
     ),
@@ -223,7 +223,7 @@ RESIDENCE = ComparisonSpec(
                 "city",
                 "shared_homes",
             ),
-            null=True,
+            is_null=True,
         ),
         LevelSpec(
             "home and contact",
@@ -232,7 +232,7 @@ RESIDENCE = ComparisonSpec(
         LevelSpec("home or contact", HOUSEHOLD),
         LevelSpec("street alike", SIMILAR_STREET),
         LevelSpec("number a slip apart, street alike", all_of(NEAR_STREET_NUMBER, similar("street", 0.9))),
-        LevelSpec("a home of many people", overlap("shared_homes"), fixed=3.0),  # says little, not nothing
+        LevelSpec("a home of many people", overlap("shared_homes"), fixed_bits=3.0),  # says little, not nothing
         LevelSpec("home unknown, same postal code", all_of(HOME_UNKNOWN, equal("postal_code"))),
         LevelSpec("home unknown, same place", all_of(HOME_UNKNOWN, equal("city"))),
         LevelSpec("same street", all_of(similar("street", 0.95), any_of(map(equal, ("postal_code", "city"))))),
@@ -245,7 +245,7 @@ RESIDENCE = ComparisonSpec(
 BIRTH_PLACE = ComparisonSpec(
     "birth_place",
     (
-        LevelSpec("missing", missing_in_all("birth_place"), null=True),
+        LevelSpec("missing", missing_in_all("birth_place"), is_null=True),
         LevelSpec("same", equal("birth_place")),
         LevelSpec("different", None),
     ),
@@ -253,33 +253,33 @@ BIRTH_PLACE = ComparisonSpec(
 SUFFIX = ComparisonSpec(
     "suffix",
     (
-        LevelSpec("missing", missing_in_all("suffix"), null=True),
-        LevelSpec("same", equal("suffix"), fixed=2.0),
-        LevelSpec("different", None, fixed=-6.0),  # father and son, or cousins of one name
+        LevelSpec("missing", missing_in_all("suffix"), is_null=True),
+        LevelSpec("same", equal("suffix"), fixed_bits=2.0),
+        LevelSpec("different", None, fixed_bits=-6.0),  # father and son, or cousins of one name
     ),
 )
 FAMILY = ComparisonSpec(
     "family",
     (
-        LevelSpec("missing", missing_in_all("given", "surname_tokens", "birth_date"), null=True),
-        LevelSpec("a number in common", SAME_NUMBER, fixed=0.0),
+        LevelSpec("missing", missing_in_all("given", "surname_tokens", "birth_date"), is_null=True),
+        LevelSpec("a number in common", SAME_NUMBER, fixed_bits=0.0),
         LevelSpec(
             "twins: one home and birthday, given names different",
             all_of(NEAR_HOME, SAME_BIRTH, differ(SIMILAR_GIVEN, "given")),
-            fixed=-18.0,
-            kin=True,
+            fixed_bits=-18.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "twins: one home and birthday, given names alike, more in doubt",
             all_of(NEAR_HOME, SAME_BIRTH, differ(SAME_GIVEN, "given"), SECOND_DOUBT),
-            fixed=-16.0,
-            kin=True,
+            fixed_bits=-16.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "twins: one home and birthday, given names alike",
             all_of(NEAR_HOME, SAME_BIRTH, differ(SAME_GIVEN, "given")),
-            fixed=-8.0,
-            kin=True,
+            fixed_bits=-8.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "siblings: one home, given name misspelled and birthday a slip off",
@@ -290,67 +290,67 @@ FAMILY = ComparisonSpec(
                 MISTYPED_BIRTH,
                 differ(SAME_BIRTH, "birth_date"),
             ),
-            fixed=-8.0,
-            kin=True,
+            fixed_bits=-8.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "siblings: one home, given name and birthday different",
             all_of(NEAR_HOME, differ(SAME_GIVEN, "given"), differ(SAME_BIRTH, "birth_date")),
-            fixed=-18.0,
-            kin=True,
+            fixed_bits=-18.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "cousins: one home and given name, birthday different",
             all_of(NEAR_HOME, differ(SIMILAR_BIRTH, "birth_date")),
-            fixed=-13.0,
-            kin=True,
+            fixed_bits=-13.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "twins: one surname and birthday, given names different",
             all_of(SAME_SURNAME, SAME_BIRTH, differ(SIMILAR_GIVEN, "given")),
-            fixed=-1.0,
-            kin=True,
+            fixed_bits=-1.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "twins: one surname and birthday, given names alike, more in doubt",
             all_of(SAME_SURNAME, SAME_BIRTH, differ(SAME_GIVEN, "given"), SECOND_DOUBT),
-            fixed=-10.0,
-            kin=True,
+            fixed_bits=-10.0,
+            relative_guard=True,
         ),
         LevelSpec(
             "twins: one surname and birthday, given names alike",
             all_of(SAME_SURNAME, SAME_BIRTH, differ(SAME_GIVEN, "given")),
-            fixed=-3.0,
-            kin=True,
+            fixed_bits=-3.0,
+            relative_guard=True,
         ),
-        LevelSpec("one home and surname", all_of(NEAR_HOME, SAME_SURNAME), fixed=-6.0, kin=True),
+        LevelSpec("one home and surname", all_of(NEAR_HOME, SAME_SURNAME), fixed_bits=-6.0, relative_guard=True),
         LevelSpec(
             "another given name, and nothing but surname and birthday in common",
             all_of(SAME_SURNAME, SAME_BIRTH, differ(overlap("given_forms"), "given"), UNCORROBORATED),
-            fixed=-7.0,
+            fixed_bits=-7.0,
         ),
         LevelSpec(
-            "born on the first of January, and names alone", all_of(FIRST_OF_JANUARY, ONLY_NAMES_AGREE), fixed=-5.0
+            "born on the first of January, and names alone", all_of(FIRST_OF_JANUARY, ONLY_NAMES_AGREE), fixed_bits=-5.0
         ),
         LevelSpec(
             "a birth date not whole, and names alone",
             all_of("(birth_date_l IS NULL OR birth_date_r IS NULL)", ONLY_NAMES_AGREE),
-            fixed=-3.0,
-            partial=True,
+            fixed_bits=-3.0,
+            partial_date_guard=True,
         ),
-        LevelSpec("no caution", None, fixed=0.0),
+        LevelSpec("no caution", None, fixed_bits=0.0),
     ),
 )
 MULTIPLE_BIRTH = ComparisonSpec(
     "multiple_birth",
     (
-        LevelSpec("missing", "multiple_birth_l IS NULL AND multiple_birth_r IS NULL", null=True),
+        LevelSpec("missing", "multiple_birth_l IS NULL AND multiple_birth_r IS NULL", is_null=True),
         LevelSpec(
             "a multiple birth, given names not the same",
             all_of("(multiple_birth_l OR multiple_birth_r)", differ(overlap("given_forms"), "given")),
-            fixed=-14.0,
+            fixed_bits=-14.0,
         ),
-        LevelSpec("no caution", None, fixed=0.0),
+        LevelSpec("no caution", None, fixed_bits=0.0),
     ),
 )
 
@@ -369,5 +369,5 @@ def list_fixed_levels() -> frozenset[tuple[str, str]]:
         (comparison.name, level.label)
         for comparison in COMPARISONS
         for level in comparison.levels
-        if level.fixed is not None
+        if level.fixed_bits is not None
     )

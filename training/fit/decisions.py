@@ -26,14 +26,14 @@ class DecisionLabels:
 
     Args:
         pairs: ``lo``, ``hi``, ``same``, each pair once.
-        unknown: labels left out because the data does not hold both records, each once.
-        contradicted: labels left out because they cannot all be right: records said to be different in one
+        unknown_count: labels left out because the data does not hold both records, each once.
+        contradicted_count: labels left out because they cannot all be right: records said to be different in one
             chain of records said to be the same.
     """
 
     pairs: pa.Table
-    unknown: int
-    contradicted: int
+    unknown_count: int
+    contradicted_count: int
 
 
 def read_decisions(path: Path, names: pa.Table) -> DecisionLabels:
@@ -59,8 +59,8 @@ def read_decisions(path: Path, names: pa.Table) -> DecisionLabels:
     lo, hi, same = zip(*sorted(sound), strict=True) if sound else ((), (), ())
     return DecisionLabels(
         pairs=pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABEL_SCHEMA),
-        unknown=sum(None in (lo, hi) or lo == hi for lo, hi, _ in found),
-        contradicted=len(pairs) - len(sound),
+        unknown_count=sum(None in (lo, hi) or lo == hi for lo, hi, _ in found),
+        contradicted_count=len(pairs) - len(sound),
     )
 
 

@@ -38,16 +38,16 @@ class LearnedParameters:
         prior: probability that two random records of the data match.
         matches: expected number of matching candidate pairs.
         iterations: of expectation maximisation.
-        bits: weight of each pair that m was learned on.
-        seen: (comparison, level value) of every level that any pair was at.
+        weights: weight of each pair that m was learned on.
+        observed_levels: (comparison, level value) of every level that any pair was at.
     """
 
     rates: dict[tuple[str, int], tuple[float, float]]
     prior: float
     matches: float
     iterations: int
-    bits: npt.NDArray[np.float64]
-    seen: frozenset[tuple[str, int]]
+    weights: npt.NDArray[np.float64]
+    observed_levels: frozenset[tuple[str, int]]
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class _ComparisonRates:
     u_fixed: npt.NDArray[np.bool_]
     adjusted: npt.NDArray[np.bool_]
 
-    def bits(self) -> npt.NDArray[np.float64]:
+    def weights(self) -> npt.NDArray[np.float64]:
         """Weight by level value, the null level last, so that index -1 finds it."""
         base = np.where(self.adjusted & ~self.m_fixed, 1.0, self.u)
         return np.append(np.log2(self.m / base), 0.0)
@@ -98,14 +98,14 @@ def estimate_parameters(
         _update_u(rates, drawn, prior)
         posterior = to_probabilities(_pattern_weights(rates, kinds, prior)[kind] + candidates.rarity)
         if known is not None:
-            posterior = known.told(posterior)
+            posterior = known.expected_matches(posterior)
         summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
         moved = _update_m(rates, kinds, summed)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
         iteration += 1
     bits = _pattern_weights(rates, kinds, prior)[kind] + candidates.rarity
     guessed = to_probabilities(bits)
-    matches = float((guessed if known is None else known.told(guessed)).sum())
+    matches = float((guessed if known is None else known.expected_matches(guessed)).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "
@@ -116,8 +116,8 @@ def estimate_parameters(
         prior=prior,
         matches=matches,
         iterations=iteration,
-        bits=bits,
-        seen=_observed_levels(levels, random) | _observed_levels(levels, candidates),
+        weights=bits,
+        observed_levels=_observed_levels(levels, random) | _observed_levels(levels, candidates),
     )
 
 
@@ -133,7 +133,7 @@ def scale_to_index_size(learned: LearnedParameters, records: int, index_size: in
         index_size: how many records the index will hold.
     """
     prior = min(learned.prior * records / index_size, 0.5)
-    return replace(learned, prior=prior, bits=learned.bits + _log_odds(prior) - _log_odds(learned.prior))
+    return replace(learned, prior=prior, weights=learned.weights + _log_odds(prior) - _log_odds(learned.prior))
 
 
 def _log_odds(probability: float) -> float:
@@ -202,7 +202,7 @@ def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8],
 def _pattern_weights(rates: list[_ComparisonRates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
     bits = np.full(len(kinds), _log_odds(prior))
     for number, each in enumerate(rates):
-        bits += each.bits()[kinds[:, number]]
+        bits += each.weights()[kinds[:, number]]
     return bits
 
 

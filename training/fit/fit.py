@@ -40,14 +40,14 @@ class FitOptions:
     Args:
         seed: of the sample of random pairs; the same seed and data give the same model.
         random_pairs: how many pairs u is counted on.
-        most_candidates: how many candidate pairs m is learned on at most, taken by seed: about what 400,000
+        max_candidates: how many candidate pairs m is learned on at most, taken by seed: about what 400,000
             records have. Twice as many move the median level by 0.02 bits, a few rare ones by 0.2 to 0.7.
         index_size: how many records the index will hold; None for as many as it is fitted on.
     """
 
     seed: int = 2026
     random_pairs: int = 1_500_000
-    most_candidates: int = 1_500_000
+    max_candidates: int = 1_500_000
     index_size: int | None = None
 
 
@@ -65,9 +65,9 @@ class FittedModel:
         matches: how many of them are expected to match.
         dropped: comparisons left out because their data is missing everywhere.
         blocking: the rules, and what each adds to the matches that are expected.
-        kin: how common relatives are.
-        whole_dates: share of the birth dates that are whole.
-        labelled: how many pairs stewards said to be one person, and how many two.
+        relatives: how common relatives are.
+        complete_date_share: share of the birth dates that are whole.
+        label_counts: how many pairs stewards said to be one person, and how many two.
     """
 
     settings: dict[str, Any] = field(repr=False)
@@ -79,9 +79,9 @@ class FittedModel:
     matches: float
     dropped: tuple[str, ...]
     blocking: ChosenRules = field(repr=False)
-    kin: RelativeCounts
-    whole_dates: float = 1.0
-    labelled: tuple[int, int] = (0, 0)
+    relatives: RelativeCounts
+    complete_date_share: float = 1.0
+    label_counts: tuple[int, int] = (0, 0)
 
 
 def fit(records: Records, options: FitOptions | None = None) -> FittedModel:
@@ -138,7 +138,7 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
     sampled = min(1.0, len(brought) / pairs.num_rows)
     budget = PAIRS_PER_RECORD * len(records) * sampled
     growth = index_size / len(records)
-    chosen = choose_rules(rules, brought, to_probabilities(learned.bits), budget, growth)
+    chosen = choose_rules(rules, brought, to_probabilities(learned.weights), budget, growth)
     meant = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
         settings=fill_settings(stated, meant),
@@ -146,13 +146,13 @@ def fit_table(records: pa.Table, options: FitOptions | None = None, labels: pa.T
         records=len(records),
         index_size=index_size,
         learned=meant,
-        candidates=chosen.count(pairs["rules"].to_numpy()),
+        candidates=chosen.count_pairs(pairs["rules"].to_numpy()),
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
         blocking=chosen,
-        kin=kin,
-        whole_dates=whole,
-        labelled=_count_labels(labels),
+        relatives=kin,
+        complete_date_share=whole,
+        label_counts=_count_labels(labels),
     )
 
 
@@ -193,8 +193,8 @@ def _learn_from_pairs(
     drawn = draw_random_pairs(ids.to_numpy(), options.random_pairs, generator)
     if not pairs.num_rows:
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
-    share = min(1.0, options.most_candidates / pairs.num_rows)
-    pairs, known = _select_training_pairs(pairs, labels, options.most_candidates, generator)
+    share = min(1.0, options.max_candidates / pairs.num_rows)
+    pairs, known = _select_training_pairs(pairs, labels, options.max_candidates, generator)
     taught = {each.name for each in comparisons if _learned_levels(each)}
     learned = estimate_parameters(
         reader.levels,
@@ -219,7 +219,7 @@ def _select_training_pairs(
 
 
 def _learned_levels(comparison: ComparisonSpec) -> list[str]:
-    return [level.label for level in comparison.levels if not level.null and level.fixed is None]
+    return [level.label for level in comparison.levels if not level.is_null and level.fixed_bits is None]
 
 
 def _find_fixed_rates(comparisons: Sequence[ComparisonSpec], levels: ScoringParameters) -> dict[tuple[str, int], tuple[bool, bool]]:
@@ -228,6 +228,6 @@ def _find_fixed_rates(comparisons: Sequence[ComparisonSpec], levels: ScoringPara
     for stated, read in zip(comparisons, levels.comparisons, strict=True):
         for level, made in zip(stated.levels, read.levels, strict=True):
             if made.value != NULL_LEVEL:
-                whole = level.fixed is not None
+                whole = level.fixed_bits is not None
                 fixed[read.name, made.value] = (whole, whole or level.fixed_u is not None)
     return fixed

@@ -33,7 +33,7 @@ class LabelledPosteriors:
     posterior: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
 
-    def told(self, guessed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def expected_matches(self, guessed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Expected matches that each pair stands for: as labelled, or else as guessed."""
         return self.weight * np.where(np.isnan(self.posterior), guessed, self.posterior)
 

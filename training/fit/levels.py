@@ -47,8 +47,8 @@ class LevelReader:
     ) -> None:
         self.levels: ScoringParameters = read_parameters(settings)
         self._connection = connection
-        self._adjusted = _find_adjustments(self.levels)
-        for column in sorted({column for column, _, _ in self._adjusted.values()}):
+        self._adjustments = _find_adjustments(self.levels)
+        for column in sorted({column for column, _, _ in self._adjustments.values()}):
             _create_share_table(connection, column, frequencies)
 
     def read(self, pairs: pa.Table, wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
@@ -75,7 +75,7 @@ class LevelReader:
     def _query(self, asked: Sequence[Comparison]) -> str:
         columns = _referenced_columns(asked)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
-        adjusted = {each.name: self._adjusted[each.name] for each in asked if each.name in self._adjusted}
+        adjusted = {each.name: self._adjustments[each.name] for each in asked if each.name in self._adjustments}
         shares = {column for column, _, _ in adjusted.values()}
         joined = "".join(
             f" LEFT JOIN shares_of_{column} AS f{side}_{column} ON f{side}_{column}.value = {side}.{column}"

@@ -52,19 +52,19 @@ def write_model(folder: Path, identity: ModelIdentity, fitted: FittedModel, thre
 def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[str, Any]:
     """The figures of a fit, as ``metrics.json`` keeps them."""
     learned = fitted.learned
-    same, different = fitted.labelled
+    same, different = fitted.label_counts
     return {
         "records": fitted.records,
         "candidate_pairs": fitted.candidates,
         "estimated_blocking_recall": round(fitted.blocking.recall, 4),
-        "relief_of_guards": round(fitted.kin.relief, 2),
-        "whole_birth_dates": round(fitted.whole_dates, 4),
+        "relief_of_guards": round(fitted.relatives.relief_bits, 2),
+        "whole_birth_dates": round(fitted.complete_date_share, 4),
         "expected_matches": round(fitted.matches, 1),
         "prior": learned.prior,
         "em_iterations": learned.iterations,
         "dropped_comparisons": list(fitted.dropped),
         **({"labelled_same": same, "labelled_different": different} if same + different else {}),
-        "threshold_gaps": measure_gaps(learned.bits, thresholds),
+        "threshold_gaps": measure_gaps(learned.weights, thresholds),
     }
 
 
@@ -117,9 +117,9 @@ def _format_rules(rules: Mapping[str, Sequence[str]]) -> list[str]:
 def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) -> Cautions:
     return build_cautions(
         thresholds.operational,
-        fitted.kin.relief,
+        fitted.relatives.relief_bits,
         _near_number_bits(fitted),
-        whole_dates=are_complete_dates_usual(fitted.whole_dates),
+        complete_dates_usual=are_complete_dates_usual(fitted.complete_date_share),
     )
 
 

@@ -53,7 +53,7 @@ class RelativeCounts:
         return self.alike + self.birth_differs + self.given_differs + self.both_differ
 
     @property
-    def most(self) -> float:
+    def upper_bound(self) -> float:
         """At most so many pairs of relatives for each pair of one child (95 %); infinite if nothing tells.
 
         The bound is the upper limit of the score interval of a Poisson count, less what independence
@@ -67,13 +67,13 @@ class RelativeCounts:
         return (upper - min(one_child, seen)) / self.alike
 
     @property
-    def relief(self) -> float:
+    def relief_bits(self) -> float:
         """Bits by which guards weigh less than they state; 0 where relatives are as common as usual.
 
         A guard is the logarithm of how much rarer one child's pairs of a pattern are than relatives', so each
         halving of relatives takes one bit off it.
         """
-        return max(0.0, math.log2(USUAL_RELATIVES) - math.log2(self.most))
+        return max(0.0, math.log2(USUAL_RELATIVES) - math.log2(self.upper_bound))
 
 
 def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> RelativeCounts:
@@ -109,12 +109,12 @@ def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> Rela
 def relieve_guards(comparisons: Sequence[ComparisonSpec], kin: RelativeCounts) -> list[ComparisonSpec]:
     """The comparisons with their guards against relatives weighing as the data asks."""
     return [
-        replace(each, levels=tuple(_relieve_level(level, kin.relief) for level in each.levels))
+        replace(each, levels=tuple(_relieve_level(level, kin.relief_bits) for level in each.levels))
         for each in comparisons
     ]
 
 
 def _relieve_level(level: LevelSpec, bits: float) -> LevelSpec:
-    if not level.kin or level.fixed is None:
+    if not level.relative_guard or level.fixed_bits is None:
         return level
-    return replace(level, fixed=min(0.0, level.fixed + bits))
+    return replace(level, fixed_bits=min(0.0, level.fixed_bits + bits))

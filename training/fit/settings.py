@@ -20,7 +20,7 @@ def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str,
         "link_type": "dedupe_only",
         "probability_two_random_records_match": _PLACEHOLDER_PRIOR,
         "unique_id_column_name": "unique_id",
-        "comparisons": [comparison.as_splink() for comparison in comparisons],
+        "comparisons": [comparison.to_splink() for comparison in comparisons],
         "blocking_rules_to_generate_predictions": [],
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": False,
@@ -56,7 +56,7 @@ def _has_values(column: pa.ChunkedArray) -> bool:
 def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
     translator = Translator()
     for level in comparison.levels:
-        if level.null and level.condition is not None:
+        if level.is_null and level.condition is not None:
             translator.condition(level.condition)
     return set(translator.columns)
 
@@ -85,7 +85,7 @@ def _fill_comparison(comparison: Mapping[str, Any], learned: LearnedParameters) 
         value -= 1
         if (name, value) not in learned.rates:
             kept.append(level)
-        elif value == 0 or (name, value) in learned.seen:
+        elif value == 0 or (name, value) in learned.observed_levels:
             m, u = learned.rates[name, value]
             kept.append({**level, "m_probability": m, "u_probability": u})
     return {**comparison, "comparison_levels": kept}

@@ -33,7 +33,7 @@ def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
         dataset: of which only the records and their sources reach the rules.
     """
     weighed = score_records(model, dataset.records)
-    at_hand = estimate_priors(weighed.edges, dataset.source_of, weighed.scorer.levels.prior)
+    at_hand = estimate_priors(weighed.edges, dataset.source_by_record, weighed.scorer.levels.prior)
     purposes = (
         ("operational", model.thresholds, MODEL_PRIORS),
         ("statistical", model.statistical, at_hand),

@@ -45,13 +45,13 @@ class PairKind:
     Args:
         name: what it is called.
         truth: ``same`` or ``different``.
-        because: what the truth is, in one sentence.
+        explanation: what the truth is, in one sentence.
         fits: whether a pair, already known to be of one child or of two, is of this kind.
     """
 
     name: str
     truth: str
-    because: str
+    explanation: str
     fits: Callable[[SimulatedRecord, SimulatedRecord], bool]
 
 
@@ -212,7 +212,7 @@ def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
 
 def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRecord) -> dict[str, Any]:
     alike, unlike = compare_facts(left, right)
-    why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.because}."
+    why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
     why += f" In common: {', '.join(alike)}." if alike else " Nothing is in common."
     why += f" Different: {', '.join(unlike)}." if unlike else ""
     shown = [{"source": one.source, "values": one.values} for one in (left, right)]

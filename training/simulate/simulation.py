@@ -30,7 +30,7 @@ class Population:
         """Source records in all files."""
         return sum(len(file) for file in self.files.values())
 
-    def truth(self, field: str) -> Texts:
+    def truth_column(self, field: str) -> Texts:
         """One column of the truth over all files, in the order of the sources."""
         return np.concatenate([file.truth[field] for file in self.files.values()])
 
@@ -88,10 +88,10 @@ def simulate_in_blocks(
 
 def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
     state = draw_state(block.seed, children, rates, book, block)
-    rosters = draw_rosters(block.stage(_ROSTER_STAGE), state.schooling, state.care, rates, block)
-    ids = StateIds.of(rosters[Source.STATE], len(state.births))
+    rosters = draw_rosters(block.stage_generator(_ROSTER_STAGE), state.schooling, state.care, rates, block)
+    ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
     files = {
-        source: write_source(block.stage(_FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        source: write_source(block.stage_generator(_FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
         for place, source in enumerate(Source)
     }
     return Population(block.seed, state, files)

@@ -1,4 +1,4 @@
-"""What went wrong, as a page: in words, with where to go on, and with nothing of a record."""
+"""Routes whose errors are shown as HTML pages."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
@@ -22,10 +22,10 @@ _OTHER_STATUS = HTTPStatus.BAD_REQUEST
 
 
 class PageRoute(ModelReloadRoute):
-    """A route whose errors are pages."""
+    """Route whose errors are answered with an HTML page."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, with what is raised by it or by what it depends on made a page."""
+        """Return the route's handler, with its errors turned into pages."""
         answer = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
@@ -47,7 +47,7 @@ class PageRoute(ModelReloadRoute):
 
 
 def install(app: FastAPI) -> None:
-    """Tell a person whose address leads nowhere so on a page; a program is told as before."""
+    """Answer unknown addresses with a page for people, JSON for programs."""
     api_handler = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
@@ -60,7 +60,7 @@ def install(app: FastAPI) -> None:
 
 
 def render_error(request: Request, error: Exception) -> Response:
-    """An error in words, for whoever looks."""
+    """Render an error as a page, without any value of a record."""
     problem = problem_from_error(error)
     status = HTTPStatus(problem["status"])
     texts = load_words().error
@@ -71,7 +71,7 @@ def render_error(request: Request, error: Exception) -> Response:
         visit = create_visit(request, index, require_signed_in(request, index))
     except (PageRedirect, MpiError):
         visit = create_visit(request, index, None)
-    # The policy's own sentence names actions by their codes; the help says the same to a person.
+    # The policy's message names action codes; the help text says the same in plain words.
     detail = "" if isinstance(error, AccessDenied) and "may not do" in str(error) else problem["detail"]
     retry_path = request.url.path if request.method == "GET" and status == HTTPStatus.CONFLICT else None
     return render_page(

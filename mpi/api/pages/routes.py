@@ -1,4 +1,4 @@
-"""The pages, each in a module of its own."""
+"""Router with all pages of the steward's desk."""
 
 from fastapi import APIRouter
 

@@ -1,6 +1,5 @@
 """Persons, their history and the answers of a search."""
 
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 

@@ -86,13 +86,13 @@ def read_labeled_index(index: Index, truth: SimulationTruth) -> LabeledIndex:
         members.setdefault(person, []).append(record)
     keys = {record: (label.source, label.local_id) for record, label in labels.items()}
     return LabeledIndex(
-        labels,
-        features,
-        persons,
-        members,
-        review_pairs,
-        {record: truth.person[name] for record, name in keys.items()},
-        {record: truth.tags[name] for record, name in keys.items()},
+        labels=labels,
+        features=features,
+        persons=persons,
+        members=members,
+        review_pairs=review_pairs,
+        person_of={record: truth.person[name] for record, name in keys.items()},
+        tags_of={record: truth.tags[name] for record, name in keys.items()},
     )
 
 
@@ -136,7 +136,9 @@ def _time_method(
     clusters = run(records)
     seconds = time.perf_counter() - started
     result = _evaluate_method(name, data, children, clusters, seconds)
-    return MethodResult(name, result.found, result.wrong, 0, 0, seconds)
+    return MethodResult(
+        name=name, found=result.found, wrong=result.wrong, undecided=0, tasks=0, seconds=seconds
+    )
 
 
 def _evaluate_method(
@@ -162,4 +164,11 @@ def _evaluate_method(
         wrong_count += bool(linked_children - {child.person})
         review_partners = {partner for record in child.care for partner in partners.get(record, ())}
         undecided_count += child.person not in linked_children and bool(review_partners & set(child.school))
-    return MethodResult(name, found_count, wrong_count, undecided_count, len(data.review_pairs), seconds)
+    return MethodResult(
+        name=name,
+        found=found_count,
+        wrong=wrong_count,
+        undecided=undecided_count,
+        tasks=len(data.review_pairs),
+        seconds=seconds,
+    )

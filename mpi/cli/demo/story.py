@@ -143,16 +143,16 @@ def _build_story(
     with index.database.read(make_operator()) as unit:
         eid = unit.persons.by_ids([data.persons[care]])[data.persons[care]].eid
     return ChildStory(
-        eid,
-        agency_records,
-        _time_search(
+        enterprise_id=eid,
+        held=agency_records,
+        milliseconds=_time_search(
             index, next(agency_record for agency_record in agency_records if agency_record.source == CCWIS)
         ),
-        sum(part.bits for part in parts),
-        tuple(sorted(parts[1:], key=lambda part: -part.bits)),
-        _is_missed_by_exact_match(data, child),
-        _list_differences(left, right),
-        _describe_twin(index, data, child, left),
+        weight=sum(part.bits for part in parts),
+        why=tuple(sorted(parts[1:], key=lambda part: -part.bits)),
+        exact_missed=_is_missed_by_exact_match(data, child),
+        differences=_list_differences(left, right),
+        twin=_describe_twin(index, data, child, left),
     )
 
 

@@ -331,7 +331,9 @@ class ChunkWriter:
         pairs.inactive |= inactive
         chunk_pairs = pairs.update_pairs(unit, self.index, positions, intake.changed, position_of_record)
         chunk_pairs = replace(chunk_pairs, in_segment=self._compaction.should_write_segment(unit))
-        inputs = ResolveInputs(further_records=intake.overlay_suspects | missing.overlaid, known_pairs=chunk_pairs)
+        inputs = ResolveInputs(
+            further_records=intake.overlay_suspects | missing.overlaid, known_pairs=chunk_pairs
+        )
         resolve(unit, self.index, intake.changed, inactive, "load", self.progress, inputs)
         self._written_count += len(statements)
         self.progress("loading records", self._written_count, len(self.file.rows.headings))

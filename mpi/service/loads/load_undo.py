@@ -238,7 +238,8 @@ class _LoadUndo:
             changes = recompute_current_versions(unit, self.index, chunk_records)
             unit.records.mark_undone(self.batch.id, chunk_records)
             affected_records |= (
-                reindex(unit, self.index, changes.changed, changes.removed, progress).affected | changes.overlay_suspects
+                reindex(unit, self.index, changes.changed, changes.removed, progress).affected
+                | changes.overlay_suspects
             )
             all_changes.add(changes)
             # Records settled together are undone together. Otherwise restored records would meet

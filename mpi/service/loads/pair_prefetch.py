@@ -215,7 +215,9 @@ def _score_against_changed(
 ) -> Edges:
     """Score a chunk's records against changed records that share a key."""
     blocking = index.blocking_of(unit, config_id)
-    chunk_keys = {record: change.blocking_keys(blocking, index.keyed_hash) for record, change in chunk_records.items()}
+    chunk_keys = {
+        record: change.blocking_keys(blocking, index.keyed_hash) for record, change in chunk_records.items()
+    }
     candidates_of = {
         record: matches & changed_elsewhere
         for record, matches in find_candidates(unit, config_id, chunk_keys).items()

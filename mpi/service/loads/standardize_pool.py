@@ -85,7 +85,9 @@ class StandardizePool:
         """
         headings = self._file.headings
         places = [
-            position for position, statement in enumerate(statements) if headings[statement.local_id].needs_standardizing
+            position
+            for position, statement in enumerate(statements)
+            if headings[statement.local_id].needs_standardizing
         ]
         if places and self._pool is None:
             self._pool = start_pool(count_cores(), self._standardizer)

@@ -101,9 +101,9 @@ def sync_derived(context: RunContext, config_id: int, snapshot: DerivedByRecord)
         if stored:
             with context.index.database.read(context.viewer) as unit:
                 differing = _find_differing(unit, config_id, page, snapshot)
-        for part in context.pace.batches(differing):
-            with part.transaction() as unit:
-                _write_differences(unit, context.run.id, config_id, part.items, snapshot)
+        for batch in context.pace.batches(differing):
+            with batch.transaction() as unit:
+                _write_differences(unit, context.run.id, config_id, batch.items, snapshot)
         context.keep_alive()
         context.progress(WRITING, min(start + PAGE_RECORDS, len(records)), len(records))
 
@@ -185,10 +185,10 @@ def catch_up(context: RunContext, config_id: int, shared_values: SharedValues) -
             changed = unit.runs.changed_records(context.run.id, PAGE_RECORDS)
         if len(changed) <= ACTIVATION_RECORDS:
             return
-        for part in context.pace.batches(changed):
-            with part.transaction() as unit:
-                _derive_again(unit, context, config_id, shared_values, part.items)
-            context.progress(CATCHING_UP, len(part.items), len(changed))
+        for batch in context.pace.batches(changed):
+            with batch.transaction() as unit:
+                _derive_again(unit, context, config_id, shared_values, batch.items)
+            context.progress(CATCHING_UP, len(batch.items), len(changed))
 
 
 def activate_configuration(context: RunContext, config_id: int, shared_values: SharedValues) -> int:
@@ -254,7 +254,7 @@ def drop_inactive(context: RunContext) -> None:
     for config_id, span in spans.items():
         if span is None:
             continue
-        for part in context.pace.batches(range(span[0], span[1] + 1)):
-            with part.transaction() as unit:
-                unit.derived_data.delete_range(config_id, part.items[0], part.items[-1])
-            context.progress(CLEARING, part.items[-1] - span[0] + 1, span[1] - span[0] + 1)
+        for batch in context.pace.batches(range(span[0], span[1] + 1)):
+            with batch.transaction() as unit:
+                unit.derived_data.delete_range(config_id, batch.items[0], batch.items[-1])
+            context.progress(CLEARING, batch.items[-1] - span[0] + 1, span[1] - span[0] + 1)

@@ -66,10 +66,10 @@ def repair_keys(context: RunContext, config_id: int) -> None:
             else list(_find_wrong_rows(unit, config_id, context.index.home))
         )
     )
-    for part in context.pace.batches(wrong_rows):
-        with part.transaction() as unit:
+    for batch in context.pace.batches(wrong_rows):
+        with batch.transaction() as unit:
             # Also correct for a record that changed since: ``correct`` keeps the keys that the record has.
-            unit.keys.repair(config_id, part.items)
+            unit.keys.repair(config_id, batch.items)
 
 
 def _find_wrong_rows(unit: ReadUnit, config_id: int, folder: Path) -> Iterator[KeyRow]:

@@ -349,9 +349,9 @@ def _abandon(context: RunContext) -> None:
             for hold in unit.proposals.holds()
             if hold.detail.get("proposal") == run.proposal_id and hold.commit_no >= run.began_commit
         ]
-    for part in context.pace.batches(holds if run.kind == RunKind.PROPOSAL else []):
-        with part.transaction() as unit:
-            open_ids = unit.proposals.select_open_holds([hold.id for hold in part.items])
+    for batch in context.pace.batches(holds if run.kind == RunKind.PROPOSAL else []):
+        with batch.transaction() as unit:
+            open_ids = unit.proposals.select_open_holds([hold.id for hold in batch.items])
             affected_records = {record for hold in open_ids for record in end_hold(unit, hold, "released")}
             if affected_records:
                 resettle(unit, index, affected_records, "hold released")

@@ -138,9 +138,9 @@ def hold_unapproved(context: RunContext, config_id: int) -> None:
         )
         if not held_items:
             return
-        for part in context.pace.batches(held_items):
-            with part.transaction() as unit:
-                _hold_items(unit, context, part.items, reviewed)
+        for batch in context.pace.batches(held_items):
+            with batch.transaction() as unit:
+                _hold_items(unit, context, batch.items, reviewed)
 
 
 def _find_items_to_hold(
@@ -331,15 +331,15 @@ def release_holds(context: RunContext) -> None:
             for hold_row in unit.proposals.holds()
             if hold_row.detail.get("proposal") == run.proposal_id
         ]
-    for part in context.pace.batches(holds):
-        with part.transaction() as unit:
+    for batch in context.pace.batches(holds):
+        with batch.transaction() as unit:
             open_ids = {
                 hold_row.id
-                for hold_row in unit.proposals.select_open_holds([hold_row.id for hold_row in part.items])
+                for hold_row in unit.proposals.select_open_holds([hold_row.id for hold_row in batch.items])
             }
             affected_records = {
                 record
-                for hold_row in part.items
+                for hold_row in batch.items
                 if hold_row.id in open_ids
                 for record in end_hold(unit, hold_row, "released")
             }

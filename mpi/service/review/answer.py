@@ -448,7 +448,7 @@ def _apply_drafts(
     new_step = PlannedStep(
         kind="decision",
         reason=reason,
-        statements=drafts,
+        drafts=drafts,
         detail={"groups": [draft.groups for draft in drafts], "question": question.key},
         choice=NO_ID_CHOICE,
         etag=compute_question_etag(unit, index, question),

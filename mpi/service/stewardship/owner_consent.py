@@ -54,7 +54,7 @@ def set_consent_required(
     reason_code = check_reason(reason)
     with index.database.write(viewer, "ask consent") as unit:
         stored_source = require_owned_source(unit, source)
-        unit.sources.set_asks_consent(stored_source.id, asks=asks)
+        unit.sources.set_asks_consent(stored_source.id, asks_consent=asks)
         add_step(unit, "ask consent", reason_code, {"source": stored_source.id, "asks": asks})
     return ConsentSetting(source, asks)
 

@@ -15,11 +15,11 @@ from sqlmodel import SQLModel
 
 from mpi.domain.errors import StoreError
 from mpi.storage.driver.bulk_rows import insert_rows
-from mpi.storage.tables import CounterRow, DisclosedRecordRow, DisclosureRow
+from mpi.storage.tables import CounterRow, DisclosedRecordRow, DisclosureRow, table_of
 
-_disclosure: Table = DisclosureRow.__table__  # type: ignore[attr-defined]
-_disclosed: Table = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
-_counter: Table = CounterRow.__table__  # type: ignore[attr-defined]
+_disclosure: Table = table_of(DisclosureRow)
+_disclosed: Table = table_of(DisclosedRecordRow)
+_counter: Table = table_of(CounterRow)
 
 LEDGER_TABLES = (_disclosure, _disclosed)
 """Tables that the ledger file holds instead of the main database.
@@ -92,17 +92,19 @@ def _copy_table(database: Connection, ledger: Connection, table: Table) -> None:
     """Copy the missing rows of one table, page by page."""
     key = list(table.primary_key)
     names = [column.name for column in table.c]
-    after: tuple[Any, ...] = (-1,) * len(key)
+    last_key: tuple[Any, ...] = (-1,) * len(key)
     while True:
-        page = select(table).where(tuple_(*key) > after).order_by(*key).limit(_ROWS_PER_PAGE)
+        page = select(table).where(tuple_(*key) > last_key).order_by(*key).limit(_ROWS_PER_PAGE)
         rows: Sequence[Any] = database.execute(page).all()
         if not rows:
             return
-        last = tuple(rows[-1]._mapping[column] for column in key)  # noqa: SLF001 - SQLAlchemy's own name for it
-        kept = set(map(tuple, ledger.execute(page.where(tuple_(*key) <= last)).all()))
-        if kept - set(map(tuple, rows)):
+        page_end = tuple(rows[-1]._mapping[column] for column in key)  # noqa: SLF001 - SQLAlchemy's own name for it
+        copied_rows = set(map(tuple, ledger.execute(page.where(tuple_(*key) <= page_end)).all()))
+        if copied_rows - set(map(tuple, rows)):
             raise StoreError(f"the ledger's file {_FOREIGN_ROWS}")
         insert_rows(
-            ledger, table, [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in kept]
+            ledger,
+            table,
+            [dict(zip(names, row, strict=True)) for row in rows if tuple(row) not in copied_rows],
         )
-        after = last
+        last_key = page_end

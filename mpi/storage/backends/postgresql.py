@@ -133,8 +133,8 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
         url: URL of the database.
         busy_timeout_ms: milliseconds to wait for a lock or a connection.
     """
-    named = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
-    defaults = named | _KEEPALIVE | _USER_TIMEOUT
+    options = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
+    defaults = options | _KEEPALIVE | _USER_TIMEOUT
     # psycopg's own log of errors would hold values.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
@@ -178,19 +178,19 @@ def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noq
     connection.autocommit = True
     if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
         raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
-    wanted = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
+    settings = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
     # The server's end of the same; where it is reached by a socket of its own machine this says nothing.
-    wanted |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
-    wanted |= {name: str(value) for name, value in _USER_TIMEOUT.items()}
+    settings |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
+    settings |= {name: str(value) for name, value in _USER_TIMEOUT.items()}
     # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
-    wanted |= dict.fromkeys(
+    settings |= dict.fromkeys(
         _DISABLED_TIMEOUTS if connection.info.server_version >= _VERSION_17 else _DISABLED_TIMEOUTS[:2], "0"
     )
-    connection.execute("; ".join(f"SET {name} = {value}" for name, value in wanted.items()))
+    connection.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     connection.autocommit = False
 
 
-def lock_index(connection: Connection, *, small: bool = False, durable_after: bool = False) -> None:
+def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bool = False) -> None:
     """Wait for the index lock and hold it until the transaction ends.
 
     Args:
@@ -201,8 +201,8 @@ def lock_index(connection: Connection, *, small: bool = False, durable_after: bo
         sync_after: for a small transaction, whether the next writer need not wait for the disk. The
             changes are made durable after the commit, by ``Pipeline.commit``, before anybody is answered.
     """
-    of_few = _LOCK_WITH_LATE_SYNC if durable_after else _LOCK_FOR_SMALL_STEP
-    connection.execute(of_few if small else _LOCK, {"key": INDEX_LOCK})
+    small_step_lock = _LOCK_WITH_LATE_SYNC if sync_after else _LOCK_FOR_SMALL_STEP
+    connection.execute(small_step_lock if is_small else _LOCK, {"key": INDEX_LOCK})
 
 
 def server_processes_of(connection: Connection, processes: Collection[int]) -> list[int]:
@@ -231,9 +231,9 @@ def _is_local_server_process(process: int, user: str, database: str, port: int) 
         title = Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return False
-    begun_from = "[local]" if port < 0 else f"({port})"
-    of_the_server = f" {user} {database} ".encode()
-    return title.startswith(b"postgres: ") and of_the_server in title and begun_from.encode() in title
+    client_port = "[local]" if port < 0 else f"({port})"
+    identity = f" {user} {database} ".encode()
+    return title.startswith(b"postgres: ") and identity in title and client_port.encode() in title
 
 
 def use_byte_collation(connection: Connection) -> None:
@@ -249,10 +249,10 @@ def use_byte_collation(connection: Connection) -> None:
             "AND collation_name IS DISTINCT FROM 'C' ORDER BY 1, 2"
         )
     ).all()
-    changes: dict[str, list[str]] = {}
+    columns_by_table: dict[str, list[str]] = {}
     for table, column in columns:
-        changes.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE text COLLATE "C"')
-    for table, alterations in changes.items():
+        columns_by_table.setdefault(table, []).append(f'ALTER COLUMN "{column}" TYPE text COLLATE "C"')
+    for table, alterations in columns_by_table.items():
         connection.exec_driver_sql(f'ALTER TABLE "{table}" {", ".join(alterations)}')
 
 
@@ -275,10 +275,10 @@ def explain_error(error: BaseException, *, lost: bool) -> str:
     )
 
 
-def _explain_connection_error(said: str) -> str:
+def _explain_connection_error(message: str) -> str:
     for words, state in _CONNECT_ERRORS:
-        if words in said:
+        if words in message:
             return _MESSAGES_BY_SQLSTATE[state]
-    if "connection" in said or "server" in said or "host" in said:
+    if "connection" in message or "server" in message or "host" in message:
         return "the database server of MPI_DATABASE_URL cannot be reached: is it up, and the address right?"
     return "the database driver refused the step; nothing of it was kept"

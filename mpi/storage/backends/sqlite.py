@@ -85,22 +85,22 @@ def _begin_immediate(connection: Any, patience_ms: int) -> None:  # noqa: ANN401
     SQLite's own wait retries after 1, 2, 5, 10, 15, 20, 25 and then up to 100 ms. It misses the gaps that
     another process leaves between many short transactions.
     """
-    since = time.monotonic()
-    deadline = since + patience_ms / 1000
+    started_at = time.monotonic()
+    deadline = started_at + patience_ms / 1000
     connection.execute("PRAGMA busy_timeout=0")
     try:
-        while not _try_begin_immediate(connection, last=time.monotonic() > deadline):
-            is_long = time.monotonic() - since > _SLOW_POLL_AFTER_S
+        while not _try_begin_immediate(connection, is_last_attempt=time.monotonic() > deadline):
+            is_long = time.monotonic() - started_at > _SLOW_POLL_AFTER_S
             time.sleep(_SLOW_POLL_S if is_long else _POLL_S)
     finally:
         connection.execute(f"PRAGMA busy_timeout={patience_ms}")
 
 
-def _try_begin_immediate(connection: Any, *, last: bool) -> bool:  # noqa: ANN401
+def _try_begin_immediate(connection: Any, *, is_last_attempt: bool) -> bool:  # noqa: ANN401
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
-        if last or "locked" not in str(error):
+        if is_last_attempt or "locked" not in str(error):
             raise
         return False
     return True
@@ -117,10 +117,10 @@ def _configure_connection(connection: sqlite3.Connection) -> None:
         ("secure_delete", "ON", 1),
     ):
         cursor.execute(f"PRAGMA {pragma}={value}")
-        got = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
-        if got != expected:
+        actual = cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+        if actual != expected:
             raise StoreError(
-                f"SQLite refused {pragma}={value} (it is {got}): put the database on a local disk"
+                f"SQLite refused {pragma}={value} (it is {actual}): put the database on a local disk"
             )
     cursor.execute(f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}")
     cursor.execute("PRAGMA cache_size=-65536")

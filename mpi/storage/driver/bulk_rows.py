@@ -72,8 +72,8 @@ def _run_on_arrays(
     """Run a statement that takes each column as one array, in batches."""
     length = len(next(iter(columns.values())))
     for first in range(0, length, _ROWS_PER_STATEMENT):
-        some = {name: values[first : first + _ROWS_PER_STATEMENT] for name, values in columns.items()}
-        connection.execute(statement, some)
+        batch = {name: values[first : first + _ROWS_PER_STATEMENT] for name, values in columns.items()}
+        connection.execute(statement, batch)
 
 
 @cache
@@ -96,8 +96,8 @@ def _insert_arrays(table: Table, names: tuple[str, ...], if_new: bool) -> TextCl
 
 @cache
 def _delete_each_sql(table: Table, names: tuple[str, ...]) -> str:
-    wanted = " AND ".join(f'"{name}" = ?' for name in names)
-    return f'DELETE FROM "{table.name}" WHERE {wanted}'
+    conditions = " AND ".join(f'"{name}" = ?' for name in names)
+    return f'DELETE FROM "{table.name}" WHERE {conditions}'
 
 
 @cache

@@ -25,10 +25,10 @@ def _compile_in_list(element: _InList, compiler: Any, **options: Any) -> str:  #
 
 @compiles(_InList, "postgresql")
 def _compile_any_array(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401
-    each: Any = element.right
+    value_list: Any = element.right
     kind = ARRAY(Text() if isinstance(element.left.type, Text) else BigInteger())
     # SQLAlchemy keeps what it compiles, and gives a clone the values of each later run; a copy it would not.
-    array = each._clone(maintain_key=True)  # noqa: SLF001
+    array = value_list._clone(maintain_key=True)  # noqa: SLF001
     array.expanding, array.type = False, kind
     column, values = (compiler.process(part, **options) for part in (element.left, array))
     return f"{column} = ANY ({values})"
@@ -42,7 +42,7 @@ def is_in(column: ColumnElement[Any], values: Collection[Any] | str) -> ColumnEl
         values: the values, or the name of the parameter that will hold them.
     """
     if isinstance(values, str):
-        each = bindparam(values, type_=column.type, expanding=True)
+        value_list = bindparam(values, type_=column.type, expanding=True)
     else:
-        each = bindparam(None, list(values), type_=column.type, expanding=True, unique=True)
-    return _InList(column, each, operators.in_op)
+        value_list = bindparam(None, list(values), type_=column.type, expanding=True, unique=True)
+    return _InList(column, value_list, operators.in_op)

@@ -28,10 +28,10 @@ from mpi.storage.key_index.segment_arrays import (
     split_unshared_rows,
     subtract_rows,
 )
-from mpi.storage.tables import BlockingKeyRow, RecordKeysRow
+from mpi.storage.tables import BlockingKeyRow, RecordKeysRow, table_of
 
-_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
-_record_keys = RecordKeysRow.__table__  # type: ignore[attr-defined]
+_key = table_of(BlockingKeyRow)
+_record_keys = table_of(RecordKeysRow)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 _ROWS_OF_KEYS_IN_GROUPS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
@@ -137,35 +137,35 @@ class BlockingKeys:
                 none. Keys that a record keeps stay in the base table, unless some of the record's keys may be
                 in a segment.
         """
-        some = {record: one for record, one in keys_by_record.items() if one.keys}
-        rows, lost = _rows_from_packed_keys(some), EMPTY_ROWS
+        nonempty = {record: packed for record, packed in keys_by_record.items() if packed.keys}
+        rows, tombstones = _rows_from_packed_keys(nonempty), EMPTY_ROWS
         if rewritten and as_segment:
-            rows, lost = self._replace_with_tombstones(config_id, rows, rewritten)
+            rows, tombstones = self._replace_with_tombstones(config_id, rows, rewritten)
         elif rewritten:
             rows = subtract_rows(rows, self._delete_all_but(config_id, rows, rewritten))
         columns: dict[str, list[Any]] = {
-            "config_id": [config_id] * len(some),
-            "record_id": list(some),
-            "group_id": [one.group_id for one in some.values()],
-            "packed": [one.keys for one in some.values()],
-            "commit_no": [commit_no] * len(some),
+            "config_id": [config_id] * len(nonempty),
+            "record_id": list(nonempty),
+            "group_id": [packed.group_id for packed in nonempty.values()],
+            "packed": [packed.keys for packed in nonempty.values()],
+            "commit_no": [commit_no] * len(nonempty),
         }
         insert_columns(self._connection, _record_keys, columns)
-        if len(some) > 1:
+        if len(nonempty) > 1:
             # Those of one record are in order as they are stored.
             rows = sort_rows(rows)
         if as_segment:
-            self.segments.write(config_id, rows, commit_no, sort_rows(lost))
+            self.segments.write(config_id, rows, commit_no, sort_rows(tombstones))
         else:
             self._insert_into_base_table(config_id, rows, commit_no)
 
     def _insert_into_base_table(self, config_id: int, rows: IntArray, commit_no: float) -> None:
         """Insert keys into the base table, and tombstoned ones into a segment."""
-        hidden = self.segments.select_tombstoned(config_id, rows)
-        if hidden.size:
+        tombstoned = self.segments.select_tombstoned(config_id, rows)
+        if tombstoned.size:
             # What runs say is lost would not be found there, and may be there still.
-            self.segments.write(config_id, hidden, int(commit_no))
-            rows = subtract_rows(rows, hidden)
+            self.segments.write(config_id, tombstoned, int(commit_no))
+            rows = subtract_rows(rows, tombstoned)
         insert_columns(self._connection, _key, base_table_columns(config_id, rows))
 
     def _replace_with_tombstones(
@@ -181,23 +181,25 @@ class BlockingKeys:
         Returns:
             Rows to write into a segment, and base-table rows that need key tombstones.
         """
-        among_all, anywhere = [EMPTY_ROWS], [EMPTY_ROWS]
+        base_rows, segment_rows = [EMPTY_ROWS], [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(
+            forward_rows = self._connection.execute(
                 _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
             ).all()
-            oldest = self._oldest_segment_commit(config_id)
-            in_runs = _keys_by_record(row for row in found if row[3] >= oldest)
-            self.segments.add_record_tombstones(config_id, in_runs)
+            oldest_commit = self._oldest_segment_commit(config_id)
+            keys_in_segments = _keys_by_record(row for row in forward_rows if row[3] >= oldest_commit)
+            self.segments.add_record_tombstones(config_id, keys_in_segments)
             # Of those any key may be among all as well.
-            anywhere.append(_rows_from_packed_keys(in_runs))
-            among_all.append(_rows_from_packed_keys(_keys_by_record(row for row in found if row[3] < oldest)))
-            if found:
+            segment_rows.append(_rows_from_packed_keys(keys_in_segments))
+            base_rows.append(
+                _rows_from_packed_keys(_keys_by_record(row for row in forward_rows if row[3] < oldest_commit))
+            )
+            if forward_rows:
                 self._connection.execute(
-                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in found]}
+                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": [row[0] for row in forward_rows]}
                 )
-        has, lost = split_unshared_rows(rows, np.concatenate(among_all, axis=1))
-        return has, np.concatenate([lost, *anywhere], axis=1)
+        entries, tombstones = split_unshared_rows(rows, np.concatenate(base_rows, axis=1))
+        return entries, np.concatenate([tombstones, *segment_rows], axis=1)
 
     def _delete_all_but(self, config_id: int, rows: IntArray, record_ids: Collection[int]) -> IntArray:
         """Delete the old keys of records, except base-table rows that stay.
@@ -210,22 +212,24 @@ class BlockingKeys:
         Returns:
             The rows that the records had in the base table.
         """
-        among_all = [EMPTY_ROWS]
+        base_rows = [EMPTY_ROWS]
         for chunk in iter_chunks(record_ids):
-            found = self._connection.execute(
+            forward_rows = self._connection.execute(
                 _FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk}
             ).all()
-            oldest = self._oldest_segment_commit(config_id)
-            in_runs = [row for row in found if row[3] >= oldest]
-            self._delete_records(config_id, in_runs)
-            there = _keys_by_record(row for row in found if row[3] < oldest)
-            if there:
-                before = _rows_from_packed_keys(there)
-                over = sort_rows(subtract_rows(before, rows))
-                delete_by_columns(self._connection, _key, base_table_columns(config_id, over))
-                among_all.append(before)
-                self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(there)})
-        return np.concatenate(among_all, axis=1)
+            oldest_commit = self._oldest_segment_commit(config_id)
+            rows_in_segments = [row for row in forward_rows if row[3] >= oldest_commit]
+            self._delete_records(config_id, rows_in_segments)
+            keys_in_base = _keys_by_record(row for row in forward_rows if row[3] < oldest_commit)
+            if keys_in_base:
+                old_rows = _rows_from_packed_keys(keys_in_base)
+                obsolete_rows = sort_rows(subtract_rows(old_rows, rows))
+                delete_by_columns(self._connection, _key, base_table_columns(config_id, obsolete_rows))
+                base_rows.append(old_rows)
+                self._connection.execute(
+                    _DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_in_base)}
+                )
+        return np.concatenate(base_rows, axis=1)
 
     def _oldest_segment_commit(self, config_id: int) -> float:
         """Return the first commit number of the oldest segment, or infinity.
@@ -241,23 +245,29 @@ class BlockingKeys:
     def delete(self, config_id: int, record_ids: Collection[int]) -> None:
         """Delete the keys of records."""
         for chunk in iter_chunks(record_ids):
-            asked = {"config": config_id, "ids": chunk}
-            self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, asked).all())
+            parameters = {"config": config_id, "ids": chunk}
+            self._delete_records(
+                config_id, self._connection.execute(_FORWARD_ROWS_OF_RECORDS, parameters).all()
+            )
 
     def delete_range(self, config_id: int, first: int, last: int) -> None:
         """Delete the keys of records numbered ``first`` to ``last``, inclusive."""
-        asked = {"config": config_id, "first": first, "last": last}
-        self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, asked).all())
+        parameters = {"config": config_id, "first": first, "last": last}
+        self._delete_records(config_id, self._connection.execute(_FORWARD_ROWS_OF_RANGE, parameters).all())
 
     def _delete_records(self, config_id: int, rows: Collection[Any]) -> None:
         if rows:
-            own = _keys_by_record(rows)
+            keys_by_record = _keys_by_record(rows)
             delete_by_columns(
-                self._connection, _key, base_table_columns(config_id, sort_rows(_rows_from_packed_keys(own)))
+                self._connection,
+                _key,
+                base_table_columns(config_id, sort_rows(_rows_from_packed_keys(keys_by_record))),
             )
-            oldest = self._oldest_segment_commit(config_id)
-            self.segments.add_record_tombstones(config_id, [row[0] for row in rows if row[3] >= oldest])
-            self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(own)})
+            oldest_commit = self._oldest_segment_commit(config_id)
+            self.segments.add_record_tombstones(
+                config_id, [row[0] for row in rows if row[3] >= oldest_commit]
+            )
+            self._connection.execute(_DELETE_FORWARD_ROWS, {"config": config_id, "ids": list(keys_by_record)})
 
     def repair(self, config_id: int, mismatches: Collection[tuple[int, int, int]]) -> None:
         """Restore the searched keys of damaged records from the forward index.
@@ -270,11 +280,11 @@ class BlockingKeys:
         records = {row[2] for row in mismatches}
         # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
         self.segments.add_record_tombstones(config_id, records)
-        own = sort_rows(_rows_from_packed_keys(self.packed_keys(config_id, records)))
-        there = columns_from_rows(list(mismatches))
-        for rows in (sort_rows(there), own):
+        true_rows = sort_rows(_rows_from_packed_keys(self.packed_keys(config_id, records)))
+        wrong_rows = columns_from_rows(list(mismatches))
+        for rows in (sort_rows(wrong_rows), true_rows):
             delete_by_columns(self._connection, _key, base_table_columns(config_id, rows))
-        self._insert_into_base_table(config_id, own, self._oldest_segment_commit(config_id))
+        self._insert_into_base_table(config_id, true_rows, self._oldest_segment_commit(config_id))
 
     def delete_all(self, config_id: int | None) -> None:
         """Delete the keys of one configuration, or of all with None."""
@@ -287,14 +297,14 @@ class BlockingKeys:
 
     def packed_keys(self, config_id: int, record_ids: Collection[int]) -> dict[int, PackedKeys]:
         """Return the stored keys of records, leaving out records without keys."""
-        found: dict[int, PackedKeys] = {}
+        keys_by_record: dict[int, PackedKeys] = {}
         for chunk in iter_chunks(record_ids):
-            found.update(
+            keys_by_record.update(
                 _keys_by_record(
                     self._connection.execute(_FORWARD_ROWS_OF_RECORDS, {"config": config_id, "ids": chunk})
                 )
             )
-        return found
+        return keys_by_record
 
     def records_written_since(self, config_id: int, commit_no: int) -> list[int]:
         """Return records whose keys were written after a commit.
@@ -320,11 +330,11 @@ class BlockingKeys:
 
     def records_with_keys(self, config_id: int, record_ids: Collection[int]) -> set[int]:
         """Return those of the given records that have keys."""
-        found: set[int] = set()
+        records: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_WITH_KEYS, {"config": config_id, "ids": chunk})
-            found.update(row[0] for row in rows)
-        return found
+            records.update(row[0] for row in rows)
+        return records
 
     def prefetch_records_with_keys(self, config_id: int, record_ids: Collection[int]) -> None:
         """Send the query of ``records_with_keys`` ahead of its use."""
@@ -333,8 +343,11 @@ class BlockingKeys:
 
     def keys_of(self, config_id: int, record_ids: Collection[int]) -> dict[int, list[int]]:
         """Return ascending keys by record, leaving out records without keys."""
-        own = self.packed_keys(config_id, record_ids)
-        return {record: np.frombuffer(one.keys, STORED_DTYPE).tolist() for record, one in own.items()}
+        keys_by_record = self.packed_keys(config_id, record_ids)
+        return {
+            record: np.frombuffer(packed.keys, STORED_DTYPE).tolist()
+            for record, packed in keys_by_record.items()
+        }
 
     def iterate_forward_index(self, config_id: int) -> Iterator[IntArray]:
         """Yield all keys of the forward index, page by page.
@@ -342,12 +355,12 @@ class BlockingKeys:
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
         """
-        after, found = -1, RECORDS_PER_PAGE
-        while found == RECORDS_PER_PAGE:
-            asked = {"config": config_id, "after": after, "most": RECORDS_PER_PAGE}
-            rows = self._connection.execute(_FORWARD_PAGE, asked).all()
-            if (found := len(rows)) > 0:
-                after = rows[-1][0]
+        last_record, row_count = -1, RECORDS_PER_PAGE
+        while row_count == RECORDS_PER_PAGE:
+            parameters = {"config": config_id, "after": last_record, "most": RECORDS_PER_PAGE}
+            rows = self._connection.execute(_FORWARD_PAGE, parameters).all()
+            if (row_count := len(rows)) > 0:
+                last_record = rows[-1][0]
                 yield _rows_from_packed_keys(_keys_by_record(rows))
 
     def iterate_searched_rows(self, config_id: int) -> Iterator[IntArray]:
@@ -358,17 +371,17 @@ class BlockingKeys:
         Yields:
             Arrays of shape (3, n): visibility group, key and record number.
         """
-        lost = self.segments.key_tombstones(config_id)
-        after, found = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
-        while found == BASE_ROWS_PER_PAGE:
-            asked = dict(zip(("group", "key", "record"), after, strict=True))
+        tombstones = self.segments.key_tombstones(config_id)
+        last_position, row_count = (_MIN_BIGINT, _MIN_BIGINT, _MIN_BIGINT), BASE_ROWS_PER_PAGE
+        while row_count == BASE_ROWS_PER_PAGE:
+            position_parameters = dict(zip(("group", "key", "record"), last_position, strict=True))
             rows = self._connection.execute(
-                _BASE_TABLE_PAGE, {"config": config_id, "most": BASE_ROWS_PER_PAGE, **asked}
+                _BASE_TABLE_PAGE, {"config": config_id, "most": BASE_ROWS_PER_PAGE, **position_parameters}
             ).all()
-            if (found := len(rows)) > 0:
-                after = (rows[-1][0], rows[-1][1], rows[-1][2])
+            if (row_count := len(rows)) > 0:
+                last_position = (rows[-1][0], rows[-1][1], rows[-1][2])
                 page = columns_from_rows(rows)
-                yield subtract_rows(page, _select_near_page(page, lost))
+                yield subtract_rows(page, _select_near_page(page, tombstones))
         yield from self.segments.iterate_rows(config_id)
 
     def find_records(
@@ -384,22 +397,24 @@ class BlockingKeys:
                 many pairs for each key are returned, at least one key is over the limit.
         """
         # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
-        in_runs = self.segments.find_records(config_id, groups, keys)
-        found = in_runs.pairs(limit_per_key and limit_per_key * len(keys) + 1)
+        segment_matches = self.segments.find_records(config_id, groups, keys)
+        pairs = segment_matches.pairs(limit_per_key and limit_per_key * len(keys) + 1)
         for chunk in iter_chunks(keys):
-            asked = {"config": config_id, "groups": groups, "keys": chunk}
+            parameters = {"config": config_id, "groups": groups, "keys": chunk}
             if limit_per_key is None:
-                among_all = self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, asked)
+                base_rows = self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, parameters)
             else:
                 # One too many is left when all that was lost is taken out.
-                enough = limit_per_key * len(chunk) + 1 + in_runs.tombstones.shape[1]
-                among_all = self._fetch_rows(_LIMITED_ROWS_OF_KEYS_IN_GROUPS, asked | {"most": enough})
-            found += in_runs.filter_tombstoned(among_all)
-        return found
+                row_limit = limit_per_key * len(chunk) + 1 + segment_matches.tombstones.shape[1]
+                base_rows = self._fetch_rows(
+                    _LIMITED_ROWS_OF_KEYS_IN_GROUPS, parameters | {"most": row_limit}
+                )
+            pairs += segment_matches.filter_tombstoned(base_rows)
+        return pairs
 
-    def _fetch_rows(self, statement: Any, asked: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+    def _fetch_rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
         """Run a query and return its rows of three integers."""
-        return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, asked)]
+        return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, parameters)]
 
     def large_keys(self, config_id: int, threshold: int) -> list[tuple[int, int]]:
         """Return (key, record count) of keys above a size, largest first.
@@ -410,30 +425,32 @@ class BlockingKeys:
         """
         keys, counts = self.segments.key_sizes(config_id)
         # What more than so many have either more than half as many have in runs, or so they do among all.
-        least = threshold // 2 if keys.size else threshold
-        rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "over": least})
+        base_threshold = threshold // 2 if keys.size else threshold
+        rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "over": base_threshold})
         sizes = Counter({row[0]: row[1] for row in rows})
-        for chunk in iter_chunks(keys[counts > least].tolist()):
+        for chunk in iter_chunks(keys[counts > base_threshold].tolist()):
             rows = self._connection.execute(_SIZES_OF_KEYS, {"config": config_id, "keys": chunk})
             sizes.update(dict.fromkeys(chunk, 0) | {row[0]: row[1] for row in rows if row[0] not in sizes})
         self._subtract_tombstoned(config_id, sizes)
-        both, _, places = np.intersect1d(
+        shared_keys, _, places = np.intersect1d(
             np.fromiter(sizes, np.int64), keys, assume_unique=True, return_indices=True
         )
-        sizes.update(dict(zip(both.tolist(), counts[places].tolist(), strict=True)))
+        sizes.update(dict(zip(shared_keys.tolist(), counts[places].tolist(), strict=True)))
         large = [(key, size) for key, size in sizes.items() if size > threshold]
-        return sorted(large, key=lambda one: (-one[1], one[0]))
+        return sorted(large, key=lambda item: (-item[1], item[0]))
 
     def _subtract_tombstoned(self, config_id: int, sizes: Counter[int]) -> None:
         """Correct key sizes in place for tombstoned base-table rows."""
-        lost = self.segments.key_tombstones(config_id)
-        for some in _chunk_keys_by_size(
-            {key: sizes[key] for key in sizes.keys() & set(np.unique(lost[1]).tolist())}
+        tombstones = self.segments.key_tombstones(config_id)
+        for key_chunk in _chunk_keys_by_size(
+            {key: sizes[key] for key in sizes.keys() & set(np.unique(tombstones[1]).tolist())}
         ):
-            there = columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS, {"config": config_id, "keys": some}))
-            keys, counts = np.unique(subtract_rows(there, lost)[1], return_counts=True)
-            standing = dict(zip(keys.tolist(), counts.tolist(), strict=True))
-            sizes.update({key: standing.get(key, 0) - sizes[key] for key in some})
+            base_rows = columns_from_rows(
+                self._fetch_rows(_ROWS_OF_KEYS, {"config": config_id, "keys": key_chunk})
+            )
+            keys, counts = np.unique(subtract_rows(base_rows, tombstones)[1], return_counts=True)
+            live_sizes = dict(zip(keys.tolist(), counts.tolist(), strict=True))
+            sizes.update({key: live_sizes.get(key, 0) - sizes[key] for key in key_chunk})
 
     def find_records_in_parts(
         self, config_id: int, groups: Collection[int], keys: Collection[int]
@@ -445,10 +462,10 @@ class BlockingKeys:
         Yields:
             Arrays of shape (2, n): key and record number.
         """
-        in_runs = self.segments.find_records(config_id, groups, keys)
-        yield from in_runs.entries
+        segment_matches = self.segments.find_records(config_id, groups, keys)
+        yield from segment_matches.entries
         yield from map(
-            in_runs.without_tombstoned, self.find_in_base_table(config_id, groups, iter_chunks(keys))
+            segment_matches.without_tombstoned, self.find_in_base_table(config_id, groups, iter_chunks(keys))
         )
 
     def find_in_base_table(
@@ -468,8 +485,8 @@ class BlockingKeys:
         """
         if not self._is_sqlite:
             for part in parts:
-                asked = {"config": config_id, "groups": groups, "keys": part}
-                yield columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, asked))
+                parameters = {"config": config_id, "groups": groups, "keys": part}
+                yield columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, parameters))
             return
         # A row handed over by itself costs more than it takes to find it.
         statement = (
@@ -479,18 +496,18 @@ class BlockingKeys:
         )
         driver: Any = self._connection.connection.driver_connection
         for part in parts:
-            wanted = orjson.dumps(list(part)).decode()
+            keys_json = orjson.dumps(list(part)).decode()
             for group in groups:
-                found = driver.execute(statement, (wanted, config_id, group)).fetchone()
-                keys, records = (orjson.loads(column) for column in found)
+                columns = driver.execute(statement, (keys_json, config_id, group)).fetchone()
+                keys, records = (orjson.loads(column) for column in columns)
                 rows = np.full((3, len(keys)), group, np.int64)
                 rows[1:] = keys, records
                 yield rows
 
 
-def _since_parameters(config_id: int, commit_no: int, most: int) -> dict[str, int]:
+def _since_parameters(config_id: int, commit_no: int, limit: int) -> dict[str, int]:
     """Return the parameters of the query for keys written since a commit."""
-    return {"config": config_id, "since": commit_no, "most": most}
+    return {"config": config_id, "since": commit_no, "most": limit}
 
 
 def columns_from_rows(rows: Sequence[Any]) -> IntArray:
@@ -500,16 +517,16 @@ def columns_from_rows(rows: Sequence[Any]) -> IntArray:
 
 def _chunk_keys_by_size(sizes: Mapping[int, int]) -> Iterator[list[int]]:
     """Yield lists of keys that together have about ``BASE_ROWS_PER_PAGE`` records."""
-    some: list[int] = []
-    records = 0
+    chunk: list[int] = []
+    record_count = 0
     for key, size in sizes.items():
-        some.append(key)
-        records += size
-        if records >= BASE_ROWS_PER_PAGE or len(some) == CHUNK_SIZE:
-            yield some
-            some, records = [], 0
-    if some:
-        yield some
+        chunk.append(key)
+        record_count += size
+        if record_count >= BASE_ROWS_PER_PAGE or len(chunk) == CHUNK_SIZE:
+            yield chunk
+            chunk, record_count = [], 0
+    if chunk:
+        yield chunk
 
 
 def _select_near_page(page: IntArray, rows: IntArray) -> IntArray:
@@ -526,12 +543,12 @@ def _keys_by_record(rows: Iterable[Any]) -> dict[int, PackedKeys]:
     return {row[0]: PackedKeys(row[1], row[2]) for row in rows}
 
 
-def _rows_from_packed_keys(own: Mapping[int, PackedKeys]) -> IntArray:
+def _rows_from_packed_keys(keys_by_record: Mapping[int, PackedKeys]) -> IntArray:
     """Unpack keys to visibility group, key and record columns, in record order."""
-    keys = np.frombuffer(b"".join(one.keys for one in own.values()), STORED_DTYPE)
-    counts = [len(one.keys) // STORED_DTYPE.itemsize for one in own.values()]
+    keys = np.frombuffer(b"".join(packed.keys for packed in keys_by_record.values()), STORED_DTYPE)
+    counts = [len(packed.keys) // STORED_DTYPE.itemsize for packed in keys_by_record.values()]
     rows = np.empty((3, len(keys)), np.int64)
-    rows[0] = np.repeat(np.array([one.group_id for one in own.values()], np.int64), counts)
+    rows[0] = np.repeat(np.array([packed.group_id for packed in keys_by_record.values()], np.int64), counts)
     rows[1] = keys
-    rows[2] = np.repeat(np.array(list(own), np.int64), counts)
+    rows[2] = np.repeat(np.array(list(keys_by_record), np.int64), counts)
     return rows

@@ -67,19 +67,21 @@ class CandidateQuery:
             keys: blocking keys to look up.
             limit: maximum number of (key, record) pairs.
         """
-        asked = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": limit}
-        rows = self._connection.execute(_TYPED_SEARCH, asked)
+        parameters = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": limit}
+        rows = self._connection.execute(_TYPED_SEARCH, parameters)
 
-        def read(in_runs: SegmentMatches) -> CandidateRows:
-            sharing: list[tuple[int, int, int]] = []
+        def read(segment_matches: SegmentMatches) -> CandidateRows:
+            base_rows: list[tuple[int, int, int]] = []
             payloads: dict[int, bytes] = {}
             for group, key, record, payload in rows:
                 if payload is None:
-                    sharing.append((group, key, record))
+                    base_rows.append((group, key, record))
                 else:
                     payloads[record] = payload
             # Without what was lost it would no longer be seen that they are too many.
-            left = (in_runs if len(sharing) < limit else NO_MATCHES).filter_tombstoned(sharing)
-            return CandidateRows(in_runs.pairs(limit) + left, payloads)
+            base_pairs = (segment_matches if len(base_rows) < limit else NO_MATCHES).filter_tombstoned(
+                base_rows
+            )
+            return CandidateRows(segment_matches.pairs(limit) + base_pairs, payloads)
 
         return read

@@ -36,12 +36,12 @@ from mpi.storage.key_index.segment_arrays import (
     sort_rows,
     subtract_rows,
 )
-from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow
+from mpi.storage.tables import BlockingKeyRow, GoneFromRunsRow, KeyMergeRow, KeyRunRow, table_of
 
-_key = BlockingKeyRow.__table__  # type: ignore[attr-defined]
-_segment = KeyRunRow.__table__  # type: ignore[attr-defined]
-_tombstone = GoneFromRunsRow.__table__  # type: ignore[attr-defined]
-_cursor = KeyMergeRow.__table__  # type: ignore[attr-defined]
+_key = table_of(BlockingKeyRow)
+_segment = table_of(KeyRunRow)
+_tombstone = table_of(GoneFromRunsRow)
+_cursor = table_of(KeyMergeRow)
 
 MAX_JOINED_KEYS = 60_000
 """Keys up to which small consecutive segments are joined into one."""
@@ -181,8 +181,8 @@ class KeySegments:
 
     def _all_segments(self) -> list[Segment]:
         if self._segments is None:
-            asked, self._requested = self._requested, None
-            rows: Any = self._connection.execute(_SEGMENTS) if asked is None else asked
+            requested, self._requested = self._requested, None
+            rows: Any = self._connection.execute(_SEGMENTS) if requested is None else requested
             self._segments = [Segment(*row) for row in rows]
         return self._segments
 
@@ -202,23 +202,27 @@ class KeySegments:
                 counts.
         """
         for group in np.unique(np.concatenate([rows[0], tombstones[0]])).tolist():
-            has, gone = (some[1:, some[0] == group] for some in (rows, tombstones))
-            earlier = self._joinable_segments(config_id, group, has.shape[1] + gone.shape[1])
-            contents = [self._cached_content(run) for run in earlier]
-            standing = self._without_deleted_records(config_id, [content.entries for content in contents])
-            has = merge_sorted_rows([has, *(part.pairs for part in standing)])
-            gone = merge_sorted_rows([gone, *(content.tombstones.pairs for content in contents)])
+            entries, group_tombstones = (array[1:, array[0] == group] for array in (rows, tombstones))
+            joined_segments = self._joinable_segments(
+                config_id, group, entries.shape[1] + group_tombstones.shape[1]
+            )
+            contents = [self._cached_content(run) for run in joined_segments]
+            live_rows = self._without_deleted_records(config_id, [content.entries for content in contents])
+            entries = merge_sorted_rows([entries, *(part.pairs for part in live_rows)])
+            group_tombstones = merge_sorted_rows(
+                [group_tombstones, *(content.tombstones.pairs for content in contents)]
+            )
             self._connection.execute(
                 _INSERT_SEGMENT,
                 {
                     "config_id": config_id,
                     "group_id": group,
-                    "commit_no": min([commit_no, *(run.commit_no for run in earlier)]),
-                    **_segment_values(has, gone),
+                    "commit_no": min([commit_no, *(run.commit_no for run in joined_segments)]),
+                    **_segment_values(entries, group_tombstones),
                 },
             )
             # After that which takes their place: its number is to be greater.
-            self._delete_segments([run.number for run in earlier])
+            self._delete_segments([run.number for run in joined_segments])
 
     def _joinable_segments(self, config_id: int, group: int, size: int) -> list[Segment]:
         """Return the newest segments small enough to join with new keys.
@@ -226,24 +230,30 @@ class KeySegments:
         Segments under compaction are never joined.
         """
         merge = self._read_cursor(config_id)
-        mine = [
+        candidates = [
             run
             for run in self.segments_of(config_id)
             if run.group_id == group and (merge is None or run.number > merge.last_segment)
         ]
-        small = []
-        while mine and mine[-1].row_count <= size and mine[-1].row_count + size <= MAX_JOINED_KEYS:
-            small.append(mine.pop())
-            size += small[-1].row_count
-        return small
+        joinable = []
+        while (
+            candidates
+            and candidates[-1].row_count <= size
+            and candidates[-1].row_count + size <= MAX_JOINED_KEYS
+        ):
+            joinable.append(candidates.pop())
+            size += joinable[-1].row_count
+        return joinable
 
     def add_record_tombstones(self, config_id: int, record_ids: Collection[int]) -> None:
         """Mark all present segment keys of records as deleted."""
-        runs = self.segments_of(config_id)
-        if runs and record_ids:
-            last = runs[-1].number
-            gone = [{"config": config_id, "record": record, "run": last} for record in record_ids]
-            self._connection.execute(_UPSERT_TOMBSTONE, gone)
+        segments = self.segments_of(config_id)
+        if segments and record_ids:
+            last_segment = segments[-1].number
+            tombstones = [
+                {"config": config_id, "record": record, "run": last_segment} for record in record_ids
+            ]
+            self._connection.execute(_UPSERT_TOMBSTONE, tombstones)
 
     def erase(self, records: Collection[int]) -> None:
         """Destroy every segment row of records, rewriting the segments.
@@ -253,17 +263,20 @@ class KeySegments:
         """
         if not records:
             return
-        wanted = np.fromiter(records, np.int64, len(records))
-        for run in self._all_segments():
-            content = self._read_content(run)
-            left = content.without_records(wanted)
-            if left.row_count < content.row_count:
+        erased_records = np.fromiter(records, np.int64, len(records))
+        for segment in self._all_segments():
+            content = self._read_content(segment)
+            remaining = content.without_records(erased_records)
+            if remaining.row_count < content.row_count:
                 self._delete_from_base_table(
-                    run.config_id, subtract_rows(content.tombstones.rows, left.tombstones.rows)
+                    segment.config_id, subtract_rows(content.tombstones.rows, remaining.tombstones.rows)
                 )
                 self._connection.execute(
                     _REWRITE_SEGMENT,
-                    {"of": run.number, **_segment_values(left.entries.pairs, left.tombstones.pairs)},
+                    {
+                        "of": segment.number,
+                        **_segment_values(remaining.entries.pairs, remaining.tombstones.pairs),
+                    },
                 )
         self._forget_segments()
 
@@ -289,16 +302,19 @@ class KeySegments:
         ]
         if not contents:
             return NO_MATCHES
-        wanted = np.fromiter(keys, np.int64, len(keys))
-        wanted.sort()
-        has = [part for content in contents if len((part := content.entries.rows_with_keys(wanted)).keys)]
-        lost = [
-            content.tombstones.rows_with_keys(wanted)
+        wanted_keys = np.fromiter(keys, np.int64, len(keys))
+        wanted_keys.sort()
+        entries = [
+            part for content in contents if len((part := content.entries.rows_with_keys(wanted_keys)).keys)
+        ]
+        tombstones = [
+            content.tombstones.rows_with_keys(wanted_keys)
             for content in contents
             if content.segment.tombstone_count
         ]
         return SegmentMatches(
-            [part.pairs for part in self._without_deleted_records(config_id, has)], concatenate_rows(lost)
+            [part.pairs for part in self._without_deleted_records(config_id, entries)],
+            concatenate_rows(tombstones),
         )
 
     def iterate_rows(self, config_id: int) -> Iterator[IntArray]:
@@ -309,7 +325,7 @@ class KeySegments:
         """
         for content in self._stored_contents(config_id):
             yield from (
-                standing.rows for standing in self._without_deleted_records(config_id, [content.entries])
+                live_rows.rows for live_rows in self._without_deleted_records(config_id, [content.entries])
             )
 
     def key_tombstones(self, config_id: int) -> IntArray:
@@ -324,16 +340,16 @@ class KeySegments:
         """Return those of the rows that key tombstones would hide."""
         if not any(run.tombstone_count for run in self.segments_of(config_id)):
             return EMPTY_ROWS
-        wanted = np.unique(rows[1])
-        lost = concatenate_rows(
-            [content.tombstones.rows_with_keys(wanted) for content in self._cached_contents(config_id)]
+        wanted_keys = np.unique(rows[1])
+        tombstones = concatenate_rows(
+            [content.tombstones.rows_with_keys(wanted_keys) for content in self._cached_contents(config_id)]
         )
-        return subtract_rows(rows, subtract_rows(rows, lost))
+        return subtract_rows(rows, subtract_rows(rows, tombstones))
 
     def key_sizes(self, config_id: int) -> tuple[IntArray, IntArray]:
         """Return every key in segments, ascending, and its record count."""
-        own = [rows[1] for rows in self.iterate_rows(config_id)]
-        return np.unique(np.concatenate([np.empty(0, np.int64), *own]), return_counts=True)
+        key_arrays = [rows[1] for rows in self.iterate_rows(config_id)]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *key_arrays]), return_counts=True)
 
     def uncompacted(self, config_id: int) -> UncompactedKeys:
         """Return the amount of keys that wait for compaction."""
@@ -375,55 +391,68 @@ class KeySegments:
         if not self._all_segments():
             return 0
         config_id = max(run.config_id for run in self._all_segments())
-        merge = self._read_cursor(config_id)
-        upto = self.segments_of(config_id)[-1].number if merge is None else merge.last_segment
-        contents = [content for content in self._cached_contents(config_id) if content.segment.number <= upto]
-        left = [part for content in contents for part in content.parts]
-        if not left:
+        cursor = self._read_cursor(config_id)
+        last_segment = self.segments_of(config_id)[-1].number if cursor is None else cursor.last_segment
+        contents = [
+            content for content in self._cached_contents(config_id) if content.segment.number <= last_segment
+        ]
+        waiting_parts = [part for content in contents for part in content.parts]
+        if not waiting_parts:
             return self._delete_compacted(
-                config_id, [content.segment for content in contents], upto, limit * _DELETES_PER_COMPACTED_ROW
+                config_id,
+                [content.segment for content in contents],
+                last_segment,
+                limit * _DELETES_PER_COMPACTED_ROW,
             )
-        share = max(1, limit // len(left))
+        share = max(1, limit // len(waiting_parts))
         # None of the runs has more than its share up to there.
-        ends = [part.position_of(share - 1) for part in left if len(part.keys) > share]
-        last = min(ends) if ends else max(part.position_of(-1) for part in left)
-        moved = [content.rows_up_to(last) for content in contents]
-        self._move_to_base_table(config_id, moved)
-        group, key, record = last
-        came_to = {"config": config_id, "upto": upto, "group": group, "key": key, "record": record}
-        self._connection.execute(_UPSERT_CURSOR, came_to)
-        return sum(content.row_count for content in moved)
+        ends = [part.position_of(share - 1) for part in waiting_parts if len(part.keys) > share]
+        end_position = min(ends) if ends else max(part.position_of(-1) for part in waiting_parts)
+        moved_contents = [content.rows_up_to(end_position) for content in contents]
+        self._move_to_base_table(config_id, moved_contents)
+        group, key, record = end_position
+        cursor_parameters = {
+            "config": config_id,
+            "upto": last_segment,
+            "group": group,
+            "key": key,
+            "record": record,
+        }
+        self._connection.execute(_UPSERT_CURSOR, cursor_parameters)
+        return sum(content.row_count for content in moved_contents)
 
     def _move_to_base_table(self, config_id: int, contents: Sequence[SegmentContent]) -> None:
         """Apply segment rows and tombstones to the base table."""
-        has = concatenate_rows(
+        entries = concatenate_rows(
             self._without_deleted_records(config_id, [content.entries for content in contents])
         )
         # What was lost and is had again is left where it is.
         self._delete_from_base_table(
-            config_id, subtract_rows(concatenate_rows([content.tombstones for content in contents]), has)
+            config_id, subtract_rows(concatenate_rows([content.tombstones for content in contents]), entries)
         )
         # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
-        insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(has)), if_new=True)
+        insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(entries)), if_new=True)
 
     def _delete_from_base_table(self, config_id: int, rows: IntArray) -> None:
         """Delete rows from the base table in page order."""
         delete_by_columns(self._connection, _key, base_table_columns(config_id, sort_rows(rows)))
 
-    def _delete_compacted(self, config_id: int, runs: Sequence[Segment], upto: int, most: int) -> int:
+    def _delete_compacted(
+        self, config_id: int, segments: Sequence[Segment], last_segment: int, limit: int
+    ) -> int:
         """Delete compacted segments; the last one ends the compaction."""
-        dropped: list[int] = []
-        size = 0
-        for run in runs:
-            if dropped and size + run.row_count > most:
+        deleted_numbers: list[int] = []
+        deleted_rows = 0
+        for segment in segments:
+            if deleted_numbers and deleted_rows + segment.row_count > limit:
                 break
-            dropped.append(run.number)
-            size += run.row_count
-        self._delete_segments(dropped)
-        if len(dropped) == len(runs):
+            deleted_numbers.append(segment.number)
+            deleted_rows += segment.row_count
+        self._delete_segments(deleted_numbers)
+        if len(deleted_numbers) == len(segments):
             self._connection.execute(_DELETE_CURSOR, {"config": config_id})
-            self._connection.execute(_DELETE_TOMBSTONES, {"config": config_id, "upto": upto})
-        return max(size, 1)
+            self._connection.execute(_DELETE_TOMBSTONES, {"config": config_id, "upto": last_segment})
+        return max(deleted_rows, 1)
 
     def _delete_segments(self, numbers: Sequence[int]) -> None:
         if numbers:
@@ -434,9 +463,9 @@ class KeySegments:
         """Return the compaction cursor of a configuration, or None."""
         if not self._all_segments():
             return None
-        for config, upto, group, key, record in self._connection.execute(_CURSORS):
+        for config, last_segment, group, key, record in self._connection.execute(_CURSORS):
             if config == config_id:
-                return CompactionCursor(upto, (group, key, record))
+                return CompactionCursor(last_segment, (group, key, record))
         return None
 
     def _cached_contents(self, config_id: int) -> list[SegmentContent]:
@@ -445,34 +474,34 @@ class KeySegments:
         Rows of deleted records are included.
         """
         self._evict_deleted()
-        runs = self.segments_of(config_id)
-        if not runs:
+        segments = self.segments_of(config_id)
+        if not segments:
             return []
-        merge = self._read_cursor(config_id)
-        return [self._cached_content(run).uncompacted(merge) for run in runs]
+        cursor = self._read_cursor(config_id)
+        return [self._cached_content(run).uncompacted(cursor) for run in segments]
 
     def _stored_contents(self, config_id: int) -> Iterator[SegmentContent]:
         """Yield the uncompacted content of each segment, read from the database."""
-        merge = self._read_cursor(config_id)
-        return (self._read_content(run).uncompacted(merge) for run in self.segments_of(config_id))
+        cursor = self._read_cursor(config_id)
+        return (self._read_content(run).uncompacted(cursor) for run in self.segments_of(config_id))
 
-    def _cached_content(self, run: Segment) -> SegmentContent:
-        kept = self._cache
-        if (content := kept.get(run.mark)) is None:
-            content = kept[run.mark] = self._read_content(run)
+    def _cached_content(self, segment: Segment) -> SegmentContent:
+        cache = self._cache
+        if (content := cache.get(segment.mark)) is None:
+            content = cache[segment.mark] = self._read_content(segment)
         return content
 
-    def _read_content(self, run: Segment) -> SegmentContent:
-        row = self._connection.execute(_ARRAYS_OF_SEGMENT, {"number": run.number}).one()
+    def _read_content(self, segment: Segment) -> SegmentContent:
+        row = self._connection.execute(_ARRAYS_OF_SEGMENT, {"number": segment.number}).one()
         keys, records, lost_keys, lost_ids = (np.frombuffer(column, STORED_DTYPE) for column in row)
-        return SegmentContent(SegmentRows(run, keys, records), SegmentRows(run, lost_keys, lost_ids))
+        return SegmentContent(SegmentRows(segment, keys, records), SegmentRows(segment, lost_keys, lost_ids))
 
     @property
     def _cache(self) -> dict[int, SegmentContent]:
-        kept: dict[int, SegmentContent] = getattr(self._connection, "immutable_cache", {}).setdefault(
+        cache: dict[int, SegmentContent] = getattr(self._connection, "immutable_cache", {}).setdefault(
             "key_run", {}
         )
-        return kept
+        return cache
 
     def _evict_deleted(self) -> None:
         """Remove deleted segments from the cache.
@@ -480,13 +509,16 @@ class KeySegments:
         A segment that is newer than all segments of this snapshot may belong to a later transaction, and
         stays.
         """
-        kept, runs = self._cache, self._all_segments()
-        if not kept:
+        cache, segments = self._cache, self._all_segments()
+        if not cache:
             return
-        marks, last = {run.mark for run in runs}, max((run.commit_no for run in runs), default=None)
-        for mark, content in list(kept.items()):
-            if mark not in marks and (last is None or content.segment.commit_no <= last):
-                kept.pop(mark, None)
+        marks, last_commit = (
+            {run.mark for run in segments},
+            max((run.commit_no for run in segments), default=None),
+        )
+        for mark, content in list(cache.items()):
+            if mark not in marks and (last_commit is None or content.segment.commit_no <= last_commit):
+                cache.pop(mark, None)
 
     def _without_deleted_records(self, config_id: int, parts: Sequence[SegmentRows]) -> list[SegmentRows]:
         """Return segment rows without records that have a record tombstone."""
@@ -497,8 +529,8 @@ class KeySegments:
             rows = self._connection.execute(_TOMBSTONES_OF_RECORDS, {"config": config_id, "ids": records})
         else:
             rows = self._connection.execute(_TOMBSTONES, {"config": config_id})
-        gone = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2).T
-        return [part.without_records(gone[0][gone[1] >= part.segment.number]) for part in parts]
+        tombstones = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 2).T
+        return [part.without_records(tombstones[0][tombstones[1] >= part.segment.number]) for part in parts]
 
 
 def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
@@ -512,12 +544,12 @@ def base_table_columns(config_id: int, rows: IntArray) -> dict[str, list[int]]:
     return {"config_id": [config_id] * len(keys), "group_id": groups, "key": keys, "record_id": records}
 
 
-def _segment_values(has: IntArray, lost: IntArray) -> dict[str, Any]:
+def _segment_values(entries: IntArray, tombstones: IntArray) -> dict[str, Any]:
     """Return the column values of a segment, with a random mark."""
-    columns = (column.astype(STORED_DTYPE).tobytes() for column in (*has, *lost))
+    columns = (column.astype(STORED_DTYPE).tobytes() for column in (*entries, *tombstones))
     return {
         "mark": secrets.randbits(63),
-        "records": len(np.unique(np.concatenate([has[1], lost[1]]))),
-        "size": has.shape[1] + lost.shape[1],
+        "records": len(np.unique(np.concatenate([entries[1], tombstones[1]]))),
+        "size": entries.shape[1] + tombstones.shape[1],
         **dict(zip(_ARRAY_COLUMNS, columns, strict=True)),
     }

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select
 
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import LargeBlockRow, PendingRow
+from mpi.storage.tables import LargeBlockRow, PendingRow, table_of
 
-_block = LargeBlockRow.__table__  # type: ignore[attr-defined]
-_pending = PendingRow.__table__  # type: ignore[attr-defined]
+_block = table_of(LargeBlockRow)
+_pending = table_of(PendingRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,19 @@ class LargeBlockRepository:
             sizes: number of records by key.
             commit_no: commit number of the transaction.
         """
-        known = set(
+        stored_keys = set(
             self._connection.execute(
                 select(_block.c.key).where(_block.c.config_id == config_id, is_in(_block.c.key, list(sizes)))
             ).scalars()
         )
-        new = sorted(set(sizes) - known)
+        new_keys = sorted(set(sizes) - stored_keys)
         rows = [
-            {"config_id": config_id, "key": k, "records": sizes[k], "first_commit": commit_no} for k in new
+            {"config_id": config_id, "key": k, "records": sizes[k], "first_commit": commit_no}
+            for k in new_keys
         ]
         if rows:
             self._connection.execute(insert(_block), rows)
-        return new
+        return new_keys
 
     def all(self, config_id: int) -> list[LargeBlock]:
         """Return the large blocks of a configuration, largest first."""
@@ -70,10 +71,8 @@ class LargeBlockRepository:
 
     def is_pending(self, record_id: int) -> bool:
         """Return whether a record awaits its background search."""
-        found = self._connection.execute(
-            select(_pending.c.record_id).where(_pending.c.record_id == record_id)
-        )
-        return found.first() is not None
+        rows = self._connection.execute(select(_pending.c.record_id).where(_pending.c.record_id == record_id))
+        return rows.first() is not None
 
     def oldest_pending(self, limit: int) -> list[int]:
         """Return up to ``limit`` records awaiting search, longest wait first."""
@@ -88,5 +87,5 @@ class LargeBlockRepository:
 
     def remove_pending(self, record_id: int) -> bool:
         """Unmark a record awaiting search; return whether it was marked."""
-        done = self._connection.execute(delete(_pending).where(_pending.c.record_id == record_id))
-        return bool(done.rowcount)
+        deletion = self._connection.execute(delete(_pending).where(_pending.c.record_id == record_id))
+        return bool(deletion.rowcount)

@@ -89,15 +89,15 @@ class SegmentRows(NamedTuple):
         """Return the rows up to a position, inclusive."""
         return self._select(slice(self._count_up_to(place)))
 
-    def uncompacted(self, merge: CompactionCursor | None) -> Self:
+    def uncompacted(self, cursor: CompactionCursor | None) -> Self:
         """Return the rows after a compaction cursor, or all without one."""
-        if merge is None or self.segment.number > merge.last_segment:
+        if cursor is None or self.segment.number > cursor.last_segment:
             return self
-        return self._select(slice(self._count_up_to(merge.position), None))
+        return self._select(slice(self._count_up_to(cursor.position), None))
 
-    def without_records(self, gone: IntArray) -> Self:
+    def without_records(self, record_ids: IntArray) -> Self:
         """Return the rows of records other than the given ones."""
-        return self._select(~np.isin(self.record_ids, gone)) if gone.size else self
+        return self._select(~np.isin(self.record_ids, record_ids)) if record_ids.size else self
 
     def rows_with_keys(self, wanted: IntArray) -> Self:
         """Return the rows whose key is wanted.
@@ -158,16 +158,17 @@ class SegmentContent(NamedTuple):
             entries=self.entries.rows_up_to(place), tombstones=self.tombstones.rows_up_to(place)
         )
 
-    def uncompacted(self, merge: CompactionCursor | None) -> Self:
+    def uncompacted(self, cursor: CompactionCursor | None) -> Self:
         """Return entries and tombstones after a compaction cursor."""
         return self._replace(
-            entries=self.entries.uncompacted(merge), tombstones=self.tombstones.uncompacted(merge)
+            entries=self.entries.uncompacted(cursor), tombstones=self.tombstones.uncompacted(cursor)
         )
 
-    def without_records(self, gone: IntArray) -> Self:
+    def without_records(self, record_ids: IntArray) -> Self:
         """Return entries and tombstones of records other than the given ones."""
         return self._replace(
-            entries=self.entries.without_records(gone), tombstones=self.tombstones.without_records(gone)
+            entries=self.entries.without_records(record_ids),
+            tombstones=self.tombstones.without_records(record_ids),
         )
 
 
@@ -192,19 +193,21 @@ def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
     if not others.size:
         return rows
     # Most are of records of which there is nothing among the others.
-    doubtful = np.isin(rows[-1], others[-1])
-    if not doubtful.any():
+    doubtful_mask = np.isin(rows[-1], others[-1])
+    if not doubtful_mask.any():
         return rows
-    some = rows[:, doubtful]
-    left = ~doubtful
-    left[doubtful] = ~_mask_shared_rows(some, others[:, np.isin(others[-1], some[-1])])[: some.shape[1]]
-    return rows[:, left]
+    doubtful_rows = rows[:, doubtful_mask]
+    keep_mask = ~doubtful_mask
+    keep_mask[doubtful_mask] = ~_mask_shared_rows(
+        doubtful_rows, others[:, np.isin(others[-1], doubtful_rows[-1])]
+    )[: doubtful_rows.shape[1]]
+    return rows[:, keep_mask]
 
 
 def split_unshared_rows(rows: IntArray, others: IntArray) -> tuple[IntArray, IntArray]:
     """Return the rows only in ``rows``, and those only in ``others``."""
-    left = ~_mask_shared_rows(rows, others)
-    return rows[:, left[: rows.shape[1]]], others[:, left[rows.shape[1] :]]
+    unshared = ~_mask_shared_rows(rows, others)
+    return rows[:, unshared[: rows.shape[1]]], others[:, unshared[rows.shape[1] :]]
 
 
 def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]:
@@ -212,39 +215,39 @@ def _mask_shared_rows(rows: IntArray, others: IntArray) -> npt.NDArray[np.bool_]
 
     Each array may hold a row twice.
     """
-    both = np.concatenate([rows, others], axis=1)
-    order = np.lexsort(both)
-    number = np.empty(len(order), np.int64)
-    number[order] = np.cumsum(_mask_first_of_equal(both[:, order]))
-    here, there = np.zeros((2, len(order) + 1), bool)
-    here[number[: rows.shape[1]]] = True
-    there[number[rows.shape[1] :]] = True
-    found: npt.NDArray[np.bool_] = (here & there)[number]
-    return found
+    all_rows = np.concatenate([rows, others], axis=1)
+    order = np.lexsort(all_rows)
+    group_numbers = np.empty(len(order), np.int64)
+    group_numbers[order] = np.cumsum(_mask_first_of_equal(all_rows[:, order]))
+    is_in_rows, is_in_others = np.zeros((2, len(order) + 1), bool)
+    is_in_rows[group_numbers[: rows.shape[1]]] = True
+    is_in_others[group_numbers[rows.shape[1] :]] = True
+    shared_mask: npt.NDArray[np.bool_] = (is_in_rows & is_in_others)[group_numbers]
+    return shared_mask
 
 
 def _mask_first_of_equal(ascending: IntArray) -> npt.NDArray[np.bool_]:
     """Return a mask of sorted rows that differ from their predecessor."""
-    found = np.ones(ascending.shape[1], bool)
-    found[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
-    return found
+    mask = np.ones(ascending.shape[1], bool)
+    mask[1:] = (ascending[:, 1:] != ascending[:, :-1]).any(axis=0)
+    return mask
 
 
-def merge_sorted_rows(pairs: Sequence[IntArray]) -> IntArray:
+def merge_sorted_rows(arrays: Sequence[IntArray]) -> IntArray:
     """Merge (key, record) arrays into one sorted array without duplicates."""
-    some = [each for each in pairs if each.size]
-    if len(some) < 2:  # noqa: PLR2004
-        return some[0] if some else EMPTY_ROWS[1:]
-    keys, records = np.concatenate(some, axis=1)
+    nonempty = [array for array in arrays if array.size]
+    if len(nonempty) < 2:  # noqa: PLR2004
+        return nonempty[0] if nonempty else EMPTY_ROWS[1:]
+    keys, records = np.concatenate(nonempty, axis=1)
     order = np.lexsort((records, keys))
     ascending = np.stack([keys[order], records[order]])
     return ascending[:, _mask_first_of_equal(ascending)]
 
 
-def _mask_members(all_of: IntArray, looked_for: IntArray) -> npt.NDArray[np.bool_]:
+def _mask_members(members: IntArray, wanted: IntArray) -> npt.NDArray[np.bool_]:
     """Return a mask of ``wanted`` numbers that are in ``members``, both ascending."""
-    if not len(all_of):
-        return np.zeros(len(looked_for), bool)
-    places = np.minimum(all_of.searchsorted(looked_for), len(all_of) - 1)
-    found: npt.NDArray[np.bool_] = all_of[places] == looked_for
-    return found
+    if not len(members):
+        return np.zeros(len(wanted), bool)
+    places = np.minimum(members.searchsorted(wanted), len(members) - 1)
+    mask: npt.NDArray[np.bool_] = members[places] == wanted
+    return mask

@@ -5,6 +5,10 @@ records and their versions, decisions, holds, persons and memberships, batches, 
 rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, tasks.
 """
 
+from typing import Any
+
+from sqlmodel import SQLModel
+
 from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
 from mpi.storage.tables.derived import (
     BlockingKeyRow,
@@ -128,4 +132,10 @@ __all__ = [
     "TaskActionRow",
     "TaskRow",
     "TaskWorkRow",
+    "table_of",
 ]  # fmt: skip
+
+
+def table_of(row_class: type[SQLModel]) -> Any:  # noqa: ANN401 - typed columns would type every row and query
+    """Return the SQLAlchemy table of a row class."""
+    return SQLModel.metadata.tables[str(row_class.__tablename__)]

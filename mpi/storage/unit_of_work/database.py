@@ -89,8 +89,8 @@ class Database:
 
         Suits work that needs a single statement.
         """
-        lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
-        with translate_errors(), lent as session, self._autocommit(session):
+        borrowed = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        with translate_errors(), borrowed as session, self._autocommit(session):
             yield ReadUnit(session, viewer)
 
     def read_optimistic(self, viewer: Viewer) -> AbstractContextManager[ReadUnit]:
@@ -137,13 +137,13 @@ class Database:
         """
         with self._writer_turn(lock), self._open_session(writing=True) as session:
             if self.is_postgresql and lock is Lock.INDEX:
-                postgresql.lock_index(session, small=is_small, durable_after=is_contended)
+                postgresql.lock_index(session, is_small=is_small, sync_after=is_contended)
             self.is_commit_begun = False
             units = WriteUnits(session, is_only_writer=lock is Lock.INDEX or not self.is_postgresql)
             yield units
             units.flush()
             self.is_commit_begun = True
-            _commit(session, durable_after=is_contended and lock is Lock.INDEX)
+            _commit(session, sync_after=is_contended and lock is Lock.INDEX)
             self.committed_units += lock is Lock.INDEX
             if self._checkpointer is not None:
                 self._checkpointer.count_commit()
@@ -178,8 +178,8 @@ class Database:
     @contextmanager
     def _open_session(self, *, writing: bool) -> Iterator[DatabaseSession]:
         """Borrow a session and begin a transaction on it."""
-        lent = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
-        with translate_errors(), lent as session, self._transaction(session, writing=writing):
+        borrowed = self._sessions.lend(BUSY_TIMEOUT_MS / 1000)
+        with translate_errors(), borrowed as session, self._transaction(session, writing=writing):
             yield session
 
     def _transaction(self, session: DatabaseSession, *, writing: bool) -> AbstractContextManager[None]:
@@ -277,20 +277,25 @@ def _open_ledger(path: Path) -> Database:
 
 
 def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
-    store = postgresql if engine.dialect.name == "postgresql" else sqlite
+    backend = postgresql if engine.dialect.name == "postgresql" else sqlite
 
-    def opened(session: DatabaseSession) -> None:
+    def attach_ledger(session: DatabaseSession) -> None:
         if ledger is not None:
             ledger_file.attach_ledger(session.driver, ledger)
 
     return SessionPool(
-        engine, store.MAX_CONNECTIONS, store.POOL_SIZE, opened, store.is_alive, store.is_reusable
+        engine,
+        backend.MAX_CONNECTIONS,
+        backend.POOL_SIZE,
+        attach_ledger,
+        backend.is_alive,
+        backend.is_reusable,
     )
 
 
-def _commit(session: DatabaseSession, *, durable_after: bool) -> None:
+def _commit(session: DatabaseSession, *, sync_after: bool) -> None:
     try:
-        session.commit(sync_after=durable_after)
+        session.commit(sync_after=sync_after)
     except NotDurableError as error:
         raise StoreError(_NOT_DURABLE) from error
     except psycopg.Error as error:
@@ -303,7 +308,7 @@ def _explain_driver_error(error: DBAPIError | sqlite3.Error | psycopg.Error) -> 
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return sqlite.explain_error(cause)
-    # What the driver raises itself is of a connection that there was.
+    # Errors raised by the driver itself concern a connection that was open.
     lost = (
         error.connection_invalidated
         if isinstance(error, DBAPIError)

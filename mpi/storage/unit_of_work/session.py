@@ -26,10 +26,10 @@ class DatabaseSession(Connection):
             never change.
     """
 
-    def __init__(self, engine: Engine, statements: Statements, unchanging: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, statements: Statements, immutable_cache: dict[str, Any]) -> None:
         super().__init__(engine)
         self._statements = statements
-        self.immutable_cache = unchanging
+        self.immutable_cache = immutable_cache
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
         self.idle_since = time.monotonic()
@@ -39,8 +39,8 @@ class DatabaseSession(Connection):
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
         """Run a statement like SQLAlchemy's ``Connection.execute``."""
-        if self._prefetched and (asked := self._take_prefetched(statement, parameters)) is not None:
-            return asked
+        if self._prefetched and (prefetched := self._take_prefetched(statement, parameters)) is not None:
+            return prefetched
         if execution_options is None and (rows := self._run_compiled(statement, parameters)) is not None:
             return rows
         if self.pipeline is not None:
@@ -54,15 +54,15 @@ class DatabaseSession(Connection):
         gain.
         """
         if self.pipeline is None or any(
-            self._is_same_query(one, statement, parameters) for one in self._prefetched
+            self._is_same_query(sent_query, statement, parameters) for sent_query in self._prefetched
         ):
             return
         if (rows := self._run_compiled(statement, parameters)) is not None:
             self._prefetched.append((statement, parameters, rows))
 
     @staticmethod
-    def _is_same_query(one: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
-        return one[0] is statement and bool(one[1] == parameters)
+    def _is_same_query(sent_query: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
+        return sent_query[0] is statement and bool(sent_query[1] == parameters)
 
     def fetch_all(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
         """Return all rows of a statement, even a new one, quickly.
@@ -79,11 +79,11 @@ class DatabaseSession(Connection):
 
     def _take_prefetched(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
         """Return the rows of a matching prefetched query, or None."""
-        for place, one in enumerate(self._prefetched):
-            if self._is_same_query(one, statement, parameters):
-                return self._prefetched.pop(place)[2]
+        for index, sent_query in enumerate(self._prefetched):
+            if self._is_same_query(sent_query, statement, parameters):
+                return self._prefetched.pop(index)[2]
         if not isinstance(statement, SelectBase):
-            # What is written now may be what was asked for.
+            # The statement may change what the prefetched queries read.
             self.forget_prefetched()
         return None
 
@@ -137,18 +137,18 @@ class SessionPool:
     def __init__(
         self,
         engine: Engine,
-        most: int,
-        kept: int,
-        opened: Callable[[DatabaseSession], None],
-        wakes: Callable[[DatabaseSession], bool],
-        ended: Callable[[DatabaseSession], bool],
+        max_sessions: int,
+        max_idle: int,
+        on_open: Callable[[DatabaseSession], None],
+        is_alive: Callable[[DatabaseSession], bool],
+        is_reusable: Callable[[DatabaseSession], bool],
     ) -> None:
         self._engine = engine
         self._statements = Statements(engine.dialect)
-        self._unchanging: dict[str, Any] = {}
-        self._slots = threading.BoundedSemaphore(most)
-        self._max_idle = kept
-        self._opened, self._wakes, self._ended = opened, wakes, ended
+        self._immutable_cache: dict[str, Any] = {}
+        self._slots = threading.BoundedSemaphore(max_sessions)
+        self._max_idle = max_idle
+        self._opened, self._wakes, self._ended = on_open, is_alive, is_reusable
         self._idle: list[DatabaseSession] = []
         self._generation = 0
 
@@ -184,7 +184,7 @@ class SessionPool:
             if self._wakes(session):
                 return session
             _discard(session)
-        session = DatabaseSession(self._engine, self._statements, self._unchanging)
+        session = DatabaseSession(self._engine, self._statements, self._immutable_cache)
         self._opened(session)
         return session
 

@@ -43,10 +43,10 @@ from mpi.storage.repositories.steps.freezes import FreezeWindows
 from mpi.storage.repositories.steps.idempotent_answers import IdempotentAnswers
 from mpi.storage.repositories.steps.pending_approvals import PendingApprovals
 from mpi.storage.repositories.steps.steps import Steps
-from mpi.storage.tables import CommitRow
+from mpi.storage.tables import CommitRow, table_of
 from mpi.storage.unit_of_work.session import DatabaseSession
 
-_commit = CommitRow.__table__  # type: ignore[attr-defined]
+_commit = table_of(CommitRow)
 _previous_time = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
 _now = bindparam("now", type_=Text())
 # A clock set back must not make a later commit look earlier: as-of relies on the order.
@@ -76,18 +76,18 @@ class _LazyRepository(Generic[Repository]):
         dependencies: names of repositories of the same unit that the factory needs.
     """
 
-    def __init__(self, kind: Callable[..., Repository], *others: str) -> None:
-        self._kind = kind
-        self._others = others
+    def __init__(self, factory: Callable[..., Repository], *dependencies: str) -> None:
+        self._kind = factory
+        self._others = dependencies
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, unit: "ReadUnit", _owner: type | None = None) -> Repository:
-        made = self._kind(unit.connection, *(getattr(unit, other) for other in self._others))
+        repository = self._kind(unit.connection, *(getattr(unit, dependency) for dependency in self._others))
         # From now on the unit's own attribute is found first.
-        vars(unit)[self._name] = made
-        return made
+        vars(unit)[self._name] = repository
+        return repository
 
 
 class ReadUnit:
@@ -144,13 +144,13 @@ class ReadUnit:
 
         The commit number is read before anything that later queries read.
         """
-        asked = self.connection.execute(_LAST_COMMIT)
-        return lambda: int(asked.scalar() or 0)
+        result = self.connection.execute(_LAST_COMMIT)
+        return lambda: int(result.scalar() or 0)
 
     def last_commit_time(self) -> datetime:
         """Return the time of the latest commit, or the minimum datetime."""
-        last = self.connection.execute(select(func.max(_commit.c.at))).scalar()
-        return datetime.fromisoformat(last) if last else datetime.min.replace(tzinfo=UTC)
+        last_time = self.connection.execute(select(func.max(_commit.c.at))).scalar()
+        return datetime.fromisoformat(last_time) if last_time else datetime.min.replace(tzinfo=UTC)
 
     def commit_at(self, moment: str) -> int:
         """Return the last commit number at or before a moment, or 0.
@@ -158,14 +158,14 @@ class ReadUnit:
         Args:
             moment: ISO date and time, UTC.
         """
-        found = self.connection.execute(
+        commit_no = self.connection.execute(
             # Both orders are one, as a later commit is not of an earlier moment; this one an index holds.
             select(_commit.c.no)
             .where(_commit.c.at <= moment)
             .order_by(_commit.c.at.desc(), _commit.c.no.desc())
             .limit(1)
         ).scalar()
-        return int(found or 0)
+        return int(commit_no or 0)
 
     def commit_info(self, numbers: set[int]) -> dict[int, tuple[str, str, str]]:
         """Return (time, client, kind) by commit number."""

@@ -117,7 +117,7 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
 
 def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
     empty = written(tmp_path / "empty.csv", [])
-    assert len(read_current_records([empty]).features) == len(read_current_records([empty]).names) == 0
+    assert len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
     odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
     assert read_current_records([odd]).features["given_forms"].to_pylist() == [["TY"]]
 
@@ -161,7 +161,7 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     assert ordered(read_current_records([plain]).features).equals(ordered(read_current_records([parquet]).features))
     assert read_raw_table([lists]) is None, "a list column is read row by row"
     assert ordered(read_current_records([lists]).features).equals(ordered(read_current_records([plain]).features))
-    assert read_current_records([lists]).names.equals(read_current_records([plain]).names)
+    assert read_current_records([lists]).record_labels.equals(read_current_records([plain]).record_labels)
 
 
 def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp_path):

@@ -60,7 +60,7 @@ def test_a_mapped_file_teaches_what_the_same_records_with_canonical_columns_do(c
     plain = read_current_records([canonical])
     mapped = read_current_records([as_sent], read_layouts([as_sent], [f"sis={mapping}"], []))
     assert mapped.features.to_pylist() == plain.features.to_pylist()
-    assert mapped.names.to_pylist() == plain.names.to_pylist()
+    assert mapped.record_labels.to_pylist() == plain.record_labels.to_pylist()
     assert len(plain.features) == len(CHILDREN)
 
 
@@ -69,7 +69,7 @@ def test_files_of_several_forms_are_read_together(canonical, mapping, tmp_path):
     interchanged.write_text(interchange("Student", student("9")), encoding="utf-8")
     paths = [canonical, interchanged]
     standing = read_current_records(paths, read_layouts(paths, [], ["state=edfi"]))
-    assert [tuple(row.values())[1:] for row in standing.names.to_pylist()] == [
+    assert [tuple(row.values())[1:] for row in standing.record_labels.to_pylist()] == [
         ("sis", "1"),
         ("sis", "2"),
         ("state", "9"),

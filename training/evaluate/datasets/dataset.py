@@ -58,7 +58,7 @@ class Dataset:
         return features_by_id(self.records)
 
     @property
-    def source_of(self) -> dict[int, str]:
+    def source_by_record(self) -> dict[int, str]:
         """Record id to source, of the records that are compared."""
         return {number: self.sources.get(number, self.name) for number, _ in self.records}
 

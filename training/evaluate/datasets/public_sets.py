@@ -24,77 +24,77 @@ class DevelopmentSet:
 
     Args:
         name: also its file's, without ``.parquet``.
-        canonical: its row as canonical fields.
+        to_canonical: its row as canonical fields.
         raw: published column of each of the baseline's, for whoever does not standardize.
         groups: dimension to the column that tells it.
-        care: the source that is child welfare's.
-        dates: form of its birth dates.
-        fitted: whether a model is fitted on the set itself, unlabelled: it is not of US children.
-        shipped: whether it is evaluated with the shipped model.
+        care_source: the source that is child welfare's.
+        date_format: form of its birth dates.
+        uses_own_model: whether a model is fitted on the set itself, unlabelled: it is not of US children.
+        uses_shipped_model: whether it is evaluated with the shipped model.
     """
 
     name: str
-    canonical: Callable[[PublishedRow], PublishedRow]
+    to_canonical: Callable[[PublishedRow], PublishedRow]
     raw: Mapping[str, str]
     groups: Mapping[str, str]
-    care: str | None = None
-    dates: str = "%Y-%m-%d"
-    fitted: bool = False
-    shipped: bool = True
+    care_source: str | None = None
+    date_format: str = "%Y-%m-%d"
+    uses_own_model: bool = False
+    uses_shipped_model: bool = True
 
-    def rows(self, folder: Path) -> Iterator[RawRow]:
+    def read_rows(self, folder: Path) -> Iterator[RawRow]:
         """The records of the set.
 
         Raises:
             FileError: the file is not there, or not Parquet.
         """
-        for row in self._table(folder).to_pylist():
-            yield self._sent(row)
+        for row in self._read_table(folder).to_pylist():
+            yield self._to_raw_row(row)
 
-    def dataset(self, folder: Path) -> Dataset:
+    def load_dataset(self, folder: Path) -> Dataset:
         """The set, standardized.
 
         Raises:
             FileError: the file is not there, or not Parquet.
         """
-        table = self._table(folder)
+        table = self._read_table(folder)
         rows = table.to_pylist()
         truth: dict[int, Person] = {number: row[TRUTH_COLUMN] for number, row in enumerate(rows)}
         return Dataset(
             name=self.name,
-            records=standardize_records([self._sent(row) for row in rows]),
+            records=standardize_records([self._to_raw_row(row) for row in rows]),
             truth=truth,
             sources=dict(enumerate(str(row.get("source") or self.name) for row in rows)),
             households={row[TRUTH_COLUMN]: row[_HOUSEHOLD_COLUMN] for row in rows if _HOUSEHOLD_COLUMN in row},
-            groups=self._groups(rows),
-            care=self._care(rows),
-            raw=self._raw(table),
+            groups=self._build_groups(rows),
+            care=self._find_care_records(rows),
+            raw=self._select_raw_columns(table),
         )
 
-    def _table(self, folder: Path) -> pa.Table:
+    def _read_table(self, folder: Path) -> pa.Table:
         path = folder / "eval" / f"{self.name}.parquet"
         try:
             return pq.read_table(path)
         except (OSError, pa.ArrowException) as fault:
             raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
 
-    def _sent(self, row: PublishedRow) -> RawRow:
-        filled = {name: value for name, value in self.canonical(row).items() if value}
+    def _to_raw_row(self, row: PublishedRow) -> RawRow:
+        filled = {name: value for name, value in self.to_canonical(row).items() if value}
         return RawRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
-    def _raw(self, table: pa.Table) -> pa.Table:
+    def _select_raw_columns(self, table: pa.Table) -> pa.Table:
         columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
-        columns["birth_date"] = pa.array([self._iso(text) for text in columns["birth_date"].to_pylist()])
+        columns["birth_date"] = pa.array([self._to_iso_date(text) for text in columns["birth_date"].to_pylist()])
         return pa.table({"unique_id": pa.array(range(len(table)), pa.int64()), **columns})
 
-    def _iso(self, text: str | None) -> str | None:
+    def _to_iso_date(self, text: str | None) -> str | None:
         """The date as Splink asks for it, where it is one of the set's own form."""
         try:
-            return datetime.strptime(text or "", self.dates).date().isoformat()  # noqa: DTZ007 - a day
+            return datetime.strptime(text or "", self.date_format).date().isoformat()  # noqa: DTZ007 - a day
         except ValueError:
             return text
 
-    def _groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
+    def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
         if not self.groups:
             return {}
         found: dict[str, dict[Person, str]] = {
@@ -107,15 +107,15 @@ class DevelopmentSet:
         people = {row[TRUTH_COLUMN] for row in rows}
         found["surnames"] = {person: "two" if person in both else "one" for person in people}
         found["SSN"] = {person: "known" if person in numbered else "missing" for person in people}
-        if self.care is not None:
-            cared = {row[TRUTH_COLUMN] for row in rows if row["source"] == self.care}
+        if self.care_source is not None:
+            cared = {row[TRUTH_COLUMN] for row in rows if row["source"] == self.care_source}
             found["child welfare"] = {person: "known" if person in cared else "unknown" for person in people}
         return found
 
-    def _care(self, rows: list[PublishedRow]) -> CareRecords | None:
-        if self.care is None:
+    def _find_care_records(self, rows: list[PublishedRow]) -> CareRecords | None:
+        if self.care_source is None:
             return None
-        cared = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care)
+        cared = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
         return CareRecords(cared, frozenset(range(len(rows))) - cared)
 
 
@@ -189,10 +189,10 @@ _FAKE_COLUMNS = {"given": "first_name", "surname": "surname", "birth_date": "dob
 _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
-    DevelopmentSet("pp_children_multi", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, dates="%m/%d/%Y"),
-    DevelopmentSet("pp_link_census_2020_2030", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, dates="%m/%d/%Y", fitted=True),
-    DevelopmentSet("sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care="cw"),
-    DevelopmentSet("febrl3", _map_febrl_row, _FEBRL_COLUMNS, {}, dates="%Y%m%d", fitted=True, shipped=False),
-    DevelopmentSet("febrl4", _map_febrl_row, _FEBRL_COLUMNS, {}, dates="%Y%m%d", fitted=True, shipped=False),
-    DevelopmentSet("fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, fitted=True, shipped=False),
+    DevelopmentSet("pp_children_multi", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, date_format="%m/%d/%Y"),
+    DevelopmentSet("pp_link_census_2020_2030", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, date_format="%m/%d/%Y", uses_own_model=True),
+    DevelopmentSet("sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care_source="cw"),
+    DevelopmentSet("febrl3", _map_febrl_row, _FEBRL_COLUMNS, {}, date_format="%Y%m%d", uses_own_model=True, uses_shipped_model=False),
+    DevelopmentSet("febrl4", _map_febrl_row, _FEBRL_COLUMNS, {}, date_format="%Y%m%d", uses_own_model=True, uses_shipped_model=False),
+    DevelopmentSet("fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, uses_own_model=True, uses_shipped_model=False),
 )

@@ -43,18 +43,18 @@ def load_saved_state(folder: Path) -> Dataset:
         FileError: a file cannot be read.
     """
     read = _read_feeds(folder) if (folder / FEEDS).exists() else _read_snapshot(folder)
-    told = _read_truth(folder, read.said)
+    told = _read_truth(folder, read.rows)
     barred = frozenset(number for number, each in enumerate(told) if each.tags & NEVER_COMPARED_TAGS)
-    records = read.standing(barred)
+    records = read.standardize(barred)
     return Dataset(
         name=folder.name,
         records=records,
         truth={number: told[number].person for number in features_by_id(records)},
-        sources=dict(enumerate(row.source for row in read.said)),
+        sources=dict(enumerate(row.source for row in read.rows)),
         households={each.person: each.household for each in told},
         tags=dict(enumerate(each.tags for each in told)),
-        groups=_build_groups(read.said, told),
-        care=find_care_records(features_by_id(records), [row.source for row in read.said], [each.tags for each in told]),
+        groups=_build_groups(read.rows, told),
+        care=find_care_records(features_by_id(records), [row.source for row in read.rows], [each.tags for each in told]),
     )
 
 
@@ -72,12 +72,12 @@ class _SavedRows:
     """Records of a state as read.
 
     Args:
-        said: of each, at least its local ID and what groups are told by.
-        standing: the records without those of the given places, standardized.
+        rows: of each, at least its local ID and what groups are told by.
+        standardize: the records without those of the given places, standardized.
     """
 
-    said: list[RawRow]
-    standing: Callable[[Collection[int]], Records]
+    rows: list[RawRow]
+    standardize: Callable[[Collection[int]], Records]
 
 
 def _read_snapshot(folder: Path) -> _SavedRows:

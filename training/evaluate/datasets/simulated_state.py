@@ -43,9 +43,9 @@ def to_dataset(name: str, population: Population) -> Dataset:
             RawRow(str(source), {field: values[row] for field, values in columns if values[row]}, {})
             for row in range(len(file))
         )
-    people = population.truth("person_id").tolist()
-    tags = [frozenset(held.split("|")) for held in population.truth("tags").tolist()]
-    sources = population.truth("source").tolist()
+    people = population.truth_column("person_id").tolist()
+    tags = [frozenset(held.split("|")) for held in population.truth_column("tags").tolist()]
+    sources = population.truth_column("source").tolist()
     barred = frozenset(n for n, held in enumerate(tags) if held & NEVER_COMPARED_TAGS)
     records = standardize_records(rows, inactive=barred)
     return Dataset(
@@ -53,7 +53,7 @@ def to_dataset(name: str, population: Population) -> Dataset:
         records=records,
         truth={n: people[n] for n, _ in records},
         sources=dict(enumerate(sources)),
-        households=dict(zip(people, population.truth("household_id").tolist(), strict=True)),
+        households=dict(zip(people, population.truth_column("household_id").tolist(), strict=True)),
         tags=dict(enumerate(tags)),
         groups=_build_groups(population, rows, people, tags),
         care=find_care_records((n for n, _ in records), sources, tags),
@@ -107,4 +107,4 @@ def classify_foster_status(marks: set[str]) -> str:
 
 def find_recorded_children(population: Population) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """Rows of the children of whom any source has a record."""
-    return np.unique([child_row_from_id(person) for person in population.truth("person_id")])
+    return np.unique([child_row_from_id(person) for person in population.truth_column("person_id")])

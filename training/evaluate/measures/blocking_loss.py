@@ -63,14 +63,14 @@ def measure_blocking_loss(model: MatchModel, weighed: ScoredRecords, truth: Grou
     return BlockingRecall(
         pairs.num_rows,
         estimate_recall(model, weighed),
-        estimate_share(int(same.sum()), matches, if_none=1.0),
+        estimate_share(int(same.sum()), matches, default=1.0),
         tuple(_to_rule_recall(added, matches) for added in rank_rules_by_contribution(names, every, found)),
     )
 
 
 def _to_rule_recall(added: RuleContribution, matches: int) -> RuleRecall:
-    reached = estimate_share(int(added.matches_so_far), matches, if_none=1.0)
-    return RuleRecall(added.name, added.pairs, int(added.alone), added.pairs_so_far, reached)
+    reached = estimate_share(int(added.matches_so_far), matches, default=1.0)
+    return RuleRecall(added.name, added.pairs, int(added.unique_matches), added.pairs_so_far, reached)
 
 
 def estimate_recall(model: MatchModel, weighed: ScoredRecords) -> float:

@@ -60,7 +60,7 @@ class FalseLinkRates:
 def compare_false_links(weighed: ScoredRecords, clusters: Clusters, truth: Groups) -> FalseLinkRates:
     """Compare the two over every pair of records that share a person."""
     pairs = list(list_pairs(clusters))
-    doubt = math.fsum(1 - compute_probability(weighed.bits(*pair)) for pair in pairs)
+    doubt = math.fsum(1 - compute_probability(weighed.weight(*pair)) for pair in pairs)
     wrong = estimate_share(sum(not is_same_person(truth, pair) for pair in pairs), len(pairs))
     return FalseLinkRates(
         expected=LINKS * doubt / max(len(pairs), 1),

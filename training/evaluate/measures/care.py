@@ -47,7 +47,7 @@ def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsF
         found=estimate_share(len(found), len(children)),
         links=len(links),
         false=len(links) - len(right),
-        precision=estimate_share(len(right), len(links), if_none=1.0),
+        precision=estimate_share(len(right), len(links), default=1.0),
     )
 
 

@@ -25,16 +25,16 @@ class Estimate:
     high: float
 
 
-def estimate_share(part: int, whole: int, *, if_none: float = 0.0) -> Estimate:
+def estimate_share(part: int, whole: int, *, default: float = 0.0) -> Estimate:
     """A proportion with Wilson's score interval, which holds near 0 and 1 (Wilson 1927).
 
     Args:
         part: how many.
         whole: of how many.
-        if_none: the value where ``whole`` is 0; the interval is then all of [0, 1].
+        default: the value where ``whole`` is 0; the interval is then all of [0, 1].
     """
     if not whole:
-        return Estimate(if_none, 0.0, 1.0)
+        return Estimate(default, 0.0, 1.0)
     found = part / whole
     spread = Z * math.sqrt(found * (1 - found) / whole + Z**2 / (4 * whole**2))
     centre, scale = found + Z**2 / (2 * whole), 1 + Z**2 / whole
@@ -62,7 +62,7 @@ class Bootstrap:
         draws = np.random.default_rng(SEED).multinomial(size, times / size, size=REPLICATES)
         self._drawn = draws @ table
 
-    def figure(self, statistic: Callable[[Totals], float]) -> Estimate:
+    def estimate(self, statistic: Callable[[Totals], float]) -> Estimate:
         """The statistic of the totals, with the percentile interval of its replicates."""
         value = statistic(self.totals)
         low, high = np.quantile([statistic(row) for row in self._drawn], [0.025, 0.975])

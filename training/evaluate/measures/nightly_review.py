@@ -54,7 +54,7 @@ def _replay_weeks(records: int, names: Path | None) -> Iterator[tuple[dict[Recor
     feed = BlockFeed(Block(SEED), estimate_cast_size(children, WEEKS, rates), WEEKS, rates, book)
     held: dict[RecordKey, RawRow] = {}
     week, changed = 0, set[RecordKey]()
-    for file in feed.weeks():
+    for file in feed.generate_weeks():
         if file.week > week:
             yield dict(held), changed
             week, changed = file.week, set()

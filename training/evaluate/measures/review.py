@@ -52,7 +52,7 @@ def measure_review(found: ModelPartition, truth: Groups) -> ReviewLoad:
         of_records=estimate_share(len(tasks), max(records, len(tasks))),
         same=estimate_share(len(right), len(tasks)),
         missed=len(missed),
-        held=estimate_share(held, len(missed), if_none=1.0),
+        held=estimate_share(held, len(missed), default=1.0),
     )
 
 

@@ -158,9 +158,9 @@ def _estimate_measure(drawn: Bootstrap, right: int, linked: int, found: int, mat
 
     totals = drawn.totals
     return PrecisionRecall(
-        precision=_replace_degenerate_interval(drawn.figure(precision), totals[linked]),
-        recall=_replace_degenerate_interval(drawn.figure(recall), totals[matches]),
-        f1=_replace_degenerate_interval(drawn.figure(f1), totals[linked]),
+        precision=_replace_degenerate_interval(drawn.estimate(precision), totals[linked]),
+        recall=_replace_degenerate_interval(drawn.estimate(recall), totals[matches]),
+        f1=_replace_degenerate_interval(drawn.estimate(f1), totals[linked]),
     )
 
 
@@ -168,7 +168,7 @@ def _replace_degenerate_interval(figure: Estimate, whole: float) -> Estimate:
     if 0 < figure.value < 1:
         return figure
     count = round(whole)
-    return estimate_share(count if figure.value else 0, count, if_none=figure.value)
+    return estimate_share(count if figure.value else 0, count, default=figure.value)
 
 
 def _sum_pairs(groups: Counter[Hashable] | Cells) -> int:

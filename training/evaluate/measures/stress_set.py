@@ -69,7 +69,7 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     state = draw_state(SEED + 1, children, rates, book)
     rosters = draw_rosters(stage_generator(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
     chosen = _make_alike(state, rosters, pairs)
-    ids = StateIds.of(rosters[Source.STATE], len(state.births))
+    ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
     files = {
         source: write_source(stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
         for place, source in enumerate(Source)

@@ -66,10 +66,10 @@ def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict
     steps = len(parts) * (plan.weeks + 1)
     for place, block in enumerate(parts):
         feed = BlockFeed(block, round(cast / len(parts)), plan.weeks, plan.rates, plan.book)
-        for file in feed.weeks():
+        for file in feed.generate_weeks():
             files.append(file)
             report("simulating", place * (plan.weeks + 1) + file.week, steps)
-        population = feed.population()
+        population = feed.build_population()
         for told in population.files.values():
             files.append_truth([told.truth[name] for name in FEED_TRUTH_FIELDS])
         manifest = merge_manifests(manifest, build_manifest(population))
@@ -86,7 +86,7 @@ class _FeedFiles:
 
     folder: Path
     _feeds: dict[str, list[object]] = field(default_factory=dict)
-    _begun: set[str] = field(default_factory=set)
+    _started: set[str] = field(default_factory=set)
 
     def append(self, file: WeekFile) -> None:
         """Add a block's records to a week's file."""
@@ -95,23 +95,23 @@ class _FeedFiles:
         as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY_TIME}"
         row = self._feeds.setdefault(name, [file.week, as_of, file.source, snapshot, name, 0])
         row[-1] = int(str(row[-1])) + len(file)
-        self._add(name, SENT_FIELDS, file.columns)
+        self._append_rows(name, SENT_FIELDS, file.columns)
 
     def append_truth(self, columns: Sequence[Texts]) -> None:
         """Add a block's truth."""
-        self._add(TRUTH, FEED_TRUTH_FIELDS, columns)
+        self._append_rows(TRUTH, FEED_TRUTH_FIELDS, columns)
 
     def list_feeds(self) -> None:
         """Write the list of all files in the order in which they are to be loaded."""
         rows = list(self._feeds.values())
-        self._add(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
+        self._append_rows(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
 
-    def _add(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
+    def _append_rows(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
         path = self.folder / name
-        begun = name in self._begun
+        begun = name in self._started
         if not begun:
             path.parent.mkdir(exist_ok=True)
-            self._begun.add(name)
+            self._started.add(name)
         with path.open("a" if begun else "w", encoding="utf-8", newline="") as opened:
             writer = csv.writer(opened, lineterminator="\n")
             if not begun:

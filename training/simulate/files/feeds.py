@@ -72,7 +72,7 @@ def estimate_children(records: int, seed: int, weeks: int, rates: Rates, book: N
     """How many children a state has whose first week holds about so many records, by a small block."""
     guess = round(records / rates.state.records_per_child)
     sample = min(guess, _SAMPLE_CHILDREN)
-    found = BlockFeed(Block(seed), estimate_cast_size(sample, weeks, rates), weeks, rates, book).first_week()
+    found = BlockFeed(Block(seed), estimate_cast_size(sample, weeks, rates), weeks, rates, book).count_first_week()
     return round(sample * records / max(found, 1))
 
 
@@ -97,52 +97,52 @@ class BlockFeed:
         self._weeks = weeks
         self._state = draw_state(block.seed, children, extend_rates(rates, weeks), book, block)
         self._timeline = draw_timeline(self._state, weeks)
-        rosters = self._rosters(block)
+        rosters = self._draw_rosters(block)
         size = len(self._state.births)
-        self._ids = StateIds.of(rosters[Source.STATE], size)
-        self._registers = {
+        self._ids = StateIds.from_roster(rosters[Source.STATE], size)
+        self._records_by_source = {
             source: _SourceRecords(draw_schedule(self._state, self._timeline, roster), size)
             for source, roster in rosters.items()
         }
 
-    def _rosters(self, block: Block) -> dict[Source, Roster]:
+    def _draw_rosters(self, block: Block) -> dict[Source, Roster]:
         """Everybody whom each source has in some week."""
-        state, pupils = self._state, self._timeline.pupils()
+        state, pupils = self._state, self._timeline.find_pupils()
         moved = pupils & ~np.isnat(self._timeline.moved_on)
         schooling = replace(state.schooling, enrolled=pupils, leaver=np.zeros_like(pupils), moved=moved)
-        return draw_rosters(block.stage(_ROSTER_STAGE), schooling, state.care, state.rates, block)
+        return draw_rosters(block.stage_generator(_ROSTER_STAGE), schooling, state.care, state.rates, block)
 
-    def first_week(self) -> int:
+    def count_first_week(self) -> int:
         """How many records the first week's files hold."""
-        return sum(int(each.book.on(self._timeline.start).sum()) for each in self._registers.values())
+        return sum(int(each.schedule.is_held_on(self._timeline.start).sum()) for each in self._records_by_source.values())
 
-    def weeks(self) -> Iterator[WeekFile]:
+    def generate_weeks(self) -> Iterator[WeekFile]:
         """Each week's file of each source."""
         for week in range(self._weeks + 1):
             day = self._timeline.start + np.timedelta64(week * DAYS_A_WEEK, "D")
             view = rewind_state(self._state, self._timeline, day)
-            ids = self._ids_on(day)
-            for place, (source, register) in enumerate(self._registers.items()):
-                rng = view.block.stage(_FIRST_WEEK_STAGE + week * len(Source) + place)
-                written = register.turn(rng, view, ids, week)
+            ids = self._state_ids_on(day)
+            for place, (source, register) in enumerate(self._records_by_source.items()):
+                rng = view.block.stage_generator(_FIRST_WEEK_STAGE + week * len(Source) + place)
+                written = register.advance(rng, view, ids, week)
                 full = is_full_snapshot(source, week, view.rates)
-                rows = np.flatnonzero(register.held if full else written)
+                rows = np.flatnonzero(register.is_held if full else written)
                 columns = [register.columns[name][rows] for name in SENT_FIELDS]
                 yield WeekFile(week, day, source, full, columns)
 
-    def _ids_on(self, day: np.datetime64) -> StateIds:
+    def _state_ids_on(self, day: np.datetime64) -> StateIds:
         """The state IDs that had been given out by then."""
-        book = self._registers[Source.STATE].book
-        out = book.roster.child[book.made <= day]
-        twice = book.roster.child[(book.made <= day) & book.roster.second]
-        primary, other = blank_column(len(self._ids.primary)), blank_column(len(self._ids.other))
-        primary[out], other[twice] = self._ids.primary[out], self._ids.other[twice]
+        book = self._records_by_source[Source.STATE].schedule
+        out = book.roster.child[book.created_on <= day]
+        twice = book.roster.child[(book.created_on <= day) & book.roster.second]
+        primary, other = blank_column(len(self._ids.primary)), blank_column(len(self._ids.secondary))
+        primary[out], other[twice] = self._ids.primary[out], self._ids.secondary[twice]
         return StateIds(primary, other)
 
-    def population(self) -> Population:
+    def build_population(self) -> Population:
         """Every record that was ever sent, as last written, with the truth as of the last week."""
         view = rewind_state(self._state, self._timeline, self._timeline.end)
-        files = {source: register.told(view) for source, register in self._registers.items()}
+        files = {source: register.to_source_file(view) for source, register in self._records_by_source.items()}
         return Population(self._state.block.seed, view, files)
 
 
@@ -151,24 +151,24 @@ class _SourceRecords:
 
     def __init__(self, book: RecordSchedule, children: int) -> None:
         size = len(book.roster)
-        self.book = book
+        self.schedule = book
         self.columns = {name: blank_column(size) for name in SENT_FIELDS}
-        self.held = np.zeros(size, dtype=bool)
-        self._barred = np.zeros(size, dtype=bool)
-        self._first = find_first_registrations(book.roster, children)
-        self._since = np.full(size, _NEVER_WRITTEN)
-        self._until = np.full(size, _NEVER_WRITTEN)
+        self.is_held = np.zeros(size, dtype=bool)
+        self._is_barred = np.zeros(size, dtype=bool)
+        self._first_ids = find_first_registrations(book.roster, children)
+        self._first_week = np.full(size, _NEVER_WRITTEN)
+        self._last_week = np.full(size, _NEVER_WRITTEN)
         self._marks = {
             name: np.zeros(size, dtype=bool) for name in ("former", "placeholder", "carer_surname")
         }
 
-    def turn(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, week: int) -> Bools:
+    def advance(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, week: int) -> Bools:
         """Bring the records up to the view's day; gives back those that were written."""
-        day, book = view.rates.state.today, self.book
-        held = book.on(day) & ~self._barred
-        new = held & (self._since == _NEVER_WRITTEN)
+        day, book = view.rates.state.today, self.schedule
+        held = book.is_held_on(day) & ~self._is_barred
+        new = held & (self._first_week == _NEVER_WRITTEN)
         standing = held & ~new
-        parts = self._due(view, standing)
+        parts = self._find_due_parts(view, standing)
         right = (
             standing & ~(book.earlier_from <= day) & draw_events(rng, view.rates.feed.corrected_a_week, len(held))
         )
@@ -176,38 +176,38 @@ class _SourceRecords:
         written = new | right | merged
         for rows in parts.values():
             written |= rows
-        self._write(rng, view, ids, np.flatnonzero(written), new, parts)
-        self._put_right(rng, view, ids, np.flatnonzero(right))
-        self._merge(np.flatnonzero(held & (book.merged_on <= day)))
+        self._write_rows(rng, view, ids, np.flatnonzero(written), new, parts)
+        self._correct_rows(rng, view, ids, np.flatnonzero(right))
+        self._set_merged_into(np.flatnonzero(held & (book.merged_on <= day)))
         if week:
             self.columns["as_of"][written] = f"{day}{NIGHTLY_TIME}"
-        self._barred |= written & self._bars(view)
-        self._since[new] = week
-        self._until[held] = week
-        self.held = held
+        self._is_barred |= written & self._find_barred(view)
+        self._first_week[new] = week
+        self._last_week[held] = week
+        self.is_held = held
         return np.asarray(written)
 
-    def _due(self, view: SimulatedState, standing: Bools) -> dict[RecordPart, Bools]:
+    def _find_due_parts(self, view: SimulatedState, standing: Bools) -> dict[RecordPart, Bools]:
         day = view.rates.state.today
         before = day - np.timedelta64(DAYS_A_WEEK, "D")
-        parts = {part: standing & self.book.due_between(part, before, day) for part in RecordPart}
+        parts = {part: standing & self.schedule.is_due_between(part, before, day) for part in RecordPart}
         # What speaks of an earlier time is kept as it was, save that it is left, sealed or expunged.
-        kept = self.book.earlier_from <= day
+        kept = self.schedule.earlier_from <= day
         for part in (RecordPart.IDENTITY, RecordPart.HOME):
             parts[part] &= ~kept
-        if self.book.roster.source is not Source.CCWIS:
+        if self.schedule.roster.source is not Source.CCWIS:
             parts[RecordPart.CARE] &= ~kept
             new_year = school_year_start(np.array([before, day]))
             if new_year[0] != new_year[1]:
-                parts[RecordPart.SCHOOL] |= standing & view.schooling.enrolled[self.book.roster.child] & ~kept
+                parts[RecordPart.SCHOOL] |= standing & view.schooling.enrolled[self.schedule.roster.child] & ~kept
         return parts
 
-    def _roster(self, rows: Ints, day: np.datetime64) -> Roster:
-        held = self.book.roster
-        earlier = self.book.earlier_from[rows] <= day
+    def _select_roster(self, rows: Ints, day: np.datetime64) -> Roster:
+        held = self.schedule.roster
+        earlier = self.schedule.earlier_from[rows] <= day
         return Roster(held.source, held.child[rows], earlier, held.second[rows], held.local_id[rows])
 
-    def _write(
+    def _write_rows(
         self,
         rng: np.random.Generator,
         view: SimulatedState,
@@ -219,31 +219,31 @@ class _SourceRecords:
         """Write the rows, and keep of each what is new: all of it, or the parts that are due."""
         if not len(rows):
             return
-        file = write_source(rng, view, self._roster(rows, view.rates.state.today), ids)
+        file = write_source(rng, view, self._select_roster(rows, view.rates.state.today), ids)
         whole = new[rows]
         for name in SENT_FIELDS:
             self.columns[name][rows[whole]] = file.columns[name][whole]
-        self._mark(rows, file.identity, whole)
+        self._copy_marks(rows, file.identity, whole)
         for part, due in parts.items():
             here = due[rows] & ~whole
             if part is RecordPart.IDENTITY:
                 # A source that has not heard of the change leaves the record as it is.
                 self._marks["former"][rows[here]] = file.identity.former[here]
                 here &= ~file.identity.former
-                self._mark(rows, file.identity, here)
+                self._copy_marks(rows, file.identity, here)
             for name in COLUMNS[part]:
                 self.columns[name][rows[here]] = file.columns[name][here]
         self.columns["merged_into"][rows[whole]] = ""
 
-    def _mark(self, rows: Ints, identity: IdentityColumns, here: Bools) -> None:
+    def _copy_marks(self, rows: Ints, identity: IdentityColumns, here: Bools) -> None:
         for name, marks in self._marks.items():
             marks[rows[here]] = getattr(identity, name)[here]
 
-    def _put_right(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints) -> None:
+    def _correct_rows(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints) -> None:
         """Write names and birth date of the rows without a mistake."""
         if not len(rows):
             return
-        kind = self.book.roster.source.kind
+        kind = self.schedule.roster.source.kind
         nought: dict[str, Any] = dict.fromkeys(_ERROR_RATES, 0.0)
         noise = replace(view.rates.noise[kind], **nought)
         missing = replace(view.rates.missing[kind], middle_name=0.0, suffix=0.0, birth_date=0.0)
@@ -254,29 +254,29 @@ class _SourceRecords:
             care=replace(view.rates.care, foster_surname_at_school=0.0),
         )
         day = view.rates.state.today
-        file = write_source(rng, replace(view, rates=rates), self._roster(rows, day), ids)
-        self._mark(rows, file.identity, np.ones(len(rows), dtype=bool))
+        file = write_source(rng, replace(view, rates=rates), self._select_roster(rows, day), ids)
+        self._copy_marks(rows, file.identity, np.ones(len(rows), dtype=bool))
         for name in COLUMNS[RecordPart.IDENTITY]:
             self.columns[name][rows] = file.columns[name]
 
-    def _merge(self, rows: Ints) -> None:
-        self.columns["merged_into"][rows] = self._first[rows]
+    def _set_merged_into(self, rows: Ints) -> None:
+        self.columns["merged_into"][rows] = self._first_ids[rows]
 
-    def _bars(self, view: SimulatedState) -> Bools:
+    def _find_barred(self, view: SimulatedState) -> Bools:
         day = view.rates.state.today
-        roster = self._roster(np.arange(len(self.book.roster)), day)
+        roster = self._select_roster(np.arange(len(self.schedule.roster)), day)
         return np.asarray(find_sealed(view, roster) | find_expunged(view, roster))
 
-    def told(self, state: SimulatedState) -> SourceFile:
+    def to_source_file(self, state: SimulatedState) -> SourceFile:
         """The records ever sent, in the order of their local IDs, and the truth about them at the end."""
-        rows = np.flatnonzero(self._since != _NEVER_WRITTEN)
+        rows = np.flatnonzero(self._first_week != _NEVER_WRITTEN)
         day = state.rates.state.today
-        roster = self._roster(rows, day)
+        roster = self._select_roster(rows, day)
         marks = {name: held[rows] for name, held in self._marks.items()}
         marks["former"] |= roster.earlier & state.people.changed[roster.child]
         identity = IdentityColumns({}, **marks)
         truth = write_truth(state, roster, identity)
-        truth["first_week"] = self._since[rows].astype(str).astype(object)
-        truth["last_week"] = self._until[rows].astype(str).astype(object)
+        truth["first_week"] = self._first_week[rows].astype(str).astype(object)
+        truth["last_week"] = self._last_week[rows].astype(str).astype(object)
         columns = {name: column[rows] for name, column in self.columns.items()}
         return SourceFile(roster.source, columns, truth, identity)

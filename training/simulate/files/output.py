@@ -55,7 +55,7 @@ def _write_populations(populations: Iterable[Population], folder: Path, form: Fi
 def build_manifest(population: Population) -> dict[str, Any]:
     """The manifest: what was simulated, how much of it, and by which rates."""
     state = population.state
-    tags = Counter(mark for held in population.truth("tags") for mark in held.split("|") if mark)
+    tags = Counter(mark for held in population.truth_column("tags") for mark in held.split("|") if mark)
     return {
         "synthetic": True,
         "seed": population.seed,
@@ -63,7 +63,7 @@ def build_manifest(population: Population) -> dict[str, Any]:
         "rates_digest": state.rates.digest,
         "records": population.records,
         "records_by_source": {str(source): len(file) for source, file in population.files.items()},
-        "persons": len(set(population.truth("person_id"))),
+        "persons": len(set(population.truth_column("person_id"))),
         "children": len(state.births),
         "households": len(state.homes),
         "tagged_records": dict(sorted(tags.items())),

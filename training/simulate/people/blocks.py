@@ -29,15 +29,15 @@ class Block:
 
     seed: int
     number: int = 0
-    of: int = 1
+    block_count: int = 1
 
-    def stage(self, number: int) -> Rng:
+    def stage_generator(self, number: int) -> Rng:
         """The random numbers of one stage, so that a change in one leaves the others as they were."""
         return np.random.default_rng([self.seed, number, *([self.number] if self.number else [])])
 
-    def interleaved(self, numbers: Ints) -> Ints:
+    def interleave(self, numbers: Ints) -> Ints:
         """The block's own numbers as numbers that no other block gives out."""
-        return numbers * self.of + self.number
+        return numbers * self.block_count + self.number
 
 
 def split_into_blocks(seed: int, records: int) -> list[Block]:

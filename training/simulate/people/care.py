@@ -26,13 +26,13 @@ class Care:
     children in care who do not live at home, and for adopted ones.
     """
 
-    known: Bools
+    is_known: Bools
     in_care: Bools
     left_care: Bools
     setting: Ints
-    removed: Dates
-    placed: Dates
-    ended: Dates
+    removed_on: Dates
+    placed_on: Dates
+    ended_on: Dates
     address: Ints
     carer_first: Texts
     carer_last: Texts
@@ -63,13 +63,13 @@ def _draw_episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.R
     adopted = left & draw_events(rng, care.adopted_after_care, size)
     removed, ended = _draw_intervals(rng, births, homes, (in_care, left), rates)
     return Care(
-        known=known,
+        is_known=known,
         in_care=in_care,
         left_care=left,
         setting=np.zeros(size, dtype=np.int64),
-        removed=removed,
-        placed=removed.copy(),
-        ended=ended,
+        removed_on=removed,
+        placed_on=removed.copy(),
+        ended_on=ended,
         address=np.full(size, -1),
         carer_first=blank_column(size),
         carer_last=blank_column(size),
@@ -106,8 +106,8 @@ def _draw_settings(rng: Rng, care: Care, births: Births, homes: Homes, rates: ra
     setting = np.where(together, family, own) + 1
     care.setting = np.where(care.in_care, setting, NOT_PLACED)
     later = care.in_care & draw_events(rng, shares.placement_move, len(births))
-    in_care_days = (rates.state.today - care.removed[later]).astype(np.int64)
-    care.placed[later] += (in_care_days * rng.random(len(in_care_days))).astype("timedelta64[D]")
+    in_care_days = (rates.state.today - care.removed_on[later]).astype(np.int64)
+    care.placed_on[later] += (in_care_days * rng.random(len(in_care_days))).astype("timedelta64[D]")
 
 
 def _place_with_relatives(rng: Rng, care: Care, births: Births, homes: Homes, rates: rates_module.Rates) -> None:
@@ -148,4 +148,4 @@ def _draw_care_homes(
     care.carer_first[foster] = book.draw_given(rng, groups, np.zeros(foster_homes, dtype=np.int64))[place]
     care.carer_last[foster] = book.draw_surnames(rng, groups)[place]
     care.address[group] = len(addresses) + foster_homes + rng.integers(0, group_homes, len(group))
-    return addresses.joined(new)
+    return addresses.concatenate(new)

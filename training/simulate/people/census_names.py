@@ -46,7 +46,7 @@ def read_census_names(folder: Path, otherwise: NameBook) -> NameBook:
         shared = given_weights["count"] * given_weights[column]
         female, male = (_build_pool(given, shared * given_weights[sex]) for sex in _SEX_COLUMNS)
         given_pools.append((female, male))
-    return NameBook.of(surname_pools, given_pools)
+    return NameBook.from_pools(surname_pools, given_pools)
 
 
 def _read_table(path: Path, more: tuple[str, ...]) -> tuple[list[str], _Weights]:

@@ -51,7 +51,7 @@ def draw_identities(
     block: Block, births: Births, homes: Homes, care: Care, rates: Rates, book: NameBook
 ) -> ChildIdentities:
     """Name every child, then let life rename some."""
-    rng = block.stage(_STAGE)
+    rng = block.stage_generator(_STAGE)
     group = homes.group[births.home]
     last = _draw_surnames(rng, births, homes, care, group, rates, book)
     first, suffix = _draw_given_names(rng, births, homes, last, rates, book)
@@ -112,7 +112,7 @@ def _draw_given_names(
     first[junior] = homes.guardian2_first[births.home][junior]
     rate = np.where(births.order > 0, rates.names.look_alike_twin, rates.names.same_initial_sibling)
     alike = np.flatnonzero(~is_eldest & draw_events(rng, rate, size))
-    first[alike] = book.look_alikes(rng, first[alike - 1], births.male[alike])
+    first[alike] = book.draw_look_alikes(rng, first[alike - 1], births.male[alike])
     for _ in range(_ROUNDS_OF_NEW_NAMES):
         again = _find_repeated_names(births.home, first, junior)
         first[again] = book.draw_given(rng, group[again], births.male[again])
@@ -174,7 +174,7 @@ def _rename_adopted(
     renamed = rows[draw_events(rng, rates.care.adopted_new_given, len(rows))]
     people.first[renamed] = book.draw_given(rng, group[renamed], births.male[renamed])
     people.changed[rows] = True
-    people.changed_on[rows] = care.ended[rows]
+    people.changed_on[rows] = care.ended_on[rows]
 
 
 def _draw_deaths(rng: Rng, births: Births, care: Care, rates: Rates) -> Dates:
@@ -182,13 +182,13 @@ def _draw_deaths(rng: Rng, births: Births, care: Care, rates: Rates) -> Dates:
     size = len(births)
     dead = draw_events(rng, rates.names.died, size) & ~care.in_care & ~care.adopted
     days = rng.integers(1, _YEARS_DEAD_ON_FILE * 365, size).astype("timedelta64[D]")
-    on = np.fmax(np.maximum(rates.state.today - days, births.day), care.ended)
+    on = np.fmax(np.maximum(rates.state.today - days, births.day), care.ended_on)
     return np.where(dead, on, np.datetime64("NaT", "D"))
 
 
 def _assign_ssns(block: Block, size: int) -> Texts:
     """A number of its own for each child; areas 800 to 899, which before 2011 were never assigned."""
-    places = block.interleaved(np.arange(size)) + _SSN_SHIFT * block.seed
+    places = block.interleave(np.arange(size)) + _SSN_SHIFT * block.seed
     scattered = (places % _SSNS) * _SSN_STEP % _SSNS
     area, rest = np.divmod(scattered, 99 * 9_999)
     middle, serial = np.divmod(rest, 9_999)

@@ -120,7 +120,7 @@ def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> 
 
 def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[Homes, Addresses]:
     """That many households, and the addresses that they live or lived at."""
-    rng = block.stage(_HOMES_STAGE)
+    rng = block.stage_generator(_HOMES_STAGE)
     families = rates.families
     group = draw_choices(rng, families.group_shares, size)
     town = draw_towns(rng, draw_choices(rng, rates.school.district_shares, size))
@@ -129,7 +129,7 @@ def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[H
     town_before = np.where(
         stayed_in_town, town, draw_towns(rng, draw_choices(rng, rates.school.district_shares, size))
     )
-    addresses = draw_addresses(rng, town, families.shared_building).joined(
+    addresses = draw_addresses(rng, town, families.shared_building).concatenate(
         draw_addresses(rng, town_before, families.shared_building)
     )
     surname = book.draw_surnames(rng, group)

@@ -113,7 +113,7 @@ def school_year_start(days: Dates) -> Dates:
 
 def write_care_flags(rng: Rng, flags: Flags, care: Care, children: Ints, rates: Rates) -> Texts:
     """The flags cell of each child-welfare record: foster care with its dates, and disability."""
-    removed, ended = to_iso_dates(care.removed[children]), to_iso_dates(care.ended[children])
+    removed, ended = to_iso_dates(care.removed_on[children]), to_iso_dates(care.ended_on[children])
     kept = care.in_care[children] | draw_events(rng, rates.flags.foster_care_ended_kept, len(children))
     disabled = flags.true["disability"][children] & (removed != "")
     held: list[list[dict[str, str]]] = [[] for _ in range(len(children))]

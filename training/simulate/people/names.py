@@ -51,7 +51,7 @@ class NamePool:
     edges: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
     @classmethod
-    def weighted(cls, weights: Mapping[str, float]) -> "NamePool":
+    def from_weights(cls, weights: Mapping[str, float]) -> "NamePool":
         """A pool in which a name is drawn in proportion to its weight."""
         shares = np.cumsum(np.fromiter(weights.values(), dtype=float))
         return cls(text_column(list(weights)), shares / shares[-1])
@@ -72,7 +72,7 @@ class NameBook:
     sorted_given: tuple[Texts, Texts]
 
     @classmethod
-    def of(cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]) -> "NameBook":
+    def from_pools(cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]) -> "NameBook":
         """A book of these pools; each pair of given-name pools is (female, male)."""
         by_sex = [
             text_column(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
@@ -96,7 +96,7 @@ class NameBook:
                 drawn[rows] = pool.draw(rng, len(rows))
         return drawn
 
-    def look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
+    def draw_look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
         """For each name another of that sex that begins like it: a near neighbour in the alphabet."""
         steps = rng.integers(1, _NEIGHBORS + 1, len(names)) * rng.choice([-1, 1], len(names))
         found = np.empty(len(names), dtype=object)
@@ -162,7 +162,7 @@ def _build_surname_pools(tail_share: float) -> list[NamePool]:
     mixed = blend_weights([(0.6, american), (0.2, spanish), (0.1, asian), (0.1, african)])
     black = blend_weights([(1 - tail_share / 2, usual), (tail_share / 2, european)])
     weightings = (american, black, spanish, asian, african, mixed)
-    return [NamePool.weighted(weights) for weights in weightings]
+    return [NamePool.from_weights(weights) for weights in weightings]
 
 
 def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
@@ -191,5 +191,5 @@ def build_faker_names(tail_share: float, surname_tail_share: float) -> NameBook:
     """
     female = _build_given_weights("first_names_female", male=False, tail_share=tail_share)
     male = _build_given_weights("first_names_male", male=True, tail_share=tail_share)
-    pairs = [(NamePool.weighted(f), NamePool.weighted(m)) for f, m in zip(female, male, strict=True)]
-    return NameBook.of(_build_surname_pools(surname_tail_share), pairs)
+    pairs = [(NamePool.from_weights(f), NamePool.from_weights(m)) for f, m in zip(female, male, strict=True)]
+    return NameBook.from_pools(_build_surname_pools(surname_tail_share), pairs)

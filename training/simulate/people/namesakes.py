@@ -32,15 +32,15 @@ def make_strangers_alike(
 
     The number of such pairs grows with the square of the children of the state, as pairs do.
     """
-    rng = block.stage(_STAGE)
+    rng = block.stage_generator(_STAGE)
     hispanic = homes.group[births.home] == HISPANIC
-    millions = len(births) * block.of / _A_MILLION
+    millions = len(births) * block.block_count / _A_MILLION
     for rate, of_group in (
         (rates.strangers.hispanic_pairs, hispanic),
         (rates.strangers.other_pairs, ~hispanic),
     ):
         pairs = _find_neighbors(births, homes, care, people, of_group)
-        wanted = min(int(rng.poisson(rate * millions**2 / block.of)), len(pairs))
+        wanted = min(int(rng.poisson(rate * millions**2 / block.block_count)), len(pairs))
         for one, other in _draw_by_commonness(rng, people, pairs, wanted).tolist():
             _make_alike(births, homes, people, one, other)
 

@@ -87,7 +87,7 @@ class Addresses:
     def __len__(self) -> int:
         return len(self.line1)
 
-    def joined(self, other: "Addresses") -> "Addresses":
+    def concatenate(self, other: "Addresses") -> "Addresses":
         """Both tables, the other's rows after this one's."""
         return Addresses(
             np.concatenate([self.line1, other.line1]),

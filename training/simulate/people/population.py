@@ -33,17 +33,17 @@ class SimulatedState:
 def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None) -> SimulatedState:
     """Let about so many children live; each stage has random numbers of its own."""
     block = block or Block(seed)
-    births = draw_births(block.stage(1), children, rates)
+    births = draw_births(block.stage_generator(1), children, rates)
     homes, addresses = draw_homes(block, int(births.home[-1]) + 1, rates, book)
-    care, addresses = draw_care(block.stage(3), births, homes, addresses, rates, book)
+    care, addresses = draw_care(block.stage_generator(3), births, homes, addresses, rates, book)
     people = draw_identities(block, births, homes, care, rates, book)
     make_strangers_alike(block, births, homes, care, people, rates)
-    schooling = draw_schooling(block.stage(5), births, homes, care, addresses, rates)
-    schooling.bury(people.died)
-    flags = draw_flags(block.stage(6), births, homes, care, rates)
+    schooling = draw_schooling(block.stage_generator(5), births, homes, care, addresses, rates)
+    schooling.remove_deceased(people.died)
+    flags = draw_flags(block.stage_generator(6), births, homes, care, rates)
     return SimulatedState(block, rates, births, homes, care, addresses, people, schooling, flags)
 
 
 def stage_generator(seed: int, number: int) -> Rng:
     """The random numbers of one stage of a state of one block."""
-    return Block(seed).stage(number)
+    return Block(seed).stage_generator(number)

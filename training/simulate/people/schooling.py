@@ -37,7 +37,7 @@ class Schooling:
         """Whether the state's student file knows the child."""
         return np.asarray(self.enrolled | self.leaver)
 
-    def bury(self, died: Dates) -> None:
+    def remove_deceased(self, died: Dates) -> None:
         """Take the children who died off the rolls, on the day of death; a move after it never was."""
         dead = ~np.isnat(died)
         self.leaver |= self.enrolled & dead
@@ -46,7 +46,7 @@ class Schooling:
         self.exit = np.where(dead & self.leaver, died, self.exit)
         self.entry = np.where(dead, np.fmin(self.entry, died), self.entry)
 
-    def school(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
+    def school_codes(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
         """School and district codes, now or before the move."""
         districts = to_district_codes((self.town_before if before else self.town)[rows])
         numbers = (self.number[rows] + (1 if before else 0)).tolist()

@@ -44,7 +44,7 @@ def _hide_future_dates(dates: Dates, day: np.datetime64) -> Dates:
 
 def _rewind_homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes:
     """Homes not yet moved are at their former address, with the telephone that they had there."""
-    ahead = timeline.home_moved > day
+    ahead = timeline.home_moved_on > day
     return replace(
         homes,
         address=np.where(ahead, homes.address_before, homes.address),
@@ -54,10 +54,10 @@ def _rewind_homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes
 
 
 def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
-    left = care.ended <= day
-    placed = (care.removed <= day) & ~left
+    left = care.ended_on <= day
+    placed = (care.removed_on <= day) & ~left
     # Before the present placement, and through all of a stay that is over, the home was another.
-    earlier = placed & (np.where(care.in_care, care.placed > day, ~care.adopted))
+    earlier = placed & (np.where(care.in_care, care.placed_on > day, ~care.adopted))
     nowhere = earlier & (timeline.earlier_address < 0)
     elsewhere = placed | (left & care.adopted)
     setting = np.where(earlier | ~care.in_care, FOSTER_HOME, care.setting)
@@ -66,9 +66,9 @@ def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
         in_care=placed,
         left_care=left,
         setting=np.where(placed, setting, NOT_PLACED),
-        removed=_hide_future_dates(care.removed, day),
-        placed=np.where(care.placed <= day, care.placed, _hide_future_dates(care.removed, day)),
-        ended=_hide_future_dates(care.ended, day),
+        removed_on=_hide_future_dates(care.removed_on, day),
+        placed_on=np.where(care.placed_on <= day, care.placed_on, _hide_future_dates(care.removed_on, day)),
+        ended_on=_hide_future_dates(care.ended_on, day),
         address=np.where(earlier, timeline.earlier_address, np.where(elsewhere, care.address, -1)),
         carer_first=_choose_caregiver(timeline.earlier_first, care.carer_first, earlier, elsewhere & ~nowhere),
         carer_last=_choose_caregiver(timeline.earlier_last, care.carer_last, earlier, elsewhere & ~nowhere),
@@ -96,13 +96,13 @@ def _rewind_identities(births: Births, people: ChildIdentities, day: np.datetime
 
 
 def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> Schooling:
-    begun = timeline.begins <= day
-    leaver = begun & (timeline.ends <= day)
+    begun = timeline.school_starts_on <= day
+    leaver = begun & (timeline.school_ends_on <= day)
     moved = timeline.moved_on <= day
     ahead = timeline.moved_on > day
-    until = np.where(leaver, timeline.ends, day)
+    until = np.where(leaver, timeline.school_ends_on, day)
     year = school_year_start(until).astype("datetime64[Y]").astype(np.int64) + 1970
-    grade = np.clip(year - timeline.kindergarten + 1, 0, len(GRADES) - 1)
+    grade = np.clip(year - timeline.kindergarten_year + 1, 0, len(GRADES) - 1)
     level = np.where(grade >= HIGH_FROM, "H", np.where(grade >= MIDDLE_FROM, "M", "E"))
     return replace(
         schooling,
@@ -116,14 +116,14 @@ def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime
         level=level.astype(object),
         entry=_hide_future_dates(np.where(moved, timeline.entered_on, _entry_days(timeline, grade)), day),
         exit_before=_hide_future_dates(timeline.moved_on, day),
-        exit=np.where(leaver, timeline.ends, NEVER),
+        exit=np.where(leaver, timeline.school_ends_on, NEVER),
     )
 
 
 def _entry_days(timeline: Timeline, grade: Ints) -> Dates:
     """First day at the present school: the child changes to the next at the start of its grades."""
     years = np.where(grade >= HIGH_FROM, _HIGH_YEAR, np.where(grade >= MIDDLE_FROM, _MIDDLE_YEAR, 0))
-    first = timeline.begins.astype("datetime64[Y]")
-    into_the_year = timeline.begins - first.astype("datetime64[D]")
-    change = (timeline.kindergarten + years - 1970).astype("datetime64[Y]").astype("datetime64[D]")
-    return np.where(years > 0, np.fmax(change + into_the_year, timeline.begins), timeline.begins)
+    first = timeline.school_starts_on.astype("datetime64[Y]")
+    into_the_year = timeline.school_starts_on - first.astype("datetime64[D]")
+    change = (timeline.kindergarten_year + years - 1970).astype("datetime64[Y]").astype("datetime64[D]")
+    return np.where(years > 0, np.fmax(change + into_the_year, timeline.school_starts_on), timeline.school_starts_on)

@@ -41,11 +41,11 @@ class Timeline:
     Args:
         start: the first day that a feed tells of.
         end: the last.
-        home_moved: of each home, when it left its former address.
-        begins: first day at a public school, if ever.
-        kindergarten: the year in which the child is of age for it.
-        ends: last day at a public school: graduated, gone from the state, or dead.
-        dropped: when the school takes a leaver off its books.
+        home_moved_on: of each home, when it left its former address.
+        school_starts_on: first day at a public school, if ever.
+        kindergarten_year: the year in which the child is of age for it.
+        school_ends_on: last day at a public school: graduated, gone from the state, or dead.
+        dropped_on: when the school takes a leaver off its books.
         moved_on: last day in the district left.
         known_on: when child welfare first registers the child.
         closed_on: when child welfare drops a client: grown up, or never placed and long closed.
@@ -57,11 +57,11 @@ class Timeline:
 
     start: np.datetime64
     end: np.datetime64
-    home_moved: Dates
-    begins: Dates
-    kindergarten: Ints
-    ends: Dates
-    dropped: Dates
+    home_moved_on: Dates
+    school_starts_on: Dates
+    kindergarten_year: Ints
+    school_ends_on: Dates
+    dropped_on: Dates
     moved_on: Dates
     known_on: Dates
     closed_on: Dates
@@ -75,9 +75,9 @@ class Timeline:
         """First day in the district moved to."""
         return self.moved_on + _ENTERED_AFTER_MOVE
 
-    def pupils(self) -> Bools:
+    def find_pupils(self) -> Bools:
         """Children whom a school has on its books in some week."""
-        return np.asarray((self.begins <= self.end) & (self.dropped > self.start))
+        return np.asarray((self.school_starts_on <= self.end) & (self.dropped_on > self.start))
 
 
 def extend_rates(rates: Rates, weeks: int) -> Rates:
@@ -101,7 +101,7 @@ def _span_days(weeks: int) -> int:
 
 def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
     """Date what happened to the people of a state; its schooling is told by the timeline from now on."""
-    rng, rates, births = state.block.stage(_STAGE), state.rates, state.births
+    rng, rates, births = state.block.stage_generator(_STAGE), state.rates, state.births
     end = rates.state.today
     start = end - np.timedelta64(weeks * DAYS_A_WEEK, "D")
     span = _span_days(weeks)
@@ -117,11 +117,11 @@ def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
     return Timeline(
         start=start,
         end=end,
-        home_moved=home_moved,
-        begins=begins,
-        kindergarten=kindergarten,
-        ends=ends,
-        dropped=ends + kept.astype("timedelta64[D]"),
+        home_moved_on=home_moved,
+        school_starts_on=begins,
+        kindergarten_year=kindergarten,
+        school_ends_on=ends,
+        dropped_on=ends + kept.astype("timedelta64[D]"),
         moved_on=moved_on,
         known_on=np.fmax(known_on, came[births.home]),
         closed_on=closed_on,
@@ -145,7 +145,7 @@ def _draw_migrations(rng: Rng, state: SimulatedState, weeks: int) -> tuple[Dates
     if not weeks:
         return np.full(size, NEVER), np.full(size, NEVER)
     known = np.zeros(size, dtype=bool)
-    known[state.births.home[care.known]] = True
+    known[state.births.home[care.is_known]] = True
     placed = np.zeros(size, dtype=bool)
     placed[state.births.home[care.in_care | care.left_care]] = True
     came = draw_events(rng, min(_MAX_RATE, feed.newcomers_a_year * years), size) & ~placed
@@ -195,11 +195,11 @@ def _draw_case_days(rng: Rng, state: SimulatedState) -> tuple[Dates, Dates, Date
     # Infants are reported most.
     by_age = births.day + (age * rng.random(size) ** 2).astype("timedelta64[D]")
     before = rng.integers(0, _KNOWN_BEFORE_REMOVAL_DAYS, size).astype("timedelta64[D]")
-    known = np.where(np.isnat(care.removed), by_age, np.maximum(births.day, care.removed - before))
-    known = np.where(care.known, known, NEVER)
+    known = np.where(np.isnat(care.removed_on), by_age, np.maximum(births.day, care.removed_on - before))
+    known = np.where(care.is_known, known, NEVER)
     longest = feed.closed_case_kept_years * 365
     after = rng.integers(365, longest + 1, size).astype("timedelta64[D]")
-    never_placed = np.isnat(care.removed) & ~care.expunged
+    never_placed = np.isnat(care.removed_on) & ~care.expunged
     closed = never_placed & draw_events(rng, feed.closed_case_dropped, size)
     grown = births.day + np.timedelta64(_GROWN_DAYS, "D") + before
     dropped = np.fmin(np.where(closed, known + after, NEVER), np.where(care.in_care, NEVER, grown))

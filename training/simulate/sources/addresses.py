@@ -28,12 +28,12 @@ class OtherHome:
     adoptive: Bools
 
     @property
-    def carer(self) -> Bools:
+    def any_other(self) -> Bools:
         """Records that speak of another home than the family's."""
         return np.asarray(self.placement | self.adoptive)
 
     @classmethod
-    def of(cls, rng: Rng, state: SimulatedState, roster: Roster) -> "OtherHome":
+    def draw(cls, rng: Rng, state: SimulatedState, roster: Roster) -> "OtherHome":
         """CCWIS knows every placement, a school some; nobody's earlier record does."""
         care, child = state.care, roster.child
         placed = care.in_care[child] & (care.address[child] >= 0) & ~roster.earlier
@@ -48,7 +48,7 @@ def write_addresses(rng: Rng, state: SimulatedState, roster: Roster, whose: Othe
     homes, home, size = state.homes, state.births.home[roster.child], len(roster)
     old = roster.earlier | draw_events(rng, noise.address_old, size)
     family = np.where(old, homes.address_before[home], homes.address[home])
-    place = np.where(whose.carer, state.care.address[roster.child], family)
+    place = np.where(whose.any_other, state.care.address[roster.child], family)
     columns = _flat_columns(state, place)
     _misspell_addresses(rng, columns, noise)
     lost = draw_events(rng, missing.address, size)
@@ -91,7 +91,7 @@ def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) 
 
 
 def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> Bools:
-    secret = state.homes.confidential[state.births.home[roster.child]] & ~whose.carer
+    secret = state.homes.confidential[state.births.home[roster.child]] & ~whose.any_other
     if roster.source is Source.CCWIS:
         secret &= ~draw_events(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))
     return np.asarray(secret)
@@ -100,7 +100,7 @@ def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, whose: O
 def _list_two_homes(state: SimulatedState, roster: Roster, flat: dict[str, Texts], family: Ints, rows: Bools) -> Texts:
     """For a child in care the placement, as in the flat columns, then the home it was removed from."""
     home = _flat_columns(state, family)
-    since = to_iso_dates(state.care.placed[roster.child])
+    since = to_iso_dates(state.care.placed_on[roster.child])
     held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero(rows).tolist():
         first = {name: flat[name][row] for name in FIELDS if flat[name][row]}

@@ -21,7 +21,7 @@ _HOUSEHOLD_STAGE = 20
 
 def write_contacts(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
     """All contact columns of a source."""
-    whose = OtherHome.of(rng, state, roster)
+    whose = OtherHome.draw(rng, state, roster)
     columns = write_addresses(rng, state, roster, whose)
     columns |= _write_guardians(rng, state, roster, whose)
     columns |= _write_phone_and_email(rng, state, roster, whose)
@@ -37,7 +37,7 @@ def _write_guardians(rng: Rng, state: SimulatedState, roster: Roster, whose: Oth
     first = np.where(father, homes.guardian2_first[home], homes.guardian1_first[home])
     last = np.where(father, homes.guardian2_last[home], homes.guardian1_last[home])
     relation = np.where(father, "Father", "Mother").astype(object)
-    named = whose.carer & (care.carer_first[roster.child] != "")
+    named = whose.any_other & (care.carer_first[roster.child] != "")
     carer_relation = _caregiver_relationship(state, roster)
     parent = (first.copy(), last.copy(), relation.copy())
     leads = named & (whose.adoptive | (roster.source is not Source.CCWIS) | draw_events(rng, _CARER_FIRST, size))
@@ -92,18 +92,18 @@ def _write_phone_and_email(rng: Rng, state: SimulatedState, roster: Roster, whos
     phone = np.where(old, homes.phone_before[home], homes.phone[home])
     email = homes.email[home]
     rewrite_values(phone, draw_events(rng, _PHONE_OTHERWISE, size), rng, typing_errors.restyle_phone)
-    phone[draw_events(rng, missing.phone, size) | whose.carer] = ""
-    email[draw_events(rng, missing.email, size) | whose.carer] = ""
+    phone[draw_events(rng, missing.phone, size) | whose.any_other] = ""
+    email[draw_events(rng, missing.email, size) | whose.any_other] = ""
     return {"phone": phone, "email": email}
 
 
 def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
     """The source's own family or case number, which says nothing outside it."""
     # Not of the source's random numbers: a record written later has its family's number all the same.
-    own = state.block.stage(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
+    own = state.block.stage_generator(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
     numbers = own.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"
-    held = text_column([f"{prefix}{100_000 + number}" for number in state.block.interleaved(numbers).tolist()])
+    held = text_column([f"{prefix}{100_000 + number}" for number in state.block.interleave(numbers).tolist()])
     column: Texts = held[state.births.home[roster.child]]
     column[draw_events(rng, state.rates.missing[roster.source.kind].household, len(roster))] = ""
     column[state.care.adopted[roster.child] & ~roster.earlier] = ""

@@ -57,28 +57,28 @@ class RecordSchedule:
 
     Args:
         roster: all of them; whether a record speaks of an earlier time is told by ``earlier_from``.
-        made: first day on the books.
-        dropped: first day off them.
+        created_on: first day on the books.
+        dropped_on: first day off them.
         earlier_from: since when the record speaks of an earlier time.
         merged_on: since when it is known to be a second registration.
-        due: days on which each part is to be written anew.
+        rewrite_dates: days on which each part is to be written anew.
     """
 
     roster: Roster
-    made: Dates
-    dropped: Dates
+    created_on: Dates
+    dropped_on: Dates
     earlier_from: Dates
     merged_on: Dates
-    due: dict[RecordPart, list[Dates]]
+    rewrite_dates: dict[RecordPart, list[Dates]]
 
-    def on(self, day: np.datetime64) -> Bools:
+    def is_held_on(self, day: np.datetime64) -> Bools:
         """The records on the books on that day."""
-        return np.asarray((self.made <= day) & ~(self.dropped <= day))
+        return np.asarray((self.created_on <= day) & ~(self.dropped_on <= day))
 
-    def due_between(self, part: RecordPart, after: np.datetime64, day: np.datetime64) -> Bools:
+    def is_due_between(self, part: RecordPart, after: np.datetime64, day: np.datetime64) -> Bools:
         """The records of which that part is to be written anew after one day and until another."""
         found = np.zeros(len(self.roster), dtype=bool)
-        for dates in self.due[part]:
+        for dates in self.rewrite_dates[part]:
             found |= (dates > after) & (dates <= day)
         return found
 
@@ -91,7 +91,7 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
         timeline: when things happened.
         roster: every record that the source has in any week.
     """
-    rng = state.block.stage(_STAGE + list(Source).index(roster.source))
+    rng = state.block.stage_generator(_STAGE + list(Source).index(roster.source))
     care, people, child = state.care, state.people, roster.child
     at_ccwis = roster.source is Source.CCWIS
     days = _draw_client_dates(rng, state, timeline, roster) if at_ccwis else _draw_pupil_dates(rng, timeline, roster)
@@ -103,12 +103,12 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
         return np.where(dates > made, dates + after, NEVER)
 
     at_once = np.zeros_like(lag)
-    placements = [care.removed[child], care.placed[child], care.ended[child]]
+    placements = [care.removed_on[child], care.placed_on[child], care.ended_on[child]]
     due = {
         RecordPart.IDENTITY: [learned(people.changed_on[child], lag)],
-        RecordPart.HOME: [learned(timeline.home_moved[state.births.home[child]], lag)],
+        RecordPart.HOME: [learned(timeline.home_moved_on[state.births.home[child]], lag)],
         RecordPart.CARE: [learned(dates, at_once if at_ccwis else lag) for dates in placements],
-        RecordPart.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.ends[child]],
+        RecordPart.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.school_ends_on[child]],
         RecordPart.DEATH: [learned(people.died[child], lag)],
         RecordPart.BARS: [timeline.expunged_on[child]],
     }
@@ -118,7 +118,7 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
 def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
     """When each pupil's record is made and dropped, speaks of earlier times, and is merged: never."""
     child, size = roster.child, len(roster)
-    made, dropped = timeline.begins[child], timeline.dropped[child]
+    made, dropped = timeline.school_starts_on[child], timeline.dropped_on[child]
     earlier_from = np.where(roster.second, _ALWAYS, NEVER)
     if roster.source is not Source.STATE:
         left = roster.earlier & ~roster.second
@@ -141,9 +141,9 @@ def _draw_client_dates(rng: Rng, state: SimulatedState, timeline: Timeline, rost
     child, size, care = roster.child, len(roster), state.care
     made = timeline.known_on[child]
     new_client, twice = roster.second & ~roster.earlier, roster.second & roster.earlier
-    made = np.where(new_client, care.ended[child] + np.timedelta64(1, "D"), made)
+    made = np.where(new_client, care.ended_on[child] + np.timedelta64(1, "D"), made)
     made = np.where(twice, made + _draw_durations(rng, _SECOND_MADE, size), made)
-    earlier_from = np.where(roster.earlier & ~roster.second, care.ended[child], NEVER)
+    earlier_from = np.where(roster.earlier & ~roster.second, care.ended_on[child], NEVER)
     earlier_from = np.where(twice, _ALWAYS, earlier_from)
     merged = twice & ~care.adopted[child] & draw_events(rng, state.rates.care.merged_client, size)
     merged_on = np.where(merged, made + _draw_durations(rng, _SECOND_KEPT, size), NEVER)

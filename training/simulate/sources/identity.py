@@ -30,10 +30,10 @@ class StateIds:
     """The state ID of each child, and the second one of the few who have two; empty where none."""
 
     primary: Texts
-    other: Texts
+    secondary: Texts
 
     @classmethod
-    def of(cls, roster: Roster, children: int) -> "StateIds":
+    def from_roster(cls, roster: Roster, children: int) -> "StateIds":
         """Read them off the state's own roster."""
         primary, other = blank_column(children), blank_column(children)
         primary[roster.child[~roster.second]] = roster.local_id[~roster.second]
@@ -57,7 +57,7 @@ def write_identity(rng: Rng, state: SimulatedState, roster: Roster, ids: StateId
     noise, missing = state.rates.noise[kind], state.rates.missing[kind]
     former = _find_former(rng, state, roster, noise)
     names, carer_surname = _prepare_names(rng, state, roster, former)
-    names.uneven = _error_factors(state, roster)
+    names.error_factor = _error_factors(state, roster)
     write_names(rng, names, noise, missing, upper=roster.source is Source.STATE)
     columns = {
         "first_name": names.first,
@@ -94,7 +94,7 @@ def _prepare_names(rng: Rng, state: SimulatedState, roster: Roster, former: Bool
     carer_surname = at_school & draw_events(rng, state.rates.care.foster_surname_at_school, len(roster))
     last = np.where(carer_surname, carer, last)
     # CCWIS may have met a child as an infant who is long since in school.
-    seen = np.where(state.care.known[child], rng.integers(0, 4000, len(roster)), 4000)
+    seen = np.where(state.care.is_known[child], rng.integers(0, 4000, len(roster)), 4000)
     age_seen = np.minimum((today - births.day[child]).astype(np.int64), seen)
     baby = draw_placeholders(
         rng, age_seen, births.male[child], births.order[child], births.multiple[child], noise.placeholder_name
@@ -197,8 +197,8 @@ def _write_identifiers(rng: Rng, roster: Roster, ids: StateIds, noise: NoiseRate
     if roster.source is Source.STATE:
         values = roster.local_id.copy()
     else:
-        old = roster.earlier & (ids.other[roster.child] != "")
-        values = np.where(old, ids.other[roster.child], ids.primary[roster.child])
+        old = roster.earlier & (ids.secondary[roster.child] != "")
+        values = np.where(old, ids.secondary[roster.child], ids.primary[roster.child])
     wrong = draw_events(rng, noise.id_wrong, len(roster))
     siblings = wrong & draw_events(rng, _SIBLINGS_ID, len(roster))
     values[siblings] = ids.primary[np.maximum(roster.child[siblings] - 1, 0)]

@@ -21,7 +21,7 @@ class RecordedNames:
     last: Texts
     suffix: Texts
     placeholder: Bools
-    uneven: "float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]" = 1.0
+    error_factor: "float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]" = 1.0
 
 
 def write_names(rng: Rng, names: RecordedNames, noise: NoiseRates, missing: MissingRates, *, upper: bool) -> RecordedNames:
@@ -33,12 +33,12 @@ def write_names(rng: Rng, names: RecordedNames, noise: NoiseRates, missing: Miss
     rewrite_values(names.first, real & draw_events(rng, noise.given_nickname, size), rng, typing_errors.to_nickname)
     rewrite_values(names.first, real & draw_events(rng, noise.given_variant, size), rng, typing_errors.respell)
     rewrite_values(
-        names.first, real & draw_events(rng, noise.given_typo * names.uneven, size), rng, typing_errors.misspell
+        names.first, real & draw_events(rng, noise.given_typo * names.error_factor, size), rng, typing_errors.misspell
     )
     rewrite_values(names.last, draw_events(rng, noise.surname_reduced, size), rng, _reduce_surname)
     rewrite_values(names.last, draw_events(rng, noise.surname_joined, size), rng, typing_errors.join_surnames)
     rewrite_values(names.last, draw_events(rng, noise.given_variant, size), rng, typing_errors.respell)
-    rewrite_values(names.last, draw_events(rng, noise.surname_typo * names.uneven, size), rng, typing_errors.misspell)
+    rewrite_values(names.last, draw_events(rng, noise.surname_typo * names.error_factor, size), rng, typing_errors.misspell)
     _exchange_parts(rng, names, noise, real)
     every = np.ones(size, dtype=bool)
     plain = every if upper else draw_events(rng, noise.plain_letters, size)
@@ -61,7 +61,7 @@ def _exchange_parts(rng: Rng, names: RecordedNames, noise: NoiseRates, real: Boo
     called = np.flatnonzero(real & (names.middle != "") & draw_events(rng, noise.goes_by_middle, size))
     names.first[called], names.middle[called] = names.middle[called], names.first[called]
     rewrite_values(names.middle, draw_events(rng, noise.middle_initial, size), rng, lambda text, _: text[:1])
-    swapped = np.flatnonzero(real & draw_events(rng, noise.names_swapped * names.uneven, size))
+    swapped = np.flatnonzero(real & draw_events(rng, noise.names_swapped * names.error_factor, size))
     names.first[swapped], names.last[swapped] = names.last[swapped], names.first[swapped]
 
 

@@ -58,8 +58,8 @@ def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds)
 
 def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Texts]:
     schooling, child = state.schooling, roster.child
-    school, district = schooling.school(child)
-    school_before, district_before = schooling.school(child, before=True)
+    school, district = schooling.school_codes(child)
+    school_before, district_before = schooling.school_codes(child, before=True)
     entry = to_iso_dates(schooling.entry[child])
     left = to_iso_dates(schooling.exit[child])
     exit_before = to_iso_dates(schooling.exit_before[child])
@@ -92,7 +92,7 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
 def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
     """The present placement, and the first one where it was another."""
     care, child = state.care, roster.child
-    removed, placed, ended = (to_iso_dates(days[child]) for days in (care.removed, care.placed, care.ended))
+    removed, placed, ended = (to_iso_dates(days[child]) for days in (care.removed_on, care.placed_on, care.ended_on))
     counties = TOWN_COUNTIES[state.addresses.town[np.maximum(care.address[child], 0)]]
     held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero((removed != "") & ~(roster.second & ~roster.earlier)).tolist():
@@ -129,7 +129,7 @@ def _draw_as_of(rng: Rng, state: SimulatedState, roster: Roster, former: Bools) 
         np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),
     ]
     if roster.source is Source.CCWIS:
-        told += [state.care.removed[child], state.care.placed[child], state.care.ended[child]]
+        told += [state.care.removed_on[child], state.care.placed_on[child], state.care.ended_on[child]]
     else:
         left = roster.earlier & state.schooling.moved[child]
         now = np.fmax(state.schooling.entry[child], state.schooling.exit[child])
@@ -143,11 +143,11 @@ def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns
     """The columns of TRUTH_FIELDS: whose each record is, and what is true of it."""
     child = roster.child
     source = np.full(len(roster), str(roster.source), dtype=object)
-    homes = state.block.interleaved(state.births.home[child]) + 1
+    homes = state.block.interleave(state.births.home[child]) + 1
     return {
         "source": source,
         "local_id": roster.local_id,
-        "person_id": np.char.add("P", (state.block.interleaved(child) + 1).astype(str)).astype(object),
+        "person_id": np.char.add("P", (state.block.interleave(child) + 1).astype(str)).astype(object),
         "household_id": np.char.add("H", homes.astype(str)).astype(object),
         "tags": _write_tags(state, roster, identity),
     }

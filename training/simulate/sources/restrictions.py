@@ -23,7 +23,7 @@ def write_restrictions(state: SimulatedState, roster: Roster, confidential: Text
     """The restrictions cell: a seal from the end of care, an expungement, or what was there."""
     column = confidential.copy()
     sealed, expunged = find_sealed(state, roster), find_expunged(state, roster)
-    since = to_iso_dates(state.care.ended[roster.child])
+    since = to_iso_dates(state.care.ended_on[roster.child])
     rows = np.flatnonzero(sealed)
     column[rows] = to_json_cells([[{"kind": "sealed", "begin": since[row]}] for row in rows.tolist()])
     column[expunged] = '[{"kind":"expunged"}]'

@@ -85,7 +85,7 @@ def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, r
 
 
 def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
-    known = np.flatnonzero(care.known)
+    known = np.flatnonzero(care.is_known)
     new_client = care.adopted[known] & draw_events(rng, rates.care.adopted_two_clients, len(known))
     twice = known[draw_events(rng, rates.care.registered_twice, len(known))]
     ids = _draw_local_ids(rng, block, len(known) + int(new_client.sum()) + len(twice), 10_000_000)
@@ -112,9 +112,9 @@ def _join_parts(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts
 
 def _draw_local_ids(rng: Rng, block: Block, size: int, base: int) -> Texts:
     """Distinct numbers of one length, in no order, with gaps."""
-    in_all = max(1, size) * block.of
+    in_all = max(1, size) * block.block_count
     while 9 * base < in_all:
         base *= 10
     spread = min(8, 9 * base // in_all)
-    numbers = block.interleaved(rng.permutation(size * spread)[:size])
+    numbers = block.interleave(rng.permutation(size * spread)[:size])
     return text_column([str(base + number) for number in numbers.tolist()])

@@ -1,4 +1,4 @@
-"""Accounts: who signs in, what they are here for, and which sources they may see."""
+"""Page of accounts: list, unlock and close them."""
 
 from http import HTTPStatus
 
@@ -18,16 +18,16 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/accounts")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Every account."""
+    """Show all accounts."""
     return render_page("accounts.html", visit=visit, accounts=list_accounts(index, visit.viewer))
 
 
 @router.post("/accounts/{name}")
 def change_account(index: IndexDep, visit: VisitDep, name: str, form: FormDep) -> Response:
-    """Unlock an account, or end it.
+    """Unlock or close an account.
 
     Raises:
-        InputError: something else was asked.
+        InputError: the form names another action.
         NotFoundError: there is no such account.
     """
     match form.text("do"):

@@ -1,4 +1,4 @@
-"""Answers: verdicts on pairs, or a word on a decision; taken back in place; or the source is asked."""
+"""Form handlers that answer questions, undo answers and ask owners."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -39,7 +39,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.post("/queue/{key}/answer")
 def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Take the verdicts, and go on to the next question; or show what they would do."""
+    """Save verdicts on pairs and open the next question, or preview them."""
 
     def save() -> AnswerResult:
         return answer_question(
@@ -59,7 +59,7 @@ def post_answer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 
 @router.post("/queue/{key}/respond")
 def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Take the word on a decision, and go on to the next question; or show what it would do."""
+    """Save a response about a decision, or preview it."""
 
     def save() -> AnswerResult:
         response = form.optional_text("response")
@@ -86,7 +86,7 @@ def post_respond(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> R
 
 @router.post("/queue/{key}/undo")
 def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Take an answer back, and open its question again."""
+    """Undo an answer and open its question again."""
     step = form.text("step")
     if not step.isdecimal():
         raise InputError("step: give the number of a step")
@@ -96,7 +96,7 @@ def post_undo(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Resp
 
 @router.post("/queue/{key}/ask")
 def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Ask the owner of one record, and go on to the next question."""
+    """Ask the owner of a record and go to the desk."""
     try:
         record = parse_record_key(form.raw_text("record")) if form.raw_text("record") else None
         ask_owner(index, visit.viewer, key, record, form.raw_text("asks"), note=form.optional_text("note"))
@@ -108,6 +108,7 @@ def post_ask(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Respo
 def _save_or_preview(
     index: Index, visit: Visit, key: str, form: Form, save: Callable[[], AnswerResult]
 ) -> Response:
+    """Save or preview an answer and return the resulting page."""
     try:
         result = save()
     except (InputError, ConflictError) as error:
@@ -125,7 +126,7 @@ def _save_or_preview(
 
 
 def _default_reason(form: Form) -> str:
-    """The reason of an answer that names none: what it says, by all that the records say."""
+    """Return the reason code of an answer without one, from its verdicts."""
     verdicts = set(read_chosen_verdicts(form).values())
     if "different" in verdicts:
         return "different-children"
@@ -133,6 +134,7 @@ def _default_reason(form: Form) -> str:
 
 
 def _read_verdicts(form: Form) -> list[PairVerdict]:
+    """Read the verdicts on pairs from the form."""
     verdicts = []
     for key, verdict in read_chosen_verdicts(form).items():
         pair = parse_pair_key(key)

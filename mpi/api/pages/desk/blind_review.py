@@ -1,4 +1,4 @@
-"""Blind review: a pair judged from what its records say; the weight is told once it is answered."""
+"""Page of blind review: judge a pair without its match weight."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -14,16 +14,16 @@ from mpi.service.sampling.blind_review import answer_blind_pair, get_next_blind_
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"))
-"""What can be said of a pair, and its key."""
+"""Verdicts on a pair, with their keyboard shortcuts."""
 
 
 @router.get("/blind")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
-    """The next pair."""
+    """Show the next pair to judge."""
     view = get_next_blind_pair(index, visit.viewer)
     if view is None:
         return render_page("blind.html", visit=visit, view=None, told=None)
-    # What is confidential was left out before it came here.
+    # The use case left confidential values out.
     rows = compare_records(
         [format_record(record.values, confidential=False) for record in view.records], star=False
     )
@@ -32,7 +32,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/blind/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Take the answer, and tell the weight."""
+    """Save the verdict and show the pair's match weight."""
     verdict = form.text("verdict")
     outcome = answer_blind_pair(index, visit.viewer, number, verdict)
     return render_page("blind.html", visit=visit, view=None, told=outcome, verdict=verdict)

@@ -1,4 +1,4 @@
-"""Correct a value of a child: what is true, and what that rests on. Undone in the child's history."""
+"""Page to correct a value of a child's golden record."""
 
 from http import HTTPStatus
 
@@ -24,20 +24,20 @@ from mpi.service.stewardship.merge import StepOptions
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 ATTRIBUTES = tuple(name for name in SINGLE_VALUE_ATTRIBUTES if name not in ("birth_place", "multiple_birth"))
-"""What can be corrected here: what is one text."""
+"""Attributes that can be corrected on the page: those with one text value."""
 REASONS = ("source-mistake", "source-confirmed", "typo", "name-change", "other")
 
 
 @router.get("/people/{eid}/correct")
 def show_form(index: IndexDep, visit: VisitDep, eid: str, attribute: str = "first_name") -> Response:
-    """Ask what is true."""
+    """Show the form for a correction."""
     require_permission(visit.viewer, Action.DECIDE)
     return _render_form(index, visit, eid, Form({"attribute": [attribute]}))
 
 
 @router.post("/people/{eid}/correct")
 def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
-    """Take the correction."""
+    """Save the correction and return to the child's page."""
     reason = StepOptions(form.text("reason"), form.optional_text("note"), expected_etags=(form.text("etag"),))
     try:
         effect = correct_value(
@@ -49,6 +49,7 @@ def post_correction(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -
 
 
 def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiError | None = None) -> Response:
+    """Render the correction form with the present values and errors."""
     golden_record = look_up_golden_record(index, visit.viewer, eid)
     current_values = {
         value.attribute: (format_value(value.attribute, value.value), value.record)
@@ -73,5 +74,6 @@ def _render_form(index: Index, visit: Visit, eid: str, form: Form, error: MpiErr
 
 
 def _find_error_field(error: MpiError) -> str:
+    """Return the form field that an error is about."""
     field = error.field if isinstance(error, RecordError) else str(error).partition(":")[0]
     return "note" if field == "note" else "value"

@@ -1,4 +1,7 @@
-"""The desk: what is mine, due, new, and what closed by itself. Others are led to their own first page."""
+"""Start page: a steward's own, due and new questions.
+
+People who may not read questions are redirected to their first page.
+"""
 
 from http import HTTPStatus
 
@@ -19,7 +22,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/")
 def show_home(index: IndexDep, visit: VisitDep) -> Response:
-    """What waits for whoever looks."""
+    """Show the questions that wait for the viewer."""
     if is_allowed(visit.viewer, Action.TASK_READ):
         return render_page(
             "home.html",

@@ -1,4 +1,7 @@
-"""Asked of us: what stewards ask the owner of a record, who sees that record and nothing else."""
+"""Page of questions to the owner of a record.
+
+The owner sees the record asked about and nothing else.
+"""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,7 +22,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class OwnerQuestionCard:
-    """One question with the record that it is about, in words."""
+    """Question to an owner, with the formatted record."""
 
     asked: OwnerQuestion
     rows: dict[str, str]
@@ -27,9 +30,9 @@ class OwnerQuestionCard:
 
 @router.get("/asked")
 def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
-    """What is asked of the viewer's sources, the first due first."""
+    """Show the questions to the viewer's sources, first due first."""
     questions = list_owner_questions(index, visit.viewer, answered=bool(answered))
-    # The owner sees its own record: nothing of it is confidential to them.
+    # Nothing of a record is confidential to its owner.
     cards = [
         OwnerQuestionCard(question, format_record(question.values, confidential=False))
         for question in questions
@@ -39,7 +42,7 @@ def list_page(index: IndexDep, visit: VisitDep, answered: str = "") -> Response:
 
 @router.post("/asked/{number}")
 def post_answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Take the owner's answer."""
+    """Save the owner's answer."""
     answer_owner_question(
         index,
         visit.viewer,

@@ -1,4 +1,4 @@
-"""Waiting: what others have to say so too, and the word of whoever may give it."""
+"""Page of steps that wait for an approver or an owner."""
 
 from http import HTTPStatus
 
@@ -20,13 +20,13 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.get("/waiting")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """What waits, the oldest first."""
+    """Show the waiting steps, oldest first."""
     return render_page("waiting.html", visit=visit, steps=list_pending_steps(index, visit.viewer))
 
 
 @router.get("/waiting/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
-    """What a step will do, to whoever may say a word on it."""
+    """Show the effect of a waiting step to its approver or owner."""
     step = next(
         (
             waiting_step
@@ -47,7 +47,7 @@ def show(index: IndexDep, visit: VisitDep, number: int) -> Response:
 
 @router.post("/waiting/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Take the word."""
+    """Approve, consent to or refuse a waiting step."""
     match form.text("word"):
         case "approve":
             effect = approve(index, visit.viewer, number)

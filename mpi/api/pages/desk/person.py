@@ -1,4 +1,4 @@
-"""One child: what each agency holds, unlink a wrong record, undo."""
+"""Page of one child: records, links, unlinking and undo."""
 
 from http import HTTPStatus
 
@@ -43,7 +43,7 @@ from mpi.service.stewardship.undo import undo_step
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _REST = 1
-"""The place of those that are not marked, after those that are."""
+"""Index of the unmarked records' part, after that of the marked ones."""
 
 UNLINK_REASONS = (
     "wrong-link", "twin", "sibling", "namesake", "source-mistake", "source-confirmed", "other",
@@ -52,7 +52,7 @@ UNLINK_REASONS = (
 
 @router.get("/people/{eid}")
 def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
-    """What each agency holds about one person."""
+    """Show the records that each agency holds about one person."""
     try:
         card = build_person_page(index, visit.viewer, eid)
     except (EidError, NotFoundError) as error:
@@ -68,14 +68,14 @@ def show(index: IndexDep, visit: VisitDep, eid: str) -> Response:
 
 @router.get("/people/{eid}/unlink")
 def show_unlink_form(index: IndexDep, visit: VisitDep, eid: str) -> Response:
-    """Ask which records are another child's."""
+    """Show the form that marks records of another child."""
     require_permission(visit.viewer, Action.DECIDE)
     return _render_unlink_page(index, visit, look_up_person(index, visit.viewer, eid), Form({}))
 
 
 @router.post("/people/{eid}/unlink")
 def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Response:
-    """Show what unlinking would change; once that is confirmed, do it."""
+    """Preview unlinking the marked records, or do it once confirmed."""
     require_permission(visit.viewer, Action.DECIDE)
     view = look_up_person(index, visit.viewer, eid)
     if form.text("etag") != view.etag:
@@ -84,10 +84,10 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
     if not marked or len(set(marked)) >= len(view.records):
         return _render_unlink_page(index, visit, view, form, InputError(load_words().unlink.nothing_marked))
     reason = StepOptions(
-        form.text("reason"),
-        form.optional_text("note"),
-        _parse_numbers(form.raw_text("supersedes")),
-        (form.text("etag"),),
+        reason=form.text("reason"),
+        note=form.optional_text("note"),
+        supersedes=_parse_numbers(form.raw_text("supersedes")),
+        expected_etags=(form.text("etag"),),
         preview=not form.is_checked("confirm"),
     )
     try:
@@ -106,7 +106,10 @@ def unlink(index: IndexDep, visit: VisitDep, eid: str, form: FormDep) -> Respons
 
 @router.post("/why")
 def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Why two records are taken for one child's, or not. They come in the body: their keys are local IDs."""
+    """Show why two records are or are not linked.
+
+    The records come in the request body, because a local ID belongs in no address.
+    """
     pair = parse_pair_key(form.raw_text("pair"))
     if pair is None:
         raise InputError("pair: not one of this page")
@@ -121,7 +124,7 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
 
 @router.post("/steps/{step}/undo")
 def undo(index: IndexDep, visit: VisitDep, step: int, form: FormDep) -> Response:
-    """Show what undoing would change; once that is confirmed, do it."""
+    """Preview undoing a step, or undo it once confirmed."""
     confirmed = form.is_checked("confirm")
     effect = undo_step(index, visit.viewer, step, preview=not confirmed)
     eid = form.optional_text("eid")
@@ -141,6 +144,7 @@ def _render_unlink_page(
     error: MpiError | None = None,
     effect: StepEffect | None = None,
 ) -> Response:
+    """Render the unlink form with its error or preview."""
     cards = [
         {"key": format_record_key(card.label), "card": card}
         for card in read_record_cards(index, visit.viewer, view.records)
@@ -158,7 +162,7 @@ def _render_unlink_page(
         reason=form.raw_text("reason"),
         note=form.raw_text("note"),
         supersedes=form.raw_text("supersedes"),
-        # Marked on a page that was just opened: whoever unlinks one record seldom means to part the others.
+        # Checked at first: a steward who unlinks one record rarely means to split the others.
         rest=form.is_checked("rest") or not form.names(),
         chain=chain,
         problems=[] if error is None else [("first-record", str(error))],
@@ -167,12 +171,14 @@ def _render_unlink_page(
 
 
 def _link_persons(eids_to_link: tuple[str, ...]) -> Markup:
+    """Return links to the pages of enterprise IDs."""
     return Markup(", ").join(
         Markup('<a class="eid" href="/people/{0}">{0}</a>').format(eid) for eid in eids_to_link
     )
 
 
 def _parse_record(key: str) -> RecordRef:
+    """Parse a record from a form value."""
     record = parse_record_key(key)
     if record is None:
         raise InputError("record: not one of this page")
@@ -180,6 +186,7 @@ def _parse_record(key: str) -> RecordRef:
 
 
 def _parse_numbers(text: str) -> tuple[int, ...]:
+    """Parse comma-separated decision numbers."""
     try:
         return tuple(int(number) for number in text.split(",") if number)
     except ValueError:
@@ -187,6 +194,7 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
 
 
 def _is_eid(text: str) -> bool:
+    """Check whether a text is an enterprise ID."""
     try:
         eids.parse_eid(text)
     except EidError:

@@ -1,4 +1,4 @@
-"""What the page of a person shows, gathered from the use cases and put into words."""
+"""Contents of a child's page, collected from the use cases."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from mpi.storage.repositories.sources.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class SourceRecordCard:
-    """One source record in words."""
+    """Source record of a child, formatted for its page."""
 
     label: RecordRef
     agency: str
@@ -34,7 +34,7 @@ class SourceRecordCard:
 
 @dataclass(frozen=True, slots=True)
 class GoldenRow:
-    """A value that stands, whose it is, why, and what others say."""
+    """Value of the golden record, with its record, rule and alternatives."""
 
     attribute: str
     value: str
@@ -47,7 +47,7 @@ class GoldenRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonPage:
-    """A person in words; ``steps`` newest first, each with whether it may be undone from here."""
+    """Contents of a child's page; ``steps`` are newest first."""
 
     person: PersonView
     cards: tuple[SourceRecordCard, ...]
@@ -60,11 +60,11 @@ class PersonPage:
 
 
 def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
-    """Gather what the page of an enterprise ID shows.
+    """Collect the contents of an enterprise ID's page.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the ID was never minted, or holds no record that the viewer may know of.
         AccessDenied: the viewer may not read persons.
     """
     view = look_up_person(index, viewer, text)
@@ -73,36 +73,38 @@ def build_person_page(index: Index, viewer: Viewer, text: str) -> PersonPage:
     person_links = list_links(index, viewer, text) if len(view.records) > 1 else ()
     drawing = draw_arcs(view.records, [(link.left, link.right, link.match_weight) for link in person_links])
     return PersonPage(
-        view,
-        cards,
-        person_links,
-        drawing,
-        steps,
-        _find_undoable_steps(viewer, steps),
-        _read_golden_rows(index, viewer, text),
-        _read_history(index, viewer, text),
+        person=view,
+        cards=cards,
+        links=person_links,
+        drawing=drawing,
+        steps=steps,
+        undoable=_find_undoable_steps(viewer, steps),
+        golden=_read_golden_rows(index, viewer, text),
+        built=_read_history(index, viewer, text),
     )
 
 
 def _read_history(index: Index, viewer: Viewer, text: str) -> tuple[HistoryStep, ...]:
+    """Read the person's history, empty without permission to read records."""
     return describe_history(index, viewer, text) if is_allowed(viewer, Action.RECORD_READ) else ()
 
 
 def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRow, ...]:
+    """Read the golden record as table rows."""
     if not is_allowed(viewer, Action.RECORD_READ):
         return ()
     return tuple(
         GoldenRow(
-            value.attribute,
-            format_value(value.attribute, value.value),
-            value.record,
-            value.rule,
-            len(value.agreeing),
-            tuple(
+            attribute=value.attribute,
+            value=format_value(value.attribute, value.value),
+            record=value.record,
+            rule=value.rule,
+            agreeing=len(value.agreeing),
+            others=tuple(
                 (format_value(value.attribute, alternative.value), alternative.record)
                 for alternative in value.others
             ),
-            None if value.correction is None else value.correction.by,
+            said=None if value.correction is None else value.correction.by,
         )
         for value in look_up_golden_record(index, viewer, text).values
         if value.attribute != "flags"
@@ -112,7 +114,7 @@ def _read_golden_rows(index: Index, viewer: Viewer, text: str) -> tuple[GoldenRo
 def read_record_cards(
     index: Index, viewer: Viewer, records: tuple[RecordRef, ...]
 ) -> tuple[SourceRecordCard, ...]:
-    """The records in words, in their order; one that the viewer may not read is left out."""
+    """Format the records, leaving out those the viewer may not read."""
     sources = {source.code: source for source in list_visible_sources(index, viewer)}
     stored_records = []
     for label in records:
@@ -123,25 +125,27 @@ def read_record_cards(
     confidential = is_confidential([stored["record"] for _, stored in stored_records])
     return tuple(
         SourceRecordCard(
-            label,
-            sources[label.source].agency,
-            sources[label.source].name,
-            stored["record"].get("as_of", ""),
-            format_record(stored["record"], confidential=confidential, withheld=stored["withheld"]),
-            tuple(f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]),
-            build_record_link(index, label),
+            label=label,
+            agency=sources[label.source].agency,
+            system=sources[label.source].name,
+            as_of=stored["record"].get("as_of", ""),
+            rows=format_record(stored["record"], confidential=confidential, withheld=stored["withheld"]),
+            issues=tuple(
+                f"{issue['field']} ({issue['code'].replace('-', ' ')})" for issue in stored["issues"]
+            ),
+            url=build_record_link(index, label),
         )
         for label, stored in stored_records
     )
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """The sources that a viewer may choose from."""
+    """List the sources that a viewer may choose from."""
     return list_visible_sources(index, viewer)
 
 
 def _find_undoable_steps(viewer: Viewer, steps: tuple[LineageStep, ...]) -> frozenset[int]:
-    """Steps that were not undone since, which whoever may decide can take back."""
+    """Return the steps that the viewer can still undo."""
     if not is_allowed(viewer, Action.DECIDE):
         return frozenset()
     undone_steps = {step.step for step in steps if step.cause.startswith("undo ")}

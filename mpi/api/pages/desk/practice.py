@@ -1,4 +1,4 @@
-"""Practice: pairs whose truth is known, and is told with its reason after each answer."""
+"""Page of practice pairs with known truth."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class PracticeColumn:
-    """The head of one of the two records: what system it is from."""
+    """Column head of a practice record."""
 
     label: RecordRef
     as_of: str | None = None
@@ -35,7 +35,7 @@ class PracticeColumn:
 
 @router.get("/practice")
 def next_page(index: IndexDep, visit: VisitDep) -> Response:
-    """The next pair to practise on."""
+    """Show the next practice pair."""
     view = get_next_practice_pair(index, visit.viewer)
     return render_page(
         "practice.html",
@@ -51,7 +51,7 @@ def next_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/practice/{number}")
 def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Take the answer, and tell the truth and why."""
+    """Save the answer and show the truth with its reasons."""
     verdict = form.text("verdict")
     outcome = answer_practice_pair(index, visit.viewer, number, verdict)
     chart = draw_waterfall([(part.comparison, part.level, part.bits) for part in outcome.parts])
@@ -70,10 +70,12 @@ def answer(index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Resp
 
 
 def _compare_practice_records(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[ComparisonRow, ...]:
+    """Compare the two practice records field by field."""
     return compare_records(
         [format_record(dict(record.values), confidential=False) for record in records], star=False
     )
 
 
 def _list_columns(records: tuple[PracticeRecord, PracticeRecord]) -> tuple[PracticeColumn, ...]:
+    """Return the column heads of two practice records."""
     return tuple(PracticeColumn(RecordRef(record.source, "")) for record in records)

@@ -1,4 +1,4 @@
-"""One question: claim it, read why it is asked, answer it pair by pair, take the answer back."""
+"""Page of one question: claim, read, answer and reassign it."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
@@ -39,39 +39,39 @@ from mpi.service.review.verdicts import ANSWER_REASONS
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 OPTIONS = (("same", "s"), ("different", "d"), ("unsure", "u"), ("ask", "a"))
-"""What can be said of a pair, and its key."""
+"""Verdicts on a pair, with their keyboard shortcuts."""
 _MAX_CLAIM_ATTEMPTS = 20
-"""Questions that are tried in turn, where others claim them at the same moment."""
+"""Number of questions to try when others claim them at the same time."""
 
 
 @router.get("/queue/{key}")
 def show(index: IndexDep, visit: VisitDep, key: str) -> Response:
-    """The question as it is."""
+    """Show a question."""
     return render_question(index, visit, load_question_view(index, visit.viewer, key), Form({}))
 
 
 @router.post("/queue/next")
 def take_next(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
-    """Claim the most harmful question that is free, and open it."""
+    """Claim the most urgent free question and open it."""
     return open_next_question(index, visit, None, "")
 
 
 @router.post("/queue/{key}/claim")
 def post_claim(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
-    """Take it."""
+    """Claim a question."""
     claimed_question = claim(index, visit.viewer, key)
     return RedirectResponse(question_path(claimed_question.key), HTTPStatus.SEE_OTHER)
 
 
 @router.post("/queue/{key}/release")
 def post_release(index: IndexDep, visit: VisitDep, key: str, _form: FormDep) -> Response:
-    """Give it back."""
+    """Return a question to the queue."""
     return redirect_to_question(release(index, visit.viewer, key).key, "released")
 
 
 @router.post("/queue/{key}/defer")
 def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Put it off."""
+    """Snooze a question until a later day."""
     return _change_assignment(
         index, visit, key, form, "deferred", lambda: defer(index, visit.viewer, key, form.text("until"))
     )
@@ -79,7 +79,7 @@ def post_defer(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Res
 
 @router.post("/queue/{key}/assign")
 def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Give it to somebody."""
+    """Assign a question to somebody."""
     return _change_assignment(
         index, visit, key, form, "assigned", lambda: assign(index, visit.viewer, key, form.text("to"))
     )
@@ -87,7 +87,7 @@ def post_assign(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Re
 
 @router.post("/queue/{key}/escalate")
 def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> Response:
-    """Give it to an approver."""
+    """Escalate a question to an approver."""
     note = form.optional_text("note")
     return _change_assignment(
         index, visit, key, form, "escalated", lambda: escalate(index, visit.viewer, key, note)
@@ -97,6 +97,7 @@ def post_escalate(index: IndexDep, visit: VisitDep, key: str, form: FormDep) -> 
 def _change_assignment(
     index: Index, visit: Visit, key: str, form: Form, outcome: str, change: Callable[[], object]
 ) -> Response:
+    """Change who works on a question, and go to the desk."""
     try:
         change()
     except (InputError, ConflictError, NotFoundError) as error:
@@ -105,7 +106,7 @@ def _change_assignment(
 
 
 def open_next_question(index: Index, visit: Visit, key: str | None, query: str) -> Response:
-    """Claim the next question and open it; the desk where there is none."""
+    """Claim the next question and open it, or open the desk."""
     candidates = [key] if key is not None else []
     queue_page = (
         load_queue_page(index, visit.viewer, Filters(), limit=_MAX_CLAIM_ATTEMPTS) if key is None else None
@@ -115,14 +116,14 @@ def open_next_question(index: Index, visit: Visit, key: str | None, query: str) 
         try:
             claimed_question = claim(index, visit.viewer, candidate)
         except (ConflictError, NotFoundError):
-            # Somebody was faster.
+            # Another steward claimed the question first.
             continue
         return RedirectResponse(f"{question_path(claimed_question.key)}{query}", HTTPStatus.SEE_OTHER)
     return RedirectResponse(f"/{query or '?done=nothing_waits'}", HTTPStatus.SEE_OTHER)
 
 
 def redirect_to_question(key: str, outcome: str) -> Response:
-    """The question again, with what was done with it."""
+    """Redirect to a question, with a message of what was done."""
     return RedirectResponse(f"{question_path(key)}?done={outcome}", HTTPStatus.SEE_OTHER)
 
 
@@ -134,7 +135,7 @@ def render_question(
     error: MpiError | None = None,
     effect: StepEffect | None = None,
 ) -> Response:
-    """The page of a question, with what was typed so far and what is wrong with it."""
+    """Render a question with the form's inputs and errors."""
     question_page = build_question_page(index, visit.viewer, view, read_chosen_verdicts(form))
     summary = view.summary
     may_work = is_allowed(visit.viewer, Action.TASK_WORK)
@@ -171,17 +172,17 @@ def render_question(
 
 
 def read_chosen_verdicts(form: Form) -> Mapping[str, str]:
-    """The verdicts that a form holds, by pair."""
+    """Read the chosen verdicts by pair from a form."""
     pairs = form.texts("pair")
     verdicts = {pair: form.raw_text(f"verdict-{no}") for no, pair in enumerate(pairs)}
     return {pair: verdict for pair, verdict in verdicts.items() if verdict}
 
 
 def read_superseded(form: Form) -> tuple[int, ...]:
-    """The decisions whose place an answer takes.
+    """Read the numbers of the decisions that an answer supersedes.
 
     Raises:
-        InputError: they are no numbers.
+        InputError: a value is not a number.
     """
     try:
         return tuple(int(number) for text in form.texts("supersedes") for number in text.split(","))
@@ -190,14 +191,14 @@ def read_superseded(form: Form) -> tuple[int, ...]:
 
 
 def _find_undoable_steps(view: QuestionView) -> frozenset[int]:
-    """Steps of answers that were not taken back since."""
+    """Return the steps of answers that were not undone."""
     undone_steps = {act.detail.get("of") for act in view.history}
     answer_steps = {act.step for act in view.history if act.action == "answer" and act.step is not None}
     return frozenset(answer_steps - undone_steps)
 
 
 def _find_error_field(error: MpiError) -> str:
-    """The field of the page that an error is about."""
+    """Return the HTML ID of the field that an error is about."""
     field = str(error).partition(":")[0]
     return {
         "verdicts": "pair-0",
@@ -212,6 +213,7 @@ def _find_error_field(error: MpiError) -> str:
 
 
 def _find_error_title(error: MpiError | None) -> str | None:
+    """Return the title of an out-of-date or claimed question, if any."""
     texts = load_words()
     if isinstance(error, StaleError):
         return str(texts.error.title_412)

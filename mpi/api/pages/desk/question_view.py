@@ -1,4 +1,4 @@
-"""What the page of a question shows: records side by side, why, what would change it, and what is asked."""
+"""Contents of a question's page: records, evidence and pairs to judge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from mpi.service.stewardship.decisions import DecisionView, get_decision
 
 _NOTABLE = frozenset({ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS})
 _MAX_EXPLAINED = 6
-"""Pairs of one question that are explained on its page."""
+"""Maximum number of pairs that a question's page explains."""
 _SEPARATOR = "\t"
-"""Between the parts of a form's value; no source code or local ID can hold it."""
+"""Separator in form values; no source code or local ID contains a tab."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordColumn:
-    """The head of one record."""
+    """Column head of one record of a question."""
 
     label: RecordRef
     key: str
@@ -42,7 +42,7 @@ class RecordColumn:
 
 @dataclass(frozen=True, slots=True)
 class AskedPair:
-    """One pair that is asked, in the order of the page; ``chosen`` is what was typed and not yet kept."""
+    """Pair to judge; ``chosen`` is a verdict typed but not saved."""
 
     no: int
     key: str
@@ -55,7 +55,7 @@ class AskedPair:
 
 @dataclass(frozen=True, slots=True)
 class BurstPair:
-    """One of the pairs that a burst stands for: only what is not the same on both sides."""
+    """Pair of a burst, with only the fields that differ."""
 
     left: RecordRef
     right: RecordRef
@@ -64,7 +64,7 @@ class BurstPair:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPair:
-    """A pair explained, with its bits drawn."""
+    """Pair with its explanation and a chart of its bits."""
 
     left: RecordRef
     right: RecordRef
@@ -74,7 +74,7 @@ class ExplainedPair:
 
 @dataclass(frozen=True, slots=True)
 class QuestionPage:
-    """A question in words."""
+    """Contents of a question's page."""
 
     view: QuestionView
     columns: tuple[RecordColumn, ...]
@@ -90,11 +90,11 @@ class QuestionPage:
 def build_question_page(
     index: Index, viewer: Viewer, view: QuestionView, chosen: Mapping[str, str]
 ) -> QuestionPage:
-    """Put a question into words.
+    """Collect the contents of a question's page.
 
     Args:
         index: the open index.
-        viewer: who looks.
+        viewer: the steward who looks at the page.
         view: the question.
         chosen: verdicts typed so far, by pair.
     """
@@ -102,28 +102,28 @@ def build_question_page(
     star = view.summary.subject is not None
     columns = tuple(
         RecordColumn(
-            card.label,
-            format_record_key(card.label),
-            names[card.label.source].name,
-            names[card.label.source].agency,
-            card.as_of,
-            card.enterprise_id,
-            card.household,
-            star and card.label == view.summary.subject,
-            build_record_link(index, card.label),
-            _name_version(view.cards, position),
+            label=card.label,
+            key=format_record_key(card.label),
+            system=names[card.label.source].name,
+            agency=names[card.label.source].agency,
+            as_of=card.as_of,
+            enterprise_id=card.enterprise_id,
+            household=card.household,
+            subject=star and card.label == view.summary.subject,
+            url=build_record_link(index, card.label),
+            version=_name_version(view.cards, position),
         )
         for position, card in enumerate(view.cards)
     )
     pairs = tuple(
         AskedPair(
-            no,
-            format_pair_key(pair),
-            pair.left,
-            pair.right,
-            pair.match_weight,
-            pair.verdict,
-            chosen.get(format_pair_key(pair), ""),
+            no=no,
+            key=format_pair_key(pair),
+            left=pair.left,
+            right=pair.right,
+            match_weight=pair.match_weight,
+            verdict=pair.verdict,
+            chosen=chosen.get(format_pair_key(pair), ""),
         )
         for no, pair in enumerate(view.pairs)
     )
@@ -141,36 +141,41 @@ def build_question_page(
     explained_pairs = tuple(explanation for explanation in explanations if explanation is not None)
     burst_pairs = _list_burst_pairs(view) if is_burst else ()
     return QuestionPage(
-        view,
-        columns,
-        rows,
-        pairs,
-        drawing,
-        list_shown_values(view),
-        explained_pairs,
-        burst_pairs,
-        _read_decisions(index, viewer, view),
+        view=view,
+        columns=columns,
+        rows=rows,
+        pairs=pairs,
+        drawing=drawing,
+        seen=list_shown_values(view),
+        why=explained_pairs,
+        alike=burst_pairs,
+        decisions=_read_decisions(index, viewer, view),
     )
 
 
 def _read_decisions(index: Index, viewer: Viewer, view: QuestionView) -> tuple[DecisionView, ...]:
-    """The decisions that the question is about, as far as the viewer may read them."""
+    """Read the question's decisions, if the viewer may read decisions."""
     if not is_allowed(viewer, Action.DECISION_READ):
         return ()
     return tuple(get_decision(index, viewer, number) for number in view.decisions)
 
 
 def _is_side_by_side(view: QuestionView) -> bool:
-    """Whether the records stand side by side: those of a burst are of many children."""
+    """Check whether the records can be compared side by side.
+
+    The records of a burst are of many children.
+    """
     return bool(view.cards) and view.shape != BURST
 
 
 def _draw_links(view: QuestionView) -> ArcDiagram | None:
+    """Draw the pairs of a question as arcs between its records."""
     edges = [(pair.left, pair.right, pair.match_weight) for pair in view.pairs]
     return draw_arcs([card.label for card in view.cards], edges)
 
 
 def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
+    """Return the pairs of a burst with their differing fields."""
     values = {card.label: _format_values(card) for card in view.cards}
     burst_pairs = []
     for pair in view.pairs:
@@ -181,7 +186,10 @@ def _list_burst_pairs(view: QuestionView) -> tuple[BurstPair, ...]:
 
 
 def _name_version(cards: Sequence[RecordCard], position: int) -> str:
-    """Of a record that is shown twice, which of its versions this is: ``stands``, then ``waits``."""
+    """Return which version of a record a card shows.
+
+    ``stands`` is the version in force and ``waits`` the held one; empty if the record is shown once.
+    """
     positions = [n for n, card in enumerate(cards) if card.label == cards[position].label]
     if len(positions) == 1:
         return ""
@@ -189,7 +197,7 @@ def _name_version(cards: Sequence[RecordCard], position: int) -> str:
 
 
 def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> ExplainedPair | None:
-    """A pair explained; None where one of its records takes no part now."""
+    """Explain a pair, None if a record is not compared now."""
     try:
         explanation = explain_pair(index, viewer, left, right)
     except ConflictError:
@@ -203,31 +211,32 @@ def explain_for_page(index: Index, viewer: Viewer, left: RecordRef, right: Recor
 
 
 def format_record_key(label: RecordRef) -> str:
-    """A record as a form's value."""
+    """Format a record as a form value."""
     return f"{label.source}{_SEPARATOR}{label.local_id}"
 
 
 def parse_record_key(key: str) -> RecordRef | None:
-    """The record of a form's value; None where it is none."""
+    """Parse a record from a form value, None if invalid."""
     source, between, local_id = key.partition(_SEPARATOR)
     return RecordRef(source, local_id) if between and _SEPARATOR not in local_id else None
 
 
 def format_pair_key(pair: PairView) -> str:
-    """A pair as a form's value."""
+    """Format a pair of records as a form value."""
     return f"{format_record_key(pair.left)}{_SEPARATOR}{format_record_key(pair.right)}"
 
 
 def parse_pair_key(key: str) -> tuple[RecordRef, RecordRef] | None:
-    """The pair of a form's value; None where it is none."""
-    parts = key.split(_SEPARATOR)
-    if len(parts) != len(("source", "local ID", "source", "local ID")):
-        return None
-    return RecordRef(parts[0], parts[1]), RecordRef(parts[2], parts[3])
+    """Parse a pair of records from a form value, None if invalid."""
+    match key.split(_SEPARATOR):
+        case [left_source, left_id, right_source, right_id]:
+            return RecordRef(left_source, left_id), RecordRef(right_source, right_id)
+        case _:
+            return None
 
 
 def list_shown_values(view: QuestionView) -> tuple[str, ...]:
-    """What a page has shown, kept in its form, so that it can tell what changed if it is out of date."""
+    """List the shown values, which the form keeps to detect changes."""
     cards = (
         _SEPARATOR.join(("record", format_record_key(card.label), card.as_of, card.enterprise_id or ""))
         for card in view.cards
@@ -240,7 +249,7 @@ def list_shown_values(view: QuestionView) -> tuple[str, ...]:
 
 
 def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
-    """In words, what is other than a page had shown it."""
+    """Describe what changed since a page was shown."""
     texts = load_words().question
     before, now = _parse_shown_values(seen), _parse_shown_values(list_shown_values(view))
     changes = []
@@ -271,7 +280,7 @@ def describe_changes(view: QuestionView, seen: Sequence[str]) -> list[str]:
 
 
 def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """What was shown, by what it is of."""
+    """Parse the shown values that a form kept, by subject."""
     sizes = {"record": 3, "pair": 5, "acts": 1}
     shown_values = {}
     for mark in seen:
@@ -283,4 +292,5 @@ def _parse_shown_values(seen: Sequence[str]) -> dict[tuple[str, ...], tuple[str,
 
 
 def _format_values(card: RecordCard) -> dict[str, str]:
+    """Format the values of a record card."""
     return format_record(card.values, confidential=False, withheld=card.withheld)

@@ -1,4 +1,4 @@
-"""Runs: a re-cluster read, approved whole or in part, rejected, or rolled back."""
+"""Page of re-cluster proposals: read, apply, reject, roll back."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -24,13 +24,13 @@ from mpi.service.recluster import proposals
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 _ITEMS_PER_PAGE = 100
-"""Items shown at once."""
+"""Number of items on one page."""
 _BLOCKS_SHOWN = 20
 
 
 @router.get("/runs")
 def list_page(index: IndexDep, visit: VisitDep) -> Response:
-    """Every run, newest first."""
+    """Show all proposals, newest first, and the largest blocks."""
     runs = proposals.list_proposals(index, visit.viewer)
     block_report = list_large_blocks(index, visit.viewer)
     blocks = block_report.blocks[:_BLOCKS_SHOWN]
@@ -39,20 +39,20 @@ def list_page(index: IndexDep, visit: VisitDep) -> Response:
 
 @router.post("/runs")
 def make(index: IndexDep, visit: VisitDep, _form: FormDep) -> Response:
-    """Think the whole index through with the model in force, as a proposal."""
+    """Make a re-cluster proposal with the model in force."""
     proposal = recluster_process.propose(index, visit.viewer, index.matcher)
     return RedirectResponse(f"/runs/{proposal.id}?done=proposed", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/runs/{number}")
 def show(index: IndexDep, visit: VisitDep, number: int, part: int = 1) -> Response:
-    """One run with its changes."""
+    """Show one proposal with its items."""
     return _render_run(index, visit, number, part)
 
 
 @router.post("/runs/{number}")
 def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: FormDep) -> Response:
-    """Apply, reject or roll back."""
+    """Apply, reject or roll back a proposal."""
     try:
         outcome = _apply_action(request, index, visit, number, form)
     except (InputError, ConflictError) as error:
@@ -61,6 +61,7 @@ def act(request: Request, index: IndexDep, visit: VisitDep, number: int, form: F
 
 
 def _apply_action(request: Request, index: Index, visit: Visit, number: int, form: Form) -> str:
+    """Perform the form's action and return the code of its message."""
     run = proposals.get_proposal(index, visit.viewer, number)
     match form.text("do"):
         case "apply" | "apply-all" as how:
@@ -84,6 +85,7 @@ def _apply_action(request: Request, index: Index, visit: Visit, number: int, for
 
 
 def _read_items(form: Form) -> list[int]:
+    """Read the numbers of the marked items."""
     marked = [text for text in form.texts("item") if text.isascii() and text.isdigit()]
     if not marked:
         raise InputError(load_words().runs.nothing_marked)
@@ -93,6 +95,7 @@ def _read_items(form: Form) -> list[int]:
 def _render_run(
     index: Index, visit: Visit, number: int, part: int, error: MpiError | None = None
 ) -> Response:
+    """Render one page of a proposal's items."""
     run = proposals.get_proposal(index, visit.viewer, number)
     pages = max(1, -(-len(run.items) // _ITEMS_PER_PAGE))
     part = min(max(part, 1), pages)

@@ -1,4 +1,7 @@
-"""Find a child: by enterprise ID, by a system's own ID, or by name and birth date. It does not browse."""
+"""Search page: find a child by ID, local ID or details.
+
+The page offers no browsing.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,19 +31,19 @@ FIELDS = (
     "first_name", "middle_name", "last_name", "birth_date", "sex", "ssn_last4", "address_line1", "city",
     "postal_code", "phone", "guardian_first_name", "guardian_last_name",
 )  # fmt: skip
-"""Fields that the form asks for; canonical names."""
+"""Canonical fields of the search form."""
 
 
 @router.get("/find")
 def show_search_form(index: IndexDep, visit: VisitDep) -> Response:
-    """The three ways to find a child."""
+    """Show the three search forms."""
     require_permission(visit.viewer, Action.PERSON_READ)
     return _render_form(index, visit, {})
 
 
 @router.get("/people")
 def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
-    """Go to the person of the ID that was typed, or say what is wrong with it."""
+    """Redirect to the person of the typed enterprise ID."""
     try:
         return RedirectResponse(f"/people/{eids.parse_eid(eid)}", HTTPStatus.SEE_OTHER)
     except EidError as error:
@@ -49,7 +52,10 @@ def find_by_eid(index: IndexDep, visit: VisitDep, eid: str = "") -> Response:
 
 @router.post("/find/key")
 def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Go to the person of a system's own ID. It comes in the body: a local ID belongs in no address."""
+    """Redirect to the person of a source's local ID.
+
+    The local ID comes in the request body, because it belongs in no address.
+    """
     criteria = {name: form.raw_text(name) for name in ("source", "local_id")}
     try:
         eid = _look_up_eid(index, visit, form)
@@ -60,7 +66,10 @@ def find_by_local_id(index: IndexDep, visit: VisitDep, form: FormDep) -> Respons
 
 @router.post("/find")
 def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
-    """Who it might be, best first; nothing of what was typed is kept."""
+    """Show persons who match the typed details, best first.
+
+    Nothing of what was typed is stored.
+    """
     criteria = {name: form.raw_text(name) for name in FIELDS}
     try:
         matches = search_persons(index, visit.viewer, _read_criteria(form))
@@ -71,11 +80,12 @@ def find_by_details(index: IndexDep, visit: VisitDep, form: FormDep) -> Response
 
 
 def render_not_found(index: Index, visit: Visit, eid: str, error: MpiError) -> Response:
-    """The form again, with what is wrong with the enterprise ID."""
+    """Render the search form with the error of an enterprise ID."""
     return _render_form(index, visit, {"eid": eid}, [("eid", error)])
 
 
 def _look_up_eid(index: Index, visit: Visit, form: Form) -> str:
+    """Return the enterprise ID of the local ID in the form."""
     entry = look_up_crosswalk(index, visit.viewer, form.text("source"), form.text("local_id"))
     if entry.enterprise_id is None:
         raise NotFoundError("this record takes no part in the index at the moment")
@@ -89,6 +99,7 @@ def _render_form(
     problems: Sequence[tuple[str, MpiError]] = (),
     results: Sequence[SearchResult] | None = None,
 ) -> Response:
+    """Render the search forms with criteria, errors and results."""
     status = find_status(problems[0][1])[0] if problems else HTTPStatus.OK
     sources = (
         list_visible_sources(index, visit.viewer) if is_allowed(visit.viewer, Action.RECORD_READ) else []
@@ -107,4 +118,5 @@ def _render_form(
 
 
 def _read_criteria(form: Form) -> dict[str, object]:
+    """Read the nonempty search fields of the form."""
     return {name: value for name in FIELDS if (value := form.optional_text(name)) is not None}

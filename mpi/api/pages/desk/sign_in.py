@@ -1,14 +1,14 @@
-"""Signing in and out, and a password of one's own."""
+"""Pages to sign in, sign out and change the password."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from secrets import token_urlsafe
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from mpi.api.pages.page_route import PageRoute
@@ -41,11 +41,11 @@ from mpi.domain.roles import PURPOSES_BY_ROLE
 from mpi.service.access.passwords import MIN_LENGTH
 from mpi.service.access.sign_in import (
     SignedInAccount,
+    authenticate_session,
     change_password,
     csrf_token,
     sign_in,
     sign_out,
-    authenticate_session,
 )
 from mpi.service.core.index import Index
 
@@ -53,24 +53,27 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 Result = TypeVar("Result")
 
+NextPath = Annotated[str, Query(alias="next")]
+"""Query parameter with the path to open after signing in."""
+
 CONCURRENT_HASHES = 2
-"""Passwords being hashed: each takes 64 MiB and a core."""
+"""Number of passwords hashed at once: each takes 64 MiB and a core."""
 MAX_WAITING = 20
-"""For their turn; more are told to come back, so that nobody can fill the memory."""
+"""Number of sign-ins that may wait; others are refused to bound memory."""
 
 _PURPOSES = tuple(dict.fromkeys(purpose for purposes in PURPOSES_BY_ROLE.values() for purpose in purposes))
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to the application, and what keeps passwords from taking all its memory."""
+    """Add the sign-in pages and their limit of concurrent password hashes."""
     app.state.trying = CapacityLimiter(CONCURRENT_HASHES)
     app.include_router(router)
 
 
 @router.get(SIGN_IN)
-def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next: str = "") -> Response:  # noqa: A002
-    """Ask for name and password."""
-    sign_in_form = _SignInForm(to_local_path(next), notice=load_words().sign_in.why.maybe(why))
+def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next_path: NextPath = "") -> Response:
+    """Show the sign-in form, or redirect a signed-in person."""
+    sign_in_form = _SignInForm(to_local_path(next_path), notice=load_words().sign_in.why.maybe(why))
     try:
         authenticate_session(index, read_sign_in_token(request))
     except NotAuthenticated:
@@ -80,7 +83,7 @@ def show_sign_in_form(request: Request, index: IndexDep, why: str = "", next: st
 
 @router.post(SIGN_IN)
 async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> Response:
-    """Sign in, and go on to the page that was asked for."""
+    """Sign in and redirect to the requested page."""
     sign_in_form = _SignInForm(to_local_path(form.raw_text("next")), form.raw_text("name"))
     attempt = partial(
         sign_in,
@@ -95,7 +98,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
         token = await _run_limited(request, attempt)
     except (NotAuthenticated, InputError, StoreError) as error:
         status = find_status(error)[0]
-        # 401 would have to name a scheme of HTTP, and this is none.
+        # A 401 response has to name an HTTP authentication scheme, and a sign-in form is none.
         status = HTTPStatus.FORBIDDEN if status == HTTPStatus.UNAUTHORIZED else status
         return _render_sign_in(request, index, replace(sign_in_form, error=str(error)), status)
     answer = RedirectResponse(sign_in_form.next, HTTPStatus.SEE_OTHER)
@@ -105,7 +108,7 @@ async def post_sign_in(request: Request, index: IndexDep, form: SentFormDep) -> 
 
 @router.post(SIGN_OUT)
 def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: FormDep) -> Response:
-    """End the sign-in, here and in the index."""
+    """Sign out and delete the cookie."""
     sign_out(index, read_sign_in_token(request) or "")
     answer = RedirectResponse(f"{SIGN_IN}?why=out", HTTPStatus.SEE_OTHER)
     delete_sign_in_token(request, answer)
@@ -114,7 +117,7 @@ def post_sign_out(request: Request, index: IndexDep, _signed: SignedDep, _form: 
 
 @router.get(CHANGE_PASSWORD)
 def show_change_password_form(request: Request, index: IndexDep, signed: SignedDep) -> Response:
-    """Ask for another password."""
+    """Show the form for a new password."""
     return _render_change_password(request, index, signed)
 
 
@@ -122,7 +125,7 @@ def show_change_password_form(request: Request, index: IndexDep, signed: SignedD
 async def post_change_password(
     request: Request, index: IndexDep, signed: SignedDep, form: FormDep
 ) -> Response:
-    """Set a password of one's own; every other sign-in ends."""
+    """Set a new password, which ends all other sign-ins."""
     old, new = form.raw_text("old"), form.raw_text("new")
     change = partial(change_password, index, read_sign_in_token(request) or "", old, new)
     if new != form.raw_text("again"):
@@ -137,10 +140,10 @@ async def post_change_password(
 
 
 async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Result:
-    """Hash passwords a few at a time, beside the threads that answer everything else.
+    """Run a password hash in a thread, a few at a time.
 
     Raises:
-        StoreError: too many wait already.
+        StoreError: too many sign-ins wait already.
     """
     limiter: CapacityLimiter = request.app.state.trying
     if limiter.statistics().tasks_waiting >= MAX_WAITING:
@@ -149,7 +152,7 @@ async def _run_limited(request: Request, attempt: Callable[[], Result]) -> Resul
 
 
 def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
-    """Let a sign-in form pass that a page of ours in this browser has sent, or raise."""
+    """Raise unless this browser got the sign-in form from the index."""
     visit = read_visit_token(request)
     if visit is None:
         raise ForeignFormError(load_words().sign_in.no_cookie)
@@ -158,7 +161,7 @@ def _check_sign_in_form(request: Request, index: Index, form: Form) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _SignInForm:
-    """What the sign-in page asks, and says."""
+    """Values and messages of the sign-in form."""
 
     next: str
     name: str = ""
@@ -169,9 +172,10 @@ class _SignInForm:
 def _render_sign_in(
     request: Request, index: Index, sign_in_form: _SignInForm, status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
+    """Render the sign-in form and set its cookie."""
     token = read_visit_token(request) or token_urlsafe(VISIT_BYTES)
     visit = replace(create_visit(request, index, None), csrf=csrf_token(index, token))
-    # A link elsewhere that leads here comes without the cookie, which is SameSite=Strict.
+    # A request by a link on another site comes without the cookie, which is SameSite=Strict.
     from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site"
     answer = render_page(
         "sign_in.html", status, visit=visit, here="sign-in", purposes=_PURPOSES,
@@ -184,6 +188,7 @@ def _render_sign_in(
 def _render_change_password(
     request: Request, index: Index, signed: SignedInAccount, error: MpiError | None = None
 ) -> Response:
+    """Render the password form with its error."""
     status = HTTPStatus.OK if error is None else HTTPStatus.BAD_REQUEST
     return render_page(
         "change_password.html", status, visit=create_visit(request, index, signed), here="change-password",

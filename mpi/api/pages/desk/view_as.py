@@ -1,4 +1,4 @@
-"""Trying another role, on open pages of a test index."""
+"""Form handler of the demo that switches the user's role."""
 
 from http import HTTPStatus
 
@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 @router.post("/view-as")
 def post_view_as(request: Request, form: FormDep) -> Response:
-    """Be the made-up person of another role.
+    """Switch to the demo person of another role.
 
     Raises:
         InputError: there is no such role.

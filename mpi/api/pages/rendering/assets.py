@@ -1,6 +1,6 @@
-"""The style sheet, the one script, the icon: the same for everybody, and nothing from elsewhere.
+"""Routes of the style sheet, script and icon.
 
-A page names each by its content: a browser keeps it and never asks again, and asks at once for another.
+A page names each asset by its content hash: a browser caches the file for good and fetches a new one at once.
 """
 
 from fastapi import APIRouter
@@ -14,24 +14,27 @@ _CACHE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 @router.get("/style.css")
 def get_style_sheet(v: str = "") -> Response:
-    """How the pages look."""
+    """Return the style sheet."""
     return _serve_asset("style.css", "text/css", v)
 
 
 @router.get("/desk.js")
 def get_script(v: str = "") -> Response:
-    """Keyboard shortcuts; the pages do all that they do without it."""
+    """Return the script with keyboard shortcuts; the pages work without it."""
     return _serve_asset("desk.js", "text/javascript", v)
 
 
 @router.get("/icon.svg")
 def get_icon(v: str = "") -> Response:
-    """The icon."""
+    """Return the icon."""
     return _serve_asset("icon.svg", "image/svg+xml", v)
 
 
 def _serve_asset(name: str, media_type: str, version: str) -> Response:
-    """The file as it is now, kept only under its own name: the page of an earlier program has another."""
+    """Return an asset, cacheable only under its own content hash.
+
+    The page of an earlier program version names another hash.
+    """
     return Response(
         read_asset(name),
         media_type=media_type,

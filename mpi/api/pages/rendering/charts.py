@@ -1,4 +1,4 @@
-"""Where the lines of a drawing go: plain geometry, the same for the same figures."""
+"""Coordinates of charts: match-weight bars, link arcs, line charts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ _ROW = 28
 _TOP = 16
 _MAX_NODES = 24
 _SERIES_OFFSET = 8
-"""Series stand a little beside each other, so that none hides another."""
+"""Horizontal offset of a series, so that none hides another."""
 
 Scale = Callable[[float], float]
-"""From a figure to its height in the drawing."""
+"""Function from a value to its vertical position in the chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One comparison's bits, drawn from zero; ``sense`` is for, against or nothing."""
+    """Bar of one comparison's bits; ``sense`` is for, against or nothing."""
 
     name: str
     level: str
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The bars of a match weight, on one scale; ``zero`` is where nothing is said."""
+    """Bar chart of a match weight; ``zero`` is the position of no evidence."""
 
     bars: tuple[Bar, ...]
     zero: float
@@ -41,7 +41,11 @@ class Waterfall:
 
 
 def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
-    """Bars for (comparison, level, bits), in the order given."""
+    """Compute the bar chart of a match weight.
+
+    Args:
+        parts: comparison, level and bits, in order.
+    """
     total = sum(bits for _, _, bits in parts)
     ends = [0.0, total, *(bits for _, _, bits in parts)]
     low, high = min(ends), max(ends)
@@ -59,6 +63,7 @@ def draw_waterfall(parts: Sequence[tuple[str, str, float]]) -> Waterfall:
 
 
 def _classify_bits(bits: float) -> str:
+    """Return whether bits speak for, against or nothing."""
     if round(bits, 1) == 0:
         return "nothing"
     return "for" if bits > 0 else "against"
@@ -66,7 +71,7 @@ def _classify_bits(bits: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A record's place on the axis; records of one source have one tone."""
+    """Position of a record; records of one source share a tone."""
 
     source: str
     local_id: str
@@ -76,7 +81,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Arc:
-    """A pair's evidence, from one record to another."""
+    """Arc between two records, thicker for a higher match weight."""
 
     y1: float
     y2: float
@@ -86,7 +91,7 @@ class Arc:
 
 @dataclass(frozen=True, slots=True)
 class ArcDiagram:
-    """Records down an axis, and an arc for each pair that speaks for one child."""
+    """Diagram of records on an axis, with an arc for each pair."""
 
     nodes: tuple[Node, ...]
     arcs: tuple[Arc, ...]
@@ -98,7 +103,7 @@ class ArcDiagram:
 def draw_arcs(
     records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]
 ) -> ArcDiagram | None:
-    """The drawing of a cluster; None where it would be too large to read."""
+    """Compute the arc diagram of a cluster, None if too large to read."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _MAX_NODES:
         return None
@@ -113,13 +118,17 @@ def draw_arcs(
         drawn_arcs.append(Arc(top, bottom, (bottom - top) / 2, thick))
     nodes = tuple(Node(label.source, label.local_id, y[label], tones[label.source]) for label in ordered)
     return ArcDiagram(
-        nodes, tuple(drawn_arcs), axis, int(axis + 250), _TOP * 2 + _ROW * max(len(ordered) - 1, 0)
+        nodes=nodes,
+        arcs=tuple(drawn_arcs),
+        axis=axis,
+        width=int(axis + 250),
+        height=_TOP * 2 + _ROW * max(len(ordered) - 1, 0),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place with a text, or a point."""
+    """Position of a text or point in a chart."""
 
     x: float
     y: float
@@ -128,7 +137,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """The interval of one point, from its head down to its foot."""
+    """Interval of one point, from top to bottom."""
 
     x: float
     y: float
@@ -137,7 +146,7 @@ class Whisker:
 
 @dataclass(frozen=True, slots=True)
 class SeriesLine:
-    """One series drawn: its line, its interval as a band, or of a single point as a whisker; its points."""
+    """Drawn series: line, points, and intervals as a band or whiskers."""
 
     name: str
     path: str
@@ -149,7 +158,7 @@ class SeriesLine:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Series over months on one scale, with the same figures as rows of text."""
+    """Line chart of series over months, with the same figures as table."""
 
     lines: tuple[SeriesLine, ...]
     ticks: tuple[Mark, ...]
@@ -162,7 +171,7 @@ class LineChart:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A figure of one month, with its interval where there is one."""
+    """Value of one month, with its interval if there is one."""
 
     month: str
     value: float
@@ -171,11 +180,11 @@ class Point:
 
 
 def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> LineChart | None:
-    """Draw series over months; None where there is nothing to draw.
+    """Compute the line chart of series, None without data.
 
     Args:
-        series: a name and its points, by month ascending.
-        percent: whether the values are shares of one, shown per hundred; otherwise they are counts.
+        series: name and points of each series, by month ascending.
+        percent: whether values are shares of one, shown in percent; otherwise counts.
     """
     months = sorted({point.month for _, points in series for point in points})
     if not months:
@@ -207,10 +216,13 @@ def draw_lines(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) 
     rows = tuple(
         (month, *(_format_cell(points, month, percent=percent) for _, points in series)) for month in months
     )
-    return LineChart(series_lines, ticks, labels, rows, left, width, height)
+    return LineChart(
+        lines=series_lines, ticks=ticks, labels=labels, rows=rows, left=left, width=width, height=height
+    )
 
 
 def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent: bool) -> tuple[float, float]:
+    """Return the lowest and highest value of the chart's axis."""
     values = [
         value
         for _, points in series
@@ -231,6 +243,7 @@ def _find_value_range(series: Sequence[tuple[str, Sequence[Point]]], *, percent:
 def _draw_series(
     name: str, points: Sequence[Point], tone: int, positions: Sequence[tuple[float, float]], y: Scale
 ) -> SeriesLine:
+    """Compute line, points and interval of one series."""
     path = "M " + " L ".join(f"{px} {py}" for px, py in positions)
     spread = [(px, point.low, point.high) for (px, _), point in zip(positions, points, strict=True)]
     above = [f"{px} {y(high)}" for px, _, high in spread if high is not None]
@@ -243,14 +256,16 @@ def _draw_series(
         if not band and low is not None and high is not None
     )
     dots = tuple(Mark(px, py) for px, py in positions)
-    return SeriesLine(name, path, band, dots, tone, whiskers)
+    return SeriesLine(name=name, path=path, band=band, dots=dots, tone=tone, whiskers=whiskers)
 
 
 def _format_tick(value: float, *, percent: bool) -> str:
+    """Format a value of the axis."""
     return f"{value * 100:.0f} %" if percent else f"{value:,.0f}"
 
 
 def _format_cell(points: Sequence[Point], month: str, *, percent: bool) -> str:
+    """Format the value of a month in the chart's table."""
     for point in points:
         if point.month == month:
             text = f"{point.value * 100:.1f} %" if percent else f"{point.value:,.0f}"

@@ -1,4 +1,4 @@
-"""Records side by side, and how each value stands to that of the record which they are compared with."""
+"""Side-by-side comparison of records, with differing letters marked."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,15 @@ from markupsafe import Markup, escape
 from mpi.api.pages.rendering.record_values import ROWS
 
 _CLOSE_RATIO = 0.7
-"""From this likeness on (2 × shared letters / all letters) two values are shown letter by letter."""
+"""Similarity (2 × shared letters / all letters) from which differing letters are marked."""
 _CLOSE_NUMBER_RATIO = 0.92
 _NUMBER_FIELDS = frozenset({"identifiers", "phone"})
-"""Fields whose values share much by their form alone: these have to be nearer."""
+"""Fields of numbers, whose form alone makes values similar, so that a higher similarity is required."""
 _NEUTRAL_FIELDS = frozenset({"household_ids", "enrollments", "placements"})
-"""Fields of which another value speaks against nothing: schools change, and each system has its own keys."""
+"""Fields in which another value is no evidence against a match.
+
+Schools change, and each system has household keys of its own.
+"""
 _PHONE_DIGITS = 10
 _MAX_MARKED_LENGTH = 120
 _ITEM_SEPARATOR = "; "
@@ -24,7 +27,7 @@ _NOISE = re.compile(r"[\s.,'’\-/()]+")
 
 
 class ComparisonStatus(StrEnum):
-    """How a value stands to the one that it is compared with."""
+    """How a value compares with the reference value."""
 
     SUBJECT = "subject"
     EQUAL = "equal"
@@ -37,7 +40,7 @@ class ComparisonStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparisonCell:
-    """One value, with the letters that differ marked."""
+    """Value with its comparison status and marked letters."""
 
     standing: ComparisonStatus
     shown: Markup
@@ -45,19 +48,19 @@ class ComparisonCell:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """One field of all the records, in their order."""
+    """Values of one field in all compared records."""
 
     field: str
     cells: tuple[ComparisonCell, ...]
 
 
 def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tuple[ComparisonRow, ...]:
-    """The rows of several records; a field that none of them has is left out.
+    """Compare records field by field, leaving out empty fields.
 
     Args:
-        records: values by field code, the subject of a star first.
-        star: whether the others are compared with the first; otherwise each value is compared with the one
-            that most of them have, the first of equals.
+        records: formatted values by field code; the subject of a star comes first.
+        star: compare the other records with the first; otherwise compare each value with the most common one,
+            the first of equals.
     """
     fields_present = {field for record in records for field in record}
     fields = [*(field for field in ROWS if field in fields_present), *sorted(fields_present.difference(ROWS))]
@@ -67,6 +70,7 @@ def compare_records(records: Sequence[Mapping[str, str]], *, star: bool) -> tupl
 
 
 def _compare_field(field: str, values: Sequence[str], *, star: bool) -> ComparisonRow:
+    """Compare the values of one field in all records."""
     reference_position = 0 if star else _find_commonest([_normalize(value, field) for value in values])
     reference = values[reference_position]
     cells = [_compare_cell(field, reference, value) for value in values]
@@ -79,11 +83,13 @@ def _compare_field(field: str, values: Sequence[str], *, star: bool) -> Comparis
 
 
 def _find_commonest(normalized: Sequence[str]) -> int:
+    """Return the position of the most common nonempty value."""
     nonempty = [value for value in normalized if value]
     return normalized.index(max(nonempty, key=nonempty.count)) if nonempty else 0
 
 
 def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
+    """Compare one value with the reference and mark its letters."""
     standing = compare_values(reference, value, field)
     if field in _NEUTRAL_FIELDS and standing in (ComparisonStatus.CLOSE, ComparisonStatus.DIFFERS):
         standing = ComparisonStatus.ALONE
@@ -94,12 +100,12 @@ def _compare_cell(field: str, reference: str, value: str) -> ComparisonCell:
 
 
 def compare_values(reference: str, value: str, field: str = "") -> ComparisonStatus:
-    """How one value stands to another; case, spaces and punctuation make no difference.
+    """Compare two values, ignoring case, spaces and punctuation.
 
     Args:
-        reference: what it is compared with.
-        value: as it is shown.
-        field: its field code.
+        reference: value to compare with.
+        value: the value as shown.
+        field: field code of the value.
     """
     if not value:
         return ComparisonStatus.NOTHING
@@ -110,7 +116,7 @@ def compare_values(reference: str, value: str, field: str = "") -> ComparisonSta
     reference_items, value_items = (
         {_normalize(item, field) for item in text.split(_ITEM_SEPARATOR)} for text in (reference, value)
     )
-    # Given name and surname exchanged are the same words.
+    # Exchanged first and last names are the same words.
     if reference_items & value_items or sorted(_normalize(reference).split()) == sorted(
         _normalize(value).split()
     ):
@@ -123,7 +129,7 @@ def compare_values(reference: str, value: str, field: str = "") -> ComparisonSta
 
 
 def _mark_differences(reference: str, value: str) -> Markup:
-    """The value with the runs of letters that the reference does not have marked."""
+    """Mark the letters of a value that the reference lacks."""
     if len(value) > _MAX_MARKED_LENGTH:
         return escape(value)
     matcher = SequenceMatcher(None, reference.casefold(), value.casefold(), autojunk=False)
@@ -136,6 +142,7 @@ def _mark_differences(reference: str, value: str) -> Markup:
 
 
 def _normalize(value: str, field: str = "") -> str:
+    """Return a value without case, spaces and punctuation, for comparison."""
     if field == "phone":
         return "".join(letter for letter in value if letter.isdigit())[-_PHONE_DIGITS:]
     return _NOISE.sub(" ", value.casefold()).strip()

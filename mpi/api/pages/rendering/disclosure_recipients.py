@@ -1,4 +1,4 @@
-"""Who received what because of a link: the answers, put together by whom they went to."""
+"""Disclosures grouped by the client that received them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mpi.service.persons.effects import PastDisclosure
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What one client received for one purpose; ``times`` answers, the latest at ``latest``."""
+    """Disclosures to one client for one purpose; ``latest`` is the last."""
 
     client: str
     purpose: str | None
@@ -20,18 +20,20 @@ class Recipient:
 
 
 def group_by_client(received: Sequence[PastDisclosure]) -> list[Recipient]:
-    """Answers by client and purpose, the latest first."""
+    """Group disclosures by client and purpose, latest first."""
     groups: dict[tuple[str, str | None], list[PastDisclosure]] = {}
     for disclosure in received:
         groups.setdefault((disclosure.client, disclosure.purpose), []).append(disclosure)
     recipients = [
         Recipient(
-            client,
-            purpose,
-            len(answers),
-            max(disclosure.at for disclosure in answers),
-            tuple(sorted({field for disclosure in answers for field in disclosure.fields})),
-            tuple(sorted({record for disclosure in answers for record in disclosure.records}, key=_sort_key)),
+            client=client,
+            purpose=purpose,
+            times=len(answers),
+            latest=max(disclosure.at for disclosure in answers),
+            fields=tuple(sorted({field for disclosure in answers for field in disclosure.fields})),
+            records=tuple(
+                sorted({record for disclosure in answers for record in disclosure.records}, key=_sort_key)
+            ),
         )
         for (client, purpose), answers in groups.items()
     ]
@@ -39,4 +41,5 @@ def group_by_client(received: Sequence[PastDisclosure]) -> list[Recipient]:
 
 
 def _sort_key(label: RecordRef) -> tuple[str, str]:
+    """Return the sort key of a record reference."""
     return label.source, label.local_id

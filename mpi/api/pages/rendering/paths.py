@@ -1,8 +1,11 @@
-"""Addresses of pages, with what they name encoded."""
+"""URL paths of pages."""
 
 from urllib.parse import quote
 
 
 def question_path(key: str) -> str:
-    """The page of a question. Its key holds keyed hashes and numbers, nothing of a child."""
+    """Return the URL path of a question's page.
+
+    The key holds keyed hashes and numbers, and nothing of a child.
+    """
     return f"/queue/{quote(key, safe=':')}"

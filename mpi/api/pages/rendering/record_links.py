@@ -1,4 +1,4 @@
-"""Where a record is found in its own system: addresses of those systems, from a file of the operator's.
+"""Links to records in their own source systems.
 
 ``record-links.toml`` in ``MPI_HOME`` names one address a source, in which ``{local_id}`` stands for the
 record's key, percent-encoded::
@@ -22,10 +22,10 @@ _PLACEHOLDER = "{local_id}"
 
 
 def build_record_link(index: Index, label: RecordRef) -> str | None:
-    """The address of a record in its own system; None where none is known.
+    """Return the URL of a record in its source system, if configured.
 
     Raises:
-        InputError: the file is not what it can be.
+        InputError: the configuration file is invalid.
     """
     path = index.home / FILE_NAME
     try:
@@ -38,6 +38,7 @@ def build_record_link(index: Index, label: RecordRef) -> str | None:
 
 @lru_cache(maxsize=4)
 def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
+    """Read the URL pattern of each source from the configuration file."""
     try:
         patterns = tomllib.loads(path.read_text("utf-8")).get("records", {})
     except (OSError, ValueError) as error:
@@ -45,10 +46,11 @@ def _read_patterns(path: Path, _changed: int) -> Mapping[str, str]:
     invalid_sources = [source for source, pattern in patterns.items() if not _is_address(pattern)]
     if invalid_sources:
         raise InputError(
-            f"{FILE_NAME}: of {', '.join(invalid_sources)} give an https address that holds {_PLACEHOLDER} once"
+            f"{FILE_NAME}: for {', '.join(invalid_sources)} give an https address with {_PLACEHOLDER} once"
         )
     return dict(patterns)
 
 
 def _is_address(pattern: object) -> bool:
+    """Check whether a pattern is an https URL with one placeholder."""
     return isinstance(pattern, str) and pattern.startswith("https://") and pattern.count(_PLACEHOLDER) == 1

@@ -1,4 +1,4 @@
-"""A record's values in the rows that pages show, in one order for every record."""
+"""Formatting of record values for pages."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ ROWS = (
     "sex", "multiple_birth", "identifiers", "guardians", "addresses", "phone", "email", "enrollments",
     "placements", "birth_place", "household_ids", "death_date",
 )  # fmt: skip
-"""Field codes in the order in which records are compared: what tells children apart comes first."""
+"""Field codes in display order; the fields that tell children apart come first."""
 _CODE_FIELDS = frozenset({"race", "ethnicity"})
 _WORD_ENDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MAX_ID_LENGTH = 14
@@ -23,20 +23,23 @@ _BIRTH_PLACE = ("birth_city", "birth_state", "birth_country")
 
 
 def format_record(record: Record, *, confidential: bool, withheld: Collection[str] = ()) -> dict[str, str]:
-    """What a record says, by field code (``field`` of the words); only fields that it has a value for.
+    """Format a record's nonempty fields, by field code.
 
     Args:
-        record: in canonical field names.
-        confidential: whether some record of the child keeps its address confidential: what one agency must
-            keep so, another agency's record of the child would tell.
-        withheld: fields that it has and that were not told.
+        record: values by canonical field name.
+        confidential: whether a record of the child keeps its address confidential. Another agency's record
+            would reveal the address, so no address is shown.
+        withheld: names of fields that have a value which the viewer may not see.
     """
     rows = _format_rows(record, confidential=confidential, withheld=withheld)
     return {name: value for name, value in rows if value}
 
 
 def format_value(attribute: str, value: object) -> str:
-    """One value of a golden record in words: a text, yes or no, or an object of canonical fields."""
+    """Format one value of a golden record.
+
+    A value is a text, yes or no, or an object of canonical fields.
+    """
     if isinstance(value, bool):
         texts = load_words().value
         return str(texts.yes if value else texts.no)
@@ -58,28 +61,29 @@ def format_value(attribute: str, value: object) -> str:
 
 
 def is_confidential(records: Sequence[Record]) -> bool:
-    """Whether any of the records keeps where the child lives confidential."""
+    """Check whether any record keeps the child's address confidential."""
     return any(has_confidential_address_as_sent(record) for record in records)
 
 
 def format_day(moment: str) -> str:
-    """The day of a moment, as the pages write it."""
+    """Return the date of a time."""
     return moment[:10]
 
 
 def format_minute(moment: str) -> str:
-    """A moment to the minute, as the pages write it."""
+    """Return a time to the minute."""
     return moment[:16].replace("T", " ")
 
 
 def shorten_id(text: str) -> str:
-    """A long local ID cut in its middle, for a drawing; the table beside it has the whole."""
+    """Shorten a long local ID in its middle, for a chart."""
     return text if len(text) <= _MAX_ID_LENGTH else f"{text[:7]}…{text[-6:]}"
 
 
 def _format_rows(
     record: Record, *, confidential: bool, withheld: Collection[str]
 ) -> Iterator[tuple[str, str]]:
+    """Yield the field codes and formatted values of a record."""
     texts = load_words()
     yield "name", _join_values(record, "first_name", "middle_name", "last_name", "suffix")
     yield "preferred_name", _join_values(record, "preferred_name")
@@ -125,7 +129,7 @@ def _format_rows(
 def _format_contacts(
     record: Record, *, confidential: bool, withheld: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    """Where the person lives and is called, or that it is withheld."""
+    """Yield address, phone and email, or that they are withheld."""
     withheld_text = load_words().value.withheld
     values = {
         "addresses": "; ".join(_format_address(address) for address in _read_dated_list(record, "addresses")),
@@ -137,12 +141,13 @@ def _format_contacts(
 
 
 def _read_list(record: Record, name: str) -> list[Any]:
+    """Return a list value of a record, empty if missing."""
     values = record.get(name)
     return list(values) if isinstance(values, list | tuple) else []
 
 
 def _read_dated_list(record: Record, name: str) -> list[Record]:
-    """A dated list; where a record has its flat columns only, those as its one entry."""
+    """Return a dated list of a record, or its flat columns."""
     return [entry for entry in _read_list(record, name) if isinstance(entry, Mapping)] or (
         [record] if any(record.get(field) for field in _FLAT_FIELDS[name]) else []
     )
@@ -157,30 +162,35 @@ _FLAT_FIELDS = {
 
 
 def _split_words(code: object) -> str:
-    """A code of several words in one, such as FosterParent, as words."""
+    """Split a code of several words, such as FosterParent."""
     return _WORD_ENDS.sub(" ", str(code))
 
 
 def _join_values(values: Record, *names: str) -> str:
+    """Join the nonempty values of fields with spaces."""
     return " ".join(str(values[name]) for name in names if values.get(name))
 
 
 def _format_address(address: Record) -> str:
+    """Format an address in one line."""
     street = _join_values(address, "address_line1", "address_line2")
     return ", ".join(line for line in (street, _join_values(address, "city", "state", "postal_code")) if line)
 
 
 def _format_guardian(guardian: Record) -> str:
+    """Format a caregiver's name and relationship."""
     relationship = guardian.get("guardian_relationship")
     name = _join_values(guardian, "guardian_first_name", "guardian_last_name")
     return f"{name} ({_split_words(relationship)})" if relationship else name
 
 
 def _format_identifier(identifier: Record) -> str:
+    """Format an identifying number with its system."""
     return f"{str(identifier['system']).replace('_', ' ')} {identifier['value']}"
 
 
 def _format_flag(flag: Record) -> str:
+    """Format a special-population flag with its dates."""
     texts = load_words()
     population = f"{str(flag['population']).replace('_', ' ')}: {texts.person.flag_value.of(flag['value'])}"
     dates = _format_labeled(flag, begin=texts.value["from"], end=texts.value.until)
@@ -188,6 +198,7 @@ def _format_flag(flag: Record) -> str:
 
 
 def _format_enrollment(texts: Words, enrollment: Record) -> str:
+    """Format an enrollment with school, grade and dates."""
     return _format_labeled(
         enrollment,
         school_id=texts.school,
@@ -199,11 +210,12 @@ def _format_enrollment(texts: Words, enrollment: Record) -> str:
 
 
 def _format_placement(texts: Words, placement: Record) -> str:
+    """Format a foster-care placement with county and dates."""
     return _format_labeled(placement, type="{}", county=texts.county, begin=texts["from"], end=texts.until)
 
 
 def _format_labeled(values: Record, **forms: str) -> str:
-    """Those values that there are, each in its words."""
+    """Join the nonempty values, each in its text pattern."""
     return ", ".join(
         form.format(str(values[name]).replace("_", " ") if name == "type" else values[name])
         for name, form in forms.items()

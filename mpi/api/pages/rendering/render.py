@@ -1,4 +1,4 @@
-"""Templates into answers; every value is escaped."""
+"""Rendering of page templates, with every value escaped."""
 
 import hashlib
 from functools import cache, lru_cache
@@ -15,27 +15,29 @@ _HASH_DIGITS = 16
 
 
 def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
-    """Render a template of ``mpi/api/templates``."""
+    """Render a template of ``mpi/api/templates`` as a response."""
     return HTMLResponse(_create_environment().get_template(template).render(context), status)
 
 
 def read_asset(name: str) -> str:
-    """A file of the pages that is the same for everybody: the style sheet, the script, the icon."""
+    """Return the style sheet, the script or the icon."""
     return _create_environment().get_template(name).render()
 
 
 @cache
 def hash_asset(name: str) -> str:
-    """What such a file is named by: its content."""
+    """Return the content hash that names an asset in its URL."""
     return hashlib.sha256(read_asset(name).encode()).hexdigest()[:_HASH_DIGITS]
 
 
 def _asset_url(name: str) -> str:
+    """Return the URL of an asset."""
     return f"/{name}?v={hash_asset(name)}"
 
 
 @lru_cache(maxsize=1)
 def _create_environment() -> Environment:
+    """Create the template environment with its filters."""
     environment = Environment(
         loader=PackageLoader("mpi.api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""Every word that a page says, from one file (``mpi/api/templates/words.toml``)."""
+"""Texts of the pages, from ``mpi/api/templates/words.toml``."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 
 from markupsafe import Markup
 
-
 TextOrTable: TypeAlias = Any
 """Text, or ``Words`` for a table of texts."""
 
 
 class Words:
-    """One table of the file; a name that is not there is an error, and no empty text on a page."""
+    """Table of page texts; a missing name is an error."""
 
     def __init__(self, path: str, entries: Mapping[str, Any]) -> None:
         self._place = path
@@ -30,27 +29,27 @@ class Words:
         return Words(f"{self._place}.{name}", entry) if isinstance(entry, Mapping) else entry
 
     def maybe(self, name: str) -> str | None:
-        """The text of a name; None where there is none."""
+        """Return the text of a name, None if missing."""
         entry = self._held.get(name)
         return entry if isinstance(entry, str) else None
 
     def of(self, code: object) -> str:
-        """The word for a code of the index; one that is not listed reads as it is, without its marks."""
+        """Return the text of a code, or the code in plain letters."""
         entry = self._held.get(str(code))
         return entry if isinstance(entry, str) else str(code).replace("_", " ").replace("-", " ")
 
 
 def format_text(text: str, **values: object) -> Markup:
-    """A text with values in its places; each value is escaped unless it is markup already."""
+    """Insert values into a text; each is escaped unless it is markup."""
     return Markup(text).format(**values)  # noqa: S704 - the text comes from words.toml
 
 
 def format_count(forms: Words, number: int) -> Markup:
-    """A text in the form that a number takes: ``one`` or ``many``, in which ``{n}`` is the number."""
+    """Return the text form, ``one`` or ``many``, for a number ``{n}``."""
     return format_text(forms["one" if number == 1 else "many"], n=f"{number:,}")
 
 
 @lru_cache(maxsize=1)
 def load_words() -> Words:
-    """The whole file."""
+    """Load all page texts."""
     return Words("words", tomllib.loads(files("mpi.api").joinpath("templates/words.toml").read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""The cookies of the pages: out of reach of scripts, of other sites, and over TLS of everybody between."""
+"""Cookies of the pages: HTTP-only, same-site, and secure over TLS."""
 
 import re
 
@@ -10,35 +10,39 @@ _VISIT_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 _SIGN_IN_COOKIE, _VISIT_COOKIE = "mpi-sign-in", "mpi-visit"
 _DEMO_ROLE_COOKIE = "mpi-acting-as"
 _HOST_PREFIX = "__Host-"
-"""Browsers take a name so begun only with ``Secure``, for one host, and from it alone (RFC 6265bis)."""
+"""Cookie name prefix that browsers accept only with ``Secure``, for one host (RFC 6265bis)."""
 
 
 def read_visit_token(request: Request) -> str | None:
-    """What the browser holds before anybody signs in, so that the sign-in form is a page's own too."""
+    """Return the browser's token from before sign-in, None if missing.
+
+    The token ties the sign-in form to the browser.
+    """
     token = request.cookies.get(_cookie_name(request, _VISIT_COOKIE), "")
     return token if _VISIT_PATTERN.fullmatch(token) else None
 
 
 def set_visit_token(request: Request, answer: Response, token: str) -> None:
-    """Give the browser what the sign-in form belongs to.
+    """Set the cookie that ties the sign-in form to the browser.
 
-    Not under the sign-in's own name: a link from elsewhere comes without that cookie, and must not end it.
+    The cookie has a name of its own: a link from another site comes without the sign-in cookie, and must not
+    end the sign-in.
     """
     _set_cookie(request, answer, _VISIT_COOKIE, token)
 
 
 def read_sign_in_token(request: Request) -> str | None:
-    """The token of a sign-in, whether or not it still is one."""
+    """Return the sign-in token, valid or not."""
     return request.cookies.get(_cookie_name(request, _SIGN_IN_COOKIE))
 
 
 def set_sign_in_token(request: Request, answer: Response, token: str) -> None:
-    """Give the browser a token; it forgets it when it is closed."""
+    """Set the sign-in cookie, which lasts until the browser closes."""
     _set_cookie(request, answer, _SIGN_IN_COOKIE, token)
 
 
 def delete_sign_in_token(request: Request, answer: Response) -> None:
-    """Take the token back."""
+    """Delete the sign-in cookie."""
     answer.delete_cookie(
         _cookie_name(request, _SIGN_IN_COOKIE),
         path="/",
@@ -49,16 +53,17 @@ def delete_sign_in_token(request: Request, answer: Response) -> None:
 
 
 def read_demo_role(request: Request) -> str | None:
-    """The role that was chosen on open pages."""
+    """Return the role chosen in a demonstration."""
     return request.cookies.get(_cookie_name(request, _DEMO_ROLE_COOKIE))
 
 
 def set_demo_role(request: Request, answer: Response, role: str) -> None:
-    """Remember the role on open pages."""
+    """Set the cookie of the role in a demonstration."""
     _set_cookie(request, answer, _DEMO_ROLE_COOKIE, role)
 
 
 def _set_cookie(request: Request, answer: Response, name: str, value: str) -> None:
+    """Set a cookie that scripts and other sites cannot read."""
     answer.set_cookie(
         _cookie_name(request, name),
         value,
@@ -70,9 +75,11 @@ def _set_cookie(request: Request, answer: Response, name: str, value: str) -> No
 
 
 def _cookie_name(request: Request, name: str) -> str:
+    """Return a cookie's name, with the host prefix over TLS."""
     return f"{_HOST_PREFIX}{name}" if _is_secure(request) else name
 
 
 def _is_secure(request: Request) -> bool:
-    # Of a proxy on this machine, uvicorn believes X-Forwarded-Proto.
+    """Check whether the browser uses TLS."""
+    # Uvicorn sets the scheme from X-Forwarded-Proto of a proxy on this machine.
     return request.url.scheme == "https"

@@ -1,4 +1,4 @@
-"""The made-up people of open pages, on a test index: one of each role, for whoever sits at this machine."""
+"""Demo users of a test index without sign-in, one a role."""
 
 from mpi.domain.roles import ACTIONS_BY_ROLE, PURPOSES_BY_ROLE, Role
 from mpi.domain.viewer import Viewer
@@ -14,9 +14,9 @@ _NAMES = {
 
 
 def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
-    """The made-up person of a role; the steward where no such role is named.
+    """Return the demo user of a role, by default the steward.
 
-    The source owner is that of the first school system.
+    The demo source owner owns the first school system.
     """
     demo_role = Role(role) if role in set(Role) else Role.STEWARD
     name, full_name = _NAMES[demo_role]
@@ -24,10 +24,17 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
     if demo_role is Role.SOURCE_OWNER:
         sources = _find_first_school(index)
     viewer = Viewer(name, PURPOSES_BY_ROLE[demo_role][0], ACTIONS_BY_ROLE[demo_role], sources)
-    return SignedInAccount(viewer, name, full_name, demo_role, index.keyed_hash.token("csrf", "open pages"))
+    return SignedInAccount(
+        viewer=viewer,
+        name=name,
+        full_name=full_name,
+        role=demo_role,
+        csrf=index.keyed_hash.token("csrf", "open pages"),
+    )
 
 
 def _find_first_school(index: Index) -> frozenset[str]:
+    """Return the code of the first school system, or first source."""
     with index.database.read(Viewer("nobody")) as unit:
         sources = unit.sources.all()
     schools = [source for source in sources if source.kind == "sis"] or sources

@@ -1,7 +1,8 @@
-"""Who is at the page: somebody signed in, or on open pages of a test index one of the made-up people.
+"""Authentication of page requests and CSRF checks of forms.
 
-``SignedDep`` gives the person, or leads to the sign-in page and back. ``FormDep`` gives what they sent, if a
-page of this index in that same browser sent it: it bears their token ``csrf`` and comes from this site.
+``SignedDep`` provides the signed-in person, or redirects to the sign-in page and back. ``FormDep`` provides
+the form if it comes from this site and has the person's CSRF token. The demonstration signs nobody in and
+uses the demo users instead.
 """
 
 import secrets
@@ -27,16 +28,16 @@ _READ_METHODS = ("GET", "HEAD")
 
 
 class ForeignFormError(InputError):
-    """A form that no page of this index in this browser has sent, or one from before signing in anew."""
+    """Form from another site, or from a page before signing in again."""
 
     code = "foreign-form"
 
 
 class PageRedirect(Exception):  # noqa: N818 - a redirect is no error
-    """The person has to go to another page first.
+    """Redirection of the person to another page.
 
     Args:
-        path: where to.
+        path: URL path of the other page.
     """
 
     def __init__(self, path: str) -> None:
@@ -45,10 +46,10 @@ class PageRedirect(Exception):  # noqa: N818 - a redirect is no error
 
 
 def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
-    """Who is at the page.
+    """Return the signed-in person, or the demo user.
 
     Raises:
-        LeadElsewhere: nobody who is signed in, or somebody who has to set a password first.
+        PageRedirect: nobody is signed in, or the person must set a password first.
     """
     if request.app.state.open_pages:
         return create_demo_person(index, read_demo_role(request))
@@ -56,7 +57,7 @@ def require_signed_in(request: Request, index: IndexDep) -> SignedInAccount:
     try:
         signed = authenticate_session(index, token)
     except NotAuthenticated:
-        # A browser that has a token was signed in here; what it sends now is not kept.
+        # A browser with a token was signed in before; the form that it sends now is lost.
         raise PageRedirect(_build_sign_in_url(request, was_signed_in=token is not None)) from None
     if signed.must_change and request.url.path not in (CHANGE_PASSWORD, SIGN_OUT):
         raise PageRedirect(CHANGE_PASSWORD)
@@ -67,10 +68,10 @@ SignedDep = Annotated[SignedInAccount, Depends(require_signed_in)]
 
 
 def require_own_form(request: Request, signed: SignedDep, form: SentFormDep) -> Form:
-    """What a signed-in person sent.
+    """Return the form of a signed-in person after its CSRF check.
 
     Raises:
-        ForeignFormError: another site sent it, or a page from before they signed in anew.
+        ForeignFormError: the form comes from another site, or from a page before signing in again.
     """
     check_form(request, form, signed.csrf)
     return form
@@ -80,10 +81,10 @@ FormDep = Annotated[Form, Depends(require_own_form)]
 
 
 def check_form(request: Request, form: Form, csrf: str) -> None:
-    """Let a form pass that a page of this index in this browser has sent, or raise.
+    """Check that a form comes from this site and has the CSRF token.
 
     Raises:
-        ForeignFormError: it is not one.
+        ForeignFormError: the form fails the check.
     """
     if not _is_same_site(request):
         raise ForeignFormError("another site sent this form: nothing was done")
@@ -95,14 +96,14 @@ def check_form(request: Request, form: Form, csrf: str) -> None:
 
 
 def to_local_path(target: str | None) -> str:
-    """A path of this index to go on to; the first page where it is not one.
+    """Return a path of this site, ``/`` if the text is another.
 
-    Whatever leads to another site is not: that would make this index a trap for whoever trusts its name.
+    A redirect to another site would abuse the trust in this site's name.
     """
     if not target or len(target) > _MAX_PATH_LENGTH or not target.isprintable() or not target.isascii():
         return "/"
     parts = urlsplit(target)
-    # Browsers read \ as /, and // as another host.
+    # Browsers treat \ as /, and // as the start of a host name.
     is_local = target.startswith("/") and not target.startswith("//") and "\\" not in target
     if not is_local or parts.scheme or parts.netloc or parts.path in (SIGN_IN, SIGN_OUT, CHANGE_PASSWORD):
         return "/"
@@ -110,7 +111,7 @@ def to_local_path(target: str | None) -> str:
 
 
 def install(app: FastAPI, *, open_pages: bool) -> None:
-    """Make the application lead people to where they sign in, or to a page of their own making."""
+    """Install the redirects of ``PageRedirect`` in the application."""
     app.state.open_pages = open_pages
 
     @app.exception_handler(PageRedirect)
@@ -119,10 +120,10 @@ def install(app: FastAPI, *, open_pages: bool) -> None:
 
 
 def _is_same_site(request: Request) -> bool:
-    """Whether a page of this site sent the request, as far as the browser says.
+    """Check whether the browser says that the request comes from this site.
 
-    With ``Referrer-Policy: no-referrer`` browsers send ``Origin: null`` even to the page's own site, so
-    Sec-Fetch-Site goes before it; a program says neither, and has to know the token all the same.
+    With ``Referrer-Policy: no-referrer`` browsers send ``Origin: null`` even to the same site, so
+    Sec-Fetch-Site takes precedence. A program sends neither header, and still needs the CSRF token.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -132,6 +133,7 @@ def _is_same_site(request: Request) -> bool:
 
 
 def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
+    """Build the sign-in URL that leads back to the requested page."""
     is_read = request.method in _READ_METHODS
     target = to_local_path(_requested_path(request) if is_read else _find_form_page(request))
     next_query = f"next={quote(target, safe='/')}" if target != "/" else ""
@@ -141,13 +143,19 @@ def _build_sign_in_url(request: Request, *, was_signed_in: bool) -> str:
 
 
 def _requested_path(request: Request) -> str:
-    """Path and query as they were sent: decoded, a slash of a key would part it."""
+    """Return path and query as sent, without decoding.
+
+    A decoded slash inside a key would split the path.
+    """
     query = request.url.query
     return f"{_raw_path(request)}?{query}" if query else _raw_path(request)
 
 
 def _find_form_page(request: Request) -> str:
-    """The page that a form was on: the nearest one at or above where the form was sent to."""
+    """Return the path of the page that contained a form.
+
+    The page is the nearest one at or above the path that the form was sent to.
+    """
     path = _raw_path(request)
     while path and not _is_page(request, path):
         path = path.rpartition("/")[0]
@@ -155,10 +163,12 @@ def _find_form_page(request: Request) -> str:
 
 
 def _is_page(request: Request, path: str) -> bool:
+    """Check whether a path is the path of a page."""
     scope = {**request.scope, "method": "GET", "path": unquote(path)}
     return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
 
 
 def _raw_path(request: Request) -> str:
+    """Return the path as sent, without decoding."""
     raw: bytes = request.scope["raw_path"]
     return raw.decode("latin-1")

@@ -1,4 +1,4 @@
-"""A visit: who looks at a page, what their menu holds, and what they have just done."""
+"""Context of a page request: user, menu and flash message."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,12 +26,12 @@ _MENU = (
     ("quality", "/quality", (Action.QUALITY_READ,)),
     ("accounts", "/accounts", (Action.ACCOUNT_ADMIN,)),
 )
-"""Name, address, and the actions of which one opens it."""
+"""Name, path, and actions of which the viewer needs one, by menu item."""
 
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """A place of the menu."""
+    """Item of the menu."""
 
     name: str
     href: str
@@ -39,7 +39,7 @@ class MenuItem:
 
 @dataclass(frozen=True, slots=True)
 class UndoForm:
-    """How to take back what was just done: a form's address and fields."""
+    """Path and fields of a form that undoes the last step."""
 
     action: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -47,7 +47,7 @@ class UndoForm:
 
 @dataclass(frozen=True, slots=True)
 class FlashMessage:
-    """What was just done, in words."""
+    """Message about what was just done, with its undo form."""
 
     text: str
     undo: UndoForm | None = None
@@ -55,17 +55,17 @@ class FlashMessage:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who looks at a page.
+    """Context of one page request.
 
     Args:
-        viewer: what the policy knows them as.
-        name: of the account; empty where nobody signs in.
-        full_name: who that is.
-        role: what they are here for.
-        csrf: what every form bears.
+        viewer: the user as the access policy knows them.
+        name: account name; empty if nobody is signed in.
+        full_name: the user's full name.
+        role: the user's role.
+        csrf: CSRF token of every form.
         test: whether the records are synthetic.
-        roles: the roles that a demonstration lets them try.
-        flash: what they have just done.
+        roles: roles that a demonstration lets the user try.
+        flash: message about what the user has just done.
     """
 
     viewer: Viewer
@@ -79,7 +79,7 @@ class Visit:
 
     @property
     def menu(self) -> tuple[MenuItem, ...]:
-        """The places that the policy opens to them."""
+        """Menu items that the viewer may open."""
         return tuple(
             MenuItem(name, href)
             for name, href, actions in _MENU
@@ -87,28 +87,34 @@ class Visit:
         )
 
     def may(self, action: str) -> bool:
-        """Whether the policy lets them do it: for what a page leaves out."""
+        """Check whether the viewer may perform an action."""
         return is_allowed(self.viewer, Action(action))
 
 
 def create_visit(request: Request, index: Index, signed: SignedInAccount | None) -> Visit:
-    """The visit of a request; of nobody where nobody is signed in."""
+    """Create the context of a page request.
+
+    Args:
+        request: the page request.
+        index: the open index.
+        signed: the signed-in person; None for nobody.
+    """
     if signed is None:
         return Visit(Viewer("nobody"), test=index.settings.is_test)
     return Visit(
-        signed.viewer,
-        signed.name,
-        signed.full_name,
-        signed.role,
-        signed.csrf,
-        index.settings.is_test,
-        tuple(role.value for role in Role) if request.app.state.open_pages else (),
-        _read_flash_message(request),
+        viewer=signed.viewer,
+        name=signed.name,
+        full_name=signed.full_name,
+        role=signed.role,
+        csrf=signed.csrf,
+        test=index.settings.is_test,
+        roles=tuple(role.value for role in Role) if request.app.state.open_pages else (),
+        flash=_read_flash_message(request),
     )
 
 
 def provide_visit(request: Request, index: IndexDep, signed: SignedDep) -> Visit:
-    """Who looks at the page that is asked for."""
+    """Provide the context of a page request as a dependency."""
     return create_visit(request, index, signed)
 
 
@@ -116,7 +122,10 @@ VisitDep = Annotated[Visit, Depends(provide_visit)]
 
 
 def _read_flash_message(request: Request) -> FlashMessage | None:
-    """What the address says was just done: a code, and numbers; no text of anybody's is shown from there."""
+    """Read the flash message's code and numbers from the query.
+
+    No text from the query is shown.
+    """
     query = request.query_params
     text = load_words().done.maybe(query.get("done", ""))
     if text is None:
@@ -139,6 +148,7 @@ def _read_flash_message(request: Request) -> FlashMessage | None:
 
 
 def _is_day(text: str) -> bool:
+    """Check whether a text is an ISO date."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
@@ -146,11 +156,11 @@ def _is_day(text: str) -> bool:
 
 
 def format_flash_query(effect: StepEffect, outcome: str) -> str:
-    """What an address says was just done: ``done``, or what stands in its way, and the step to undo.
+    """Format the query string of a flash message about a step.
 
     Args:
-        effect: what the step did.
-        outcome: the code of what it is called where nothing stands in its way.
+        effect: the effect of the step.
+        outcome: code of the message if nothing delays the step.
     """
     if effect.awaiting:
         return "done=awaiting"

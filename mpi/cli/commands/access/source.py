@@ -38,7 +38,9 @@ def add(
     from mpi.service.statements import sources
 
     with open_session() as session:
-        new = sources.NewSource(code, name, agency, kind, one_id_a_child)
+        new = sources.NewSource(
+            code=code, name=name, agency=agency, kind=kind, has_one_id_per_child=one_id_a_child
+        )
         source = asdict(sources.add_source(session.index, session.viewer, new))
     facts = {column: source[column] for column in _COLUMNS}
     if as_json:

@@ -40,7 +40,9 @@ def run(
         if key is not None:
             _show_question(question.load_question_view(session.index, session.viewer, key), as_json=as_json)
             return
-        filters = queue.Filters(kind, None if state == _ANY else state, source, due=due, burst=burst)
+        filters = queue.Filters(
+            kind=kind, state=None if state == _ANY else state, source=source, due=due, burst=burst
+        )
         page = queue.load_queue_page(session.index, session.viewer, filters, limit, after)
     if as_json:
         print_json(asdict(page))

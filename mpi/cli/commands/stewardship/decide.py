@@ -50,13 +50,13 @@ def run(
     from mpi.service.stewardship import decisions
 
     request = decisions.DecisionRequest(
-        kind,
-        parse_record_groups(records),
-        reason,
-        effective_from,
-        recheck_on,
-        note_text,
-        tuple(supersedes or ()),
+        kind=kind,
+        groups=parse_record_groups(records),
+        reason=reason,
+        effective_from=effective_from,
+        recheck_on=recheck_on,
+        note=note_text,
+        supersedes=tuple(supersedes or ()),
     )
     if claim:
         with open_session() as session:
@@ -82,9 +82,8 @@ def show(
 
     with open_session() as session:
         if due:
-            print_note(
-                f"{deferred_steps.apply_due_decisions(session.index, session.viewer):,} decisions put in force"
-            )
+            count = deferred_steps.apply_due_decisions(session.index, session.viewer)
+            print_note(f"{count:,} decisions put in force")
         if number is not None:
             view = decisions.get_decision(session.index, session.viewer, number)
             _show_decision(view, as_json=as_json)

@@ -142,4 +142,6 @@ def _create_reason(
     from mpi.service.stewardship import merge
 
     expected = None if if_match is None else tuple(tag.strip(' "') for tag in if_match.split(","))
-    return merge.StepOptions(reason, note, tuple(supersedes or ()), expected, preview)
+    return merge.StepOptions(
+        reason=reason, note=note, supersedes=tuple(supersedes or ()), expected_etags=expected, preview=preview
+    )

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, insert, select, update
 
-from mpi.storage.tables import AccountRow
+from mpi.storage.tables import AccountRow, table_of
 
-_account = AccountRow.__table__  # type: ignore[attr-defined]
+_account = table_of(AccountRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Accounts:
         Returns:
             False if the account was ended, or its password changed, since it was read.
         """
-        noted = self._connection.execute(
+        result = self._connection.execute(
             update(_account)
             .where(
                 _account.c.id == account.id,
@@ -131,16 +131,16 @@ class Accounts:
             )
             .values(failed=0, locked_until=None, password_hash=password_hash)
         )
-        return noted.rowcount == 1
+        return result.rowcount == 1
 
-    def set_password(self, number: int, password_hash: str, at: str, *, must_change: bool) -> None:
+    def set_password(self, number: int, password_hash: str, moment: str, *, must_change: bool) -> None:
         """Set another password hash, and reset failed attempts and lock."""
         self._connection.execute(
             update(_account)
             .where(_account.c.id == number)
             .values(
                 password_hash=password_hash,
-                password_set_at=at,
+                password_set_at=moment,
                 must_change=must_change,
                 failed=0,
                 locked_until=None,

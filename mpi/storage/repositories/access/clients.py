@@ -8,9 +8,9 @@ import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mpi.domain.viewer import Action
-from mpi.storage.tables import ClientRow
+from mpi.storage.tables import ClientRow, table_of
 
-_client = ClientRow.__table__  # type: ignore[attr-defined]
+_client = table_of(ClientRow)
 
 # Composed once: every call asks it.
 _BY_KEY = select(_client).where(
@@ -72,12 +72,12 @@ class Clients:
 
     def revoke(self, name: str, commit_no: int) -> bool:
         """Revoke a client's key; return False if there is no active key."""
-        ended = self._connection.execute(
+        result = self._connection.execute(
             update(_client)
             .where(_client.c.name == name, _client.c.revoked_commit.is_(None))
             .values(revoked_commit=commit_no)
         )
-        return ended.rowcount == 1
+        return result.rowcount == 1
 
 
 def client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table

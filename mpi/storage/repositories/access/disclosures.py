@@ -14,10 +14,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import DisclosedRecordRow, DisclosureRow
+from mpi.storage.tables import DisclosedRecordRow, DisclosureRow, table_of
 
-_disclosure = DisclosureRow.__table__  # type: ignore[attr-defined]
-_disclosed = DisclosedRecordRow.__table__  # type: ignore[attr-defined]
+_disclosure = table_of(DisclosureRow)
+_disclosed = table_of(DisclosedRecordRow)
 _HANDLE_RECORD_ID = 0
 """Record number 0, which stands for records named by a handle."""
 
@@ -89,16 +89,16 @@ class Disclosures:
             [
                 {
                     "id": number,
-                    "at": one.at,
-                    "client": one.client,
-                    "purpose": one.purpose,
+                    "at": disclosure.at,
+                    "client": disclosure.client,
+                    "purpose": disclosure.purpose,
                     "agreement": None,
-                    "action": one.action,
-                    "record_ids": orjson.dumps(one.record_ids).decode(),
-                    "fields": orjson.dumps(one.fields).decode(),
-                    "handle": one.handle,
+                    "action": disclosure.action,
+                    "record_ids": orjson.dumps(disclosure.record_ids).decode(),
+                    "fields": orjson.dumps(disclosure.fields).decode(),
+                    "handle": disclosure.handle,
                 }
-                for number, one in numbered
+                for number, disclosure in numbered
             ],
         )
         insert_rows(
@@ -106,25 +106,32 @@ class Disclosures:
             _disclosed,
             [
                 {"record_id": record, "disclosure_id": number}
-                for number, one in numbered
-                for record in _indexed_record_ids(one)
+                for number, disclosure in numbered
+                for record in _indexed_record_ids(disclosure)
             ],
         )
 
     def add_in_one_statement(self, disclosures: Sequence[Disclosure]) -> None:
         """Number and write lines in one statement, which only PostgreSQL supports."""
-        own: dict[str, list[Any]] = {
-            name: [getattr(one, name) for one in disclosures] for name in _SCALAR_COLUMNS
+        scalars: dict[str, list[Any]] = {
+            name: [getattr(disclosure, name) for disclosure in disclosures] for name in _SCALAR_COLUMNS
         }
-        listed = {
-            "record_ids": [orjson.dumps(one.record_ids).decode() for one in disclosures],
-            "fields": [orjson.dumps(one.fields).decode() for one in disclosures],
+        arrays = {
+            "record_ids": [orjson.dumps(disclosure.record_ids).decode() for disclosure in disclosures],
+            "fields": [orjson.dumps(disclosure.fields).decode() for disclosure in disclosures],
         }
-        named = [
-            (record, place) for place, one in enumerate(disclosures) for record in _indexed_record_ids(one)
+        record_places = [
+            (record, place)
+            for place, disclosure in enumerate(disclosures)
+            for record in _indexed_record_ids(disclosure)
         ]
-        about = {"named": [record for record, _ in named], "places": [place for _, place in named]}
-        self._connection.execute(_NUMBER_AND_INSERT, {"count": len(disclosures), **own, **listed, **about})
+        record_arrays = {
+            "named": [record for record, _ in record_places],
+            "places": [place for _, place in record_places],
+        }
+        self._connection.execute(
+            _NUMBER_AND_INSERT, {"count": len(disclosures), **scalars, **arrays, **record_arrays}
+        )
 
     def all(self) -> list[Disclosure]:
         """Return every line, oldest first."""
@@ -144,30 +151,30 @@ class Disclosures:
 
         Both are equal unless a line is missing, since numbers have no gaps.
         """
-        found = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
-        return found[0], found[1] or 0
+        row = self._connection.execute(select(func.count(), func.max(_disclosure.c.id))).one()
+        return row[0], row[1] or 0
 
-    def about_records(self, at: str, record_ids: Collection[int]) -> list[Disclosure]:
+    def about_records(self, moment: str, record_ids: Collection[int]) -> list[Disclosure]:
         """Return lines since a moment about records, or with a handle.
 
         Args:
-            at: moment (ISO, UTC).
+            moment: moment (ISO, UTC).
             record_ids: the records. Lines with a handle may concern them too, so all of those are included.
         """
-        found: dict[int, Disclosure] = {}
+        disclosures: dict[int, Disclosure] = {}
         for chunk in iter_chunks([_HANDLE_RECORD_ID, *record_ids]):
             rows = self._connection.execute(
                 select(_disclosure)
                 .join(_disclosed, _disclosed.c.disclosure_id == _disclosure.c.id)
-                .where(is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= at)
+                .where(is_in(_disclosed.c.record_id, chunk), _disclosure.c.at >= moment)
             )
-            found.update({row.id: _disclosure_of(row) for row in rows})
-        return [found[number] for number in sorted(found)]
+            disclosures.update({row.id: _disclosure_of(row) for row in rows})
+        return [disclosures[number] for number in sorted(disclosures)]
 
 
-def _indexed_record_ids(one: Disclosure) -> list[int]:
+def _indexed_record_ids(disclosure: Disclosure) -> list[int]:
     """Return the record numbers under which a line is indexed."""
-    return sorted({*one.record_ids, *([_HANDLE_RECORD_ID] if one.handle is not None else [])})
+    return sorted({*disclosure.record_ids, *([_HANDLE_RECORD_ID] if disclosure.handle is not None else [])})
 
 
 def _disclosure_of(row: Row[Any]) -> Disclosure:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mpi.storage.repositories.access.accounts import Account, account_of
-from mpi.storage.tables import AccountRow, SignInRow
+from mpi.storage.tables import AccountRow, SignInRow, table_of
 
-_sign_in = SignInRow.__table__  # type: ignore[attr-defined]
-_account = AccountRow.__table__  # type: ignore[attr-defined]
+_sign_in = table_of(SignInRow)
+_account = table_of(AccountRow)
 
 # Composed once: every page asks it.
 _BY_TOKEN = (
@@ -41,11 +41,11 @@ class SignIns:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, token_hash: str, account_id: int, purpose: str, at: str) -> None:
+    def add(self, token_hash: str, account_id: int, purpose: str, moment: str) -> None:
         """Begin a sign-in."""
         self._connection.execute(
             insert(_sign_in).values(
-                token_hash=token_hash, account_id=account_id, purpose=purpose, begun_at=at, seen_at=at
+                token_hash=token_hash, account_id=account_id, purpose=purpose, begun_at=moment, seen_at=moment
             )
         )
 
@@ -56,12 +56,12 @@ class SignIns:
             return None
         return SignIn(account_of(row[3:]), row[0], row[1], row[2])
 
-    def touch(self, token_hash: str, at: str) -> None:
+    def touch(self, token_hash: str, moment: str) -> None:
         """Record a page request, unless a later one is recorded."""
         self._connection.execute(
             update(_sign_in)
-            .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < at)
-            .values(seen_at=at)
+            .where(_sign_in.c.token_hash == token_hash, _sign_in.c.seen_at < moment)
+            .values(seen_at=moment)
         )
 
     def end(self, token_hash: str) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.runs import DERIVING_RUN, RELEASING_RUN
-from mpi.storage.tables import ConfigRow, EpochRow, IndexRow
+from mpi.storage.tables import ConfigRow, EpochRow, IndexRow, table_of
 
-_config = ConfigRow.__table__  # type: ignore[attr-defined]
-_epoch = EpochRow.__table__  # type: ignore[attr-defined]
-_index = IndexRow.__table__  # type: ignore[attr-defined]
+_config = table_of(ConfigRow)
+_epoch = table_of(EpochRow)
+_index = table_of(IndexRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +121,18 @@ class Configs:
 
     def config_in_force_at(self, commit_no: int) -> int | None:
         """Return the configuration in force after a commit, or None."""
-        found = self._connection.execute(
+        config_id = self._connection.execute(
             select(_epoch.c.config_id).where(
                 _epoch.c.from_commit <= commit_no,
                 or_(_epoch.c.to_commit.is_(None), _epoch.c.to_commit > commit_no),
             )
         ).scalar()
-        return None if found is None else int(found)
+        return None if config_id is None else int(config_id)
 
     def lists(self, config_id: int) -> str:
         """Return a configuration's lists of value statistics, as JSON."""
-        found = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
-        return str(found.scalar_one())
+        rows = self._connection.execute(select(_config.c.lists).where(_config.c.id == config_id))
+        return str(rows.scalar_one())
 
     def digest(self, number: int) -> str | None:
         """Return the digest of a configuration, or None if unknown."""
@@ -140,8 +140,8 @@ class Configs:
 
     def find_by_digest(self, digest: str) -> int | None:
         """Return the number of the configuration with a digest, or None."""
-        found = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
-        return None if found is None else int(found)
+        config_id = self._connection.execute(select(_config.c.id).where(_config.c.digest == digest)).scalar()
+        return None if config_id is None else int(config_id)
 
     def add(self, values: dict[str, Any]) -> None:
         """Add a configuration."""

@@ -26,11 +26,11 @@ from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.key_index.blocking_keys import BlockingKeys
-from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow
+from mpi.storage.tables import EdgeRow, FeatureRow, RecordKeysRow, table_of
 
-_feature = FeatureRow.__table__  # type: ignore[attr-defined]
-_record_keys = RecordKeysRow.__table__  # type: ignore[attr-defined]
-_edge = EdgeRow.__table__  # type: ignore[attr-defined]
+_feature = table_of(FeatureRow)
+_record_keys = table_of(RecordKeysRow)
+_edge = table_of(EdgeRow)
 
 # Composed once: composing a statement costs more than SQLite takes to run it.
 # SQLite has no statistics, and would rather read every edge by the key than those of one end by its index.
@@ -100,8 +100,8 @@ Edges = dict[tuple[int, int], float]
 """Match weights in bits, by (lower record number, higher record number)."""
 
 
-def _select_min_after(column: ColumnElement[int], after: int) -> Select[Any]:
-    return select(func.min(column)).where(column > after)
+def _select_min_after(column: ColumnElement[int], lower_bound: int) -> Select[Any]:
+    return select(func.min(column)).where(column > lower_bound)
 
 
 class FeaturePayloads(NamedTuple):
@@ -150,12 +150,12 @@ class DerivedRepository:
             config_id: number of the configuration.
             edges: match weight in bits, by (lower, higher) record number.
         """
-        ends = sorted(edges)
+        pairs = sorted(edges)
         columns = {
-            "config_id": [config_id] * len(ends),
-            "lo": [lo for lo, _ in ends],
-            "hi": [hi for _, hi in ends],
-            "weight": [round(edges[each] * MICROBITS) for each in ends],
+            "config_id": [config_id] * len(pairs),
+            "lo": [lo for lo, _ in pairs],
+            "hi": [hi for _, hi in pairs],
+            "weight": [round(edges[pair] * MICROBITS) for pair in pairs],
         }
         insert_columns(self._connection, _edge, columns)
 
@@ -174,10 +174,12 @@ class DerivedRepository:
         """
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_DELETE_FEATURES, {"config": config_id, "ids": chunk})
-            known = [row.record_id for row in rows]
-            self._keys.delete(config_id, [record for record in known if record not in keep_keys_of])
-            for statement in _DELETE_EDGES_OF_RECORDS if known else ():
-                self._connection.execute(statement, {"config": config_id, "ids": known})
+            featured_records = [row.record_id for row in rows]
+            self._keys.delete(
+                config_id, [record for record in featured_records if record not in keep_keys_of]
+            )
+            for statement in _DELETE_EDGES_OF_RECORDS if featured_records else ():
+                self._connection.execute(statement, {"config": config_id, "ids": featured_records})
 
     def delete_all(self, config_id: int | None = None, *, edges_only: bool = False) -> None:
         """Delete all derived data of one configuration, or of all with None."""
@@ -220,36 +222,38 @@ class DerivedRepository:
 
     def config_ids(self) -> set[int]:
         """Return the configurations that have any derived data."""
-        found: set[int] = set()
+        config_ids: set[int] = set()
         for column in _RECORD_COLUMNS:
-            own = column.table.c.config_id
+            config_column = column.table.c.config_id
             # Each number is looked up after the last: to read them all would be to read the table.
-            after = -1
-            while (number := self._connection.execute(_select_min_after(own, after)).scalar()) is not None:
-                found.add(number)
-                after = number
-        return found
+            last_id = -1
+            while (
+                number := self._connection.execute(_select_min_after(config_column, last_id)).scalar()
+            ) is not None:
+                config_ids.add(number)
+                last_id = number
+        return config_ids
 
     def record_id_range(self, config_id: int) -> tuple[int, int] | None:
         """Return the lowest and highest record number with derived data, or None."""
-        ends = []
+        extremes = []
         for column in _RECORD_COLUMNS:
             for end in (func.min(column), func.max(column)):
-                found = self._connection.execute(
+                extreme = self._connection.execute(
                     select(end).where(column.table.c.config_id == config_id)
                 ).scalar()
-                ends += [] if found is None else [int(found)]
-        return (min(ends), max(ends)) if ends else None
+                extremes += [] if extreme is None else [int(extreme)]
+        return (min(extremes), max(extremes)) if extremes else None
 
     def record_ids(self, config_id: int) -> set[int]:
         """Return every record with derived data of a configuration."""
-        found: set[int] = set()
+        record_ids: set[int] = set()
         for column in _RECORD_COLUMNS:
             rows = self._connection.execute(
                 select(column).where(column.table.c.config_id == config_id).distinct()
             )
-            found.update(row[0] for row in rows)
-        return found
+            record_ids.update(row[0] for row in rows)
+        return record_ids
 
     def records_with_features(self, config_id: int) -> set[int]:
         """Return every record with features of a configuration."""
@@ -260,31 +264,31 @@ class DerivedRepository:
         self, config_id: int, record_ids: Collection[int]
     ) -> dict[tuple[int, int], int]:
         """Return edges whose lower record is given, in millionths of a bit."""
-        found: dict[tuple[int, int], int] = {}
+        edges: dict[tuple[int, int], int] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
-            found.update({(row[0], row[1]): row[2] for row in rows})
-        return found
+            edges.update({(row[0], row[1]): row[2] for row in rows})
+        return edges
 
     def features(self, config_id: int, record_ids: Collection[int]) -> dict[int, bytes]:
         """Return feature payloads by record, leaving out records without features."""
-        found = {}
+        payloads = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_FEATURES, {"config": config_id, "ids": chunk})
-            found.update({row.record_id: row.payload for row in rows})
-        return found
+            payloads.update({row.record_id: row.payload for row in rows})
+        return payloads
 
     def iterate_features(self, config_id: int) -> Iterator[tuple[int, bytes]]:
         """Yield (record number, feature payload) of all records, in order.
 
         Reads a page at a time, since PostgreSQL's driver holds a whole result in memory.
         """
-        after, page = -1, CHUNK_SIZE
-        while page == CHUNK_SIZE:
-            rows = self._connection.execute(_FEATURE_PAGE, {"config": config_id, "after": after}).all()
-            page = len(rows)
+        last_record, row_count = -1, CHUNK_SIZE
+        while row_count == CHUNK_SIZE:
+            rows = self._connection.execute(_FEATURE_PAGE, {"config": config_id, "after": last_record}).all()
+            row_count = len(rows)
             for record, payload in rows:
-                after = record
+                last_record = record
                 yield record, payload
 
     def iterate_features_in_parts(
@@ -296,8 +300,8 @@ class DerivedRepository:
         """
         for chunk in iter_chunks(record_ids):
             if self._connection.dialect.name == "postgresql":
-                asked = {"config": config_id, "ids": list(chunk)}
-                records, lengths, joined = self._connection.execute(_JOINED_PAYLOADS, asked).one()
+                parameters = {"config": config_id, "ids": list(chunk)}
+                records, lengths, joined = self._connection.execute(_JOINED_PAYLOADS, parameters).one()
                 yield FeaturePayloads(records or [], lengths or [], bytes(joined or b""))
                 continue
             driver: Any = self._connection.connection.driver_connection
@@ -314,19 +318,19 @@ class DerivedRepository:
             record_ids: records at either end.
             floor: least weight, in bits.
         """
-        found: Edges = {}
+        edges: Edges = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 _EDGES_OF_RECORDS, {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
             )
-            found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
-        return found
+            edges.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+        return edges
 
     def prefetch_edges_of(self, config_id: int, record_ids: Collection[int], floor: float) -> None:
         """Send the query of ``edges_of`` ahead of its use."""
         for chunk in iter_chunks(record_ids):
-            given = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
-            prefetch(self._connection, _EDGES_OF_RECORDS, given)
+            parameters = {"config": config_id, "ids": chunk, "floor": round(floor * MICROBITS)}
+            prefetch(self._connection, _EDGES_OF_RECORDS, parameters)
 
     def all_edges(self, config_id: int) -> Edges:
         """Return every edge of a configuration."""

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow
+from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow, table_of
 
-_hold = HoldRow.__table__  # type: ignore[attr-defined]
-_item = ProposalItemRow.__table__  # type: ignore[attr-defined]
-_proposal = ProposalRow.__table__  # type: ignore[attr-defined]
+_hold = table_of(HoldRow)
+_item = table_of(ProposalItemRow)
+_proposal = table_of(ProposalRow)
 
 
 class ProposalStatus(StrEnum):

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import RunChangeRow, RunRow
+from mpi.storage.tables import RunChangeRow, RunRow, table_of
 
-_run = RunRow.__table__  # type: ignore[attr-defined]
-_change = RunChangeRow.__table__  # type: ignore[attr-defined]
+_run = table_of(RunRow)
+_change = table_of(RunChangeRow)
 
 
 class RunStage(StrEnum):
@@ -146,17 +146,17 @@ class ReclusterRuns:
 
     def add_counts(self, number: int, *, moved: int = 0, held: int = 0, changed: int = 0) -> None:
         """Add to the counts of moved, held and changed."""
-        added = {"moved": moved, "held": held, "changed": changed}
-        values = {name: _run.c[name] + more for name, more in added.items() if more}
+        increases = {"moved": moved, "held": held, "changed": changed}
+        values = {name: _run.c[name] + increase for name, increase in increases.items() if increase}
         if values:
             self._connection.execute(update(_run).where(_run.c.id == number).values(**values))
 
     def record_heartbeat(self, number: int, worker: str, moment: str) -> bool:
         """Record a worker's heartbeat; return False if another worker took over."""
-        mine = self._connection.execute(
+        result = self._connection.execute(
             update(_run).where(_run.c.id == number, _run.c.worker == worker).values(beat=moment)
         )
-        return mine.rowcount > 0
+        return result.rowcount > 0
 
     def add_changed_records(self, number: int, record_ids: Collection[int]) -> None:
         """Record which records changed during a run."""
@@ -176,15 +176,15 @@ class ReclusterRuns:
 
     def select_changed(self, number: int, record_ids: Collection[int]) -> set[int]:
         """Return those of the records that changed during a run."""
-        found: set[int] = set()
+        changed: set[int] = set()
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_change.c.record_id).where(
                     _change.c.run_id == number, is_in(_change.c.record_id, chunk)
                 )
             )
-            found.update(row[0] for row in rows)
-        return found
+            changed.update(row[0] for row in rows)
+        return changed
 
     def delete_changed_records(self, number: int, record_ids: Collection[int]) -> None:
         """Mark changed records as revisited by the run."""

@@ -21,16 +21,17 @@ from mpi.storage.tables import (
     RecordRow,
     RecordVersionRow,
     SourceRow,
+    table_of,
 )
 
-_client = ClientRow.__table__  # type: ignore[attr-defined]
-_commit = CommitRow.__table__  # type: ignore[attr-defined]
-_flag = FlagRow.__table__  # type: ignore[attr-defined]
-_member = MembershipRow.__table__  # type: ignore[attr-defined]
-_person = PersonRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
-_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+_client = table_of(ClientRow)
+_commit = table_of(CommitRow)
+_flag = table_of(FlagRow)
+_member = table_of(MembershipRow)
+_person = table_of(PersonRow)
+_record = table_of(RecordRow)
+_source = table_of(SourceRow)
+_version = table_of(RecordVersionRow)
 
 _CLIENT_COLUMNS = (_client.c.name, _client.c.actions, _client.c.sources)
 _IS_CLIENTS_KEY = and_(_client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None))
@@ -100,8 +101,8 @@ class FastLookUps:
 
         None if the key is invalid, or there is no such record or person.
         """
-        asked = {"key_hash": key_hash, "source": source, "local_id": local_id}
-        row = self._connection.execute(_BY_LOCAL_ID, asked).first()
+        parameters = {"key_hash": key_hash, "source": source, "local_id": local_id}
+        row = self._connection.execute(_BY_LOCAL_ID, parameters).first()
         return None if row is None else LookUpResult(client_of(row), row.id, row.eid)
 
     def find_by_eid(self, key_hash: str, eid: str) -> tuple[Client, list[Any]] | None:

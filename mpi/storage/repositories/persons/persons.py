@@ -12,13 +12,13 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow
+from mpi.storage.tables import IdentityEventRow, MembershipRow, PersonRow, RecordRow, SourceRow, table_of
 
-_person = PersonRow.__table__  # type: ignore[attr-defined]
-_member = MembershipRow.__table__  # type: ignore[attr-defined]
-_event = IdentityEventRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
+_person = table_of(PersonRow)
+_member = table_of(MembershipRow)
+_event = table_of(IdentityEventRow)
+_record = table_of(RecordRow)
+_source = table_of(SourceRow)
 
 
 class PersonStatus(StrEnum):
@@ -215,17 +215,17 @@ class Persons:
         missing = self._uncached(record_ids)
         if not missing:
             return
-        mine: dict[int, list[Membership]] = {record: [] for record in missing}
-        lives: dict[int, list[Membership]] = {}
-        width = len(_MEMBERSHIP_COLUMNS)
+        memberships_by_record: dict[int, list[Membership]] = {record: [] for record in missing}
+        memberships_by_person: dict[int, list[Membership]] = {}
+        column_count = len(_MEMBERSHIP_COLUMNS)
         for row in self._connection.execute(_HISTORY, {"ids": missing}):
-            membership = Membership(*row[:width])
-            lives.setdefault(membership.person_id, []).append(membership)
-            self._persons[membership.person_id] = Person(*row[width:])
-            if membership.record_id in mine:
-                mine[membership.record_id].append(membership)
-        self._memberships_by_person |= lives
-        self._histories |= mine
+            membership = Membership(*row[:column_count])
+            memberships_by_person.setdefault(membership.person_id, []).append(membership)
+            self._persons[membership.person_id] = Person(*row[column_count:])
+            if membership.record_id in memberships_by_record:
+                memberships_by_record[membership.record_id].append(membership)
+        self._memberships_by_person |= memberships_by_person
+        self._histories |= memberships_by_record
 
     def _uncached(self, record_ids: Collection[int]) -> list[int]:
         return (
@@ -235,18 +235,18 @@ class Persons:
         )
 
     def _clear_cache(self) -> None:
-        for known in (self._histories, self._memberships_by_person, self._persons):
-            known.clear()
+        for cache in (self._histories, self._memberships_by_person, self._persons):
+            cache.clear()
 
     def by_ids(self, person_ids: Collection[int]) -> dict[int, Person]:
         """Return persons by number."""
         if person_ids and all(number in self._persons for number in person_ids):
             return {number: self._persons[number] for number in person_ids}
-        found = {}
+        persons = {}
         for chunk in iter_chunks(person_ids):
             rows = self._connection.execute(_PERSONS, {"ids": chunk})
-            found.update({row.id: Person(*row) for row in rows})
-        return found
+            persons.update({row.id: Person(*row) for row in rows})
+        return persons
 
     def find_by_eid(self, eid: str) -> Person | None:
         """Return the person of an enterprise ID, of any status, or None."""
@@ -275,10 +275,10 @@ class Persons:
 
         The function reads the result once. On PostgreSQL, work done in between need not wait for it.
         """
-        asked = self._connection.execute(_HOLDER, {"record": record_id})
+        result = self._connection.execute(_HOLDER, {"record": record_id})
 
         def read() -> RecordHolder | None:
-            rows = asked.all()
+            rows = result.all()
             if not rows:
                 return None
             sources = {row.record_id: row.code for row in rows if row.state != RecordState.SEALED}
@@ -288,47 +288,52 @@ class Persons:
 
     def members(self, person_ids: Collection[int]) -> dict[int, list[int]]:
         """Return the present records of each person, ascending."""
-        held: dict[int, list[int]] = {person: [] for person in person_ids}
-        if all(person in self._memberships_by_person for person in held):
-            now = [m for person in held for m in self._memberships_by_person[person] if m.to_commit is None]
+        records_by_person: dict[int, list[int]] = {person: [] for person in person_ids}
+        if all(person in self._memberships_by_person for person in records_by_person):
+            memberships = [
+                m
+                for person in records_by_person
+                for m in self._memberships_by_person[person]
+                if m.to_commit is None
+            ]
         else:
-            now = self._read_memberships(_CURRENT_OF_PERSONS, person_ids)
-        for membership in now:
-            held[membership.person_id].append(membership.record_id)
-        return {person: sorted(records) for person, records in held.items()}
+            memberships = self._read_memberships(_CURRENT_OF_PERSONS, person_ids)
+        for membership in memberships:
+            records_by_person[membership.person_id].append(membership.record_id)
+        return {person: sorted(records) for person, records in records_by_person.items()}
 
     def members_at(self, person_id: int, commit_no: int) -> list[int]:
         """Return the records of a person as of a commit, ascending."""
-        found = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
-        return sorted(membership.record_id for membership in found)
+        memberships = self._read_memberships(_AT_OF_PERSONS, [person_id], at=commit_no)
+        return sorted(membership.record_id for membership in memberships)
 
     def members_by_person_at(self, person_ids: Collection[int], commit_no: int) -> dict[int, set[int]]:
         """Return the records of each person as of a commit."""
-        held: dict[int, set[int]] = {}
+        records_by_person: dict[int, set[int]] = {}
         for membership in self._read_memberships(_AT_OF_PERSONS, person_ids, at=commit_no):
-            held.setdefault(membership.person_id, set()).add(membership.record_id)
-        return held
+            records_by_person.setdefault(membership.person_id, set()).add(membership.record_id)
+        return records_by_person
 
     def person_at(self, record_id: int, commit_no: int) -> int | None:
         """Return the person of a record as of a commit, or None."""
-        found = self._read_memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
-        return found[0].person_id if found else None
+        memberships = self._read_memberships(_AT_OF_RECORDS, [record_id], at=commit_no)
+        return memberships[0].person_id if memberships else None
 
     def persons_ever_holding(self, record_ids: Collection[int]) -> set[int]:
         """Return every person that ever held one of the records."""
         if len(record_ids) <= MAX_CACHED_RECORDS:
             return {m.person_id for m in self._cached_memberships_of(record_ids)}
-        found: set[int] = set()
+        person_ids: set[int] = set()
         for chunk in iter_chunks(record_ids):
-            found.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
-        return found
+            person_ids.update(row[0] for row in self._connection.execute(_PERSONS_OF_RECORDS, {"ids": chunk}))
+        return person_ids
 
     def memberships_of(self, record_ids: Collection[int]) -> dict[int, list[Membership]]:
         """Return all memberships of each record, past and present."""
-        found: dict[int, list[Membership]] = {record: [] for record in record_ids}
+        memberships_by_record: dict[int, list[Membership]] = {record: [] for record in record_ids}
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
-            found[membership.record_id].append(membership)
-        return found
+            memberships_by_record[membership.record_id].append(membership)
+        return memberships_by_record
 
     def _cached_memberships_of(self, record_ids: Collection[int]) -> list[Membership]:
         """Return all memberships of a few records, cached for the transaction.
@@ -347,22 +352,28 @@ class Persons:
         An emptied person, and one retired while empty, claims every record whose latest person it was.
         """
         by_id = {person.id: person for person in persons}
-        mine: dict[int, list[Membership]] = {number: [] for number in by_id}
-        known = [number for number in by_id if number in self._memberships_by_person]
-        mine.update({number: self._memberships_by_person[number] for number in known})
+        memberships_by_person: dict[int, list[Membership]] = {number: [] for number in by_id}
+        cached_persons = [number for number in by_id if number in self._memberships_by_person]
+        memberships_by_person.update(
+            {number: self._memberships_by_person[number] for number in cached_persons}
+        )
         for membership in self._read_memberships(
             _MEMBERSHIPS_OF_PERSONS, [n for n in by_id if n not in self._memberships_by_person]
         ):
-            mine[membership.person_id].append(membership)
-        held = {n: _held_records(person, mine[n]) for n, person in by_id.items()}
-        claiming = {
-            n: person for n, person in by_id.items() if not held[n] and person.status != PersonStatus.ACTIVE
+            memberships_by_person[membership.person_id].append(membership)
+        records_by_person = {
+            n: _held_records(person, memberships_by_person[n]) for n, person in by_id.items()
+        }
+        claimants = {
+            n: person
+            for n, person in by_id.items()
+            if not records_by_person[n] and person.status != PersonStatus.ACTIVE
         }
         for number, record in self._find_claimed_records(
-            claiming, {m.record_id for n in claiming for m in mine[n]}
+            claimants, {m.record_id for n in claimants for m in memberships_by_person[n]}
         ):
-            held[number].add(record)
-        return held
+            records_by_person[number].add(record)
+        return records_by_person
 
     def _find_claimed_records(
         self, persons: Mapping[int, Person], record_ids: Collection[int]
@@ -371,25 +382,27 @@ class Persons:
 
         Memberships after the person's retirement do not count.
         """
-        history: dict[int, list[Membership]] = {}
+        memberships_by_record: dict[int, list[Membership]] = {}
         for membership in self._read_memberships(_MEMBERSHIPS_OF_RECORDS, record_ids):
-            history.setdefault(membership.record_id, []).append(membership)
-        for record, memberships in history.items():
+            memberships_by_record.setdefault(membership.record_id, []).append(membership)
+        for record, memberships in memberships_by_record.items():
             for number in {m.person_id for m in memberships} & persons.keys():
-                until = persons[number].retired_commit
+                end_commit = persons[number].retired_commit
                 if persons[number].status == PersonStatus.EMPTY:
-                    until = None
-                before = [m for m in memberships if until is None or m.from_commit < until]
-                if max(before, key=lambda m: m.from_commit).person_id == number:
+                    end_commit = None
+                earlier_memberships = [
+                    m for m in memberships if end_commit is None or m.from_commit < end_commit
+                ]
+                if max(earlier_memberships, key=lambda m: m.from_commit).person_id == number:
                     yield number, record
 
     def _read_memberships(
-        self, statement: Select[Any], ids: Collection[int], **others: int
+        self, statement: Select[Any], ids: Collection[int], **parameters: int
     ) -> list[Membership]:
         return [
             Membership(*row)
             for chunk in iter_chunks(ids)
-            for row in self._connection.execute(statement, {"ids": chunk, **others})
+            for row in self._connection.execute(statement, {"ids": chunk, **parameters})
         ]
 
     def all_current_persons(self) -> dict[int, int]:
@@ -407,7 +420,7 @@ class Persons:
         self._clear_cache()
         insert_rows(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
 
-    def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired: int | None) -> None:
+    def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired_commit: int | None) -> None:
         """Set the status of persons."""
         rows = [{"person": person} for person in person_ids]
         self._clear_cache()
@@ -415,7 +428,7 @@ class Persons:
             self._connection.execute(
                 update(_person)
                 .where(_person.c.id == bindparam("person"))
-                .values(status=status.value, retired_commit=retired),
+                .values(status=status.value, retired_commit=retired_commit),
                 rows,
             )
 
@@ -430,13 +443,21 @@ class Persons:
             cause: kind of the change.
         """
         self._clear_cache()
-        leaving = [{"record": r, "ended": commit_no} for r, before, _ in changes if before is not None]
+        leaving = [
+            {"record": r, "ended": commit_no} for r, old_person, _ in changes if old_person is not None
+        ]
         if leaving:
             self._connection.execute(_END_MEMBERSHIP, leaving)
         joining = [
-            {"scope": SCOPE, "record_id": r, "from_commit": commit_no, "person_id": after, "cause": cause}
-            for r, _, after in changes
-            if after is not None
+            {
+                "scope": SCOPE,
+                "record_id": r,
+                "from_commit": commit_no,
+                "person_id": new_person,
+                "cause": cause,
+            }
+            for r, _, new_person in changes
+            if new_person is not None
         ]
         insert_rows(self._connection, _member, joining)
         events = [
@@ -445,11 +466,11 @@ class Persons:
                 "seq": seq,
                 "scope": SCOPE,
                 "record_id": record,
-                "before": before,
-                "after": after,
+                "before": old_person,
+                "after": new_person,
                 "cause": cause,
             }
-            for seq, (record, before, after) in enumerate(changes, 1)
+            for seq, (record, old_person, new_person) in enumerate(changes, 1)
         ]
         insert_rows(self._connection, _event, events)
 
@@ -488,7 +509,7 @@ class Persons:
         for chunk in iter_chunks(persons):
             members = select(_member.c.record_id).where(is_in(_member.c.person_id, chunk)).distinct()
             records.update(self._connection.execute(members).scalars())
-        found: dict[tuple[int, int], IdentityEvent] = {}
+        events_by_position: dict[tuple[int, int], IdentityEvent] = {}
         for chunk in iter_chunks(records):
             rows = self._connection.execute(
                 select(
@@ -501,8 +522,10 @@ class Persons:
                 ).where(is_in(_event.c.record_id, chunk))
             )
             events = (IdentityEvent(*row) for row in rows)
-            found.update({(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons})
-        return [found[place] for place in sorted(found)]
+            events_by_position.update(
+                {(e.commit_no, e.seq): e for e in events if {e.before, e.after} & persons}
+            )
+        return [events_by_position[place] for place in sorted(events_by_position)]
 
     def events_after(
         self, commit_no: int, limit: int, sources: Collection[int] | None = None
@@ -529,11 +552,11 @@ class Persons:
             .order_by(_event.c.commit_no, _event.c.seq)
         )
         later = events.where(_event.c.commit_no > commit_no).limit(max(limit, 1))
-        found = [IdentityEvent(*row) for row in self._connection.execute(later)]
-        if found:
-            rest = events.where(_event.c.commit_no == found[-1].commit_no, _event.c.seq > found[-1].seq)
-            found += [IdentityEvent(*row) for row in self._connection.execute(rest)]
-        return found
+        page = [IdentityEvent(*row) for row in self._connection.execute(later)]
+        if page:
+            rest = events.where(_event.c.commit_no == page[-1].commit_no, _event.c.seq > page[-1].seq)
+            page += [IdentityEvent(*row) for row in self._connection.execute(rest)]
+        return page
 
 
 def _is_visible_event(sources: Collection[int] | None) -> ColumnElement[bool]:

@@ -10,12 +10,12 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.derived.derived import MICROBITS, Edges
-from mpi.storage.tables import BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow
+from mpi.storage.tables import BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow, table_of
 
-_pair = BlindPairRow.__table__  # type: ignore[attr-defined]
-_answer = BlindAnswerRow.__table__  # type: ignore[attr-defined]
-_edge = EdgeRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
+_pair = table_of(BlindPairRow)
+_answer = table_of(BlindAnswerRow)
+_edge = table_of(EdgeRow)
+_record = table_of(RecordRow)
 
 _EDGES_BY_LOWER_RECORD = select(_edge.c.lo, _edge.c.hi, _edge.c.weight).where(
     _edge.c.config_id == bindparam("config"), is_in(_edge.c.lo, "ids")
@@ -93,11 +93,11 @@ class BlindPairs:
 
         Each edge thus belongs to one record.
         """
-        found: Edges = {}
+        edges: Edges = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_EDGES_BY_LOWER_RECORD, {"config": config_id, "ids": chunk})
-            found.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
-        return found
+            edges.update({(row[0], row[1]): row[2] / MICROBITS for row in rows})
+        return edges
 
     def add(self, pairs: Sequence[BlindPair]) -> None:
         """Add blind pairs."""
@@ -132,29 +132,29 @@ class BlindPairs:
             .order_by(_pair.c.id)
         )
 
-    def add_answer(self, said: BlindAnswer) -> None:
+    def add_answer(self, answer: BlindAnswer) -> None:
         """Store a verdict on a blind pair."""
         self._connection.execute(
             insert(_answer).values(
-                blind_pair_id=said.blind_pair_id, actor=said.actor, verdict=said.verdict, at=said.at
+                blind_pair_id=answer.blind_pair_id, actor=answer.actor, verdict=answer.verdict, at=answer.at
             )
         )
 
     def answers_to(self, numbers: Collection[int]) -> dict[int, BlindAnswer]:
         """Return the verdict on each pair that has one."""
-        found: dict[int, BlindAnswer] = {}
+        answers: dict[int, BlindAnswer] = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
                 select(_answer).where(is_in(_answer.c.blind_pair_id, chunk)).order_by(_answer.c.at.desc())
             )
-            found.update({row.blind_pair_id: BlindAnswer(*row) for row in rows})
-        return found
+            answers.update({row.blind_pair_id: BlindAnswer(*row) for row in rows})
+        return answers
 
     def all_with_answers(self) -> list[tuple[BlindPair, BlindAnswer]]:
         """Return every answered pair with its verdict, oldest first."""
         pairs = self._pairs(select(_pair).where(_HAS_ANSWER).order_by(_pair.c.id))
-        said = self.answers_to([pair.id for pair in pairs])
-        return [(pair, said[pair.id]) for pair in pairs]
+        answers = self.answers_to([pair.id for pair in pairs])
+        return [(pair, answers[pair.id]) for pair in pairs]
 
     def count_second_reviews(self) -> list[tuple[str, str, str, str, int]]:
         """Count second reviews by both stewards and both verdicts.

@@ -34,18 +34,19 @@ from mpi.storage.tables import (
     TaskActionRow,
     TaskRow,
     TaskWorkRow,
+    table_of,
 )
 
-_task = TaskRow.__table__  # type: ignore[attr-defined]
-_work = TaskWorkRow.__table__  # type: ignore[attr-defined]
-_action = TaskActionRow.__table__  # type: ignore[attr-defined]
-_commit = CommitRow.__table__  # type: ignore[attr-defined]
-_decision = DecisionRow.__table__  # type: ignore[attr-defined]
-_flag = FlagRow.__table__  # type: ignore[attr-defined]
-_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
-_member = MembershipRow.__table__  # type: ignore[attr-defined]
+_task = table_of(TaskRow)
+_work = table_of(TaskWorkRow)
+_action = table_of(TaskActionRow)
+_commit = table_of(CommitRow)
+_decision = table_of(DecisionRow)
+_flag = table_of(FlagRow)
+_version = table_of(RecordVersionRow)
+_record = table_of(RecordRow)
+_source = table_of(SourceRow)
+_member = table_of(MembershipRow)
 _SECONDS_PER_DAY = 86_400.0
 
 
@@ -94,23 +95,23 @@ class DeskFigures:
             today: day, ``YYYY-MM-DD``.
             since: ascending commit numbers. A question opened after the first n of them has age class n.
         """
-        asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
+        is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
         questions = (
             select(func.min(_task.c.kind).label("kind"), func.min(_task.c.opened_commit).label("opened"))
-            .where(asked)
+            .where(is_asked)
             .group_by(_task.c.question)
             .subquery()
         )
-        passed = [case((questions.c.opened > commit, 1), else_=0) for commit in since]
-        age = sum(passed[1:], start=passed[0]) if passed else literal(0)
+        age_increments = [case((questions.c.opened > commit, 1), else_=0) for commit in since]
+        age = sum(age_increments[1:], start=age_increments[0]) if age_increments else literal(0)
         counted = select(questions.c.kind, age.label("age"), func.count()).group_by(questions.c.kind, "age")
         return [WaitingCount(*row) for row in self._connection.execute(counted)]
 
     def oldest_opened_at(self, today: str) -> str | None:
         """Return when the oldest question open on a day was opened."""
-        asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
-        first = select(func.min(_task.c.opened_commit)).where(asked).scalar_subquery()
-        return self._connection.execute(select(_commit.c.at).where(_commit.c.no == first)).scalar()
+        is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
+        first_commit = select(func.min(_task.c.opened_commit)).where(is_asked).scalar_subquery()
+        return self._connection.execute(select(_commit.c.at).where(_commit.c.no == first_commit)).scalar()
 
     def count_by_state(self, now: str) -> dict[str, int]:
         """Count questions in work: ``claimed``, ``asleep`` or ``waiting``.
@@ -118,11 +119,11 @@ class DeskFigures:
         Args:
             now: present moment (ISO, UTC), at which leases end.
         """
-        standing = case(
+        state = case(
             (and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now), "claimed"), else_=_work.c.state
         )
         rows = self._connection.execute(
-            select(standing.label("standing"), func.count())
+            select(state.label("standing"), func.count())
             .where(_work.c.state != "closed")
             .group_by("standing")
         )
@@ -137,20 +138,20 @@ class DeskFigures:
         )
         return {row[0] or "": row[1] for row in rows}
 
-    def count_opened_by_day(self, today: str, after: int) -> dict[str, int]:
+    def count_opened_by_day(self, today: str, commit_no: int) -> dict[str, int]:
         """Count open questions by the day they were opened.
 
         Args:
             today: day on which they are open, ``YYYY-MM-DD``.
-            after: commit number after which they were opened.
+            commit_no: commit number after which they were opened.
         """
-        asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
-        opened = func.min(_task.c.opened_commit)
+        is_asked = or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= today)
+        opened_commit = func.min(_task.c.opened_commit)
         questions = (
-            select(opened.label("opened"))
-            .where(asked)
+            select(opened_commit.label("opened"))
+            .where(is_asked)
             .group_by(_task.c.question)
-            .having(opened > after)
+            .having(opened_commit > commit_no)
             .subquery()
         )
         day = func.substr(_commit.c.at, 1, len("2026-01-01")).label("day")
@@ -183,9 +184,11 @@ class DeskFigures:
             max_gap_s: seconds between two actions above which the person did something else.
         """
         moment = self._seconds(_action.c.at)
-        before = func.lag(moment).over(partition_by=_action.c.actor, order_by=(_action.c.at, _action.c.id))
+        previous_moment = func.lag(moment).over(
+            partition_by=_action.c.actor, order_by=(_action.c.at, _action.c.id)
+        )
         acts = (
-            select(_action.c.actor, _action.c.action, (moment - before).label("gap"))
+            select(_action.c.actor, _action.c.action, (moment - previous_moment).label("gap"))
             .where(_action.c.at >= since)
             .subquery()
         )
@@ -231,14 +234,14 @@ class DeskFigures:
         return {(row[0], row[1]): row[2] for row in rows}
 
     def count_in_care(
-        self, population: str, care: Sequence[str], school: Sequence[str], today: str
+        self, population: str, care_kinds: Sequence[str], school_kinds: Sequence[str], today: str
     ) -> tuple[int, int]:
         """Count persons in care, and those of them with a school record.
 
         Args:
             population: flag of being in care. Only flags of active versions count.
-            care: kinds of the sources whose flags count.
-            school: kinds of school sources.
+            care_kinds: kinds of the sources whose flags count.
+            school_kinds: kinds of school sources.
             today: day, ``YYYY-MM-DD``.
         """
         persons = (
@@ -255,24 +258,24 @@ class DeskFigures:
                 or_(_flag.c.begin.is_(None), _flag.c.begin <= today),
                 or_(_flag.c.end.is_(None), _flag.c.end > today),
                 _record.c.state == "active",
-                _source.c.kind.in_(care),
+                _source.c.kind.in_(care_kinds),
                 _member.c.to_commit.is_(None),
             )
             .subquery()
         )
-        other, theirs, whose = _member.alias(), _record.alias(), _source.alias()
-        at_school = exists(
+        school_membership, school_record, school_source = _member.alias(), _record.alias(), _source.alias()
+        has_school_record = exists(
             select(1)
-            .select_from(other)
-            .join(theirs, theirs.c.id == other.c.record_id)
-            .join(whose, whose.c.id == theirs.c.source_id)
+            .select_from(school_membership)
+            .join(school_record, school_record.c.id == school_membership.c.record_id)
+            .join(school_source, school_source.c.id == school_record.c.source_id)
             .where(
-                other.c.person_id == persons.c.person_id,
-                other.c.to_commit.is_(None),
-                theirs.c.state == "active",
-                whose.c.kind.in_(school),
+                school_membership.c.person_id == persons.c.person_id,
+                school_membership.c.to_commit.is_(None),
+                school_record.c.state == "active",
+                school_source.c.kind.in_(school_kinds),
             )
         )
-        counted = select(func.count(), func.coalesce(func.sum(case((at_school, 1), else_=0)), 0))
+        counted = select(func.count(), func.coalesce(func.sum(case((has_school_record, 1), else_=0)), 0))
         row = self._connection.execute(counted.select_from(persons)).one()
         return int(row[0]), int(row[1])

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import OwnerQuestionRow
+from mpi.storage.tables import OwnerQuestionRow, table_of
 
-_owner_question = OwnerQuestionRow.__table__  # type: ignore[attr-defined]
+_owner_question = table_of(OwnerQuestionRow)
 
 OPEN, ANSWERED, WITHDRAWN = "open", "answered", "withdrawn"
 
@@ -56,9 +56,9 @@ class OwnerQuestions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, asked: StoredOwnerQuestion) -> None:
+    def add(self, question: StoredOwnerQuestion) -> None:
         """Add a question to an owner."""
-        self._connection.execute(insert(_owner_question).values(**asdict(asked)))
+        self._connection.execute(insert(_owner_question).values(**asdict(question)))
 
     def get(self, number: int) -> StoredOwnerQuestion | None:
         """Return a question to an owner by number, or None."""
@@ -69,31 +69,33 @@ class OwnerQuestions:
 
     def all_of_questions(self, questions: Collection[str]) -> list[StoredOwnerQuestion]:
         """Return owner questions about stewards' questions, oldest first."""
-        found: list[StoredOwnerQuestion] = []
+        owner_questions: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
                 select(_owner_question)
                 .where(is_in(_owner_question.c.question, chunk))
                 .order_by(_owner_question.c.id)
             )
-            found += map(_question_from_row, rows)
-        return found
+            owner_questions += map(_question_from_row, rows)
+        return owner_questions
 
     def all_of_sources(self, source_ids: Collection[int], *states: str) -> list[StoredOwnerQuestion]:
         """Return owner questions of sources in given states, first due first."""
-        found: list[StoredOwnerQuestion] = []
+        owner_questions: list[StoredOwnerQuestion] = []
         for chunk in iter_chunks(source_ids):
             rows = self._connection.execute(
                 select(_owner_question).where(
                     is_in(_owner_question.c.source_id, chunk), _owner_question.c.state.in_(states)
                 )
             )
-            found += map(_question_from_row, rows)
-        return sorted(found, key=lambda one: (one.due_on, one.id))
+            owner_questions += map(_question_from_row, rows)
+        return sorted(owner_questions, key=lambda question: (question.due_on, question.id))
 
-    def answer(self, number: int, answer: str, by: str, at: str, note: str | None) -> None:
+    def answer(self, number: int, answer: str, answered_by: str, moment: str, note: str | None) -> None:
         """Store an owner's answer."""
-        self._set(number, state=ANSWERED, answer=answer, answered_by=by, answered_at=at, note=note)
+        self._set(
+            number, state=ANSWERED, answer=answer, answered_by=answered_by, answered_at=moment, note=note
+        )
 
     def withdraw(self, number: int) -> None:
         """Withdraw a question to an owner."""
@@ -107,8 +109,8 @@ class OwnerQuestions:
 
     def erase_notes(self, record_id: int) -> None:
         """Destroy the free text of answers about a record."""
-        mine = _owner_question.c.record_id == record_id
-        self._connection.execute(update(_owner_question).where(mine).values(note=None))
+        is_about_record = _owner_question.c.record_id == record_id
+        self._connection.execute(update(_owner_question).where(is_about_record).values(note=None))
 
     def _set(self, number: int, **values: Any) -> None:  # noqa: ANN401 - columns
         self._connection.execute(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
-from mpi.storage.tables import PracticeAnswerRow
+from mpi.storage.tables import PracticeAnswerRow, table_of
 
-_answer = PracticeAnswerRow.__table__  # type: ignore[attr-defined]
+_answer = table_of(PracticeAnswerRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class PracticeAnswers:
 
     def save(self, answer: PracticeAnswer) -> None:
         """Store an answer, replacing the person's earlier one to that pair."""
-        mine = (_answer.c.actor == answer.actor) & (_answer.c.item == answer.item)
-        self._connection.execute(delete(_answer).where(mine))
+        is_same_pair = (_answer.c.actor == answer.actor) & (_answer.c.item == answer.item)
+        self._connection.execute(delete(_answer).where(is_same_pair))
         self._connection.execute(
             insert(_answer).values(
                 actor=answer.actor, item=answer.item, verdict=answer.verdict, right=answer.right, at=answer.at

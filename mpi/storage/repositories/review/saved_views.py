@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from mpi.storage.tables import SavedViewRow
+from mpi.storage.tables import SavedViewRow, table_of
 
-_view = SavedViewRow.__table__  # type: ignore[attr-defined]
+_view = table_of(SavedViewRow)
 
 
 class SavedViews:
@@ -31,6 +31,6 @@ class SavedViews:
 
     def delete(self, actor: str, name: str) -> bool:
         """Delete a named filter; return whether it existed."""
-        mine = (_view.c.actor == actor) & (_view.c.name == name)
-        dropped = delete(_view).where(mine).returning(_view.c.name)
-        return self._connection.execute(dropped).first() is not None
+        is_named_view = (_view.c.actor == actor) & (_view.c.name == name)
+        deletion = delete(_view).where(is_named_view).returning(_view.c.name)
+        return self._connection.execute(deletion).first() is not None

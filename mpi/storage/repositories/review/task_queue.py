@@ -14,14 +14,14 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.review.task_work import ASLEEP
 from mpi.storage.repositories.review.tasks import Task, task_from_row
-from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow
+from mpi.storage.tables import BatchRow, RecordRow, TaskRow, TaskWorkRow, table_of
 
-_task = TaskRow.__table__  # type: ignore[attr-defined]
-_work = TaskWorkRow.__table__  # type: ignore[attr-defined]
+_task = table_of(TaskRow)
+_work = table_of(TaskWorkRow)
 _UNLIMITED = 2**31
-_batch = BatchRow.__table__  # type: ignore[attr-defined]
-_lower_record = RecordRow.__table__.alias("lo")  # type: ignore[attr-defined]
-_higher_record = RecordRow.__table__.alias("hi")  # type: ignore[attr-defined]
+_batch = table_of(BatchRow)
+_lower_record = table_of(RecordRow).alias("lo")
+_higher_record = table_of(RecordRow).alias("hi")
 
 QueuePosition = tuple[int, str]
 """Queue position of a question: harm in millionths, and key."""
@@ -112,52 +112,56 @@ class TaskQueue:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def read_page(self, wanted: TaskFilter, after: QueuePosition | None, limit: int) -> list[QueuePosition]:
+    def read_page(
+        self, task_filter: TaskFilter, last_position: QueuePosition | None, limit: int
+    ) -> list[QueuePosition]:
         """Return queue positions of matching tasks, in queue order.
 
         A question appears once for each different harm of its tasks.
         """
-        harm = _harm_column(wanted)
-        statement = self._restrict(select(harm, _task.c.question), wanted)
-        if after is not None:
-            statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*after))
+        harm = _harm_column(task_filter)
+        statement = self._restrict(select(harm, _task.c.question), task_filter)
+        if last_position is not None:
+            statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*last_position))
         statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
-        if wanted.questions is None and wanted.records is None and wanted.burst is None:
+        if task_filter.questions is None and task_filter.records is None and task_filter.burst is None:
             # SQLite has no statistics, and would rather sort all tasks of a kind than read in order.
-            by = harm.name if wanted.since is None else _task.c.opened_commit.name
+            by = harm.name if task_filter.since is None else _task.c.opened_commit.name
             statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
 
-    def harm_by_question(self, wanted: TaskFilter, questions: Collection[str]) -> dict[str, int]:
+    def harm_by_question(self, task_filter: TaskFilter, questions: Collection[str]) -> dict[str, int]:
         """Return the highest harm of matching tasks, by question."""
-        found: dict[str, int] = {}
+        harm_by_question: dict[str, int] = {}
         for chunk in iter_chunks(questions):
-            statement = self._restrict(select(_task.c.question, func.max(_harm_column(wanted))), wanted)
+            statement = self._restrict(
+                select(_task.c.question, func.max(_harm_column(task_filter))), task_filter
+            )
             statement = statement.where(is_in(_task.c.question, chunk)).group_by(_task.c.question)
-            found.update({row[0]: row[1] for row in self._connection.execute(statement)})
-        return found
+            harm_by_question.update({row[0]: row[1] for row in self._connection.execute(statement)})
+        return harm_by_question
 
     def tasks_by_question(
         self, questions: Collection[str], sources: frozenset[int] | None
     ) -> dict[str, list[Task]]:
         """Return the tasks visible to a reader, heaviest first, by question."""
-        found: dict[str, list[Task]] = {}
+        tasks: dict[str, list[Task]] = {}
         for chunk in iter_chunks(questions):
             statement = _restrict_to_visible(select(_task).where(is_in(_task.c.question, chunk)), sources)
             rows = self._connection.execute(statement.order_by(_task.c.weight.desc(), _task.c.key))
             for row in rows:
-                found.setdefault(row.question, []).append(task_from_row(row))
-        return found
+                tasks.setdefault(row.question, []).append(task_from_row(row))
+        return tasks
 
     def questions_of(self, keys: Collection[str]) -> dict[str, str]:
         """Return the question of each task that exists, by task key."""
-        found: dict[str, str] = {}
+        questions: dict[str, str] = {}
         for chunk in iter_chunks(keys):
             rows = self._connection.execute(
                 select(_task.c.key, _task.c.question).where(is_in(_task.c.key, chunk))
             )
-            found.update({row.key: row.question for row in rows})
-        return found
+            questions.update({row.key: row.question for row in rows})
+        return questions
 
     def question_of(self, key: str) -> str | None:
         """Return the question of a task, or None."""
@@ -175,11 +179,13 @@ class TaskQueue:
 
     def source_of_load(self, batch_id: int) -> int | None:
         """Return the source number of a load, or None."""
-        found = self._connection.execute(select(_batch.c.source_id).where(_batch.c.id == batch_id)).scalar()
-        return None if found is None else int(found)
+        source_id = self._connection.execute(
+            select(_batch.c.source_id).where(_batch.c.id == batch_id)
+        ).scalar()
+        return None if source_id is None else int(source_id)
 
     def count_questions(
-        self, wanted: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True
+        self, task_filter: TaskFilter, limit: int, *, awake_only: bool, with_decisions: bool = True
     ) -> int:
         """Count questions with matching tasks, up to a limit.
 
@@ -189,39 +195,39 @@ class TaskQueue:
             awake_only: whether snoozed questions are left out.
             with_decisions: whether tasks about decisions count.
         """
-        statement = self._restrict(select(_task.c.question), wanted)
+        statement = self._restrict(select(_task.c.question), task_filter)
         if awake_only:
-            statement = statement.where(_is_awake(wanted))
+            statement = statement.where(_is_awake(task_filter))
         if not with_decisions:
             statement = statement.where(_task.c.decision_id.is_(None))
         questions = 0
         # Questions have few tasks: as many as are mostly enough are looked at first.
-        for reach in (4 * limit, 40 * limit, _UNLIMITED):
-            some = statement.limit(reach).subquery()
-            counted = select(func.count(some.c.question.distinct()), func.count()).select_from(some)
+        for row_limit in (4 * limit, 40 * limit, _UNLIMITED):
+            sample = statement.limit(row_limit).subquery()
+            counted = select(func.count(sample.c.question.distinct()), func.count()).select_from(sample)
             questions, tasks = self._connection.execute(counted).one()
-            if questions >= limit or tasks < reach:
+            if questions >= limit or tasks < row_limit:
                 break
         return min(int(questions), limit)
 
-    def decision_tasks(self, wanted: TaskFilter, limit: int) -> list[Task]:
+    def decision_tasks(self, task_filter: TaskFilter, limit: int) -> list[Task]:
         """Return matching tasks about decisions, up to a limit."""
-        statement = self._restrict(select(_task), wanted).where(_task.c.decision_id.is_not(None))
-        rows = self._connection.execute(statement.where(_is_awake(wanted)).limit(limit))
+        statement = self._restrict(select(_task), task_filter).where(_task.c.decision_id.is_not(None))
+        rows = self._connection.execute(statement.where(_is_awake(task_filter)).limit(limit))
         return [task_from_row(row) for row in rows]
 
-    def find_bursts(self, wanted: TaskFilter, min_questions: int) -> list[Burst]:
+    def find_bursts(self, task_filter: TaskFilter, min_questions: int) -> list[Burst]:
         """Return bursts of at least so many matching questions, most harmful first."""
         group = (_task.c.batch_id, _task.c.pattern)
-        many = self._connection.execute(
+        frequent_patterns = self._connection.execute(
             select(*group)
             .where(_task.c.batch_id.is_not(None), _task.c.pattern.is_not(None))
             .group_by(*group)
             .having(func.count() >= min_questions)
         ).all()
-        if not many:
+        if not frequent_patterns:
             return []
-        harm = _harm_column(wanted)
+        harm = _harm_column(task_filter)
         columns = (
             *group,
             func.min(_task.c.kind),
@@ -230,96 +236,107 @@ class TaskQueue:
             func.max(_task.c.weight),
             func.min(_task.c.opened_commit),
         )
-        found: list[Burst] = []
-        for batch_id, pattern in many:
-            one = replace(wanted, burst=(batch_id, pattern), without=())
-            statement = self._restrict(select(*columns), one, worked=False).group_by(*group)
-            found += [Burst(*row) for row in self._connection.execute(statement)]
+        bursts: list[Burst] = []
+        for batch_id, pattern in frequent_patterns:
+            burst_filter = replace(task_filter, burst=(batch_id, pattern), without=())
+            statement = self._restrict(select(*columns), burst_filter, by_claims=False).group_by(*group)
+            bursts += [Burst(*row) for row in self._connection.execute(statement)]
         return sorted(
-            (each for each in found if each.questions >= min_questions), key=lambda each: -each.harm
+            (burst for burst in bursts if burst.questions >= min_questions), key=lambda burst: -burst.harm
         )
 
-    def _restrict(self, statement: Select[Any], wanted: TaskFilter, *, worked: bool = True) -> Select[Any]:
+    def _restrict(
+        self, statement: Select[Any], task_filter: TaskFilter, *, by_claims: bool = True
+    ) -> Select[Any]:
         """Restrict a query to matching tasks."""
-        found = _restrict_to_visible(statement, wanted.sources, always=wanted.source is not None)
-        found = found.outerjoin(_work, _work.c.question == _task.c.question)
-        for condition in _filter_conditions(wanted, worked=worked):
-            found = found.where(condition)
-        return found
+        restricted = _restrict_to_visible(
+            statement, task_filter.sources, join_always=task_filter.source is not None
+        )
+        restricted = restricted.outerjoin(_work, _work.c.question == _task.c.question)
+        for condition in _filter_conditions(task_filter, by_claims=by_claims):
+            restricted = restricted.where(condition)
+        return restricted
 
 
-def _harm_column(wanted: TaskFilter) -> ColumnElement[int]:
+def _harm_column(task_filter: TaskFilter) -> ColumnElement[int]:
     """Return the harm column of the queue order.
 
     A viewer who may not see all flags gets the order without flags.
     """
-    harm: ColumnElement[int] = _task.c.harm if wanted.sources is None else _task.c.harm_unflagged
+    harm: ColumnElement[int] = _task.c.harm if task_filter.sources is None else _task.c.harm_unflagged
     return harm
 
 
 def _restrict_to_visible(
-    statement: Select[Any], sources: frozenset[int] | None, *, always: bool = True
+    statement: Select[Any], sources: frozenset[int] | None, *, join_always: bool = True
 ) -> Select[Any]:
     """Restrict a query to tasks whose two records are visible."""
-    if sources is None and not always:
+    if sources is None and not join_always:
         return statement
-    found = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(
+    restricted = statement.join(_lower_record, _lower_record.c.id == _task.c.lo).join(
         _higher_record, _higher_record.c.id == _task.c.hi
     )
     for end, source in ((_lower_record, _task.c.lo_source), (_higher_record, _task.c.hi_source)):
         # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
-        found = found.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
+        restricted = restricted.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
         if sources is not None:
-            found = found.where(is_in(source, sources))
-    return found
+            restricted = restricted.where(is_in(source, sources))
+    return restricted
 
 
-def _is_awake(wanted: TaskFilter) -> ColumnElement[bool]:
-    return or_(_work.c.asleep_until.is_(None), _work.c.asleep_until <= wanted.today)
+def _is_awake(task_filter: TaskFilter) -> ColumnElement[bool]:
+    return or_(_work.c.asleep_until.is_(None), _work.c.asleep_until <= task_filter.today)
 
 
-def _filter_conditions(wanted: TaskFilter, *, worked: bool) -> list[ColumnElement[bool]]:
-    found = [_is_asleep(wanted) if wanted.asleep else _is_asked(wanted), *_narrowing_conditions(wanted)]
-    if wanted.free_only and worked:
-        free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == wanted.actor)
-        found.append(or_(*free, _work.c.lease_until <= wanted.now))
-    for batch_id, pattern in wanted.without:
-        other = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
-        found.append(or_(other, _task.c.pattern.is_(None), _task.c.pattern != pattern))
-    if wanted.due is not None:
-        found.append(_is_due(wanted, wanted.due))
-    return found
+def _filter_conditions(task_filter: TaskFilter, *, by_claims: bool) -> list[ColumnElement[bool]]:
+    conditions = [
+        _is_asleep(task_filter) if task_filter.asleep else _is_asked(task_filter),
+        *_narrowing_conditions(task_filter),
+    ]
+    if task_filter.free_only and by_claims:
+        is_free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == task_filter.actor)
+        conditions.append(or_(*is_free, _work.c.lease_until <= task_filter.now))
+    for batch_id, pattern in task_filter.without:
+        is_of_other_load = or_(_task.c.batch_id.is_(None), _task.c.batch_id != batch_id)
+        conditions.append(or_(is_of_other_load, _task.c.pattern.is_(None), _task.c.pattern != pattern))
+    if task_filter.due is not None:
+        conditions.append(_is_due(task_filter, task_filter.due))
+    return conditions
 
 
-def _is_asked(wanted: TaskFilter) -> ColumnElement[bool]:
-    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= wanted.today)
+def _is_asked(task_filter: TaskFilter) -> ColumnElement[bool]:
+    return or_(_task.c.quiet_until.is_(None), _task.c.quiet_until <= task_filter.today)
 
 
-def _is_asleep(wanted: TaskFilter) -> ColumnElement[bool]:
-    put_to_sleep = and_(_work.c.state == ASLEEP, _work.c.asleep_until > wanted.today)
-    return or_(_task.c.quiet_until > wanted.today, put_to_sleep)
+def _is_asleep(task_filter: TaskFilter) -> ColumnElement[bool]:
+    is_snoozed = and_(_work.c.state == ASLEEP, _work.c.asleep_until > task_filter.today)
+    return or_(_task.c.quiet_until > task_filter.today, is_snoozed)
 
 
-def _narrowing_conditions(wanted: TaskFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.kind is not None:
-        found.append(_task.c.kind == wanted.kind)
-    if wanted.source is not None:
-        found.append(or_(_task.c.lo_source == wanted.source, _task.c.hi_source == wanted.source))
-    if wanted.records is not None:
-        found.append(or_(is_in(_task.c.lo, wanted.records), is_in(_task.c.hi, wanted.records)))
-    if wanted.questions is not None:
-        found.append(is_in(_task.c.question, wanted.questions))
-    if wanted.since is not None:
-        found.append(_task.c.opened_commit > wanted.since)
-    if wanted.burst is not None:
-        found += [_task.c.batch_id == wanted.burst[0], _task.c.pattern == wanted.burst[1]]
-    return found
+def _narrowing_conditions(task_filter: TaskFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if task_filter.kind is not None:
+        conditions.append(_task.c.kind == task_filter.kind)
+    if task_filter.source is not None:
+        conditions.append(
+            or_(_task.c.lo_source == task_filter.source, _task.c.hi_source == task_filter.source)
+        )
+    if task_filter.records is not None:
+        conditions.append(or_(is_in(_task.c.lo, task_filter.records), is_in(_task.c.hi, task_filter.records)))
+    if task_filter.questions is not None:
+        conditions.append(is_in(_task.c.question, task_filter.questions))
+    if task_filter.since is not None:
+        conditions.append(_task.c.opened_commit > task_filter.since)
+    if task_filter.burst is not None:
+        conditions += [_task.c.batch_id == task_filter.burst[0], _task.c.pattern == task_filter.burst[1]]
+    return conditions
 
 
-def _is_due(wanted: TaskFilter, due: DueFilter) -> ColumnElement[bool]:
-    by_age = [
-        and_(_task.c.opened_commit <= commit, _harm_column(wanted) >= least, _task.c.kind.in_(kinds))
+def _is_due(task_filter: TaskFilter, due: DueFilter) -> ColumnElement[bool]:
+    is_old_enough = [
+        and_(_task.c.opened_commit <= commit, _harm_column(task_filter) >= least, _task.c.kind.in_(kinds))
         for kinds, least, commit in due.by_age
     ]
-    return or_(is_in(_task.c.question, due.dated), and_(or_(*by_age), _task.c.question.not_in(due.later)))
+    return or_(
+        is_in(_task.c.question, due.dated), and_(or_(*is_old_enough), _task.c.question.not_in(due.later))
+    )

@@ -10,11 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import TaskActionRow, TaskRow, TaskWorkRow
+from mpi.storage.tables import TaskActionRow, TaskRow, TaskWorkRow, table_of
 
-_work = TaskWorkRow.__table__  # type: ignore[attr-defined]
-_action = TaskActionRow.__table__  # type: ignore[attr-defined]
-_task = TaskRow.__table__  # type: ignore[attr-defined]
+_work = table_of(TaskWorkRow)
+_action = table_of(TaskActionRow)
+_task = table_of(TaskRow)
 
 OPEN, ASLEEP, WAITING, CLOSED = "open", "asleep", "waiting", "closed"
 """States of a question.
@@ -111,11 +111,11 @@ class TaskWork:
 
     def get(self, questions: Collection[str]) -> dict[str, QuestionWork]:
         """Return the work state of questions that anybody worked on."""
-        found = {}
+        work = {}
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(select(_work).where(is_in(_work.c.question, chunk)))
-            found.update({row.question: _work_from_row(row) for row in rows})
-        return found
+            work.update({row.question: _work_from_row(row) for row in rows})
+        return work
 
     def save(self, work: QuestionWork, actor: str | None = None, now: str = "") -> bool:
         """Store the work state of a question, optionally only if free.
@@ -132,26 +132,30 @@ class TaskWork:
         """
         insertion = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         values = _row_values(work)
-        kept = {name: value for name, value in values.items() if name not in {"question", "opened_at"}}
-        free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == actor, _work.c.lease_until <= now)
+        updated_values = {
+            name: value for name, value in values.items() if name not in {"question", "opened_at"}
+        }
+        is_free = (_work.c.claimed_by.is_(None), _work.c.claimed_by == actor, _work.c.lease_until <= now)
         statement = insertion(_work).values(values)
-        written = statement.on_conflict_do_update(
-            index_elements=[_work.c.question], set_=kept, where=None if actor is None else or_(*free)
+        upsert = statement.on_conflict_do_update(
+            index_elements=[_work.c.question],
+            set_=updated_values,
+            where=None if actor is None else or_(*is_free),
         )
-        return self._connection.execute(written.returning(_work.c.question)).first() is not None
+        return self._connection.execute(upsert.returning(_work.c.question)).first() is not None
 
-    def add_action(self, act: QuestionAction) -> None:
+    def add_action(self, action: QuestionAction) -> None:
         """Add an action to the history."""
         self._connection.execute(
             insert(_action).values(
-                id=act.id,
-                question=act.question,
-                at=act.at,
-                actor=act.actor,
-                action=act.action,
-                detail=orjson.dumps(act.detail).decode(),
-                step_id=act.step,
-                note=act.note,
+                id=action.id,
+                question=action.question,
+                at=action.at,
+                actor=action.actor,
+                action=action.action,
+                detail=orjson.dumps(action.detail).decode(),
+                step_id=action.step,
+                note=action.note,
             )
         )
 
@@ -162,30 +166,30 @@ class TaskWork:
         )
         return [_action_from_row(row) for row in rows]
 
-    def close_without_tasks(self, questions: Collection[str], at: str) -> list[str]:
+    def close_without_tasks(self, questions: Collection[str], moment: str) -> list[str]:
         """Close those of the questions without tasks; return their keys."""
-        found: list[str] = []
+        closed: list[str] = []
         for chunk in iter_chunks(questions):
-            found += self._connection.execute(_CLOSE_WITHOUT_TASKS, {"keys": chunk, "at": at}).scalars()
-        return sorted(found)
+            closed += self._connection.execute(_CLOSE_WITHOUT_TASKS, {"keys": chunk, "at": moment}).scalars()
+        return sorted(closed)
 
     def reopen(self, questions: Collection[str]) -> list[str]:
         """Reopen those of the questions that are closed; return their keys."""
-        found: list[str] = []
+        reopened: list[str] = []
         for chunk in iter_chunks(questions):
-            found += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
-        return sorted(found)
+            reopened += self._connection.execute(_REOPEN, {"keys": chunk}).scalars()
+        return sorted(reopened)
 
     def questions_held_by(self, names: Collection[str]) -> set[str]:
         """Return unclosed questions claimed by or assigned to given names."""
-        mine = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
-        rows = self._connection.execute(select(_work.c.question).where(mine, _work.c.state != CLOSED))
+        is_held = or_(_work.c.claimed_by.in_(names), _work.c.assigned_to.in_(names))
+        rows = self._connection.execute(select(_work.c.question).where(is_held, _work.c.state != CLOSED))
         return set(rows.scalars())
 
     def claimed_questions(self, now: str) -> set[str]:
         """Return questions under an unexpired claim."""
-        held = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)
-        return set(self._connection.execute(select(_work.c.question).where(held)).scalars())
+        is_claimed = and_(_work.c.claimed_by.is_not(None), _work.c.lease_until > now)
+        return set(self._connection.execute(select(_work.c.question).where(is_claimed)).scalars())
 
     def questions_in_state(self, *states: str) -> set[str]:
         """Return the questions in any of the given states."""
@@ -223,19 +227,19 @@ class TaskWork:
 
     def questions_acted_on(self, actor: str, questions: Collection[str]) -> set[str]:
         """Return those of the questions that a person ever acted on."""
-        found: set[str] = set()
+        acted_on: set[str] = set()
         for chunk in iter_chunks(questions):
             rows = self._connection.execute(
                 select(_action.c.question).where(_action.c.actor == actor, is_in(_action.c.question, chunk))
             )
-            found.update(rows.scalars())
-        return found
+            acted_on.update(rows.scalars())
+        return acted_on
 
     def erase_notes(self, record_id: int) -> None:
         """Destroy the notes of all actions that concern a record."""
         rows = self._connection.execute(select(_action).where(_action.c.note.is_not(None)))
-        found = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
-        for chunk in iter_chunks(found):
+        action_ids = [row.id for row in rows if record_id in orjson.loads(row.detail).get("records", ())]
+        for chunk in iter_chunks(action_ids):
             self._connection.execute(update(_action).where(is_in(_action.c.id, chunk)).values(note=None))
 
     def count_in_state(self, state: str) -> int:

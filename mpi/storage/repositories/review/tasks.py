@@ -11,10 +11,10 @@ from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.derived import MICROBITS
-from mpi.storage.tables import RecordRow, TaskRow
+from mpi.storage.tables import RecordRow, TaskRow, table_of
 
-_task = TaskRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
+_task = table_of(TaskRow)
+_record = table_of(RecordRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +109,24 @@ def _row_values(task: Task, sources: Mapping[int, int]) -> dict[str, Any]:
     return row | {"lo_source": sources[task.lo], "hi_source": sources[task.hi]}
 
 
-def _tasks_as_stored(known: Mapping[str, Task], after: Iterable[Task], commit_no: int) -> dict[str, Task]:
+def _tasks_as_stored(
+    tasks_by_key: Mapping[str, Task], tasks: Iterable[Task], commit_no: int
+) -> dict[str, Task]:
     return {
         task.key: replace(
             task,
             bits=round(task.bits * MICROBITS) / MICROBITS,
             question=task.question or task.key,
-            opened_commit=known[task.key].opened_commit if task.key in known else commit_no,
+            opened_commit=tasks_by_key[task.key].opened_commit if task.key in tasks_by_key else commit_no,
         )
-        for task in after
+        for task in tasks
     }
 
 
-def tasks_differ(before: Collection[Task], after: Collection[Task]) -> bool:
+def tasks_differ(old_tasks: Collection[Task], new_tasks: Collection[Task]) -> bool:
     """Return whether replacing some tasks by others would change anything."""
-    known = {task.key: task for task in before}
-    return _tasks_as_stored(known, after, 0) != known
+    tasks_by_key = {task.key: task for task in old_tasks}
+    return _tasks_as_stored(tasks_by_key, new_tasks, 0) != tasks_by_key
 
 
 class Tasks:
@@ -135,11 +137,11 @@ class Tasks:
 
     def about_records(self, record_ids: Collection[int]) -> list[Task]:
         """Return every task about any of the records, even silenced ones."""
-        found: dict[str, Task] = {}
+        tasks_by_key: dict[str, Task] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_TASKS_ABOUT_RECORDS, {"ids": chunk})
-            found.update({row.key: task_from_row(row) for row in rows})
-        return list(found.values())
+            tasks_by_key.update({row.key: task_from_row(row) for row in rows})
+        return list(tasks_by_key.values())
 
     def ends_about_records(self, record_ids: Collection[int], kind: str) -> Iterator[tuple[int, int, str]]:
         """Yield (lower record, higher record, key) of a kind's tasks about records."""
@@ -162,41 +164,43 @@ class Tasks:
             prefetch(self._connection, _TASKS_ABOUT_RECORDS, {"ids": chunk})
 
     def replace(
-        self, before: Collection[Task], after: Collection[Task], commit_no: int
+        self, old_tasks: Collection[Task], new_tasks: Collection[Task], commit_no: int
     ) -> tuple[set[str], set[str]]:
         """Replace tasks; unchanged ones keep their commit of opening.
 
         Args:
-            before: tasks as stored.
-            after: tasks to be stored.
+            old_tasks: tasks as stored.
+            new_tasks: tasks to be stored.
             commit_no: commit of opening for new tasks.
 
         Returns:
             Keys of the questions that showed the tasks before, and of those that show them now.
         """
-        known = {task.key: task for task in before}
-        wanted = _tasks_as_stored(known, after, commit_no)
-        for chunk in iter_chunks([key for key, task in known.items() if wanted.get(key) != task]):
+        old_by_key = {task.key: task for task in old_tasks}
+        new_by_key = _tasks_as_stored(old_by_key, new_tasks, commit_no)
+        for chunk in iter_chunks([key for key, task in old_by_key.items() if new_by_key.get(key) != task]):
             self._connection.execute(_DELETE_TASKS, {"keys": chunk})
-        added = [task for key, task in wanted.items() if known.get(key) != task]
+        added = [task for key, task in new_by_key.items() if old_by_key.get(key) != task]
         sources = self._sources({end for task in added for end in task.ends})
         insert_rows(self._connection, _task, [_row_values(task, sources) for task in added])
-        return {task.question for task in known.values()}, {task.question for task in wanted.values()}
+        return {task.question for task in old_by_key.values()}, {
+            task.question for task in new_by_key.values()
+        }
 
     def _sources(self, record_ids: Collection[int]) -> dict[int, int]:
-        found: dict[int, int] = {}
+        source_ids: dict[int, int] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_SOURCE_IDS, {"ids": chunk})
-            found.update({row.id: row.source_id for row in rows})
-        return found
+            source_ids.update({row.id: row.source_id for row in rows})
+        return source_ids
 
     def request_about_record(self, record_id: int, today: str) -> Callable[[], list[Task]]:
         """Request a record's open tasks; return a function to read them.
 
         The function reads the result once and returns the tasks, heaviest first.
         """
-        asked = self._connection.execute(_ASKED_TASKS_ABOUT_RECORDS, {"ids": [record_id], "today": today})
-        return lambda: sorted(map(task_from_row, asked), key=lambda task: (-task.bits, task.key))
+        result = self._connection.execute(_ASKED_TASKS_ABOUT_RECORDS, {"ids": [record_id], "today": today})
+        return lambda: sorted(map(task_from_row, result), key=lambda task: (-task.bits, task.key))
 
     def all(self, today: str | None = None) -> list[Task]:
         """Return every task, heaviest first; with a day, only open ones."""
@@ -215,10 +219,10 @@ class Tasks:
 
     def decisions_with_task(self, decision_ids: Collection[int], kind: str) -> set[int]:
         """Return those of the decisions that a task of a kind concerns."""
-        found: set[int] = set()
+        with_task: set[int] = set()
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
                 select(_task.c.decision_id).where(_task.c.kind == kind, is_in(_task.c.decision_id, chunk))
             )
-            found.update(row[0] for row in rows)
-        return found
+            with_task.update(row[0] for row in rows)
+        return with_task

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from mpi.storage.tables import BatchRow, RejectRow, SourceRow, TakenBackRow
+from mpi.storage.tables import BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
 
-_batch = BatchRow.__table__  # type: ignore[attr-defined]
-_reject = RejectRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
-_taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
+_batch = table_of(BatchRow)
+_reject = table_of(RejectRow)
+_source = table_of(SourceRow)
+_taken_back = table_of(TakenBackRow)
 
 LOADING = "loading"
 """Status of an unfinished load, in progress or interrupted.
@@ -73,8 +73,8 @@ class Batches:
 
     def update_progress(self, number: int, status: str, counts: dict[str, int]) -> None:
         """Set the status and row counts of a load."""
-        given = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
-        self._connection.execute(_UPDATE_PROGRESS, given)
+        parameters = {"number": number, "now": status, "so_far": orjson.dumps(counts).decode()}
+        self._connection.execute(_UPDATE_PROGRESS, parameters)
 
     def find_unfinished(self, source_id: int, digest: str, snapshot: str) -> Batch | None:
         """Return the latest unfinished load of a file, or None.
@@ -84,7 +84,7 @@ class Batches:
             digest: digest of the file's content and of how it is read.
             snapshot: ``full`` or ``delta``.
         """
-        found = self._connection.execute(
+        batch_id = self._connection.execute(
             select(func.max(_batch.c.id)).where(
                 _batch.c.source_id == source_id,
                 _batch.c.file_digest == digest,
@@ -92,12 +92,12 @@ class Batches:
                 _batch.c.status == LOADING,
             )
         ).scalar()
-        return None if found is None else self.get(int(found))
+        return None if batch_id is None else self.get(int(batch_id))
 
     def unfinished_ids(self, source_id: int) -> list[int]:
         """Return the numbers of a source's unfinished loads."""
-        found = select(_batch.c.id).where(_batch.c.source_id == source_id, _batch.c.status == LOADING)
-        return [row.id for row in self._connection.execute(found.order_by(_batch.c.id))]
+        query = select(_batch.c.id).where(_batch.c.source_id == source_id, _batch.c.status == LOADING)
+        return [row.id for row in self._connection.execute(query.order_by(_batch.c.id))]
 
     def are_all_done(self) -> bool:
         """Return whether no load is in progress or interrupted."""
@@ -128,8 +128,8 @@ class Batches:
 
     def undone_records(self, number: int) -> set[int]:
         """Return the records whose part in a load is already undone."""
-        found = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
-        return {row[0] for row in self._connection.execute(found)}
+        query = select(_taken_back.c.record_id).where(_taken_back.c.batch_id == number)
+        return {row[0] for row in self._connection.execute(query)}
 
     def release_undo(self, number: int) -> None:
         """Let another process continue the undo of a load at once."""

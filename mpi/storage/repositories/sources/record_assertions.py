@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Connection, FromClause, exists, func, inse
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.repositories.sources.batches import UNDOING, UNDONE
-from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow, TakenBackRow
+from mpi.storage.tables import BatchRow, RecordVersionRow, SightingRow, TakenBackRow, table_of
 
-_batch = BatchRow.__table__  # type: ignore[attr-defined]
-_sighting = SightingRow.__table__  # type: ignore[attr-defined]
-_taken_back = TakenBackRow.__table__  # type: ignore[attr-defined]
-_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
+_batch = table_of(BatchRow)
+_sighting = table_of(SightingRow)
+_taken_back = table_of(TakenBackRow)
+_version = table_of(RecordVersionRow)
 
 
 class SightingKind(StrEnum):
@@ -71,17 +71,19 @@ class RecordAssertion:
         return self.as_of, self.commit_no
 
 
-def _is_undone(said: FromClause) -> ColumnElement[bool]:
+def _is_undone(assertion: FromClause) -> ColumnElement[bool]:
     """Return the condition that a row's load is undone for that record."""
-    this_much = (
+    is_record_undone = (
         exists()
-        .where(_taken_back.c.batch_id == said.c.batch_id, _taken_back.c.record_id == said.c.record_id)
+        .where(
+            _taken_back.c.batch_id == assertion.c.batch_id, _taken_back.c.record_id == assertion.c.record_id
+        )
         # Of this row: by itself SQLAlchemy would look in a condition of a condition for any row that has one.
-        .correlate(said)
+        .correlate(assertion)
     )
     return exists().where(
-        _batch.c.id == said.c.batch_id,
-        (_batch.c.status == UNDONE) | ((_batch.c.status == UNDOING) & this_much),
+        _batch.c.id == assertion.c.batch_id,
+        (_batch.c.status == UNDONE) | ((_batch.c.status == UNDOING) & is_record_undone),
     )
 
 
@@ -95,14 +97,14 @@ class RecordAssertions:
         """Add sightings, each of another record."""
         rows = [
             {
-                "record_id": one.record_id,
+                "record_id": sighting.record_id,
                 "commit_no": commit_no,
-                "kind": one.kind.value,
-                "as_of": one.as_of,
-                "version_id": one.version_id,
-                "batch_id": one.batch_id,
+                "kind": sighting.kind.value,
+                "as_of": sighting.as_of,
+                "version_id": sighting.version_id,
+                "batch_id": sighting.batch_id,
             }
-            for one in sightings
+            for sighting in sightings
         ]
         if rows:
             self._connection.execute(insert(_sighting), rows)
@@ -112,7 +114,7 @@ class RecordAssertions:
 
         During the undo of a load, records that are not undone yet keep their assertions.
         """
-        found: dict[int, list[RecordAssertion]] = {record: [] for record in record_ids}
+        assertions: dict[int, list[RecordAssertion]] = {record: [] for record in record_ids}
         for chunk in iter_chunks(record_ids):
             versions = self._connection.execute(
                 select(
@@ -129,7 +131,7 @@ class RecordAssertions:
                 )
             )
             for row in versions:
-                found[row.record_id].append(
+                assertions[row.record_id].append(
                     RecordAssertion(
                         row.as_of,
                         row.received_commit,
@@ -149,7 +151,7 @@ class RecordAssertions:
                 )
             )
             for row in sightings:
-                found[row.record_id].append(
+                assertions[row.record_id].append(
                     RecordAssertion(
                         row.as_of,
                         row.commit_no,
@@ -159,7 +161,7 @@ class RecordAssertions:
                         batch_id=row.batch_id,
                     )
                 )
-        return found
+        return assertions
 
     def records_of_load(self, batch_id: int) -> set[int]:
         """Return the records that a load contained."""

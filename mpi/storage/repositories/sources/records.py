@@ -24,13 +24,13 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
-from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow
+from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow, table_of
 
-_record = RecordRow.__table__  # type: ignore[attr-defined]
-_version = RecordVersionRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
-_alias = RecordAliasRow.__table__  # type: ignore[attr-defined]
-_flag = FlagRow.__table__  # type: ignore[attr-defined]
+_record = table_of(RecordRow)
+_version = table_of(RecordVersionRow)
+_source = table_of(SourceRow)
+_alias = table_of(RecordAliasRow)
+_flag = table_of(FlagRow)
 
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -219,13 +219,13 @@ class Records:
 
         Sealed records are found by former local IDs too. Unknown local IDs are left out.
         """
-        found: dict[str, StoredRecord] = {}
+        records: dict[str, StoredRecord] = {}
         for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
             # A name that a record bears now goes before one that another had: no two bear it now.
             for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
-                found[row.known_as] = _record_from_row(row[1:])
-        return found
+                records[row.known_as] = _record_from_row(row[1:])
+        return records
 
     def prefetch_by_local_ids(self, source_id: int, local_ids: Collection[str]) -> None:
         """Send the query of ``find_by_local_ids`` ahead of its use."""
@@ -234,11 +234,11 @@ class Records:
 
     def hashes(self, source_id: int, local_ids: Collection[str]) -> dict[str, str]:
         """Return the hash of the latest active version, by local ID."""
-        found: dict[str, str] = {}
+        hashes: dict[str, str] = {}
         for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_HASHES, {"source": source_id, "local_ids": chunk})
-            found.update({row.local_id: row.content_hash for row in rows})
-        return found
+            hashes.update({row.local_id: row.content_hash for row in rows})
+        return hashes
 
     def all_of_source(self, source_id: int) -> dict[str, StoredRecord]:
         """Return every record of a source, by local ID.
@@ -261,8 +261,10 @@ class Records:
             source_id: number of the source.
             new_hash_of: returns the hash of new content by local ID, or None without any.
         """
-        after = ""
-        while page := self._connection.execute(_SOURCE_PAGE, {"source": source_id, "after": after}).all():
+        last_local_id = ""
+        while page := self._connection.execute(
+            _SOURCE_PAGE, {"source": source_id, "after": last_local_id}
+        ).all():
             yield from self.get(
                 [
                     number
@@ -270,7 +272,7 @@ class Records:
                     if state != RecordState.ACTIVE or content_hash != new_hash_of(local_id)
                 ]
             ).values()
-            after = page[-1].local_id
+            last_local_id = page[-1].local_id
 
     def count_by_state(self, source_id: int) -> dict[str, int]:
         """Count the records of a source, by state."""
@@ -279,19 +281,19 @@ class Records:
 
     def get(self, record_ids: Collection[int]) -> dict[int, StoredRecord]:
         """Return records by number."""
-        found = {}
+        records = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_RECORDS_BY_ID, {"ids": chunk})
-            found.update({row.id: _record_from_row(row) for row in rows})
-        return found
+            records.update({row.id: _record_from_row(row) for row in rows})
+        return records
 
     def source_ids_of(self, record_ids: Collection[int]) -> dict[int, int]:
         """Return the source number of each record."""
-        found = {}
+        source_ids = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_SOURCE_IDS, {"ids": chunk}).all()
-            found.update({row[0]: row[1] for row in rows})
-        return found
+            source_ids.update({row[0]: row[1] for row in rows})
+        return source_ids
 
     def active_canonical_keys(self) -> dict[int, int]:
         """Return the canonical key of every active record."""
@@ -307,11 +309,11 @@ class Records:
 
     def canonical_keys(self, record_ids: Collection[int]) -> dict[int, int]:
         """Return the canonical keys of active records among those given."""
-        found = {}
+        canonical_keys = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_CANONICAL_KEYS, {"ids": chunk})
-            found.update({row.id: row.canonical_key for row in rows})
-        return found
+            canonical_keys.update({row.id: row.canonical_key for row in rows})
+        return canonical_keys
 
     def prefetch_canonical_keys(self, record_ids: Collection[int]) -> None:
         """Send the query of ``canonical_keys`` ahead of its use."""
@@ -320,11 +322,11 @@ class Records:
 
     def labels(self, record_ids: Collection[int]) -> dict[int, RecordRef]:
         """Return source code and local ID of records, without sealed ones."""
-        found = {}
+        labels = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_LABELS, {"ids": chunk})
-            found.update({row.id: RecordRef(row.code, row.local_id) for row in rows})
-        return found
+            labels.update({row.id: RecordRef(row.code, row.local_id) for row in rows})
+        return labels
 
     def iterate_labels(self) -> Iterator[tuple[int, RecordRef]]:
         """Yield every active record's number and label, in order of labels."""
@@ -347,39 +349,39 @@ class Records:
 
     def payloads(self, record_ids: Collection[int]) -> dict[int, tuple[int, bytes]]:
         """Return (source number, payload) of the active version of active records."""
-        found = {}
+        payloads = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_PAYLOADS, {"ids": chunk})
-            found.update({row.id: (row.source_id, row.payload) for row in rows})
-        return found
+            payloads.update({row.id: (row.source_id, row.payload) for row in rows})
+        return payloads
 
     def active_versions(self, record_ids: Collection[int]) -> dict[int, ActiveVersion]:
         """Return the active versions of active records among those given."""
-        found = {}
+        versions = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_ACTIVE_VERSIONS, {"ids": chunk})
-            found.update({row.id: ActiveVersion(*row) for row in rows})
-        return found
+            versions.update({row.id: ActiveVersion(*row) for row in rows})
+        return versions
 
     def as_of(self, version_ids: Collection[int]) -> dict[int, str]:
         """Return the as-of date of versions."""
-        found = {}
+        dates = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
                 select(_version.c.id, _version.c.as_of).where(is_in(_version.c.id, chunk))
             )
-            found.update({row.id: row.as_of for row in rows})
-        return found
+            dates.update({row.id: row.as_of for row in rows})
+        return dates
 
     def payloads_of_versions(self, version_ids: Collection[int]) -> dict[int, bytes]:
         """Return the payload of versions."""
-        found = {}
+        payloads = {}
         for chunk in iter_chunks(version_ids):
             rows = self._connection.execute(
                 select(_version.c.id, _version.c.payload).where(is_in(_version.c.id, chunk))
             )
-            found.update({row.id: row.payload for row in rows})
-        return found
+            payloads.update({row.id: row.payload for row in rows})
+        return payloads
 
     def versions(self, record_id: int) -> list[StoredVersion]:
         """Return every version of a record, oldest as-of first."""
@@ -395,7 +397,7 @@ class Records:
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
         """Return the version with given content and as-of date, or None."""
-        found = self._connection.execute(
+        version_id = self._connection.execute(
             select(func.max(_version.c.id)).where(
                 _version.c.record_id == record_id,
                 _version.c.as_of == as_of,
@@ -403,7 +405,7 @@ class Records:
                 _version.c.state.not_in(("held", "overlay", "refused")),
             )
         ).scalar()
-        return None if found is None else int(found)
+        return None if version_id is None else int(version_id)
 
     def open_overlays(self, record_ids: Collection[int] | None) -> dict[int, set[int]]:
         """Return overlay versions that nobody has answered, by record.
@@ -411,15 +413,15 @@ class Records:
         Args:
             record_ids: the records; None for all.
         """
-        found: dict[int, set[int]] = {}
+        overlays: dict[int, set[int]] = {}
         if record_ids is None:
             for row in self._connection.execute(_ALL_OVERLAYS):
-                found.setdefault(row.record_id, set()).add(row.id)
-            return found
+                overlays.setdefault(row.record_id, set()).add(row.id)
+            return overlays
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_OVERLAYS, {"ids": chunk}):
-                found.setdefault(row.record_id, set()).add(row.id)
-        return found
+                overlays.setdefault(row.record_id, set()).add(row.id)
+        return overlays
 
     def prefetch_open_overlays(self, record_ids: Collection[int]) -> None:
         """Send the query of ``open_overlays`` ahead of its use."""
@@ -428,7 +430,7 @@ class Records:
 
     def refused_hashes(self, record_ids: Collection[int]) -> dict[int, dict[int, str]]:
         """Return the hashes of refused versions, by record and version."""
-        found: dict[int, dict[int, str]] = {}
+        hashes: dict[int, dict[int, str]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_version.c.record_id, _version.c.id, _version.c.content_hash).where(
@@ -436,8 +438,8 @@ class Records:
                 )
             )
             for row in rows:
-                found.setdefault(row.record_id, {})[row.id] = row.content_hash
-        return found
+                hashes.setdefault(row.record_id, {})[row.id] = row.content_hash
+        return hashes
 
     def set_version_state(self, version_ids: Collection[int], state: str) -> None:
         """Set the state of versions that are not active."""
@@ -448,18 +450,18 @@ class Records:
 
     def release_held_versions(self, source_id: int) -> set[int]:
         """Turn a source's held versions into overlays; return their records."""
-        mine = select(_record.c.id).where(_record.c.source_id == source_id)
-        held = (_version.c.state == "held") & _version.c.record_id.in_(mine)
-        found = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(held))}
-        self._connection.execute(update(_version).where(held).values(state="overlay"))
-        return found
+        record_query = select(_record.c.id).where(_record.c.source_id == source_id)
+        is_held = (_version.c.state == "held") & _version.c.record_id.in_(record_query)
+        record_ids = {row[0] for row in self._connection.execute(select(_version.c.record_id).where(is_held))}
+        self._connection.execute(update(_version).where(is_held).values(state="overlay"))
+        return record_ids
 
     def flags(self, record_ids: Collection[int]) -> list[AnyRow]:
         """Return the flags of records' active versions."""
-        found: list[AnyRow] = []
+        flags: list[AnyRow] = []
         for chunk in iter_chunks(record_ids):
-            found += self._connection.execute(_FLAGS, {"ids": chunk}).all()
-        return found
+            flags += self._connection.execute(_FLAGS, {"ids": chunk}).all()
+        return flags
 
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Add records."""
@@ -544,13 +546,15 @@ class Records:
             batch_id: number of the load.
             record_ids: the records.
         """
-        stands = exists().where(_record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id)
+        is_active = exists().where(
+            _record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id
+        )
         # Reckoned, so that nobody goes through all versions of the load for those of a few records.
-        of_load = _version.c.batch_id + 0 == batch_id
+        is_of_load = _version.c.batch_id + 0 == batch_id
         for chunk in iter_chunks(record_ids):
             self._connection.execute(
                 update(_version)
-                .where(_version.c.record_id.in_(chunk), of_load, ~stands)
+                .where(_version.c.record_id.in_(chunk), is_of_load, ~is_active)
                 .values(state="undone")
             )
 
@@ -575,8 +579,8 @@ class Records:
         The record itself stays as an empty row.
         """
         self._connection.execute(update(_record).where(_record.c.id == record_id).values(subject=None))
-        mine = select(_version.c.id).where(_version.c.record_id == record_id)
-        self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(mine)))
+        version_query = select(_version.c.id).where(_version.c.record_id == record_id)
+        self._connection.execute(delete(_flag).where(_flag.c.version_id.in_(version_query)))
         self._connection.execute(
             update(_version)
             .where(_version.c.record_id == record_id)

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, insert, select
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import RenamedRow
+from mpi.storage.tables import RenamedRow, table_of
 
-_renamed = RenamedRow.__table__  # type: ignore[attr-defined]
+_renamed = table_of(RenamedRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Renames:
 
     def add(self, renames: Iterable[Rename]) -> None:
         """Add the changes of a re-key."""
-        rows = [asdict(one) for one in renames]
+        rows = [asdict(rename) for rename in renames]
         if rows:
             self._connection.execute(insert(_renamed), rows)
 
     def renames_of(self, record_ids: Collection[int]) -> dict[int, list[Rename]]:
         """Return every re-key of records, oldest first, undone ones included."""
-        found: dict[int, list[Rename]] = {}
+        renames: dict[int, list[Rename]] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(
                 select(_renamed)
@@ -51,6 +51,6 @@ class Renames:
                 .order_by(_renamed.c.record_id, _renamed.c.step_id)
             )
             for row in rows:
-                one = Rename(row.record_id, row.step_id, row.before, row.after)
-                found.setdefault(one.record_id, []).append(one)
-        return found
+                rename = Rename(row.record_id, row.step_id, row.before, row.after)
+                renames.setdefault(rename.record_id, []).append(rename)
+        return renames

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from mpi.domain.errors import ConflictError, NotFoundError
 from mpi.storage.driver.prefetch import prefetch
-from mpi.storage.tables import AgencyRow, SourceRow
+from mpi.storage.tables import AgencyRow, SourceRow, table_of
 
-_agency = AgencyRow.__table__  # type: ignore[attr-defined]
-_source = SourceRow.__table__  # type: ignore[attr-defined]
+_agency = table_of(AgencyRow)
+_source = table_of(SourceRow)
 
 
 _ALL = (
@@ -77,11 +77,11 @@ class Sources:
         Raises:
             NotFoundError: there is none. The message names those that exist.
         """
-        known = self.all()
-        for source in known:
+        sources = self.all()
+        for source in sources:
             if source.code == code:
                 return source
-        names = ", ".join(source.code for source in known) or "none yet"
+        names = ", ".join(source.code for source in sources) or "none yet"
         raise NotFoundError(f"unknown source {code!r}: add it with mpi source add (there are: {names})")
 
     def add(self, number: int, agency_number: int, source: Source, commit_no: int) -> None:
@@ -119,9 +119,11 @@ class Sources:
         self._connection.execute(update(_source).where(_source.c.id.in_(numbers)).values(paused=paused))
         self._known = None
 
-    def set_asks_consent(self, number: int, *, asks: bool) -> None:
+    def set_asks_consent(self, number: int, *, asks_consent: bool) -> None:
         """Set whether others' decisions about a source's records need consent."""
-        self._connection.execute(update(_source).where(_source.c.id == number).values(asks_consent=asks))
+        self._connection.execute(
+            update(_source).where(_source.c.id == number).values(asks_consent=asks_consent)
+        )
         self._known = None
 
     def group_ids(self) -> list[int]:

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import ConsentRow
+from mpi.storage.tables import ConsentRow, table_of
 
-_consent = ConsentRow.__table__  # type: ignore[attr-defined]
+_consent = table_of(ConsentRow)
 
 
 class ConsentStatus(StrEnum):
@@ -74,7 +74,7 @@ class Consents:
 
     def consents_of_steps(self, step_ids: Collection[int]) -> dict[int, list[StoredConsent]]:
         """Return the consent requests of steps, by step."""
-        found: dict[int, list[StoredConsent]] = {}
+        consents: dict[int, list[StoredConsent]] = {}
         for chunk in iter_chunks(step_ids):
             rows = self._connection.execute(
                 select(_consent)
@@ -82,8 +82,8 @@ class Consents:
                 .order_by(_consent.c.step_id, _consent.c.source_id)
             )
             for r in rows:
-                one = StoredConsent(
+                consent = StoredConsent(
                     r.step_id, r.source_id, ConsentStatus(r.status), r.asked_commit, r.commit_no, r.reason
                 )
-                found.setdefault(one.step_id, []).append(one)
-        return found
+                consents.setdefault(consent.step_id, []).append(consent)
+        return consents

@@ -48,8 +48,8 @@ class Counters:
         Counting starts at 1.
         """
         if name in CONCURRENT_COUNTERS or not self._is_only_writer:
-            following = self._connection.execute(_TAKE_NUMBERS, {"name": name, "count": count}).scalar_one()
-            return int(following) - count
+            next_number = self._connection.execute(_TAKE_NUMBERS, {"name": name, "count": count}).scalar_one()
+            return int(next_number) - count
         if self._next is None:
             self._next = {row.name: row.next for row in self._connection.execute(_ALL_COUNTERS)}
         first = self._next.get(name, 1)
@@ -64,8 +64,8 @@ class Counters:
 
     def reserve_up_to(self, name: str, number: int) -> None:
         """Never use a number, nor any below it, again."""
-        following = self.take(name, 0)
-        self.take(name, max(number + 1 - following, 0))
+        next_number = self.take(name, 0)
+        self.take(name, max(number + 1 - next_number, 0))
 
     def flush(self) -> None:
         """Write the counters that numbers were taken from."""

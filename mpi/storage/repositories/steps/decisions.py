@@ -13,13 +13,20 @@ from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.sources.records import RecordState
-from mpi.storage.tables import AwaitedRow, DecisionMemberRow, DecisionRow, DecisionSupersedesRow, RecordRow
+from mpi.storage.tables import (
+    AwaitedRow,
+    DecisionMemberRow,
+    DecisionRow,
+    DecisionSupersedesRow,
+    RecordRow,
+    table_of,
+)
 
-_pending_approval = AwaitedRow.__table__  # type: ignore[attr-defined]
-_decision = DecisionRow.__table__  # type: ignore[attr-defined]
-_member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
-_record = RecordRow.__table__  # type: ignore[attr-defined]
-_supersedes = DecisionSupersedesRow.__table__  # type: ignore[attr-defined]
+_pending_approval = table_of(AwaitedRow)
+_decision = table_of(DecisionRow)
+_member = table_of(DecisionMemberRow)
+_record = table_of(RecordRow)
+_supersedes = table_of(DecisionSupersedesRow)
 
 
 class DecisionStatus(StrEnum):
@@ -212,11 +219,11 @@ class Decisions:
 
     def in_force_about(self, record_ids: Collection[int]) -> list[NamedDecision]:
         """Return decisions in force that name any of the records."""
-        found: dict[int, NamedDecision] = {}
+        decisions: dict[int, NamedDecision] = {}
         for chunk in iter_chunks(record_ids):
             rows = self._connection.execute(_IN_FORCE_ABOUT_RECORDS, {"ids": chunk}).all()
-            found.update({named.decision.id: named for named in self._decisions_from_rows(rows)})
-        return [found[number] for number in sorted(found)]
+            decisions.update({named.decision.id: named for named in self._decisions_from_rows(rows)})
+        return [decisions[number] for number in sorted(decisions)]
 
     def prefetch_in_force_about(self, record_ids: Collection[int]) -> None:
         """Send the query of ``in_force_about`` ahead of its use."""
@@ -230,10 +237,10 @@ class Decisions:
 
     def by_ids(self, numbers: Collection[int]) -> dict[int, StoredDecision]:
         """Return decisions by number, of any status."""
-        found: dict[int, StoredDecision] = {}
+        decisions: dict[int, StoredDecision] = {}
         for chunk in iter_chunks([number for number in numbers if abs(number) <= MAX_BIGINT]):
-            found.update(self._read_decisions(_decision.c.id.in_(chunk)))
-        return found
+            decisions.update(self._read_decisions(_decision.c.id.in_(chunk)))
+        return decisions
 
     def of_records(self, record_ids: Collection[int]) -> dict[int, StoredDecision]:
         """Return every decision that names any of the records."""
@@ -245,14 +252,14 @@ class Decisions:
             numbers.update(row[0] for row in rows)
         return self.by_ids(numbers)
 
-    def latest(self, before: int | None, limit: int) -> list[StoredDecision]:
+    def latest(self, below: int | None, limit: int) -> list[StoredDecision]:
         """Return decisions, newest first, optionally below a number."""
         statement = select(_decision.c.id).order_by(_decision.c.id.desc()).limit(limit)
-        if before is not None:
-            statement = statement.where(_decision.c.id < before)
+        if below is not None:
+            statement = statement.where(_decision.c.id < below)
         numbers = [row[0] for row in self._connection.execute(statement)]
-        found = self.by_ids(numbers)
-        return [found[number] for number in numbers if number in found]
+        decisions = self.by_ids(numbers)
+        return [decisions[number] for number in numbers if number in decisions]
 
     def of_step(self, step_id: int) -> list[StoredDecision]:
         """Return the decisions that a step made."""
@@ -269,22 +276,22 @@ class Decisions:
             revoked: whether revoked ones are included.
         """
         return [
-            found
-            for found in self._read_decisions(_decision.c.asserting_record == record_id).values()
-            if found.origin == origin and (revoked or found.status != DecisionStatus.REVOKED)
+            decision
+            for decision in self._read_decisions(_decision.c.asserting_record == record_id).values()
+            if decision.origin == origin and (revoked or decision.status != DecisionStatus.REVOKED)
         ]
 
     def records_by_origin(self, record_ids: Collection[int]) -> dict[str, set[int]]:
         """Return records with which their source asserted decisions, by origin."""
-        found: dict[str, set[int]] = {}
+        records: dict[str, set[int]] = {}
         for chunk in iter_chunks(record_ids):
             for row in self._connection.execute(_ORIGINS_BY_RECORD, {"ids": chunk}):
-                found.setdefault(row.origin, set()).add(row.asserting_record)
-        return found
+                records.setdefault(row.origin, set()).add(row.asserting_record)
+        return records
 
     def records_with_claims(self, source_ids: Collection[int]) -> set[int]:
         """Return unsealed records of sources with which a claim was made."""
-        wanted = (
+        query = (
             select(_decision.c.asserting_record)
             .join(_record, _record.c.id == _decision.c.asserting_record)
             .where(
@@ -293,7 +300,7 @@ class Decisions:
                 _record.c.state != RecordState.SEALED,
             )
         )
-        return {row.asserting_record for row in self._connection.execute(wanted)}
+        return {row.asserting_record for row in self._connection.execute(query)}
 
     def waiting_about(self, record_ids: Collection[int] | None) -> list[WaitingDecision]:
         """Return claims and decisions awaiting approval about records.
@@ -301,21 +308,21 @@ class Decisions:
         Args:
             record_ids: the records; None for all.
         """
-        found: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
-        asked = (
+        waiting: dict[int, tuple[DecisionStatus, int | None, list[int]]] = {}
+        queries = (
             [(_ALL_WAITING, {})]
             if record_ids is None
             else [(_WAITING_ABOUT_RECORDS, {"ids": chunk}) for chunk in iter_chunks(record_ids)]
         )
-        for statement, parameters in asked:
+        for statement, parameters in queries:
             for row in self._connection.execute(statement, parameters):
                 head = DecisionStatus(row.status), row.step_id
-                _, _, members = found.setdefault(row.decision_id, (*head, []))
+                _, _, members = waiting.setdefault(row.decision_id, (*head, []))
                 if row.record_id not in members:
                     members.append(row.record_id)
         return [
             WaitingDecision(number, status, step, tuple(members))
-            for number, (status, step, members) in sorted(found.items())
+            for number, (status, step, members) in sorted(waiting.items())
         ]
 
     def restated_versions(self, numbers: Collection[int]) -> list[tuple[int, int, int]]:
@@ -324,7 +331,7 @@ class Decisions:
         Returns:
             (decision, version seen, version now), for active records.
         """
-        found: list[tuple[int, int, int]] = []
+        restated: list[tuple[int, int, int]] = []
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
                 select(_member.c.decision_id, _member.c.version_id_seen, _record.c.version_id)
@@ -336,20 +343,20 @@ class Decisions:
                     _record.c.version_id != _member.c.version_id_seen,
                 )
             )
-            found += [(row[0], row[1], row[2]) for row in rows]
-        return found
+            restated += [(row[0], row[1], row[2]) for row in rows]
+        return restated
 
     def pending_until(self, day: str) -> list[StoredDecision]:
         """Return pending decisions whose day has come."""
-        found = self._read_decisions(
+        decisions = self._read_decisions(
             (_decision.c.status == DecisionStatus.PENDING) & (_decision.c.effective_from <= day)
         )
-        return list(found.values())
+        return list(decisions.values())
 
     def ids_with_status(self, status: DecisionStatus) -> list[int]:
         """Return the numbers of decisions of a status, ascending."""
-        wanted = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
-        return [row.id for row in self._connection.execute(wanted)]
+        query = select(_decision.c.id).where(_decision.c.status == status.value).order_by(_decision.c.id)
+        return [row.id for row in self._connection.execute(query)]
 
     def add(self, decision: NewDecision, commit_no: int) -> None:
         """Add a decision with its members."""
@@ -493,12 +500,12 @@ class Decisions:
         ]
 
     def _read_seen_bits(self, numbers: list[int]) -> dict[int, tuple[tuple[tuple[int, int], float], ...]]:
-        found = {}
+        seen = {}
         for chunk in iter_chunks(numbers):
             rows = self._connection.execute(
                 select(_decision.c.id, _decision.c.evidence).where(_decision.c.id.in_(chunk))
             )
             for row in rows:
                 pairs = orjson.loads(row.evidence).get("pairs", ())
-                found[row.id] = tuple((tuple(each["records"]), each["bits"]) for each in pairs)
-        return found
+                seen[row.id] = tuple((tuple(pair["records"]), pair["bits"]) for pair in pairs)
+        return seen

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from mpi.storage.tables import FreezeWindowRow
+from mpi.storage.tables import FreezeWindowRow, table_of
 
-_window = FreezeWindowRow.__table__  # type: ignore[attr-defined]
+_window = table_of(FreezeWindowRow)
 
 
 @dataclass(frozen=True, slots=True)

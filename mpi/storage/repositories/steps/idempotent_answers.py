@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from mpi.storage.tables import KeptAnswerRow
+from mpi.storage.tables import KeptAnswerRow, table_of
 
-_answer = KeptAnswerRow.__table__  # type: ignore[attr-defined]
+_answer = table_of(KeptAnswerRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +40,22 @@ class IdempotentAnswers:
             return None
         return StoredAnswer(row.digest, tuple(orjson.loads(row.record_ids)), row.answer.encode())
 
-    def save(self, client: str, key: str, at: str, answer: StoredAnswer) -> None:
+    def save(self, client: str, key: str, moment: str, answer: StoredAnswer) -> None:
         """Store an answer."""
         self._connection.execute(
             insert(_answer).values(
                 client=client,
                 key=key,
                 digest=answer.digest,
-                at=at,
+                at=moment,
                 record_ids=orjson.dumps(answer.record_ids).decode(),
                 answer=answer.answer.decode(),
             )
         )
 
-    def delete_before(self, before: str) -> None:
+    def delete_before(self, moment: str) -> None:
         """Delete answers older than a moment (ISO, UTC)."""
-        self._connection.execute(delete(_answer).where(_answer.c.at < before))
+        self._connection.execute(delete(_answer).where(_answer.c.at < moment))
 
     def delete_about_record(self, record_id: int) -> None:
         """Delete every answer that shows a record."""

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import AwaitedRow
+from mpi.storage.tables import AwaitedRow, table_of
 
-_pending_approval = AwaitedRow.__table__  # type: ignore[attr-defined]
+_pending_approval = table_of(AwaitedRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class PendingApprovals:
 
     def all_of_decisions(self, decision_ids: Collection[int]) -> list[PendingApproval]:
         """Return those of the decisions that await approval."""
-        found: list[PendingApproval] = []
+        approvals: list[PendingApproval] = []
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
                 select(_pending_approval)
                 .where(is_in(_pending_approval.c.decision_id, chunk))
                 .order_by(_pending_approval.c.decision_id)
             )
-            found += [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
-        return found
+            approvals += [PendingApproval(row.decision_id, row.step_id, row.second) for row in rows]
+        return approvals
 
     def all_of_step(self, step_id: int) -> list[PendingApproval]:
         """Return the decisions of a step that await approval."""

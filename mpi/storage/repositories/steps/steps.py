@@ -9,12 +9,12 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow
+from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow, table_of
 
-_step = StepRow.__table__  # type: ignore[attr-defined]
-_approval = ApprovalRow.__table__  # type: ignore[attr-defined]
-_member = DecisionMemberRow.__table__  # type: ignore[attr-defined]
-_note = NoteRow.__table__  # type: ignore[attr-defined]
+_step = table_of(StepRow)
+_approval = table_of(ApprovalRow)
+_member = table_of(DecisionMemberRow)
+_note = table_of(NoteRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class Steps:
 
     def steps_in_commits(self, commits: Collection[int]) -> list[Step]:
         """Return the steps that were done or undone in given commits."""
-        found: dict[int, Step] = {}
+        steps: dict[int, Step] = {}
         for chunk in iter_chunks(commits):
             rows = self._connection.execute(
                 select(_step).where(or_(is_in(_step.c.commit_no, chunk), is_in(_step.c.undone_commit, chunk)))
             )
-            found.update({row.id: _step_from_row(row) for row in rows})
-        return [found[number] for number in sorted(found)]
+            steps.update({row.id: _step_from_row(row) for row in rows})
+        return [steps[number] for number in sorted(steps)]
 
     def latest(self, limit: int) -> list[Step]:
         """Return up to ``limit`` steps, newest first."""
@@ -106,10 +106,10 @@ class Steps:
             insert(_note).values(id=number, decision_id=decision_id, commit_no=commit_no, body=body)
         )
 
-    def steps_in_force_after(self, kind: str, after: int) -> list[Step]:
+    def steps_in_force_after(self, kind: str, step_id: int) -> list[Step]:
         """Return steps of a kind, not undone, after a given step."""
-        wanted = (_step.c.kind == kind, _step.c.id > after, _step.c.undone_commit.is_(None))
-        rows = self._connection.execute(select(_step).where(*wanted).order_by(_step.c.id))
+        conditions = (_step.c.kind == kind, _step.c.id > step_id, _step.c.undone_commit.is_(None))
+        rows = self._connection.execute(select(_step).where(*conditions).order_by(_step.c.id))
         return [_step_from_row(row) for row in rows]
 
     def erase_notes(self, record_id: int) -> None:
@@ -122,14 +122,14 @@ class Steps:
 
     def notes(self, decision_ids: Collection[int]) -> dict[int, list[str]]:
         """Return the notes of decisions, by decision."""
-        found: dict[int, list[str]] = {}
+        notes: dict[int, list[str]] = {}
         for chunk in iter_chunks(decision_ids):
             rows = self._connection.execute(
                 select(_note).where(is_in(_note.c.decision_id, chunk)).order_by(_note.c.id)
             )
             for row in rows:
-                found.setdefault(row.decision_id, []).append(row.body)
-        return found
+                notes.setdefault(row.decision_id, []).append(row.body)
+        return notes
 
 
 def _step_from_row(row: Any) -> Step:  # noqa: ANN401 - a row of the step table

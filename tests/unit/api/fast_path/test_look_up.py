@@ -34,7 +34,7 @@ def path(request, eid):
 
 def the_long_way(monkeypatch):
     for route in (crosswalk._CrosswalkRoute, persons._PersonRoute):
-        monkeypatch.setattr(route, "asks", lambda *_: None)
+        monkeypatch.setattr(route, "parse_query", lambda *_: None)
 
 
 def told(answer):

@@ -117,7 +117,7 @@ def test_match_rate_is_of_the_children_whom_child_welfare_says_to_be_in_care_tod
 
 def test_a_match_rate_that_took_long_to_count_is_good_for_a_while_and_another_is_not(index, monkeypatch):
     counted = iter([(3, 1), (4, 2), (5, 3), (6, 4)])
-    monkeypatch.setattr(DeskFigures, "in_care", lambda *_: next(counted))
+    monkeypatch.setattr(DeskFigures, "count_in_care", lambda *_: next(counted))
     moments = iter([0.0, 0.01, 0.02, 0.04, 1.0, 2.0, 20.0, 22.5, 22.6])
     monkeypatch.setattr(
         "mpi.service.quality.dashboard.time", SimpleNamespace(monotonic=lambda: next(moments))

@@ -36,7 +36,7 @@ def test_what_is_no_name_or_no_filter_is_refused(index):
         save_view(index, ANN, "x", Filters(state="lost"))
     for number in range(MAX_VIEWS):
         save_view(index, ANN, str(number), Filters())
-    with pytest.raises(InputError, match="forget"):
+    with pytest.raises(InputError, match="delete"):
         save_view(index, ANN, "one more", Filters())
     with pytest.raises(NotFoundError):
         delete_view(index, BEN, "0")

@@ -52,7 +52,7 @@ def test_a_share_has_wilsons_interval_and_stays_within_nought_and_one():
 
 def test_the_bootstrap_is_the_same_every_time_and_holds_the_value():
     rows = [(1.0, 1.0)] * 80 + [(0.0, 1.0)] * 20
-    first, again = (Bootstrap(rows).figure(lambda row: row[0] / row[1]) for _ in range(2))
+    first, again = (Bootstrap(rows).estimate(lambda row: row[0] / row[1]) for _ in range(2))
     assert first == again
     assert first.value == 0.8
     assert 0.70 < first.low < 0.75

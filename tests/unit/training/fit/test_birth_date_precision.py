@@ -33,7 +33,7 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
     made = fit(records, OPTIONS)
     levels = (level for each in read_parameters(made.settings).comparisons for level in each.levels)
     assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
-    write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.bits))
+    write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.weights))
     assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
     assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted
 

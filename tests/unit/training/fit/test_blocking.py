@@ -95,7 +95,7 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
                 (lo.as_py(), hi.as_py())
                 for lo, hi in zip(*find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True)
             }
-            for rules in ({name: tighter.parts}, {tighter.instead_of: STANDARD_RULES[tighter.instead_of]})
+            for rules in ({name: tighter.parts}, {tighter.replaces: STANDARD_RULES[tighter.replaces]})
         )
         assert tight <= wide
         assert tight
@@ -104,7 +104,7 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
 def test_a_tighter_rule_is_refined_where_the_one_in_its_place_is():
     parsed = {rule.name: rule for rule in BlockingSpec.parse(FOR_MANY).rules}
     for name, tighter in TIGHTER_RULES.items():
-        assert (name in REFINEMENTS) == (tighter.instead_of in REFINEMENTS)
+        assert (name in REFINEMENTS) == (tighter.replaces in REFINEMENTS)
         assert parsed[name]
 
 
@@ -142,11 +142,11 @@ def test_what_two_rules_find_together_is_the_others_once_one_has_given_way():
 
 def test_the_card_says_which_rules_are_tighter(tmp_path):
     fitted = fit(population(600)[0], FitOptions(random_pairs=60_000, index_size=10_000_000))
-    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))
     tighter = [name for name in fitted.blocking.rules if name in TIGHTER_RULES]
     assert tighter
     card = (tmp_path / "card.md").read_text()
-    assert all(f"{name} for {TIGHTER_RULES[name].instead_of}" in card for name in tighter)
+    assert all(f"{name} for {TIGHTER_RULES[name].replaces}" in card for name in tighter)
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
     assert find_candidate_pairs(population(600)[0], model.blocking).num_rows == fitted.candidates
@@ -193,7 +193,7 @@ def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_pa
         for n, features in population(600)[0]
     ]
     fitted = fit(made, FitOptions(random_pairs=60_000))
-    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
     pairs = find_candidate_pairs(made, model.blocking)

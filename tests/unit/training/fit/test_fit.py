@@ -87,10 +87,10 @@ def test_the_same_data_and_seed_give_the_same_model(fitted):
 def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_less(fitted, tmp_path):
     records, _, made = fitted
     larger = fit(records, replace(OPTIONS, index_size=2 * len(records)))
-    assert larger.learned.bits == pytest.approx(made.learned.bits - 1, abs=1e-3)
+    assert larger.learned.weights == pytest.approx(made.learned.bits - 1, abs=1e-3)
     assert larger.matches == made.matches
 
-    write_model(tmp_path, ModelIdentity("try", "1"), larger, choose_thresholds(larger.learned.bits))
+    write_model(tmp_path, ModelIdentity("try", "1"), larger, choose_thresholds(larger.learned.weights))
     written = load_model(tmp_path)
     assert written.index_size == 2 * len(records)
     assert written.settings["probability_two_random_records_match"] == pytest.approx(made.learned.prior / 2)

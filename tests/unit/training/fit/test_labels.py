@@ -75,14 +75,14 @@ def surprise(fitted, records, truth, folder, but_not=()):
 def test_without_labels_a_fit_is_what_it_was(people, unlabelled):
     again = fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
     assert again.settings == unlabelled.settings
-    assert again.labelled == (0, 0)
+    assert again.label_counts == (0, 0)
 
 
 def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
     records, truth, kin = people
     said = kin[::2]
     taught = fit_table(make_feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
-    assert taught.labelled == (0, len(said))
+    assert taught.label_counts == (0, len(said))
     before = surprise(unlabelled, records, truth, tmp_path / "before", but_not=said)
     after = surprise(taught, records, truth, tmp_path / "after", but_not=said)
     assert after < 0.95 * before
@@ -118,7 +118,7 @@ def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not
     assert list(zip(*(pairs[name].to_pylist() for name in ("lo", "hi", "rules")), strict=True)) == [
         (1, 2, 1), (1, 3, 1), (2, 3, 2), (4, 9, 0), (5, 6, 4),
     ]  # fmt: skip
-    assert known.told(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
+    assert known.expected_matches(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
 
 
 def test_where_candidates_are_drawn_labelled_pairs_are_all_kept_and_weigh_as_if_drawn():
@@ -150,22 +150,22 @@ def test_decisions_are_read_once_a_pair_whichever_record_comes_first(tmp_path):
     assert read.pairs.to_pylist() == [
         {"lo": 1, "hi": 2, "same": False}, {"lo": 1, "hi": 4, "same": True},
     ]  # fmt: skip
-    assert (read.unknown, read.contradicted) == (0, 0)
+    assert (read.unknown_count, read.contradicted_count) == (0, 0)
 
 
 def test_labels_of_records_that_the_data_does_not_hold_just_once_are_counted_and_left_out(tmp_path):
     path = decided(tmp_path, "sis,b,sis,zzz,SAME", "sis,a,sis,b,SAME", "sis,b,sis,c,SAME")
     read = read_decisions(path, NAMES)
-    assert (len(read.pairs), read.unknown) == (1, 2), "there are two records sis/a"
+    assert (len(read.pairs), read.unknown_count) == (1, 2), "there are two records sis/a"
 
 
 def test_labels_that_cannot_all_be_right_are_counted_and_left_out(tmp_path):
     names = NAMES.slice(1)
     straight = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,sis,b,DIFFERENT", "cw,a,sis,b,DIFFERENT")
     read = read_decisions(straight, names)
-    assert (read.pairs.to_pylist(), read.contradicted) == ([{"lo": 1, "hi": 4, "same": False}], 2)
+    assert (read.pairs.to_pylist(), read.contradicted_count) == ([{"lo": 1, "hi": 4, "same": False}], 2)
     chain = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,cw,a,SAME", "cw,a,sis,b,DIFFERENT")
-    assert (len(read_decisions(chain, names).pairs), read_decisions(chain, names).contradicted) == (0, 3)
+    assert (len(read_decisions(chain, names).pairs), read_decisions(chain, names).contradicted_count) == (0, 3)
 
 
 @pytest.mark.parametrize(

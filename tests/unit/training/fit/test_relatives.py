@@ -71,20 +71,20 @@ def test_a_home_that_one_child_in_ten_shares_with_a_sibling_takes_some_bits_off_
 
 
 def test_where_nothing_tells_the_guards_weigh_what_they_state():
-    assert RelativeCounts(0, 0, 0, 0).relief == 0
+    assert RelativeCounts(0, 0, 0, 0).relief_bits == 0
 
 
 def test_few_pairs_take_few_bits_off_however_clean_they_are():
-    assert RelativeCounts(5, 0, 0, 0).relief < 1
-    assert RelativeCounts(5, 0, 0, 0).relief < RelativeCounts(50, 0, 0, 0).relief < RelativeCounts(5000, 0, 0, 0).relief
+    assert RelativeCounts(5, 0, 0, 0).relief_bits < 1
+    assert RelativeCounts(5, 0, 0, 0).relief_bits < RelativeCounts(50, 0, 0, 0).relief_bits < RelativeCounts(5000, 0, 0, 0).relief_bits
 
 
 def test_usual_relatives_take_nothing_off():
-    assert RelativeCounts(1000, 50, 90, round(1000 * USUAL_RELATIVES)).relief == 0
+    assert RelativeCounts(1000, 50, 90, round(1000 * USUAL_RELATIVES)).relief_bits == 0
 
 
 def test_pairs_that_independence_expects_are_no_relatives():
-    assert RelativeCounts(1000, 100, 100, 10).relief > RelativeCounts(1000, 0, 0, 10).relief
+    assert RelativeCounts(1000, 100, 100, 10).relief_bits > RelativeCounts(1000, 0, 0, 10).relief_bits
 
 
 def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence():
@@ -93,23 +93,23 @@ def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence
     after = {(c.name, x.label): x for c in relieve_guards(COMPARISONS, kin) for x in c.levels}
     assert before.keys() == after.keys()
     for name, level in before.items():
-        expected = min(0.0, level.fixed + kin.relief) if level.kin else level.fixed
-        assert after[name].fixed == pytest.approx(expected) if level.kin else after[name] == level
-    assert any(level.kin for level in FAMILY.levels)
-    assert not any(level.kin for level in MULTIPLE_BIRTH.levels)
+        expected = min(0.0, level.fixed_bits + kin.relief_bits) if level.relative_guard else level.fixed_bits
+        assert after[name].fixed_bits == pytest.approx(expected) if level.relative_guard else after[name] == level
+    assert any(level.relative_guard for level in FAMILY.levels)
+    assert not any(level.relative_guard for level in MULTIPLE_BIRTH.levels)
 
 
 def test_cautions_that_twins_give_cause_for_go_only_where_relatives_are_rare():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
     assert len(TWIN_CAUTIONS) >= 2
-    assert build_cautions(thresholds, relief=3.9).when == CAUTIONS
-    assert build_cautions(thresholds, relief=4.0).when.keys() == CAUTIONS.keys() - TWIN_CAUTIONS
+    assert build_cautions(thresholds, relief_bits=3.9).when == CAUTIONS
+    assert build_cautions(thresholds, relief_bits=4.0).when.keys() == CAUTIONS.keys() - TWIN_CAUTIONS
 
 
 def test_a_number_a_slip_apart_opposes_unless_it_was_learned_to_link():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
-    assert "identifiers_near" not in build_cautions(thresholds, slip=2.8).opposed
-    assert "identifiers_near" in build_cautions(thresholds, slip=4.0).opposed
+    assert "identifiers_near" not in build_cautions(thresholds, near_number_bits=2.8).opposed
+    assert "identifiers_near" in build_cautions(thresholds, near_number_bits=4.0).opposed
 
 
 def guard(tmp_path, left, right):

@@ -41,8 +41,8 @@ def texts(path):
 
 def test_rules_come_in_the_order_of_what_they_add_and_the_last_holds_all():
     first, second, third = RULES
-    assert (first.name, first.pairs, first.alone, first.matches_so_far) == ("names", 70, 1.5, 29.5)
-    assert (second.name, second.pairs, second.alone) == ("birth", 30, 0)
+    assert (first.name, first.pairs, first.unique_matches, first.matches_so_far) == ("names", 70, 1.5, 29.5)
+    assert (second.name, second.pairs, second.unique_matches) == ("birth", 30, 0)
     assert (third.name, third.pairs, third.pairs_so_far, third.matches_so_far) == ("none", 0, 70, 29.5)
 
 

@@ -136,6 +136,6 @@ def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth
     births, care = block.births, block.care
     for pair in pairs_of(block):
         for row in pair:
-            assert np.isnat(care.removed[row]) or care.removed[row] >= births.day[row]
+            assert np.isnat(care.removed_on[row]) or care.removed_on[row] >= births.day[row]
             assert block.people.birth_before[row] == births.day[row]
             assert block.people.last_before[row] == block.people.last[row]

@@ -45,7 +45,7 @@ def test_numbers_of_one_block_come_in_no_other(parts: list[Population], field: s
 
 def test_families_never_straddle_blocks(parts: list[Population]) -> None:
     for field in ("person_id", "household_id"):
-        held = [set(part.truth(field)) for part in parts]
+        held = [set(part.truth_column(field)) for part in parts]
         assert len(parts) == 5
         assert len(set.union(*held)) == sum(map(len, held))
 
@@ -65,7 +65,7 @@ def test_every_child_has_an_ssn_of_its_own(parts: list[Population]) -> None:
 def test_the_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
     again = list(simulate_in_blocks(records=3_000, seed=7))
     for one, other in zip(parts, again, strict=True):
-        assert one.truth("local_id").tolist() == other.truth("local_id").tolist()
+        assert one.truth_column("local_id").tolist() == other.truth_column("local_id").tolist()
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -85,7 +85,7 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
 def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
     manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
-    tags = Counter(tag for part in parts for held in part.truth("tags") for tag in held.split("|") if tag)
+    tags = Counter(tag for part in parts for held in part.truth_column("tags") for tag in held.split("|") if tag)
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
 
 

@@ -68,7 +68,7 @@ def test_given_names_follow_the_sex(book: NameBook) -> None:
 
 def test_a_look_alike_is_another_name_that_begins_alike(book: NameBook) -> None:
     names = text_column(["Jayden", "Marisol", "Christina"] * 50)
-    alike = book.look_alikes(rng(), names, np.array([1, 0, 0] * 50))
+    alike = book.draw_look_alikes(rng(), names, np.array([1, 0, 0] * 50))
     assert not (alike == names).any()
     assert all(a[0] == b[0] for a, b in zip(alike, names, strict=True))
 

@@ -1,0 +1,57 @@
+"""Help and completion import no database, matching or web library."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mpi.cli.catalog import COMMANDS
+
+ROOT = Path(__file__).parents[3]
+HEAVY = {
+    "alembic",
+    "duckdb",
+    "faker",
+    "fastapi",
+    "networkx",
+    "numpy",
+    "pyarrow",
+    "splink",
+    "sqlalchemy",
+    "sqlglot",
+}
+SHOW_HELP = """
+import sys
+from mpi.cli.main import run
+for path in sys.argv[1:]:
+    assert run([*path.split(), "--help"]) == 0, path
+print(*sys.modules)
+"""
+
+
+def imported(code: str, *arguments: str, **environment: str) -> set[str]:
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    ).stdout
+    return set(shown.rpartition("\n")[0].rpartition("\n")[2].split())
+
+
+def test_no_help_screen_imports_a_heavy_package():
+    commands = [path for path, entry in COMMANDS.items() if entry.target]
+    assert not HEAVY & imported(SHOW_HELP, *commands)
+
+
+def test_completion_of_an_option_imports_no_heavy_package():
+    complete = "import atexit, sys; atexit.register(lambda: print('\\n', *sys.modules)); import runpy; "
+    loaded = imported(
+        complete + "sys.argv = ['mpi']; runpy.run_module('mpi', run_name='__main__')",
+        _MPI_COMPLETE="complete_bash",
+        COMP_WORDS="mpi person --as",
+        COMP_CWORD="2",
+    )
+    assert "mpi.cli.commands.persons.person" in loaded
+    assert not HEAVY & loaded
