@@ -116,7 +116,7 @@ class PairScorer:
 
     Args:
         model: the model of the configuration.
-        place: where to spill, and where to report progress.
+        resources: memory, spill folder and progress of scoring.
         max_cached_records: most records whose features are cached.
         open_snapshot: opens a reading transaction for a second thread; None for one thread.
         min_pairs_for_thread: fewest pairs for which a second scoring thread pays.
@@ -197,7 +197,7 @@ class PairScorer:
         return beside
 
     def _refresh(self, unit: ReadUnit, config_id: int) -> LoadScorer:
-        """The features that are kept and are still so; another configuration has others."""
+        """Return the scoring cache without outdated features."""
         commit_no = unit.last_commit()
         if self._scoring is None or config_id != self._config_id:
             scoring = self._open_scoring()
@@ -207,8 +207,10 @@ class PairScorer:
         self._config_id, self._last_commit = config_id, commit_no
         return scoring
 
-    def _load_missing(self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray) -> LoadScorer:
-        """The features of these records too."""
+    def _load_missing(
+        self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray
+    ) -> LoadScorer:
+        """Load the features that the scoring cache lacks."""
         lacking = scoring.lacking(others)
         if scoring.rows and scoring.rows + len(lacking) > self._max_cached_records:
             scoring, lacking = self._open_scoring(), others
@@ -241,7 +243,9 @@ def score_candidate_pairs(
     ``PairScorer.score_pairs``.
     """
     blocks = _read_key_table(unit, config_id, records, again=open_snapshot)
-    pairs = candidate_pairs(blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder)
+    pairs = candidate_pairs(
+        blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
+    )
     if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
     with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pairing:

@@ -43,7 +43,9 @@ class ValueOrigin:
     source_kind: str
 
 
-def read_attribute_values(record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]) -> Iterator[tuple[str, StatedValue]]:
+def read_attribute_values(
+    record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
+) -> Iterator[tuple[str, StatedValue]]:
     """Every attribute that the record states, with its value; a list's values one by one.
 
     Args:
@@ -141,7 +143,9 @@ _SINGLE_VALUE_READERS: Mapping[str, Callable[[CanonicalRecord], _ReadValue]] = {
     "middle_name": lambda record: _read_name(record.middle_name, parse_middle_name(record.middle_name).name),
     "last_name": lambda record: _read_name(record.last_name, parse_surname(record.last_name).name),
     "suffix": _read_suffix,
-    "preferred_name": lambda record: _read_name(record.preferred_name, parse_given_name(record.preferred_name).name),
+    "preferred_name": lambda record: _read_name(
+        record.preferred_name, parse_given_name(record.preferred_name).name
+    ),
     "sex": _read_sex,
     "birth_place": _read_birth_place,
     "multiple_birth": _read_multiple_birth,
@@ -169,7 +173,9 @@ def _read_lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[st
             if not same.strip("|"):
                 continue
             shown = item if isinstance(item, str) else _present_fields(item)
-            begin, end = (to_iso_day(getattr(item, name, None)) for name in _DATE_FIELDS.get(attribute, _BEGIN_END))
+            begin, end = (
+                to_iso_day(getattr(item, name, None)) for name in _DATE_FIELDS.get(attribute, _BEGIN_END)
+            )
             yield (
                 attribute,
                 replace(base, value=shown, same=same, place=place, complete=len(shown), begin=begin, end=end),
@@ -203,5 +209,7 @@ _LIST_ITEM_KEYS: Mapping[str, Callable[[Any], str]] = {
     "enrollments": lambda one: _join_squeezed(one.school_id, one.district_id, one.grade, one.entry_date),
     "placements": lambda one: _join_squeezed(one.type, one.county, one.begin),
     "race": squeeze,
-    "flags": lambda flag: _join_squeezed(flag.population, flag.value, flag.definition, flag.detail, flag.begin),
+    "flags": lambda flag: _join_squeezed(
+        flag.population, flag.value, flag.definition, flag.detail, flag.begin
+    ),
 }

@@ -128,11 +128,15 @@ def _membership_before(history: Sequence[Membership], commit: int) -> Membership
     return next(held, None)
 
 
-def _past_disclosures(unit: ReadUnit, apart: SeparatedRecords, labels: Mapping[int, RecordRef]) -> list[PastDisclosure]:
+def _past_disclosures(
+    unit: ReadUnit, apart: SeparatedRecords, labels: Mapping[int, RecordRef]
+) -> list[PastDisclosure]:
     """The answers, newest first."""
     if not apart:
         return []
-    lines = unit.disclosures.about_records(min(at for others in apart.values() for at in others.values()), apart)
+    lines = unit.disclosures.about_records(
+        min(at for others in apart.values() for at in others.values()), apart
+    )
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
     told = [_disclosed_records(line, apart, labels, sources_of.get(line.client)) for line in lines]
     latest: dict[tuple[str, int], str] = {}
@@ -152,7 +156,9 @@ def _past_disclosures(unit: ReadUnit, apart: SeparatedRecords, labels: Mapping[i
         if about:
             shown = tuple(sorted(about, key=lambda label: (label.source, label.local_id)))
             found.append(
-                PastDisclosure(line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown)
+                PastDisclosure(
+                    line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown
+                )
             )
     return found[::-1]
 

@@ -241,7 +241,9 @@ def _visible_changes(
     return becomes
 
 
-def _group_by_person(of: Mapping[int, int], labels: Mapping[int, RecordRef]) -> dict[int, dict[int, RecordRef]]:
+def _group_by_person(
+    of: Mapping[int, int], labels: Mapping[int, RecordRef]
+) -> dict[int, dict[int, RecordRef]]:
     found: dict[int, dict[int, RecordRef]] = {}
     for record, bearer in of.items():
         if record in labels:

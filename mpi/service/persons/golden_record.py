@@ -180,7 +180,9 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
         {one.record: one.corrected for one in corrected},
         frozenset(payloads),
         tuple(sorted(members)),
-        index.keyed_hash.token("golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()),
+        index.keyed_hash.token(
+            "golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()
+        ),
     )
 
 
@@ -196,7 +198,9 @@ def _read_payloads(
     return found
 
 
-def _collect_values(unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]) -> dict[str, list[StatedValue]]:
+def _collect_values(
+    unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]
+) -> dict[str, list[StatedValue]]:
     """Everything that the records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
     keys = {number: record.canonical_key for number, record in unit.records.get(list(payloads)).items()}
@@ -222,12 +226,17 @@ def _choose_values(index: Index, said: Mapping[str, list[StatedValue]]) -> list[
             chosen.append((attribute, one))
     day = clock.today()
     for attribute in MULTI_VALUE_ATTRIBUTES:
-        chosen += [(attribute, each) for each in choose_all_values(said.get(attribute, ()), rules[attribute], day)]
+        chosen += [
+            (attribute, each) for each in choose_all_values(said.get(attribute, ()), rules[attribute], day)
+        ]
     return chosen
 
 
 def _to_golden_value(
-    attribute: str, chosen: SurvivingValue, labels: Mapping[int, RecordRef], told: Mapping[int, CorrectionView]
+    attribute: str,
+    chosen: SurvivingValue,
+    labels: Mapping[int, RecordRef],
+    told: Mapping[int, CorrectionView],
 ) -> GoldenValue:
     said = chosen.said
     return GoldenValue(

@@ -29,7 +29,9 @@ class VisibleStatus:
 def find_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus | None:
     """A person as the viewer may know it; None where it never held a record that exists for the viewer."""
     if unit.viewer.sources is None:
-        return VisibleStatus(PersonStatus(person.status), _current_holders(unit, person), person.minted_commit)
+        return VisibleStatus(
+            PersonStatus(person.status), _current_holders(unit, person), person.minted_commit
+        )
     events = unit.persons.events_of([person.id])
     labels = visible_labels(unit, {event.record_id for event in events})
     mine = [event for event in events if event.record_id in labels]

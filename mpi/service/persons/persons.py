@@ -310,7 +310,9 @@ def _members_at(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
     return unit.persons.members_at(found.id, at)
 
 
-def _flag_views(unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]) -> tuple[FlagView, ...]:
+def _flag_views(
+    unit: ReadUnit, members: Collection[int], labels: Mapping[int, RecordRef]
+) -> tuple[FlagView, ...]:
     rows = unit.records.flags(members)
     return tuple(to_flag_view(row, labels[row.record_id]) for row in rows if row.record_id in labels)
 

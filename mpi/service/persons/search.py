@@ -61,7 +61,9 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         config_id = index.config_id(unit)
         query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
-        near = _visible_candidates(unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER])
+        near = _visible_candidates(
+            unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER]
+        )
         persons = unit.persons.current_persons(near)
         best: dict[int, tuple[float, int]] = {}
         known: dict[int, Features] = {}

@@ -70,7 +70,9 @@ def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collec
     _activate_versions(unit, records, activated, doubted)
     found.changed.update(_changed_records(unit, index, records, activated))
     _set_inactive_states(unit, records, heard, stands, activated)
-    unit.records.update_last_seen({n: max((one.as_of for one in heard[n] if not one.is_held), default="") for n in records})
+    unit.records.update_last_seen(
+        {n: max((one.as_of for one in heard[n] if not one.is_held), default="") for n in records}
+    )
     return found
 
 
@@ -97,7 +99,10 @@ def _activate_versions(
 
 
 def _changed_records(
-    unit: WriteUnit, index: Index, records: Mapping[int, StoredRecord], activated: Mapping[int, RecordAssertion]
+    unit: WriteUnit,
+    index: Index,
+    records: Mapping[int, StoredRecord],
+    activated: Mapping[int, RecordAssertion],
 ) -> dict[int, ChangedRecord]:
     codes = {source.id: source.code for source in unit.sources.all()}
     payloads = unit.records.payloads(activated)

@@ -24,7 +24,17 @@ from mpi.storage.repositories.sources.records import RecordState, StoredRecord
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
-__all__ = ["JudgedStatements", "Statement", "IntakeResult", "StatementOutcome", "make_comparable", "judge_statement", "judge_statements", "build_statement", "write_statements"]
+__all__ = [
+    "JudgedStatements",
+    "Statement",
+    "IntakeResult",
+    "StatementOutcome",
+    "make_comparable",
+    "judge_statement",
+    "judge_statements",
+    "build_statement",
+    "write_statements",
+]
 
 
 class StatementOutcome(StrEnum):
@@ -76,7 +86,9 @@ class JudgedStatements:
     overlays: frozenset[str]
 
 
-def judge_statement(existing: StoredRecord | None, statement: Statement | StatementHeading) -> StatementOutcome:
+def judge_statement(
+    existing: StoredRecord | None, statement: Statement | StatementHeading
+) -> StatementOutcome:
     """What a statement means for the record as it stands; reads nothing and changes nothing.
 
     The active version is the one with the greatest as-of, then the latest received. A sealed record stays
@@ -195,7 +207,9 @@ def write_statements(
     return taken
 
 
-def _recompute_overlaid(unit: WriteUnit, index: Index, taken: IntakeResult, existing: Mapping[str, StoredRecord]) -> None:
+def _recompute_overlaid(
+    unit: WriteUnit, index: Index, taken: IntakeResult, existing: Mapping[str, StoredRecord]
+) -> None:
     """Where a statement comes before one that waits, that one may be the same child as it."""
     before = {record.id for record in existing.values() if record.overlaid} - taken.removed
     if before:
@@ -266,7 +280,9 @@ class _StatementWriter:
         self._version(record_id, said, "active")
         self._activated.append(record_id)
 
-    def _set_aside(self, record_id: int, said: Statement, old: StoredRecord | None, verdict: StatementOutcome) -> None:
+    def _set_aside(
+        self, record_id: int, said: Statement, old: StoredRecord | None, verdict: StatementOutcome
+    ) -> None:
         """Keep a statement that leaves the active version as it is; one that is refused is not kept."""
         match verdict:
             case StatementOutcome.UNCHANGED if old is not None:

@@ -24,7 +24,10 @@ _COMPARED_STATES = frozenset({RecordState.ACTIVE, RecordState.WITHDRAWN, RecordS
 
 
 def find_overlays(
-    unit: ReadUnit, index: Index, records: Collection[StoredRecord], comparables: Mapping[int, ComparableRecord]
+    unit: ReadUnit,
+    index: Index,
+    records: Collection[StoredRecord],
+    comparables: Mapping[int, ComparableRecord],
 ) -> set[int]:
     """Those of the records of which a source now says that they are another child.
 
@@ -34,7 +37,11 @@ def find_overlays(
         records: records as they stand; a withdrawn one by the version that it had.
         comparables: what would stand for them, by record number.
     """
-    had = {r.id: r for r in records if r.id in comparables and r.version_id is not None and r.state in _COMPARED_STATES}
+    had = {
+        r.id: r
+        for r in records
+        if r.id in comparables and r.version_id is not None and r.state in _COMPARED_STATES
+    }
     if not had:
         return set()
     stored = unit.derived_data.features(index.config_id(unit), had)
@@ -43,9 +50,15 @@ def find_overlays(
         for number, payload in stored.items()
         if not _has_same_given_name(comparables[number], payload)
     }
-    before |= _last_features(unit, index, {number: one for number, one in had.items() if number not in stored})
+    before |= _last_features(
+        unit, index, {number: one for number, one in had.items() if number not in stored}
+    )
     scorer = index.matcher.scorer
-    return {number for number in before if is_another_child(scorer, before[number], unpack_features(comparables[number]))}
+    return {
+        number
+        for number in before
+        if is_another_child(scorer, before[number], unpack_features(comparables[number]))
+    }
 
 
 def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
@@ -53,7 +66,9 @@ def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
     return isinstance(said, PackedRecord) and have_same_given_name(said.features, payload)
 
 
-def recheck_overlays(unit: WriteUnit, index: Index, assertions: Mapping[int, list[RecordAssertion]]) -> dict[int, list[RecordAssertion]]:
+def recheck_overlays(
+    unit: WriteUnit, index: Index, assertions: Mapping[int, list[RecordAssertion]]
+) -> dict[int, list[RecordAssertion]]:
     """What was said about records, without the doubt where its reason is gone.
 
     Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
@@ -73,14 +88,18 @@ def recheck_overlays(unit: WriteUnit, index: Index, assertions: Mapping[int, lis
     codes = {source.id: source.code for source in unit.sources.all()}
     shared = index.shared_values(unit)
     features = {
-        version: index.features_of(record_from_bytes(body), codes[records[said_by[version]].source_id], shared)
+        version: index.features_of(
+            record_from_bytes(body), codes[records[said_by[version]].source_id], shared
+        )
         for version, body in payloads.items()
     }
     cleared = {version for said in waiting.values() for version in _cleared_versions(index, said, features)}
     unit.records.set_version_state(cleared, "history")
     return {
         number: [
-            replace(one, is_held=False, is_doubted=False) if one.is_doubted and one.version_id in cleared else one
+            replace(one, is_held=False, is_doubted=False)
+            if one.is_doubted and one.version_id in cleared
+            else one
             for one in said
         ]
         for number, said in assertions.items()
@@ -108,7 +127,9 @@ def find_pending_overlays(unit: ReadUnit, record_ids: Collection[int] | None) ->
     return found
 
 
-def _cleared_versions(index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]) -> Iterator[int]:
+def _cleared_versions(
+    index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]
+) -> Iterator[int]:
     before: Features | None = None
     for one in sorted(said, key=lambda one: one.sort_key):
         if one.version_id is None or not _is_considered(one):
@@ -139,6 +160,8 @@ def _last_features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRec
     payloads = unit.records.payloads_of_versions(last.values())
     shared = index.shared_values(unit)
     return {
-        number: index.features_of(record_from_bytes(payloads[version]), codes[records[number].source_id], shared)
+        number: index.features_of(
+            record_from_bytes(payloads[version]), codes[records[number].source_id], shared
+        )
         for number, version in last.items()
     }

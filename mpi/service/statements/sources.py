@@ -40,7 +40,9 @@ def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
     if not new.code or len(new.code) > _MAX_CODE_LENGTH or not allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
     with index.database.write(viewer, "source-add") as unit:
-        if new.kind == STEWARD_SOURCE_KIND and any(source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()):
+        if new.kind == STEWARD_SOURCE_KIND and any(
+            source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()
+        ):
             raise ConflictError("stewards' corrections have a source already")
         number = unit.counters.take("source")
         source = Source(

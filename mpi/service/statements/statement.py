@@ -49,7 +49,10 @@ class Statement(NamedTuple):
 
 
 def build_statement(
-    record: CanonicalRecord, issues: tuple[QualityIssue, ...], line_number: int = 0, comparable: PackedRecord | None = None
+    record: CanonicalRecord,
+    issues: tuple[QualityIssue, ...],
+    line_number: int = 0,
+    comparable: PackedRecord | None = None,
 ) -> Statement:
     """Prepare a record that came through the door."""
     payload, digest = to_payload_and_hash(record)
