@@ -77,13 +77,13 @@ class AccountView:
     ended: str | None
 
 
-def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | None = None) -> str:
+def add_account(index: Index, viewer: Viewer, new_account: NewAccount, password: str | None = None) -> str:
     """Add an account and return its one-time password.
 
     Args:
         index: the open index.
         viewer: who adds the account; grants no more than the viewer has.
-        new: the account.
+        new_account: the account.
         password: the one-time password; None for a random one.
 
     Returns:
@@ -96,22 +96,24 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
         AccessDenied: the viewer may not administer accounts, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
-    _check_names(new)
-    sources = None if new.sources is None else frozenset(new.sources)
-    _require_rights_within(viewer, new.role, sources)
-    given = _choose_password(password, new.name, new.full_name)
-    password_hash = passwords.hash_password(given)
+    _check_names(new_account)
+    sources = None if new_account.sources is None else frozenset(new_account.sources)
+    _require_rights_within(viewer, new_account.role, sources)
+    one_time_password = _choose_password(password, new_account.name, new_account.full_name)
+    password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-add") as unit:
         _require_sources(unit, sources)
-        taken = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
-        if unit.accounts.find_by_name(new.name) is not None or new.name in taken:
-            raise ConflictError(f"there is or was an account or a client {new.name!r}: take another name")
+        client_names = {client.name.casefold() for client, _, _ in unit.clients.all_with_commits()}
+        if unit.accounts.find_by_name(new_account.name) is not None or new_account.name in client_names:
+            raise ConflictError(
+                f"there is or was an account or a client {new_account.name!r}: take another name"
+            )
         unit.accounts.add(
             Account(
                 id=unit.counters.take("account"),
-                name=new.name,
-                full_name=new.full_name.strip(),
-                role=new.role,
+                name=new_account.name,
+                full_name=new_account.full_name.strip(),
+                role=new_account.role,
                 sources=sources,
                 password_hash=password_hash,
                 password_set_at=clock.format_timestamp(clock.now()),
@@ -122,7 +124,7 @@ def add_account(index: Index, viewer: Viewer, new: NewAccount, password: str | N
                 ended_commit=None,
             )
         )
-    return given
+    return one_time_password
 
 
 def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
@@ -134,21 +136,26 @@ def list_accounts(index: Index, viewer: Viewer) -> list[AccountView]:
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:
         accounts = unit.accounts.all()
-        commits = {commit for one in accounts for commit in (one.created_commit, one.ended_commit) if commit}
+        commits = {
+            commit
+            for account in accounts
+            for commit in (account.created_commit, account.ended_commit)
+            if commit
+        }
         times = unit.commit_info(commits)
     now = clock.format_timestamp(clock.now())
     return [
         AccountView(
-            name=one.name,
-            full_name=one.full_name,
-            role=Role(one.role),
-            sources=None if one.sources is None else tuple(sorted(one.sources)),
-            state=_account_state(one, now),
-            since=times[one.created_commit][0],
-            locked_until=one.locked_until if _is_locked(one, now) else None,
-            ended=None if one.ended_commit is None else times[one.ended_commit][0],
+            name=account.name,
+            full_name=account.full_name,
+            role=Role(account.role),
+            sources=None if account.sources is None else tuple(sorted(account.sources)),
+            state=_account_state(account, now),
+            since=times[account.created_commit][0],
+            locked_until=account.locked_until if _is_locked(account, now) else None,
+            ended=None if account.ended_commit is None else times[account.ended_commit][0],
         )
-        for one in accounts
+        for account in accounts
     ]
 
 
@@ -163,14 +170,14 @@ def change_account(
         AccessDenied: the viewer may not administer accounts, or has less than the account has or would have.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
-    granted = None if sources is None else frozenset(sources)
-    _require_rights_within(viewer, role, granted)
+    granted_codes = None if sources is None else frozenset(sources)
+    _require_rights_within(viewer, role, granted_codes)
     with index.database.write(viewer, "account-change") as unit:
         account = _find_open_account(unit, name)
         _require_rights_within(viewer, Role(account.role), account.sources)
-        _require_sources(unit, granted)
+        _require_sources(unit, granted_codes)
         unit.ensure_commit()
-        unit.accounts.set_rights(account.id, role, granted)
+        unit.accounts.set_rights(account.id, role, granted_codes)
         unit.sign_ins.end_all_of_account(account.id)
 
 
@@ -190,8 +197,8 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     with index.database.read(viewer) as unit:
         account = _find_open_account(unit, name)
     _require_rights_within(viewer, Role(account.role), account.sources)
-    given = _choose_password(password, account.name, account.full_name)
-    password_hash = passwords.hash_password(given)
+    one_time_password = _choose_password(password, account.name, account.full_name)
+    password_hash = passwords.hash_password(one_time_password)
     with index.database.write(viewer, "account-password") as unit:
         account = _find_open_account(unit, name)
         _require_rights_within(viewer, Role(account.role), account.sources)
@@ -200,7 +207,7 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
             account.id, password_hash, clock.format_timestamp(clock.now()), must_change=True
         )
         unit.sign_ins.end_all_of_account(account.id)
-    return given
+    return one_time_password
 
 
 def unlock_account(index: Index, viewer: Viewer, name: str) -> None:
@@ -236,16 +243,16 @@ def is_valid_name(name: str) -> bool:
     return 1 <= len(name) <= MAX_NAME_LENGTH and set(name) <= _NAME_CHARACTERS
 
 
-def _check_names(new: NewAccount) -> None:
-    if not is_valid_name(new.name):
+def _check_names(new_account: NewAccount) -> None:
+    if not is_valid_name(new_account.name):
         raise InputError(
             f"an account's name has 1 to {MAX_NAME_LENGTH} lower-case letters, digits, '_', '-' or '.'"
         )
-    if new.name in RESERVED_NAMES:
-        raise InputError(f"{new.name!r} stands for something else on commits: take another name")
-    full = new.full_name.strip()
-    controls = any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in full)
-    if not full or len(full) > MAX_FULL_NAME_LENGTH or controls:
+    if new_account.name in RESERVED_NAMES:
+        raise InputError(f"{new_account.name!r} stands for something else on commits: take another name")
+    full_name = new_account.full_name.strip()
+    has_invisible = any(unicodedata.category(letter) in ("Cc", "Cs", "Cf") for letter in full_name)
+    if not full_name or len(full_name) > MAX_FULL_NAME_LENGTH or has_invisible:
         raise InputError(f"a full name has 1 to {MAX_FULL_NAME_LENGTH} characters that can be seen")
 
 
@@ -253,8 +260,8 @@ def _require_rights_within(viewer: Viewer, role: Role, sources: frozenset[str] |
     """Check that the viewer has every right that the account would have."""
     if role is Role.SOURCE_OWNER and not sources:
         raise InputError("name the sources that a source owner owns")
-    beyond = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
-    if ACTIONS_BY_ROLE[role] - viewer.actions or beyond:
+    exceeds_sources = viewer.sources is not None and (sources is None or not sources <= viewer.sources)
+    if ACTIONS_BY_ROLE[role] - viewer.actions or exceeds_sources:
         raise AccessDenied(
             "an account can be given, and its password be set, by somebody who may do all that it may"
         )

@@ -101,23 +101,23 @@ def add_client(
         AccessDenied: the viewer may not add clients, or would grant more than the viewer has.
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
-    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
-    if not name or len(name) > MAX_NAME_LENGTH or not allowed:
+    is_allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in name)
+    if not name or len(name) > MAX_NAME_LENGTH or not is_allowed:
         raise InputError(f"a client's name has 1 to {MAX_NAME_LENGTH} letters, digits, '_', '-' or '.'")
     if name.casefold() in RESERVED_NAMES:
         raise InputError(f"{name!r} stands for something else on commits: take another name")
-    granted = _parse_actions(scopes)
-    if granted - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
+    actions = _parse_actions(scopes)
+    if actions - viewer.actions or (viewer.sources is not None and not set(sources or "*") <= viewer.sources):
         raise AccessDenied("a client can be granted no more than its granter has")
     with index.database.write(viewer, "client-add") as unit:
         for code in sources or ():
             unit.sources.get_by_code(code)
-        taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
+        is_taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
         # Both stand as the maker on commits and on the ledger: a name has to mean one of them.
-        if taken or unit.accounts.find_by_name(name.casefold()) is not None:
+        if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"
-        client = Client(name, granted, None if sources is None else frozenset(sources))
+        client = Client(name, actions, None if sources is None else frozenset(sources))
         unit.clients.add(unit.counters.take("client"), client, hash_token(key), unit.commit_no)
         return key
 
@@ -130,8 +130,8 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
     """
     require_permission(viewer, Action.CLIENT_ADMIN)
     with index.database.read(viewer) as unit:
-        every = unit.clients.all_with_commits()
-        times = unit.commit_info({c for _, *commits in every for c in commits if c is not None})
+        clients = unit.clients.all_with_commits()
+        times = unit.commit_info({c for _, *commits in clients for c in commits if c is not None})
     return [
         ClientView(
             client.name,
@@ -140,7 +140,7 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
             times[added][0],
             None if revoked is None else times[revoked][0],
         )
-        for client, added, revoked in every
+        for client, added, revoked in clients
     ]
 
 

@@ -82,26 +82,26 @@ def check_password(password: str, *names: str) -> None:
     Raises:
         InputError: the password is too short, too long, or among the first that an attacker would try.
     """
-    text = _normalize(password)
-    if len(text) < MIN_LENGTH:
+    normalized = _normalize(password)
+    if len(normalized) < MIN_LENGTH:
         raise InputError(
             f"a password has at least {MIN_LENGTH} characters: several words are easy to remember"
         )
-    if len(text) > MAX_LENGTH:
+    if len(normalized) > MAX_LENGTH:
         raise InputError(f"a password has at most {MAX_LENGTH} characters")
-    if any(unicodedata.category(letter) == "Cc" for letter in text):
+    if any(unicodedata.category(letter) == "Cc" for letter in normalized):
         raise InputError("a password has no control characters")
-    bare = _alphanumeric(text)
-    if len(set(bare)) < _MIN_DISTINCT_CHARACTERS or _is_sequence(bare):
+    remaining = _alphanumeric(normalized)
+    if len(set(remaining)) < _MIN_DISTINCT_CHARACTERS or _is_sequence(remaining):
         raise InputError("this password repeats or counts: take one that nobody would try")
     for expected in (
         *_EXPECTED_WORDS,
-        *(_alphanumeric(part) for name in names for part in (name, *name.split())),
+        *(_alphanumeric(word) for name in names for word in (name, *name.split())),
     ):
         if len(expected) >= _MIN_WORD_LENGTH:
-            bare = bare.replace(expected, "")
-    bare = _YEAR.sub("", bare)
-    if len(bare) < _MIN_DISTINCT_CHARACTERS:
+            remaining = remaining.replace(expected, "")
+    remaining = _YEAR.sub("", remaining)
+    if len(remaining) < _MIN_DISTINCT_CHARACTERS:
         raise InputError("this password is made of a name or a common word: take one that nobody would try")
 
 
@@ -112,13 +112,13 @@ def generate_one_time_password() -> str:
     )
 
 
-def _is_sequence(bare: str) -> bool:
+def _is_sequence(text: str) -> bool:
     """Return whether characters count up or down, or repeat a piece."""
     # Of digits, 0 comes after 9.
-    alphabet = 10 if bare.isdigit() else sys.maxunicode
-    counts = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(bare)}) == 1
-    sizes = range(1, len(bare) // 3 + 1)
-    return counts or any(bare == (bare[:size] * len(bare))[: len(bare)] for size in sizes)
+    alphabet = 10 if text.isdigit() else sys.maxunicode
+    is_counting = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(text)}) == 1
+    sizes = range(1, len(text) // 3 + 1)
+    return is_counting or any(text == (text[:size] * len(text))[: len(text)] for size in sizes)
 
 
 def _alphanumeric(text: str) -> str:

@@ -86,20 +86,20 @@ def sign_in(
         InputError: name and password are right, but the role does not have the purpose.
     """
     account = _count_attempt(index, name.strip().casefold())
-    right = passwords.is_correct(account.password_hash if account else None, password)
-    if account is None or not right or _is_one_time_password_expired(account):
+    is_correct = passwords.is_correct(account.password_hash if account else None, password)
+    if account is None or not is_correct or _is_one_time_password_expired(account):
         _log.info("sign-in refused: %s", _refusal_reason(account))
         raise NotAuthenticated(SIGN_IN_REFUSED)
     purposes = PURPOSES_BY_ROLE[Role(account.role)]
-    fitting = purpose is None or purpose in purposes
-    outdated = passwords.is_outdated(account.password_hash)
-    password_hash = passwords.hash_password(password) if outdated else account.password_hash
+    is_permitted = purpose is None or purpose in purposes
+    is_outdated = passwords.is_outdated(account.password_hash)
+    password_hash = passwords.hash_password(password) if is_outdated else account.password_hash
     with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         if not unit.accounts.record_sign_in(account, password_hash):
             raise NotAuthenticated(SIGN_IN_REFUSED)
         if replaced_token is not None:
             unit.sign_ins.end(hash_token(replaced_token))
-        token = _begin_session(index, unit, account, purpose or purposes[0]) if fitting else None
+        token = _begin_session(index, unit, account, purpose or purposes[0]) if is_permitted else None
     _log.info("signed in: %s", account.name)
     if token is None:
         raise InputError(f"this purpose is not one of your role's, which are {', '.join(purposes)}")
@@ -116,16 +116,16 @@ def authenticate_session(index: Index, token: str | None) -> SignedInAccount:
     """
     if not token:
         raise NotAuthenticated(_SESSION_ENDED)
-    hashed = hash_token(token)
+    token_hash = hash_token(token)
     with index.database.read(_ANONYMOUS) as unit:
-        found = unit.sign_ins.find_by_token(hashed)
+        session = unit.sign_ins.find_by_token(token_hash)
     now = clock.now()
-    if found is None or found.account.ended_commit is not None or _is_expired(index, found):
+    if session is None or session.account.ended_commit is not None or _is_expired(index, session):
         raise NotAuthenticated(_SESSION_ENDED)
-    if found.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
+    if session.seen_at <= clock.format_timestamp(now - LAST_SEEN_INTERVAL):
         with index.database.write(_ANONYMOUS, "seen", Lock.NONE) as unit:
-            unit.sign_ins.touch(hashed, clock.format_timestamp(now))
-    return _to_signed_in_account(index, found, token)
+            unit.sign_ins.touch(token_hash, clock.format_timestamp(now))
+    return _to_signed_in_account(index, session, token)
 
 
 def sign_out(index: Index, token: str) -> None:
@@ -201,8 +201,8 @@ def _refusal_reason(account: Account | None) -> str:
 
 
 def _lock_duration(failed: int) -> timedelta:
-    times: int = 2 ** (failed // FAILURES_PER_LOCK - 1)
-    return min(MAX_LOCK, FIRST_LOCK * times)
+    multiple: int = 2 ** (failed // FAILURES_PER_LOCK - 1)
+    return min(MAX_LOCK, FIRST_LOCK * multiple)
 
 
 def _is_one_time_password_expired(account: Account) -> bool:
@@ -222,18 +222,18 @@ def _begin_session(index: Index, unit: WriteUnit, account: Account, purpose: str
     return token
 
 
-def _is_expired(index: Index, found: SignIn) -> bool:
+def _is_expired(index: Index, session: SignIn) -> bool:
     now, limits = clock.now(), index.settings.sign_in_limits
-    return found.begun_at <= clock.format_timestamp(
+    return session.begun_at <= clock.format_timestamp(
         now - limits.longest
-    ) or found.seen_at <= clock.format_timestamp(now - limits.idle)
+    ) or session.seen_at <= clock.format_timestamp(now - limits.idle)
 
 
-def _to_signed_in_account(index: Index, found: SignIn, token: str) -> SignedInAccount:
-    account = found.account
+def _to_signed_in_account(index: Index, session: SignIn, token: str) -> SignedInAccount:
+    account = session.account
     role = Role(account.role)
     actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
-    viewer = Viewer(account.name, found.purpose, actions, account.sources)
+    viewer = Viewer(account.name, session.purpose, actions, account.sources)
     return SignedInAccount(
         viewer, account.name, account.full_name, role, csrf_token(index, token), account.must_change
     )

@@ -24,6 +24,6 @@ class PackedRecord(NamedTuple):
 ComparableRecord = Features | PackedRecord
 
 
-def unpack_features(made: ComparableRecord) -> Features:
+def unpack_features(record: ComparableRecord) -> Features:
     """Return the features of a standardized record in either form."""
-    return features_from_bytes(made.features) if isinstance(made, PackedRecord) else made
+    return features_from_bytes(record.features) if isinstance(record, PackedRecord) else record

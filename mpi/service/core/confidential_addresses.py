@@ -20,7 +20,11 @@ def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> boo
 
     Only records that the viewer may see count, so that the answer does not reveal others.
     """
-    persons = set(unit.persons.current_persons(record_ids).values())
-    members = {record for held in unit.persons.members(persons).values() for record in held}
-    payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *members}))
+    person_ids = set(unit.persons.current_persons(record_ids).values())
+    member_ids = {
+        record_id
+        for person_records in unit.persons.members(person_ids).values()
+        for record_id in person_records
+    }
+    payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *member_ids}))
     return any(is_confidential(record_from_bytes(payload)) for _, payload in payloads.values())

@@ -59,10 +59,10 @@ def activate_config(unit: WriteUnit, config_id: int) -> None:
         unit.configs.activate(unit.counters.take("epoch"), config_id, unit.commit_no)
 
 
-def _config_row(number: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
+def _config_row(config_id: int, matcher: Matcher, shared: SharedValues, commit_no: int) -> dict[str, Any]:
     thresholds = matcher.model.thresholds
     return {
-        "id": number,
+        "id": config_id,
         "digest": matcher.digest(shared),
         "model_name": matcher.model.name,
         "model_version": matcher.model.version,

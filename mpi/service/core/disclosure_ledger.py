@@ -22,19 +22,21 @@ WrittenCallback = Callable[[Exception | None], None]
 """Called with None once an entry is durable, or with the error."""
 
 
-def call_now(work: Callable[[], None]) -> None:
+def call_now(function: Callable[[], None]) -> None:
     """Call a function at once."""
-    work()
+    function()
 
 
 class _PendingDisclosure:
     """A ledger entry that waits to be written, or first to be built."""
 
-    def __init__(self, make: Callable[[], Disclosure], told: WrittenCallback | None = None) -> None:
-        self.make = make
+    def __init__(
+        self, build_entry: Callable[[], Disclosure], callback: WrittenCallback | None = None
+    ) -> None:
+        self.make = build_entry
         self.written = False
         self.failed = False
-        self.callback = told
+        self.callback = callback
 
     def build(self) -> Disclosure | None:
         """Return the entry to write; None where building failed and was reported."""
@@ -74,20 +76,20 @@ class DisclosureLedger:
         Raises:
             StoreError: the entry could not be written; the answer must not leave.
         """
-        line = _PendingDisclosure(lambda: disclosure)
+        entry = _PendingDisclosure(lambda: disclosure)
         with self._queue_lock:
-            self._pending.append(line)
+            self._pending.append(entry)
         with self._write_lock:
-            if not line.written and not line.failed:
+            if not entry.written and not entry.failed:
                 self._write_pending(database, viewer)
-        if line.failed:
+        if entry.failed:
             raise StoreError(WRITE_FAILED)
 
     def write_in_background(
         self,
         database: Database,
         viewer: Viewer,
-        make: Callable[[], Disclosure],
+        build_entry: Callable[[], Disclosure],
         callback: WrittenCallback,
         schedule: Callable[[Callable[[], None]], object] = call_now,
     ) -> None:
@@ -96,12 +98,12 @@ class DisclosureLedger:
         Args:
             database: the database with the ledger.
             viewer: who writes the entry.
-            make: builds the entry, quickly; an error that it raises goes to the callback.
+            build_entry: builds the entry, quickly; an error that it raises goes to the callback.
             callback: called once, from another thread, when the entry is durable or cannot be written.
             schedule: runs the function that wakes the background thread, once the caller has queued its other entries.
         """
         with self._queue_lock:
-            self._pending.append(_PendingDisclosure(make, callback))
+            self._pending.append(_PendingDisclosure(build_entry, callback))
             if self._is_wake_scheduled:
                 return
             self._is_wake_scheduled = True
@@ -129,41 +131,41 @@ class DisclosureLedger:
                 self._write_pending(database, viewer)
 
     def _write_pending(self, database: Database, viewer: Viewer) -> None:
-        lines: list[_PendingDisclosure] = []
+        entries: list[_PendingDisclosure] = []
 
         def take() -> list[Disclosure]:
-            made = [
-                (line, disclosure)
-                for line in self._take_pending()
-                if (disclosure := line.build()) is not None
+            built = [
+                (entry, disclosure)
+                for entry in self._take_pending()
+                if (disclosure := entry.build()) is not None
             ]
-            lines.extend(line for line, _ in made)
-            return [disclosure for _, disclosure in made]
+            entries.extend(entry for entry, _ in built)
+            return [disclosure for _, disclosure in built]
 
         try:
             _insert(database.ledger, viewer, take)
         except BaseException as error:
             # Each caller is told; whoever writes for all raises what happened.
-            for line in lines or self._take_pending():
-                line.settle(error if isinstance(error, StoreError) else StoreError(WRITE_FAILED))
+            for entry in entries or self._take_pending():
+                entry.settle(error if isinstance(error, StoreError) else StoreError(WRITE_FAILED))
             raise
-        for line in lines:
-            line.settle(None)
+        for entry in entries:
+            entry.settle(None)
 
     def _take_pending(self) -> list[_PendingDisclosure]:
         with self._queue_lock:
-            lines, self._pending = self._pending, []
-        return lines
+            entries, self._pending = self._pending, []
+        return entries
 
 
 def _insert(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosure]]) -> None:
     if ledger.is_postgresql:
         # Kept as soon as it is answered: one round trip.
-        if lines := take():
+        if entries := take():
             with ledger.read_autocommit(viewer) as unit:
-                unit.disclosures.add_in_one_statement(lines)
+                unit.disclosures.add_in_one_statement(entries)
         return
     with ledger.write(viewer, "disclose", Lock.NONE) as unit:
         # Only now, so that what came while the file's one writer was waited for is taken too.
-        if lines := take():
-            unit.disclosures.add_all(unit.counters.take("disclosure", len(lines)), lines)
+        if entries := take():
+            unit.disclosures.add_all(unit.counters.take("disclosure", len(entries)), entries)

@@ -44,8 +44,8 @@ def _resolve(answer: object) -> object:
 
 
 def _settle_all(answers: "Sequence[tuple[_PendingStep, Any]]") -> None:
-    for call, answer in answers:
-        call.settle(_resolve(answer))
+    for step, answer in answers:
+        step.settle(_resolve(answer))
 
 
 class _PendingStep:
@@ -112,60 +112,60 @@ class GroupCommit:
         Raises:
             StoreError: the store cannot be used, or was busy for too long; and whatever ``work`` raises.
         """
-        call = _PendingStep(viewer, kind, work)
+        step = _PendingStep(viewer, kind, work)
         with self._queue_lock:
-            self._pending.append(call)
-        self._acquire_turn(call)
+            self._pending.append(step)
+        self._acquire_turn(step)
         try:
-            while not call.settled:
+            while not step.settled:
                 self._run_batch(database)
         finally:
             self._writer_lock.release()
-        if call.error is not None:
-            raise call.error
-        return call.answer  # type: ignore[no-any-return]
+        if step.error is not None:
+            raise step.error
+        return step.answer  # type: ignore[no-any-return]
 
-    def _acquire_turn(self, call: _PendingStep) -> None:
+    def _acquire_turn(self, step: _PendingStep) -> None:
         if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
             return
         with self._queue_lock:
-            if call in self._pending:
-                self._pending.remove(call)
+            if step in self._pending:
+                self._pending.remove(step)
                 raise StoreError(BUSY)
         self._writer_lock.acquire()  # somebody is at it
 
     def _run_batch(self, database: Database) -> None:
-        taken: list[_PendingStep] = []
-        begun: WriteUnits | None = None
+        steps: list[_PendingStep] = []
+        transaction: WriteUnits | None = None
         try:
-            with database.write_group(is_small=True, is_contended=not self.is_uncontended) as begun:
+            with database.write_group(is_small=True, is_contended=not self.is_uncontended) as transaction:
                 answers: list[tuple[_PendingStep, Any]] = []
                 units: list[WriteUnit] = []
                 # One by one, so that whoever came while the writer's place was waited for is taken too.
-                while len(taken) < MAX_STEPS and (call := self._take_next()) is not None:
-                    taken.append(call)
-                    units.append(begun(call.viewer, call.kind))
-                    answers.append((call, call.work(units[-1])))
-                begun.add_callback(partial(_settle_all, answers))
+                while len(steps) < MAX_STEPS and (step := self._take_next()) is not None:
+                    steps.append(step)
+                    units.append(transaction(step.viewer, step.kind))
+                    answers.append((step, step.work(units[-1])))
+                transaction.add_callback(partial(_settle_all, answers))
         except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
             # What other transactions of this process have come to says nothing of this one.
             self._handle_failure(
-                database, taken, error, may_be_kept=begun is not None and begun.is_commit_begun
+                database, steps, error, may_be_kept=transaction is not None and transaction.is_commit_begun
             )
         else:
             self._record_batch(units)
         finally:
             # Ctrl-C: whoever else waits for this thread is told.
-            for call in taken:
-                if not call.settled:
-                    call.settle(error=StoreError("the step was interrupted: try again"))
+            for step in steps:
+                if not step.settled:
+                    step.settle(error=StoreError("the step was interrupted: try again"))
 
     def _record_batch(self, units: list[WriteUnit]) -> None:
         """Record when steps shared a transaction and when other processes wrote."""
         now = time.monotonic()
         if len(units) > 1:
             self._shared_at = now
-        commits = [number for unit in units if (number := unit.assigned_commit_no) is not None]
+        commits = [commit_no for unit in units if (commit_no := unit.assigned_commit_no) is not None]
         if not commits:
             return
         if self._last_commit is not None and commits[0] != self._last_commit + 1:
@@ -177,16 +177,16 @@ class GroupCommit:
             return self._pending.pop(0) if self._pending else None
 
     def _handle_failure(
-        self, database: Database, taken: list[_PendingStep], error: Exception, *, may_be_kept: bool
+        self, database: Database, steps: list[_PendingStep], error: Exception, *, may_be_kept: bool
     ) -> None:
         """Run each failed step alone, or report the error to all."""
-        if len(taken) > 1 and not may_be_kept:
-            for call in taken:
-                call.run_alone(database)
+        if len(steps) > 1 and not may_be_kept:
+            for step in steps:
+                step.run_alone(database)
             return
-        if not taken:
+        if not steps:
             with self._queue_lock:
-                taken, self._pending = self._pending, []
-        for call in taken:
-            if not call.settled:
-                call.settle(error=error)
+                steps, self._pending = self._pending, []
+        for step in steps:
+            if not step.settled:
+                step.settle(error=error)

@@ -22,13 +22,15 @@ RETENTION = timedelta(days=7)
 MAX_KEY_LENGTH = 200
 
 
-def find_stored_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = ()) -> dict[str, Any] | None:
+def find_stored_answer(
+    unit: WriteUnit, index: Index, shown_fields: tuple[str, ...] = ()
+) -> dict[str, Any] | None:
     """Return the stored answer of a repeated call; None for a new one.
 
     Args:
         unit: the transaction of the step; on a repeated call it only writes the ledger entry.
         index: the open index.
-        shows: fields of the answer for the ledger; empty where the answer shows only what the call sent.
+        shown_fields: fields of the answer for the ledger; empty where the answer shows only what the call sent.
 
     Returns:
         The answer; None where the call is new or has no idempotency key.
@@ -38,23 +40,26 @@ def find_stored_answer(unit: WriteUnit, index: Index, shows: tuple[str, ...] = (
         ReusedKeyError: another call used the key before.
         ConflictError: the answer shows a record that the viewer may no longer see.
     """
-    once = unit.viewer.once
-    if once is None:
+    idempotency = unit.viewer.once
+    if idempotency is None:
         return None
-    if not 0 < len(once.key) <= MAX_KEY_LENGTH:
+    if not 0 < len(idempotency.key) <= MAX_KEY_LENGTH:
         raise InputError(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters")
-    kept = unit.idempotent_answers.get(unit.viewer.client, once.key)
-    if kept is None:
+    stored = unit.idempotent_answers.get(unit.viewer.client, idempotency.key)
+    if stored is None:
         return None
-    if kept.digest != _call_digest(unit, index):
+    if stored.digest != _call_digest(unit, index):
         raise ReusedKeyError("this Idempotency-Key came before with another call: take a new one")
-    labels = unit.records.labels(kept.record_ids)
-    if any(r not in labels or not unit.viewer.may_see(labels[r].source) for r in kept.record_ids):
+    labels = unit.records.labels(stored.record_ids)
+    if any(
+        record_id not in labels or not unit.viewer.may_see(labels[record_id].source)
+        for record_id in stored.record_ids
+    ):
         raise ConflictError("it was done before, and what it was answered can no longer be shown")
-    answer = cast("dict[str, Any]", orjson.loads(kept.answer))
-    if shows:
-        fields = (*shows, "disclosures") if answer.get("disclosures") else shows
-        disclose(index, unit.viewer, Action.DECIDE, kept.record_ids, fields)
+    answer = cast("dict[str, Any]", orjson.loads(stored.answer))
+    if shown_fields:
+        fields = (*shown_fields, "disclosures") if answer.get("disclosures") else shown_fields
+        disclose(index, unit.viewer, Action.DECIDE, stored.record_ids, fields)
     return answer
 
 
@@ -67,15 +72,15 @@ def store_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Coll
         answer: plain values or a dataclass of them.
         record_ids: the records that the answer shows.
     """
-    once = unit.viewer.once
-    if once is None:
+    idempotency = unit.viewer.once
+    if idempotency is None:
         return
     now = clock.now()
     unit.idempotent_answers.delete_before(clock.format_timestamp(now - RETENTION))
-    kept = StoredAnswer(_call_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
-    unit.idempotent_answers.save(unit.viewer.client, once.key, clock.format_timestamp(now), kept)
+    stored = StoredAnswer(_call_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
+    unit.idempotent_answers.save(unit.viewer.client, idempotency.key, clock.format_timestamp(now), stored)
 
 
 def _call_digest(unit: WriteUnit, index: Index) -> str:
-    once = unit.viewer.once
-    return "" if once is None else index.keyed_hash.token("once", once.call.hex())
+    idempotency = unit.viewer.once
+    return "" if idempotency is None else index.keyed_hash.token("once", idempotency.call.hex())

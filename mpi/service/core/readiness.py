@@ -16,5 +16,5 @@ def require_ready(index: Index) -> None:
     try:
         with index.database.read(_ANONYMOUS) as unit:
             index.config_id(unit)
-    except ConflictError as moved:
-        raise StoreError(str(moved)) from moved
+    except ConflictError as error:
+        raise StoreError(str(error)) from error

@@ -46,12 +46,12 @@ def _roll_back_if(preview: bool) -> None:
 
 def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
     """Store a step and return its number."""
-    number = unit.counters.take("step")
-    unit.steps.add(Step(number, kind, unit.commit_no, None, reason, dict(detail)))
-    return number
+    step_id = unit.counters.take("step")
+    unit.steps.add(Step(step_id, kind, unit.commit_no, None, reason, dict(detail)))
+    return step_id
 
 
-def require_own_step(unit: ReadUnit, of: Step) -> None:
+def require_own_step(unit: ReadUnit, step: Step) -> None:
     """Check that the viewer may undo a step.
 
     A viewer who is limited to some sources may undo only its own steps.
@@ -59,9 +59,9 @@ def require_own_step(unit: ReadUnit, of: Step) -> None:
     Raises:
         ConflictError: somebody else made the step.
     """
-    maker = unit.commit_info({of.commit_no})[of.commit_no][1]
-    if unit.viewer.sources is not None and maker != unit.viewer.client:
-        raise ConflictError(f"step {of.id} is another's: only its maker may undo it")
+    maker_name = unit.commit_info({step.commit_no})[step.commit_no][1]
+    if unit.viewer.sources is not None and maker_name != unit.viewer.client:
+        raise ConflictError(f"step {step.id} is another's: only its maker may undo it")
 
 
 def check_reason(text: str) -> str:

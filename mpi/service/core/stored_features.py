@@ -16,6 +16,9 @@ def load_features(unit: ReadUnit, config_id: int, record_ids: Collection[int]) -
     return {record: features_from_bytes(payload) for record, payload in stored.items()}
 
 
-def split_into_batches(records: list[int]) -> Iterator[list[int]]:
+def split_into_batches(record_ids: list[int]) -> Iterator[list[int]]:
     """Split record numbers into batches whose features fit into memory."""
-    return (records[at : at + FEATURES_PER_BATCH] for at in range(0, len(records), FEATURES_PER_BATCH))
+    return (
+        record_ids[start : start + FEATURES_PER_BATCH]
+        for start in range(0, len(record_ids), FEATURES_PER_BATCH)
+    )

@@ -22,18 +22,22 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
             viewer may not see, or is a correction. The message does not tell which.
     """
     sources = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
-    wanted: dict[str, set[str]] = {}
+    local_ids_by_source: dict[str, set[str]] = {}
     for label in (label for group in groups for label in group):
-        wanted.setdefault(label.source, set()).add(label.local_id)
+        local_ids_by_source.setdefault(label.source, set()).add(label.local_id)
     found: dict[RecordRef, StoredRecord] = {}
-    for source, local_ids in wanted.items():
+    for source, local_ids in local_ids_by_source.items():
         if source in sources:
-            records = find_nameable_records(unit, sources[source], local_ids)
-            found.update({RecordRef(source, local_id): record for local_id, record in records.items()})
-    for place, group in enumerate(groups, 1):
-        for number, label in enumerate(group, 1):
+            visible_records = find_nameable_records(unit, sources[source], local_ids)
+            found.update(
+                {RecordRef(source, local_id): record for local_id, record in visible_records.items()}
+            )
+    for group_position, group in enumerate(groups, 1):
+        for record_position, label in enumerate(group, 1):
             if label not in found:
-                raise NotFoundError(f"group {place}, record {number}: there is no such record")
+                raise NotFoundError(
+                    f"group {group_position}, record {record_position}: there is no such record"
+                )
     return tuple(tuple(found[label].id for label in group) for group in groups)
 
 
@@ -43,12 +47,12 @@ def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> se
     Corrections are included.
     """
     sources = {source.code: source.id for source in unit.sources.all()}
-    wanted: dict[str, set[str]] = {}
+    local_ids_by_source: dict[str, set[str]] = {}
     for label in labels:
-        wanted.setdefault(label.source, set()).add(label.local_id)
+        local_ids_by_source.setdefault(label.source, set()).add(label.local_id)
     return {
         record.id
-        for source, local_ids in wanted.items()
+        for source, local_ids in local_ids_by_source.items()
         for record in unit.records.find_by_local_ids(sources[source], local_ids).values()
     }
 
@@ -61,8 +65,8 @@ def find_nameable_records(
     Corrections are left out. A correction that was bound to a second record would join the two records, unseen by a
     viewer who looks at one of them.
     """
-    found = find_visible_records(unit, source_id, local_ids)
-    return {name: record for name, record in found.items() if record.state != RecordState.ASIDE}
+    records = find_visible_records(unit, source_id, local_ids)
+    return {local_id: record for local_id, record in records.items() if record.state != RecordState.ASIDE}
 
 
 def find_visible_records(
@@ -76,15 +80,17 @@ def find_visible_records(
     Returns:
         Records by local ID.
     """
-    found = unit.records.find_by_local_ids(source_id, local_ids)
-    aside = {record.id for record in found.values() if record.state == RecordState.ASIDE}
-    binding = [
-        one for one in _visible_correction_decisions(unit, aside) if one.status is DecisionStatus.IN_FORCE
+    records = unit.records.find_by_local_ids(source_id, local_ids)
+    corrections = {record.id for record in records.values() if record.state == RecordState.ASIDE}
+    decisions_in_force = [
+        decision
+        for decision in _visible_correction_decisions(unit, corrections)
+        if decision.status is DecisionStatus.IN_FORCE
     ]
-    hidden = aside - {record for one in binding for record in one.seen}
+    hidden = corrections - {record for decision in decisions_in_force for record in decision.seen}
     return {
-        name: record
-        for name, record in found.items()
+        local_id: record
+        for local_id, record in records.items()
         if record.state != RecordState.SEALED and record.id not in hidden
     }
 
@@ -100,25 +106,31 @@ def visible_labels(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, Rec
     labels = _labels_of_visible_sources(unit, record_ids)
     if unit.viewer.sources is None:
         return labels
-    stewards = {source.code for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND}
-    aside = {number for number, label in labels.items() if label.source in stewards}
-    hidden = aside - {record for one in _visible_correction_decisions(unit, aside) for record in one.seen}
-    return {number: label for number, label in labels.items() if number not in hidden}
+    steward_codes = {source.code for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND}
+    corrections = {record_id for record_id, label in labels.items() if label.source in steward_codes}
+    hidden = corrections - {
+        record for decision in _visible_correction_decisions(unit, corrections) for record in decision.seen
+    }
+    return {record_id: label for record_id, label in labels.items() if record_id not in hidden}
 
 
 def _labels_of_visible_sources(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, RecordRef]:
     """Return labels of unsealed records of sources that the viewer may see."""
     labels = unit.records.labels(record_ids)
-    return {number: label for number, label in labels.items() if unit.viewer.may_see(label.source)}
+    return {record_id: label for record_id, label in labels.items() if unit.viewer.may_see(label.source)}
 
 
-def _visible_correction_decisions(unit: ReadUnit, aside: Collection[int]) -> list[StoredDecision]:
+def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) -> list[StoredDecision]:
     """Return decisions of any status that bind corrections to visible records."""
-    if not aside:
+    if not corrections:
         return []
-    made = [one for one in unit.decisions.of_records(aside).values() if one.origin == CORRECTION]
-    labels = _labels_of_visible_sources(unit, {record for one in made for record in one.seen})
-    return [one for one in made if one.seen.keys() <= labels.keys()]
+    decisions = [
+        decision
+        for decision in unit.decisions.of_records(corrections).values()
+        if decision.origin == CORRECTION
+    ]
+    labels = _labels_of_visible_sources(unit, {record for decision in decisions for record in decision.seen})
+    return [decision for decision in decisions if decision.seen.keys() <= labels.keys()]
 
 
 def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:

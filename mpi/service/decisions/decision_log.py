@@ -67,11 +67,13 @@ class DecisionDraft:
 
 def visible_groups(unit: ReadUnit, decision: StoredDecision) -> RecordGroups | None:
     """Return a decision's groups reduced to visible records; None if nothing remains."""
-    named = {record for group in decision.groups for record in group}
-    labels = visible_labels(unit, named)
+    record_ids = {record for group in decision.groups for record in group}
+    labels = visible_labels(unit, record_ids)
     if decision.status in _SHOWN_ONLY_WHOLE or _was_refused_by_owner(unit, decision):
         return decision.groups if _sees_every_part(unit, decision, labels, decision.step_id) else None
-    groups = tuple(tuple(r for r in group if r in labels) for group in decision.groups)
+    groups = tuple(
+        tuple(record_id for record_id in group if record_id in labels) for group in decision.groups
+    )
     groups = tuple(group for group in groups if group)
     if decision.kind is DecisionKind.DIFFERENT:
         return groups if len(groups) > 1 else None
@@ -95,8 +97,8 @@ def _sees_every_part(
         return True
     codes = {source.id: source.code for source in unit.sources.all()}
     return all(
-        unit.viewer.may_see(codes[one.source_id])
-        for one in unit.consents.consents_of_steps([step_id]).get(step_id, ())
+        unit.viewer.may_see(codes[consent.source_id])
+        for consent in unit.consents.consents_of_steps([step_id]).get(step_id, ())
     )
 
 
@@ -108,8 +110,8 @@ def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
         or unit.viewer.sources is None
     ):
         return False
-    asked = unit.consents.consents_of_steps([decision.step_id]).get(decision.step_id, ())
-    return any(one.status is ConsentStatus.REFUSED for one in asked)
+    consents = unit.consents.consents_of_steps([decision.step_id]).get(decision.step_id, ())
+    return any(consent.status is ConsentStatus.REFUSED for consent in consents)
 
 
 def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
@@ -128,20 +130,20 @@ def is_own_decision(unit: ReadUnit, decision: StoredDecision) -> bool:
     return unit.commit_info({decision.commit_no})[decision.commit_no][1] == unit.viewer.client
 
 
-def require_decision(unit: ReadUnit, number: int) -> StoredDecision:
+def require_decision(unit: ReadUnit, decision_id: int) -> StoredDecision:
     """Return a decision that is visible to the viewer.
 
     Raises:
         NotFoundError: no such decision is visible.
     """
-    found = unit.decisions.by_ids([number]).get(number)
-    if found is None or found.authority is Authority.HOLD or visible_groups(unit, found) is None:
-        raise NotFoundError(f"there is no decision {number}")
-    return found
+    decision = unit.decisions.by_ids([decision_id]).get(decision_id)
+    if decision is None or decision.authority is Authority.HOLD or visible_groups(unit, decision) is None:
+        raise NotFoundError(f"there is no decision {decision_id}")
+    return decision
 
 
 def add_decision(
-    unit: WriteUnit, index: Index, step_id: int, said: DecisionDraft, *, awaiting: bool = False
+    unit: WriteUnit, index: Index, step_id: int, draft: DecisionDraft, *, awaiting: bool = False
 ) -> int:
     """Check a decision and add it to the log.
 
@@ -156,39 +158,44 @@ def add_decision(
         NotFoundError: a decision to supersede does not exist.
         ConflictError: a decision to supersede is not in force, or somebody else made it.
     """
-    _require_supersedable(unit, said.supersedes)
-    _require_no_contradiction(unit, said)
-    number = unit.counters.take("decision")
-    pending = said.effective_from is not None and said.effective_from > clock.today()
-    status = DecisionStatus.PENDING if pending else DecisionStatus.IN_FORCE
-    stored = unit.records.get(said.record_ids)
+    _require_supersedable(unit, draft.supersedes)
+    _require_no_contradiction(unit, draft)
+    decision_id = unit.counters.take("decision")
+    is_pending = draft.effective_from is not None and draft.effective_from > clock.today()
+    status = DecisionStatus.PENDING if is_pending else DecisionStatus.IN_FORCE
+    stored = unit.records.get(draft.record_ids)
     unit.decisions.add(
         NewDecision(
-            number,
-            said.kind,
-            said.authority,
-            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if said.is_claim else status,
-            said.groups,
-            {r: one.version_id if one.state == "active" else None for r, one in stored.items()}
-            | dict(said.seen_versions),
-            said.reason,
-            collect_evidence(unit, index, said.kind, said.groups),
+            decision_id,
+            draft.kind,
+            draft.authority,
+            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if draft.is_claim else status,
+            draft.groups,
+            {
+                record_id: record.version_id if record.state == "active" else None
+                for record_id, record in stored.items()
+            }
+            | dict(draft.seen_versions),
+            draft.reason,
+            collect_evidence(unit, index, draft.kind, draft.groups),
             index.config_id(unit),
             step_id,
-            said.origin,
-            said.effective_from if pending else None,
-            said.recheck_on,
-            said.asserting_record,
+            draft.origin,
+            draft.effective_from if is_pending else None,
+            draft.recheck_on,
+            draft.asserting_record,
         ),
         unit.commit_no,
     )
-    if said.note:
-        unit.steps.add_note(unit.counters.take("note"), number, unit.commit_no, said.note)
-    unit.decisions.supersede(number, said.supersedes, unit.commit_no, binding=not (pending or awaiting))
-    return number
+    if draft.note:
+        unit.steps.add_note(unit.counters.take("note"), decision_id, unit.commit_no, draft.note)
+    unit.decisions.supersede(
+        decision_id, draft.supersedes, unit.commit_no, binding=not (is_pending or awaiting)
+    )
+    return decision_id
 
 
-def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
+def bring_into_force(unit: WriteUnit, decision: StoredDecision, day: str) -> None:
     """Put an approved decision in force, unless a later decision contradicts it.
 
     Args:
@@ -199,14 +206,16 @@ def bring_into_force(unit: WriteUnit, one: StoredDecision, day: str) -> None:
     Raises:
         DecisionConflict: it contradicts decisions in force that it does not supersede.
     """
-    said = DecisionDraft(one.kind, one.groups, one.reason, one.origin or "", supersedes=one.supersedes)
-    _require_no_contradiction(unit, said)
+    draft = DecisionDraft(
+        decision.kind, decision.groups, decision.reason, decision.origin or "", supersedes=decision.supersedes
+    )
+    _require_no_contradiction(unit, draft)
     if day > clock.today():
-        unit.decisions.set_status([one.id], DecisionStatus.PENDING, None)
-        unit.decisions.set_effective_day([one.id], day)
+        unit.decisions.set_status([decision.id], DecisionStatus.PENDING, None)
+        unit.decisions.set_effective_day([decision.id], day)
         return
-    unit.decisions.set_status([one.id], DecisionStatus.IN_FORCE, None)
-    supersede_predecessors(unit, [one])
+    unit.decisions.set_status([decision.id], DecisionStatus.IN_FORCE, None)
+    supersede_predecessors(unit, [decision])
 
 
 def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
@@ -215,12 +224,17 @@ def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision
     If a replaced decision was revoked meanwhile, the decisions that it had replaced are in force again; they are
     superseded instead.
     """
-    places = [number for one in decisions for number in one.supersedes]
-    while places:
-        below = unit.decisions.by_ids(places).values()
-        in_force = [old.id for old in below if old.status is DecisionStatus.IN_FORCE]
+    replaced_ids = [replaced_id for decision in decisions for replaced_id in decision.supersedes]
+    while replaced_ids:
+        replaced = unit.decisions.by_ids(replaced_ids).values()
+        in_force = [old.id for old in replaced if old.status is DecisionStatus.IN_FORCE]
         unit.decisions.set_status(in_force, DecisionStatus.SUPERSEDED, unit.commit_no)
-        places = [n for old in below if old.status is DecisionStatus.REVOKED for n in old.supersedes]
+        replaced_ids = [
+            replaced_id
+            for old in replaced
+            if old.status is DecisionStatus.REVOKED
+            for replaced_id in old.supersedes
+        ]
 
 
 def find_affected_records(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
@@ -231,35 +245,41 @@ def find_affected_records(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
 def find_records_of_decisions(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
     """Return every record named by loaded decisions or by those they replace."""
     level = {decision.id: decision for decision in decisions}
-    everyone = dict(level)
-    while below := {old for decision in level.values() for old in decision.supersedes} - everyone.keys():
-        level = unit.decisions.by_ids(below)
-        everyone |= level
-    return {record for decision in everyone.values() for group in decision.groups for record in group}
+    closure = dict(level)
+    while (
+        replaced_ids := {old for decision in level.values() for old in decision.supersedes} - closure.keys()
+    ):
+        level = unit.decisions.by_ids(replaced_ids)
+        closure |= level
+    return {record for decision in closure.values() for group in decision.groups for record in group}
 
 
 def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> list[StoredDecision]:
     """Return visible decisions in force that chains of decisions reach from records."""
-    found: dict[int, StoredDecision] = {}
-    seen: set[int] = set()
+    connected: dict[int, StoredDecision] = {}
+    visited: set[int] = set()
     frontier = set(record_ids)
     while frontier:
-        seen |= frontier
-        numbers = {named.decision.id for named in unit.decisions.in_force_about(frontier)} - found.keys()
-        reached: set[int] = set()
-        for number, decision in unit.decisions.by_ids(numbers).items():
+        visited |= frontier
+        decision_ids = {
+            named.decision.id for named in unit.decisions.in_force_about(frontier)
+        } - connected.keys()
+        next_records: set[int] = set()
+        for number, decision in unit.decisions.by_ids(decision_ids).items():
             groups = visible_groups(unit, decision)
             if groups is not None and decision.authority is not Authority.HOLD:
-                found[number] = decision
-                reached.update(record for group in groups for record in group)
-        frontier = reached - seen
-    return [found[number] for number in sorted(found)]
+                connected[number] = decision
+                next_records.update(record for group in groups for record in group)
+        frontier = next_records - visited
+    return [connected[number] for number in sorted(connected)]
 
 
 def to_visible_decisions(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
     """Convert stored decisions to plain decisions over visible records."""
-    seen = ((decision, visible_groups(unit, decision)) for decision in decisions)
-    return [Decision(d.id, d.kind, d.authority, groups) for d, groups in seen if groups is not None]
+    groups_of_decisions = ((decision, visible_groups(unit, decision)) for decision in decisions)
+    return [
+        Decision(d.id, d.kind, d.authority, groups) for d, groups in groups_of_decisions if groups is not None
+    ]
 
 
 def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int, ...] | None:
@@ -268,31 +288,31 @@ def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int,
     Returns:
         Decision numbers; None where the chain runs over records that the viewer may not see.
     """
-    near = to_visible_decisions(unit, find_connected_decisions(unit, suspended.seen))
-    mine = next((decision for decision in near if decision.id == suspended.id), None)
-    others = [decision for decision in near if decision.id != suspended.id]
-    return None if mine is None else find_contradiction(mine, others)
+    connected = to_visible_decisions(unit, find_connected_decisions(unit, suspended.seen))
+    own = next((decision for decision in connected if decision.id == suspended.id), None)
+    others = [decision for decision in connected if decision.id != suspended.id]
+    return None if own is None else find_contradiction(own, others)
 
 
-def revoke_decisions(unit: WriteUnit, taken_back: Sequence[StoredDecision]) -> None:
+def revoke_decisions(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> None:
     """Revoke decisions and put back in force those that only they replaced."""
-    numbers = [one.id for one in taken_back]
+    numbers = [decision.id for decision in decisions]
     unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
     unit.pending_approvals.delete_decisions(numbers)
-    waiting = [old for one in taken_back for old in one.supersedes]
-    while waiting:
-        number = waiting.pop()
-        [old] = unit.decisions.by_ids([number]).values()
-        if _is_superseded(unit, number):
+    replaced_ids = [old for decision in decisions for old in decision.supersedes]
+    while replaced_ids:
+        replaced_id = replaced_ids.pop()
+        [old] = unit.decisions.by_ids([replaced_id]).values()
+        if _is_superseded(unit, replaced_id):
             continue
         if old.status is DecisionStatus.SUPERSEDED:
-            unit.decisions.set_status([number], DecisionStatus.IN_FORCE, None)
+            unit.decisions.set_status([replaced_id], DecisionStatus.IN_FORCE, None)
         elif old.status is DecisionStatus.REVOKED:
-            waiting += old.supersedes
+            replaced_ids += old.supersedes
 
 
 def find_retained_records(
-    unit: ReadUnit, touched: Collection[int], commit_no: int
+    unit: ReadUnit, affected: Collection[int], commit_no: int
 ) -> dict[int, frozenset[int]]:
     """Return, by person, the records that each person already held before a step.
 
@@ -303,52 +323,52 @@ def find_retained_records(
         affected: records that the step affects.
         commit_no: the commit of the step.
     """
-    found = {}
-    persons = set(unit.persons.current_persons(touched).values())
-    then = unit.persons.members_by_person_at(persons, commit_no - 1)
-    for person, held in unit.persons.members(persons).items():
-        kept = set(held) & then.get(person, set())
-        if kept:
-            found[person] = frozenset(kept)
-    return found
+    retained = {}
+    persons = set(unit.persons.current_persons(affected).values())
+    earlier_records = unit.persons.members_by_person_at(persons, commit_no - 1)
+    for person, current_records in unit.persons.members(persons).items():
+        common = set(current_records) & earlier_records.get(person, set())
+        if common:
+            retained[person] = frozenset(common)
+    return retained
 
 
-def _is_superseded(unit: ReadUnit, number: int) -> bool:
+def _is_superseded(unit: ReadUnit, decision_id: int) -> bool:
     """Return whether a decision in force replaces a decision, directly or not."""
-    above = unit.decisions.by_ids(unit.decisions.superseders(number))
+    superseders = unit.decisions.by_ids(unit.decisions.superseders(decision_id))
     return any(
-        one.status is DecisionStatus.IN_FORCE
-        or (one.status not in _NOT_YET_IN_FORCE and _is_superseded(unit, one.id))
-        for one in above.values()
+        superseder.status is DecisionStatus.IN_FORCE
+        or (superseder.status not in _NOT_YET_IN_FORCE and _is_superseded(unit, superseder.id))
+        for superseder in superseders.values()
     )
 
 
-def _require_supersedable(unit: ReadUnit, numbers: Collection[int]) -> None:
-    for number in numbers:
-        old = require_decision(unit, number)
+def _require_supersedable(unit: ReadUnit, decision_ids: Collection[int]) -> None:
+    for decision_id in decision_ids:
+        old = require_decision(unit, decision_id)
         if old.status is not DecisionStatus.IN_FORCE:
-            raise ConflictError(f"decision {number} is not in force: there is nothing to supersede")
+            raise ConflictError(f"decision {decision_id} is not in force: there is nothing to supersede")
         if not may_undo(unit, old):
-            raise ConflictError(f"decision {number} is another's: only its maker may supersede it")
+            raise ConflictError(f"decision {decision_id} is another's: only its maker may supersede it")
 
 
-def _require_no_contradiction(unit: ReadUnit, said: DecisionDraft) -> None:
+def _require_no_contradiction(unit: ReadUnit, draft: DecisionDraft) -> None:
     """Check a steward's decision against visible decisions of equal or higher authority.
 
     A decision of weaker authority is never refused: the partition resolves its conflicts.
     """
-    if said.authority < Authority.STEWARD or said.kind is DecisionKind.UNSURE:
+    if draft.authority < Authority.STEWARD or draft.kind is DecisionKind.UNSURE:
         return
-    near = [
+    connected = [
         decision
-        for decision in find_connected_decisions(unit, said.record_ids)
-        if decision.authority >= said.authority and decision.id not in set(said.supersedes)
+        for decision in find_connected_decisions(unit, draft.record_ids)
+        if decision.authority >= draft.authority and decision.id not in set(draft.supersedes)
     ]
     chain = find_contradiction(
-        Decision(0, said.kind, said.authority, said.groups), to_visible_decisions(unit, near)
+        Decision(0, draft.kind, draft.authority, draft.groups), to_visible_decisions(unit, connected)
     )
     if chain is not None:
-        listed = ", ".join(str(number) for number in chain)
+        listed = ", ".join(str(decision_id) for decision_id in chain)
         raise DecisionConflict(
             f"it contradicts what is in force (decisions {listed}); supersede one of them to take its place",
             chain,

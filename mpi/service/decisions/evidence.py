@@ -35,28 +35,34 @@ def collect_evidence(
         The model, the heaviest pairs with bits and comparison levels, and the number of pairs left out; no values.
     """
     config_id = index.config_id(unit)
-    known = load_features(unit, config_id, {record for group in groups for record in group})
+    features = load_features(unit, config_id, {record for group in groups for record in group})
     scorer = index.matcher.scorer
-    active = [[record for record in group if record in known] for group in groups]
-    count = _count_pairs(kind, [len(group) for group in active])
-    if count <= MAX_PAIRS_SCORED:
-        pairs = _list_pairs(kind, active)
-        weights = [(round_weight(scorer.weight(known[lo], known[hi])), lo, hi) for lo, hi in pairs]
+    groups_with_features = [[record for record in group if record in features] for group in groups]
+    pair_count = _count_pairs(kind, [len(group) for group in groups_with_features])
+    if pair_count <= MAX_PAIRS_SCORED:
+        pairs = _list_pairs(kind, groups_with_features)
+        weights = [(round_weight(scorer.weight(features[lo], features[hi])), lo, hi) for lo, hi in pairs]
     else:
-        weights = _stored_weights(unit, index, kind, active)
-    weighed = sorted(weights, key=lambda each: (-each[0], each[1:]))
-    kept = [
-        {"records": [lo, hi], "bits": bits, "levels": _comparison_levels(index, known[lo], known[hi])}
-        for bits, lo, hi in weighed[:MAX_PAIRS_STORED]
+        weights = _stored_weights(unit, index, kind, groups_with_features)
+    ranked = sorted(weights, key=lambda each: (-each[0], each[1:]))
+    stored_pairs = [
+        {"records": [lo, hi], "bits": bits, "levels": _comparison_levels(index, features[lo], features[hi])}
+        for bits, lo, hi in ranked[:MAX_PAIRS_STORED]
     ]
-    found: dict[str, Any] = {"model": index.matcher.model.ref, "pairs": kept}
-    return found if len(kept) == count else {**found, "left_out": count - len(kept)}
+    result: dict[str, Any] = {"model": index.matcher.model.ref, "pairs": stored_pairs}
+    return (
+        result if len(stored_pairs) == pair_count else {**result, "left_out": pair_count - len(stored_pairs)}
+    )
 
 
 def _count_pairs(kind: DecisionKind, sizes: Sequence[int]) -> int:
     """Return the number of pairs that a decision is about."""
-    within = sum(size * (size - 1) // 2 for size in sizes)
-    return within if kind is not DecisionKind.DIFFERENT else sum(sizes) * (sum(sizes) - 1) // 2 - within
+    pairs_within = sum(size * (size - 1) // 2 for size in sizes)
+    return (
+        pairs_within
+        if kind is not DecisionKind.DIFFERENT
+        else sum(sizes) * (sum(sizes) - 1) // 2 - pairs_within
+    )
 
 
 def _stored_weights(
@@ -66,26 +72,32 @@ def _stored_weights(
 
     Blocking found these pairs, and their weights are not far below the review threshold.
     """
-    place = {record: number for number, group in enumerate(groups) for record in group}
-    apart = kind is DecisionKind.DIFFERENT
+    group_by_record = {record: group_number for group_number, group in enumerate(groups) for record in group}
+    is_across = kind is DecisionKind.DIFFERENT
     edges = unit.derived_data.edges_of(
-        index.config_id(unit), place, index.matcher.model.thresholds.stored_from
+        index.config_id(unit), group_by_record, index.matcher.model.thresholds.stored_from
     )
     return [
         (bits, lo, hi)
         for (lo, hi), bits in edges.items()
-        if lo in place and hi in place and (place[lo] != place[hi]) is apart
+        if lo in group_by_record
+        and hi in group_by_record
+        and (group_by_record[lo] != group_by_record[hi]) is is_across
     ]
 
 
 def _list_pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
     if kind is DecisionKind.DIFFERENT:
-        found = (pair for one, other in combinations(groups, 2) for pair in product(one, other))
+        pairs = (pair for one, other_group in combinations(groups, 2) for pair in product(one, other_group))
     else:
-        found = (pair for group in groups for pair in combinations(group, 2))
-    return {(min(pair), max(pair)) for pair in found}
+        pairs = (pair for group in groups for pair in combinations(group, 2))
+    return {(min(pair), max(pair)) for pair in pairs}
 
 
 def _comparison_levels(index: Index, left: Features, right: Features) -> dict[str, str]:
-    explained = index.matcher.scorer.explain(left, right)
-    return {part.comparison: part.level for part in explained if part.comparison != "prior"}
+    contributions = index.matcher.scorer.explain(left, right)
+    return {
+        contribution.comparison: contribution.level
+        for contribution in contributions
+        if contribution.comparison != "prior"
+    }

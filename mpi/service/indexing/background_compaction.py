@@ -41,7 +41,7 @@ class CompactionMonitor:
         A compaction since the last check counts as running, even if this process started it.
         """
         with index.database.read(viewer) as unit:
-            newest, are_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
+            newest, are_loads_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
             merged = unit.keys.segments.compaction_cursors()
         is_merged = merged != self._merged
         self._merged = merged
@@ -49,7 +49,7 @@ class CompactionMonitor:
             self._newest, self._since = newest, time.monotonic()
         if newest is None or is_merged:
             return False
-        return are_done or time.monotonic() - self._since >= ABANDONED_AFTER_S
+        return are_loads_done or time.monotonic() - self._since >= ABANDONED_AFTER_S
 
 
 def compact_in_child_process(database: Database, viewer: Viewer) -> None:
@@ -61,31 +61,31 @@ def compact_in_child_process(database: Database, viewer: Viewer) -> None:
         StoreError: the process was killed from outside, or the store fails; compacted segments stay compacted.
         EngineError: the process cannot be started, or it failed.
     """
-    ended = StoreError("the process that merges keys was ended: another goes on where it stopped")
+    ended_error = StoreError("the process that merges keys was ended: another goes on where it stopped")
     # Not nicer than others: it holds the writer's place, for which they would wait the longer.
-    run_in_child_process(_compact, database.url, viewer, niceness=0, ended_error=ended)
+    run_in_child_process(_compact, database.url, viewer, niceness=0, ended_error=ended_error)
 
 
 def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
     """Compact leftover segments until none remains or another process takes over."""
-    mine: frozenset[tuple[int, ...]] | None = None
+    own_merge: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
-    others_until = 0.0
+    contended_until = 0.0
     pace = Pace(database, viewer, COMMIT_KIND)
-    alone = pace.rest_factor
-    for part in pace.batches(range(sys.maxsize), max_items=MAX_ROWS):
-        with part.transaction() as unit:
+    uncontended_rest = pace.rest_factor
+    for batch in pace.batches(range(sys.maxsize), max_items=MAX_ROWS):
+        with batch.transaction() as unit:
             recent = unit.keys.segments
-            if (mine is not None and recent.compaction_cursors() != mine) or not recent.compact(
-                len(part.items)
+            if (own_merge is not None and recent.compaction_cursors() != own_merge) or not recent.compact(
+                len(batch.items)
             ):
                 return
-            mine = recent.compaction_cursors()
+            own_merge = recent.compaction_cursors()
             # A merge is no commit of its own: nothing that anybody is told has changed.
-            seen, last_commit = last_commit, unit.last_commit()
-            if seen is not None and seen != last_commit:
-                others_until = time.monotonic() + CONTENDED_FOR_S
-            pace.rest_factor = REST_FACTOR if time.monotonic() < others_until else alone
+            previous_commit, last_commit = last_commit, unit.last_commit()
+            if previous_commit is not None and previous_commit != last_commit:
+                contended_until = time.monotonic() + CONTENDED_FOR_S
+            pace.rest_factor = REST_FACTOR if time.monotonic() < contended_until else uncontended_rest
 
 
 def _compact(url: str, viewer: Viewer) -> None:

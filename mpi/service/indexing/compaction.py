@@ -82,13 +82,15 @@ class LoadCompaction:
         Args:
             is_waited_for: returns whether the caller still waits.
         """
-        many = max(MAX_UNMERGED_RECORDS, self._indexed // MAX_UNMERGED_SHARE)
+        forced_records = max(MAX_UNMERGED_RECORDS, self._indexed // MAX_UNMERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
             waiting = unit.keys.segments.uncompacted(self._index.config_id(unit))
-        worth = max(MIN_MERGE_RECORDS, self._indexed // MIN_MERGE_SHARE)
-        is_worth_it = waiting.is_compacting or waiting.record_count >= worth
+        worthwhile_records = max(MIN_MERGE_RECORDS, self._indexed // MIN_MERGE_SHARE)
+        is_worth_it = waiting.is_compacting or waiting.record_count >= worthwhile_records
         is_begun = False
-        while waiting.record_count >= many or (waiting.record_count and is_worth_it and is_waited_for()):
+        while waiting.record_count >= forced_records or (
+            waiting.record_count and is_worth_it and is_waited_for()
+        ):
             # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
             self._progress(PROGRESS_LABEL, 0, 0)
             is_begun, waiting = True, self._compact_batch()
@@ -108,10 +110,10 @@ class LoadCompaction:
         return left
 
     def _note_other_commits(self, unit: WriteUnit) -> None:
-        last = unit.last_commit()
-        if self.last_commit is not None and last != self.last_commit:
+        last_commit = unit.last_commit()
+        if self.last_commit is not None and last_commit != self.last_commit:
             self._portions.note_other_writer()
-            self.last_commit = last
+            self.last_commit = last_commit
 
     def compact_at_end(self) -> None:
         """Compact once all is written, if too many records are uncompacted.
@@ -126,10 +128,10 @@ class LoadCompaction:
 
 def compact_all_segments(database: Database, viewer: Viewer, pace: Pace) -> None:
     """Compact all segments in transactions so short that nobody waits long."""
-    while left := _rows_waiting(database, viewer):
-        for part in pace.batches(range(left)):
-            with part.transaction() as unit:
-                if not unit.keys.segments.compact(len(part.items)):
+    while row_count := _rows_waiting(database, viewer):
+        for batch in pace.batches(range(row_count)):
+            with batch.transaction() as unit:
+                if not unit.keys.segments.compact(len(batch.items)):
                     return
 
 

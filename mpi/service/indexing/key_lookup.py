@@ -39,30 +39,30 @@ def find_records_by_key(
     groups = unit.sources.group_ids()
     if open_snapshot is None or len(keys) < MIN_KEYS_FOR_THREAD:
         return list(unit.keys.find_records_in_parts(config_id, groups, keys))
-    left = deque(iter_chunks(keys))
-    with ThreadPoolExecutor(1, "reading keys") as pool:
+    chunks = deque(iter_chunks(keys))
+    with ThreadPoolExecutor(1, "reading keys") as executor:
         try:
-            others = pool.submit(_find_in_second_snapshot, open_snapshot, config_id, groups, left)
+            second_reads = executor.submit(_find_in_second_snapshot, open_snapshot, config_id, groups, chunks)
             in_runs = unit.keys.segments.find_records(config_id, groups, keys)
-            among_all = unit.keys.find_in_base_table(config_id, groups, _take_chunks(left))
-            mine = in_runs.entries + [in_runs.without_tombstoned(found) for found in among_all]
+            among_all = unit.keys.find_in_base_table(config_id, groups, _take_chunks(chunks))
+            own_parts = in_runs.entries + [in_runs.without_tombstoned(part) for part in among_all]
         finally:
             # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
-            left.clear()
-        return mine + [in_runs.without_tombstoned(found) for found in others.result()]
+            chunks.clear()
+        return own_parts + [in_runs.without_tombstoned(part) for part in second_reads.result()]
 
 
 def _find_in_second_snapshot(
-    again: SnapshotOpener, config_id: int, groups: Collection[int], left: deque[Sequence[int]]
+    open_snapshot: SnapshotOpener, config_id: int, groups: Collection[int], chunks: deque[Sequence[int]]
 ) -> list[np.ndarray]:
-    with again() as unit:
-        return list(unit.keys.find_in_base_table(config_id, groups, _take_chunks(left)))
+    with open_snapshot() as unit:
+        return list(unit.keys.find_in_base_table(config_id, groups, _take_chunks(chunks)))
 
 
-def _take_chunks(left: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
+def _take_chunks(chunks: deque[Sequence[int]]) -> Iterator[Sequence[int]]:
     """Yield chunks that no other thread has taken, until none is left."""
-    while left:
+    while chunks:
         try:
-            yield left.popleft()
+            yield chunks.popleft()
         except IndexError:
             return

@@ -67,9 +67,9 @@ def limits_for_machine(share: str = _MEMORY_SHARE) -> PairingLimits:
     """
     with duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{share}'")
-        told = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
-    there_is = max(told[0][0], _MIN_BYTES)
-    return PairingLimits(f"{there_is // 1_000_000}MB", MAX_CACHED_RECORDS * there_is // _MIN_BYTES)
+        rows = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
+    memory_bytes = max(rows[0][0], _MIN_BYTES)
+    return PairingLimits(f"{memory_bytes // 1_000_000}MB", MAX_CACHED_RECORDS * memory_bytes // _MIN_BYTES)
 
 
 class PreviousBatch(NamedTuple):
@@ -172,29 +172,33 @@ class PairScorer:
             pairs: table of ``lo`` and ``hi``, if the pairs are known; None to find those that share a key.
         """
         scoring = self._refresh(unit, config_id)
-        others, asked_of = self._resolve_compared(compared), self._previous_scoring
+        compared_records, previous_scoring = self._resolve_compared(compared), self._previous_scoring
         self._previous_records, self._previous_scoring = records, None
         if pairs is None:
-            blocks = _read_key_table(unit, config_id, records, others, self._open_snapshot)
+            blocks = _read_key_table(unit, config_id, records, compared_records, self._open_snapshot)
             pairs = scoring.pairs_sharing(blocks, _record_numbers(records))
         # What is stored of them is not what they are compared by.
         scoring.forget(np.fromiter((number for number in records if number > 0), np.int64))
         ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
-        stated = np.fromiter(chain(records, others), np.int64)
-        scoring = self._load_missing(scoring, unit, config_id, np.setdiff1d(ends, stated, assume_unique=True))
+        unstored_ids = np.fromiter(chain(records, compared_records), np.int64)
+        scoring = self._load_missing(
+            scoring, unit, config_id, np.setdiff1d(ends, unstored_ids, assume_unique=True)
+        )
         on_read()
-        passed: Iterator[pa.RecordBatch] | int = _feature_batches(others)
-        if isinstance(compared, PreviousBatch) and scoring is asked_of:
-            passed = compared.offset
-        scored = scoring.scored(pairs, self._model.thresholds.stored_from, _feature_batches(records), passed)
+        compared_features: Iterator[pa.RecordBatch] | int = _feature_batches(compared_records)
+        if isinstance(compared, PreviousBatch) and scoring is previous_scoring:
+            compared_features = compared.offset
+        scored = scoring.scored(
+            pairs, self._model.thresholds.stored_from, _feature_batches(records), compared_features
+        )
         self._previous_scoring = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
         return ScoredPairs(lo, hi, np.round(bits, 6))
 
-    def _resolve_compared(self, beside: ComparedRecords) -> Mapping[int, PackedRecord]:
-        if isinstance(beside, PreviousBatch):
-            return {number - beside.offset: one for number, one in self._previous_records.items()}
-        return beside
+    def _resolve_compared(self, compared: ComparedRecords) -> Mapping[int, PackedRecord]:
+        if isinstance(compared, PreviousBatch):
+            return {number - compared.offset: record for number, record in self._previous_records.items()}
+        return compared
 
     def _refresh(self, unit: ReadUnit, config_id: int) -> LoadScorer:
         """Return the scoring cache without outdated features."""
@@ -208,12 +212,12 @@ class PairScorer:
         return scoring
 
     def _load_missing(
-        self, scoring: LoadScorer, unit: ReadUnit, config_id: int, others: np.ndarray
+        self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
     ) -> LoadScorer:
         """Load the features that the scoring cache lacks."""
-        lacking = scoring.lacking(others)
+        lacking = scoring.lacking(record_ids)
         if scoring.rows and scoring.rows + len(lacking) > self._max_cached_records:
-            scoring, lacking = self._open_scoring(), others
+            scoring, lacking = self._open_scoring(), record_ids
         parts = unit.derived_data.iterate_features_in_parts(config_id, lacking.tolist())
         scoring.keep(batch_joined_features(parts))
         return scoring
@@ -242,7 +246,7 @@ def score_candidate_pairs(
     Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as for
     ``PairScorer.score_pairs``.
     """
-    blocks = _read_key_table(unit, config_id, records, again=open_snapshot)
+    blocks = _read_key_table(unit, config_id, records, open_snapshot=open_snapshot)
     pairs = candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
@@ -256,22 +260,22 @@ def _score_one_by_one(
     unit: ReadUnit,
     matcher: Matcher,
     config_id: int,
-    mine: Mapping[int, PackedRecord],
+    records: Mapping[int, PackedRecord],
     pairs: pa.Table,
     progress: PairProgress | None,
 ) -> ScoredPairs:
-    features = {number: unpack_features(one) for number, one in mine.items()}
-    near_to: dict[int, list[int]] = {}
+    features = {number: unpack_features(one) for number, one in records.items()}
+    neighbors: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
-        record, other = (lo, hi) if lo in mine else (hi, lo)
-        near_to.setdefault(other, []).append(record)
+        record, candidate = (lo, hi) if lo in records else (hi, lo)
+        neighbors.setdefault(candidate, []).append(record)
     edges: Edges = {}
-    done = 0
-    for part in score_in_batches(unit, matcher, config_id, features, near_to):
-        edges.update(part.edges)
-        done += part.pair_count
+    done_count = 0
+    for batch in score_in_batches(unit, matcher, config_id, features, neighbors):
+        edges.update(batch.edges)
+        done_count += batch.pair_count
         if progress is not None:
-            progress(done, pairs.num_rows)
+            progress(done_count, pairs.num_rows)
     ends = np.array(list(edges), np.int64).reshape(-1, 2)
     return ScoredPairs(ends[:, 0], ends[:, 1], np.fromiter(edges.values(), np.float64, len(edges)))
 
@@ -279,27 +283,27 @@ def _score_one_by_one(
 def _read_key_table(
     unit: ReadUnit,
     config_id: int,
-    mine: Mapping[int, PackedRecord],
-    others: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
-    again: SnapshotOpener | None = None,
+    records: Mapping[int, PackedRecord],
+    compared: Mapping[int, PackedRecord] = NO_COMPARED_RECORDS,
+    open_snapshot: SnapshotOpener | None = None,
 ) -> pa.Table:
     """Return a table of blocking keys and the records that have them.
 
     It holds the given records, the compared ones, and stored records other than the given ones.
     """
-    own = _key_table(mine)
-    wanted = _sort_distinct(own["key"].to_numpy())
-    parts = find_records_by_key(unit, config_id, wanted.tolist(), again)
-    found = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
-    left_out = np.fromiter((number for number in mine if number > 0), np.int64)
-    if left_out.size:
-        found = found[:, ~np.isin(found[1], left_out)]
-    stored = pa.table({"key": found[0], "record_id": found[1]})
-    return pa.concat_tables([own, stored, _key_table(others)])
+    own = _key_table(records)
+    distinct_keys = _sort_distinct(own["key"].to_numpy())
+    parts = find_records_by_key(unit, config_id, distinct_keys.tolist(), open_snapshot)
+    stored_pairs = np.concatenate([np.empty((2, 0), np.int64), *parts], axis=1)
+    given_ids = np.fromiter((number for number in records if number > 0), np.int64)
+    if given_ids.size:
+        stored_pairs = stored_pairs[:, ~np.isin(stored_pairs[1], given_ids)]
+    stored = pa.table({"key": stored_pairs[0], "record_id": stored_pairs[1]})
+    return pa.concat_tables([own, stored, _key_table(compared)])
 
 
-def _record_numbers(mine: Mapping[int, PackedRecord]) -> pa.Array:
-    return pa.array(sorted(mine), pa.int64())
+def _record_numbers(records: Mapping[int, PackedRecord]) -> pa.Array:
+    return pa.array(sorted(records), pa.int64())
 
 
 def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
@@ -308,16 +312,16 @@ def _sort_distinct(numbers: np.ndarray) -> np.ndarray:
     numpy's own function uses a hash table and takes eighteen times as long.
     """
     ascending = np.sort(numbers)
-    first = np.ones(len(ascending), bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
-    return ascending[first]
+    is_first = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return ascending[is_first]
 
 
-def _feature_batches(stated: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
-    return batch_stored_features((number, one.features) for number, one in stated.items())
+def _feature_batches(records: Mapping[int, PackedRecord]) -> Iterator[pa.RecordBatch]:
+    return batch_stored_features((number, record.features) for number, record in records.items())
 
 
-def _key_table(mine: Mapping[int, PackedRecord]) -> pa.Table:
-    keys = np.frombuffer(b"".join(one.keys for one in mine.values()), np.int64)
-    counts = [len(one.keys) // keys.itemsize for one in mine.values()]
-    return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(mine, np.int64), counts)})
+def _key_table(records: Mapping[int, PackedRecord]) -> pa.Table:
+    keys = np.frombuffer(b"".join(record.keys for record in records.values()), np.int64)
+    counts = [len(record.keys) // keys.itemsize for record in records.values()]
+    return pa.table({"key": keys, "record_id": np.repeat(np.fromiter(records, np.int64), counts)})

@@ -129,7 +129,9 @@ def known_pairs_of_record(
         features: features of the paired records.
     """
     edges = {
-        (min(record, other), max(record, other)): weight for other, weight in bits.items() if other != record
+        (min(record, neighbor), max(record, neighbor)): weight
+        for neighbor, weight in bits.items()
+        if neighbor != record
     }
     return KnownPairs(frozenset((record,)), edges, features)
 
@@ -187,14 +189,14 @@ def reindex(
         BlockTooLargeError: a block is above the limit; the caller must roll back.
     """
     config_id = index.config_id(unit)
-    touched = set(changed) | set(removed)
-    note_changed_records(unit, touched)
-    stale = touched - {record for record, change in changed.items() if change.is_new}
+    affected = set(changed) | set(removed)
+    note_changed_records(unit, affected)
+    stale_ids = affected - {record for record, change in changed.items() if change.is_new}
     floor = index.matcher.model.thresholds.influence_floor
-    for edge in unit.derived_data.edges_of(config_id, stale, floor):
-        touched.update(edge)
-    derived = write_derived_data(unit, index, config_id, changed, stale, progress, known_pairs)
-    return ReindexResult(touched, derived)
+    for edge in unit.derived_data.edges_of(config_id, stale_ids, floor):
+        affected.update(edge)
+    scored = write_derived_data(unit, index, config_id, changed, stale_ids, progress, known_pairs)
+    return ReindexResult(affected, scored)
 
 
 def write_derived_data(
@@ -222,18 +224,33 @@ def write_derived_data(
     """
     unit.derived_data.delete(config_id, stale, keep_keys_of=changed)
     blocking = index.blocking_of(unit, config_id)
-    unit.derived_data.add_features(config_id, ((r, c.payload) for r, c in changed.items()))
-    packed = {r: c.pack_blocking_keys(blocking, index.keyed_hash) for r, c in changed.items()}
+    unit.derived_data.add_features(
+        config_id, ((record_id, change.payload) for record_id, change in changed.items())
+    )
+    packed = {
+        record_id: change.pack_blocking_keys(blocking, index.keyed_hash)
+        for record_id, change in changed.items()
+    }
     if changed:
-        own = {r: PackedKeys(c.group_id, packed[r]) for r, c in changed.items()}
-        had = own.keys() & stale
-        unit.keys.write(config_id, own, unit.commit_no, as_segment=known_pairs.in_segment, rewritten=had)
-    rest = {r: c for r, c in changed.items() if r not in known_pairs.records}
-    own_keys = {r: array("q", packed[r]).tolist() for r in rest}
-    if len(rest) < MIN_RECORDS_FOR_DUCKDB:
-        scored = _score_few(unit, index, config_id, rest, own_keys, known_pairs.block_limit)
+        own_keys_by_record = {
+            record_id: PackedKeys(change.group_id, packed[record_id]) for record_id, change in changed.items()
+        }
+        replaced = own_keys_by_record.keys() & stale
+        unit.keys.write(
+            config_id,
+            own_keys_by_record,
+            unit.commit_no,
+            as_segment=known_pairs.in_segment,
+            rewritten=replaced,
+        )
+    unpaired = {
+        record_id: change for record_id, change in changed.items() if record_id not in known_pairs.records
+    }
+    own_keys = {record_id: array("q", packed[record_id]).tolist() for record_id in unpaired}
+    if len(unpaired) < MIN_RECORDS_FOR_DUCKDB:
+        scored = _score_few(unit, index, config_id, unpaired, own_keys, known_pairs.block_limit)
     else:
-        scored = ScoredEdges(_score_many(unit, index, config_id, rest, own_keys, progress))
+        scored = ScoredEdges(_score_many(unit, index, config_id, unpaired, own_keys, progress))
     edges = known_pairs.edges | scored.edges
     unit.derived_data.add_edges(config_id, edges)
     unit.send()
@@ -259,21 +276,21 @@ def find_candidates(unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[
 
 
 def _read_blocks(
-    unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], most: int | None
+    unit: ReadUnit, config_id: int, own_keys: Mapping[int, list[int]], limit: int | None
 ) -> dict[int, list[int]]:
-    sharing: dict[int, list[int]] = {}
-    wanted = {key for ks in own_keys.values() for key in ks}
-    for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), wanted, most):
-        sharing.setdefault(key, []).append(record)
-    return sharing
+    records_by_key: dict[int, list[int]] = {}
+    distinct_keys = {key for record_keys in own_keys.values() for key in record_keys}
+    for key, record in unit.keys.find_records(config_id, unit.sources.group_ids(), distinct_keys, limit):
+        records_by_key.setdefault(key, []).append(record)
+    return records_by_key
 
 
 def _candidates_by_record(
-    own_keys: Mapping[int, list[int]], sharing: Mapping[int, list[int]]
+    own_keys: Mapping[int, list[int]], records_by_key: Mapping[int, list[int]]
 ) -> dict[int, set[int]]:
     return {
-        record: {other for key in ks for other in sharing.get(key, ())} - {record}
-        for record, ks in own_keys.items()
+        record: {candidate for key in record_keys for candidate in records_by_key.get(key, ())} - {record}
+        for record, record_keys in own_keys.items()
     }
 
 
@@ -283,34 +300,36 @@ def _score_few(
     config_id: int,
     changed: Mapping[int, ChangedRecord],
     own_keys: Mapping[int, list[int]],
-    most: int | None,
+    limit: int | None,
 ) -> ScoredEdges:
-    blocks = _read_blocks(unit, config_id, own_keys, most)
-    _check_block_sizes(unit, index, config_id, blocks, most)
-    near_to: dict[int, list[int]] = {}
-    for record, near in _candidates_by_record(own_keys, blocks).items():
-        for other in near:
-            near_to.setdefault(other, []).append(record)
-    mine = {record: change.features for record, change in changed.items()}
+    blocks = _read_blocks(unit, config_id, own_keys, limit)
+    _check_block_sizes(unit, index, config_id, blocks, limit)
+    neighbors: dict[int, list[int]] = {}
+    for record, candidates in _candidates_by_record(own_keys, blocks).items():
+        for candidate in candidates:
+            neighbors.setdefault(candidate, []).append(record)
+    features = {record: change.features for record, change in changed.items()}
     edges: Edges = {}
-    joined: dict[int, Features] = {}
-    for part in score_in_batches(unit, index.matcher, config_id, mine, near_to):
-        edges.update(part.edges)
-        joined.update({end: part.features[end] for edge in part.edges for end in edge})
-        if len(joined) > MAX_KEPT_NEIGHBORS:
-            joined.clear()
-    return ScoredEdges(edges, joined)
+    neighbor_features: dict[int, Features] = {}
+    for batch in score_in_batches(unit, index.matcher, config_id, features, neighbors):
+        edges.update(batch.edges)
+        neighbor_features.update(
+            {record_id: batch.features[record_id] for edge in batch.edges for record_id in edge}
+        )
+        if len(neighbor_features) > MAX_KEPT_NEIGHBORS:
+            neighbor_features.clear()
+    return ScoredEdges(edges, neighbor_features)
 
 
 def _check_block_sizes(
-    unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], most: int | None
+    unit: WriteUnit, index: Index, config_id: int, blocks: Mapping[int, list[int]], limit: int | None
 ) -> None:
     limits = index.settings.block_limits
-    told = limits.alarm if most is None else min(limits.alarm, most)
-    sizes = {key: len(records) for key, records in blocks.items() if len(records) > told}
+    alarm_size = limits.alarm if limit is None else min(limits.alarm, limit)
+    sizes = {key: len(records) for key, records in blocks.items() if len(records) > alarm_size}
     if not sizes:
         return
-    too_large = most is not None and max(sizes.values()) > most
+    too_large = limit is not None and max(sizes.values()) > limit
     index.block_counts.count_search(len(sizes), hard=too_large)
     if too_large:
         raise BlockTooLargeError(sizes)
@@ -325,14 +344,14 @@ def _score_many(
     own_keys: Mapping[int, list[int]],
     progress: Progress,
 ) -> Edges:
-    mine = {
+    packed_records = {
         record: PackedRecord(change.payload, array("q", own_keys[record]).tobytes(), "")
         for record, change in changed.items()
     }
-    told = ScoringResources(
+    resources = ScoringResources(
         index.home, DUCKDB_MEMORY, lambda done, total: progress("scoring pairs", done, total)
     )
-    return score_candidate_pairs(unit, index.matcher, config_id, mine, told).to_edges()
+    return score_candidate_pairs(unit, index.matcher, config_id, packed_records, resources).to_edges()
 
 
 def edges_from_table(scored: pa.Table) -> Edges:

@@ -40,10 +40,10 @@ def score_pairs(
     """
     floor = matcher.model.thresholds.stored_from
     edges: Edges = {}
-    for record, other in pairs:
-        edge = (record, other) if record < other else (other, record)
+    for record, candidate in pairs:
+        edge = (record, candidate) if record < candidate else (candidate, record)
         if edge not in edges:
-            bits = round_weight(matcher.scorer.weight(features[record], features[other]))
+            bits = round_weight(matcher.scorer.weight(features[record], features[candidate]))
             if bits >= floor:
                 edges[edge] = bits
     return edges
@@ -65,13 +65,22 @@ def score_in_batches(
         features: features of the records.
         neighbors: by candidate, stored or among the records: the records that it is compared with.
     """
-    for some in split_into_batches(sorted(neighbors)):
-        known = {
-            **load_features(unit, config_id, [other for other in some if other not in features]),
+    for candidates in split_into_batches(sorted(neighbors)):
+        known_features = {
+            **load_features(
+                unit, config_id, [candidate for candidate in candidates if candidate not in features]
+            ),
             **features,
         }
         # A second transaction that looked for keys may have found what has come since this one began.
-        pairs = [(record, other) for other in some if other in known for record in neighbors[other]]
+        pairs = [
+            (record, candidate)
+            for candidate in candidates
+            if candidate in known_features
+            for record in neighbors[candidate]
+        ]
         yield ScoredBatch(
-            score_pairs(matcher, known, pairs), known, sum(len(neighbors[other]) for other in some)
+            score_pairs(matcher, known_features, pairs),
+            known_features,
+            sum(len(neighbors[candidate]) for candidate in candidates),
         )

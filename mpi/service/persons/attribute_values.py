@@ -1,8 +1,8 @@
-"""What a record states of each attribute of the golden record, in comparable form.
+"""Attribute values that a record states, for the golden record.
 
-What standardizing reads as missing is not stated: a placeholder name, a sentinel or impossible date, a filler
-in place of an e-mail address. Names and addresses are shown as their source wrote them, whole dates as
-``YYYY-MM-DD`` and sex as its code.
+Values that standardizing reads as missing are left out: placeholder names, sentinel or impossible dates, filler
+e-mail addresses. Names and addresses are shown as the source wrote them, complete dates as ``YYYY-MM-DD``, sex as
+its code.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,7 +19,7 @@ from mpi.standardize.phones import parse_email, parse_phones
 from mpi.standardize.text import squeeze
 
 CONFIDENTIAL_ATTRIBUTES = frozenset(("addresses", "phone"))
-"""Attributes of which nothing is said, and not that there is any, where an address is confidential."""
+"""Attributes withheld where an address of the person is confidential."""
 
 _UNSTATED = ("", 0)
 _QUALITIES = {"VERIFIED": 4, "REPORTED": 2, "ESTIMATED": 1, "PLACEHOLDER": 0}
@@ -28,13 +28,13 @@ _REPORTED, _BY_DOCUMENT = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class ValueOrigin:
-    """The record that a value is of.
+    """The record that a value comes from.
 
     Args:
-        record: its number.
-        canonical_key: its canonical key.
-        source: code of its source.
-        source_kind: kind of its source.
+        record: record number.
+        canonical_key: canonical key of the record.
+        source: code of the source.
+        source_kind: kind of the source.
     """
 
     record: int
@@ -46,32 +46,37 @@ class ValueOrigin:
 def read_attribute_values(
     record: CanonicalRecord, origin: ValueOrigin, verifying: Collection[str]
 ) -> Iterator[tuple[str, StatedValue]]:
-    """Every attribute that the record states, with its value; a list's values one by one.
+    """Yield every attribute that a record states, with its value.
+
+    The values of a list are yielded one by one.
 
     Args:
-        record: what its source says.
-        origin: whose record it is.
-        verifying: systems of identifiers that are issued on proof of who a child is.
+        record: the record.
+        origin: number and source of the record.
+        verifying: identifier systems that are issued on proof of identity.
     """
-    documented = any(one.system in verifying for one in record.identifiers)
+    is_documented = any(identifier.system in verifying for identifier in record.identifiers)
     base = StatedValue(
         None, "", origin.record, origin.canonical_key, origin.source, origin.source_kind, record.as_of or "",
-        verified=int(documented),
+        verified=int(is_documented),
     )  # fmt: skip
     for attribute, read in _SINGLE_VALUE_READERS.items():
-        found = read(record)
-        if found is not None:
-            value, same, complete = found
-            yield attribute, replace(base, value=value, same=same, complete=complete)
-    if (birth := _read_date(record.birth_date, record.as_of)) is not None:
-        value, same, complete = birth
-        verified = _birth_date_quality(record.birth_date_quality, documented)
-        yield "birth_date", replace(base, value=value, same=same, complete=complete, verified=verified)
+        value_read = read(record)
+        if value_read is not None:
+            value, comparable, completeness = value_read
+            yield attribute, replace(base, value=value, same=comparable, complete=completeness)
+    if (birth_date_read := _read_date(record.birth_date, record.as_of)) is not None:
+        value, comparable, completeness = birth_date_read
+        verified = _birth_date_quality(record.birth_date_quality, is_documented)
+        yield (
+            "birth_date",
+            replace(base, value=value, same=comparable, complete=completeness, verified=verified),
+        )
     yield from _read_lists(record, base)
 
 
 _ReadValue = tuple[Any, str, int] | None
-"""A value as shown, its comparable form, and how complete it is."""
+"""Value as shown, comparable form, and completeness; None where missing."""
 
 
 def _read_name(text: str | None, comparable: str | None) -> _ReadValue:
@@ -79,12 +84,12 @@ def _read_name(text: str | None, comparable: str | None) -> _ReadValue:
 
 
 def _read_text(text: str | None) -> _ReadValue:
-    same = squeeze(text) if text else ""
-    return (text, same, 1) if same else None
+    comparable = squeeze(text) if text else ""
+    return (text, comparable, 1) if comparable else None
 
 
 def _read_date(text: str | None, as_of: str | None) -> _ReadValue:
-    """A date of birth or death; a whole one says more than a month, and that more than a year."""
+    """Read a birth or death date; more complete dates rank higher."""
     if text is None:
         return None
     reading = parse_date(text)
@@ -102,7 +107,10 @@ def _read_sex(record: CanonicalRecord) -> _ReadValue:
 
 
 def _read_birth_place(record: CanonicalRecord) -> _ReadValue:
-    """City, state and country together: parts of two records would be a place that nobody stated."""
+    """Read city, state and country of birth together.
+
+    Parts of two records would be a place that nobody stated.
+    """
     parts = (
         parse_city(record.birth_city),
         codes.parse_state(record.birth_state),
@@ -119,8 +127,8 @@ def _read_birth_place(record: CanonicalRecord) -> _ReadValue:
 
 
 def _read_multiple_birth(record: CanonicalRecord) -> _ReadValue:
-    said = record.multiple_birth
-    return None if said is None else (said, str(said), 1)
+    is_multiple = record.multiple_birth
+    return None if is_multiple is None else (is_multiple, str(is_multiple), 1)
 
 
 def _read_phone(record: CanonicalRecord) -> _ReadValue:
@@ -156,10 +164,12 @@ _SINGLE_VALUE_READERS: Mapping[str, Callable[[CanonicalRecord], _ReadValue]] = {
 }
 
 
-def _birth_date_quality(quality: str | None, documented: bool) -> int:
-    """How far a birth date was checked: what its source says of it, and a document that proves it."""
-    said = _QUALITIES.get(squeeze(quality) if quality else "", _REPORTED)
-    return max(said, _BY_DOCUMENT) if documented and said >= _REPORTED else said
+def _birth_date_quality(quality: str | None, is_documented: bool) -> int:
+    """Return how well a birth date is verified, from 0 to 4."""
+    stated_quality = _QUALITIES.get(squeeze(quality) if quality else "", _REPORTED)
+    return (
+        max(stated_quality, _BY_DOCUMENT) if is_documented and stated_quality >= _REPORTED else stated_quality
+    )
 
 
 _DATE_FIELDS = {"enrollments": ("entry_date", "exit_date")}
@@ -167,18 +177,26 @@ _BEGIN_END = ("begin", "end")
 
 
 def _read_lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[str, StatedValue]]:
-    for attribute, same_of in _LIST_ITEM_KEYS.items():
-        for place, item in enumerate(getattr(record, attribute)):
-            same = same_of(item)
-            if not same.strip("|"):
+    for attribute, key_of_item in _LIST_ITEM_KEYS.items():
+        for position, item in enumerate(getattr(record, attribute)):
+            comparable = key_of_item(item)
+            if not comparable.strip("|"):
                 continue
-            shown = item if isinstance(item, str) else _present_fields(item)
+            shown_value = item if isinstance(item, str) else _present_fields(item)
             begin, end = (
                 to_iso_day(getattr(item, name, None)) for name in _DATE_FIELDS.get(attribute, _BEGIN_END)
             )
             yield (
                 attribute,
-                replace(base, value=shown, same=same, place=place, complete=len(shown), begin=begin, end=end),
+                replace(
+                    base,
+                    value=shown_value,
+                    same=comparable,
+                    place=position,
+                    complete=len(shown_value),
+                    begin=begin,
+                    end=end,
+                ),
             )
 
 

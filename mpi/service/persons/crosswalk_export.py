@@ -1,4 +1,4 @@
-"""Export the crosswalk: every active record and its enterprise ID."""
+"""Export of the crosswalk: every active record and its enterprise ID."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ HEADER = ("source", "local_id", "enterprise_id")
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkRow:
-    """A line of the export."""
+    """A line of the crosswalk export."""
 
     source: str
     local_id: str
@@ -20,9 +20,9 @@ class CrosswalkRow:
 
 
 def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
-    """Every active record with its enterprise ID, by source and local ID, from one snapshot.
+    """Yield every visible active record with its enterprise ID.
 
-    Records that the viewer may not see are left out.
+    The rows come from one snapshot, by source and local ID.
 
     Raises:
         AccessDenied: the viewer may not export.

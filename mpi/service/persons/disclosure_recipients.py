@@ -1,10 +1,9 @@
-"""Received: who was told of records because of a link, listed at once when the link is parted.
+"""Recipients of answers that depended on a link, listed when it is parted.
 
-Of two records that were one person from a commit on and are so no longer (one that takes no part any more is
-nobody's), an answer since then about the one
-counts where its client was told of the other too, in the same answer or in another. So a client that read its
-own record only is not listed, and one that read both by themselves is. An export counts for every record that
-its client may see. What leaves while the step is being made is not on the ledger yet.
+Consider two records that were one person from a commit on and are so no longer; an inactive record belongs to
+nobody. An answer since then about one of them counts if its client also received the other, in that answer or in
+another. A client that read only its own record is not listed; one that read both is. An export counts for every
+record that its client may see. Answers that leave during the step are not on the ledger yet.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,17 +20,20 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 MAX_LISTED = 1000
 
 SeparatedRecords = Mapping[int, Mapping[int, str]]
-"""Of each record, those that it was one person with, and since when (ISO, UTC)."""
+"""By record: the records it was one person with, and since when.
+
+Times are ISO in UTC.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRecipients:
-    """What left because of links that a step parts, as far as the viewer may know.
+    """Answers that left because of parted links, as the viewer may know.
 
     Args:
-        answer_count: how many answers; None where the viewer may not know of others' answers.
-        latest: of them, newest first; empty where the viewer may not read the ledger.
-        record_ids: those that ``latest`` names.
+        answer_count: number of answers; None where the viewer may not know of other clients' answers.
+        latest: latest answers, newest first; empty where the viewer may not read the ledger.
+        record_ids: the records that ``latest`` names.
     """
 
     answer_count: int | None = None
@@ -40,48 +42,48 @@ class DisclosureRecipients:
 
 
 def add_recipients(unit: WriteUnit, effect: StepEffect, before: Mapping[int, int]) -> StepEffect:
-    """The effect with who received what because of the links that it parts, as far as the viewer may know.
+    """Return a step's effect with the recipients of parted links added.
 
     Args:
         unit: the transaction, after publishing.
-        effect: what the step did, or in a preview would do.
-        before: the person of each settled record before.
+        effect: the effect of the step, or of its preview.
+        before: person of each resolved record before the step.
     """
-    found = find_recipients(unit, before)
-    return replace(effect, disclosed=found.answer_count, disclosures=found.latest)
+    recipients = find_recipients(unit, before)
+    return replace(effect, disclosed=recipients.answer_count, disclosures=recipients.latest)
 
 
 def find_recipients(unit: WriteUnit, before: Mapping[int, int]) -> DisclosureRecipients:
-    """Who received what because of the links that a step parts.
+    """Return who received answers because of links that a step parts.
 
     Args:
         unit: the transaction, after publishing.
-        before: the person of each settled record before.
+        before: person of each resolved record before the step.
     """
     return find_recipients_before(unit, before, unit.commit_no)
 
 
 def find_recipients_before(unit: ReadUnit, before: Mapping[int, int], until: int) -> DisclosureRecipients:
-    """The same of what was done in more than one commit.
+    """Return who received answers because of links parted since a commit.
 
     Args:
-        unit: the transaction, after all was published.
-        before: the person of each record before.
-        until: the first of the commits.
+        unit: the transaction, after publishing.
+        before: person of each record before the first commit.
+        until: number of the first commit of the step.
     """
     if unit.viewer.sources is not None:
         # That others asked about a child tells that they know it.
         return DisclosureRecipients()
     after = unit.persons.current_persons(before)
-    losing = {person for record, person in before.items() if after.get(record) != person}
-    labels = visible_labels(unit, {record for record, person in before.items() if person in losing})
-    found = _past_disclosures(unit, _find_separated(unit, before, after, labels, until), labels)
+    parted_persons = {person for record, person in before.items() if after.get(record) != person}
+    labels = visible_labels(unit, {record for record, person in before.items() if person in parted_persons})
+    answers = _past_disclosures(unit, _find_separated(unit, before, after, labels, until), labels)
     if not is_allowed(unit.viewer, Action.DISCLOSURE_READ):
-        return DisclosureRecipients(len(found))
-    latest = tuple(found[:MAX_LISTED])
-    numbers = {label: number for number, label in labels.items()}
-    named = frozenset(numbers[label] for line in latest for label in line.records)
-    return DisclosureRecipients(len(found), latest, named)
+        return DisclosureRecipients(len(answers))
+    latest = tuple(answers[:MAX_LISTED])
+    numbers = {label: record_id for record_id, label in labels.items()}
+    named_records = frozenset(numbers[label] for answer in latest for label in answer.records)
+    return DisclosureRecipients(len(answers), latest, named_records)
 
 
 def _find_separated(
@@ -91,82 +93,106 @@ def _find_separated(
     labels: Collection[int],
     until: int,
 ) -> SeparatedRecords:
-    parts: dict[int, dict[int | None, list[int]]] = {}
+    parts_by_person: dict[int, dict[int | None, list[int]]] = {}
     for record in labels:
-        parts.setdefault(before[record], {}).setdefault(after.get(record), []).append(record)
+        parts_by_person.setdefault(before[record], {}).setdefault(after.get(record), []).append(record)
     pairs = [
-        (one, other)
-        for held in parts.values()
-        for part, mine in held.items()
-        for elsewhere, others in held.items()
-        if part != elsewhere
-        for one in mine
-        for other in others
+        (left, right)
+        for person_parts in parts_by_person.values()
+        for part, part_records in person_parts.items()
+        for other_part, other_records in person_parts.items()
+        if part != other_part
+        for left in part_records
+        for right in other_records
     ]
     if not pairs:
         return {}
     histories = unit.persons.memberships_of({record for record, _ in pairs})
-    since = {(one, other): _joined_since(histories[one], histories[other], until) for one, other in pairs}
-    times = unit.commit_info(set(since.values()))
-    apart: dict[int, dict[int, str]] = {}
-    for (one, other), commit in since.items():
-        apart.setdefault(one, {})[other] = times[commit][0]
-    return apart
+    joined_commits = {
+        (left, right): _joined_since(histories[left], histories[right], until) for left, right in pairs
+    }
+    times = unit.commit_info(set(joined_commits.values()))
+    separated: dict[int, dict[int, str]] = {}
+    for (left, right), commit in joined_commits.items():
+        separated.setdefault(left, {})[right] = times[commit][0]
+    return separated
 
 
-def _joined_since(one: Sequence[Membership], other: Sequence[Membership], until: int) -> int:
-    """The commit from which two records were one person without a break, whoever that was, to a commit."""
+def _joined_since(left_history: Sequence[Membership], right_history: Sequence[Membership], until: int) -> int:
+    """Return the commit since which two records were continuously one person.
+
+    They may have been several persons in turn.
+    """
     while True:
-        mine, others = _membership_before(one, until), _membership_before(other, until)
-        if mine is None or others is None or mine.person_id != others.person_id:
+        left, right = _membership_before(left_history, until), _membership_before(right_history, until)
+        if left is None or right is None or left.person_id != right.person_id:
             return until
-        until = max(mine.from_commit, others.from_commit)
+        until = max(left.from_commit, right.from_commit)
 
 
 def _membership_before(history: Sequence[Membership], commit: int) -> Membership | None:
-    held = (m for m in history if m.from_commit < commit and (m.to_commit is None or m.to_commit >= commit))
-    return next(held, None)
+    memberships = (
+        membership
+        for membership in history
+        if membership.from_commit < commit
+        and (membership.to_commit is None or membership.to_commit >= commit)
+    )
+    return next(memberships, None)
 
 
 def _past_disclosures(
-    unit: ReadUnit, apart: SeparatedRecords, labels: Mapping[int, RecordRef]
+    unit: ReadUnit, separated: SeparatedRecords, labels: Mapping[int, RecordRef]
 ) -> list[PastDisclosure]:
-    """The answers, newest first."""
-    if not apart:
+    """Return the answers that depended on parted links, newest first."""
+    if not separated:
         return []
-    lines = unit.disclosures.about_records(
-        min(at for others in apart.values() for at in others.values()), apart
+    entries = unit.disclosures.about_records(
+        min(at for separations in separated.values() for at in separations.values()), separated
     )
     sources_of = {client.name: client.sources for client, _, _ in unit.clients.all_with_commits()}
-    told = [_disclosed_records(line, apart, labels, sources_of.get(line.client)) for line in lines]
+    disclosed = [
+        _disclosed_records(entry, separated, labels, sources_of.get(entry.client)) for entry in entries
+    ]
     latest: dict[tuple[str, int], str] = {}
-    for line, records in zip(lines, told, strict=True):
+    for entry, records in zip(entries, disclosed, strict=True):
         for record in records:
-            latest[line.client, record] = max(line.at, latest.get((line.client, record), ""))
-    found = []
-    for line, records in zip(lines, told, strict=True):
-        about = [
+            latest[entry.client, record] = max(entry.at, latest.get((entry.client, record), ""))
+    answers = []
+    for entry, records in zip(entries, disclosed, strict=True):
+        affected = [
             labels[record]
             for record in records
             if any(
-                line.at >= at and latest.get((line.client, other), "") >= at
-                for other, at in apart[record].items()
+                entry.at >= at and latest.get((entry.client, other_record), "") >= at
+                for other_record, at in separated[record].items()
             )
         ]
-        if about:
-            shown = tuple(sorted(about, key=lambda label: (label.source, label.local_id)))
-            found.append(
+        if affected:
+            sorted_labels = tuple(sorted(affected, key=lambda label: (label.source, label.local_id)))
+            answers.append(
                 PastDisclosure(
-                    line.at, line.client, line.purpose, line.action, line.fields, line.handle, shown
+                    entry.at,
+                    entry.client,
+                    entry.purpose,
+                    entry.action,
+                    entry.fields,
+                    entry.handle,
+                    sorted_labels,
                 )
             )
-    return found[::-1]
+    return answers[::-1]
 
 
 def _disclosed_records(
-    line: Disclosure, apart: SeparatedRecords, labels: Mapping[int, RecordRef], sources: frozenset[str] | None
+    entry: Disclosure,
+    separated: SeparatedRecords,
+    labels: Mapping[int, RecordRef],
+    sources: frozenset[str] | None,
 ) -> list[int]:
-    """The parted records that an answer was about; an export is of all that its client may see."""
-    if line.handle is None:
-        return [record for record in line.record_ids if record in apart]
-    return [record for record in apart if sources is None or labels[record].source in sources]
+    """Return the parted records that an answer was about.
+
+    An export is about all records that its client may see.
+    """
+    if entry.handle is None:
+        return [record for record in entry.record_ids if record in separated]
+    return [record for record in separated if sources is None or labels[record].source in sources]

@@ -1,4 +1,7 @@
-"""Effects: what a step does to people, IDs and flags, and who is told, as the viewer may see it."""
+"""Effects of a step on persons, enterprise IDs, flags and clients.
+
+Everything is described as the viewer may see it.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -15,14 +18,14 @@ FIELDS = ("source", "local_id", "enterprise_id", "flags")
 
 @dataclass(frozen=True, slots=True)
 class PersonEffect:
-    """What becomes of one person.
+    """Effect of a step on one person.
 
     Args:
-        enterprise_id: its ID; None for one that a preview would mint.
+        enterprise_id: its enterprise ID; None for one that a preview would mint.
         change: ``kept``, ``new``, ``revived``, ``retired`` or ``emptied``.
         before: records that it held.
         after: records that it holds.
-        flags: populations of the flags of those records, for which somebody may have to be told.
+        flags: populations of the flags of these records, about which somebody may have to be informed.
     """
 
     enterprise_id: str | None
@@ -34,7 +37,10 @@ class PersonEffect:
 
 @dataclass(frozen=True, slots=True)
 class MovedRecord:
-    """A record that goes from one person to another; None where it has none, or a preview would mint one."""
+    """A record that goes from one person to another.
+
+    ``before`` or ``after`` is None where it has no person, or where a preview would mint one.
+    """
 
     source: str
     local_id: str
@@ -44,12 +50,12 @@ class MovedRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedLink:
-    """What an undo does not change, and the decision that would.
+    """A link or separation that an undo leaves, and the decision that would change it.
 
     Args:
         together: whether the groups stay one person; otherwise they stay apart.
         because: ``model`` or ``decision``.
-        offer: the opposite decision: its kind and groups.
+        offer: kind and groups of the opposite decision.
     """
 
     together: bool
@@ -59,16 +65,16 @@ class UnchangedLink:
 
 @dataclass(frozen=True, slots=True)
 class PastDisclosure:
-    """An answer that left while the records were one person, to a client that was told of both parts.
+    """A past answer to a client that received both parts of a parted link.
 
     Args:
-        at: when (ISO, UTC).
+        at: time of the answer (ISO, UTC).
         client: who received it.
-        purpose: the purpose of use that the call named.
-        action: what was asked.
-        fields: names of the fields that it held.
-        handle: what stands for the records in the ledger where they were too many to list: an export.
-        records: those of the parted records that it was about, as the viewer may see them.
+        purpose: purpose of use of the call.
+        action: what the client asked for.
+        fields: names of the fields of the answer.
+        handle: text that stands for the records where they were too many to list, as in an export.
+        records: the parted records that the answer was about and that the viewer may see.
     """
 
     at: str
@@ -82,25 +88,25 @@ class PastDisclosure:
 
 @dataclass(frozen=True, slots=True)
 class StepEffect:
-    """What a step did, or in a preview would do.
+    """Effect of a step, or of its preview.
 
     Args:
         kind: ``decision``, ``merge``, ``split``, ``move``, ``undo``, …
         preview: whether nothing was changed.
-        step: number under which it can be undone; None in a preview.
-        decisions: numbers of the decisions that it made; empty in a preview.
-        persons: the people whose records change.
-        moved: the records that change person.
+        step: number by which the step can be undone; None in a preview.
+        decisions: numbers of the decisions it added; empty in a preview.
+        persons: persons whose records change.
+        moved: records that change person.
         told: clients that see the change in the feed.
-        stays: of an undo, what it does not change.
-        etag: of the persons as they were read: apply with ``If-Match``.
-        awaiting: whether it waits for others to say so too, and so did nothing yet.
-        disclosed: how many answers left because of the links that it parts; None where the viewer may not
-            know of others' answers.
-        disclosures: the latest of them, newest first; empty where the viewer may not read the ledger.
-        held_until: the first day after a freeze window, from which it takes effect; None where none is open.
-        approval: whether a second approver is among those that it waits for.
-        consent_of: the sources whose owners are among them, of those that the viewer may see.
+        stays: for an undo, what it leaves unchanged.
+        etag: tag of the persons as read, for ``If-Match``.
+        awaiting: whether it waits for approval or consent, and did nothing yet.
+        disclosed: number of answers that left because of links it parts; None where the viewer may not know of other
+            clients' answers.
+        disclosures: the latest of these answers, newest first; empty where the viewer may not read the ledger.
+        held_until: first day after a freeze window, on which it takes effect; None outside a window.
+        approval: whether it waits for a second approver.
+        consent_of: visible sources whose owners it waits for.
     """
 
     kind: str
@@ -120,28 +126,28 @@ class StepEffect:
     consent_of: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return the effect as plain values, for JSON."""
         return asdict(self)
 
 
 def effect_fields(effect: StepEffect) -> tuple[str, ...]:
-    """Names of the fields that an effect shows, for the ledger."""
+    """Return names of the fields that an effect shows, for the ledger."""
     return (*FIELDS, "disclosures") if effect.disclosures else FIELDS
 
 
 StepChanges = tuple[tuple[PersonEffect, ...], tuple[MovedRecord, ...], tuple[str, ...], frozenset[int]]
-"""People, records moved, who is told, and the records shown."""
+"""Affected persons, moved records, notified clients, and numbers of shown records."""
 
 
 def describe_changes(
     unit: WriteUnit, before: Mapping[int, int], settled: Collection[int], *, preview: bool
 ) -> StepChanges:
-    """What a step changed, told from before and after publishing.
+    """Describe what a step of one commit changed.
 
     Args:
         unit: the transaction, after publishing.
-        before: the person of each settled record before.
-        settled: every record that was settled.
+        before: person of each resolved record before the step.
+        settled: every resolved record.
         preview: whether IDs minted in this transaction are only tried.
     """
     return describe_changes_of_commits(unit, lambda: {unit.commit_no}, before, settled, preview=preview)
@@ -155,65 +161,78 @@ def describe_changes_of_commits(
     *,
     preview: bool,
 ) -> StepChanges:
-    """The same of a step of several commits, which are asked for where records have moved.
+    """Describe what a step of several commits changed.
 
     Args:
-        unit: a transaction, after publishing.
-        commits: gives those of the step.
-        before: the person of each settled record before the first of them.
-        settled: every record that was settled.
+        unit: the transaction, after publishing.
+        commits: returns the step's commits; called only where records have moved.
+        before: person of each resolved record before the first commit.
+        settled: every resolved record.
         preview: whether IDs minted in these commits are only tried.
     """
     after = unit.persons.current_persons(settled)
     labels = visible_labels(unit, settled)
-    moved = [record for record in sorted(labels) if before.get(record) != after.get(record)]
-    touched = {p for record in moved for p in (before.get(record), after.get(record)) if p is not None}
-    persons = unit.persons.by_ids(touched)
-    own = commits() if moved else ()
+    moved_ids = [record for record in sorted(labels) if before.get(record) != after.get(record)]
+    person_ids = {
+        person_id
+        for record in moved_ids
+        for person_id in (before.get(record), after.get(record))
+        if person_id is not None
+    }
+    persons = unit.persons.by_ids(person_ids)
+    own_commits = commits() if moved_ids else ()
     held_before, held_after = _group_by_person(before, labels), _group_by_person(after, labels)
     if unit.viewer.sources is None:
         held_by_any = set(before.values())
-        becomes = {n: _person_change(person, n in held_by_any, own) for n, person in persons.items()}
+        changes = {
+            person_id: _person_change(person, person_id in held_by_any, own_commits)
+            for person_id, person in persons.items()
+        }
     else:
-        becomes = _visible_changes(unit, persons, held_before, held_after, after, own)
+        changes = _visible_changes(unit, persons, held_before, held_after, after, own_commits)
     eids = {
-        number: None if preview and becomes[number] == "new" else person.eid
-        for number, person in persons.items()
+        person_id: None if preview and changes[person_id] == "new" else person.eid
+        for person_id, person in persons.items()
     }
-    shown = frozenset(
-        record for record in labels if before.get(record) in touched or after.get(record) in touched
+    shown_ids = frozenset(
+        record for record in labels if before.get(record) in person_ids or after.get(record) in person_ids
     )
-    flags = _read_flags(unit, shown)
-    effects = [
+    flags = _read_flags(unit, shown_ids)
+    person_effects = [
         PersonEffect(
-            eids[number],
-            becomes[number],
-            _sort_labels(held_before.get(number, {})),
-            _sort_labels(held_after.get(number, {})),
-            _flag_populations({*held_before.get(number, {}), *held_after.get(number, {})}, flags),
+            eids[person_id],
+            changes[person_id],
+            _sort_labels(held_before.get(person_id, {})),
+            _sort_labels(held_after.get(person_id, {})),
+            _flag_populations({*held_before.get(person_id, {}), *held_after.get(person_id, {})}, flags),
         )
-        for number in sorted(persons)
+        for person_id in sorted(persons)
     ]
-    lines = tuple(
+    moved_records = tuple(
         MovedRecord(
             labels[record].source,
             labels[record].local_id,
             None if record not in before else eids[before[record]],
             None if record not in after else eids[after[record]],
         )
-        for record in sorted(moved, key=lambda record: (labels[record].source, labels[record].local_id))
+        for record in sorted(moved_ids, key=lambda record: (labels[record].source, labels[record].local_id))
     )
-    return tuple(effects), lines, _notified_clients(unit, {labels[record].source for record in moved}), shown
+    return (
+        tuple(person_effects),
+        moved_records,
+        _notified_clients(unit, {labels[record].source for record in moved_ids}),
+        shown_ids,
+    )
 
 
-def _person_change(person: Person, held: bool, commits: Collection[int]) -> str:
+def _person_change(person: Person, held_records: bool, commits: Collection[int]) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
         return "emptied"
     if person.minted_commit in commits:
         return "new"
-    return "kept" if held else "revived"
+    return "kept" if held_records else "revived"
 
 
 def _visible_changes(
@@ -224,42 +243,51 @@ def _visible_changes(
     after: Mapping[int, int],
     commits: Collection[int],
 ) -> dict[int, str]:
-    """What becomes of persons by the records that the viewer may see: no other keeps one or makes it old."""
-    becomes: dict[int, str] = {}
+    """Return the change of each person, judged by visible records alone.
+
+    No hidden record keeps a person or makes it an old one.
+    """
+    changes: dict[int, str] = {}
     for person in persons:
         if person in held_after:
-            becomes[person] = "kept" if person in held_before else "new"
+            changes[person] = "kept" if person in held_before else "new"
         else:
-            becomes[person] = "retired" if any(r in after for r in held_before[person]) else "emptied"
-    arrived = [person for person in persons if becomes[person] == "new"]
-    earlier = [event for event in unit.persons.events_of(arrived) if event.commit_no not in commits]
-    known = visible_labels(unit, {event.record_id for event in earlier})
+            changes[person] = (
+                "retired" if any(record_id in after for record_id in held_before[person]) else "emptied"
+            )
+    new_persons = [person for person in persons if changes[person] == "new"]
+    earlier = [event for event in unit.persons.events_of(new_persons) if event.commit_no not in commits]
+    known_records = visible_labels(unit, {event.record_id for event in earlier})
     for event in earlier:
-        for place in (event.before, event.after):
-            if place is not None and event.record_id in known and becomes.get(place) == "new":
-                becomes[place] = "revived"
-    return becomes
+        for other_person in (event.before, event.after):
+            if (
+                other_person is not None
+                and event.record_id in known_records
+                and changes.get(other_person) == "new"
+            ):
+                changes[other_person] = "revived"
+    return changes
 
 
 def _group_by_person(
-    of: Mapping[int, int], labels: Mapping[int, RecordRef]
+    person_by_record: Mapping[int, int], labels: Mapping[int, RecordRef]
 ) -> dict[int, dict[int, RecordRef]]:
-    found: dict[int, dict[int, RecordRef]] = {}
-    for record, bearer in of.items():
+    groups: dict[int, dict[int, RecordRef]] = {}
+    for record, person in person_by_record.items():
         if record in labels:
-            found.setdefault(bearer, {})[record] = labels[record]
-    return found
+            groups.setdefault(person, {})[record] = labels[record]
+    return groups
 
 
-def _sort_labels(held: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
-    return tuple(sorted(held.values(), key=lambda label: (label.source, label.local_id)))
+def _sort_labels(labels: Mapping[int, RecordRef]) -> tuple[RecordRef, ...]:
+    return tuple(sorted(labels.values(), key=lambda label: (label.source, label.local_id)))
 
 
 def _read_flags(unit: ReadUnit, record_ids: Collection[int]) -> dict[int, set[str]]:
-    found: dict[int, set[str]] = {}
+    populations_by_record: dict[int, set[str]] = {}
     for row in unit.records.flags(record_ids):
-        found.setdefault(row.record_id, set()).add(row.population)
-    return found
+        populations_by_record.setdefault(row.record_id, set()).add(row.population)
+    return populations_by_record
 
 
 def _flag_populations(record_ids: Collection[int], flags: Mapping[int, set[str]]) -> tuple[str, ...]:
@@ -267,7 +295,7 @@ def _flag_populations(record_ids: Collection[int], flags: Mapping[int, set[str]]
 
 
 def _notified_clients(unit: ReadUnit, sources: Collection[str]) -> tuple[str, ...]:
-    """Clients that may read the feed of any of the sources."""
+    """Return clients that may read the feed of any of the sources."""
     return tuple(
         sorted(
             client.name

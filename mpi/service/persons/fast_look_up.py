@@ -1,4 +1,7 @@
-"""The two look-ups that are asked most, each by one statement; what it does not answer is read in full."""
+"""Fast path of the two commonest look-ups, by one SQL statement each.
+
+What one statement cannot answer is read in full.
+"""
 
 from mpi.domain import eid as eids
 from mpi.domain.errors import EidError, RecordError
@@ -17,50 +20,61 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 
 def look_up_crosswalk_fast(
-    unit: ReadUnit, key_hash: str, who: ViewerForClient, source: str, local_id: str
+    unit: ReadUnit, key_hash: str, viewer_for: ViewerForClient, source: str, local_id: str
 ) -> tuple[CrosswalkEntry, Disclosure] | None:
-    """What ``crosswalk_in`` answers; None where more has to be read, or it is to be refused."""
+    """Answer ``read_crosswalk`` by one statement.
+
+    Returns:
+        The answer and its ledger entry; None where more must be read, or where the call is to be refused.
+    """
     try:
-        named = parse_local_id(local_id)
+        checked_id = parse_local_id(local_id)
     except RecordError:
         return None
-    found = unit.fast_look_ups.find_by_local_id(key_hash, source, named)
-    if found is None:
+    row = unit.fast_look_ups.find_by_local_id(key_hash, source, checked_id)
+    if row is None:
         return None
-    viewer = who(found.client)
+    viewer = viewer_for(row.client)
     require_permission(viewer, Action.CROSSWALK_READ, source)
-    line = build_disclosure(viewer, Action.CROSSWALK_READ, [found.record_id], ("enterprise_id",))
-    return CrosswalkEntry(source, named, found.eid), line
+    entry = build_disclosure(viewer, Action.CROSSWALK_READ, [row.record_id], ("enterprise_id",))
+    return CrosswalkEntry(source, checked_id, row.eid), entry
 
 
 def look_up_person_fast(
-    unit: ReadUnit, key_hash: str, who: ViewerForClient, index: Index, text: str
+    unit: ReadUnit, key_hash: str, viewer_for: ViewerForClient, index: Index, text: str
 ) -> tuple[PersonView, Disclosure] | None:
-    """What ``person_in`` answers; None where more has to be read, or it is to be refused.
+    """Answer ``read_person`` by one statement.
 
-    How a person appears to a viewer of some sources is told from its history (``mpi.service.persons.person_status``).
+    For a viewer of some sources the status depends on the person's history (``mpi.service.persons.person_status``),
+    so this path does not answer.
+
+    Returns:
+        The answer and its ledger entry; None where more must be read, or where the call is to be refused.
     """
     try:
         eid = eids.parse_eid(text)
     except EidError:
         return None
-    found = unit.fast_look_ups.find_by_eid(key_hash, eid)
-    if found is None:
+    answer = unit.fast_look_ups.find_by_eid(key_hash, eid)
+    if answer is None:
         return None
-    client, rows = found
-    viewer = who(client)
+    client, rows = answer
+    viewer = viewer_for(client)
     require_permission(viewer, Action.PERSON_READ)
     if viewer.sources is not None:
         return None
-    shown = {row.record_id: row for row in rows if row.state != RecordState.SEALED}
-    if not shown:
+    visible_rows = {row.record_id: row for row in rows if row.state != RecordState.SEALED}
+    if not visible_rows:
         return None
-    labels = {number: RecordRef(shown[number].code, shown[number].local_id) for number in sorted(shown)}
-    flagged = sorted(
+    labels = {
+        record_id: RecordRef(visible_rows[record_id].code, visible_rows[record_id].local_id)
+        for record_id in sorted(visible_rows)
+    }
+    flag_rows = sorted(
         (row for row in rows if row.seq is not None), key=lambda row: (row.canonical_key, row.seq)
     )
-    flags = tuple(to_flag_view(row, labels[row.record_id]) for row in flagged)
-    held = [(number, shown[number].version_id) for number in labels]
+    flags = tuple(to_flag_view(row, labels[row.record_id]) for row in flag_rows)
+    versions = [(record_id, visible_rows[record_id].version_id) for record_id in labels]
     view = PersonView(
         eid,
         PersonStatus.ACTIVE,
@@ -68,7 +82,7 @@ def look_up_person_fast(
         tuple(labels.values()),
         flags,
         rows[0].since,
-        hash_etag(index, [(eid, PersonStatus.ACTIVE, held)]),
+        hash_etag(index, [(eid, PersonStatus.ACTIVE, versions)]),
     )
     fields = ("now", "records", *(("flags",) if flags else ()))
     return view, build_disclosure(viewer, Action.PERSON_READ, labels, fields)

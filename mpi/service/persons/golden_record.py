@@ -1,7 +1,6 @@
-"""The golden record: what is known of a person, each value with the record that it is of. Computed on read.
+"""The golden record of a person, computed when it is read.
 
-It is made over the records that the viewer may see and no others, so a value that stands for one reader may
-be another for the next. Nothing of it is stored.
+It is made from the records that the viewer may see, so two viewers may get different values. Nothing is stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +39,7 @@ UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 @dataclass(frozen=True, slots=True)
 class OtherValue:
-    """Another value of an attribute, and the record that states it; unpacks as these two."""
+    """A losing value of an attribute, and its record; unpacks as these two."""
 
     value: Any
     record: RecordRef
@@ -51,14 +50,14 @@ class OtherValue:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionView:
-    """What a steward said when correcting a value.
+    """What a steward stated with a correction.
 
     Args:
-        by: who.
-        at: when.
-        reason: its maker's code.
-        evidence: what it rests on, in words; None where it may not be shown.
-        step: the step by which it is undone.
+        by: name of the steward.
+        at: time of the correction (ISO, UTC).
+        reason: reason code.
+        evidence: evidence in words; None where it may not be shown.
+        step: number of the step by which it is undone.
     """
 
     by: str
@@ -70,17 +69,17 @@ class CorrectionView:
 
 @dataclass(frozen=True, slots=True)
 class GoldenValue:
-    """A value that stands.
+    """A chosen value of the golden record.
 
     Args:
         attribute: canonical field, or ``birth_place`` for city, state and country of birth.
         value: text, yes or no, or an object of canonical fields.
-        record: the record that it is of.
+        record: the record that states it.
         as_of: when that record was true at its source.
-        rule: why it stands: a code of ``mpi.domain.survivorship.SelectionReason``.
-        agreeing: other records that state the same.
-        others: other values, in the order in which they would stand without this one.
-        correction: where it is a steward's, what was said with it.
+        rule: why it was chosen: a code of ``mpi.domain.survivorship.Rule``.
+        agreeing: other records that state the same value.
+        others: other values, in order of preference.
+        correction: what a steward stated with it, if it is a correction.
     """
 
     attribute: str
@@ -95,14 +94,14 @@ class GoldenValue:
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """What is known of a person, as a viewer may know it.
+    """The golden record of a person, as one viewer may see it.
 
     Args:
         enterprise_id: the ID asked for, as written.
         status: ``active``, ``retired`` or ``empty``; only an active person has values.
         now: the IDs that hold its records today.
-        values: the values that stand, by attribute; of a list every one, current ones first.
-        etag: names what was read, for a correction's ``If-Match``.
+        values: chosen values by attribute; every value of a list, current ones first.
+        etag: tag of what was read, for a correction's ``If-Match``.
     """
 
     enterprise_id: str
@@ -113,10 +112,10 @@ class GoldenRecord:
 
 
 def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
-    """What is known of a person, over the records that the viewer may see.
+    """Return the golden record of a person, from visible records.
 
-    Where one of these says that the child's address is confidential, no address and no telephone of any of
-    them is told, nor that there is one.
+    If one of the records has a confidential address, no address and no phone of the person is shown, nor that one
+    exists.
 
     Args:
         index: the open index.
@@ -124,36 +123,36 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
         text: the enterprise ID as typed.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the ID was never minted here, or holds nothing that the viewer may see.
         AccessDenied: the viewer may not read persons and records.
     """
     require_permission(viewer, Action.PERSON_READ)
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
-        found = unit.persons.find_by_eid(eids.parse_eid(text))
-        seen = None if found is None else find_visible_status(unit, found)
-        if found is None or seen is None:
+        person = unit.persons.find_by_eid(eids.parse_eid(text))
+        visible_status = None if person is None else find_visible_status(unit, person)
+        if person is None or visible_status is None:
             raise NotFoundError(UNKNOWN_ID)
-        read = build_golden_record(unit, index, found)
-        now = sorted(holder.eid for holder in unit.persons.by_ids(seen.holders).values())
-        record = GoldenRecord(found.eid, seen.status, tuple(now), read.values, read.etag)
+        built = build_golden_record(unit, index, person)
+        now = sorted(holder.eid for holder in unit.persons.by_ids(visible_status.holders).values())
+        record = GoldenRecord(person.eid, visible_status.status, tuple(now), built.values, built.etag)
     attributes = dict.fromkeys(value.attribute for value in record.values)
-    disclose(index, viewer, Action.PERSON_READ, read.record_ids, ("now", *attributes))
+    disclose(index, viewer, Action.PERSON_READ, built.record_ids, ("now", *attributes))
     return record
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltGoldenRecord:
-    """A golden record as it is made.
+    """A golden record with the records it was built from.
 
     Args:
-        values: as they are shown.
-        current_values: the value that stands, of those attributes of which one does.
-        corrected_records: the record that a correction is bound to, by the correction's record.
-        record_ids: every record that it was made from.
+        values: values as they are shown.
+        current_values: the chosen value of each single-value attribute that has one.
+        corrected_records: record that each correction corrects, by the correction's record number.
+        record_ids: every record that the golden record was built from.
         member_ids: the person's own records among them.
-        etag: names what was read.
+        etag: tag of what was read.
     """
 
     values: tuple[GoldenValue, ...]
@@ -165,19 +164,23 @@ class BuiltGoldenRecord:
 
 
 def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGoldenRecord:
-    """Make a person's golden record for the viewer of a transaction."""
+    """Build a person's golden record for the viewer of a transaction."""
     members = visible_labels(unit, unit.persons.members([person.id])[person.id])
-    corrected = find_corrections(unit, members)
-    payloads = _read_payloads(unit, members, corrected)
-    labels = {**members, **visible_labels(unit, [one.record for one in corrected])}
-    said = _collect_values(unit, index, payloads)
-    chosen = _choose_values(index, said)
-    told = _correction_views(unit, corrected)
-    values = tuple(_to_golden_value(attribute, one, labels, told) for attribute, one in chosen)
+    visible_corrections = find_corrections(unit, members)
+    payloads = _read_payloads(unit, members, visible_corrections)
+    labels = {**members, **visible_labels(unit, [correction.record for correction in visible_corrections])}
+    values_by_attribute = _collect_values(unit, index, payloads)
+    chosen = _choose_values(index, values_by_attribute)
+    views = _correction_views(unit, visible_corrections)
+    values = tuple(_to_golden_value(attribute, correction, labels, views) for attribute, correction in chosen)
     return BuiltGoldenRecord(
         values,
-        {attribute: one.said for attribute, one in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
-        {one.record: one.corrected for one in corrected},
+        {
+            attribute: correction.said
+            for attribute, correction in chosen
+            if attribute in SINGLE_VALUE_ATTRIBUTES
+        },
+        {correction.record: correction.corrected for correction in visible_corrections},
         frozenset(payloads),
         tuple(sorted(members)),
         index.keyed_hash.token(
@@ -187,47 +190,54 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
 
 
 def _read_payloads(
-    unit: ReadUnit, members: Iterable[int], corrected: Iterable[Correction]
+    unit: ReadUnit, members: Iterable[int], visible_corrections: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
-    """(source number, payload) by record. A held or withdrawn record states nothing."""
-    found = unit.records.payloads(list(members))
-    mine = unit.records.get([one.record for one in corrected])
-    versions = {one.version_id: one for one in mine.values() if one.version_id is not None}
+    """Return source number and payload by record; held and withdrawn ones have none."""
+    payloads = unit.records.payloads(list(members))
+    correction_records = unit.records.get([correction.record for correction in visible_corrections])
+    versions = {
+        correction.version_id: correction
+        for correction in correction_records.values()
+        if correction.version_id is not None
+    }
     for version, payload in unit.records.payloads_of_versions(list(versions)).items():
-        found[versions[version].id] = (versions[version].source_id, payload)
-    return found
+        payloads[versions[version].id] = (versions[version].source_id, payload)
+    return payloads
 
 
 def _collect_values(
     unit: ReadUnit, index: Index, payloads: Mapping[int, tuple[int, bytes]]
 ) -> dict[str, list[StatedValue]]:
-    """Everything that the records state, by attribute."""
+    """Return all values that the records state, by attribute."""
     sources = {source.id: source for source in unit.sources.all()}
-    keys = {number: record.canonical_key for number, record in unit.records.get(list(payloads)).items()}
-    records = {number: record_from_bytes(payload) for number, (_, payload) in payloads.items()}
+    keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
+    records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
     # What one agency must keep confidential, another agency's record of the child would tell.
-    confidential = any(is_confidential(record) for record in records.values())
-    found: dict[str, list[StatedValue]] = {}
-    for number, record in records.items():
-        source = sources[payloads[number][0]]
-        origin = ValueOrigin(number, keys[number], source.code, source.kind)
-        for attribute, said in read_attribute_values(record, origin, index.settings.survivorship.verifying):
-            if not (confidential and attribute in CONFIDENTIAL_ATTRIBUTES):
-                found.setdefault(attribute, []).append(said)
-    return found
+    is_any_confidential = any(is_confidential(record) for record in records.values())
+    values_by_attribute: dict[str, list[StatedValue]] = {}
+    for record_id, record in records.items():
+        source = sources[payloads[record_id][0]]
+        origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
+        for attribute, value in read_attribute_values(record, origin, index.settings.survivorship.verifying):
+            if not (is_any_confidential and attribute in CONFIDENTIAL_ATTRIBUTES):
+                values_by_attribute.setdefault(attribute, []).append(value)
+    return values_by_attribute
 
 
-def _choose_values(index: Index, said: Mapping[str, list[StatedValue]]) -> list[tuple[str, SurvivingValue]]:
+def _choose_values(
+    index: Index, values_by_attribute: Mapping[str, list[StatedValue]]
+) -> list[tuple[str, SurvivingValue]]:
     rules = index.settings.survivorship.rules
     chosen = []
     for attribute in SINGLE_VALUE_ATTRIBUTES:
-        one = choose_value(said.get(attribute, ()), rules[attribute])
-        if one is not None:
-            chosen.append((attribute, one))
+        choice = choose_value(values_by_attribute.get(attribute, ()), rules[attribute])
+        if choice is not None:
+            chosen.append((attribute, choice))
     day = clock.today()
     for attribute in MULTI_VALUE_ATTRIBUTES:
         chosen += [
-            (attribute, each) for each in choose_all_values(said.get(attribute, ()), rules[attribute], day)
+            (attribute, choice)
+            for choice in choose_all_values(values_by_attribute.get(attribute, ()), rules[attribute], day)
         ]
     return chosen
 
@@ -236,35 +246,35 @@ def _to_golden_value(
     attribute: str,
     chosen: SurvivingValue,
     labels: Mapping[int, RecordRef],
-    told: Mapping[int, CorrectionView],
+    correction_views: Mapping[int, CorrectionView],
 ) -> GoldenValue:
-    said = chosen.said
+    value = chosen.said
     return GoldenValue(
         attribute,
-        said.value,
-        labels[said.record],
-        said.as_of,
+        value.value,
+        labels[value.record],
+        value.as_of,
         chosen.rule.value,
-        tuple(labels[each.record] for each in chosen.agreeing),
-        tuple(OtherValue(each.value, labels[each.record]) for each in chosen.others),
-        told.get(said.record),
+        tuple(labels[other_value.record] for other_value in chosen.agreeing),
+        tuple(OtherValue(other_value.value, labels[other_value.record]) for other_value in chosen.others),
+        correction_views.get(value.record),
     )
 
 
-def _correction_views(unit: ReadUnit, corrected: Iterable[Correction]) -> dict[int, CorrectionView]:
-    made = {one.record: one.decision for one in corrected}
-    if not made:
+def _correction_views(unit: ReadUnit, visible_corrections: Iterable[Correction]) -> dict[int, CorrectionView]:
+    decision_by_record = {correction.record: correction.decision for correction in visible_corrections}
+    if not decision_by_record:
         return {}
-    info = unit.commit_info({decision.commit_no for decision in made.values()})
-    notes = unit.steps.notes([decision.id for decision in made.values()])
+    commits = unit.commit_info({decision.commit_no for decision in decision_by_record.values()})
+    notes = unit.steps.notes([decision.id for decision in decision_by_record.values()])
     return {
         record: CorrectionView(
-            info[decision.commit_no][1],
-            info[decision.commit_no][0],
+            commits[decision.commit_no][1],
+            commits[decision.commit_no][0],
             decision.reason,
             # Another's note may tell of records that the viewer may not see.
             "\n".join(notes.get(decision.id, ())) or None if may_undo(unit, decision) else None,
             decision.step_id,
         )
-        for record, decision in made.items()
+        for record, decision in decision_by_record.items()
     }

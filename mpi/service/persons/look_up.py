@@ -1,4 +1,7 @@
-"""Look-ups: whose key it is and what it asks, in one snapshot; the ledger is left to the caller."""
+"""Look-ups of API clients: authentication and answer in one snapshot.
+
+The caller writes the ledger entry before the answer leaves.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,16 +19,16 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 _ANONYMOUS = Viewer("nobody")
 Answer = TypeVar("Answer")
 ViewerForClient = Callable[[Client], Viewer]
-"""The viewer that a client is for this call."""
+"""Returns the viewer that a client is for the current call."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookUpQuery(Generic[Answer]):
-    """What a call asks.
+    """A look-up, as a fast and a complete implementation.
 
     Args:
-        fast: answers it by one statement, given the hash of the key; None where that does not suffice.
-        full: answers it in a snapshot, under the policy of the unit's viewer.
+        fast: answers by one statement, given the hash of the API key; None where one statement does not suffice.
+        full: answers in a snapshot, under the rights of the unit's viewer.
     """
 
     fast: Callable[[ReadUnit, str, ViewerForClient], tuple[Answer, Disclosure] | None]
@@ -33,56 +36,59 @@ class LookUpQuery(Generic[Answer]):
 
 
 class FastPathMiss(Exception):  # noqa: N818 - what is the matter
-    """One statement does not answer the call, or it is to be refused: it has to be read in full."""
+    """One statement does not answer the look-up, which must be read in full."""
 
 
 def look_up_fast(
-    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
+    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
-    """``look_up`` by one statement.
+    """Answer a look-up by one statement.
 
     Raises:
-        MoreToRead: that does not suffice.
+        FastPathMiss: one statement does not suffice, or the call is to be refused.
     """
     if not key:
         raise FastPathMiss
     with index.database.read_autocommit(_ANONYMOUS) as unit:
 
-        def who(client: Client) -> Viewer:
+        def viewer_for(client: Client) -> Viewer:
             unit.viewer = viewer_from_client(client, purpose)
             return unit.viewer
 
-        found = ask.fast(unit, hash_token(key), who)
-        if found is None:
+        result = query.fast(unit, hash_token(key), viewer_for)
+        if result is None:
             raise FastPathMiss
-        return *found, unit.viewer
+        return *result, unit.viewer
 
 
 def look_up(
-    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
+    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
-    """Answer a client, and say what must be durably on the ledger before the answer leaves.
+    """Answer a client's look-up and return its ledger entry.
 
     Args:
         index: the open index.
-        key: the API key as sent, if any; one that was revoked before this snapshot opens nothing.
+        key: the API key as sent, if any; a key revoked before this snapshot is refused.
         purpose: the purpose of use as sent, if any.
-        ask: what is asked.
+        query: the look-up.
+
+    Returns:
+        The answer, the ledger entry that must be durable before the answer leaves, and the viewer.
 
     Raises:
-        NotAuthenticated: no key, or one that is not known.
-        InputError: no such purpose of use.
+        NotAuthenticated: the key is missing, unknown or revoked.
+        InputError: the purpose of use does not exist.
     """
     with suppress(FastPathMiss):
-        return look_up_fast(index, key, purpose, ask)
-    return look_up_in_full(index, key, purpose, ask)
+        return look_up_fast(index, key, purpose, query)
+    return look_up_in_full(index, key, purpose, query)
 
 
 def look_up_in_full(
-    index: Index, key: str | None, purpose: str | None, ask: LookUpQuery[Answer]
+    index: Index, key: str | None, purpose: str | None, query: LookUpQuery[Answer]
 ) -> tuple[Answer, Disclosure, Viewer]:
-    """``look_up`` by as many statements as it takes, in one snapshot."""
+    """Answer a look-up by as many statements as needed, in one snapshot."""
     with index.database.read(_ANONYMOUS) as unit:
         unit.viewer = authenticate_in(unit, key, purpose)
-        answer, line = ask.full(unit)
-        return answer, line, unit.viewer
+        answer, entry = query.full(unit)
+        return answer, entry, unit.viewer

@@ -1,4 +1,4 @@
-"""Persons: look one up, its history, and who was who on a past date."""
+"""Look-up of persons: by enterprise ID, local ID, date, and lineage."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 IMPORT_ORIGIN = "import"
-"""Origin of what an old crosswalk said."""
+"""Origin of decisions that came from an old crosswalk."""
 _UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 
 @dataclass(frozen=True, slots=True)
 class FlagView:
-    """A flag of a person, with its provenance: it lives on a record, not on the person."""
+    """A flag of a person's record, with its provenance."""
 
     population: str
     value: str
@@ -44,17 +44,17 @@ class FlagView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """What an enterprise ID stands for.
+    """A person, as one viewer may see it.
 
     Args:
         enterprise_id: the ID asked for, as written.
         status: ``active``, ``retired`` or ``empty``.
-        now: the IDs that hold its records today: itself while active; for a retired ID one, several (it was
-            split) or none (they are gone).
-        records: source records it holds, or held as of the commit asked for.
-        flags: special-population flags of those records.
-        since: when the ID was minted, or first bore a record that the viewer may see.
-        etag: names what was read, for ``If-Match``; empty for a past moment.
+        now: the IDs that hold its records today: itself while active; for a retired ID one, several (after a split)
+            or none (no active records).
+        records: source records that it holds, or held at the time asked for.
+        flags: special-population flags of these records.
+        since: when the ID was minted, or first held a visible record.
+        etag: tag of what was read, for ``If-Match``; empty for a past time.
     """
 
     enterprise_id: str
@@ -68,9 +68,9 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True)
 class LineageStep:
-    """One change of one record's person; or a person's step that changed none, with no record.
+    """One change of a record's person, or a step that changed none.
 
-    ``client`` is None where it would tell of a record that the viewer may not see.
+    A step that changed nothing has no record. ``client`` is None where it would reveal a hidden record.
     """
 
     at: str
@@ -83,122 +83,144 @@ class LineageStep:
 
 
 def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonView:
-    """Look up an enterprise ID; a retired one answers with the persons that now hold its records.
+    """Return the person of an enterprise ID.
+
+    A retired ID answers with the persons that now hold its records.
 
     Args:
         index: the open index.
         viewer: who asks.
-        text: the ID as typed.
-        as_of: moment in index time (ISO 8601) to answer for; None for now.
+        text: the enterprise ID as typed.
+        as_of: time to answer for (ISO 8601, index time); None for now.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        InputError: ``as_of`` is no moment.
-        NotFoundError: it was never minted here, or not yet at that time; or it holds nothing that the
-            viewer may know of.
+        EidError: the text is not an enterprise ID.
+        InputError: ``as_of`` is not a time.
+        NotFoundError: the ID was never minted here, or not yet at that time, or holds nothing that the viewer may see.
         AccessDenied: the viewer may not read persons.
     """
     with index.database.read(viewer) as unit:
-        view, line = read_person(unit, index, text, as_of)
-    index.store.ledger.write(index.database, viewer, line)
+        view, entry = read_person(unit, index, text, as_of)
+    index.store.ledger.write(index.database, viewer, entry)
     return view
 
 
 def read_person(
     unit: ReadUnit, index: Index, text: str, as_of: str | None = None
 ) -> tuple[PersonView, Disclosure]:
-    """What ``look_up_person`` answers in a snapshot, and the line of the ledger that must be written before."""
+    """Return the person of an enterprise ID, and the ledger entry to write.
+
+    Arguments and errors as for ``look_up_person``. The entry must be durable before the answer leaves.
+    """
     require_permission(unit.viewer, Action.PERSON_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
-    found = _find_person(unit, text)
-    at = None if at_moment is None else unit.commit_at(at_moment)
-    seen = _require_visible_status(unit, found)
-    if at is not None and seen.since_commit > at:
+    person = _find_person(unit, text)
+    commit_no = None if at_moment is None else unit.commit_at(at_moment)
+    visible_status = _require_visible_status(unit, person)
+    if commit_no is not None and visible_status.since_commit > commit_no:
         raise NotFoundError("there was no such enterprise ID at that time")
-    members = _members_at(unit, found, at)
+    members = _members_at(unit, person, commit_no)
     labels = visible_labels(unit, members)
-    since = unit.commit_info({seen.since_commit})[seen.since_commit][0]
+    since = unit.commit_info({visible_status.since_commit})[visible_status.since_commit][0]
     view = PersonView(
-        found.eid,
-        seen.status,
-        _current_ids(unit, found, seen.holders),
-        tuple(labels[number] for number in members if number in labels),
-        _flag_views(unit, members, labels) if at is None else (),
+        person.eid,
+        visible_status.status,
+        _current_ids(unit, person, visible_status.holders),
+        tuple(labels[record_id] for record_id in members if record_id in labels),
+        _flag_views(unit, members, labels) if commit_no is None else (),
         since,
-        compute_etag(unit, index, [found]) if at is None else "",
+        compute_etag(unit, index, [person]) if commit_no is None else "",
     )
     fields = ("now", "records", *(("flags",) if view.flags else ()))
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, labels, fields)
 
 
 def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
-    """Every change that took a record into or out of an enterprise ID, oldest first.
+    """Return every change of an enterprise ID's records, oldest first.
 
-    A decision, merge, split or move about its records shows, and so does its undo, even where it changed
-    nothing because the model or another decision says the same.
+    Decisions, merges, splits and moves about its records are included, and their undos, even where they changed
+    nothing because the model or another decision agrees.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the ID was never minted here, or holds nothing that the viewer may see.
         AccessDenied: the viewer may not read persons.
     """
     require_permission(viewer, Action.PERSON_READ)
     with index.database.read(viewer) as unit:
-        found = _find_visible_person(unit, text)
-        events = unit.persons.events_of([found.id])
+        person = _find_visible_person(unit, text)
+        events = unit.persons.events_of([person.id])
         labels = visible_labels(unit, {event.record_id for event in events})
-        ids = {p for event in events for p in (event.before, event.after) if p is not None}
-        names = {number: one.eid for number, one in unit.persons.by_ids(ids).items()}
+        person_ids = {
+            person_id
+            for event in events
+            for person_id in (event.before, event.after)
+            if person_id is not None
+        }
+        eid_by_person = {
+            person_id: holder.eid for person_id, holder in unit.persons.by_ids(person_ids).items()
+        }
         # A sealed record has no label: its steps do not show.
-        shown = [event for event in events if event.record_id in labels]
+        visible_events = [event for event in events if event.record_id in labels]
         acts = _steps_by_commit(unit, labels)
-        quiet = {commit: act for commit, act in acts.items() if commit not in {e.commit_no for e in shown}}
-        info = unit.commit_info({event.commit_no for event in shown} | quiet.keys())
-        lines = [
+        steps_without_events = {
+            commit: act for commit, act in acts.items() if commit not in {e.commit_no for e in visible_events}
+        }
+        commits = unit.commit_info(
+            {event.commit_no for event in visible_events} | steps_without_events.keys()
+        )
+        numbered_steps = [
             (
                 event.commit_no,
                 LineageStep(
-                    info[event.commit_no][0],
-                    _visible_client(viewer, info[event.commit_no][1], by_act=event.commit_no in acts),
+                    commits[event.commit_no][0],
+                    _visible_client(viewer, commits[event.commit_no][1], by_act=event.commit_no in acts),
                     event.cause,
                     labels[event.record_id],
-                    None if event.before is None else names[event.before],
-                    None if event.after is None else names[event.after],
+                    None if event.before is None else eid_by_person[event.before],
+                    None if event.after is None else eid_by_person[event.after],
                     acts[event.commit_no][0] if event.commit_no in acts else None,
                 ),
             )
-            for event in shown
+            for event in visible_events
         ] + [
-            (commit, LineageStep(*info[commit][:2], cause, None, None, None, step))
-            for commit, (step, cause) in quiet.items()
+            (commit, LineageStep(*commits[commit][:2], cause, None, None, None, step))
+            for commit, (step, cause) in steps_without_events.items()
         ]
-        steps = tuple(line for _, line in sorted(lines, key=lambda line: line[0]))
+        steps = tuple(
+            numbered_step
+            for _, numbered_step in sorted(numbered_steps, key=lambda numbered_step: numbered_step[0])
+        )
     disclose(index, viewer, Action.PERSON_READ, labels, ("before", "after", "cause"))
     return steps
 
 
 def _visible_client(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
-    """Who made a change, unless that tells which other source's record brought it about."""
+    """Return who made a change; None where it would reveal another source's record."""
     return client if viewer.sources is None or by_act or client == viewer.client else None
 
 
 def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
-    """By commit: the step about any of the records that was done or undone in it, and what to call that."""
-    made = unit.decisions.of_records(labels).values()
-    seen = {one.step_id for one in made if one.step_id is not None and visible_groups(unit, one) is not None}
-    found: dict[int, tuple[int, str]] = {}
-    for number in sorted(seen):
-        step = unit.steps.get(number)
+    """Return, by commit, the step done or undone in it, with a name."""
+    decisions = unit.decisions.of_records(labels).values()
+    step_ids = {
+        decision.step_id
+        for decision in decisions
+        if decision.step_id is not None and visible_groups(unit, decision) is not None
+    }
+    steps: dict[int, tuple[int, str]] = {}
+    for step_id in sorted(step_ids):
+        step = unit.steps.get(step_id)
         if step is not None:
-            found[step.commit_no] = (number, step.kind)
+            steps[step.commit_no] = (step_id, step.kind)
             if step.undone_commit is not None:
-                found[step.undone_commit] = (number, f"undo {step.kind}")
-    return found
+                steps[step.undone_commit] = (step_id, f"undo {step.kind}")
+    return steps
 
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkEntry:
-    """A record's person: ``enterprise_id`` is None where it had none at that time."""
+    """A record and its enterprise ID; None where it had none at that time."""
 
     source: str
     local_id: str
@@ -207,7 +229,7 @@ class CrosswalkEntry:
 
 @dataclass(frozen=True, slots=True)
 class PersonRecords:
-    """Records of an enterprise ID: the crosswalk the other way."""
+    """Records of an enterprise ID: the crosswalk in reverse."""
 
     enterprise_id: str
     records: tuple[RecordRef, ...]
@@ -216,12 +238,19 @@ class PersonRecords:
 def look_up_crosswalk(
     index: Index, viewer: Viewer, source_code: str, local_id: str, as_of: str | None = None
 ) -> CrosswalkEntry:
-    """From (source, local ID) to enterprise ID, now or as of a moment in index time (ISO 8601).
+    """Return the enterprise ID of a record, now or at a past time.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        source_code: code of the record's source.
+        local_id: its local ID.
+        as_of: time to answer for (ISO 8601, index time); None for now.
 
     Raises:
-        RecordError: it is no local ID.
-        InputError: ``as_of`` is no moment.
-        NotFoundError: no such source or record that the viewer may know of.
+        RecordError: the local ID is invalid.
+        InputError: ``as_of`` is not a time.
+        NotFoundError: no such source or record is visible.
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
     with index.database.read(viewer) as unit:
@@ -233,7 +262,10 @@ def look_up_crosswalk(
 def read_crosswalk(
     unit: ReadUnit, source_code: str, local_id: str, as_of: str | None = None
 ) -> tuple[CrosswalkEntry, Disclosure]:
-    """What ``look_up_crosswalk`` answers in a snapshot, and the line of the ledger that must be written before."""
+    """Return the enterprise ID of a record, and the ledger entry to write.
+
+    Arguments and errors as for ``look_up_crosswalk``. The entry must be durable before the answer leaves.
+    """
     require_permission(unit.viewer, Action.CROSSWALK_READ, source_code)
     local_id = parse_local_id(local_id)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
@@ -242,72 +274,80 @@ def read_crosswalk(
     if record is None:
         raise NotFoundError(f"source {source_code!r} has no such record")
     if at_moment is None:
-        number = unit.persons.current_persons([record.id]).get(record.id) or _imported_person(unit, record.id)
+        person_id = unit.persons.current_persons([record.id]).get(record.id) or _imported_person(
+            unit, record.id
+        )
     else:
-        number = unit.persons.person_at(record.id, unit.commit_at(at_moment))
-    found = None if number is None else unit.persons.by_ids([number])[number].eid
-    line = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
-    return CrosswalkEntry(source_code, local_id, found), line
+        person_id = unit.persons.person_at(record.id, unit.commit_at(at_moment))
+    enterprise_id = None if person_id is None else unit.persons.by_ids([person_id])[person_id].eid
+    entry = build_disclosure(unit.viewer, Action.CROSSWALK_READ, [record.id], ("enterprise_id",))
+    return CrosswalkEntry(source_code, local_id, enterprise_id), entry
 
 
 def _imported_person(unit: ReadUnit, record_id: int) -> int | None:
-    """Who holds all the records that an old ID of another system linked, as the viewer may see them."""
+    """Return the one person that holds all visible records of an imported ID."""
     holders: set[int] = set()
-    for one in unit.decisions.of_records([record_id]).values():
-        if one.origin == IMPORT_ORIGIN and one.status is DecisionStatus.IN_FORCE:
-            holders |= set(unit.persons.current_persons(visible_labels(unit, one.seen)).values())
+    for decision in unit.decisions.of_records([record_id]).values():
+        if decision.origin == IMPORT_ORIGIN and decision.status is DecisionStatus.IN_FORCE:
+            holders |= set(unit.persons.current_persons(visible_labels(unit, decision.seen)).values())
     return holders.pop() if len(holders) == 1 else None
 
 
 def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonRecords:
-    """From enterprise ID to the records that it holds, now or as of a moment in index time (ISO 8601).
+    """Return the records of an enterprise ID, now or at a past time.
+
+    Args:
+        index: the open index.
+        viewer: who asks.
+        text: the enterprise ID as typed.
+        as_of: time to answer for (ISO 8601, index time); None for now.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        InputError: ``as_of`` is no moment.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        InputError: ``as_of`` is not a time.
+        NotFoundError: the ID was never minted here, or holds nothing that the viewer may see.
         AccessDenied: the viewer may not read the crosswalk.
     """
     require_permission(viewer, Action.CROSSWALK_READ)
     at_moment = None if as_of is None else clock.parse_timestamp(as_of)
     with index.database.read(viewer) as unit:
-        found = _find_visible_person(unit, text)
-        members = _members_at(unit, found, None if at_moment is None else unit.commit_at(at_moment))
+        person = _find_visible_person(unit, text)
+        members = _members_at(unit, person, None if at_moment is None else unit.commit_at(at_moment))
         labels = visible_labels(unit, members)
     disclose(index, viewer, Action.CROSSWALK_READ, labels, ("source", "local_id"))
-    return PersonRecords(found.eid, tuple(labels[number] for number in members if number in labels))
+    return PersonRecords(person.eid, tuple(labels[record_id] for record_id in members if record_id in labels))
 
 
 def _find_visible_person(unit: ReadUnit, text: str) -> Person:
-    found = _find_person(unit, text)
-    _require_visible_status(unit, found)
-    return found
+    person = _find_person(unit, text)
+    _require_visible_status(unit, person)
+    return person
 
 
 def _find_person(unit: ReadUnit, text: str) -> Person:
-    found = unit.persons.find_by_eid(eids.parse_eid(text))
-    if found is None:
+    person = unit.persons.find_by_eid(eids.parse_eid(text))
+    if person is None:
         raise NotFoundError(_UNKNOWN_ID)
-    return found
+    return person
 
 
-def _current_ids(unit: ReadUnit, found: Person, holders: Collection[int]) -> tuple[str, ...]:
-    others = unit.persons.by_ids([number for number in holders if number != found.id])
-    mine = [found.eid] if found.id in holders else []
-    return tuple(sorted([*mine, *(holder.eid for holder in others.values())]))
+def _current_ids(unit: ReadUnit, person: Person, holders: Collection[int]) -> tuple[str, ...]:
+    other_holders = unit.persons.by_ids([person_id for person_id in holders if person_id != person.id])
+    own_ids = [person.eid] if person.id in holders else []
+    return tuple(sorted([*own_ids, *(holder.eid for holder in other_holders.values())]))
 
 
-def _require_visible_status(unit: ReadUnit, found: Person) -> VisibleStatus:
-    seen = find_visible_status(unit, found)
-    if seen is None:
+def _require_visible_status(unit: ReadUnit, person: Person) -> VisibleStatus:
+    visible_status = find_visible_status(unit, person)
+    if visible_status is None:
         raise NotFoundError(_UNKNOWN_ID)
-    return seen
+    return visible_status
 
 
-def _members_at(unit: ReadUnit, found: Person, at: int | None) -> list[int]:
-    if at is None:
-        return unit.persons.members([found.id])[found.id]
-    return unit.persons.members_at(found.id, at)
+def _members_at(unit: ReadUnit, person: Person, commit_no: int | None) -> list[int]:
+    if commit_no is None:
+        return unit.persons.members([person.id])[person.id]
+    return unit.persons.members_at(person.id, commit_no)
 
 
 def _flag_views(
@@ -318,7 +358,7 @@ def _flag_views(
 
 
 def to_flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
-    """A flag of a record, as it is shown."""
+    """Convert a stored flag to its view."""
     return FlagView(
         row.population, row.value, row.definition, row.detail, row.begin, row.end,
         row.asserted_by or label.source, label.source, label.local_id, row.as_of,

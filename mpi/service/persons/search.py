@@ -1,4 +1,4 @@
-"""Search: who might this be? Nothing is stored."""
+"""Search for persons by a record that is not stored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,16 +20,19 @@ from mpi.standardize.shared_values import without_shared
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_RESULTS = 10
-"""A search finds; it does not browse."""
+"""Most persons in a search result: search finds, it does not browse."""
 QUERY_SOURCE = "search"
 FIELDS = ("enterprise_id", "match_weight", "explanation")
 _QUERY_NUMBER = 0
-"""Stands for the record searched for; no stored record has this number."""
+"""Record number of the query, which no stored record has."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """A person that the record searched for might be; explained by comparison, without values."""
+    """A person that the searched record might be, with the evidence.
+
+    The evidence names comparison levels and holds no values.
+    """
 
     enterprise_id: str
     match_weight: float
@@ -39,7 +42,7 @@ class SearchResult:
 
 
 def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]) -> list[SearchResult]:
-    """Persons that the record might be, best first, at or above the review threshold.
+    """Return persons at or above the review threshold, best first.
 
     Args:
         index: the open index.
@@ -47,13 +50,13 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         submitted: a canonical record; ``local_id`` and ``source`` are not needed.
 
     Raises:
-        RecordError: a field is wrong, or there is too little to search by.
+        RecordError: a field is wrong, or the record has too little to search by.
         AccessDenied: the viewer may not search.
     """
     require_permission(viewer, Action.PERSON_SEARCH)
     fields = {name: value for name, value in submitted.items() if name != "source"}
-    came = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
-    sent_features = standardize(came.record, QUERY_SOURCE, index.keyed_hash)
+    validated = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
+    sent_features = standardize(validated.record, QUERY_SOURCE, index.keyed_hash)
     # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
     if not keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
@@ -61,36 +64,41 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         config_id = index.config_id(unit)
         query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
-        near = _visible_candidates(
+        candidate_ids = _visible_candidates(
             unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER]
         )
-        persons = unit.persons.current_persons(near)
+        persons = unit.persons.current_persons(candidate_ids)
         best: dict[int, tuple[float, int]] = {}
-        known: dict[int, Features] = {}
-        for part in split_into_batches(sorted(near)):  # a common name may have more records than memory holds
-            known.update(load_features(unit, config_id, part))
-            best = _best_records(index, query, known, persons)
-            known = {record: known[record] for _, record in best.values()}
-        eids = {number: one.eid for number, one in unit.persons.by_ids(best).items()}
+        features: dict[int, Features] = {}
+        for batch in split_into_batches(
+            sorted(candidate_ids)
+        ):  # a common name may have more records than memory holds
+            features.update(load_features(unit, config_id, batch))
+            best = _best_records(index, query, features, persons)
+            features = {record: features[record] for _, record in best.values()}
+        eids = {person_id: one.eid for person_id, one in unit.persons.by_ids(best).items()}
     ranked = sorted(best, key=lambda person: (-best[person][0], eids[person]))[:MAX_RESULTS]
     disclose(index, viewer, Action.PERSON_SEARCH, (best[person][1] for person in ranked), FIELDS)
-    return [_to_result(index, query, eids[p], best[p][0], known[best[p][1]]) for p in ranked]
+    return [
+        _to_result(index, query, eids[person_id], best[person_id][0], features[best[person_id][1]])
+        for person_id in ranked
+    ]
 
 
-def _visible_candidates(unit: ReadUnit, viewer: Viewer, near: set[int]) -> set[int]:
-    """The candidates that exist for this viewer: the others must not even be scored (law 7)."""
+def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int]) -> set[int]:
+    """Return the visible candidates; hidden ones must not even be scored (law 7)."""
     if viewer.sources is None:
-        return near
-    labels = unit.records.labels(near)
-    return {record for record in near if record in labels and viewer.may_see(labels[record].source)}
+        return candidate_ids
+    labels = unit.records.labels(candidate_ids)
+    return {record for record in candidate_ids if record in labels and viewer.may_see(labels[record].source)}
 
 
 def _best_records(
-    index: Index, query: Features, known: Mapping[int, Features], persons: Mapping[int, int]
+    index: Index, query: Features, features_by_record: Mapping[int, Features], persons: Mapping[int, int]
 ) -> dict[int, tuple[float, int]]:
-    """Each person's best record, at or above the review threshold: (bits, record) by person."""
+    """Return each person's best record: (bits, record) by person."""
     best: dict[int, tuple[float, int]] = {}
-    for record, features in known.items():
+    for record, features in features_by_record.items():
         bits = round_weight(index.matcher.scorer.weight(query, features))
         person = persons.get(record)
         if person is None or bits < index.matcher.model.thresholds.review:

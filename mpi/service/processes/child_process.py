@@ -35,10 +35,10 @@ class _RemoteError(NamedTuple):
     attributes: dict[str, Any]
 
     def error(self) -> MpiError:
-        made = self.kind.__new__(self.kind, *self.arguments)
-        made.args = self.arguments
-        made.__dict__.update(self.attributes)
-        return made
+        error = self.kind.__new__(self.kind, *self.arguments)
+        error.args = self.arguments
+        error.__dict__.update(self.attributes)
+        return error
 
 
 class _IndexParts(NamedTuple):
@@ -52,7 +52,7 @@ class _IndexParts(NamedTuple):
 
 def run_in_child_process(
     work: Callable[..., Result],
-    *given: object,
+    *arguments: object,
     niceness: int = WORKER_NICENESS,
     ended_error: MpiError | None = None,
 ) -> Result:
@@ -70,17 +70,17 @@ def run_in_child_process(
     """
     register_mapping_pickling()
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    spawn = get_context("spawn")
-    pipe, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_run_child, args=(theirs, niceness, work, given), daemon=True)
-    with pipe:
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run_child, args=(sender, niceness, work, arguments), daemon=True)
+    with receiver:
         try:
-            with theirs:
+            with sender:
                 process.start()
         except OSError as error:
             raise EngineError(f"no process can be begun ({type(error).__name__}): try again") from None
         try:
-            returned, raised = pipe.recv()
+            returned, raised = receiver.recv()
         except (EOFError, OSError):
             raise (ended_error or EngineError(_CHILD_ENDED)) from None
         finally:
@@ -90,7 +90,7 @@ def run_in_child_process(
     return returned  # type: ignore[no-any-return]
 
 
-def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *given: object) -> Result:
+def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *arguments: object) -> Result:
     """Run a function in a child process that opens the index itself.
 
     Args:
@@ -104,8 +104,8 @@ def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *
     """
     # The store and the caches stay in this process: the child opens the database itself.
     parts = _IndexParts(index.matcher, index.keyed_hash, index.home, index.settings)
-    computed: Result = run_in_child_process(_run_with_index, index.database.url, parts, work, given)
-    return computed
+    result: Result = run_in_child_process(_run_with_index, index.database.url, parts, work, arguments)
+    return result
 
 
 def register_mapping_pickling() -> None:
@@ -121,14 +121,16 @@ def _restore_mapping(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
     return MappingProxyType(mapping)
 
 
-def _run_child(pipe: Connection, niceness: int, work: Callable[..., Any], given: tuple[object, ...]) -> None:
+def _run_child(
+    sender: Connection, niceness: int, work: Callable[..., Any], arguments: tuple[object, ...]
+) -> None:
     lower_priority(niceness)
     # It may begin processes itself; whoever began it ends it with itself all the same.
     current_process().daemon = False
     register_mapping_pickling()
     returned, raised = None, None
     try:
-        returned = work(*given)
+        returned = work(*arguments)
     except MpiError as error:
         raised = _RemoteError(type(error), error.args, error.__dict__)
     except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
@@ -136,20 +138,20 @@ def _run_child(pipe: Connection, niceness: int, work: Callable[..., Any], given:
     # Whoever asked may be there no more.
     with suppress(BrokenPipeError, ConnectionResetError):
         try:
-            pipe.send((returned, raised))
+            sender.send((returned, raised))
         except (AttributeError, TypeError, PicklingError) as error:
-            pipe.send((None, _failure(error)))
+            sender.send((None, _failure(error)))
 
 
 def _failure(error: Exception) -> _RemoteError:
-    told = f"a process that was begun for it failed ({type(error).__name__}): try again"
+    message = f"a process that was begun for it failed ({type(error).__name__}): try again"
     # A note of it is logged with it, and answered to nobody.
     note = f"there {type(error).__name__} at {describe_origin(error)}"
-    return _RemoteError(EngineError, (told,), {"__notes__": [note]})
+    return _RemoteError(EngineError, (message,), {"__notes__": [note]})
 
 
 def _run_with_index(
-    url: str, parts: _IndexParts, work: Callable[..., Result], given: tuple[object, ...]
+    url: str, parts: _IndexParts, work: Callable[..., Result], arguments: tuple[object, ...]
 ) -> Result:
     database = Database(url)
     try:
@@ -160,6 +162,6 @@ def _run_with_index(
             home=parts.home,
             settings=parts.settings,
         )
-        return work(index, *given)
+        return work(index, *arguments)
     finally:
         database.dispose()

@@ -71,18 +71,18 @@ class CoreReservation:
         self._until = time.monotonic() + RESERVED_AFTER_REQUEST_S
 
     def _watch(self) -> None:
-        last = self._last(0)
+        last_line = self._last(0)
         while not self._done.wait(POLL_INTERVAL_S):
-            before, last = last, self._last(last)
-            if last != before:
+            previous_line, last_line = last_line, self._last(last_line)
+            if last_line != previous_line:
                 self.note_request()
             self._keep_to(self._all_but_one if time.monotonic() < self._until else self._all)
 
-    def _last(self, known: int) -> int:
+    def _last(self, previous_line: int) -> int:
         # What cannot be read now is read at the next look; the work itself tells of a store that fails.
         with suppress(StoreError):
             return self._answered()
-        return known
+        return previous_line
 
 
 class CoreAffinity:
@@ -112,20 +112,20 @@ class CoreAffinity:
         elif time.monotonic() < self._looks_at:
             return
         self._looks_at = time.monotonic() + _RESCAN_INTERVAL_S
-        family = {*_process_tree(os.getpid())}
-        for process in family - self._told:
+        own_processes = {*_process_tree(os.getpid())}
+        for process in own_processes - self._told:
             for thread in _thread_ids(process):
                 # One that has just ended needs no core.
                 with suppress(OSError):
                     os.sched_setaffinity(thread, cores)
             self._told.add(process)
         with suppress(StoreError):
-            for process in {*self._serving(family)} - self._told:
+            for process in {*self._serving(own_processes)} - self._told:
                 self._told.add(process)
                 # Another user's, as it mostly is: that takes a privilege (docs/how-to/postgresql.md).
                 with suppress(OSError):
-                    own = self._served_on.setdefault(process, os.sched_getaffinity(process))
-                    os.sched_setaffinity(process, own & cores or own)
+                    original_cores = self._served_on.setdefault(process, os.sched_getaffinity(process))
+                    os.sched_setaffinity(process, original_cores & cores or original_cores)
 
 
 def _process_tree(process: int) -> Iterator[int]:
@@ -152,10 +152,10 @@ def reserve_core(database: Database, viewer: Viewer) -> CoreReservation:
         viewer: who runs the batch job.
     """
 
-    def answered() -> int:
+    def read_last_line() -> int:
         with database.ledger.read_autocommit(viewer) as unit:
             return unit.disclosures.last_number()
 
     return CoreReservation(
-        answered, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes))
+        read_last_line, CoreAffinity(lambda processes: database.server_processes_of(viewer, processes))
     )

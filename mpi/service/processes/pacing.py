@@ -33,12 +33,12 @@ Item = TypeVar("Item")
 @contextmanager
 def disable_garbage_collection() -> Iterator[None]:
     """Disable cyclic garbage collection, which scans everything a batch job holds."""
-    was = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
@@ -84,13 +84,13 @@ class Pace:
         self, items: Sequence[Item], *, initial_items: int = 4, max_items: int = MAX_ITEMS
     ) -> Iterator["PacedBatch[Item]"]:
         """Yield the items in batches that adapt to the measured transaction time."""
-        size, place = float(initial_items), 0
-        while place < len(items):
-            part = PacedBatch(self, items[place : place + max(1, int(size))])
-            yield part
-            place += len(part.items)
-            if part.duration_s > 0:
-                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / part.duration_s)), max_items)
+        size, start = float(initial_items), 0
+        while start < len(items):
+            batch = PacedBatch(self, items[start : start + max(1, int(size))])
+            yield batch
+            start += len(batch.items)
+            if batch.duration_s > 0:
+                size = min(max(1.0, size * min(2.0, TARGET_TRANSACTION_S / batch.duration_s)), max_items)
 
     @contextmanager
     def transaction(self) -> Iterator[WriteUnit]:
@@ -98,14 +98,14 @@ class Pace:
         with disable_garbage_collection(), self._database.write(self._viewer, self._kind) as unit:
             # For its turn, which a server is asked for ahead.
             unit.wait_for_store()
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             self._begun(unit)
             yield unit
-        spent = time.perf_counter() - began
+        duration_s = time.perf_counter() - started_at
         if self.is_interruptible:
             # There is more to come, and what there is can be dropped: it is not too late to stop.
             self._database.is_commit_begun = False
-        time.sleep(max(MIN_REST_S, self.rest_factor * min(spent, TARGET_TRANSACTION_S)))
+        time.sleep(max(MIN_REST_S, self.rest_factor * min(duration_s, TARGET_TRANSACTION_S)))
 
 
 class PacedBatch(Generic[Item]):
@@ -119,13 +119,13 @@ class PacedBatch(Generic[Item]):
     @contextmanager
     def transaction(self) -> Iterator[WriteUnit]:
         """Open the transaction for the items of this batch."""
-        began = 0.0
+        started_at = 0.0
         with self._pace.transaction() as unit:
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             yield unit
             unit.wait_for_store()
             # The commit is not counted: it takes as long for one item as for ten.
-            self.duration_s = time.perf_counter() - began
+            self.duration_s = time.perf_counter() - started_at
 
 
 class AdaptiveBatchSize:
@@ -166,11 +166,11 @@ class AdaptiveBatchSize:
         """Time one transaction, and rest after it beside other writers."""
         self._began = time.perf_counter()
         yield
-        spent = time.perf_counter() - self._began
+        duration_s = time.perf_counter() - self._began
         if not self._is_beside:
             self.max_items = min(2 * self.max_items, self._largest)
             return
         self.max_items = max(
-            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / spent)), self._largest)
+            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / duration_s)), self._largest)
         )
         time.sleep(MIN_REST_S)

@@ -17,18 +17,18 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_TOKEN}"
 
 
-def is_worker_alive(worker: str, beat: str) -> bool:
+def is_worker_alive(worker: str, heartbeat: str) -> bool:
     """Return whether a worker process is alive, as far as can be known.
 
     Args:
         worker: name from ``worker_name``; empty for none.
-        beat: time of its last heartbeat (ISO, UTC).
+        heartbeat: time of its last heartbeat (ISO, UTC).
     """
     if not worker:
         return False
     silent_since = clock.format_timestamp(clock.now() - timedelta(seconds=HEARTBEAT_TIMEOUT_S))
     host, pid, token = worker.rsplit(":", 2)
-    if beat < silent_since:
+    if heartbeat < silent_since:
         return False
     if host != socket.gethostname():
         return True

@@ -24,30 +24,30 @@ def run_at_low_priority(
         on_wait: called at intervals while the computation runs.
         interval_s: seconds between these calls; None for never.
     """
-    done: list[Result] = []
-    failed: list[BaseException] = []
+    results: list[Result] = []
+    errors: list[BaseException] = []
 
-    def work() -> None:
+    def run() -> None:
         try:
             _lower_priority()
-            done.append(compute())
+            results.append(compute())
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that waits
-            failed.append(error)
+            errors.append(error)
 
-    thread = threading.Thread(target=work, name="giving way", daemon=True)
+    thread = threading.Thread(target=run, name="giving way", daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(interval_s)
         if thread.is_alive():
             on_wait()
-    if failed:
-        raise failed[0]
-    return done[0]
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _lower_priority() -> None:
     """Lower the priority of this thread; Linux counts niceness by thread."""
     if sys.platform == "linux":
-        me = threading.get_native_id()
+        thread_id = threading.get_native_id()
         # Where the process gives way already, less niceness would be a privilege.
-        os.setpriority(os.PRIO_PROCESS, me, max(NICENESS, os.getpriority(os.PRIO_PROCESS, me)))
+        os.setpriority(os.PRIO_PROCESS, thread_id, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread_id)))

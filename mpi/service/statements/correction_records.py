@@ -1,7 +1,7 @@
-"""Stewards' corrections as they are kept: records that take no part in matching, bound by a SAME decision.
+"""Stewards' corrections, stored as records that are never matched.
 
-A correction is bound to the one record that it corrects, and goes where that goes: into another person with a
-split, out of sight with a seal.
+A SAME decision binds a correction to the one record that it corrects. The correction follows that record: into
+another person by a split, out of sight by a seal.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,12 +18,12 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A correction that stands.
+    """A correction in force.
 
     Args:
-        record: the steward source's record.
-        corrected: the record that it is bound to.
-        decision: what binds it.
+        record: number of the correction, a record of the steward source.
+        corrected: number of the record that it corrects.
+        decision: the decision that binds the two.
     """
 
     record: int
@@ -32,12 +32,12 @@ class Correction:
 
 
 def find_steward_source(unit: ReadUnit) -> Source | None:
-    """The source of stewards' corrections; None before the first."""
+    """Return the source of stewards' corrections; None before the first correction."""
     return next((source for source in unit.sources.all() if source.kind == STEWARD_SOURCE_KIND), None)
 
 
 def find_corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:
-    """The corrections in force of records that the viewer may see, which it may see as well."""
+    """Return the visible corrections in force of visible records."""
     source = find_steward_source(unit)
     if source is None or not unit.viewer.may_see(source.code):
         return []
@@ -45,36 +45,44 @@ def find_corrections(unit: ReadUnit, record_ids: Collection[int]) -> list[Correc
 
 
 def find_bound_records(unit: ReadUnit, record_id: int) -> set[int]:
-    """A correction in force, and the record that it is bound to."""
-    made = unit.decisions.of_records([record_id]).values()
-    return {record for one in made if _is_binding_correction(one) for record in one.seen}
+    """Return a correction in force and the record that it corrects."""
+    decisions = unit.decisions.of_records([record_id]).values()
+    return {record for decision in decisions if _is_binding_correction(decision) for record in decision.seen}
 
 
 def seal_corrections(unit: WriteUnit, record_ids: Mapping[int, str | None]) -> list[int]:
-    """Seal the corrections of records that are sealed; returns those whose content is to be destroyed.
+    """Seal the corrections of sealed records.
 
     Args:
         unit: the transaction.
-        record_ids: ``sealed`` or ``expunged`` by record.
+        record_ids: ``sealed`` or ``expunged``, by record.
+
+    Returns:
+        The corrections whose content is to be destroyed.
     """
     if find_steward_source(unit) is None:
         return []
-    made = unit.decisions.of_records(record_ids).values()
-    of = {record: one for one in made if one.origin == CORRECTION for record in one.seen}
-    mine = [record for record in of if record not in record_ids]
-    unit.records.set_state(mine, RecordState.SEALED)
-    expunged = {record for record, kind in record_ids.items() if kind == "expunged"}
-    return [record for record in mine if expunged & of[record].seen.keys()]
+    decisions = unit.decisions.of_records(record_ids).values()
+    decision_by_record = {
+        record: decision
+        for decision in decisions
+        if decision.origin == CORRECTION
+        for record in decision.seen
+    }
+    correction_ids = [record for record in decision_by_record if record not in record_ids]
+    unit.records.set_state(correction_ids, RecordState.SEALED)
+    expunged = {record for record, seal_kind in record_ids.items() if seal_kind == "expunged"}
+    return [record for record in correction_ids if expunged & decision_by_record[record].seen.keys()]
 
 
 def _corrections_of(unit: ReadUnit, record_ids: Collection[int]) -> list[Correction]:
-    found = []
-    for one in unit.decisions.of_records(record_ids).values():
-        if _is_binding_correction(one):
-            [corrected] = [record for record in one.seen if record in record_ids]
-            [record] = one.seen.keys() - {corrected}
-            found.append(Correction(record, corrected, one))
-    return sorted(found, key=lambda each: each.record)
+    bound = []
+    for decision in unit.decisions.of_records(record_ids).values():
+        if _is_binding_correction(decision):
+            [corrected] = [record for record in decision.seen if record in record_ids]
+            [record] = decision.seen.keys() - {corrected}
+            bound.append(Correction(record, corrected, decision))
+    return sorted(bound, key=lambda correction: correction.record)
 
 
 def _is_binding_correction(decision: StoredDecision) -> bool:

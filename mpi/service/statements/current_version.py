@@ -1,8 +1,8 @@
-"""Standing: which statement of its source stands for a record, told anew from all that was said.
+"""Choice of the version that currently stands for a record.
 
-The latest stands: greatest as-of, then receipt. Statements of a load that was undone do not count, nor do
-those that wait while their source is paused, or because by them the record would become another child. What
-an upsert, a withdrawal or a load does step by step comes to the same.
+The latest assertion wins: greatest as-of, then latest receipt. Assertions of an undone load do not count, nor do
+those that wait because their source is paused or because they are suspected overlays. The result equals what
+upserts, withdrawals and loads reach step by step.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,13 +19,13 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 
 @dataclass(slots=True)
 class RestatedRecords:
-    """What telling records anew changed.
+    """Changes made by recomputing current versions.
 
     Args:
-        changed: records that another statement stands for, to be indexed again.
+        changed: records with another current version, to be indexed again.
         removed: records that no longer take part.
-        record_ids: all records that were told anew.
-        overlay_suspects: records of which a version waits, or waited, because it says that they are another child.
+        record_ids: all records whose current version was recomputed.
+        overlay_suspects: records with a version that is, or was, a suspected overlay.
     """
 
     changed: dict[int, ChangedRecord] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class RestatedRecords:
     overlay_suspects: set[int] = field(default_factory=set)
 
     def add(self, other: "RestatedRecords") -> None:
-        """Take in what telling others anew changed."""
+        """Add the changes of other records."""
         self.changed.update(other.changed)
         self.removed |= other.removed
         self.record_ids |= other.record_ids
@@ -42,60 +42,81 @@ class RestatedRecords:
 
 
 def recompute_current_versions(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> RestatedRecords:
-    """Let the statement that stands be the active version of each record; a sealed one stays as it is.
+    """Activate the latest valid version of each record, except sealed ones.
 
     Args:
         unit: the transaction.
-        index: for standardizing.
-        record_ids: records of which something was said, taken back, held or let go.
+        index: the open index.
+        record_ids: records whose assertions were added, undone, held or released.
     """
     records = {
-        number: record
-        for number, record in unit.records.get(record_ids).items()
+        record_id: record
+        for record_id, record in unit.records.get(record_ids).items()
         if record.state != RecordState.SEALED
     }
-    overlaid = unit.records.open_overlays(records)
-    heard = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
-    stands = {number: _current_assertion(said) for number, said in heard.items()}
-    found = RestatedRecords(record_ids=set(records), overlay_suspects=set(overlaid))
+    overlaid_records = unit.records.open_overlays(records)
+    assertions_by_record = recheck_overlays(unit, index, unit.record_assertions.assertions_about(records))
+    current = {
+        record_id: _current_assertion(assertions) for record_id, assertions in assertions_by_record.items()
+    }
+    changes = RestatedRecords(record_ids=set(records), overlay_suspects=set(overlaid_records))
     activated: dict[int, RecordAssertion] = {}
-    for number, record in records.items():
-        standing = stands[number]
-        if standing is not None and standing.version_id is not None:
-            if record.state != RecordState.ACTIVE or record.version_id != standing.version_id:
-                activated[number] = standing
+    for record_id, record in records.items():
+        current_assertion = current[record_id]
+        if current_assertion is not None and current_assertion.version_id is not None:
+            if record.state != RecordState.ACTIVE or record.version_id != current_assertion.version_id:
+                activated[record_id] = current_assertion
         elif record.state == RecordState.ACTIVE:
-            found.removed.add(number)
-    doubted = {one.version_id for said in heard.values() for one in said if one.is_doubted}
-    _activate_versions(unit, records, activated, doubted)
-    found.changed.update(_changed_records(unit, index, records, activated))
-    _set_inactive_states(unit, records, heard, stands, activated)
+            changes.removed.add(record_id)
+    suspect_versions = {
+        assertion.version_id
+        for assertions in assertions_by_record.values()
+        for assertion in assertions
+        if assertion.is_doubted
+    }
+    _activate_versions(unit, records, activated, suspect_versions)
+    changes.changed.update(_changed_records(unit, index, records, activated))
+    _set_inactive_states(unit, records, assertions_by_record, current, activated)
     unit.records.update_last_seen(
-        {n: max((one.as_of for one in heard[n] if not one.is_held), default="") for n in records}
+        {
+            record_id: max(
+                (assertion.as_of for assertion in assertions_by_record[record_id] if not assertion.is_held),
+                default="",
+            )
+            for record_id in records
+        }
     )
-    return found
+    return changes
 
 
-def _current_assertion(said: Collection[RecordAssertion]) -> RecordAssertion | None:
-    return max((one for one in said if not one.is_held), key=lambda one: one.sort_key, default=None)
+def _current_assertion(assertions: Collection[RecordAssertion]) -> RecordAssertion | None:
+    return max(
+        (assertion for assertion in assertions if not assertion.is_held),
+        key=lambda assertion: assertion.sort_key,
+        default=None,
+    )
 
 
 def _activate_versions(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
     activated: Mapping[int, RecordAssertion],
-    doubted: Collection[int | None],
+    suspect_versions: Collection[int | None],
 ) -> None:
-    stood = {records[number].version_id for number in activated} - {None} - set(doubted)
-    ended = [version for version in stood if version is not None]
-    unit.records.end_versions(ended, unit.commit_no if ended else 0)
+    replaced_versions = (
+        {records[record_id].version_id for record_id in activated} - {None} - set(suspect_versions)
+    )
+    ended_versions = [version for version in replaced_versions if version is not None]
+    unit.records.end_versions(ended_versions, unit.commit_no if ended_versions else 0)
     unit.records.activate(
         [
-            {"record_id": number, "version_id": one.version_id, "as_of": one.as_of}
-            for number, one in activated.items()
+            {"record_id": record_id, "version_id": assertion.version_id, "as_of": assertion.as_of}
+            for record_id, assertion in activated.items()
         ]
     )
-    unit.records.revive_versions([one.version_id for one in activated.values() if one.version_id is not None])
+    unit.records.revive_versions(
+        [assertion.version_id for assertion in activated.values() if assertion.version_id is not None]
+    )
 
 
 def _changed_records(
@@ -109,34 +130,42 @@ def _changed_records(
     if not payloads:
         return {}
     shared = index.shared_values(unit)
-    found = {}
-    for number, (source_id, payload) in payloads.items():
+    changed = {}
+    for record_id, (source_id, payload) in payloads.items():
         record = record_from_bytes(payload)
         features = index.features_of(record, codes[source_id], shared)
-        found[number] = ChangedRecord(records[number].group_id, features, record.merged_into)
-    return found
+        changed[record_id] = ChangedRecord(records[record_id].group_id, features, record.merged_into)
+    return changed
 
 
 def _set_inactive_states(
     unit: WriteUnit,
     records: Mapping[int, StoredRecord],
-    heard: Mapping[int, Collection[RecordAssertion]],
-    stands: Mapping[int, RecordAssertion | None],
+    assertions_by_record: Mapping[int, Collection[RecordAssertion]],
+    current: Mapping[int, RecordAssertion | None],
     activated: Mapping[int, RecordAssertion],
 ) -> None:
-    """Set the state of records that take no part: held where something newer waits, withdrawn otherwise."""
-    held, withdrawn, untold = [], [], []
-    for number, record in records.items():
-        standing = stands[number]
-        if number in activated or (standing is not None and standing.version_id is not None):
+    """Set records without a current version to held or withdrawn.
+
+    A record is held where a newer version waits.
+    """
+    held, withdrawn, unstated = [], [], []
+    for record_id, record in records.items():
+        current_assertion = current[record_id]
+        if record_id in activated or (
+            current_assertion is not None and current_assertion.version_id is not None
+        ):
             continue
-        waiting = [one for one in heard[number] if one.is_held]
-        if waiting and (standing is None or max(one.sort_key for one in waiting) > standing.sort_key):
-            held.append(number)
+        held_assertions = [assertion for assertion in assertions_by_record[record_id] if assertion.is_held]
+        if held_assertions and (
+            current_assertion is None
+            or max(assertion.sort_key for assertion in held_assertions) > current_assertion.sort_key
+        ):
+            held.append(record_id)
         elif record.state != RecordState.WITHDRAWN:
-            withdrawn.append(number)
-        if standing is None and not waiting:
-            untold.append(number)
+            withdrawn.append(record_id)
+        if current_assertion is None and not held_assertions:
+            unstated.append(record_id)
     unit.records.set_state(held, RecordState.HELD)
     unit.records.set_state(withdrawn, RecordState.WITHDRAWN)
-    unit.records.clear_versions(untold)
+    unit.records.clear_versions(unstated)

@@ -1,4 +1,4 @@
-"""Take what a source says about its records: version it, and say what that changed."""
+"""Intake of statements: versions them and reports what changed."""
 
 from array import array
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class StatementOutcome(StrEnum):
-    """What became of a statement."""
+    """Outcome of a statement for its record."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -54,14 +54,14 @@ _EFFECTIVE_OUTCOMES = frozenset({StatementOutcome.CREATED, StatementOutcome.UPDA
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What taking statements changed.
+    """Records that the intake of statements changed.
 
     Args:
-        outcomes: by local ID.
-        record_ids: the record of each local ID.
-        changed: records whose features are new, to be indexed again.
+        outcomes: outcome by local ID.
+        record_ids: record number by local ID.
+        changed: records with new features, to be indexed again.
         removed: records that no longer take part.
-        overlay_suspects: records of which a version waits, or waited, because it says that they are another child.
+        overlay_suspects: records with a version that is, or was, a suspected overlay.
     """
 
     outcomes: dict[str, StatementOutcome]
@@ -73,12 +73,12 @@ class IntakeResult:
 
 @dataclass(frozen=True, slots=True)
 class JudgedStatements:
-    """What becomes of statements.
+    """Outcomes of statements before they are written.
 
     Args:
-        outcomes: by local ID.
-        features: of those that would take effect.
-        overlays: local IDs of those that are held because they say that the record is another child.
+        outcomes: outcome by local ID.
+        features: standardized records of statements that would take effect, by local ID.
+        overlays: local IDs of statements that are held as suspected overlays.
     """
 
     outcomes: dict[str, StatementOutcome]
@@ -89,10 +89,10 @@ class JudgedStatements:
 def judge_statement(
     existing: StoredRecord | None, statement: Statement | StatementHeading
 ) -> StatementOutcome:
-    """What a statement means for the record as it stands; reads nothing and changes nothing.
+    """Return the outcome of a statement for its stored record.
 
-    The active version is the one with the greatest as-of, then the latest received. A sealed record stays
-    sealed whatever is sent: lifting a seal is a person's act.
+    Pure. The current version is the one with the greatest as-of, then the latest received. A sealed record stays
+    sealed whatever is sent: only a person lifts a seal.
     """
     if existing is not None and existing.state == RecordState.SEALED:
         return StatementOutcome.REFUSED
@@ -100,8 +100,8 @@ def judge_statement(
         return StatementOutcome.SEALED
     if existing is None:
         return StatementOutcome.CREATED
-    same = existing.content_hash == statement.content_hash and existing.state == RecordState.ACTIVE
-    if same:
+    is_unchanged = existing.content_hash == statement.content_hash and existing.state == RecordState.ACTIVE
+    if is_unchanged:
         return StatementOutcome.UNCHANGED
     return StatementOutcome.HISTORY if statement.as_of < existing.last_seen else StatementOutcome.UPDATED
 
@@ -113,66 +113,84 @@ def judge_statements(
     statements: Collection[Statement],
     existing: Mapping[str, StoredRecord],
 ) -> JudgedStatements:
-    """What becomes of statements of one source; changes nothing.
+    """Return the outcomes of one source's statements, without writing.
 
-    Of a paused source, one that would take effect is held; and so is one that says that the record is
-    another child, until a person has looked.
+    A statement that would take effect is held if its source is paused, or if it is a suspected overlay, until a
+    person has looked.
 
     Args:
         unit: the transaction.
-        index: for standardizing and the model.
-        source: who says it.
-        statements: at most one statement a local ID.
-        existing: the records of those local IDs that there are.
+        index: the open index.
+        source: the source of the statements.
+        statements: at most one statement for each local ID.
+        existing: stored records of these local IDs.
 
     Raises:
-        ConflictError: the source is that of stewards' corrections.
+        ConflictError: the source is the one of stewards' corrections.
     """
     require_data_source(source)
-    verdicts = {one.local_id: judge_statement(existing.get(one.local_id), one) for one in statements}
+    outcomes = {
+        statement.local_id: judge_statement(existing.get(statement.local_id), statement)
+        for statement in statements
+    }
     if source.paused:
-        verdicts = {n: StatementOutcome.HELD if v in _EFFECTIVE_OUTCOMES else v for n, v in verdicts.items()}
+        outcomes = {
+            local_id: StatementOutcome.HELD if outcome in _EFFECTIVE_OUTCOMES else outcome
+            for local_id, outcome in outcomes.items()
+        }
     features = make_comparable(
-        unit, index, source, [one for one in statements if verdicts[one.local_id] in _EFFECTIVE_OUTCOMES]
-    )
-    known = {existing[name].id: name for name in features if name in existing}
-    others = find_overlays(
         unit,
         index,
-        [existing[name] for name in known.values()],
-        {number: features[name] for number, name in known.items()},
+        source,
+        [statement for statement in statements if outcomes[statement.local_id] in _EFFECTIVE_OUTCOMES],
     )
-    overlays = frozenset(known[number] for number in others)
-    verdicts |= dict.fromkeys(overlays, StatementOutcome.HELD)
-    return JudgedStatements(verdicts, features, overlays)
+    local_ids = {existing[local_id].id: local_id for local_id in features if local_id in existing}
+    overlay_ids = find_overlays(
+        unit,
+        index,
+        [existing[local_id] for local_id in local_ids.values()],
+        {record_id: features[local_id] for record_id, local_id in local_ids.items()},
+    )
+    overlays = frozenset(local_ids[record_id] for record_id in overlay_ids)
+    outcomes |= dict.fromkeys(overlays, StatementOutcome.HELD)
+    return JudgedStatements(outcomes, features, overlays)
 
 
 def make_comparable(
     unit: ReadUnit, index: Index, source: Source, statements: Collection[Statement]
 ) -> dict[str, ComparableRecord]:
-    """Statements made comparable under the configuration in force, by local ID."""
+    """Standardize statements under the configuration in force.
+
+    Returns:
+        Standardized records by local ID.
+    """
     shared = index.shared_values(unit)
-    config = index.matcher.digest(shared) if any(one.comparable for one in statements) else None
+    config_digest = (
+        index.matcher.digest(shared) if any(statement.comparable for statement in statements) else None
+    )
     return {
-        one.local_id: one.comparable
-        if one.comparable is not None and one.comparable.config_digest == config
-        else index.features_of(one.record, source.code, shared)
-        for one in statements
+        statement.local_id: statement.comparable
+        if statement.comparable is not None and statement.comparable.config_digest == config_digest
+        else index.features_of(statement.record, source.code, shared)
+        for statement in statements
     }
 
 
 def prepare_comparable(index: Index, record: CanonicalRecord, source_code: str) -> PackedRecord | None:
-    """A record made comparable before its transaction, as was right last; None where nothing is known yet.
+    """Standardize a record before its transaction, under the last known configuration.
 
-    Where another configuration is in force by then, ``make_comparable`` makes it anew.
+    If another configuration is in force by then, ``make_comparable`` standardizes the record again.
+
+    Returns:
+        The record; None where no configuration is cached.
     """
-    last = index.last_config_id
-    shared, blocking = index.caches.shared_values.get(last), index.caches.blocking.get(last)
+    config_id = index.last_config_id
+    shared, blocking = index.caches.shared_values.get(config_id), index.caches.blocking.get(config_id)
     if shared is None or blocking is None:
         return None
     features = index.features_of(record, source_code, shared)
-    own = array("q", keys(features, blocking, index.keyed_hash))
-    return PackedRecord(features_to_bytes(features), own.tobytes(), index.matcher.digest(shared))
+    blocking_keys = array("q", keys(features, blocking, index.keyed_hash))
+    return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), index.matcher.digest(shared))
 
 
 def write_statements(
@@ -183,51 +201,51 @@ def write_statements(
     existing: Mapping[str, StoredRecord],
     batch_id: int | None = None,
 ) -> IntakeResult:
-    """Write statements, each of another record of one source.
+    """Write statements of one source about different records.
 
     Args:
         unit: the transaction.
-        index: for standardizing and keys.
-        source: who says it.
-        statements: at most one statement a local ID.
-        existing: the records of those local IDs that there are.
-        batch_id: the load that it is part of.
+        index: the open index.
+        source: the source of the statements.
+        statements: at most one statement for each local ID.
+        existing: stored records of these local IDs.
+        batch_id: the load that the statements belong to.
 
     Raises:
-        ConflictError: the source is that of stewards' corrections.
+        ConflictError: the source is the one of stewards' corrections.
     """
     judged = judge_statements(unit, index, source, statements, existing)
-    numbers = _assign_numbers(unit, statements, existing)
-    writer = _StatementWriter(unit, index, source, batch_id, numbers, judged)
-    for one in statements:
-        writer.add(one, existing.get(one.local_id))
+    record_ids = _assign_numbers(unit, statements, existing)
+    writer = _StatementWriter(unit, index, source, batch_id, record_ids, judged)
+    for statement in statements:
+        writer.add(statement, existing.get(statement.local_id))
     writer.flush()
-    taken = IntakeResult(judged.outcomes, numbers, writer.changed, writer.gone, writer.doubted)
-    _recompute_overlaid(unit, index, taken, existing)
-    return taken
+    result = IntakeResult(judged.outcomes, record_ids, writer.changed, writer.gone, writer.doubted)
+    _recompute_overlaid(unit, index, result, existing)
+    return result
 
 
 def _recompute_overlaid(
-    unit: WriteUnit, index: Index, taken: IntakeResult, existing: Mapping[str, StoredRecord]
+    unit: WriteUnit, index: Index, result: IntakeResult, existing: Mapping[str, StoredRecord]
 ) -> None:
-    """Where a statement comes before one that waits, that one may be the same child as it."""
-    before = {record.id for record in existing.values() if record.overlaid} - taken.removed
-    if before:
-        restated = recompute_current_versions(unit, index, before)
-        taken.changed.update(restated.changed)
+    """Recompute records whose suspected overlay may now be the same child."""
+    overlaid_ids = {record.id for record in existing.values() if record.overlaid} - result.removed
+    if overlaid_ids:
+        changes = recompute_current_versions(unit, index, overlaid_ids)
+        result.changed.update(changes.changed)
 
 
 def _assign_numbers(
-    unit: WriteUnit, said: Sequence[Statement], existing: Mapping[str, StoredRecord]
+    unit: WriteUnit, statements: Sequence[Statement], existing: Mapping[str, StoredRecord]
 ) -> dict[str, int]:
-    new = [s.local_id for s in said if s.local_id not in existing]
-    first = unit.counters.take("record", len(new)) if new else 0
-    numbers = {local_id: first + n for n, local_id in enumerate(new)}
+    new_ids = [statement.local_id for statement in statements if statement.local_id not in existing]
+    first_number = unit.counters.take("record", len(new_ids)) if new_ids else 0
+    numbers = {local_id: first_number + offset for offset, local_id in enumerate(new_ids)}
     return numbers | {local_id: record.id for local_id, record in existing.items()}
 
 
 class _StatementWriter:
-    """Gathers rows while statements are judged, then writes them by table."""
+    """Collects the rows of statements, then writes them table by table."""
 
     def __init__(
         self,
@@ -257,114 +275,125 @@ class _StatementWriter:
         self.gone: set[int] = set()
         self.doubted: set[int] = set()
 
-    def add(self, said: Statement, old: StoredRecord | None) -> None:
-        record_id = self._numbers[said.local_id]
-        verdict = self._judged.outcomes[said.local_id]
-        if old is not None and old.overlaid:
+    def add(self, statement: Statement, existing: StoredRecord | None) -> None:
+        record_id = self._numbers[statement.local_id]
+        outcome = self._judged.outcomes[statement.local_id]
+        if existing is not None and existing.overlaid:
             self.doubted.add(record_id)
-        if verdict is StatementOutcome.SEALED:
-            self._sealed.append((record_id, said.seal_kind))
+        if outcome is StatementOutcome.SEALED:
+            self._sealed.append((record_id, statement.seal_kind))
             self.gone.add(record_id)
-        elif verdict in _EFFECTIVE_OUTCOMES:
-            features = self._judged.features[said.local_id]
-            group = self._source.group_id if old is None else old.group_id
-            key = None if old is not None else self._key(said)
-            self.changed[record_id] = ChangedRecord(group, features, said.merged_into, key)
+        elif outcome in _EFFECTIVE_OUTCOMES:
+            features = self._judged.features[statement.local_id]
+            group = self._source.group_id if existing is None else existing.group_id
+            key = None if existing is not None else self._key(statement)
+            self.changed[record_id] = ChangedRecord(group, features, statement.merged_into, key)
         else:
-            self._set_aside(record_id, said, old, verdict)
+            self._set_aside(record_id, statement, existing, outcome)
             return
-        if old is None:
-            self._record(record_id, said)
-        elif old.version_id is not None:
-            self._ended.append(old.version_id)
-        self._version(record_id, said, "active")
+        if existing is None:
+            self._record(record_id, statement)
+        elif existing.version_id is not None:
+            self._ended.append(existing.version_id)
+        self._version(record_id, statement, "active")
         self._activated.append(record_id)
 
     def _set_aside(
-        self, record_id: int, said: Statement, old: StoredRecord | None, verdict: StatementOutcome
+        self, record_id: int, statement: Statement, existing: StoredRecord | None, outcome: StatementOutcome
     ) -> None:
-        """Keep a statement that leaves the active version as it is; one that is refused is not kept."""
-        match verdict:
-            case StatementOutcome.UNCHANGED if old is not None:
-                self._unchanged(old, said)
+        """Store a statement that leaves the current version unchanged.
+
+        A refused statement is not stored.
+        """
+        match outcome:
+            case StatementOutcome.UNCHANGED if existing is not None:
+                self._unchanged(existing, statement)
             case StatementOutcome.HISTORY:
-                known = self._unit.records.find_version(record_id, said.as_of, said.content_hash)
-                if known is None:
-                    self._version(record_id, said, "history")
+                version_id = self._unit.records.find_version(
+                    record_id, statement.as_of, statement.content_hash
+                )
+                if version_id is None:
+                    self._version(record_id, statement, "history")
                 else:
-                    self._sight(record_id, said, known)
+                    self._sight(record_id, statement, version_id)
             case StatementOutcome.HELD:
-                self._hold(record_id, said, old)
+                self._hold(record_id, statement, existing)
             case _:
                 pass
 
-    def _hold(self, record_id: int, said: Statement, old: StoredRecord | None) -> None:
+    def _hold(self, record_id: int, statement: Statement, existing: StoredRecord | None) -> None:
         state = "held"
-        if said.local_id in self._judged.overlays:
-            known = self._refused.get(record_id, {})
+        if statement.local_id in self._judged.overlays:
+            refused_hashes = self._refused.get(record_id, {})
             # To what a person said no once, the answer is no when it is said again.
-            state = REFUSED if said.content_hash in known.values() else OVERLAY
+            state = REFUSED if statement.content_hash in refused_hashes.values() else OVERLAY
             self.doubted.add(record_id)
-        if old is None:
-            self._record(record_id, said, RecordState.HELD)
-        elif old.state == RecordState.WITHDRAWN and state != REFUSED:
+        if existing is None:
+            self._record(record_id, statement, RecordState.HELD)
+        elif existing.state == RecordState.WITHDRAWN and state != REFUSED:
             self._waiting.append(record_id)
-        self._version(record_id, said, state)
+        self._version(record_id, statement, state)
 
-    def _unchanged(self, old: StoredRecord, said: Statement) -> None:
-        """The source stands by the active version: said again, that counts where the first is undone."""
-        if said.as_of > old.last_seen:
-            self._seen[old.id] = said.as_of
-        elif self._batch_id is None and said.as_of == old.last_seen:
+    def _unchanged(self, existing: StoredRecord, statement: Statement) -> None:
+        """Record that the source repeated the current version.
+
+        The repetition counts if the load of the first assertion is undone.
+        """
+        if statement.as_of > existing.last_seen:
+            self._seen[existing.id] = statement.as_of
+        elif self._batch_id is None and statement.as_of == existing.last_seen:
             # Sent again and again, as after lost answers: once is enough, but a load's may be taken back.
-            heard = self._unit.record_assertions.assertions_about([old.id])[old.id]
-            same = (said.as_of, old.version_id, None)
-            if any((one.as_of, one.version_id, one.batch_id) == same for one in heard):
+            assertions = self._unit.record_assertions.assertions_about([existing.id])[existing.id]
+            repetition = (statement.as_of, existing.version_id, None)
+            if any(
+                (assertion.as_of, assertion.version_id, assertion.batch_id) == repetition
+                for assertion in assertions
+            ):
                 return
-        self._sight(old.id, said, old.version_id)
+        self._sight(existing.id, statement, existing.version_id)
 
-    def _sight(self, record_id: int, said: Statement, version_id: int | None) -> None:
-        sighting = Sighting(record_id, SightingKind.SAME, said.as_of, version_id, self._batch_id)
+    def _sight(self, record_id: int, statement: Statement, version_id: int | None) -> None:
+        sighting = Sighting(record_id, SightingKind.SAME, statement.as_of, version_id, self._batch_id)
         self._sightings.append(sighting)
 
-    def _record(self, record_id: int, said: Statement, state: RecordState = RecordState.ACTIVE) -> None:
+    def _record(self, record_id: int, statement: Statement, state: RecordState = RecordState.ACTIVE) -> None:
         self._records.append(
             {
                 "id": record_id,
                 "source_id": self._source.id,
-                "local_id": said.local_id,
+                "local_id": statement.local_id,
                 "group_id": self._source.group_id,
-                "subject": said.subject,
+                "subject": statement.subject,
                 "state": state.value,
-                "canonical_key": self._key(said),
+                "canonical_key": self._key(statement),
                 "version_id": None,
                 # What is held is not yet said: an older statement that follows waits as well.
-                "last_seen": "" if state is RecordState.HELD else said.as_of,
+                "last_seen": "" if state is RecordState.HELD else statement.as_of,
             }
         )
 
-    def _key(self, said: Statement) -> int:
-        return canonical_key(self._index.keyed_hash, self._source.code, said.local_id)
+    def _key(self, statement: Statement) -> int:
+        return canonical_key(self._index.keyed_hash, self._source.code, statement.local_id)
 
-    def _version(self, record_id: int, said: Statement, state: str) -> None:
+    def _version(self, record_id: int, statement: Statement, state: str) -> None:
         row = {
             "record_id": record_id,
-            "as_of": said.as_of,
+            "as_of": statement.as_of,
             "batch_id": self._batch_id,
             "state": state,
-            "content_hash": said.content_hash,
+            "content_hash": statement.content_hash,
             # orjson writes a dataclass as the dict of its fields.
-            "issues": orjson.dumps(said.issues).decode() if said.issues else "[]",
-            "payload": said.payload,
+            "issues": orjson.dumps(statement.issues).decode() if statement.issues else "[]",
+            "payload": statement.payload,
         }
-        self._versions.append((row, said))
+        self._versions.append((row, statement))
 
     def flush(self) -> None:
         records = self._unit.records
         activated = self._number_versions() if self._versions else {}
         for row in self._records:
-            if (stands := activated.pop(row["id"], None)) is not None:
-                row["version_id"] = stands["version_id"]
+            if (current_version := activated.pop(row["id"], None)) is not None:
+                row["version_id"] = current_version["version_id"]
         records.insert(self._records)
         if self._versions:
             self._write_versions(list(activated.values()))
@@ -376,7 +405,7 @@ class _StatementWriter:
         if self._sealed:
             records.set_state([record for record, _ in self._sealed], RecordState.SEALED)
             sealed = dict(self._sealed)
-            expunged = [record for record, kind in self._sealed if kind == "expunged"]
+            expunged = [record for record, seal_kind in self._sealed if seal_kind == "expunged"]
             destroyed = [*expunged, *seal_corrections(self._unit, sealed)]
             self._unit.keys.segments.erase(destroyed)
             for record in destroyed:
@@ -387,23 +416,23 @@ class _StatementWriter:
                 self._unit.owner_questions.erase_notes(record)
 
     def _number_versions(self) -> dict[int, dict[str, Any]]:
-        """Give the versions their numbers; by record, the one that is to stand for it."""
+        """Number the versions, and return the current one of each record."""
         first = self._unit.counters.take("record_version", len(self._versions))
         active: dict[int, dict[str, Any]] = {}
-        for number, (row, said) in enumerate(self._versions, first):
-            row |= {"id": number, "received_commit": self._unit.commit_no, "ended_commit": None}
+        for version_id, (row, statement) in enumerate(self._versions, first):
+            row |= {"id": version_id, "received_commit": self._unit.commit_no, "ended_commit": None}
             if row["state"] == "active":
                 active[row["record_id"]] = {
-                    "record_id": row["record_id"], "version_id": number, "as_of": said.as_of,
+                    "record_id": row["record_id"], "version_id": version_id, "as_of": statement.as_of,
                 }  # fmt: skip
         return active
 
     def _write_versions(self, activated: list[dict[str, Any]]) -> None:
-        """Write versions, and let some stand for records that there were."""
+        """Write versions and flags, and activate versions of stored records."""
         flags = [
             {"version_id": row["id"], "seq": seq, **flag._asdict()}
-            for row, said in self._versions
-            for seq, flag in enumerate(said.flags)
+            for row, statement in self._versions
+            for seq, flag in enumerate(statement.flags)
         ]
         self._unit.records.insert_versions([row for row, _ in self._versions])
         self._unit.records.insert_flags(flags)

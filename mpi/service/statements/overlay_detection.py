@@ -1,7 +1,7 @@
-"""Doubted versions: those by which a record would become another child. They wait for a person.
+"""Detection of overlays: versions that turn a record into another child.
 
-The version before stays active meanwhile. What a version is compared with is the one that stood when it came;
-where that is taken back, or another takes its place, the doubted ones are judged again.
+A suspected overlay waits for a person, and the earlier version stays current. It is compared with the version
+that was current when it arrived. If that version is undone or replaced, the overlay is checked again.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -29,139 +29,177 @@ def find_overlays(
     records: Collection[StoredRecord],
     comparables: Mapping[int, ComparableRecord],
 ) -> set[int]:
-    """Those of the records of which a source now says that they are another child.
+    """Return the records whose new version describes another child.
 
     Args:
         unit: the transaction.
-        index: for the model.
-        records: records as they stand; a withdrawn one by the version that it had.
-        comparables: what would stand for them, by record number.
+        index: the open index.
+        records: stored records; a withdrawn one is compared by its last version.
+        comparables: the new standardized versions, by record number.
     """
-    had = {
-        r.id: r
-        for r in records
-        if r.id in comparables and r.version_id is not None and r.state in _COMPARED_STATES
+    earlier_records = {
+        record.id: record
+        for record in records
+        if record.id in comparables and record.version_id is not None and record.state in _COMPARED_STATES
     }
-    if not had:
+    if not earlier_records:
         return set()
-    stored = unit.derived_data.features(index.config_id(unit), had)
-    before = {
-        number: features_from_bytes(payload)
-        for number, payload in stored.items()
-        if not _has_same_given_name(comparables[number], payload)
+    stored = unit.derived_data.features(index.config_id(unit), earlier_records)
+    earlier_features = {
+        record_id: features_from_bytes(payload)
+        for record_id, payload in stored.items()
+        if not _has_same_given_name(comparables[record_id], payload)
     }
-    before |= _last_features(
-        unit, index, {number: one for number, one in had.items() if number not in stored}
+    earlier_features |= _last_features(
+        unit,
+        index,
+        {record_id: record for record_id, record in earlier_records.items() if record_id not in stored},
     )
     scorer = index.matcher.scorer
     return {
-        number
-        for number in before
-        if is_another_child(scorer, before[number], unpack_features(comparables[number]))
+        record_id
+        for record_id in earlier_features
+        if is_another_child(scorer, earlier_features[record_id], unpack_features(comparables[record_id]))
     }
 
 
-def _has_same_given_name(said: ComparableRecord, payload: bytes) -> bool:
-    """Whether the given name is the one that is stored: of most records that is all that need be read."""
-    return isinstance(said, PackedRecord) and have_same_given_name(said.features, payload)
+def _has_same_given_name(comparable: ComparableRecord, payload: bytes) -> bool:
+    """Return whether two versions share a given name, without reading more."""
+    return isinstance(comparable, PackedRecord) and have_same_given_name(comparable.features, payload)
 
 
 def recheck_overlays(
     unit: WriteUnit, index: Index, assertions: Mapping[int, list[RecordAssertion]]
 ) -> dict[int, list[RecordAssertion]]:
-    """What was said about records, without the doubt where its reason is gone.
+    """Return record assertions, with overlays cleared whose reason is gone.
 
-    Statements are gone through in the order in which the latest stands. A doubted one counts where nothing
-    was said before it, or what counts before it is of the same child.
+    Assertions are checked in order of precedence. A suspected overlay is cleared where no valid version precedes it,
+    or where the version before it describes the same child.
 
     Args:
         unit: the transaction.
-        index: for the model.
-        assertions: every statement that may count, by record.
+        index: the open index.
+        assertions: every assertion that may count, by record number.
     """
-    waiting = {number: said for number, said in assertions.items() if any(one.is_doubted for one in said)}
-    if not waiting:
+    overlaid = {
+        record_id: record_assertions
+        for record_id, record_assertions in assertions.items()
+        if any(assertion.is_doubted for assertion in record_assertions)
+    }
+    if not overlaid:
         return dict(assertions)
-    records = unit.records.get(waiting)
-    said_by = {one.version_id: n for n, said in waiting.items() for one in said if _is_considered(one)}
-    payloads = unit.records.payloads_of_versions([version for version in said_by if version is not None])
+    records = unit.records.get(overlaid)
+    record_by_version = {
+        assertion.version_id: record_id
+        for record_id, record_assertions in overlaid.items()
+        for assertion in record_assertions
+        if _is_considered(assertion)
+    }
+    payloads = unit.records.payloads_of_versions(
+        [version for version in record_by_version if version is not None]
+    )
     codes = {source.id: source.code for source in unit.sources.all()}
     shared = index.shared_values(unit)
     features = {
         version: index.features_of(
-            record_from_bytes(body), codes[records[said_by[version]].source_id], shared
+            record_from_bytes(payload), codes[records[record_by_version[version]].source_id], shared
         )
-        for version, body in payloads.items()
+        for version, payload in payloads.items()
     }
-    cleared = {version for said in waiting.values() for version in _cleared_versions(index, said, features)}
-    unit.records.set_version_state(cleared, "history")
+    cleared_versions = {
+        version
+        for record_assertions in overlaid.values()
+        for version in _cleared_versions(index, record_assertions, features)
+    }
+    unit.records.set_version_state(cleared_versions, "history")
     return {
-        number: [
-            replace(one, is_held=False, is_doubted=False)
-            if one.is_doubted and one.version_id in cleared
-            else one
-            for one in said
+        record_id: [
+            replace(assertion, is_held=False, is_doubted=False)
+            if assertion.is_doubted and assertion.version_id in cleared_versions
+            else assertion
+            for assertion in record_assertions
         ]
-        for number, said in assertions.items()
+        for record_id, record_assertions in assertions.items()
     }
 
 
 def find_pending_overlays(unit: ReadUnit, record_ids: Collection[int] | None) -> dict[int, set[int]]:
-    """By record: its doubted versions that are newer than what stands; of older ones nobody asks.
+    """Return the suspected overlays that are newer than the current version.
 
-    The latest of them is the highest number. None asks of every record.
+    Older ones need no answer. The latest overlay of a record has the highest number.
+
+    Args:
+        unit: the transaction.
+        record_ids: record numbers; None for every record.
+
+    Returns:
+        Version numbers, by record number.
     """
-    doubted = unit.records.open_overlays(record_ids)
-    if not doubted:
+    overlays = unit.records.open_overlays(record_ids)
+    if not overlays:
         return {}
-    found: dict[int, set[int]] = {}
-    for number, said in unit.record_assertions.assertions_about(doubted).items():
-        stands = max((one.sort_key for one in said if not one.is_held), default=("", 0))
-        newer = {
-            one.version_id
-            for one in said
-            if one.is_doubted and one.version_id is not None and one.sort_key > stands
+    pending: dict[int, set[int]] = {}
+    for record_id, record_assertions in unit.record_assertions.assertions_about(overlays).items():
+        current_precedence = max(
+            (assertion.sort_key for assertion in record_assertions if not assertion.is_held), default=("", 0)
+        )
+        newer_versions = {
+            assertion.version_id
+            for assertion in record_assertions
+            if assertion.is_doubted
+            and assertion.version_id is not None
+            and assertion.sort_key > current_precedence
         }
-        if newer:
-            found[number] = newer
-    return found
+        if newer_versions:
+            pending[record_id] = newer_versions
+    return pending
 
 
 def _cleared_versions(
-    index: Index, said: Collection[RecordAssertion], features: Mapping[int, Features]
+    index: Index, assertions: Collection[RecordAssertion], features: Mapping[int, Features]
 ) -> Iterator[int]:
-    before: Features | None = None
-    for one in sorted(said, key=lambda one: one.sort_key):
-        if one.version_id is None or not _is_considered(one):
+    earlier_features: Features | None = None
+    for assertion in sorted(assertions, key=lambda assertion: assertion.sort_key):
+        if assertion.version_id is None or not _is_considered(assertion):
             continue
-        mine = features[one.version_id]
-        if one.is_doubted:
-            if before is not None and is_another_child(index.matcher.scorer, before, mine):
+        own_features = features[assertion.version_id]
+        if assertion.is_doubted:
+            if earlier_features is not None and is_another_child(
+                index.matcher.scorer, earlier_features, own_features
+            ):
                 continue
-            yield one.version_id
-        before = mine
+            yield assertion.version_id
+        earlier_features = own_features
 
 
-def _is_considered(one: RecordAssertion) -> bool:
-    return one.is_doubted or not one.is_held
+def _is_considered(assertion: RecordAssertion) -> bool:
+    return assertion.is_doubted or not assertion.is_held
 
 
 def _last_features(unit: ReadUnit, index: Index, records: Mapping[int, StoredRecord]) -> dict[int, Features]:
-    """Of records that take no part, and so have no features stored: by the last that counted."""
+    """Return features of inactive records, from their last valid version."""
     if not records:
         return {}
-    last: dict[int, int] = {}
-    for number, said in unit.record_assertions.assertions_about(records).items():
-        counted = [one for one in said if not one.is_held and one.version_id is not None]
-        version = max(counted, key=lambda one: one.sort_key).version_id if counted else None
+    last_versions: dict[int, int] = {}
+    for record_id, record_assertions in unit.record_assertions.assertions_about(records).items():
+        valid_assertions = [
+            assertion
+            for assertion in record_assertions
+            if not assertion.is_held and assertion.version_id is not None
+        ]
+        version = (
+            max(valid_assertions, key=lambda assertion: assertion.sort_key).version_id
+            if valid_assertions
+            else None
+        )
         if version is not None:
-            last[number] = version
+            last_versions[record_id] = version
     codes = {source.id: source.code for source in unit.sources.all()}
-    payloads = unit.records.payloads_of_versions(last.values())
+    payloads = unit.records.payloads_of_versions(last_versions.values())
     shared = index.shared_values(unit)
     return {
-        number: index.features_of(
-            record_from_bytes(payloads[version]), codes[records[number].source_id], shared
+        record_id: index.features_of(
+            record_from_bytes(payloads[version]), codes[records[record_id].source_id], shared
         )
-        for number, version in last.items()
+        for record_id, version in last_versions.items()
     }

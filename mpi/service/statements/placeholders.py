@@ -1,4 +1,4 @@
-"""Empty places: records that something is said about before, or without ever, being stated themselves."""
+"""Placeholder records for local IDs whose source has not stated them yet."""
 
 from collections.abc import Iterable
 
@@ -10,23 +10,26 @@ from mpi.storage.unit_of_work.unit import WriteUnit
 def add_placeholders(
     unit: WriteUnit, index: Index, source: tuple[int, str, int], local_ids: Iterable[str]
 ) -> dict[str, int]:
-    """Add records that are members of nobody until their source states them; returns their numbers.
+    """Add placeholder records, which belong to no person, and return their numbers.
 
     Args:
         unit: the transaction.
-        index: for the secret.
-        source: its number, code and visibility group.
-        local_ids: of records that are not there yet.
+        index: the open index.
+        source: number, code and visibility group of the source.
+        local_ids: local IDs that have no record.
+
+    Returns:
+        Record numbers by local ID.
     """
-    number, code, group = source
-    wanted = list(local_ids)
-    first = unit.counters.take("record", len(wanted)) if wanted else 0
-    places = {local_id: first + n for n, local_id in enumerate(wanted)}
+    source_id, code, group = source
+    new_ids = list(local_ids)
+    first_number = unit.counters.take("record", len(new_ids)) if new_ids else 0
+    record_ids = {local_id: first_number + offset for offset, local_id in enumerate(new_ids)}
     unit.records.insert(
         [
             {
-                "id": record,
-                "source_id": number,
+                "id": record_id,
+                "source_id": source_id,
                 "local_id": local_id,
                 "group_id": group,
                 "subject": None,
@@ -35,7 +38,7 @@ def add_placeholders(
                 "version_id": None,
                 "last_seen": "",
             }
-            for local_id, record in places.items()
+            for local_id, record_id in record_ids.items()
         ]
     )
-    return places
+    return record_ids

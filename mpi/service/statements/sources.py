@@ -1,4 +1,4 @@
-"""Sources: add one, list them."""
+"""Administration of sources, the systems that contribute records."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,15 @@ _MAX_CODE_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """A source to add; the name and agency default to the code.
+    """A source to add.
 
-    ``one_id_a_child`` says that it means to give each child one local ID: two in one person are a question.
+    Args:
+        code: 1 to 64 letters, digits, ``_``, ``-`` or ``.``.
+        name: name of the source; the code where None.
+        agency: agency that owns the source; the code where None.
+        kind: kind of system.
+        has_one_id_per_child: whether the source gives each child one local ID, so that two in one person are a
+            question for a steward.
     """
 
     code: str
@@ -27,70 +33,70 @@ class NewSource:
     has_one_id_per_child: bool = False
 
 
-def add_source(index: Index, viewer: Viewer, new: NewSource) -> Source:
+def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
     """Add a source.
 
     Raises:
-        InputError: the code cannot be one.
-        ConflictError: there is one of that code, or one of kind ``steward``, of which there is one only.
+        InputError: the code is invalid.
+        ConflictError: a source has that code, or is the one of stewards' corrections already.
         AccessDenied: the viewer may not administer sources.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
-    allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new.code)
-    if not new.code or len(new.code) > _MAX_CODE_LENGTH or not allowed:
+    is_allowed = all(letter.isascii() and (letter.isalnum() or letter in "_-.") for letter in new_source.code)
+    if not new_source.code or len(new_source.code) > _MAX_CODE_LENGTH or not is_allowed:
         raise InputError("a source code has 1 to 64 letters, digits, '_', '-' or '.'")
     with index.database.write(viewer, "source-add") as unit:
-        if new.kind == STEWARD_SOURCE_KIND and any(
+        if new_source.kind == STEWARD_SOURCE_KIND and any(
             source.kind == STEWARD_SOURCE_KIND for source in unit.sources.all()
         ):
             raise ConflictError("stewards' corrections have a source already")
-        number = unit.counters.take("source")
+        source_id = unit.counters.take("source")
         source = Source(
-            number,
-            new.code,
-            new.name or new.code,
-            new.agency or new.code,
-            new.kind,
+            source_id,
+            new_source.code,
+            new_source.name or new_source.code,
+            new_source.agency or new_source.code,
+            new_source.kind,
             group_id=1,
             paused=False,
-            duplicates_expected=not new.has_one_id_per_child,
+            duplicates_expected=not new_source.has_one_id_per_child,
         )
-        unit.sources.add(number, number, source, unit.commit_no)
+        unit.sources.add(source_id, source_id, source, unit.commit_no)
         return source
 
 
 def require_data_source(source: Source) -> None:
-    """Pass a source that says itself what its records are.
+    """Check that a source contributes records of its own.
 
     Raises:
-        ConflictError: it is the stewards' own.
+        ConflictError: the source is the one of stewards' corrections.
     """
     if source.kind == STEWARD_SOURCE_KIND:
         raise ConflictError("this source takes stewards' corrections and nothing else")
 
 
 def require_owned_source(unit: ReadUnit, code: str) -> Source:
-    """A source whose owner can be asked for consent.
+    """Return a source whose owner can be asked for consent.
 
     Raises:
-        NotFoundError: no such source.
-        ConflictError: it is the stewards' own.
+        NotFoundError: the source does not exist.
+        ConflictError: the source is the one of stewards' corrections.
     """
-    found = unit.sources.get_by_code(code)
-    if found.kind == STEWARD_SOURCE_KIND:
+    source = unit.sources.get_by_code(code)
+    if source.kind == STEWARD_SOURCE_KIND:
         raise ConflictError(f"source {code!r} holds the stewards' corrections: nobody else owns it")
-    return found
+    return source
 
 
 def list_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """Every source, by code."""
+    """Return every source, by code."""
     require_permission(viewer, Action.REPORT)
     with index.database.read(viewer) as unit:
         return unit.sources.all()
 
 
 def list_visible_sources(index: Index, viewer: Viewer) -> list[Source]:
-    """The sources whose records the viewer may see, by code: what a page calls them."""
+    """Return the sources whose records the viewer may see, by code."""
     require_permission(viewer, Action.RECORD_READ)
     with index.database.read(viewer) as unit:
         return [source for source in unit.sources.all() if viewer.may_see(source.code)]

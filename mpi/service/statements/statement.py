@@ -1,4 +1,4 @@
-"""A statement: what a source says about one record, prepared for judging and for the store."""
+"""A source's statement about one record, ready for storage."""
 
 from typing import NamedTuple
 
@@ -9,25 +9,25 @@ from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.payload import record_from_bytes, to_payload_and_hash
 
 SEAL_KINDS = ("sealed", "expunged")
-"""Kinds of restriction that seal a record, the weaker first."""
+"""Kinds of restriction that seal a record, weaker first."""
 _END_OF_TIME = "9999-12-31"
 
 
 class Statement(NamedTuple):
-    """One record as received; its ``as_of`` is set.
+    """A source's statement about one record.
 
     Args:
-        local_id: the record's key at its source.
-        as_of: when it was true at its source.
-        content_hash: of what it states, and of what its dates mean at its as-of.
+        local_id: the source's key of the record.
+        as_of: when the statement was true at the source (ISO, UTC); always set.
+        content_hash: hash of the content, and of what its dates mean at the as-of time.
         payload: the record, as ``to_payload`` writes it.
-        issues: what its source should look at.
-        flags: the record's flags.
-        subject: the person of its source's own that it is about.
-        merged_into: the record that its source merged it into.
-        seal_kind: ``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
-        line_number: line of the file that it came from; 0 where it came alone.
-        comparable: the record made comparable, where that was done already.
+        issues: quality issues for the source.
+        flags: flags of the record.
+        subject: the source's own key of the person.
+        merged_into: local ID of the record that the source merged it into.
+        seal_kind: ``sealed`` or ``expunged`` where such a restriction is in force at the as-of time; None otherwise.
+        line_number: line of the file; 0 outside files.
+        comparable: the standardized record, if it was made already.
     """
 
     local_id: str
@@ -44,7 +44,7 @@ class Statement(NamedTuple):
 
     @property
     def record(self) -> CanonicalRecord:
-        """What the source says."""
+        """The record that the source states."""
         return record_from_bytes(self.payload)
 
 
@@ -54,7 +54,7 @@ def build_statement(
     line_number: int = 0,
     comparable: PackedRecord | None = None,
 ) -> Statement:
-    """Prepare a record that came through the door."""
+    """Build a statement from a validated record."""
     payload, digest = to_payload_and_hash(record)
     return Statement(
         record.local_id,
@@ -72,9 +72,10 @@ def build_statement(
 
 
 def find_seal_kind(record: CanonicalRecord) -> str | None:
-    """``sealed`` or ``expunged`` where such a restriction is in force at the statement's own time.
+    """Return the seal in force on a record: sealed, expunged or None.
 
-    A date that cannot be read bars nothing from holding: the restriction counts as begun, and as not ended.
+    The record's as-of time counts. A restriction whose begin date cannot be read counts as begun; one whose end date
+    cannot be read counts as not ended.
     """
     if not record.restrictions:
         return None
@@ -89,30 +90,30 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
 
 
 def _date_marks(record: CanonicalRecord) -> str:
-    """What standardizing reads into the record because of its as-of; mostly nothing.
+    """Return marks of what a record's dates mean at its as-of time.
 
-    Restated when a birth date no longer lies ahead, or a bar on its addresses has ended, a record means
-    something else though it says the same: it must count as another statement.
+    The marks are mostly empty. Once a birth date is no longer in the future, or a restriction on addresses has ended,
+    equal content means something else, so the marks make it another statement.
     """
     as_of = record.as_of or ""
-    births = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
-    ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in births]
-    marks = [f"+ahead{''.join(ahead)}"] if "1" in ahead else []
+    birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
+    is_ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in birth_dates]
+    marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
     if is_confidential(record):
         marks.append("+confidential")
     return "".join(marks)
 
 
 class StatementHeading(NamedTuple):
-    """What is kept at hand of each statement.
+    """Summary of a statement that stays in memory during a load.
 
     Args:
-        as_of: when it was true at its source.
-        content_hash: of what it states.
-        seal_kind: as ``Statement`` has it.
-        identity_key: name and birth date, where something else stands for the record.
-        row_number: of the statement among the rows.
-        needs_standardizing: whether it is still to be made comparable.
+        as_of: when the statement was true at the source (ISO, UTC).
+        content_hash: hash of the content.
+        seal_kind: ``sealed``, ``expunged`` or None.
+        identity_key: name and birth date, where another version is current.
+        row_number: position of the statement among the rows of the file.
+        needs_standardizing: whether the record has yet to be standardized.
     """
 
     as_of: str

@@ -100,12 +100,12 @@ def _can_be_had() -> bool:
 
 def _serve(pipe: Connection, path: str) -> None:
     """Make checkpoints until the pipe is closed."""
-    # Not before there is a process for it: see above.
-    from mpi.storage.backends.throttled_file import PacedConnection  # noqa: PLC0415
+    # Only in the child process: APSW brings an SQLite of its own.
+    from mpi.storage.backends.throttled_file import PacedConnection  # noqa: PLC0415 - see above
 
     lower_priority()
     connection = PacedConnection(path)
-    # Whoever asked may end at any moment.
+    # The parent process may end at any moment.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             asked = pipe.recv_bytes()

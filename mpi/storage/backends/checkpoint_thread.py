@@ -98,7 +98,7 @@ class Checkpointer:
         if self._copier is not None and self._copier.begin_log_anew():
             return
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
-            # First what keeps nobody waiting, so that writers wait for little of it.
+            # The passive checkpoint blocks nobody and leaves little to do for the one that does.
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -119,12 +119,12 @@ class Checkpointer:
                 if self._is_stopping:
                     return
                 try:
-                    # Passive: it waits for nobody and copies what no reader still needs as it was.
+                    # A passive checkpoint waits for nobody and copies what no reader needs in its old form.
                     _busy, pages, _copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                     if pages > LARGE_LOG_PAGES:
                         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 except sqlite3.Error:
-                    # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
+                    # Writers report a full or failing disk; the log keeps everything meanwhile.
                     continue
 
     def _connect(self) -> sqlite3.Connection:

@@ -37,7 +37,7 @@ _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SERVER_PROCESSES = text(
     "SELECT pid, usename, datname, client_port FROM pg_stat_activity "
     "WHERE application_name = ANY(:names) AND client_addr IS NOT DISTINCT FROM inet_client_addr() "
-    "AND usename IS NOT NULL AND datname IS NOT NULL AND client_port IS NOT NULL"  # not one that is ending
+    "AND usename IS NOT NULL AND datname IS NOT NULL AND client_port IS NOT NULL"  # no ending ones
 )
 
 _DISABLED_TIMEOUTS = ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
@@ -135,7 +135,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
     """
     options = {"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": _application_name(os.getpid())}
     defaults = options | _KEEPALIVE | _USER_TIMEOUT
-    # psycopg's own log of errors would hold values.
+    # psycopg's error log would hold personal values.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
@@ -170,7 +170,7 @@ def is_reusable(session: Any) -> bool:  # noqa: ANN401 - a session
     return not session.driver.closed and session.driver.info.transaction_status == TransactionStatus.IDLE
 
 
-def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noqa: ANN401 - psycopg is imported by SQLAlchemy
+def _configure_connection(connection: psycopg.Connection[Any], busy_timeout_ms: int) -> None:
     """Check and set what durability and isolation depend on."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
@@ -179,10 +179,10 @@ def _configure_connection(connection: Any, busy_timeout_ms: int) -> None:  # noq
     if connection.execute("SELECT current_setting('fsync')").fetchone() != ("on",):
         raise StoreError("the database server runs with fsync off, and would lose what it has acknowledged")
     settings = {"synchronous_commit": "on", "lock_timeout": str(int(busy_timeout_ms))}
-    # The server's end of the same; where it is reached by a socket of its own machine this says nothing.
+    # Keepalive of the server's end; without effect on a local socket.
     settings |= {f"tcp_{name}": str(value) for name, value in _KEEPALIVE.items()}
     settings |= {name: str(value) for name, value in _USER_TIMEOUT.items()}
-    # A re-cluster thinks for long inside its transaction, and a load of millions writes for long.
+    # A re-cluster computes for long inside a transaction, and a load of millions writes for long.
     settings |= dict.fromkeys(
         _DISABLED_TIMEOUTS if connection.info.server_version >= _VERSION_17 else _DISABLED_TIMEOUTS[:2], "0"
     )

@@ -72,7 +72,7 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A unit of work has begun on the driver.
+        # Units of work begin their transaction on the driver.
         if not connection.get_execution_options().get("mpi_unit", False):
             _begin_immediate(connection.connection.driver_connection, busy_timeout_ms)
 
@@ -96,7 +96,7 @@ def _begin_immediate(connection: Any, patience_ms: int) -> None:  # noqa: ANN401
         connection.execute(f"PRAGMA busy_timeout={patience_ms}")
 
 
-def _try_begin_immediate(connection: Any, *, is_last_attempt: bool) -> bool:  # noqa: ANN401
+def _try_begin_immediate(connection: sqlite3.Connection, *, is_last_attempt: bool) -> bool:
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -113,7 +113,7 @@ def _configure_connection(connection: sqlite3.Connection) -> None:
         ("journal_mode", "WAL", "wal"),
         ("synchronous", "FULL", 2),
         ("foreign_keys", "ON", 1),
-        # What is expunged must not stay in the file; many builds leave it there. An attached file follows.
+        # Expunged data must not stay in the file, as by default. An attached file follows the setting.
         ("secure_delete", "ON", 1),
     ):
         cursor.execute(f"PRAGMA {pragma}={value}")

@@ -30,7 +30,7 @@ class Pace:
     """
 
     def __init__(self, path: str) -> None:
-        # Never closed before the process ends: that would let go of SQLite's locks on the file.
+        # Stays open until the process ends, since closing would release SQLite's locks on the file.
         self._file = os.open(path, os.O_RDWR)
         self._hand_over = ctypes.CDLL(None).sync_file_range
         self._hand_over.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
@@ -81,7 +81,7 @@ class _PacedFiles(apsw.VFS):
     def __init__(self) -> None:
         super().__init__(_NAME, "")
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - named by APSW
         return _PacedFile(name or "", flags)
 
 
@@ -93,7 +93,7 @@ class PacedConnection:
     """
 
     def __init__(self, path: str) -> None:
-        self._files = _PacedFiles()  # SQLite knows it by name and holds no reference
+        self._files = _PacedFiles()  # kept alive: SQLite holds no reference
         self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE, vfs=_NAME)
         self._connection.set_busy_timeout(_PATIENCE_MS)
 
@@ -102,7 +102,7 @@ class PacedConnection:
         try:
             self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
         except apsw.Error:
-            # A full or failing disk is the writers' to tell; the log keeps everything meanwhile.
+            # Writers report a full or failing disk; the log keeps everything meanwhile.
             return
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ class Rows:
         return int(self._cursor.rowcount)
 
     def __iter__(self) -> Iterator[Any]:
-        # Of psycopg's cursor each row costs a call as dear as the row.
+        # psycopg's iterator costs a call a row, as much as the row itself.
         while rows := self._cursor.fetchmany(_ROWS_AT_ONCE):
             yield from map(self._make, rows)
 
@@ -181,7 +181,7 @@ class Prepared:
             state = compiled.construct_expanded_state({**given, **{v[0]: [None] * n for v, n in sizes}})
             text, expanded = state.statement, state.parameter_expansion
             order = list(state.positiontup or self._values)
-        # A list has as many places as values: its first stands for all.
+        # A list expands to one name for each value; its first name stands for all.
         of_first = {names[0]: name for name, names in expanded.items()}
         others = {one for names in expanded.values() for one in names[1:]}
         order = [of_first.get(name, name) for name in order if name not in others]
@@ -192,7 +192,7 @@ class Prepared:
         if not self._known:
             if cursor.description is not None:
                 self._make = _maker(cursor.description, self._types, self._dialect)
-            # Last: another thread that runs it meanwhile must not take its rows for bare ones.
+            # Set last, so that a concurrent thread does not return rows without names.
             self._known = True
         return Rows(cursor, self._make or tuple)
 
@@ -221,7 +221,7 @@ class Statements:
             if not isinstance(statement, SelectBase | UpdateBase | TextClause):
                 return None
             kinds = self._known[statement] = {}
-            # To write such a list out SQLAlchemy takes longer than it takes to prepare the statement.
+            # SQLAlchemy takes longer to write out such a list than compiling takes here.
             if not any(_is_long(value) for value in given.values()):
                 return None
         kind = (many, *given)
@@ -250,7 +250,7 @@ def _bound(
             values.append(raw if processor is None else processor(raw))
             continue
         each = list(raw) if processor is None else [processor(one) for one in raw]
-        # Lists are padded with their last value, so that few lengths make few statements.
+        # Padding with the last value keeps the number of different statements small.
         values += each
         values += each[-1:] * (_padded(len(each)) - len(each))
     return values if names is None else dict(zip(names, values, strict=True))

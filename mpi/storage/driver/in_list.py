@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, BinaryExpression, ColumnElement, Text, bindpa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
+from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class _InList(BinaryExpression[bool]):
@@ -19,16 +20,16 @@ class _InList(BinaryExpression[bool]):
 
 
 @compiles(_InList)
-def _compile_in_list(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401
+def _compile_in_list(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
     return str(compiler.visit_binary(element, **options))
 
 
 @compiles(_InList, "postgresql")
-def _compile_any_array(element: _InList, compiler: Any, **options: Any) -> str:  # noqa: ANN401
+def _compile_any_array(element: _InList, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
     value_list: Any = element.right
     kind = ARRAY(Text() if isinstance(element.left.type, Text) else BigInteger())
-    # SQLAlchemy keeps what it compiles, and gives a clone the values of each later run; a copy it would not.
-    array = value_list._clone(maintain_key=True)  # noqa: SLF001
+    # SQLAlchemy caches the compiled form and passes later values to a clone, but not to a copy.
+    array = value_list._clone(maintain_key=True)  # noqa: SLF001 - no public equivalent
     array.expanding, array.type = False, kind
     column, values = (compiler.process(part, **options) for part in (element.left, array))
     return f"{column} = ANY ({values})"

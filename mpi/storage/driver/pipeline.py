@@ -182,7 +182,7 @@ class Pipeline:
 
         statement = _PARAMETER.sub(place, text)
         made = self._known[text] = _Prepared(b"mpi_%d" % next(_numbers), tuple(order))
-        # Of which type a parameter is the server tells from its place, or from the cast that it has.
+        # The server infers each parameter's type from its place or cast.
         self._libpq.send_prepare(made.name, statement.encode())
         self._due.append(partial(self._note_prepared, text))
         return made
@@ -202,7 +202,7 @@ class Pipeline:
         adapted = None if adapt is None else adapt(value)
         if adapted is not None or value is None:
             return adapted, _TEXT
-        # None that is met often: psycopg knows many more types.
+        # Rare types are left to psycopg.
         [other] = self._adapting.dump_sequence([value], [PyFormat.AUTO])
         return other, (self._adapting.formats or [_TEXT])[0]
 

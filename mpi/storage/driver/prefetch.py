@@ -3,12 +3,15 @@
 A database across a network answers several queries in one round trip.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable
 
 
-def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+def prefetch(
+    connection: Connection, statement: Executable, parameters: Mapping[str, Any] | None = None
+) -> None:
     """Send a query that the same unit executes before its next write.
 
     See ``DatabaseSession.prefetch``.
@@ -23,7 +26,9 @@ def prefetch(connection: Connection, statement: Any, parameters: Any = None) -> 
         send(statement, parameters)
 
 
-def fetch_all(connection: Connection, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+def fetch_all(
+    connection: Connection, statement: Executable, parameters: Mapping[str, Any] | None = None
+) -> list[Any]:
     """Return all rows of a statement that reads a whole table.
 
     See ``DatabaseSession.fetch_all``.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, Executable, bindparam, delete, func, select, tuple_
 
 from mpi.storage.driver.bulk_rows import delete_by_columns, insert_columns
 from mpi.storage.driver.chunks import CHUNK_SIZE, iter_chunks
@@ -33,15 +33,15 @@ from mpi.storage.tables import BlockingKeyRow, RecordKeysRow, table_of
 _key = table_of(BlockingKeyRow)
 _record_keys = table_of(RecordKeysRow)
 
-# Composed once: composing a statement costs more than SQLite takes to run it.
+# Module constants: composing a statement costs more than SQLite takes to run it.
 _ROWS_OF_KEYS_IN_GROUPS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.group_id, "groups"), is_in(_key.c.key, "keys")
 )
-_LIMITED_ROWS_OF_KEYS_IN_GROUPS = _ROWS_OF_KEYS_IN_GROUPS.limit(bindparam("most"))
+_LIMITED_ROWS_OF_KEYS_IN_GROUPS = _ROWS_OF_KEYS_IN_GROUPS.limit(bindparam("row_limit"))
 _KEY_SIZES = (
     select(_key.c.key, func.count()).where(_key.c.config_id == bindparam("config")).group_by(_key.c.key)
 )
-_LARGE_KEY_SIZES = _KEY_SIZES.having(func.count() > bindparam("over"))
+_LARGE_KEY_SIZES = _KEY_SIZES.having(func.count() > bindparam("threshold"))
 _SIZES_OF_KEYS = _KEY_SIZES.where(is_in(_key.c.key, "keys"))
 _ROWS_OF_KEYS = select(_key.c.group_id, _key.c.key, _key.c.record_id).where(
     _key.c.config_id == bindparam("config"), is_in(_key.c.key, "keys")
@@ -54,7 +54,7 @@ _RECORDS_WRITTEN_SINCE = select(_record_keys.c.record_id).where(
     _record_keys.c.config_id == bindparam("config"), _record_keys.c.commit_no > bindparam("since")
 )
 _FORWARD_ROWS_WRITTEN_SINCE = _FORWARD_ROWS.where(_record_keys.c.commit_no > bindparam("since")).limit(
-    bindparam("most")
+    bindparam("row_limit")
 )
 _RECORDS_WITH_KEYS = select(_record_keys.c.record_id).where(
     _record_keys.c.config_id == bindparam("config"), is_in(_record_keys.c.record_id, "ids")
@@ -65,7 +65,7 @@ _FORWARD_ROWS_OF_RANGE = _FORWARD_ROWS.where(
 _FORWARD_PAGE = (
     _FORWARD_ROWS.where(_record_keys.c.record_id > bindparam("after"))
     .order_by(_record_keys.c.record_id)
-    .limit(bindparam("most"))
+    .limit(bindparam("row_limit"))
 )
 _MAX_RECORD_ID = select(func.max(_record_keys.c.record_id)).where(
     _record_keys.c.config_id == bindparam("config")
@@ -81,7 +81,7 @@ _BASE_TABLE_PAGE = (
         tuple_(*_POSITION_COLUMNS) > tuple_(bindparam("group"), bindparam("key"), bindparam("record")),
     )
     .order_by(*_POSITION_COLUMNS)
-    .limit(bindparam("most"))
+    .limit(bindparam("row_limit"))
 )
 
 RECORDS_PER_PAGE = 10_000
@@ -109,7 +109,7 @@ class PackedKeys(NamedTuple):
 class BlockingKeys:
     """Repository of the blocking keys of every configuration.
 
-    A key counts for a record only if it lies in a visibility group that the record is searched in.
+    The forward index is authoritative about which keys a record has.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -152,7 +152,7 @@ class BlockingKeys:
         }
         insert_columns(self._connection, _record_keys, columns)
         if len(nonempty) > 1:
-            # Those of one record are in order as they are stored.
+            # Keys of a single record are stored in order.
             rows = sort_rows(rows)
         if as_segment:
             self.segments.write(config_id, rows, commit_no, sort_rows(tombstones))
@@ -163,7 +163,7 @@ class BlockingKeys:
         """Insert keys into the base table, and tombstoned ones into a segment."""
         tombstoned = self.segments.select_tombstoned(config_id, rows)
         if tombstoned.size:
-            # What runs say is lost would not be found there, and may be there still.
+            # Searches would not see these rows in the base table, which may hold them already.
             self.segments.write(config_id, tombstoned, int(commit_no))
             rows = subtract_rows(rows, tombstoned)
         insert_columns(self._connection, _key, base_table_columns(config_id, rows))
@@ -189,7 +189,7 @@ class BlockingKeys:
             oldest_commit = self._oldest_segment_commit(config_id)
             keys_in_segments = _keys_by_record(row for row in forward_rows if row[3] >= oldest_commit)
             self.segments.add_record_tombstones(config_id, keys_in_segments)
-            # Of those any key may be among all as well.
+            # Any of these keys may be in the base table as well.
             segment_rows.append(_rows_from_packed_keys(keys_in_segments))
             base_rows.append(
                 _rows_from_packed_keys(_keys_by_record(row for row in forward_rows if row[3] < oldest_commit))
@@ -236,7 +236,7 @@ class BlockingKeys:
 
         Keys that an earlier commit wrote are in no segment.
         """
-        return min((run.commit_no for run in self.segments.segments_of(config_id)), default=inf)
+        return min((segment.commit_no for segment in self.segments.segments_of(config_id)), default=inf)
 
     def max_record_id(self, config_id: int) -> int:
         """Return the highest record number with keys, or 0."""
@@ -278,7 +278,7 @@ class BlockingKeys:
                 and the forward index lacks, or the other way round.
         """
         records = {row[2] for row in mismatches}
-        # Runs let go of a record as a whole only: all keys of a wrong one are put among all.
+        # Tombstones concern whole records, so all keys of a damaged record go to the base table.
         self.segments.add_record_tombstones(config_id, records)
         true_rows = sort_rows(_rows_from_packed_keys(self.packed_keys(config_id, records)))
         wrong_rows = columns_from_rows(list(mismatches))
@@ -357,7 +357,7 @@ class BlockingKeys:
         """
         last_record, row_count = -1, RECORDS_PER_PAGE
         while row_count == RECORDS_PER_PAGE:
-            parameters = {"config": config_id, "after": last_record, "most": RECORDS_PER_PAGE}
+            parameters = {"config": config_id, "after": last_record, "row_limit": RECORDS_PER_PAGE}
             rows = self._connection.execute(_FORWARD_PAGE, parameters).all()
             if (row_count := len(rows)) > 0:
                 last_record = rows[-1][0]
@@ -376,7 +376,8 @@ class BlockingKeys:
         while row_count == BASE_ROWS_PER_PAGE:
             position_parameters = dict(zip(("group", "key", "record"), last_position, strict=True))
             rows = self._connection.execute(
-                _BASE_TABLE_PAGE, {"config": config_id, "most": BASE_ROWS_PER_PAGE, **position_parameters}
+                _BASE_TABLE_PAGE,
+                {"config": config_id, "row_limit": BASE_ROWS_PER_PAGE, **position_parameters},
             ).all()
             if (row_count := len(rows)) > 0:
                 last_position = (rows[-1][0], rows[-1][1], rows[-1][2])
@@ -396,7 +397,7 @@ class BlockingKeys:
             limit_per_key: if given, reading stops after this many pairs a key on average. If more than that
                 many pairs for each key are returned, at least one key is over the limit.
         """
-        # Before what may be merged meanwhile is read, where each statement is of a moment of its own.
+        # Segments first: a key that compaction moves in between is then found twice, but never missed.
         segment_matches = self.segments.find_records(config_id, groups, keys)
         pairs = segment_matches.pairs(limit_per_key and limit_per_key * len(keys) + 1)
         for chunk in iter_chunks(keys):
@@ -404,15 +405,15 @@ class BlockingKeys:
             if limit_per_key is None:
                 base_rows = self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, parameters)
             else:
-                # One too many is left when all that was lost is taken out.
+                # Enough to exceed the limit even after all tombstoned rows are left out.
                 row_limit = limit_per_key * len(chunk) + 1 + segment_matches.tombstones.shape[1]
                 base_rows = self._fetch_rows(
-                    _LIMITED_ROWS_OF_KEYS_IN_GROUPS, parameters | {"most": row_limit}
+                    _LIMITED_ROWS_OF_KEYS_IN_GROUPS, parameters | {"row_limit": row_limit}
                 )
             pairs += segment_matches.filter_tombstoned(base_rows)
         return pairs
 
-    def _fetch_rows(self, statement: Any, parameters: Mapping[str, Any]) -> list[tuple[int, int, int]]:  # noqa: ANN401
+    def _fetch_rows(self, statement: Executable, parameters: Mapping[str, Any]) -> list[tuple[int, int, int]]:
         """Run a query and return its rows of three integers."""
         return [(row[0], row[1], row[2]) for row in self._connection.execute(statement, parameters)]
 
@@ -424,9 +425,9 @@ class BlockingKeys:
             threshold: record count that a key must exceed.
         """
         keys, counts = self.segments.key_sizes(config_id)
-        # What more than so many have either more than half as many have in runs, or so they do among all.
+        # A key above the threshold exceeds half of it in segments or in the base table.
         base_threshold = threshold // 2 if keys.size else threshold
-        rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "over": base_threshold})
+        rows = self._connection.execute(_LARGE_KEY_SIZES, {"config": config_id, "threshold": base_threshold})
         sizes = Counter({row[0]: row[1] for row in rows})
         for chunk in iter_chunks(keys[counts > base_threshold].tolist()):
             rows = self._connection.execute(_SIZES_OF_KEYS, {"config": config_id, "keys": chunk})
@@ -488,7 +489,7 @@ class BlockingKeys:
                 parameters = {"config": config_id, "groups": groups, "keys": part}
                 yield columns_from_rows(self._fetch_rows(_ROWS_OF_KEYS_IN_GROUPS, parameters))
             return
-        # A row handed over by itself costs more than it takes to find it.
+        # Handing over single rows costs more than finding them.
         statement = (
             "SELECT json_group_array(k.key), json_group_array(k.record_id) "
             "FROM json_each(?) AS wanted CROSS JOIN blocking_key AS k "
@@ -507,7 +508,7 @@ class BlockingKeys:
 
 def _since_parameters(config_id: int, commit_no: int, limit: int) -> dict[str, int]:
     """Return the parameters of the query for keys written since a commit."""
-    return {"config": config_id, "since": commit_no, "most": limit}
+    return {"config": config_id, "since": commit_no, "row_limit": limit}
 
 
 def columns_from_rows(rows: Sequence[Any]) -> IntArray:

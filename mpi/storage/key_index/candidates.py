@@ -12,10 +12,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from mpi.storage.key_index.key_segments import NO_MATCHES, SegmentMatches
 
-# As one array the records are looked up by their index, whatever the planner takes their number for.
+# An array makes PostgreSQL use the index of records, whatever row count the planner estimates.
 _SEARCH = text(
     "WITH sharing AS MATERIALIZED (SELECT group_id, key, record_id FROM blocking_key "
-    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) LIMIT :most) "
+    "WHERE config_id = :config AND group_id = ANY (:groups) AND key = ANY (:keys) LIMIT :row_limit) "
     "SELECT group_id, key, record_id, NULL::bytea AS payload FROM sharing UNION ALL "
     "SELECT NULL, NULL, record_id, payload FROM feature "
     "WHERE config_id = :config AND record_id = ANY (ARRAY (SELECT record_id FROM sharing))"
@@ -23,7 +23,7 @@ _SEARCH = text(
     bindparam("config", type_=BigInteger()),
     bindparam("groups", type_=ARRAY(BigInteger())),
     bindparam("keys", type_=ARRAY(BigInteger())),
-    bindparam("most", type_=BigInteger()),
+    bindparam("row_limit", type_=BigInteger()),
 )
 _TYPED_SEARCH = _SEARCH.columns(
     group_id=BigInteger(), key=BigInteger(), record_id=BigInteger(), payload=LargeBinary()
@@ -67,7 +67,7 @@ class CandidateQuery:
             keys: blocking keys to look up.
             limit: maximum number of (key, record) pairs.
         """
-        parameters = {"config": config_id, "groups": list(groups), "keys": list(keys), "most": limit}
+        parameters = {"config": config_id, "groups": list(groups), "keys": list(keys), "row_limit": limit}
         rows = self._connection.execute(_TYPED_SEARCH, parameters)
 
         def read(segment_matches: SegmentMatches) -> CandidateRows:
@@ -78,7 +78,7 @@ class CandidateQuery:
                     base_rows.append((group, key, record))
                 else:
                     payloads[record] = payload
-            # Without what was lost it would no longer be seen that they are too many.
+            # At the limit, tombstoned rows stay, so that the caller sees that the limit is reached.
             base_pairs = (segment_matches if len(base_rows) < limit else NO_MATCHES).filter_tombstoned(
                 base_rows
             )

@@ -142,8 +142,8 @@ class SegmentMatches(NamedTuple):
 
         Quicker than ``without_tombstoned`` for few rows.
         """
-        lost = set(zip(*self.tombstones.tolist(), strict=True))
-        return [row[1:] for row in base_rows if row not in lost]
+        tombstones = set(zip(*self.tombstones.tolist(), strict=True))
+        return [row[1:] for row in base_rows if row not in tombstones]
 
     def pairs(self, limit: int | None = None) -> list[tuple[int, int]]:
         """Return up to ``limit`` (key, record) pairs of the segments."""
@@ -177,7 +177,7 @@ class KeySegments:
 
     def segments_of(self, config_id: int) -> list[Segment]:
         """Return the segments of a configuration, oldest first."""
-        return [run for run in self._all_segments() if run.config_id == config_id]
+        return [segment for segment in self._all_segments() if segment.config_id == config_id]
 
     def _all_segments(self) -> list[Segment]:
         if self._segments is None:
@@ -206,7 +206,7 @@ class KeySegments:
             joined_segments = self._joinable_segments(
                 config_id, group, entries.shape[1] + group_tombstones.shape[1]
             )
-            contents = [self._cached_content(run) for run in joined_segments]
+            contents = [self._cached_content(segment) for segment in joined_segments]
             live_rows = self._without_deleted_records(config_id, [content.entries for content in contents])
             entries = merge_sorted_rows([entries, *(part.pairs for part in live_rows)])
             group_tombstones = merge_sorted_rows(
@@ -217,23 +217,23 @@ class KeySegments:
                 {
                     "config_id": config_id,
                     "group_id": group,
-                    "commit_no": min([commit_no, *(run.commit_no for run in joined_segments)]),
+                    "commit_no": min([commit_no, *(segment.commit_no for segment in joined_segments)]),
                     **_segment_values(entries, group_tombstones),
                 },
             )
-            # After that which takes their place: its number is to be greater.
-            self._delete_segments([run.number for run in joined_segments])
+            # Deleted after the insertion, so that the new segment gets a greater number.
+            self._delete_segments([segment.number for segment in joined_segments])
 
     def _joinable_segments(self, config_id: int, group: int, size: int) -> list[Segment]:
         """Return the newest segments small enough to join with new keys.
 
         Segments under compaction are never joined.
         """
-        merge = self._read_cursor(config_id)
+        cursor = self._read_cursor(config_id)
         candidates = [
-            run
-            for run in self.segments_of(config_id)
-            if run.group_id == group and (merge is None or run.number > merge.last_segment)
+            segment
+            for segment in self.segments_of(config_id)
+            if segment.group_id == group and (cursor is None or segment.number > cursor.last_segment)
         ]
         joinable = []
         while (
@@ -338,7 +338,7 @@ class KeySegments:
 
     def select_tombstoned(self, config_id: int, rows: IntArray) -> IntArray:
         """Return those of the rows that key tombstones would hide."""
-        if not any(run.tombstone_count for run in self.segments_of(config_id)):
+        if not any(segment.tombstone_count for segment in self.segments_of(config_id)):
             return EMPTY_ROWS
         wanted_keys = np.unique(rows[1])
         tombstones = concatenate_rows(
@@ -353,16 +353,16 @@ class KeySegments:
 
     def uncompacted(self, config_id: int) -> UncompactedKeys:
         """Return the amount of keys that wait for compaction."""
-        records = sum(run.record_count for run in self.segments_of(config_id))
-        return UncompactedKeys(records, is_compacting=self._read_cursor(config_id) is not None)
+        record_count = sum(segment.record_count for segment in self.segments_of(config_id))
+        return UncompactedKeys(record_count, is_compacting=self._read_cursor(config_id) is not None)
 
     def count_uncompacted_rows(self) -> int:
         """Return an upper bound of rows awaiting compaction, of all configurations.
 
         It is 0 only if there is no segment.
         """
-        # One more for each: one of which all is gone is dropped in a merge as well.
-        return sum(run.row_count + 1 for run in self._all_segments())
+        # One more for each segment, since compaction must also delete a segment without live rows.
+        return sum(segment.row_count + 1 for segment in self._all_segments())
 
     def newest_mark(self) -> int | None:
         """Return the mark of the newest segment, or None without segments."""
@@ -390,7 +390,7 @@ class KeySegments:
         """
         if not self._all_segments():
             return 0
-        config_id = max(run.config_id for run in self._all_segments())
+        config_id = max(segment.config_id for segment in self._all_segments())
         cursor = self._read_cursor(config_id)
         last_segment = self.segments_of(config_id)[-1].number if cursor is None else cursor.last_segment
         contents = [
@@ -405,7 +405,7 @@ class KeySegments:
                 limit * _DELETES_PER_COMPACTED_ROW,
             )
         share = max(1, limit // len(waiting_parts))
-        # None of the runs has more than its share up to there.
+        # No segment has more than its share of rows up to the nearest of these positions.
         ends = [part.position_of(share - 1) for part in waiting_parts if len(part.keys) > share]
         end_position = min(ends) if ends else max(part.position_of(-1) for part in waiting_parts)
         moved_contents = [content.rows_up_to(end_position) for content in contents]
@@ -426,11 +426,11 @@ class KeySegments:
         entries = concatenate_rows(
             self._without_deleted_records(config_id, [content.entries for content in contents])
         )
-        # What was lost and is had again is left where it is.
+        # A tombstoned row that is also an entry stays in the base table.
         self._delete_from_base_table(
             config_id, subtract_rows(concatenate_rows([content.tombstones for content in contents]), entries)
         )
-        # A row that damage has put into both is one row: the merge goes on, and it is in its place after it.
+        # A damaged index may have a row in both places: compaction ignores the duplicate.
         insert_columns(self._connection, _key, base_table_columns(config_id, sort_rows(entries)), if_new=True)
 
     def _delete_from_base_table(self, config_id: int, rows: IntArray) -> None:
@@ -478,12 +478,12 @@ class KeySegments:
         if not segments:
             return []
         cursor = self._read_cursor(config_id)
-        return [self._cached_content(run).uncompacted(cursor) for run in segments]
+        return [self._cached_content(segment).uncompacted(cursor) for segment in segments]
 
     def _stored_contents(self, config_id: int) -> Iterator[SegmentContent]:
         """Yield the uncompacted content of each segment, read from the database."""
         cursor = self._read_cursor(config_id)
-        return (self._read_content(run).uncompacted(cursor) for run in self.segments_of(config_id))
+        return (self._read_content(segment).uncompacted(cursor) for segment in self.segments_of(config_id))
 
     def _cached_content(self, segment: Segment) -> SegmentContent:
         cache = self._cache
@@ -513,8 +513,8 @@ class KeySegments:
         if not cache:
             return
         marks, last_commit = (
-            {run.mark for run in segments},
-            max((run.commit_no for run in segments), default=None),
+            {segment.mark for segment in segments},
+            max((segment.commit_no for segment in segments), default=None),
         )
         for mark, content in list(cache.items()):
             if mark not in marks and (last_commit is None or content.segment.commit_no <= last_commit):

@@ -192,7 +192,7 @@ def subtract_rows(rows: IntArray, others: IntArray) -> IntArray:
     """
     if not others.size:
         return rows
-    # Most are of records of which there is nothing among the others.
+    # Most records have no row among the others.
     doubtful_mask = np.isin(rows[-1], others[-1])
     if not doubtful_mask.any():
         return rows
@@ -236,7 +236,7 @@ def _mask_first_of_equal(ascending: IntArray) -> npt.NDArray[np.bool_]:
 def merge_sorted_rows(arrays: Sequence[IntArray]) -> IntArray:
     """Merge (key, record) arrays into one sorted array without duplicates."""
     nonempty = [array for array in arrays if array.size]
-    if len(nonempty) < 2:  # noqa: PLR2004
+    if len(nonempty) <= 1:
         return nonempty[0] if nonempty else EMPTY_ROWS[1:]
     keys, records = np.concatenate(nonempty, axis=1)
     order = np.lexsort((records, keys))

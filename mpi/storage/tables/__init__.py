@@ -7,6 +7,7 @@ rebuilt by ``mpi rebuild`` with the same IDs: features, blocking keys, edges, ta
 
 from typing import Any
 
+from sqlalchemy import Row
 from sqlmodel import SQLModel
 
 from mpi.storage.tables.blocks import LargeBlockRow, PendingRow
@@ -78,6 +79,7 @@ from mpi.storage.tables.statements import (
 __all__ = [
     "AccountRow",
     "AgencyRow",
+    "AnyRow",
     "ApprovalRow",
     "AwaitedRow",
     "BatchRow",
@@ -134,6 +136,9 @@ __all__ = [
     "TaskWorkRow",
     "table_of",
 ]  # fmt: skip
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A database row of any columns."""
 
 
 def table_of(row_class: type[SQLModel]) -> Any:  # noqa: ANN401 - typed columns would type every row and query

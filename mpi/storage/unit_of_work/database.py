@@ -80,7 +80,7 @@ class Database:
         """Open a read-only transaction on one consistent snapshot."""
         with self._open_session(writing=False) as session:
             yield ReadUnit(session, viewer)
-            # There is nothing to undo, and at a rollback psycopg forgets the statements it has prepared.
+            # Commit instead of rollback, at which psycopg forgets its prepared statements.
             session.commit()
 
     @contextmanager
@@ -247,7 +247,7 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def _parse_url(url: str) -> URL:
-    # Neither the URL nor what SQLAlchemy says of it is told: it may hold a password.
+    # The message must not show the URL or SQLAlchemy's error: both may hold a password.
     try:
         parsed = make_url(
             url.replace("postgres://", "postgresql://", 1) if _uses_postgres_scheme(url) else url

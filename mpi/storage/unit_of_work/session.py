@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, SelectBase
+from sqlalchemy import Connection, Engine, Executable, SelectBase
 
 from mpi.domain.errors import StoreError
 from mpi.storage.backends.sqlite import BUSY
-from mpi.storage.driver.compiled_statements import Rows, Statements
+from mpi.storage.driver.compiled_statements import Parameters, Rows, Statements
 from mpi.storage.driver.pipeline import Pipeline
+
+_SentQuery = tuple[Executable, Parameters, Rows]
 
 
 class DatabaseSession(Connection):
@@ -35,9 +37,9 @@ class DatabaseSession(Connection):
         self.idle_since = time.monotonic()
         is_far = engine.dialect.name == "postgresql"
         self.pipeline: Pipeline | None = Pipeline(self.driver) if is_far else None
-        self._prefetched: list[tuple[Any, Any, Rows]] = []
+        self._prefetched: list[_SentQuery] = []
 
-    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401
+    def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401 - like the base class
         """Run a statement like SQLAlchemy's ``Connection.execute``."""
         if self._prefetched and (prefetched := self._take_prefetched(statement, parameters)) is not None:
             return prefetched
@@ -47,7 +49,7 @@ class DatabaseSession(Connection):
             self.pipeline.leave()
         return super().execute(statement, parameters, execution_options=execution_options)
 
-    def prefetch(self, statement: Any, parameters: Any = None) -> None:  # noqa: ANN401
+    def prefetch(self, statement: Executable, parameters: Parameters = None) -> None:
         """Send a query that the caller will execute before the next write.
 
         Several prefetched queries cost one round trip. Does nothing on SQLite, where there is nothing to
@@ -61,10 +63,10 @@ class DatabaseSession(Connection):
             self._prefetched.append((statement, parameters, rows))
 
     @staticmethod
-    def _is_same_query(sent_query: tuple[Any, Any, Rows], statement: Any, parameters: Any) -> bool:  # noqa: ANN401
+    def _is_same_query(sent_query: _SentQuery, statement: Executable, parameters: Parameters) -> bool:
         return sent_query[0] is statement and bool(sent_query[1] == parameters)
 
-    def fetch_all(self, statement: Any, parameters: Any = None) -> list[Any]:  # noqa: ANN401
+    def fetch_all(self, statement: Executable, parameters: Parameters = None) -> list[Any]:
         """Return all rows of a statement, even a new one, quickly.
 
         A million rows take SQLAlchemy's result seconds longer. Compiling the statement takes a millisecond.
@@ -73,11 +75,11 @@ class DatabaseSession(Connection):
         rows: list[Any] = self.execute(statement, parameters).all()
         return rows
 
-    def _run_compiled(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+    def _run_compiled(self, statement: Executable, parameters: Parameters) -> Rows | None:
         prepared = self._statements.prepared(statement, parameters)
         return None if prepared is None else prepared.run(self.pipeline or self.driver, parameters)
 
-    def _take_prefetched(self, statement: Any, parameters: Any) -> Rows | None:  # noqa: ANN401
+    def _take_prefetched(self, statement: Executable, parameters: Parameters) -> Rows | None:
         """Return the rows of a matching prefetched query, or None."""
         for index, sent_query in enumerate(self._prefetched):
             if self._is_same_query(sent_query, statement, parameters):

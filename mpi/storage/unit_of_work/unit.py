@@ -49,7 +49,7 @@ from mpi.storage.unit_of_work.session import DatabaseSession
 _commit = table_of(CommitRow)
 _previous_time = select(_commit.c.at).where(_commit.c.no == bindparam("no") - 1).scalar_subquery()
 _now = bindparam("now", type_=Text())
-# A clock set back must not make a later commit look earlier: as-of relies on the order.
+# The clock may be set back, but as-of reads need commit times in order.
 _COMMIT = insert(_commit).values(
     no=bindparam("no"),
     at=case((_previous_time > _now, _previous_time), else_=_now),
@@ -85,7 +85,7 @@ class _LazyRepository(Generic[Repository]):
 
     def __get__(self, unit: "ReadUnit", _owner: type | None = None) -> Repository:
         repository = self._kind(unit.connection, *(getattr(unit, dependency) for dependency in self._others))
-        # From now on the unit's own attribute is found first.
+        # The instance attribute hides this descriptor from now on.
         vars(unit)[self._name] = repository
         return repository
 
@@ -159,7 +159,7 @@ class ReadUnit:
             moment: ISO date and time, UTC.
         """
         commit_no = self.connection.execute(
-            # Both orders are one, as a later commit is not of an earlier moment; this one an index holds.
+            # Commit times never decrease, so this order equals that of numbers; an index holds it.
             select(_commit.c.no)
             .where(_commit.c.at <= moment)
             .order_by(_commit.c.at.desc(), _commit.c.no.desc())

@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mpi.domain.viewer import Action
-from mpi.storage.tables import ClientRow, table_of
+from mpi.storage.tables import AnyRow, ClientRow, table_of
 
 _client = table_of(ClientRow)
 
-# Composed once: every call asks it.
+# A module constant, since every call runs it.
 _BY_KEY = select(_client).where(
     _client.c.key_hash == bindparam("key_hash"), _client.c.revoked_commit.is_(None)
 )
@@ -80,7 +79,7 @@ class Clients:
         return result.rowcount == 1
 
 
-def client_of(row: Any) -> Client:  # noqa: ANN401 - a row of the client table
+def client_of(row: AnyRow) -> Client:
     """Return the client of a row with ``name``, ``actions`` and ``sources``."""
     return _parse_client(row.name, row.actions, row.sources)
 

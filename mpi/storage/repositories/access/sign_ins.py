@@ -10,7 +10,7 @@ from mpi.storage.tables import AccountRow, SignInRow, table_of
 _sign_in = table_of(SignInRow)
 _account = table_of(AccountRow)
 
-# Composed once: every page asks it.
+# A module constant, since every page runs it.
 _BY_TOKEN = (
     select(_sign_in.c.purpose, _sign_in.c.begun_at, _sign_in.c.seen_at, _account)
     .join(_account, _account.c.id == _sign_in.c.account_id)

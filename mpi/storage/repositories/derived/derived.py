@@ -32,8 +32,8 @@ _feature = table_of(FeatureRow)
 _record_keys = table_of(RecordKeysRow)
 _edge = table_of(EdgeRow)
 
-# Composed once: composing a statement costs more than SQLite takes to run it.
-# SQLite has no statistics, and would rather read every edge by the key than those of one end by its index.
+# Module constants: composing a statement costs more than SQLite takes to run it.
+# Without statistics, SQLite would scan all edges by the primary key instead of using this index.
 _ENDS = ((_edge.c.lo, ""), (_edge.c.hi, "INDEXED BY ix_edge_hi"))
 _EDGES_OF_RECORDS = union_all(
     *(
@@ -81,7 +81,7 @@ An edge belongs to its lower record.
 MICROBITS = 1_000_000
 """Millionths of a bit in one bit: the unit of stored weights."""
 
-# A row handed over by itself costs more than it takes to find it.
+# Handing over single rows costs more than finding them.
 _JOINED_PAYLOADS_SQLITE = (
     "SELECT json_group_array(f.record_id), json_group_array(length(f.payload)), "
     "CAST(group_concat(f.payload, '') AS BLOB) FROM json_each(?) AS wanted "
@@ -225,7 +225,7 @@ class DerivedRepository:
         config_ids: set[int] = set()
         for column in _RECORD_COLUMNS:
             config_column = column.table.c.config_id
-            # Each number is looked up after the last: to read them all would be to read the table.
+            # Look up each next number; selecting distinct numbers would read the whole table.
             last_id = -1
             while (
                 number := self._connection.execute(_select_min_after(config_column, last_id)).scalar()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import HoldRow, ProposalItemRow, ProposalRow, table_of
+from mpi.storage.tables import AnyRow, HoldRow, ProposalItemRow, ProposalRow, table_of
 
 _hold = table_of(HoldRow)
 _item = table_of(ProposalItemRow)
@@ -96,7 +96,7 @@ class Hold:
     detail: dict[str, Any]
 
 
-def _hold_of(row: Any) -> Hold:  # noqa: ANN401 - a row of the table
+def _hold_of(row: AnyRow) -> Hold:
     return Hold(
         row.id,
         row.kind,

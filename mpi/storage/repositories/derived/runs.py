@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import RunChangeRow, RunRow, table_of
+from mpi.storage.tables import AnyRow, RunChangeRow, RunRow, table_of
 
 _run = table_of(RunRow)
 _change = table_of(RunChangeRow)
@@ -84,7 +84,7 @@ class ReclusterRun:
     detail: dict[str, Any]
 
 
-# Composed once, as every writer asks whether a run derives.
+# Module constants, since every writer asks whether a run derives.
 _ADD_CHANGED_RECORD = text(
     "INSERT INTO recluster_change (run_id, record_id) VALUES (:run, :record) "
     "ON CONFLICT (run_id, record_id) DO NOTHING"
@@ -99,7 +99,7 @@ They save a query when added to another.
 """
 
 
-def _run_from_row(row: Any) -> ReclusterRun:  # noqa: ANN401 - a row of the table
+def _run_from_row(row: AnyRow) -> ReclusterRun:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     return ReclusterRun(**values | {"detail": orjson.loads(row.detail)})
 

@@ -118,7 +118,7 @@ _MEMBERSHIP_COLUMNS = (
 )
 _MEMBERSHIP = select(*_MEMBERSHIP_COLUMNS).where(_member.c.scope == SCOPE)
 
-# Composed once: composing a statement costs more than SQLite takes to run it.
+# Module constants: composing a statement costs more than SQLite takes to run it.
 _PERSONS = _PERSON.where(is_in(_person.c.id, "ids"))
 _BY_EID = _PERSON.where(_person.c.eid == bindparam("eid"))
 _IS_CURRENT = _member.c.to_commit.is_(None)
@@ -133,7 +133,7 @@ _CURRENT_OF_RECORDS, _AT_OF_RECORDS = (
     _MEMBERSHIPS_OF_RECORDS.where(_IS_CURRENT),
     _MEMBERSHIPS_OF_RECORDS.where(_IS_IN_FORCE_AT),
 )
-# A person is of one scope. Naming that as well, SQLite would take the key that begins with it, and read all.
+# A person has one scope. With a scope condition, SQLite would scan the primary key, which begins with it.
 _MEMBERSHIPS_OF_PERSONS = select(*_MEMBERSHIP_COLUMNS).where(is_in(_member.c.person_id, "ids"))
 _CURRENT_OF_PERSONS, _AT_OF_PERSONS = (
     _MEMBERSHIPS_OF_PERSONS.where(_IS_CURRENT),

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, insert, select
 
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.repositories.derived.derived import MICROBITS, Edges
-from mpi.storage.tables import BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow, table_of
+from mpi.storage.tables import AnyRow, BlindAnswerRow, BlindPairRow, EdgeRow, RecordRow, table_of
 
 _pair = table_of(BlindPairRow)
 _answer = table_of(BlindAnswerRow)
@@ -72,7 +72,7 @@ class BlindAnswer:
     at: str
 
 
-def _pair_of(row: Row[*tuple[Any, ...]]) -> BlindPair:
+def _pair_of(row: AnyRow) -> BlindPair:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     weight = values.pop("weight")
     return BlindPair(**values, bits=weight / MICROBITS)

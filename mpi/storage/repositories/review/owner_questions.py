@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import OwnerQuestionRow, table_of
+from mpi.storage.tables import AnyRow, OwnerQuestionRow, table_of
 
 _owner_question = table_of(OwnerQuestionRow)
 
@@ -118,5 +118,5 @@ class OwnerQuestions:
         )
 
 
-def _question_from_row(row: Any) -> StoredOwnerQuestion:  # noqa: ANN401 - a row of the table
+def _question_from_row(row: AnyRow) -> StoredOwnerQuestion:
     return StoredOwnerQuestion(**row._mapping)  # noqa: SLF001 - SQLAlchemy's own name for it

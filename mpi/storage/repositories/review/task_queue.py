@@ -125,7 +125,7 @@ class TaskQueue:
             statement = statement.where(tuple_(harm, _task.c.question) < tuple_(*last_position))
         statement = statement.order_by(harm.desc(), _task.c.question.desc()).limit(limit)
         if task_filter.questions is None and task_filter.records is None and task_filter.burst is None:
-            # SQLite has no statistics, and would rather sort all tasks of a kind than read in order.
+            # Without statistics, SQLite would sort all tasks of a kind instead of reading in order.
             by = harm.name if task_filter.since is None else _task.c.opened_commit.name
             statement = statement.with_hint(_task, f"INDEXED BY ix_task_{by}", "sqlite")
         return [(row[0], row[1]) for row in self._connection.execute(statement)]
@@ -201,7 +201,7 @@ class TaskQueue:
         if not with_decisions:
             statement = statement.where(_task.c.decision_id.is_(None))
         questions = 0
-        # Questions have few tasks: as many as are mostly enough are looked at first.
+        # Questions have few tasks, so a small sample mostly suffices.
         for row_limit in (4 * limit, 40 * limit, _UNLIMITED):
             sample = statement.limit(row_limit).subquery()
             counted = select(func.count(sample.c.question.distinct()), func.count()).select_from(sample)
@@ -277,7 +277,7 @@ def _restrict_to_visible(
         _higher_record, _higher_record.c.id == _task.c.hi
     )
     for end, source in ((_lower_record, _task.c.lo_source), (_higher_record, _task.c.hi_source)):
-        # SQLite has no statistics, and would rather read all records that are not sealed than the tasks.
+        # Without statistics, SQLite would start from all unsealed records instead of the tasks.
         restricted = restricted.where(end.c.state != "sealed").with_hint(end, "NOT INDEXED", "sqlite")
         if sources is not None:
             restricted = restricted.where(is_in(source, sources))

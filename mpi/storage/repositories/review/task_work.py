@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import TaskActionRow, TaskRow, TaskWorkRow, table_of
+from mpi.storage.tables import AnyRow, TaskActionRow, TaskRow, TaskWorkRow, table_of
 
 _work = table_of(TaskWorkRow)
 _action = table_of(TaskActionRow)
@@ -252,11 +252,11 @@ def _row_values(work: QuestionWork) -> dict[str, Any]:
     return {**asdict(work), "about": orjson.dumps(work.about).decode()}
 
 
-def _work_from_row(row: Any) -> QuestionWork:  # noqa: ANN401 - a row of the work table
+def _work_from_row(row: AnyRow) -> QuestionWork:
     return QuestionWork(**{**row._mapping, "about": orjson.loads(row.about)})  # noqa: SLF001 - SQLAlchemy's own name for it
 
 
-def _action_from_row(row: Any) -> QuestionAction:  # noqa: ANN401 - a row of the action table
+def _action_from_row(row: AnyRow) -> QuestionAction:
     return QuestionAction(
         row.id, row.question, row.at, row.actor, row.action, orjson.loads(row.detail), row.step_id, row.note
     )

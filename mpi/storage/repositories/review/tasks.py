@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select
+from sqlalchemy import Connection, bindparam, delete, func, or_, select
 
 from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import prefetch
 from mpi.storage.repositories.derived.derived import MICROBITS
-from mpi.storage.tables import RecordRow, TaskRow, table_of
+from mpi.storage.tables import AnyRow, RecordRow, TaskRow, table_of
 
 _task = table_of(TaskRow)
 _record = table_of(RecordRow)
@@ -64,7 +64,7 @@ class Task:
 NEVER = "9999-12-31"
 """``quiet_until`` of a task that only new evidence can raise again."""
 
-# Composed once: composing a statement costs more than SQLite takes to run it.
+# Module constants: composing a statement costs more than SQLite takes to run it.
 _IS_ABOUT_RECORDS = or_(is_in(_task.c.lo, "ids"), is_in(_task.c.hi, "ids"))
 _DELETE_TASKS = delete(_task).where(is_in(_task.c.key, "keys"))
 _TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS)
@@ -79,7 +79,7 @@ _TASKS_BY_KEY = select(_task).where(is_in(_task.c.key, "keys"))
 _ASKED_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS, _IS_ASKED)
 
 
-def task_from_row(row: Row[*tuple[Any, ...]]) -> Task:
+def task_from_row(row: AnyRow) -> Task:
     """Return the task of a table row."""
     return Task(
         row.key,

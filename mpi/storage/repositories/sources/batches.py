@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from mpi.storage.tables import BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
+from mpi.storage.tables import AnyRow, BatchRow, RejectRow, SourceRow, TakenBackRow, table_of
 
 _batch = table_of(BatchRow)
 _reject = table_of(RejectRow)
@@ -27,7 +27,7 @@ Another undo continues it.
 UNDONE = "undone"
 """Status of an undone load."""
 
-# Composed once: a load asks for its own with each of its chunks.
+# Module constants, since a load reads its receipt in each transaction.
 _BATCHES = select(_batch, _source.c.code).join(_source, _source.c.id == _batch.c.source_id)
 _ALL_BATCHES = _BATCHES.order_by(_batch.c.id)
 _BATCH = _BATCHES.where(_batch.c.id == bindparam("number"))
@@ -148,7 +148,7 @@ class Batches:
         return [_batch_from_row(row) for row in self._connection.execute(_ALL_BATCHES)]
 
 
-def _batch_from_row(row: Any) -> Batch:  # noqa: ANN401 - a row
+def _batch_from_row(row: AnyRow) -> Batch:
     return Batch(
         row.id,
         row.code,

@@ -78,7 +78,7 @@ def _is_undone(assertion: FromClause) -> ColumnElement[bool]:
         .where(
             _taken_back.c.batch_id == assertion.c.batch_id, _taken_back.c.record_id == assertion.c.record_id
         )
-        # Of this row: by itself SQLAlchemy would look in a condition of a condition for any row that has one.
+        # By default SQLAlchemy does not correlate a nested EXISTS with the outer row.
         .correlate(assertion)
     )
     return exists().where(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
+    Executable,
     bindparam,
     delete,
     exists,
@@ -24,17 +24,21 @@ from mpi.storage.driver.bulk_rows import insert_rows
 from mpi.storage.driver.chunks import iter_chunks
 from mpi.storage.driver.in_list import is_in
 from mpi.storage.driver.prefetch import fetch_all, prefetch
-from mpi.storage.tables import FlagRow, RecordAliasRow, RecordRow, RecordVersionRow, SourceRow, table_of
+from mpi.storage.tables import (
+    AnyRow,
+    FlagRow,
+    RecordAliasRow,
+    RecordRow,
+    RecordVersionRow,
+    SourceRow,
+    table_of,
+)
 
 _record = table_of(RecordRow)
 _version = table_of(RecordVersionRow)
 _source = table_of(SourceRow)
 _alias = table_of(RecordAliasRow)
 _flag = table_of(FlagRow)
-
-
-AnyRow = Row[*tuple[Any, ...]]
-"""A database row of any columns."""
 
 
 class RecordState(StrEnum):
@@ -94,7 +98,7 @@ class ActiveVersion:
     payload: bytes
 
 
-# Spelled out, not bound: so that both stores see that the partial index holds just these.
+# A literal instead of a parameter, so that both databases can use the partial index.
 _open_overlay = _version.alias("doubted")
 _HAS_OPEN_OVERLAY = exists(
     select(1).where(
@@ -119,8 +123,8 @@ _ALL_OVERLAYS = select(_version.c.record_id, _version.c.id).where(
 _OVERLAYS = _ALL_OVERLAYS.where(is_in(_version.c.record_id, "ids"))
 _RECORDS_WITH_HASH = select(*_RECORD_COLUMNS).outerjoin(_version, _version.c.id == _record.c.version_id)
 
-# Composed once: composing a statement costs more than SQLite takes to run it.
-# A sealed record stays known by the local IDs that it had, so that it never comes back under one of them.
+# Module constants: composing a statement costs more than SQLite takes to run it.
+# Sealed records are found by former local IDs, so that they never return under one of them.
 _SEALED_BY_FORMER_LOCAL_ID = (
     select(_alias.c.local_id.label("known_as"), *_RECORD_COLUMNS)
     .join(_record, _record.c.id == _alias.c.record_id)
@@ -222,7 +226,7 @@ class Records:
         records: dict[str, StoredRecord] = {}
         for chunk in iter_chunks(local_ids):
             rows = self._connection.execute(_BY_ANY_LOCAL_ID, {"source": source_id, "local_ids": chunk})
-            # A name that a record bears now goes before one that another had: no two bear it now.
+            # A present local ID, which is unique, takes precedence over a former one.
             for row in sorted(rows, key=lambda row: row.known_as == row.local_id):
                 records[row.known_as] = _record_from_row(row[1:])
         return records
@@ -549,7 +553,7 @@ class Records:
         is_active = exists().where(
             _record.c.id == _version.c.record_id, _record.c.version_id == _version.c.id
         )
-        # Reckoned, so that nobody goes through all versions of the load for those of a few records.
+        # The addition keeps the index of loads unused; it would visit all versions of the load.
         is_of_load = _version.c.batch_id + 0 == batch_id
         for chunk in iter_chunks(record_ids):
             self._connection.execute(
@@ -587,6 +591,6 @@ class Records:
             .values(payload=b"{}", content_hash="", issues="[]")
         )
 
-    def _many(self, statement: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401
+    def _many(self, statement: Executable, rows: list[dict[str, Any]]) -> None:
         if rows:
             self._connection.execute(statement, rows)

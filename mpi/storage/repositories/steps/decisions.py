@@ -62,7 +62,7 @@ def _select_with_members(numbers: Select[int]) -> Select[Any]:
     )
 
 
-# Composed once: every upsert asks these, and composing a statement costs more than SQLite takes to run it.
+# Module constants: composing a statement costs more than SQLite takes to run it.
 _IN_FORCE = _select_with_members(select(_decision.c.id).where(_decision.c.status == DecisionStatus.IN_FORCE))
 _IN_FORCE_ABOUT_RECORDS = _select_with_members(
     select(_decision.c.id)

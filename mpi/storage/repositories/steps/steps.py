@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mpi.storage.driver.chunks import MAX_BIGINT, iter_chunks
 from mpi.storage.driver.in_list import is_in
-from mpi.storage.tables import ApprovalRow, DecisionMemberRow, NoteRow, StepRow, table_of
+from mpi.storage.tables import AnyRow, ApprovalRow, DecisionMemberRow, NoteRow, StepRow, table_of
 
 _step = table_of(StepRow)
 _approval = table_of(ApprovalRow)
@@ -132,5 +132,5 @@ class Steps:
         return notes
 
 
-def _step_from_row(row: Any) -> Step:  # noqa: ANN401 - a row of the step table
+def _step_from_row(row: AnyRow) -> Step:
     return Step(row.id, row.kind, row.commit_no, row.undone_commit, row.reason, orjson.loads(row.detail))
