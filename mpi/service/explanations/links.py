@@ -1,4 +1,4 @@
-"""Links: which of a person's records speak for each other by themselves, and how strongly."""
+"""Links: the stored match weights between the records of one person."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ FIELDS = ("source", "local_id", "match_weight")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two records of one person, and the bits between them."""
+    """Two records of one person and their match weight in bits."""
 
     left: RecordRef
     right: RecordRef
@@ -23,16 +23,18 @@ class Link:
 
 
 def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
-    """Pairs of a person's records from the stored floor up, heaviest first.
+    """List the scored pairs of a person's records, highest match weight first.
+
+    Pairs below the stored floor are left out.
 
     Args:
         index: the open index.
-        viewer: who asks; records that they may not see take no part.
+        viewer: who asks; only records visible to the viewer take part.
         eid_text: the enterprise ID.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the enterprise ID was never minted here.
         AccessDenied: the viewer may not read persons.
     """
     require_permission(viewer, Action.PERSON_READ)

@@ -1,4 +1,7 @@
-"""Explain: why two records are held one child's or not, and what would change that. No value is ever told."""
+"""Explain why two records are linked or not, without revealing values.
+
+An explanation also names what would change the answer.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,23 +27,23 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 FIELDS = ("match_weight", "explanation")
 MAX_CHANGES = 4
-"""Told of each way, up and down."""
+"""Most changes named in each direction, up and down."""
 _IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
 _EQUAL_LEVELS = frozenset({"same", "equal"})
 _MIN_SENTENCE_BITS = 1.0
-"""A comparison of fewer bits, either way, is left out of the sentence."""
+"""Lowest weight in bits, positive or negative, of a comparison named in the summary."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightPart:
-    """What one comparison adds to the match weight, or takes from it.
+    """Contribution of one comparison to the match weight of a pair.
 
     Args:
-        comparison: the model's name of it; ``prior`` first, ``caution`` last where one holds.
-        level: the model's name of how the pair compares.
-        bits: what that adds; all parts together are the match weight.
-        sentence: the same in words.
-        frequency_bits: how much of it is because the value is rarer, or commoner, than most.
+        comparison: the model's name of the comparison; ``prior`` first, ``caution`` last where one applies.
+        level: the model's name of the comparison level.
+        bits: weight of the level; all parts add up to the match weight.
+        sentence: the level in words.
+        frequency_bits: share of the bits that is due to the value being rarer, or more common, than most.
     """
 
     comparison: str
@@ -52,12 +55,12 @@ class WeightPart:
 
 @dataclass(frozen=True, slots=True)
 class BandChange:
-    """One thing about the pair that, were it otherwise, would change the answer.
+    """A single difference that would put a pair into another band.
 
     Args:
-        sentence: what, and what would come of it.
-        match_weight: in bits, as it would be.
-        band: as it would be.
+        sentence: the difference and its result, in words.
+        match_weight: resulting match weight in bits.
+        band: resulting band.
     """
 
     sentence: str
@@ -67,23 +70,22 @@ class BandChange:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why the model takes two records for one child, or does not.
+    """Reasons why the model links two records, or does not.
 
     Args:
-        sentence: the whole in one plain sentence.
-        match_weight: in bits, prior included, as far as a caution lets it.
-        probability: the same as a probability.
-        band: what the model makes of the pair by itself; decisions and other records come after it.
-        parts: the weight by comparison; they add up to it.
-        cautions: what holds the pair for a person, however much it weighs.
-        opposes: what speaks against, the most first.
-        found_by: names of the blocking rules that bring the pair together; where empty, the model compares
-            the two only where other records lead from one to the other.
-        changes: what would change the answer, one thing otherwise at a time: first what would make it more,
-            then what would make it less, each with the least change first.
-        unchangeable: where there is no such thing, a sentence that says so.
-        standing: what stands now, whatever the model makes of the pair: whether they are one person, and what
-            was decided about the two.
+        sentence: summary in one plain sentence.
+        match_weight: in bits, prior included, capped by a caution.
+        probability: the match weight as a probability.
+        band: band of the pair alone; decisions and other records are not considered.
+        parts: match weight by comparison.
+        cautions: conditions that send the pair to review, however high its weight.
+        opposes: evidence against, strongest first.
+        found_by: names of the blocking rules that bring the pair together. Where empty, the model compares the
+            two only if other records connect them.
+        changes: single differences that would change the answer: first those that raise the band, then those
+            that lower it, each with the smallest change of weight first.
+        unchangeable: where there is no such difference, a sentence that says so.
+        standing: current state whatever the model says: whether both are one person, and decisions about the two.
     """
 
     sentence: str
@@ -100,18 +102,18 @@ class Explanation:
 
 
 def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef) -> Explanation:
-    """Why two records are taken for one child's, or not; the same whichever is named first.
+    """Explain why two records are linked or not, independent of their order.
 
     Args:
         index: the open index.
         viewer: who asks.
-        left: a record that it may see.
-        right: another.
+        left: a record that the viewer may see.
+        right: another such record.
 
     Raises:
-        InputError: they are one and the same.
-        NotFoundError: there is no such record that the viewer may know of.
-        ConflictError: one of them takes no part now, so nothing of it is compared.
+        InputError: both are the same record.
+        NotFoundError: the viewer can see no such record.
+        ConflictError: a record is inactive, so it is not compared.
         AccessDenied: the viewer may not read records.
     """
     require_permission(viewer, Action.RECORD_READ)
@@ -145,13 +147,13 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
 def explain_features(
     index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
 ) -> Explanation:
-    """Why the model takes a pair for one child's, or not.
+    """Explain why the model links a pair of feature sets, or does not.
 
     Args:
-        index: for the model and the secret.
-        left: one record.
-        right: the other.
-        blocking: that of the configuration in force; None for the model's, no key of which is stopped.
+        index: the open index.
+        left: features of one record.
+        right: features of the other record.
+        blocking: blocking rules of the configuration in force; None for the model's, with no stopped key.
     """
     scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
     scored = scorer.score(left, right)
@@ -177,7 +179,7 @@ def explain_features(
 
 
 def summarize_pair(contributions: Sequence[WeightContribution], weight: float, band: Band) -> str:
-    """How a pair compares and what the model makes of it, in one sentence."""
+    """Return one sentence on how a pair compares and its resulting band."""
     compared = [
         contribution
         for contribution in contributions
@@ -202,6 +204,7 @@ def summarize_pair(contributions: Sequence[WeightContribution], weight: float, b
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
+    """Return sentences on whether two records are one person, and decisions about them."""
     persons = unit.persons.current_persons([left, right])
     is_one_person = persons.get(left) == persons.get(right)
     sentences = ["They are one person now." if is_one_person else "They are two persons now."]
@@ -219,7 +222,7 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
-    """What a decision says of two records; None where it says nothing of the two together."""
+    """Return what a decision says about two records; None where it says nothing."""
     positions = [
         [position for position, group in enumerate(groups) if record in group] for record in (left, right)
     ]
@@ -231,7 +234,7 @@ def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, righ
 
 
 def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
-    """What a sentence tells of a pair: names and birth date always, and what else weighs."""
+    """Select phrases for names, birth date and other weighty comparisons of a pair."""
     levels = {
         contribution.comparison: contribution
         for contribution in compared
@@ -255,6 +258,7 @@ def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
 
 
 def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
+    """Build the explained part of one contribution."""
     comparison = _find_comparison(index, contribution.comparison)
     level = (
         None
@@ -274,12 +278,13 @@ def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
 
 
 def _find_comparison(index: Index, name: str) -> Comparison | None:
+    """Return the model's comparison of a name; None for prior and caution."""
     comparisons = index.matcher.scorer.levels.comparisons
     return next((comparison for comparison in comparisons if comparison.name == name), None)
 
 
 def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ...]:
-    """What speaks against; that any two records are seldom one child's goes without saying."""
+    """List comparisons that count against a link, strongest first, without the prior."""
     against = [
         contribution
         for contribution in contributions
@@ -290,6 +295,7 @@ def _list_opposing(contributions: Iterable[WeightContribution]) -> tuple[str, ..
 
 
 def _describe_contribution(contribution: WeightContribution) -> str:
+    """Return a sentence for the level of a contribution."""
     if contribution.comparison == wording.CAUTION:
         return wording.format_sentence(
             f"held for a person because {wording.describe_caution(contribution.level)}"
@@ -300,6 +306,7 @@ def _describe_contribution(contribution: WeightContribution) -> str:
 def _list_shared_rules(
     index: Index, blocking: BlockingSpec, left: Features, right: Features
 ) -> tuple[str, ...]:
+    """List the blocking rules under which two records share a key."""
     left_keys, right_keys = (
         compute_keys_by_rule(features, blocking, index.keyed_hash) for features in (left, right)
     )
@@ -310,7 +317,7 @@ def _list_shared_rules(
 def _find_changes(
     index: Index, left: Features, right: Features, weight: float, band: Band
 ) -> list[BandChange]:
-    """The least change of each thing, upwards and downwards, that takes the pair into another band."""
+    """Find for each subject the smallest variation that changes the band."""
     thresholds = index.matcher.model.thresholds
     smallest_changes: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
     for variation in generate_variations(left, right):
@@ -336,6 +343,7 @@ def _find_changes(
 
 
 def _build_change(variation: PairVariation, weight: float, band: Band) -> BandChange:
+    """Build the band change of a variation, with its sentence."""
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
     text = (
         f"if {wording.describe_what_if(variation.subject, variation.how)}, the pair would weigh {wording.format_bits(weight)} "

@@ -1,7 +1,6 @@
-"""Explain a person: the strongest links and the decisions that make its records one person, as a tree.
+"""Explain a person: the links and decisions that connect its records.
 
-A tree, because it leaves out nothing that holds the records together and says nothing twice: taking one of
-its lines away leaves two parts of which no stronger line was left out.
+The connections form a maximum spanning tree: removing one leaves two parts that no stronger connection joins.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,28 +28,28 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_SCORED_RECORDS = 100
-"""Up to so many records every pair is weighed; beyond, those that the index holds as edges."""
+"""Above this number of records, stored pairs replace scoring every pair."""
 Pair = tuple[int, int]
 
 
 class _ConnectionRank(IntEnum):
-    """In which order lines are taken into the tree: what the model links first, then what people said."""
+    """Order in which connections enter the tree: model links, decisions, then review pairs."""
 
     LINKED, DECIDED, REVIEW, WEAK = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordConnection:
-    """What joins two records of a person.
+    """Link or decision that connects two records of a person.
 
     Args:
-        left: the one.
-        right: the other.
+        left: one record.
+        right: the other record.
         because: ``model`` or ``decision``.
-        match_weight: of the pair, in bits; None where one of the two is not compared.
-        band: what the model makes of the pair by itself.
-        decision: the number of the decision, where that is what joins them.
-        sentence: the same in words.
+        match_weight: of the pair, in bits; None where a record is not compared.
+        band: band of the pair alone.
+        decision: number of the connecting decision, if any.
+        sentence: the connection in words.
     """
 
     left: RecordRef
@@ -64,14 +63,14 @@ class RecordConnection:
 
 @dataclass(frozen=True, slots=True)
 class PersonExplanation:
-    """Why the records of a person are one person, as far as the viewer may see them.
+    """Reasons why a person's records are one person, as the viewer may see.
 
     Args:
         enterprise_id: the person.
-        sentence: the whole in one plain sentence.
-        lines: what joins the records, the strongest first.
-        parts: the records by what the lines join: more than one part where what joins them is a chain of
-            weaker evidence, a held change, or nothing that the viewer may see.
+        sentence: summary in one plain sentence.
+        lines: connections between the records, strongest first.
+        parts: records by connected part. There are several parts where a chain of weaker evidence, a held change,
+            or only records hidden from the viewer connect them.
     """
 
     enterprise_id: str
@@ -81,7 +80,7 @@ class PersonExplanation:
 
 
 def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplanation:
-    """Why the records of a person are one person.
+    """Explain why the records of a person are one person.
 
     Args:
         index: the open index.
@@ -89,8 +88,8 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
         eid_text: the enterprise ID as typed.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the viewer.
         AccessDenied: the viewer may not read persons and records.
     """
     require_permission(viewer, Action.PERSON_READ)
@@ -119,6 +118,7 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
 def _load_weights(
     unit: ReadUnit, index: Index, features_by_record: Mapping[int, Features]
 ) -> dict[Pair, float]:
+    """Load or compute match weights in bits between a person's records."""
     if len(features_by_record) <= MAX_SCORED_RECORDS:
         scorer = index.matcher.scorer
         return {
@@ -135,7 +135,7 @@ def _load_weights(
 
 
 def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[Pair, StoredDecision]:
-    """The decision that says of a pair that it is one child; of several the weightiest, then the latest."""
+    """Load the strongest, then latest, SAME decision for each pair of records."""
     decision_by_pair: dict[Pair, StoredDecision] = {}
     decisions = unit.decisions.of_records(list(labels)).values()
     for decision in sorted(decisions, key=lambda stored: (stored.authority, stored.id)):
@@ -155,7 +155,7 @@ def _build_tree(
     keys: Mapping[int, int],
     thresholds: Thresholds,
 ) -> tuple[list[Pair], list[list[int]]]:
-    """The strongest lines that join the records, and the parts that no line joins."""
+    """Return the pairs of the maximum spanning tree and the connected parts."""
 
     def rank_pair(pair: Pair) -> tuple[_ConnectionRank, float, tuple[int, ...]]:
         bits = weights.get(pair, 0.0)
@@ -194,6 +194,7 @@ def _build_connection(
     same_decisions: Mapping[Pair, StoredDecision],
     pair: Pair,
 ) -> RecordConnection:
+    """Build the connection of a pair, with its sentence."""
     left, right = pair
     bits = weights.get(pair)
     band = None if bits is None else index.matcher.model.thresholds.band(bits)
@@ -214,6 +215,7 @@ def _build_connection(
 def _summarize_person(
     connections: Iterable[RecordConnection], parts: tuple[tuple[RecordRef, ...], ...]
 ) -> str:
+    """Return one sentence on what connects a person's records."""
     count = sum(len(part) for part in parts)
     if count < len(("one", "other")):
         return "There is only one record of this person." if count else "This person holds no record now."

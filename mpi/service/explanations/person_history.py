@@ -1,4 +1,4 @@
-"""How a person was built: its lineage step by step, in plain sentences, the oldest first."""
+"""Describe a person's lineage in plain sentences, oldest change first."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from mpi.service.explanations import wording
 from mpi.service.persons.persons import LineageStep, look_up_lineage
 
 MAX_NAMED_RECORDS = 3
-"""Records named in one sentence; of more, how many."""
+"""Most records named in one sentence; above, the sentence gives their number."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryStep:
-    """One step.
+    """One change of a person's records, in words.
 
     Args:
-        at: when.
-        sentence: what was done, and what that did to this person.
-        client: by whose call; None where that would tell of a record that the viewer may not see.
-        step: the number under which it can be undone; None of what no person did.
-        cause: the lineage's code of what was done.
+        at: time of the change.
+        sentence: the change and its effect on the person.
+        client: the client that called; None where that would reveal a hidden record.
+        step: number under which the change can be undone; None for automatic changes.
+        cause: the lineage's code of the change.
     """
 
     at: str
@@ -34,16 +34,16 @@ class HistoryStep:
 
 
 def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[HistoryStep, ...]:
-    """How a person came to hold what it holds, step by step.
+    """Describe step by step how a person got its records.
 
     Args:
         index: the open index.
-        viewer: who asks; steps of records that it may not see are left out.
+        viewer: who asks; steps about hidden records are left out.
         eid_text: the enterprise ID as typed.
 
     Raises:
-        EidError: it is not an enterprise ID.
-        NotFoundError: it was never minted here, or holds nothing that the viewer may know of.
+        EidError: the text is not an enterprise ID.
+        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the viewer.
         AccessDenied: the viewer may not read persons.
     """
     own_eid = eids.parse_eid(eid_text)
@@ -57,6 +57,7 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
 
 
 def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is_first: bool) -> str:
+    """Return a sentence on the records that join and leave in one step."""
     arrivals = [step for step in steps if step.after == own_eid]
     departures = [step for step in steps if step.before == own_eid]
     phrases = []
@@ -88,6 +89,7 @@ def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is
 
 
 def _describe_records(steps: Sequence[LineageStep]) -> str:
+    """Return the records of lineage steps as a phrase."""
     labels = [step.record for step in steps if step.record is not None]
     if len(labels) > MAX_NAMED_RECORDS:
         sources = sorted({label.source for label in labels})
@@ -97,4 +99,5 @@ def _describe_records(steps: Sequence[LineageStep]) -> str:
 
 
 def _join_eids(eid_texts: Iterable[str | None]) -> str:
+    """Return distinct enterprise IDs as a phrase."""
     return wording.join_phrases(sorted({eid_text for eid_text in eid_texts if eid_text is not None}))

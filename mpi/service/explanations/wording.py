@@ -1,6 +1,6 @@
-"""What the model's names are in English: ``wording.toml`` is the one place that says it.
+"""English wording of the model's comparisons, levels and cautions, from ``wording.toml``.
 
-A level that is not listed there reads as the model names it, after its comparison's name.
+A level without wording reads as the model names it, after the name of its comparison.
 """
 
 import tomllib
@@ -10,56 +10,59 @@ from importlib.resources import files
 from typing import Any
 
 PRIOR, CAUTION = "prior", "caution"
-"""Names of the first part of a weight and of the last."""
+"""Names of the first and last part of a match weight."""
 
 SILENT = frozenset({"missing", "no caution"})
-"""Levels that say nothing of a pair; left out of a sentence."""
+"""Comparison levels that carry no evidence and are left out of sentences."""
 
 
 @lru_cache(maxsize=1)
 def load_words() -> Mapping[str, Any]:
-    """The whole file."""
+    """Load the wording file once."""
     return tomllib.loads(files("mpi.service.explanations").joinpath("wording.toml").read_text("utf-8"))
 
 
 def describe_comparison(name: str) -> str:
-    """What is compared, as a heading."""
+    """Return the heading of a comparison."""
     return str(load_words()["comparisons"].get(name, name.replace("_", " ")))
 
 
 def describe_level(name: str, level: str) -> str:
-    """What a level of a comparison says of a pair, as a part of a sentence."""
+    """Return a comparison level as a phrase within a sentence."""
     wording = load_words()["levels"].get(name, {}).get(level)
     return str(wording or f"{describe_comparison(name)}: {level}")
 
 
 def describe_caution(label: str) -> str:
-    """A caution, after "because"."""
+    """Return a caution as a phrase that follows "because"."""
     return str(load_words()["cautions"].get(label, label))
 
 
 def describe_authority(name: str) -> str:
-    """Whose word a decision is."""
+    """Return the wording of a decision's authority."""
     return str(load_words()["authorities"][name])
 
 
 def describe_cause(code: str) -> str:
-    """What brought a change of the lineage about."""
+    """Return the wording of a lineage change's cause."""
     return str(load_words()["causes"].get(code, code))
 
 
 def describe_what_if(subject: str, variation: str) -> str:
-    """What could be otherwise about a pair, after "if"."""
+    """Return a variation of a pair as a phrase that follows "if"."""
     return str(load_words()["what_ifs"][subject][variation])
 
 
 def describe_rule(code: str) -> str:
-    """Why a value stands in the golden record."""
+    """Return the survivorship rule of a golden-record value in words."""
     return str(load_words()["rules"].get(code, code))
 
 
 def join_phrases(parts: Sequence[str]) -> str:
-    """``a``; ``a and b``; ``a, b, and c``; with semicolons where a part has commas of its own."""
+    """Join phrases as ``a``, ``a and b`` or ``a, b, and c``.
+
+    Semicolons separate phrases that contain commas.
+    """
     if len(parts) < len(("one", "other")):
         return "".join(parts)
     *first, last = parts
@@ -68,15 +71,15 @@ def join_phrases(parts: Sequence[str]) -> str:
 
 
 def format_sentence(text: str) -> str:
-    """A text begun with a capital letter and ended with a full stop."""
+    """Return a text with an initial capital letter and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
 
 
 def format_bits(weight: float) -> str:
-    """A weight as people read it."""
+    """Return a match weight with one decimal and its unit."""
     return f"{weight:.1f} bits"
 
 
 def format_count(number: int, singular: str, plural: str) -> str:
-    """``1 link``, ``3 links``."""
+    """Return a number with its noun, as ``1 link`` or ``3 links``."""
     return f"{number:,} {singular if number == 1 else plural}"

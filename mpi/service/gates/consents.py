@@ -1,9 +1,8 @@
-"""Consents: whose consent a step needs, told from what its maker may know.
+"""Consents: which source owners must agree before a step takes effect.
 
-A source may ask that what others decide of its records waits for its owner. Asked for the sake of a record
-that the maker of a step may not see, the owner's silence would tell the maker that there is one; so only the
-sources that the maker sees are looked at, as with freeze windows. Who speaks for the owner himself is not
-asked for that source.
+A source may require that others' decisions about its records wait for its owner. Only sources that the maker
+of a step may see are considered, as with freeze windows. Otherwise a step that waits for an unseen owner
+would tell the maker that such a record exists. A maker who speaks for the owner is not asked for that source.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,20 +16,20 @@ from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MAKER = "maker"
-"""Member of the detail of a step that waits: what its maker saw, and whose owner he is."""
+"""Member of a waiting step's detail: sources that its maker may see and owns."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentView:
-    """What the owner of a source was asked about a step, and said.
+    """An owner's consent to a step, as asked and answered.
 
     Args:
-        source: its code.
+        source: code of the owner's source.
         status: ``asked``, ``given`` or ``refused``.
-        asked_at: when it was asked (ISO, UTC).
-        at: when it was answered.
-        by: who answered.
-        reason: that owner's code.
+        asked_at: time of the question (ISO, UTC).
+        at: time of the answer.
+        by: client that answered.
+        reason: reason code of the answer.
     """
 
     source: str
@@ -43,18 +42,18 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Who makes a step, as far as it matters for whom to ask.
+    """The maker of a step, with the sources that the maker sees and owns.
 
     Args:
-        visible_sources: codes of the sources that he may see; None for all.
-        owned_sources: codes of those whose owner he speaks for.
+        visible_sources: codes of the sources that the maker may see; None for all.
+        owned_sources: codes of the sources whose owner the maker speaks for.
     """
 
     visible_sources: frozenset[str] | None
     owned_sources: frozenset[str]
 
     def to_detail(self) -> dict[str, Any]:
-        """As a step keeps it."""
+        """Return the maker as stored in a step's detail."""
         return {
             "sees": None if self.visible_sources is None else sorted(self.visible_sources),
             "owned": sorted(self.owned_sources),
@@ -62,14 +61,14 @@ class Maker:
 
 
 def maker_from_viewer(viewer: Viewer) -> Maker:
-    """The viewer, as the maker of a step."""
+    """Return the viewer as the maker of a step."""
     return Maker(
         viewer.sources, frozenset(code for code in viewer.sources or () if is_source_owner(viewer, code))
     )
 
 
 def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
-    """The maker that a step keeps; None of one that was made before owners could be asked."""
+    """Return the maker stored in a step; None for steps older than consents."""
     stored = detail.get(MAKER)
     if stored is None:
         return None
@@ -80,13 +79,16 @@ def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
 def find_owners_to_ask(
     unit: ReadUnit, maker: Maker, record_ids: Collection[int], *, corrections_only: bool
 ) -> set[int]:
-    """The sources whose owners have to consent to what is decided of records.
+    """Return the sources whose owners must consent to a decision about records.
 
     Args:
         unit: the transaction.
-        maker: who decides.
-        record_ids: the records.
-        corrections_only: whether those that are one person with them stay as they are, as with a correction.
+        maker: the maker of the decision.
+        record_ids: numbers of the records.
+        corrections_only: whether other records of the same persons stay unaffected, as with a correction.
+
+    Returns:
+        Source numbers.
     """
     asking_sources = {
         source.id: source.code
@@ -108,12 +110,14 @@ def find_owners_to_ask(
 def find_owners_to_ask_of_undo(
     unit: ReadUnit, maker: Maker, revoked: Collection[StoredDecision], step_id: int | None
 ) -> set[int]:
-    """The sources whose owners have to consent to an undo: of its records, and all who consented before.
+    """Return the sources whose owners must consent to an undo.
+
+    These are the sources of the records, and every source whose owner consented to the step.
 
     Args:
         unit: the transaction.
-        maker: who takes back.
-        revoked: the decisions, which bind or did.
+        maker: the maker of the undo.
+        revoked: the decisions to revoke, which are or were in force.
         step_id: the step that made them.
     """
     record_ids = {record for decision in revoked for record in decision.seen}
@@ -129,12 +133,12 @@ def find_owners_to_ask_of_undo(
 
 
 def is_only_corrections(origins: Iterable[str | None]) -> bool:
-    """Whether nothing but corrections is said, which leave people as they are."""
+    """Return whether every decision is a correction, which moves no record."""
     return all(origin == CORRECTION for origin in origins)
 
 
 def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
-    """What owners were asked about a step and have not answered."""
+    """List the consents to a step that owners have not answered."""
     return [
         consent
         for consent in unit.consents.consents_of_steps([step_id]).get(step_id, ())
@@ -145,9 +149,9 @@ def list_open_consents(unit: ReadUnit, step_id: int) -> list[StoredConsent]:
 def ask_new_owners(
     unit: WriteUnit, step_id: int, detail: Mapping[str, Any], decisions: Collection[StoredDecision]
 ) -> None:
-    """Ask the owners who have come to be concerned while a step waited.
+    """Ask owners whose consent became necessary while a step waited.
 
-    Records join the persons that it is about, and sources begin to ask.
+    Records can join the persons in question, and sources can begin to require consent.
     """
     maker = maker_from_detail(detail)
     if maker is None:
@@ -156,20 +160,23 @@ def ask_new_owners(
     consents = unit.consents.consents_of_steps([step_id]).get(step_id, ())
     asked_sources = {consent.source_id for consent in consents}
     sources_to_ask = find_owners_to_ask(
-        unit, maker, record_ids, corrections_only=is_only_corrections(decision.origin for decision in decisions)
+        unit,
+        maker,
+        record_ids,
+        corrections_only=is_only_corrections(decision.origin for decision in decisions),
     )
     unit.consents.add_requests(step_id, sources_to_ask - asked_sources, unit.commit_no)
 
 
 def list_visible_codes(unit: ReadUnit, source_ids: Iterable[int]) -> tuple[str, ...]:
-    """Codes of those sources that the viewer may know of."""
+    """Return the codes of the given sources that the viewer may see."""
     wanted_ids = set(source_ids)
     codes = [source.code for source in unit.sources.all() if source.id in wanted_ids]
     return tuple(code for code in codes if unit.viewer.may_see(code))
 
 
 def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tuple[ConsentView, ...]:
-    """What owners were asked and said, of the sources that the viewer may see."""
+    """Build views of consents, for the sources that the viewer may see."""
     codes = {source.id: source.code for source in unit.sources.all()}
     visible_consents = [consent for consent in consents if unit.viewer.may_see(codes[consent.source_id])]
     commits = unit.commit_info(
@@ -194,6 +201,6 @@ def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tu
 
 
 def find_person_records(unit: ReadUnit, record_ids: Collection[int]) -> set[int]:
-    """Every record that is one person with any of the records."""
+    """Return all records of the persons that hold any of the records."""
     persons = set(unit.persons.current_persons(record_ids).values())
     return {record for members in unit.persons.members(persons).values() for record in members}

@@ -1,4 +1,4 @@
-"""Frozen: from which day on what is decided of records may take effect."""
+"""Freeze rules: the first day on which a decision may take effect."""
 
 from collections.abc import Collection
 
@@ -10,19 +10,19 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
-"""Members of a step's detail: the sources whose windows it heeds, and the day that its maker asked for."""
+"""Members of a step's detail: its frozen sources, and the day its maker requested."""
 
 
 def find_visible_sources(
     unit: ReadUnit, record_ids: Collection[int], visible_sources: Collection[str] | None
 ) -> set[int]:
-    """The sources of records and of those that are one person with them, as somebody may know of them.
+    """Return the sources of records and of their persons that the maker may see.
 
-    What is held for the sake of records that its maker may not see would tell that there are such.
+    A delay for the sake of an unseen record would reveal that the record exists.
 
     Args:
         unit: the transaction.
-        record_ids: the records.
+        record_ids: numbers of the records.
         visible_sources: codes of the sources that the maker may see; None for all.
     """
     labels = unit.records.labels(find_person_records(unit, record_ids) | set(record_ids)).values()
@@ -31,7 +31,7 @@ def find_visible_sources(
 
 
 def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -> str:
-    """The first day, from a day on, on which no window of the sources is open."""
+    """Return the first day from ``day`` on without an open freeze window."""
     for window in unit.freezes.current_windows_of(source_ids, day):
         if window.begins_on <= day < window.ends_on:
             day = window.ends_on
@@ -39,7 +39,7 @@ def find_first_free_day(unit: ReadUnit, source_ids: Collection[int], day: str) -
 
 
 def require_not_frozen(unit: ReadUnit, decisions: Collection[StoredDecision]) -> None:
-    """Pass what takes back decisions that no window keeps as they are.
+    """Require that no freeze window today protects the decisions to be revoked.
 
     Raises:
         ConflictError: a source of their records is frozen today.

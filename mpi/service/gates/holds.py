@@ -1,7 +1,7 @@
-"""Holds: computed changes that wait for a person, listed, released or refused.
+"""Holds: computed changes that wait until a person releases or refuses them.
 
-A hold is decisions of the least authority, which keep records as they are published: any other word goes
-before them, and no model does.
+A hold consists of decisions of the lowest authority that keep records as published. Every other decision
+overrides them; the model does not.
 """
 
 from collections.abc import Collection
@@ -24,14 +24,14 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 FIELDS = ("source", "local_id", "enterprise_id")
 REFUSED_HOLD = "hold"
-"""Member of a step's detail: the hold that it refuses."""
+"""Member of a refusing step's detail: number of the refused hold."""
 HELD_UNTIL = "held_until"
-"""Member of a hold's detail: the day from which what was approved may happen."""
+"""Member of a hold's detail: first day on which the approved change may happen."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """A computed change that waits for a person."""
+    """A held change, with persons and records before and after."""
 
     id: int
     kind: str
@@ -44,7 +44,7 @@ class HoldView:
 
 
 def require_whole_index(viewer: Viewer) -> None:
-    """Pass whoever may re-cluster, and sees every source.
+    """Require a viewer who may re-cluster and see every source.
 
     Raises:
         AccessDenied: the viewer may not.
@@ -55,10 +55,10 @@ def require_whole_index(viewer: Viewer) -> None:
 
 
 def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
-    """What is held, oldest first.
+    """List open holds, oldest first.
 
     Raises:
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        AccessDenied: the viewer may not re-cluster, or may not see all sources.
     """
     require_whole_index(viewer)
     with index.database.read(viewer) as unit:
@@ -82,22 +82,22 @@ def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
 
 
 def release_hold(index: Index, viewer: Viewer, number: int) -> int:
-    """Let a held change happen; returns how many records change person.
+    """Release a held change and return how many records change person.
 
     Raises:
-        NotFoundError: there is no such hold that is open.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        NotFoundError: there is no open hold of this number.
+        AccessDenied: the viewer may not re-cluster, or may not see all sources.
     """
     return _answer_hold(index, viewer, number, "released")
 
 
 def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
-    """Say no to a held change: what it would have changed is a steward's decision from now on.
+    """Refuse a held change, so that a steward decision keeps its records as published.
 
     Raises:
-        NotFoundError: there is no such hold that is open.
-        DecisionConflict: what is held contradicts what has been decided since.
-        AccessDenied: the viewer may not re-cluster and decide, or not all sources.
+        NotFoundError: there is no open hold of this number.
+        DecisionConflict: the hold contradicts a later decision.
+        AccessDenied: the viewer may not re-cluster and decide, or may not see all sources.
     """
     require_permission(viewer, Action.DECIDE)
     return _answer_hold(index, viewer, number, "refused")
@@ -110,14 +110,14 @@ def add_hold(
     held_until: str | None = None,
     frozen_sources: Collection[int] = (),
 ) -> None:
-    """Keep the records of an item of a proposal as they are published.
+    """Add a hold that keeps the records of a proposal item as published.
 
     Args:
         unit: the transaction.
         proposal_id: the proposal.
-        item: what is not to happen.
-        held_until: the first day after the freeze window that holds it; None for what was not approved.
-        frozen_sources: sources whose windows it heeds.
+        item: the change that is not to happen.
+        held_until: first day after the freeze window; None for an item that was not approved.
+        frozen_sources: sources whose freeze windows cause the hold.
     """
     groups_before = [tuple(records) for _, records in item.detail["before"]]
     larger_groups = [group for group in groups_before if len(group) > 1]
@@ -162,7 +162,7 @@ def add_hold(
 
 
 def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
-    """End a hold; returns the records to be settled."""
+    """End a hold and return the records to settle."""
     held_decisions = list(unit.decisions.by_ids(hold.detail["decisions"]).values())
     revoke_decisions(unit, held_decisions)
     unit.proposals.end_hold(hold.id, status, unit.commit_no)
@@ -170,10 +170,9 @@ def end_hold(unit: WriteUnit, hold: Hold, status: str) -> set[int]:
 
 
 def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
-    """Let the hold wait again whose refusal is taken back; returns the records to be settled.
+    """Reopen a hold whose refusal is undone; return the records to settle.
 
-    Without the refusal it would wait still, unless what it is part of was taken back: its proposal rolled
-    back, or its import undone.
+    The hold stays closed where its proposal was rolled back or its import undone.
 
     Args:
         unit: the transaction.
@@ -193,7 +192,7 @@ def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
 
 
 def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
-    """Whether what the hold is part of was taken back."""
+    """Return whether the proposal or import of a hold was undone."""
     proposal = unit.proposals.get(hold.detail.get("proposal") or 0)
     import_step = unit.steps.get(hold.detail.get("step") or 0)
     return (proposal is not None and proposal.status == ProposalStatus.ROLLED_BACK) or (
@@ -202,6 +201,7 @@ def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
 
 
 def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
+    """Release or refuse a hold and return how many records change person."""
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
         open_hold = next((hold for hold in unit.proposals.holds() if hold.id == number), None)

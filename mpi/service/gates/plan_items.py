@@ -1,4 +1,4 @@
-"""Items of a plan: its changes, each of which can be approved by itself."""
+"""Proposal items: the changes of a plan, each of which is approved separately."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,17 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PersonGroup:
-    """Records of one person; ``enterprise_id`` is None for one that is to be minted."""
+    """Records of one person; without enterprise ID where one is to be minted."""
 
     enterprise_id: str | None
     records: tuple[RecordRef, ...]
 
 
 def list_items(settlement: Settlement) -> list[ProposalItem]:
-    """The changes of a settlement, each of people that no other item is about, in a fixed order."""
+    """List the changes of a settlement in a fixed order.
+
+    No two items concern the same person.
+    """
     assignments = {frozenset(assignment.records): assignment for assignment in settlement.assignments}
     cluster_by_record = {record: group for group in assignments for record in group}
     records_by_person: dict[int, set[int]] = {}
@@ -52,6 +55,7 @@ def _collect_connected(
     cluster_by_record: Mapping[int, frozenset[int]],
     person_by_record: Mapping[int, int],
 ) -> tuple[set[int], set[frozenset[int]]]:
+    """Collect the persons and clusters that share records with a person."""
     persons, groups, frontier = {person}, set[frozenset[int]](), [person]
     while frontier:
         for record in records_by_person[frontier.pop()]:
@@ -69,6 +73,7 @@ def _collect_connected(
 def _build_item(
     no: int, before: Sequence[tuple[int, list[int]]], after: Sequence[tuple[int | None, list[int]]]
 ) -> ProposalItem:
+    """Build a proposal item with its kind and fingerprint."""
     detail = {"before": before, "after": after}
     fingerprint = hashlib.sha256(orjson.dumps(detail)).hexdigest()
     kind = "merge" if len(after) == 1 else "split" if len(before) == 1 else "move"
@@ -78,7 +83,7 @@ def _build_item(
 def load_groups(
     unit: ReadUnit, detail: Mapping[str, Any]
 ) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
-    """The people before and after an item, by enterprise ID and record."""
+    """Load the persons before and after an item, by enterprise ID and record."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
     person_ids = {person for side in sides for person, _ in side if person is not None}
     eids = {number: person.eid for number, person in unit.persons.by_ids(person_ids).items()}

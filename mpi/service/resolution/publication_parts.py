@@ -60,6 +60,7 @@ def _join_dependent_records(settlement: Settlement) -> Sets:
 
 class _SettlementBuilder:
     """Assignments, records and tasks of one independent part of a settlement."""
+
     def __init__(self) -> None:
         self.bearers: list[ClusterAssignment] = []
         self.current: dict[int, int] = {}

@@ -188,7 +188,7 @@ class _QuestionNamer:
         ]
 
     def _subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
-        """The record that a question is about; of two alone the newest, 0 where several are alike."""
+        """Return the question's subject record: the newest of two, 0 for a grid."""
         match question.shape:
             case QuestionShape.COUPLE:
                 return facts.find_newest_record([self._numbers[end] for end in key_pair], self._keys)

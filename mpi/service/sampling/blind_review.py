@@ -1,7 +1,7 @@
-"""Blind review: a pair judged without its weight, its band, what the index did, or what anybody said.
+"""Blind review: stewards judge sampled pairs without weight, band or earlier verdicts.
 
-An answer changes nothing in the index by itself. Where it says that the index is wrong, it becomes a claim,
-as a report of a link does; where a second steward contradicts the first, the claim is for the approvers.
+A verdict changes nothing by itself. A verdict that contradicts the index becomes a claim, like a reported
+link. Where a second steward contradicts the first, the claim goes to the approvers.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -35,26 +35,26 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 SAME, DIFFERENT, UNSURE = "same", "different", "unsure"
 VERDICTS = (SAME, DIFFERENT, UNSURE)
 REASON, SECOND_REASON = "blind-review", "second-review"
-"""Reasons of the claims that blind answers become."""
+"""Reason codes of the claims that blind verdicts become."""
 
 ESCALATE = "escalate"
-"""The action by which a question becomes the approvers'."""
+"""Logged action that assigns a question to the approvers."""
 
 HIDDEN_FIELDS = frozenset({
     "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
 })  # fmt: skip
-"""Of a record, what is no evidence about who it is, or would tell what a judge of pairs need not know."""
+"""Record fields that are no evidence of identity, or none of a judge's business."""
 _SHARE_SCALE = 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class BlindRecord:
-    """One of the two records.
+    """One record of a pair in blind review.
 
     Args:
         label: its source and local ID.
-        as_of: when its source said it.
-        values: what it says, by canonical field.
+        as_of: date of the statement.
+        values: shown values, by canonical field.
     """
 
     label: RecordRef
@@ -64,12 +64,12 @@ class BlindRecord:
 
 @dataclass(frozen=True, slots=True)
 class BlindView:
-    """A pair to be judged.
+    """A pair to judge in blind review.
 
     Args:
-        id: its number, which tells nothing.
-        records: the two, in an order that tells nothing.
-        left: how many more wait for the viewer.
+        id: its number, which reveals nothing.
+        records: the two records, in an order that reveals nothing.
+        left: how many more pairs wait for the viewer.
     """
 
     id: int
@@ -79,14 +79,14 @@ class BlindView:
 
 @dataclass(frozen=True, slots=True)
 class BlindResult:
-    """What a judge is told once the answer is given.
+    """What a judge is shown after a blind verdict.
 
     Args:
         match_weight: of the pair, in bits.
-        band: of that weight alone.
-        linked: whether the index held the two as one person when the pair was drawn.
-        first_verdict: what another steward had said, where this was a second review.
-        claim: the number of the claim that the answer became; None where it contradicts nothing.
+        band: band of that weight alone.
+        linked: whether the records were one person when the pair was drawn.
+        first_verdict: the first steward's verdict, in a second review.
+        claim: number of the claim that the verdict became; None where it contradicts nothing.
     """
 
     match_weight: float
@@ -97,12 +97,11 @@ class BlindResult:
 
 
 def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
-    """The next pair for the viewer to judge; None where none waits.
+    """Return the next pair for the viewer to judge; None where none waits.
 
     Args:
         index: the open index.
-        viewer: who judges; a pair of which they may not see both records, or gave the first answer, is left
-            out.
+        viewer: the judge; pairs with hidden records, or first judged by the viewer, are left out.
 
     Raises:
         AccessDenied: the viewer may not work on tasks.
@@ -125,18 +124,18 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
 
 
 def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) -> BlindResult:
-    """Say of a pair whether it is one child; then the weight and what the index did are told.
+    """Store a blind verdict and return the pair's weight and published state.
 
     Args:
         index: the open index.
-        viewer: who judges.
+        viewer: the judge.
         pair_id: the pair.
         verdict: ``same``, ``different`` or ``unsure``.
 
     Raises:
-        InputError: no such verdict.
-        NotFoundError: no such pair that the viewer may judge.
-        ConflictError: it was judged already, or a record of it says something else since.
+        InputError: there is no such verdict.
+        NotFoundError: there is no such pair that the viewer may judge.
+        ConflictError: the pair was judged already, or one of its records has changed.
         AccessDenied: the viewer may not work on tasks.
     """
     require_permission(viewer, Action.TASK_WORK)
@@ -162,19 +161,20 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
 def sample_second_review(
     unit: WriteUnit, index: Index, actor: str, verdicts: Sequence[tuple[int, int, str]]
 ) -> int:
-    """Put a share of a steward's verdicts up for a second, blind opinion; to be called where they are given.
+    """Draw a share of a steward's verdicts for a second, blind review.
 
-    Which are taken is drawn by the index's secret and the moment: nobody can know beforehand.
+    Call it where verdicts are given. The index's secret and the time determine the draw, so that nobody can
+    predict it.
 
     Args:
-        unit: the transaction of the answer, before anything of it is settled: whether the index held the two
-            as one person is noted as it stands.
+        unit: the transaction of the answer, before it is settled: the pair's published state is stored as it is.
         index: the open index.
-        actor: the steward, who is never asked again about these.
-        verdicts: (record, record, ``same``, ``different`` or ``unsure``) of each pair; others are left out.
+        actor: the steward, who is never asked again about these pairs.
+        verdicts: (record, record, ``same``, ``different`` or ``unsure``) of each pair; other verdicts are left
+            out.
 
     Returns:
-        How many were taken.
+        How many verdicts were drawn.
     """
     now = clock.format_timestamp(clock.now())
     share = round(index.settings.quality_rules.second_share * _SHARE_SCALE)
@@ -224,7 +224,7 @@ def sample_second_review(
 
 
 def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[int]:
-    """Numbers of the pairs both of whose records are active and say what they said when it was drawn."""
+    """Return the pairs whose records are active and unchanged since the draw."""
     records = unit.records.get({end for pair in pairs for end in (pair.lo, pair.hi)})
     return {
         pair.id
@@ -237,11 +237,13 @@ def find_unchanged_pairs(unit: ReadUnit, pairs: Collection[BlindPair]) -> set[in
 
 
 def _is_hidden(unit: ReadUnit, pair: BlindPair) -> bool:
+    """Return whether the viewer may not see both records of a pair."""
     ends = {pair.lo, pair.hi}
     return visible_labels(unit, ends).keys() != ends
 
 
 def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[BlindPair]:
+    """Select the pairs whose records are visible and unchanged."""
     labels = visible_labels(unit, {end for pair in pairs for end in (pair.lo, pair.hi)})
     visible = [pair for pair in pairs if pair.lo in labels and pair.hi in labels]
     unchanged_ids = find_unchanged_pairs(unit, visible)
@@ -249,6 +251,7 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 
 
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
+    """Load the two records of a pair, in an order that reveals nothing."""
     ends = (pair.lo, pair.hi)
     labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
     hidden_fields = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
@@ -266,12 +269,13 @@ def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[
 def _build_blind_record(
     label: RecordRef, record: CanonicalRecord, hidden_fields: frozenset[str]
 ) -> BlindRecord:
+    """Build a record of blind review without its hidden fields."""
     values = {name: value for name, value in to_canonical_fields(record).items() if name not in hidden_fields}
     return BlindRecord(label, record.as_of, values)
 
 
 def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
-    """The claim that a verdict becomes: a link is wrong, or was missed, or the first steward errs."""
+    """Add a claim where a verdict contradicts the index or the first steward."""
     if verdict == UNSURE:
         return None
     if pair.first_by is not None:
@@ -287,6 +291,7 @@ def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, v
 
 
 def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, reason: str) -> int:
+    """Store a blind verdict as a claim and return its number."""
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
@@ -299,7 +304,10 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
 
 
 def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
-    """Make the question about a claim the approvers' to answer: it is between two stewards."""
+    """Assign the question about a claim to the approvers.
+
+    The claim is a disagreement between two stewards.
+    """
     task_key = f"{CLAIM}:{claim_id}"
     question_key = unit.queue.question_of(task_key)
     if question_key is None:

@@ -1,9 +1,9 @@
-"""The month's blind sample: pairs drawn at random from what the index linked, and from what it did not.
+"""Draw the month's blind sample of pairs, stratified by match weight.
 
-What it links by itself is parted by weight, and so is what it leaves apart; the pairs of each part are its
-*stratum*. A pair that a decision joins or parts is in none: people have judged it. Pairs are found through
-records drawn at random, each pair through the record of the lower number, so that each is as likely as any
-other of its stratum, and the time does not grow with the index.
+Linked pairs and unlinked pairs are divided by weight into *strata*. Pairs that a decision joins or separates
+are in none, because people have judged them. Pairs are found through records drawn at random, each pair
+through its record of the lower number. So every pair of a stratum is equally likely, and the time does not
+grow with the index.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -29,36 +29,36 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_COUNTED_RECORDS = 20_000
-"""Records whose pairs are counted; with fewer in the index, every pair is."""
+"""Most records whose pairs are counted; in a smaller index, all pairs are."""
 MAX_SEARCHED_RECORDS = 1_000
-"""Records for which candidates are searched and scored anew, as pairs below review are not kept."""
+"""Most records whose candidates are scored again, because low weights are not stored."""
 STRONG_BITS = 6.0
-"""So far above the link threshold, odds are another 64 times as good."""
+"""Bits above the link threshold of a strong link: odds 64 times as good."""
 BELOW_BITS = 4.0
-"""How far below the review threshold pairs still are looked at: to a sixteenth of its odds."""
+"""Bits below the review threshold that are sampled: down to 1/16 of its odds."""
 
 Pair = tuple[int, int]
 
 
 class Stratum(StrEnum):
-    """What a pair was drawn from."""
+    """Range of match weight and published state from which pairs are drawn."""
 
     LINKED_STRONG = "linked-strong"
-    """Linked, and far above the link threshold."""
+    """Linked pairs far above the link threshold."""
     LINKED_NEAR = "linked-near"
-    """Linked, and above the link threshold."""
+    """Linked pairs just above the link threshold."""
     LINKED_CHAIN = "linked-chain"
-    """Of one person through other records: the pair itself is below the threshold, or was never compared."""
+    """Pairs linked only through other records, below the threshold or never compared."""
     APART = "apart"
-    """Above the link threshold, and yet not linked."""
+    """Pairs above the link threshold that are not linked."""
     NEAR = "near"
-    """Just below the link threshold: the upper half of the review band."""
+    """Pairs in the upper half of the review band."""
     REVIEW = "review"
-    """The lower half of the review band."""
+    """Pairs in the lower half of the review band."""
     BELOW = "below"
-    """Just below the review threshold, where nobody is asked."""
+    """Pairs just below the review threshold, which stewards never see."""
     SECOND = "second"
-    """A steward's answer, asked of another steward; of no sample."""
+    """Second reviews of stewards' answers, which belong to no sample."""
 
 
 LINKED = (Stratum.LINKED_STRONG, Stratum.LINKED_NEAR, Stratum.LINKED_CHAIN)
@@ -68,13 +68,13 @@ _SAMPLED_STRATA = (*LINKED, *NOT_LINKED)
 
 @dataclass(frozen=True, slots=True)
 class StratumSample:
-    """One stratum of a sample.
+    """Size and sample of one stratum.
 
     Args:
         stratum: its name.
-        pairs: how many pairs it held, or is estimated to hold.
-        seen: how many of them were counted for that.
-        drawn: how many are to be judged.
+        pairs: number of pairs in it, counted or estimated.
+        seen: number of pairs counted for that.
+        drawn: number of pairs to judge.
     """
 
     stratum: Stratum
@@ -85,12 +85,12 @@ class StratumSample:
 
 @dataclass(frozen=True, slots=True)
 class BlindSample:
-    """A month's sample.
+    """Blind sample of one month.
 
     Args:
         month: ``YYYY-MM``.
-        new: whether it was drawn by this call.
-        strata: those that held any pair.
+        new: whether this call drew it.
+        strata: the strata with pairs.
     """
 
     month: str
@@ -100,7 +100,10 @@ class BlindSample:
 
 @dataclass(slots=True)
 class _StratumPairs:
-    """Pairs by stratum, with their bits; None where they are to be computed. And the part looked through."""
+    """Pairs with weights in bits, and the searched fraction of records, by stratum.
+
+    The weight is None where it is still to be computed.
+    """
 
     pairs: dict[Stratum, dict[Pair, float | None]] = field(
         default_factory=lambda: {s: {} for s in _SAMPLED_STRATA}
@@ -111,17 +114,17 @@ class _StratumPairs:
 def draw_blind_sample(
     index: Index, viewer: Viewer, month: str | None = None, size: int = MONTHLY_PAIRS
 ) -> BlindSample:
-    """Draw a month's blind sample; a second time, say what was drawn.
+    """Draw a month's blind sample, or return the one already drawn.
 
     Args:
         index: the open index.
-        viewer: who has it drawn; they learn of no pair.
-        month: ``YYYY-MM``; None for this one.
-        size: how many pairs at most; at least one a stratum.
+        viewer: who requests the draw; the pairs are not shown.
+        month: ``YYYY-MM``; None for the current month.
+        size: most pairs; at least one for each stratum.
 
     Raises:
-        InputError: another month than this, of which nothing was drawn; or too small a size.
-        AccessDenied: the viewer may not re-cluster, or not all sources.
+        InputError: another month than the current one without a sample, or too small a size.
+        AccessDenied: the viewer may not re-cluster, or may not see all sources.
     """
     require_whole_index(viewer)
     this_month = clock.today()[: len("2026-01")]
@@ -150,6 +153,7 @@ def draw_blind_sample(
 
 
 def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> BlindSample:
+    """Summarize drawn pairs by stratum."""
     by_stratum: dict[str, list[BlindPair]] = {}
     for pair in pairs:
         by_stratum.setdefault(pair.stratum, []).append(pair)
@@ -164,7 +168,7 @@ def _build_sample(month: str, pairs: Iterable[BlindPair], *, is_new: bool) -> Bl
 
 
 def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
-    """Every pair, by stratum, whose lower record is one of those drawn."""
+    """Collect, by stratum, the pairs whose lower record was drawn."""
     highest_number = unit.blind_pairs.max_record_id()
     records = draw_numbers(seed, highest_number, MAX_COUNTED_RECORDS)
     searched_positions = draw_numbers(seed, len(records), MAX_SEARCHED_RECORDS)
@@ -202,6 +206,7 @@ def _collect_pairs(unit: ReadUnit, index: Index, seed: int) -> _StratumPairs:
 
 
 def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
+    """Return the stratum of a linked pair."""
     if bits is None or bits < thresholds.link:
         return Stratum.LINKED_CHAIN
     return Stratum.LINKED_STRONG if bits >= thresholds.link + STRONG_BITS else Stratum.LINKED_NEAR
@@ -210,6 +215,7 @@ def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
 def _classify_unlinked(
     edges: Edges, candidate_weights: Edges, thresholds: Thresholds
 ) -> Iterable[tuple[Stratum, Pair, float]]:
+    """Yield the strata that stored and newly scored pairs have if not linked."""
     review_middle = (thresholds.link + thresholds.review) / 2
     for pair, bits in edges.items():
         if bits >= thresholds.link:
@@ -222,7 +228,7 @@ def _classify_unlinked(
 
 
 def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Collection[int]) -> Edges:
-    """Every candidate pair of the records in which they are the lower, scored anew."""
+    """Score candidate pairs in which the given records have the lower number."""
     own_features = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
     own_keys = {
@@ -251,7 +257,7 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
 
 
 class _DecidedPairs:
-    """Which records decisions in force join and part."""
+    """Pairs of records that decisions in force join or separate."""
 
     def __init__(self, unit: ReadUnit, record_ids: Collection[int]) -> None:
         decision_ids = {
@@ -279,23 +285,24 @@ class _DecidedPairs:
         }
 
     def _find(self, record: int) -> int:
+        """Return the representative of a record's set."""
         while (parent := self._root.get(record, record)) != record:
             record = parent
         return record
 
     def is_joined(self, pair: Pair) -> bool:
-        """Whether decisions say that the two are one person."""
+        """Return whether decisions say that two records are one person."""
         return self._find(pair[0]) == self._find(pair[1])
 
     def is_separated(self, pair: Pair) -> bool:
-        """Whether a decision says that they are not."""
+        """Return whether a decision says that two records are different persons."""
         return frozenset(map(self._find, pair)) in self._parted
 
 
 def _draw_pairs(
     unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, seed: int, size: int
 ) -> list[BlindPair]:
-    """The pairs to be judged, in an order that tells nothing; without number, month and moment."""
+    """Draw the pairs to judge, in random order, without number and month."""
     random = Random(seed)  # noqa: S311 - the seed is made with the index's secret
     counts = allocate_sample(size, [len(stratum_pairs.pairs[stratum]) for stratum in _SAMPLED_STRATA])
     drawn: list[tuple[Stratum, Pair]] = []
@@ -334,6 +341,7 @@ def _draw_pairs(
 def _load_weights(
     unit: ReadUnit, index: Index, stratum_pairs: _StratumPairs, drawn: Iterable[tuple[Stratum, Pair]]
 ) -> Mapping[Pair, float]:
+    """Return the match weights of drawn pairs, scoring those without one."""
     weights: dict[Pair, float] = {}
     unscored_pairs: list[Pair] = []
     for stratum, pair in drawn:

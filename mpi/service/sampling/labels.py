@@ -1,7 +1,7 @@
-"""Labels: what stewards decided, as pairs that a model can be fitted and judged by (``training fit``).
+"""Training labels: pairs that stewards decided, for ``training fit``.
 
-Only what a person said counts, and only while it is in force: what a model or a source said would teach the
-model itself.
+Only decisions of people count, and only while in force: labels from the model or from sources would teach
+the model itself.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ HEADER = (
     "left_source", "left_local_id", "right_source", "right_local_id", "label", "decided_on", "reason",
 )  # fmt: skip
 BLIND_REASON = "blind-review"
-"""Reason of a label that is a blind answer."""
+"""Reason of a label that is a blind verdict."""
 _PAGE = 1_000
 _LABELS = {SAME: DecisionKind.SAME, DIFFERENT: DecisionKind.DIFFERENT}
 
@@ -30,16 +30,16 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """Two records, and whether a person said that they are of one child.
+    """Labeled pair: two records, and whether a person judged them one child.
 
     Args:
-        left_source: source of the one record.
-        left_local_id: its local ID.
-        right_source: source of the other.
-        right_local_id: its local ID.
+        left_source: source of the first record.
+        left_local_id: local ID of the first record.
+        right_source: source of the second record.
+        right_local_id: local ID of the second record.
         label: ``SAME`` or ``DIFFERENT``.
         decided_on: the day, ``YYYY-MM-DD``.
-        reason: the decision's code; ``blind-review`` of a blind answer.
+        reason: the decision's reason code; ``blind-review`` for a blind verdict.
     """
 
     left_source: str
@@ -53,21 +53,23 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True)
 class _PairLabel:
+    """Kind, day and reason of a pair's label."""
+
     label: DecisionKind
     day: str
     reason: str
 
 
 def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> tuple[LabelRow, ...]:
-    """Pairs that stewards decided, by record; a pair once, with what was said of it last.
+    """Export the pairs that stewards decided, each with its latest label.
 
-    A pair of which the viewer may not see both records is left out, and so is one that blind answers
-    contradict each other, or a decision, about: a decision then stands by itself.
+    Left out are pairs with hidden records, and pairs with contradicting blind verdicts. A decision takes
+    precedence over blind verdicts.
 
     Args:
         index: the open index.
-        viewer: who receives it, and for what purpose.
-        with_blind: whether blind answers count too.
+        viewer: who receives the labels, and for which purpose.
+        with_blind: whether to include blind verdicts.
 
     Raises:
         AccessDenied: the viewer may not export.
@@ -107,7 +109,7 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
 
 
 def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
-    """Decisions of stewards in force that say SAME or DIFFERENT, oldest first, each with its day."""
+    """Yield SAME and DIFFERENT decisions of stewards in force, oldest first, with days."""
     decision_ids = sorted(named_decision.decision.id for named_decision in unit.decisions.all_in_force())
     for start in range(0, len(decision_ids), _PAGE):
         decisions = unit.decisions.by_ids(decision_ids[start : start + _PAGE])
@@ -122,6 +124,7 @@ def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision,
 
 
 def _list_pairs(decision: StoredDecision) -> Iterator[Pair]:
+    """Yield the pairs of records that a decision labels, lower number first."""
     if decision.kind is DecisionKind.SAME:
         pairs = (pair for group in decision.groups for pair in combinations(group, 2))
     else:
@@ -134,7 +137,7 @@ def _list_pairs(decision: StoredDecision) -> Iterator[Pair]:
 
 
 def _load_blind_labels(unit: ReadUnit) -> dict[Pair, _PairLabel]:
-    """What blind answers say of pairs, but for those on which two people disagree."""
+    """Load labels from blind verdicts, without pairs on which judges disagree."""
     labels_by_pair: dict[Pair, _PairLabel] = {}
     disputed: set[Pair] = set()
     for pair, answer in unit.blind_pairs.all_with_answers():

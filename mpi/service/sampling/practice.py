@@ -1,8 +1,8 @@
-"""Practice: simulated pairs whose truth is known, with the reason told after each answer.
+"""Practice for stewards on simulated pairs with known truth.
 
-The pairs travel with the program (``practice_pairs.json``, made by ``python -m training practice``): no
-record of them is anybody's. Where the rules ask for it, a steward's account claims no question before its
-answers agree with the truth often enough.
+The reason is shown after each answer. The pairs are part of the program (``practice_pairs.json``, made by
+``python -m training practice``) and describe no real child. Where the quality rules require practice, a
+steward's account claims no question before its answers agree with the truth often enough.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _FILE = "practice_pairs.json"
 
 @dataclass(frozen=True, slots=True)
 class PracticeRecord:
-    """One of the two simulated records: the kind of system it is from, and what it says."""
+    """A simulated record: the kind of its source system, and its values."""
 
     source: str
     values: Mapping[str, object]
@@ -38,14 +38,14 @@ class PracticeRecord:
 
 @dataclass(frozen=True, slots=True)
 class PracticePair:
-    """A pair whose truth is known.
+    """A simulated pair with known truth.
 
     Args:
-        id: its number, which tells nothing.
+        id: its number, which reveals nothing.
         kind: what makes it hard, such as twins or a change of name.
         truth: ``same`` or ``different``.
-        why: the truth and what shows it, in words.
-        records: the two.
+        why: the truth and its evidence, in words.
+        records: the two records.
     """
 
     id: int
@@ -57,7 +57,7 @@ class PracticePair:
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """How often somebody was right about one kind of pair."""
+    """A person's right and total answers for one kind of pair."""
 
     kind: str
     right: int
@@ -66,17 +66,17 @@ class KindScore:
 
 @dataclass(frozen=True, slots=True)
 class PracticeProgress:
-    """How far somebody is.
+    """A person's progress in practice.
 
     Args:
-        answered: pairs answered, each counted once.
-        last: how many of the latest answers count.
-        right: of these, the right ones.
-        wanted: how many have to be answered before live work opens.
-        agreement: the share of right ones that opens it.
-        kinds: by kind of pair, over all answers.
-        open: whether live work is open by these answers.
-        required: whether live work waits for them at all.
+        answered: number of pairs answered.
+        last: number of latest answers that count.
+        right: right answers among these.
+        wanted: answers required before live work opens.
+        agreement: share of right answers that opens live work.
+        kinds: scores by kind of pair, over all answers.
+        open: whether these answers open live work.
+        required: whether live work requires practice at all.
     """
 
     answered: int
@@ -91,7 +91,7 @@ class PracticeProgress:
 
 @dataclass(frozen=True, slots=True)
 class PracticeView:
-    """A pair to be judged, without its kind and truth."""
+    """A practice pair to judge, without its kind and truth."""
 
     id: int
     records: tuple[PracticeRecord, PracticeRecord]
@@ -100,17 +100,17 @@ class PracticeView:
 
 @dataclass(frozen=True, slots=True)
 class PracticeResult:
-    """What is told once a practice pair is answered.
+    """What a person is shown after answering a practice pair.
 
     Args:
-        right: whether the answer is the truth; a pair can be decided from what is shown, so that
-            ``unsure`` is not.
+        right: whether the answer is the truth. Every pair can be decided from what is shown, so ``unsure`` is
+            wrong.
         truth: ``same`` or ``different``.
         kind: what makes the pair hard.
-        why: the truth and what shows it, in words.
-        match_weight: what the index's model makes of the pair, in bits.
+        why: the truth and its evidence, in words.
+        match_weight: the model's weight of the pair, in bits.
         parts: that weight by comparison.
-        standing: how far the person is now.
+        standing: the person's progress now.
     """
 
     right: bool
@@ -123,7 +123,9 @@ class PracticeResult:
 
 
 def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
-    """The next pair to practise on: every kind in turn; once all are answered, the longest ago first.
+    """Return the next practice pair, of every kind in turn.
+
+    Once all pairs are answered, the one answered longest ago comes first.
 
     Raises:
         AccessDenied: the viewer may not work on tasks.
@@ -142,17 +144,17 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
 
 
 def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
-    """Judge a practice pair, and be told the truth and why.
+    """Store an answer to a practice pair and return the truth and its reason.
 
     Args:
         index: the open index.
-        viewer: who practises.
+        viewer: who practices.
         item: the pair.
         verdict: ``same``, ``different`` or ``unsure``.
 
     Raises:
-        InputError: no such verdict.
-        NotFoundError: no such pair.
+        InputError: there is no such verdict.
+        NotFoundError: there is no such pair.
         AccessDenied: the viewer may not work on tasks.
     """
     require_permission(viewer, Action.TASK_WORK)
@@ -175,7 +177,10 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
 
 
 def may_work_live(index: Index, viewer: Viewer) -> bool:
-    """Whether the viewer may claim live questions: always, but for a steward who has to practise first."""
+    """Return whether the viewer may claim live questions.
+
+    Only a steward who has to practice first may not.
+    """
     if not index.settings.quality_rules.practice_required:
         return True
     with index.database.read(viewer) as unit:
@@ -189,12 +194,13 @@ def may_work_live(index: Index, viewer: Viewer) -> bool:
 
 @cache
 def load_practice_pairs() -> Mapping[int, PracticePair]:
-    """Every practice pair, by number; read once."""
+    """Load every practice pair once, by number."""
     content = orjson.loads(files("mpi.service.sampling").joinpath(_FILE).read_bytes())
     return {pair["id"]: _build_pair(pair) for pair in content["pairs"]}
 
 
 def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
+    """Build a practice pair from its JSON object."""
     first_record, second_record = (
         PracticeRecord(record["source"], record["values"]) for record in pair["records"]
     )
@@ -202,7 +208,7 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
-    """Every pair in an order of the person's own, in which the kinds take turns."""
+    """Return all pairs in the person's own order, in which kinds alternate."""
     keyed_order = {
         item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
     }
@@ -218,6 +224,7 @@ def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
 
 
 def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) -> PracticeProgress:
+    """Compute a person's progress from the answers, latest first."""
     latest_answers = answers[: rules.practice_last]
     right_count = sum(answer.right for answer in latest_answers)
     by_kind: dict[str, list[bool]] = {pair.kind: [] for pair in load_practice_pairs().values()}
@@ -241,6 +248,7 @@ def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) ->
 
 
 def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[WeightContribution, ...]:
+    """Return the model's contributions for a practice pair, as the index compares it."""
     shared_values = index.shared_values(unit)
     first_record, second_record = (
         index.features_of(

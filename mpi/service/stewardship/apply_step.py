@@ -1,8 +1,8 @@
-"""Saying: what a decision, merge, split and move share once it is clear what is said.
+"""Store the decisions of a steward's step and publish their effect.
 
-The decisions are written down, their components settled and published, and what that did is told. Where a
-second approver is asked for, or the consent of a source's owner, the decisions wait for that and bind nothing
-until then; in a freeze window of a source of their records, until the first day after it.
+Decisions, merges, splits, moves and corrections share this. Where a second approver or a source owner must
+agree, the decisions wait and bind nothing until then. In a freeze window of a source of their records they
+wait until the first day after it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -39,20 +39,20 @@ from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
-"""Members of a step's detail: whether it waits for a second approver, had one, and what its maker chose."""
+"""Members of a step's detail: whether approval is pending or given, and ID choices."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step to be done.
+    """A steward's step before its decisions are stored.
 
     Args:
-        kind: ``decision``, ``merge``, ``split`` or ``move``.
-        reason: its maker's code.
-        drafts: its decisions.
-        detail: numbers of what it is about.
-        choice: what its maker chose about the IDs.
-        etag: of the persons as they were read.
+        kind: ``decision``, ``merge``, ``split``, ``move`` or ``correction``.
+        reason: reason code of the maker.
+        drafts: decisions of the step.
+        detail: numbers of the records or persons of the step, stored with it.
+        choice: the maker's preferences about enterprise IDs.
+        etag: ETag of the persons as the maker read them.
     """
 
     kind: str
@@ -66,14 +66,14 @@ class PlannedStep:
 def apply_step(
     unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Do a step; returns what it did and the records that this shows.
+    """Apply a step; return its effect and the records that the effect shows.
 
-    A preview of a step that would wait says what it would do once it is approved, or its day has come.
+    The preview of a step that would wait shows its effect once it is approved, or its day has come.
 
     Raises:
-        DecisionConflict: it contradicts decisions in force that it does not supersede.
-        NotFoundError: it would supersede a decision that there is not.
-        ConflictError: it would supersede one that is not in force, or is not its maker's.
+        DecisionConflict: the step contradicts decisions in force that it does not supersede.
+        NotFoundError: a decision to supersede does not exist.
+        ConflictError: a decision to supersede is not in force, or is not the maker's.
     """
     record_ids = {record for drafts in step.drafts for record in drafts.record_ids}
     needs_second = needs_second_approver(unit, index, record_ids)
@@ -93,9 +93,7 @@ def apply_step(
     }
     step_id = add_step(unit, step.kind, step.reason, detail)
     drafts = (
-        [replace(draft, effective_from=held_until) for draft in step.drafts]
-        if is_deferred
-        else step.drafts
+        [replace(draft, effective_from=held_until) for draft in step.drafts] if is_deferred else step.drafts
     )
     decision_ids = tuple(add_decision(unit, index, step_id, draft, awaiting=is_waiting) for draft in drafts)
     if is_waiting:
@@ -132,7 +130,7 @@ def apply_step(
 def _check_freeze_windows(
     unit: ReadUnit, drafts: Sequence[DecisionDraft], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
-    """What a step keeps of the windows that it heeds, and the day that they hold it until."""
+    """Return the freeze members of a step's detail, and the day that ends them."""
     today = clock.today()
     # A window keeps people as they are, and a correction leaves them so.
     heeds_windows = unit.freezes.all() and any(draft.origin != CORRECTION for draft in drafts)
@@ -146,7 +144,7 @@ def _check_freeze_windows(
 
 
 def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
-    """Whether a step about the records, of those that the viewer may see, waits for a second approver."""
+    """Return whether a step about records visible to the viewer needs a second approver."""
     match index.settings.second_approver:
         case SecondApprover.NEVER:
             return False
@@ -164,12 +162,12 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
 
 
 def build_waiting_detail(maker: Maker, *, needs_second: bool) -> dict[str, Any]:
-    """What a step keeps that waits for others: whether for a second approver, and who made it."""
+    """Return the members that a waiting step stores: approval needed, and its maker."""
     return {**({AWAITING: True} if needs_second else {}), MAKER: maker.to_detail()}
 
 
 def choice_to_detail(id_choice: IdChoice) -> dict[str, Any]:
-    """A choice as a step keeps it."""
+    """Return preferences about enterprise IDs as stored in a step's detail."""
     return {
         "survivors": sorted(id_choice.survivors),
         "keeps": [[person, sorted(records)] for person, records in sorted(id_choice.kept_records.items())],
@@ -177,7 +175,7 @@ def choice_to_detail(id_choice: IdChoice) -> dict[str, Any]:
 
 
 def choice_from_detail(detail: Mapping[str, Any]) -> IdChoice:
-    """The choice that a step keeps."""
+    """Return the preferences about enterprise IDs stored in a step's detail."""
     stored = detail.get(CHOICE, {})
     kept_records = {person: frozenset(records) for person, records in stored.get("keeps", ())}
     return IdChoice(frozenset(stored.get("survivors", ())), kept_records)

@@ -1,4 +1,4 @@
-"""Approve: the second word on a step that waits for one. Nothing is ever approved by a clock."""
+"""Second approval of waiting steps; no step is ever approved automatically."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,22 +36,22 @@ from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 UNDO = "undo"
-"""The kind of step that takes back."""
+"""Step kind of an undo."""
 
 
 def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False) -> StepEffect:
-    """Give the second word on a step: it takes effect as it would now.
+    """Approve a waiting step as the second approver.
 
     Args:
         index: the open index.
-        viewer: who approves; not who made the step.
+        viewer: the approver; not the maker of the step.
         step_id: the step.
         preview: change nothing.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of whole.
-        ConflictError: it does not wait, is the viewer's own, or would take back what a freeze window keeps.
-        DecisionConflict: it contradicts what has been decided since.
+        NotFoundError: there is no such step, or the viewer may not see all of it.
+        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window protects.
+        DecisionConflict: the step contradicts a later decision.
         AccessDenied: the viewer may not approve.
     """
     require_permission(viewer, Action.APPROVE)
@@ -66,15 +66,15 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 def approve_step(
     unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Give the second word on a step; it takes effect unless an owner's consent is awaited still.
+    """Approve a step within a transaction; apply it unless a consent is missing.
 
     Returns:
-        What that did and the records it shows.
+        The effect and the records that it shows.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of whole.
-        ConflictError: it does not wait, is the viewer's own, or would take back what a freeze window keeps.
-        DecisionConflict: it contradicts what has been decided since.
+        NotFoundError: there is no such step, or the viewer may not see all of it.
+        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window protects.
+        DecisionConflict: the step contradicts a later decision.
     """
     step = unit.steps.get(step_id)
     decisions = load_step_decisions(unit, step)
@@ -101,11 +101,13 @@ def approve_step(
 def apply_if_approved(
     unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Let a step take effect once nobody is awaited any more; a preview says what it will do then.
+    """Apply a step once every approval and consent is given.
+
+    A preview shows the effect that the step will have then.
 
     Raises:
-        DecisionConflict: it contradicts what has been decided since.
-        ConflictError: it would take back what a freeze window keeps.
+        DecisionConflict: the step contradicts a later decision.
+        ConflictError: the step would revoke what a freeze window protects.
     """
     ask_new_owners(unit, step.id, step.detail, decisions)
     unanswered_sources = [decision.source_id for decision in list_open_consents(unit, step.id)]
@@ -139,7 +141,7 @@ def apply_if_approved(
 
 
 def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecision]) -> str:
-    """The day from which all that a step says binds, as nobody is awaited; the step keeps why it waits."""
+    """Return the day from which an approved step binds; store a freeze delay."""
     today = clock.today()
     # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
     wanted_day = (
@@ -162,7 +164,7 @@ def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecisi
 
 
 def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecision]:
-    """The decisions that a step makes, or takes back."""
+    """Load the decisions that a step makes, or revokes."""
     if step is None:
         return []
     revoked_ids = step.detail.get("decisions", ()) if step.kind == UNDO else ()
@@ -170,5 +172,5 @@ def load_step_decisions(unit: ReadUnit, step: Step | None) -> list[StoredDecisio
 
 
 def drop_revoked(decisions: Sequence[StoredDecision]) -> Sequence[StoredDecision]:
-    """Of what a step says, what nobody has taken back by itself meanwhile; all, where everything was."""
+    """Leave out revoked decisions, unless all of them are revoked."""
     return [decision for decision in decisions if decision.status is not DecisionStatus.REVOKED] or decisions

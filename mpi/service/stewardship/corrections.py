@@ -1,8 +1,8 @@
-"""A steward's correction: a record of the steward source, with its evidence, bound to the record it corrects.
+"""Stewards' corrections of a value, stored as records of the steward source.
 
-It states the corrected attribute and nothing else, and stands aside: it has no features, so it is compared
-with nobody, joins nobody and weighs nothing. What binds it is a decision like any other: it shows in the
-lineage, and an undo takes it back.
+A correction states one attribute and its evidence. It has no features, so it is compared with no record and
+joins none. A SAME decision ties it to the record that it corrects; the decision appears in the lineage and
+can be undone.
 """
 
 from collections.abc import Mapping
@@ -37,30 +37,30 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 STEWARD_SOURCE_CODE = "STEWARD"
-"""Code of the steward source, where the first correction makes it."""
+"""Code of the steward source that the first correction creates."""
 _COMPOSITE_ATTRIBUTES = {"birth_place": ("birth_city", "birth_state", "birth_country")}
 
 
 def correct_value(
     index: Index, viewer: Viewer, eid_text: str, attribute: str, value: object, options: StepOptions
 ) -> StepEffect:
-    """Say what the value of an attribute of a person is, whatever its records state.
+    """State the value of a person's attribute, overriding its records.
 
     Args:
         index: the open index.
-        viewer: the steward; one of certain sources must have the steward source among them.
+        viewer: the steward, who must be able to see the steward source.
         eid_text: the person's enterprise ID.
-        attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
-        value: as a record would state it; of ``birth_place`` an object of its fields.
-        options: a reason, and as the note what the correction rests on.
+        attribute: one of ``mpi.domain.survivorship.ONE``.
+        value: as a record would state it; for ``birth_place`` an object of its fields.
+        options: reason and preview; the note states the evidence and is required.
 
     Raises:
-        EidError: the text is no enterprise ID.
-        InputError: there is no such attribute to correct, the value says nothing, or evidence is missing.
-        RecordError: the value cannot be one of that field.
-        NotFoundError: the viewer may not know of such a person.
+        EidError: the text is not an enterprise ID.
+        InputError: the attribute cannot be corrected, the value is empty, or the evidence is missing.
+        RecordError: the value is invalid for the field.
+        NotFoundError: the viewer can see no such person.
         ConflictError: the person is retired or empty.
-        StaleError: its golden record is not what the viewer read.
+        StaleError: the golden record has changed since the viewer read it.
         AccessDenied: the viewer may not decide, or may not see corrections.
     """
     require_permission(viewer, Action.DECIDE)
@@ -89,7 +89,7 @@ def correct_value(
 
 
 def _build_fields(attribute: str, value: object) -> dict[str, object]:
-    """The attribute as a canonical record states it."""
+    """Return an attribute's value as fields of a canonical record."""
     if attribute not in SINGLE_VALUE_ATTRIBUTES:
         raise InputError(f"attribute: give one of {', '.join(SINGLE_VALUE_ATTRIBUTES)}")
     parts = _COMPOSITE_ATTRIBUTES.get(attribute)
@@ -101,7 +101,7 @@ def _build_fields(attribute: str, value: object) -> dict[str, object]:
 
 
 def _ensure_steward_source(unit: WriteUnit) -> Source:
-    """The steward source; made where there is none yet."""
+    """Return the steward source, creating it where there is none."""
     existing = find_steward_source(unit)
     if existing is not None:
         return existing
@@ -124,6 +124,7 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
 
 
 def _require_active_person(unit: WriteUnit, eid_text: str) -> Person:
+    """Return an active person that the viewer may see."""
     person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
     view = None if person is None else find_visible_status(unit, person)
     if person is None or view is None:
@@ -134,7 +135,7 @@ def _require_active_person(unit: WriteUnit, eid_text: str) -> Person:
 
 
 def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, attribute: str) -> int:
-    """The record that is corrected: whose value stands now, or the first where none states the attribute."""
+    """Return the record whose value is corrected, or the person's first record."""
     if attribute in golden_record.current_values:
         record = golden_record.current_values[attribute].record
         return golden_record.corrected_records.get(record, record)
@@ -145,6 +146,7 @@ def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, at
 def _add_correction_record(
     unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]
 ) -> int:
+    """Store a correction as a record of the steward source; return its number."""
     record_id = unit.counters.take("record")
     local_id = f"correction-{record_id}"
     received = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())
@@ -161,6 +163,7 @@ def _add_correction_record(
 def _build_record_row(
     record_id: int, version_id: int, source: Source, local_id: str, key: int, record: CanonicalRecord
 ) -> dict[str, Any]:
+    """Build the database row of a correction record."""
     return {
         "id": record_id,
         "source_id": source.id,
@@ -177,6 +180,7 @@ def _build_record_row(
 def _build_version_row(
     record_id: int, version_id: int, commit_no: int, record: CanonicalRecord
 ) -> dict[str, Any]:
+    """Build the database row of a correction record's version."""
     return {
         "id": version_id,
         "record_id": record_id,

@@ -1,4 +1,4 @@
-"""Decisions: make one, read one, list them."""
+"""Make, read and list stewards' decisions, and report wrong links."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,25 +38,25 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_RECORDS = 500
-"""Named by one decision."""
+"""Most records that one decision names."""
 MAX_UNSURE_RECORDS = 25
-"""Named by one UNSURE, so that the evidence of every pair is kept."""
+"""Most records of one UNSURE, because evidence is stored for every pair."""
 MAX_LISTED = 1000
 FIELDS = ("source", "local_id", "match_weight", "levels", "reason", "note")
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """A decision as a steward states it.
+    """A decision as a steward submits it.
 
     Args:
         kind: SAME, DIFFERENT or UNSURE.
-        groups: records by their sources' words: one group, and for a DIFFERENT two or more.
-        reason: a code.
-        effective_from: day from which it binds, ``YYYY-MM-DD``; None for at once.
-        recheck_on: day from which it is to be looked at again.
+        groups: records by label: one group; two or more for DIFFERENT.
+        reason: reason code.
+        effective_from: day from which the decision binds, ``YYYY-MM-DD``; None for at once.
+        recheck_on: day from which the decision is to be reviewed again.
         note: free text.
-        supersedes: decisions whose place it takes.
+        supersedes: numbers of the decisions that it replaces.
     """
 
     kind: DecisionKind
@@ -75,25 +75,25 @@ class DecisionView:
     Args:
         id: its number.
         kind: SAME, DIFFERENT or UNSURE.
-        status: ``in_force``, ``pending``, ``awaiting`` others' words, ``superseded``, ``revoked``, or
-            ``review`` of a claim.
-        suspended: whether it is in force and gives way to a stronger one.
+        status: ``in_force``, ``pending``, ``awaiting`` approval or consent, ``superseded``, ``revoked``, or
+            ``review`` for a claim.
+        suspended: whether it is in force and gives way to a stronger decision.
         authority: ``steward``, ``source`` or ``migration``.
         by: the client that made it.
-        at: when.
-        reason: its maker's code.
+        at: when it was made.
+        reason: reason code of the maker.
         notes: free text.
         groups: records, by group.
-        seen: as-of of the version of each record that its maker saw; None of a withdrawn one.
+        seen: as-of of the version of each record that its maker saw; None for a withdrawn one.
         evidence: the model, and the weight and levels of each pair as its maker saw them.
         effective_from: day from which it binds, while it is pending.
-        recheck_on: day from which it is to be looked at again.
-        supersedes: decisions whose place it took.
+        recheck_on: day from which it is to be reviewed again.
+        supersedes: numbers of the decisions that it replaced.
         step: the step that made it.
-        origin: what kind of step.
+        origin: kind of that step.
         ended_at: when it was superseded or revoked.
-        ended_by: by whom.
-        consents: what owners were asked about its step, of sources that the viewer may see.
+        ended_by: the client that superseded or revoked it.
+        consents: consents of owners to its step, for sources that the viewer may see.
     """
 
     id: int
@@ -119,17 +119,17 @@ class DecisionView:
 
 
 def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: bool = False) -> StepEffect:
-    """Decide, or see what deciding would do.
+    """Make a decision, or preview its effect.
 
     Args:
         index: the open index.
         viewer: the steward.
-        request: what is decided.
+        request: the decision.
         preview: change nothing.
 
     Raises:
-        InputError: the decision is not well formed.
-        NotFoundError: it names a record or decision that the viewer may not know of.
+        InputError: the decision is malformed.
+        NotFoundError: the viewer can see no such record or decision.
         DecisionConflict: it contradicts decisions in force that it does not supersede.
         AccessDenied: the viewer may not decide.
     """
@@ -160,20 +160,21 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
 
 
 def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
-    """Report a wrong link, a missed one, or two IDs of one child: a claim that binds nothing, and a task.
+    """Report a wrong or missed link as a claim, which a task asks about.
+
+    The claim binds nothing. Two enterprise IDs of one child are reported as a missed link.
 
     Args:
         index: the open index.
-        viewer: who reports it; it need not be a steward.
-        request: SAME for a missed link or two IDs, DIFFERENT for a wrong link; days and ``supersedes`` are not
-            looked at.
+        viewer: who reports; not necessarily a steward.
+        request: SAME for a missed link, DIFFERENT for a wrong link; its days and ``supersedes`` are ignored.
 
     Returns:
         The number of the claim.
 
     Raises:
-        InputError: the claim is not well formed.
-        NotFoundError: it names a record that the viewer may not know of.
+        InputError: the claim is malformed.
+        NotFoundError: the viewer can see no such record.
         AccessDenied: the viewer may not report links.
     """
     require_permission(viewer, Action.LINK_REPORT)
@@ -195,10 +196,10 @@ def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
 
 
 def get_decision(index: Index, viewer: Viewer, decision_id: int) -> DecisionView:
-    """One decision, with the evidence as its maker saw it.
+    """Return one decision, with the evidence as its maker saw it.
 
     Raises:
-        NotFoundError: there is none that the viewer may know of.
+        NotFoundError: the viewer can see no such decision.
         AccessDenied: the viewer may not read decisions.
     """
     require_permission(viewer, Action.DECISION_READ)
@@ -213,13 +214,13 @@ def get_decision(index: Index, viewer: Viewer, decision_id: int) -> DecisionView
 def list_decisions(
     index: Index, viewer: Viewer, before: int | None = None, limit: int = 100
 ) -> list[DecisionView]:
-    """Decisions, newest first.
+    """List decisions, newest first.
 
     Args:
         index: the open index.
-        viewer: who asks; a decision about records that it may not see is left out.
-        before: number to go on below.
-        limit: how many at most, up to ``MAX_LISTED``.
+        viewer: who asks; decisions about hidden records are left out.
+        before: list only decisions with lower numbers.
+        limit: most decisions to return, up to ``MAX_LISTED``.
 
     Raises:
         AccessDenied: the viewer may not read decisions.
@@ -243,7 +244,7 @@ def list_decisions(
 
 
 def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[DecisionView]:
-    """Decisions as the viewer may see them; those of which nothing is left are left out."""
+    """Build views of decisions, leaving out those that the viewer may not see."""
     commits = unit.commit_info(
         {
             commit_no
@@ -297,17 +298,17 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
 
 
 def _list_shown_records(unit: ReadUnit, listed: Sequence[DecisionView]) -> set[int]:
-    """Numbers of the records that decisions are shown to be about: of what the viewer may not see, none."""
+    """Return the numbers of the records that decision views name."""
     return find_shown_record_numbers(
         unit, (label for view in listed for group in view.groups for label in group)
     )
 
 
 def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroups:
-    """The groups, if the kind can have them.
+    """Return the groups of a decision if they fit its kind.
 
     Raises:
-        InputError: too few or too many records or groups, or a record that is named twice.
+        InputError: too few or too many records or groups, or a record is named twice.
     """
     record_ids = [record for group in groups for record in group]
     if len(record_ids) != len(set(record_ids)):
@@ -326,7 +327,7 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
 
 
 def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> StepEffect:
-    """An effect from its plain values, less what the viewer may no longer read."""
+    """Restore an effect from a stored answer, without what the viewer may not read."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
         return StepEffect(**stored_answer)
     disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None
@@ -334,6 +335,7 @@ def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> Step
 
 
 def _parse_day(text: str | None, name: str) -> str | None:
+    """Return a day as ``YYYY-MM-DD``; refuse anything that is no date."""
     if text is None:
         return None
     try:
@@ -343,6 +345,7 @@ def _parse_day(text: str | None, name: str) -> str | None:
 
 
 def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:
+    """Return whether the viewer may see a decision."""
     decision = unit.decisions.by_ids([decision_id]).get(decision_id)
     return decision is not None and visible_groups(unit, decision) is not None
 
@@ -350,6 +353,7 @@ def _is_decision_visible(unit: ReadUnit, decision_id: int) -> bool:
 def _build_seen_versions(
     unit: ReadUnit, decision: StoredDecision, labels: Mapping[int, RecordRef]
 ) -> tuple[Mapping[str, str | None], ...]:
+    """Return the as-of of each record's version that the decision's maker saw."""
     versions = {decision.seen.get(record) for record in labels} - {None}
     as_of = unit.records.as_of({version for version in versions if version is not None})
     return tuple(
@@ -363,6 +367,7 @@ def _build_seen_versions(
 
 
 def _build_evidence(decision: StoredDecision, labels: Mapping[int, RecordRef]) -> Mapping[str, Any]:
+    """Return a decision's evidence for pairs of visible records."""
     pairs = [
         {
             "records": [labels[record] for record in evidence["records"]],

@@ -1,4 +1,7 @@
-"""Due: let what waited for a day take effect; somebody has to ask for it, the clock never does."""
+"""Put deferred decisions in force once their day has come.
+
+A client must ask for it; the clock alone changes nothing.
+"""
 
 from collections.abc import Sequence
 
@@ -19,10 +22,10 @@ _LAST_DAY = "9999-12-31"
 
 
 def apply_due_decisions(index: Index, viewer: Viewer) -> int:
-    """Put in force every pending decision whose day has come, and release what a freeze window held.
+    """Put due decisions in force, and release changes held by past freeze windows.
 
     Returns:
-        How many decisions and holds.
+        The number of decisions and holds.
 
     Raises:
         AccessDenied: the viewer may not decide.
@@ -33,7 +36,7 @@ def apply_due_decisions(index: Index, viewer: Viewer) -> int:
 
 
 def release_due(unit: WriteUnit, index: Index) -> int:
-    """The same within a transaction."""
+    """Apply due decisions and holds within a transaction; return their number."""
     today = clock.today()
     due_decisions = _select_not_frozen(unit, unit.decisions.pending_until(today), today)
     decision_ids = [hold.id for hold in due_decisions]
@@ -56,7 +59,7 @@ def release_due(unit: WriteUnit, index: Index) -> int:
 
 
 def recompute_effective_days(unit: WriteUnit) -> None:
-    """Reckon anew from which day on each decision takes effect that heeds a window."""
+    """Recompute the effective day of each decision that a freeze window defers."""
     today = clock.today()
     pending = unit.decisions.pending_until(_LAST_DAY)
     steps = {step.id: step for step in _load_steps(unit, pending)}
@@ -72,7 +75,7 @@ def recompute_effective_days(unit: WriteUnit) -> None:
 def _select_not_frozen(
     unit: WriteUnit, due_decisions: Sequence[StoredDecision], today: str
 ) -> list[StoredDecision]:
-    """Those that no window holds up; the others get another day."""
+    """Return due decisions that no window defers; postpone the others."""
     steps = {step.id: step for step in _load_steps(unit, due_decisions)}
     free_decisions = []
     for decision in due_decisions:
@@ -89,12 +92,13 @@ def _select_not_frozen(
 
 
 def _load_steps(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Step]:
+    """Load the steps of decisions."""
     steps = (unit.steps.get(step_id) for step_id in sorted({decision.step_id or 0 for decision in decisions}))
     return [step for step in steps if step is not None]
 
 
 def _combine_choices(steps: Sequence[Step]) -> IdChoice:
-    """What the makers of steps chose about IDs, together."""
+    """Combine the preferences about enterprise IDs of several steps."""
     choices = [choice_from_detail(step.detail) for step in steps]
     survivors = frozenset(person for choice in choices for person in choice.survivors)
     return IdChoice(

@@ -1,8 +1,9 @@
-"""Freeze windows: days of a source (testing, count day, a reporting period) on which its IDs stay.
+"""Freeze windows: days on which a source's enterprise IDs must not change.
 
-What is decided in a window of records of the source is written down, and takes effect on the first day after
-it, once somebody asks for what is due: the clock lets nothing happen by itself. The same holds for the
-approved items of a proposal. What sources send is not held: for that a source is paused.
+Typical windows are testing, a count day or a reporting period. A decision about the source's records made in
+a window takes effect on the first day after it, once a client asks for what is due; the clock alone changes
+nothing. The same holds for approved items of a proposal. Incoming records are not held: pause the source for
+that.
 """
 
 from dataclasses import dataclass
@@ -22,17 +23,17 @@ MAX_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class FreezeWindow:
-    """One window.
+    """A freeze window of one source.
 
     Args:
         id: its number.
-        source: the source's code.
-        begins_on: its first day.
-        ends_on: the first day after it.
+        source: code of the source.
+        begins_on: first day.
+        ends_on: first day after the window.
         state: ``coming``, ``open``, ``over`` or ``lifted``.
-        reason: its maker's code.
-        by: who made it.
-        at: when.
+        reason: reason code of the maker.
+        by: the client that made it.
+        at: when it was made.
     """
 
     id: int
@@ -48,19 +49,19 @@ class FreezeWindow:
 def add_freeze_window(
     index: Index, viewer: Viewer, source: str, begins_on: str, ends_on: str, reason: str
 ) -> FreezeWindow:
-    """Announce days on which what is decided of a source's records waits.
+    """Add a freeze window, in which decisions about a source's records wait.
 
     Args:
         index: the open index.
         viewer: who asks.
-        source: the source.
-        begins_on: the first day (ISO).
-        ends_on: the first day after it.
-        reason: a code.
+        source: code of the source.
+        begins_on: first day (ISO).
+        ends_on: first day after the window.
+        reason: reason code.
 
     Raises:
-        InputError: a day or the reason is none, the days are not in order, over, or more than a year.
-        NotFoundError: no such source.
+        InputError: a day or the reason is invalid, or the days are out of order, past, or over a year apart.
+        NotFoundError: there is no such source.
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
@@ -85,7 +86,7 @@ def add_freeze_window(
 
 
 def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
-    """The windows of the sources that the viewer may see, by their first day.
+    """List the freeze windows of visible sources, by first day.
 
     Raises:
         AccessDenied: the viewer may not administer sources.
@@ -96,12 +97,12 @@ def list_freeze_windows(index: Index, viewer: Viewer) -> list[FreezeWindow]:
 
 
 def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str = "lifted") -> FreezeWindow:
-    """End a window before its time; what waits for it alone takes effect at once.
+    """End a freeze window early and apply what waits for it alone.
 
     Raises:
-        InputError: the reason is none.
-        NotFoundError: there is no such window that the viewer may know of.
-        ConflictError: it is over, or was lifted before.
+        InputError: the reason is invalid.
+        NotFoundError: the viewer can see no such window.
+        ConflictError: the window is over, or was lifted before.
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN)
@@ -121,6 +122,7 @@ def lift_freeze_window(index: Index, viewer: Viewer, window_id: int, reason: str
 
 
 def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> list[FreezeWindow]:
+    """Build views of the freeze windows of visible sources."""
     codes = {source.id: source.code for source in unit.sources.all()}
     commits = unit.commit_info({window.created_commit for window in stored_windows})
     return [
@@ -140,6 +142,7 @@ def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> li
 
 
 def _compute_state(window: StoredFreezeWindow) -> str:
+    """Return the state of a freeze window today."""
     today = clock.today()
     if window.ended_commit is not None:
         return "lifted"
@@ -149,6 +152,7 @@ def _compute_state(window: StoredFreezeWindow) -> str:
 
 
 def _parse_day(text: str, name: str) -> date:
+    """Return a day from ISO text; refuse anything else."""
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Merge two persons, split one, move records: each is written down as decisions over records as seen.
+"""Merge persons, split one, or move records, each stored as decisions.
 
-A merge stores SAME over all records of its persons; a split DIFFERENT between its parts; a move both. Where a
-split or a move takes the place of a SAME, what that said within each part is said again.
+A merge stores SAME over all records of its persons, a split stores DIFFERENT between its parts, and a move
+stores both. Where a split or move supersedes a SAME, the SAME within each part is stored again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,13 +30,13 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """What every such step is given.
+    """Reason, note and conditions that a steward gives with a step.
 
     Args:
-        reason: a code.
+        reason: reason code.
         note: free text.
-        supersedes: decisions whose place it takes.
-        expected_etags: tags of the persons as the steward read them; None for as they are.
+        supersedes: numbers of the decisions that the step replaces.
+        expected_etags: ETags of the persons as the steward read them; None accepts any state.
         preview: change nothing.
     """
 
@@ -50,22 +50,22 @@ class StepOptions:
 def merge(
     index: Index, viewer: Viewer, eid_texts: Sequence[str], options: StepOptions, survivor: str | None = None
 ) -> StepEffect:
-    """Make two or more persons one.
+    """Merge two or more persons into one.
 
     Args:
         index: the open index.
         viewer: the steward.
         eid_texts: their enterprise IDs.
-        options: reason, and the rest.
-        survivor: the ID that is to stay; without one it is that of an open enrolment, then of the most
-            records, then the oldest.
+        options: reason, note and conditions.
+        survivor: the enterprise ID that stays; by default that of an open enrollment, then of the most records,
+            then the oldest.
 
     Raises:
-        EidError: a text is no enterprise ID.
-        InputError: fewer than two persons, or a survivor that is none of them.
-        NotFoundError: a person that the viewer may not know of.
-        ConflictError: one of them is retired or empty.
-        StaleError: they have changed since they were read.
+        EidError: a text is not an enterprise ID.
+        InputError: fewer than two persons, or the survivor is none of them.
+        NotFoundError: the viewer can see no such person.
+        ConflictError: a person is retired or empty.
+        StaleError: the persons have changed since they were read.
         DecisionConflict: decisions in force keep them apart.
         AccessDenied: the viewer may not decide.
     """
@@ -97,28 +97,27 @@ def split(
     keep: int | RecordRef | None = None,
     one_child: Collection[int] = (),
 ) -> StepEffect:
-    """Part one person's records into several persons.
+    """Split one person's records into several persons.
 
-    Parted from the others, the records of a part stay together as far as the model or a decision holds them;
-    of a part of ``one_child`` the steward says that they do.
+    Within a part, records stay together only as far as the model or a decision links them. For parts in
+    ``one_child`` the steward decides that they stay together.
 
     Args:
         index: the open index.
         viewer: the steward.
         eid_text: the enterprise ID.
-        groups: its records, by part; of one part alone, the other is the rest.
-        options: reason, and the rest.
-        keep: the part that keeps the ID, by its place from 0 or by one of its records; without one it is
-            the part that holds most.
-        one_child: parts, by their place from 0, whose records are said to be one child.
+        groups: its records, by part; for a single part, the other part is the rest.
+        options: reason, note and conditions.
+        keep: the part that keeps the ID, by position from 0 or by one of its records; by default the part with
+            the most records.
+        one_child: positions from 0 of the parts whose records are one child.
 
     Raises:
-        EidError: it is no enterprise ID.
-        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such
-            part.
-        NotFoundError: a person or record that the viewer may not know of.
+        EidError: the text is not an enterprise ID.
+        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such part.
+        NotFoundError: the viewer can see no such person or record.
         ConflictError: the person is retired or empty.
-        StaleError: it has changed since it was read.
+        StaleError: the person has changed since it was read.
         DecisionConflict: decisions in force keep the parts together.
         AccessDenied: the viewer may not decide.
     """
@@ -154,18 +153,18 @@ def move(
     Args:
         index: the open index.
         viewer: the steward.
-        eid_text: the enterprise ID that they are to leave.
+        eid_text: the enterprise ID that the records leave.
         records: the records.
-        target_text: the enterprise ID that they are to join.
-        options: reason, and the rest.
+        target_text: the enterprise ID that the records join.
+        options: reason, note and conditions.
 
     Raises:
-        EidError: a text is no enterprise ID.
-        InputError: a record is not the first person's, or all of them are: that is a merge.
-        NotFoundError: a person or record that the viewer may not know of.
+        EidError: a text is not an enterprise ID.
+        InputError: a record is not the first person's, or all of them are moved, which is a merge.
+        NotFoundError: the viewer can see no such person or record.
         ConflictError: a person is retired or empty.
-        StaleError: they have changed since they were read.
-        DecisionConflict: decisions in force say otherwise.
+        StaleError: the persons have changed since they were read.
+        DecisionConflict: decisions in force contradict the move.
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
@@ -187,7 +186,7 @@ def move(
 
 
 class _StewardStep:
-    """One such step inside its transaction: what it says, and what that does."""
+    """Transaction of one merge, split or move."""
 
     def __init__(self, index: Index, viewer: Viewer, kind: str, options: StepOptions) -> None:
         self._index = index
@@ -215,7 +214,7 @@ class _StewardStep:
         return self
 
     def disclose_effect(self) -> StepEffect:
-        """The effect, once the ledger says that it leaves."""
+        """Record the disclosure in the ledger and return the effect."""
         if self.stored_answer is None:
             disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
         return self.effect
@@ -224,7 +223,7 @@ class _StewardStep:
         return self._context.__exit__(*exception_info)  # type: ignore[arg-type]
 
     def load_persons(self, eid_texts: Sequence[str]) -> list[Person]:
-        """The persons that the step is about, as the viewer may know of them."""
+        """Load the persons of the step by enterprise ID."""
         wanted_eids = [eids.parse_eid(eid_text) for eid_text in eid_texts]
         if len(set(wanted_eids)) != len(wanted_eids) or (
             self._kind == "merge" and len(wanted_eids) < len(("one", "other"))
@@ -239,7 +238,7 @@ class _StewardStep:
         return persons
 
     def read_members(self, persons: Sequence[Person]) -> None:
-        """Read whom the persons hold, and see that they are as the steward read them."""
+        """Read the persons' visible records and check the expected ETags."""
         members_by_person = self.unit.persons.members([person.id for person in persons])
         labels = visible_labels(
             self.unit, {record for person_records in members_by_person.values() for record in person_records}
@@ -267,7 +266,7 @@ class _StewardStep:
         self._said.append(draft)
 
     def restate_same_decisions(self, superseded_ids: Collection[int], parts: RecordGroups) -> None:
-        """Say again within each part what a SAME said that is superseded."""
+        """Store superseded SAME decisions again within each part."""
         for decision_id in superseded_ids:
             decision = require_decision(self.unit, decision_id)
             if decision.kind is DecisionKind.SAME:
@@ -278,12 +277,13 @@ class _StewardStep:
                         self.add_decision(DecisionKind.SAME, (part_records,), ())
 
     def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
-        """Write the decisions down, settle, publish, and say what that did."""
+        """Apply the step with its decisions and keep its effect."""
         planned_step = PlannedStep(self._kind, self._why.reason, self._said, detail, id_choice, self._etag)
         self.effect, self._shown = apply_step(self.unit, self._index, planned_step, preview=self._why.preview)
 
 
 def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
+    """Return the parts of a split, completed by the remaining records."""
     record_ids = [record for group in groups for record in group]
     if set(record_ids) - set(members):
         raise InputError("groups: a record is not one of this person's")
@@ -297,7 +297,7 @@ def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
 
 
 def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGroups:
-    """Parts of several records by their places."""
+    """Return the parts of several records at the given positions."""
     if any(not 0 <= position < len(parts) for position in positions):
         raise InputError("one_child: give places of parts, from 0")
     return tuple(parts[position] for position in sorted(set(positions)) if len(parts[position]) > 1)
@@ -306,6 +306,7 @@ def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGrou
 def _find_keeping_part(
     unit: ReadUnit, parts: RecordGroups, keep: int | RecordRef | None
 ) -> tuple[int, ...] | None:
+    """Return the part that keeps the enterprise ID; None by default."""
     if keep is None:
         return None
     if isinstance(keep, int):

@@ -1,8 +1,8 @@
-"""Overlays: a record of which its source says that it is another child, until a person has looked.
+"""Release or refuse an overlay, a version that describes another child.
 
-*Release* lets the new version stand: the record is that child's from now on, and goes where its new version
-belongs. *Refuse* keeps the version before: what was refused is kept, counts for nothing, and is refused again
-when it is said again. Either is undone like any other step.
+*Release* activates the new version: the record is the other child's and moves to that child. *Refuse* keeps
+the earlier version: the refused one is stored, counts for nothing, and is refused again when resent. Both can
+be undone like any step.
 """
 
 from collections.abc import Collection
@@ -38,19 +38,19 @@ def release_overlay(
     *,
     preview: bool = False,
 ) -> StepEffect:
-    """Let the version that waits stand: the record is that child's from now on.
+    """Release a pending overlay version, so that the record describes the other child.
 
     Args:
         index: the open index.
         viewer: the steward.
         record: the record.
-        reason: a code.
+        reason: reason code.
         preview: change nothing.
 
     Raises:
-        InputError: the reason is none.
-        NotFoundError: there is no such record that the viewer may know of.
-        ConflictError: nothing of it waits.
+        InputError: the reason is invalid.
+        NotFoundError: the viewer can see no such record.
+        ConflictError: no version of the record is pending.
         AccessDenied: the viewer may not decide, or not about its source.
     """
     return _answer_in_transaction(index, viewer, record, (RELEASE, reason), preview=preview)
@@ -59,7 +59,7 @@ def release_overlay(
 def refuse_overlay(
     index: Index, viewer: Viewer, record: RecordRef, reason: str = "overlay-refused", *, preview: bool = False
 ) -> StepEffect:
-    """Keep the version before: what waits counts for nothing, now and whenever it is said again.
+    """Refuse pending overlay versions, now and whenever they are sent again.
 
     Args and errors are those of ``release_overlay``.
     """
@@ -69,18 +69,18 @@ def refuse_overlay(
 def answer_overlay(
     unit: WriteUnit, index: Index, record_id: int, verdict: str, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Release or refuse within a transaction; returns what that did and the records that it shows.
+    """Release or refuse an overlay within a transaction; return effect and shown records.
 
     Args:
         unit: the transaction.
-        index: for the model.
+        index: the open index.
         record_id: the record.
         verdict: ``release`` or ``refuse``.
-        reason: a code.
+        reason: reason code.
         preview: whether the transaction will be rolled back.
 
     Raises:
-        ConflictError: nothing of the record waits.
+        ConflictError: no version of the record is pending.
     """
     waiting_versions = _require_waiting_versions(unit, record_id)
     answered_versions = [max(waiting_versions)] if verdict == RELEASE else sorted(waiting_versions)
@@ -104,13 +104,14 @@ def answer_overlay(
 def undo_overlay_answer(
     unit: WriteUnit, index: Index, step: Step, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo a release or a refusal: what it was about waits again, unless its reason is gone.
+    """Undo a release or refusal, so that its versions are pending again.
 
-    What came after a release and was taken for the same child as what was released is judged again with it.
+    They stay as they are where the reason for the overlay no longer exists. Versions received after a release,
+    and accepted as the released child's, become pending with the released one.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of.
-        ConflictError: it was taken back before, or is another's.
+        NotFoundError: the viewer can see no such step.
+        ConflictError: the step was undone before, or is another client's.
     """
     record_id = step.detail["record"]
     if record_id not in visible_labels(unit, [record_id]):
@@ -148,7 +149,7 @@ def undo_overlay_answer(
 
 
 def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[RestatedRecords, set[int]]:
-    """Let what stands now stand, and index it; returns that, and the records to be settled."""
+    """Recompute and reindex a record's current version; return affected records too."""
     restated = recompute_current_versions(unit, index, [record_id])
     affected_records = reindex(unit, index, restated.changed, restated.removed).affected
     return restated, affected_records | update_assertions(
@@ -159,10 +160,10 @@ def _reindex_record(unit: WriteUnit, index: Index, record_id: int) -> tuple[Rest
 def _choose_ids_after_release(
     unit: WriteUnit, index: Index, record_id: int, affected_records: Collection[int]
 ) -> IdChoice:
-    """Enterprise IDs, where a record turned out to be another child's: none goes with it to that child.
+    """Choose enterprise IDs so that none moves with a released record.
 
-    Whose ID it bore stays with the other records of that person; where there are none and it joins another
-    person, that person's ID survives. Where it is alone before and after, no membership changes and no ID.
+    The ID stays with the other records of its person. Where there are none and the record joins another person,
+    that person's ID survives. Where the record is alone before and after, nothing changes.
     """
     person = unit.persons.current_persons([record_id]).get(record_id)
     if person is None:
@@ -182,6 +183,7 @@ def _choose_ids_after_release(
 def _answer_in_transaction(
     index: Index, viewer: Viewer, record: RecordRef, verdict_and_reason: tuple[str, str], *, preview: bool
 ) -> StepEffect:
+    """Check permission, answer an overlay in a transaction, and record the disclosure."""
     require_permission(viewer, Action.DECIDE, record.source)
     verdict, reason_code = verdict_and_reason[0], check_reason(verdict_and_reason[1])
     with step_transaction(index, viewer, OVERLAY, preview=preview) as unit:
@@ -195,6 +197,7 @@ def _answer_in_transaction(
 
 
 def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
+    """Return a record's pending overlay versions; refuse where there are none."""
     waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
     if not waiting_versions:
         raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
@@ -202,7 +205,7 @@ def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
 
 
 def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Collection[int]) -> set[int]:
-    """The released versions, and those that count and are later."""
+    """Return the released versions and all later versions that count."""
     counting = [
         assertion
         for assertion in unit.record_assertions.assertions_about([record_id])[record_id]
@@ -224,6 +227,7 @@ def _find_versions_since(unit: ReadUnit, record_id: int, released_versions: Coll
 def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settlement: Settlement, record_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
+    """Build the effect of a settled overlay answer, with the shown records."""
     persons, moved, clients, shown = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )

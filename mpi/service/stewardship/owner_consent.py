@@ -1,7 +1,7 @@
-"""Consent: the word of a source's owner on what others decide of its records; a refusal ends the step.
+"""Source owners' consent to others' decisions; a refusal ends the step.
 
-An owner who may see all that a step is about is shown it whole. Another is shown which of its own records are
-touched and what would become of them, and not what kind of step it is, who made it, or why.
+An owner who may see everything in a step is shown all of it. Another owner is shown which of its own records
+are affected and what would become of them, but not the kind of step, its maker or its reason.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 CONSENT, REFUSAL = "consent", "refusal"
-"""Kinds of what an owner says, on the commit and on the effect that it is answered."""
+"""Kinds of an owner's answer, stored on the commit and shown in the effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentSetting:
-    """Whether a source asks that what others decide of its records waits for its owner."""
+    """Whether others' decisions about a source's records require its owner's consent."""
 
     source: str
     asks_consent: bool
@@ -40,14 +40,14 @@ class ConsentSetting:
 def set_consent_required(
     index: Index, viewer: Viewer, source: str, *, asks: bool, reason: str = "setting"
 ) -> ConsentSetting:
-    """Let what others decide of a source's records wait for its owner from now on, or not.
+    """Set whether others' decisions about a source's records need its owner's consent.
 
-    What waits already goes on waiting for those who were asked: no setting approves anything.
+    Steps that already wait keep waiting for the owners that were asked: no setting approves anything.
 
     Raises:
-        InputError: the reason is none.
-        NotFoundError: no such source.
-        ConflictError: it is the stewards' own source, which nobody else owns.
+        InputError: the reason is invalid.
+        NotFoundError: there is no such source.
+        ConflictError: the source is the steward source, which nobody else owns.
         AccessDenied: the viewer may not administer the source.
     """
     require_permission(viewer, Action.SOURCE_ADMIN, source)
@@ -62,21 +62,23 @@ def set_consent_required(
 def give_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str = "consent", *, preview: bool = False
 ) -> StepEffect:
-    """Consent to a step, for each source that the viewer owns; it takes effect once nobody is awaited.
+    """Consent to a step for each asked source that the viewer owns.
+
+    The step takes effect once no approval or consent is missing.
 
     Args:
         index: the open index.
-        viewer: an owner of a source that was asked; not who made the step.
+        viewer: an owner of a source that was asked; not the maker of the step.
         step_id: the step.
-        reason: a code.
+        reason: reason code.
         preview: change nothing.
 
     Raises:
-        InputError: the reason is none.
+        InputError: the reason is invalid.
         NotFoundError: the viewer's sources were asked about no such step.
-        ConflictError: they are not asked any more, it is the viewer's own, or it would take back what a
-            freeze window keeps.
-        DecisionConflict: it contradicts what has been decided since.
+        ConflictError: consent is no longer needed, the step is the viewer's own, or it would revoke what a freeze
+            window protects.
+        DecisionConflict: the step contradicts a later decision.
         AccessDenied: the viewer may not consent.
     """
     return _answer_consent(index, viewer, step_id, reason, ConsentStatus.GIVEN, preview=preview)
@@ -85,12 +87,12 @@ def give_consent(
 def refuse_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str = "refused", *, preview: bool = False
 ) -> StepEffect:
-    """Refuse a step: it ends, and nothing of it ever took effect.
+    """Refuse consent to a step, which ends the step without effect.
 
     Raises:
-        InputError: the reason is none.
+        InputError: the reason is invalid.
         NotFoundError: the viewer's sources were asked about no such step.
-        ConflictError: they are not asked any more, or it is the viewer's own.
+        ConflictError: consent is no longer needed, or the step is the viewer's own.
         AccessDenied: the viewer may not consent.
     """
     return _answer_consent(index, viewer, step_id, reason, ConsentStatus.REFUSED, preview=preview)
@@ -99,6 +101,7 @@ def refuse_consent(
 def _answer_consent(
     index: Index, viewer: Viewer, step_id: int, reason: str, status: ConsentStatus, *, preview: bool
 ) -> StepEffect:
+    """Store an owner's answer and apply or end the step."""
     require_permission(viewer, Action.CONSENT)
     reason_code = check_reason(reason)
     kind = CONSENT if status is ConsentStatus.GIVEN else REFUSAL
@@ -123,7 +126,7 @@ def _answer_consent(
 
 
 def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]]:
-    """The step, and the sources of the viewer's that have not answered."""
+    """Return the step and the viewer's sources that have not answered."""
     step = unit.steps.get(step_id)
     codes = {source.id: source.code for source in unit.sources.all()}
     requests = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step is not None else ()
@@ -141,6 +144,7 @@ def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]
 def _end_step(
     unit: WriteUnit, index: Index, step: Step, decisions: Sequence[StoredDecision], *, preview: bool
 ) -> StepEffect:
+    """End a refused step and revoke its waiting decisions."""
     if step.kind == UNDO:
         end_pending_undo(unit, index, step)
     else:

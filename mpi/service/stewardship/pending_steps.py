@@ -1,4 +1,4 @@
-"""Waiting steps: what others have to say so too before it takes effect, as a viewer may know of it."""
+"""Steps that wait for an approval or consent, as a viewer may see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 REDACTED_KIND = "change"
-"""Kind of a step that is not shown whole."""
+"""Kind shown for a step that the viewer may not see whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """What a step is to say, or of an undo to take back."""
+    """A decision that a pending step will make, or that an undo will revoke."""
 
     id: int
     kind: DecisionKind
@@ -31,22 +31,21 @@ class PendingDecision:
 
 @dataclass(frozen=True, slots=True)
 class PendingStep:
-    """A step that waits.
+    """A step that waits for an approval or consent.
+
+    An owner who may not see all of the step gets a redacted view.
 
     Args:
         step: its number.
-        kind: ``decision``, ``merge``, ``split``, ``move``, ``correction`` or ``undo``; ``change`` to an owner
-            who may not see all of it.
-        at: when it was made; to such an owner, when he was asked.
-        by: who made it; None to such an owner.
-        reason: its maker's code; None to such an owner.
-        decisions: what it is to say or to take back, but for what was taken back by itself meanwhile; empty
-            to such an owner.
+        kind: ``decision``, ``merge``, ``split``, ``move``, ``correction`` or ``undo``; ``change`` when redacted.
+        at: when it was made; when redacted, when the owner was asked.
+        by: the client that made it; None when redacted.
+        reason: reason code of the maker; None when redacted.
+        decisions: decisions to make or to revoke, without those already revoked; empty when redacted.
         approval: whether it waits for a second approver.
-        consents: what owners were asked, of sources that the viewer may see.
-        records: the viewer's records that it names; of sources that were asked, those that are one person
-            with them as well.
-        may_approve: whether the viewer may give the second word.
+        consents: consents of owners, for sources that the viewer may see.
+        records: visible records that it names; for the asked sources, also other records of the same persons.
+        may_approve: whether the viewer may give the second approval.
         may_consent: the sources for which the viewer may consent or refuse.
     """
 
@@ -64,10 +63,10 @@ class PendingStep:
 
 
 def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
-    """What waits for a second approver or for an owner, the oldest first.
+    """List steps that wait for a second approver or an owner, oldest first.
 
-    Whoever may read decisions sees the steps of which he may see every record and every source that was
-    asked; an owner sees those besides about which a source of his was asked.
+    A viewer who may read decisions sees the steps of which every record and every asked source is visible. An
+    owner also sees the steps about which a source of theirs was asked.
 
     Raises:
         AccessDenied: the viewer may neither read decisions nor consent.
@@ -109,7 +108,7 @@ def _build_view(
     needs_approval: bool,
     reads_decisions: bool,
 ) -> tuple[PendingStep | None, set[int]]:
-    """The step as the viewer may know of it, and the records that it shows."""
+    """Build the viewer's view of a step, with the records it shows."""
     step = unit.steps.get(step_id)
     made = drop_revoked(load_step_decisions(unit, step))
     codes = {source.id: source.code for source in unit.sources.all()}
@@ -161,7 +160,7 @@ def _build_view(
 def _list_shown_records(
     unit: ReadUnit, decisions: Sequence[StoredDecision], sources: set[int], *, is_whole: bool
 ) -> dict[int, RecordRef]:
-    """The records that are named, and of some sources those that are one person with them."""
+    """Return visible named records, and records of the same persons for given sources."""
     named_records = {record for decision in decisions for record in decision.seen}
     affected_records = named_records | find_person_records(unit, named_records)
     source_by_record = {

@@ -1,7 +1,8 @@
-"""Re-key: a source gives its records new local IDs. Records, decisions, links and enterprise IDs follow.
+"""Re-key: give a source's records new local IDs without losing anything.
 
-The old ID stays known as an alias. A new ID that another record bears is never taken for it: that is a claim
-that the two are one, which links nothing, and a task asks about it.
+Records, decisions, links and enterprise IDs follow. The old local ID stays known as an alias. A new ID that
+another record holds is not reassigned: it becomes a claim that both are one child. The claim links nothing,
+and a task asks about it.
 """
 
 from collections.abc import Mapping
@@ -28,14 +29,14 @@ REKEY = "rekey"
 
 @dataclass(frozen=True, slots=True)
 class RekeyResult:
-    """What became of new local IDs.
+    """Outcome of a re-key.
 
     Args:
-        source: the records' source.
-        step: number under which it can be undone; None where nothing was re-keyed.
-        rekeyed: how many records bear their new ID.
-        review: new IDs that another record bears; each is a claim with a task.
-        unknown: old IDs that no record bears.
+        source: code of the records' source.
+        step: number under which the re-key can be undone; None where nothing was re-keyed.
+        rekeyed: number of records with a new local ID.
+        review: new IDs that another record holds; each is a claim with a task.
+        unknown: old IDs that no record holds.
     """
 
     source: str
@@ -55,13 +56,13 @@ def rekey(
         viewer: who asks.
         source_code: the source.
         new_ids: new local ID by old.
-        reason: a code.
+        reason: reason code.
 
     Raises:
-        RecordError: a text is no local ID.
-        InputError: two records would get one ID, or the reason is none.
-        NotFoundError: no such source, or a single old ID that no record bears.
-        AccessDenied: the viewer may not write this source.
+        RecordError: a text is not a local ID.
+        InputError: two records would get one ID, or the reason is invalid.
+        NotFoundError: there is no such source, or no record holds the only old ID.
+        AccessDenied: the viewer may not write to this source.
     """
     require_permission(viewer, Action.RECORD_WRITE, source_code)
     reason_code = check_reason(reason)
@@ -99,14 +100,14 @@ def rekey(
 
 
 def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
-    """Give records the local IDs that they would have without a re-key; returns those to be settled.
+    """Undo a re-key and return the records to settle.
 
-    That is what the latest other re-key of it gave a record, or the first that it ever had.
+    Each record gets the local ID of its latest other re-key, or its first local ID.
 
     Raises:
-        NotFoundError: the viewer may not know of them; a sealed record stays as it is.
-        ConflictError: it was taken back before, or another record bears an old ID by now.
-        AccessDenied: the viewer may not write their source.
+        NotFoundError: the viewer may not see the records; sealed records stay as they are.
+        ConflictError: the re-key was undone before, or another record holds an old ID now.
+        AccessDenied: the viewer may not write to their source.
     """
     records = {
         source_id: record
@@ -137,6 +138,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
 
 
 def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, StoredRecord]) -> dict[int, str]:
+    """Return the local ID that each record would have without a re-key."""
     renames = unit.renames.renames_of(records)
     remaining_steps = {rename.id for rename in unit.steps.steps_in_force_after(REKEY, 0)} - {step.id}
     if all(any(rename.step_id == step.id for rename in renames.get(record_id, ())) for record_id in records):
@@ -162,7 +164,10 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
 def _separate_taken_ids(
     unit: WriteUnit, source_id: int, renames: Mapping[str, str], records_by_id: Mapping[str, StoredRecord]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What can be renamed, and what is claimed of an ID that is, or was sealed as, another record's."""
+    """Separate possible renames from new IDs that another record holds.
+
+    A sealed record keeps its ID too.
+    """
     actual_renames = {old: new for old, new in renames.items() if old in records_by_id and old != new}
     sealed_ids = (
         set(unit.records.find_by_local_ids(source_id, actual_renames.values())) - records_by_id.keys()
@@ -181,7 +186,7 @@ def _separate_taken_ids(
 
 
 def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping[StoredRecord, str]) -> None:
-    """Two passes, so that a record may take the ID that another gives up."""
+    """Rename records in two passes, so that records can exchange local IDs."""
     unit.records.rename(
         {
             record.id: (f"{REKEY}:{record.id}", canonical_key(index.keyed_hash, REKEY, str(record.id)))
@@ -203,6 +208,7 @@ def _rename_records(unit: WriteUnit, index: Index, source: str, new_ids: Mapping
 def _add_claim(
     unit: WriteUnit, index: Index, step_id: int, record: StoredRecord, holder: StoredRecord
 ) -> set[int]:
+    """Store a claim that two records are one child; return both."""
     groups = ((record.id, holder.id),)
     draft = DecisionDraft(
         DecisionKind.SAME, groups, REKEY, REKEY, Authority.SOURCE, asserting_record=record.id, is_claim=True

@@ -1,7 +1,7 @@
-"""Undo: revoke what a person said, and compute anew. Nothing is played backwards.
+"""Undo a person's step: revoke its decisions and compute the partition again.
 
-So the result is what the partition would be without the step, with all that came since; where the model or
-another decision still joins or parts the records they stay so, and the answer says it and offers the opposite
+Nothing is played backwards. The result is the partition without the step and with everything since. Where
+the model or another decision still joins or separates the records, the answer says so and offers the opposite
 decision.
 """
 
@@ -47,26 +47,26 @@ from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 IMPORT = "import"
 DECISION_STEP_KINDS = frozenset({"decision", "merge", "split", "move", CORRECTION, IMPORT})
-"""Steps that are made of decisions and nothing else."""
+"""Kinds of steps that consist of decisions alone."""
 _NOT_BINDING = frozenset({DecisionStatus.AWAITING, DecisionStatus.REVIEW})
-"""What waits for others' words, and claims: taken back, they change nobody."""
+"""Statuses of decisions that affect no person: awaiting approval, and claims."""
 
 
 def undo_decision(
     index: Index, viewer: Viewer, decision_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
-    """Take a decision back.
+    """Undo one decision.
 
     Args:
         index: the open index.
         viewer: the steward.
         decision_id: the decision.
-        reason: a code.
+        reason: reason code.
         preview: change nothing.
 
     Raises:
-        NotFoundError: there is no such decision that the viewer may know of.
-        ConflictError: it was taken back before, or is another's.
+        NotFoundError: the viewer can see no such decision.
+        ConflictError: the decision was undone before, or is another client's.
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
@@ -84,18 +84,18 @@ def undo_decision(
 def undo_step(
     index: Index, viewer: Viewer, step_id: int, reason: str = "undo", *, preview: bool = False
 ) -> StepEffect:
-    """Take a merge, split, move, decision, re-key, or answer to an overlay back, whole.
+    """Undo all of a merge, split, move, decision, re-key or overlay answer.
 
     Args:
         index: the open index.
         viewer: the steward.
         step_id: the step.
-        reason: a code.
+        reason: reason code.
         preview: change nothing.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of.
-        ConflictError: it was taken back before, is another's, or is undone in another way.
+        NotFoundError: the viewer can see no such step.
+        ConflictError: the step was undone before, is another client's, or is undone in another way.
         AccessDenied: the viewer may not decide.
     """
     require_permission(viewer, Action.DECIDE)
@@ -111,11 +111,13 @@ def undo_step(
 def undo_any_step(
     unit: WriteUnit, index: Index, step_number: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Take a step back within a transaction; returns what that did and the records that it shows.
+    """Undo a step of any kind within a transaction; return effect and records.
+
+    The returned records are those that the effect shows.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of.
-        ConflictError: it was taken back before, is another's, or is undone in another way.
+        NotFoundError: the viewer can see no such step.
+        ConflictError: the step was undone before, is another client's, or is undone in another way.
     """
     step = unit.steps.get(step_number)
     if step is not None and step.kind == REKEY and step.detail["records"]:
@@ -133,11 +135,11 @@ def undo_any_step(
 def undo_decision_step(
     unit: WriteUnit, index: Index, step: Step | None, step_id: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Take back all decisions of a step; returns what that did and the records that it shows.
+    """Undo all decisions of a step; return effect and shown records.
 
     Raises:
-        NotFoundError: there is no such step that the viewer may know of.
-        ConflictError: it was taken back before, is another's, or is undone in another way.
+        NotFoundError: the viewer can see no such step.
+        ConflictError: the step was undone before, is another client's, or is undone in another way.
     """
     decisions = [] if step is None else unit.decisions.of_step(step.id)
     visible = [decision for decision in decisions if visible_groups(unit, decision) is not None]
@@ -158,6 +160,7 @@ def undo_decision_step(
 def _undo_rekey(
     unit: WriteUnit, index: Index, step: Step, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
+    """Undo a re-key and publish its effect."""
     affected_records = undo_rekey(unit, index, step)
     step_id = add_step(unit, "undo", reason, {"step": step.id})
     unit.steps.mark_undone(step.id, unit.commit_no)
@@ -175,7 +178,7 @@ def _undo_rekey(
 def _cancel_pending_undo(
     unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Ask no more for an undo that waits; what it was to take back stays."""
+    """Cancel an undo that waits for approval or consent."""
     decisions = unit.decisions.by_ids(undo.detail["decisions"]).values()
     if not all(is_wholly_visible(unit, decision, undo.id) for decision in decisions):
         raise NotFoundError(f"there is no step {undo.id}")
@@ -187,7 +190,7 @@ def _cancel_pending_undo(
 
 
 def end_pending_undo(unit: WriteUnit, index: Index, undo: Step) -> None:
-    """Let an undo that waits come to nothing."""
+    """End a waiting undo without effect."""
     unit.pending_approvals.delete_step(undo.id)
     unit.steps.mark_undone(undo.id, unit.commit_no)
     affected_records = {
@@ -207,18 +210,18 @@ def undo_decisions(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Take decisions back; returns what that did and the records that it shows.
+    """Undo decisions; return effect and shown records.
 
     Args:
         unit: the transaction.
-        index: for the model.
+        index: the open index.
         decisions: the decisions.
         made_by: the step that made them.
-        reason: a code.
+        reason: reason code.
         preview: whether the transaction will be rolled back.
 
     Raises:
-        ConflictError: one was taken back before, is another's, or is kept as it is by a freeze window.
+        ConflictError: a decision was undone before, is another client's, or is protected by a freeze window.
     """
     for decision in decisions:
         if decision.status is DecisionStatus.REVOKED:
@@ -265,9 +268,9 @@ def undo_decisions(
 
 
 def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> None:
-    """Pass what nobody asked for before: an undo that waits is not asked for twice.
+    """Require that no visible undo of the decisions already waits.
 
-    One that the viewer may not know of does not count; this one takes its place.
+    An undo that the viewer may not see does not count; the new one takes its place.
     """
     decisions_by_id = {pending.id: pending for pending in decisions}
     for pending in unit.pending_approvals.all_of_decisions(decisions_by_id):
@@ -281,13 +284,16 @@ def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]
 def apply_undo(
     unit: WriteUnit, index: Index, undo: Step, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Revoke the decisions of an undo, and compute anew.
+    """Revoke the decisions of an approved undo and compute the partition again.
 
     Args:
         unit: the transaction.
-        index: for the model.
-        undo: the undo.
+        index: the open index.
+        undo: the undo step.
         preview: whether the transaction will be rolled back.
+
+    Raises:
+        ConflictError: every decision is revoked already.
     """
     named_decisions = unit.decisions.by_ids(undo.detail["decisions"]).values()
     decisions = [decision for decision in named_decisions if decision.status is not DecisionStatus.REVOKED]
@@ -306,6 +312,7 @@ def _revoke_and_resettle(
     *,
     preview: bool,
 ) -> tuple[StepEffect, frozenset[int]]:
+    """Revoke decisions, settle their records, and return the effect."""
     revoke_decisions(unit, decisions)
     affected_records = find_records_of_decisions(unit, decisions)
     for hold in unit.proposals.holds() if step is not None and step.kind == IMPORT else ():
@@ -340,7 +347,7 @@ def _revoke_and_resettle(
 def _list_unchanged(
     unit: ReadUnit, decisions: Sequence[StoredDecision], step: Step | None
 ) -> list[UnchangedLink]:
-    """What the records of the decisions still are to each other, and the decision that would change it."""
+    """List what stays joined or separate after an undo, with opposite decisions."""
     connected_decisions = to_visible_decisions(
         unit, find_connected_decisions(unit, {record for decision in decisions for record in decision.seen})
     )
@@ -361,7 +368,7 @@ def _list_unchanged(
 
 
 def _list_merged_parts(group: tuple[int, ...], step: Step | None) -> RecordGroups:
-    """The parts that a merge put together; of another SAME each record is one."""
+    """Return the parts that a merge joined; otherwise each record alone."""
     stored_parts = [] if step is None or step.kind != "merge" else step.detail.get("parts", [])
     visible_parts = tuple(tuple(record for record in part if record in group) for part in stored_parts)
     return tuple(part for part in visible_parts if part) or tuple((record,) for record in group)
@@ -373,6 +380,7 @@ def _find_still_joined(
     connected_decisions: Sequence[Decision],
     labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
+    """Return the parts that one person still holds, with the opposite decision."""
     persons_by_part = [{persons[record] for record in part if record in persons} for part in parts]
     parts_by_person: dict[int, list[int]] = {}
     for position, part_persons in enumerate(persons_by_part):
@@ -400,6 +408,7 @@ def _find_still_separate(
     connected_decisions: Sequence[Decision],
     labels: Mapping[int, RecordRef],
 ) -> list[UnchangedLink]:
+    """Return the groups that persons still hold apart, with the opposite decision."""
     persons_by_group = [{persons[record] for record in group if record in persons} for group in groups]
     separate_groups = [
         position
@@ -428,6 +437,7 @@ def _build_opposite_decision(
     labels: Mapping[int, RecordRef],
     by_decision: bool,
 ) -> UnchangedLink:
+    """Build the decision that would change what an undo leaves unchanged."""
     named_groups = [
         [
             {"source": labels[record].source, "local_id": labels[record].local_id}
