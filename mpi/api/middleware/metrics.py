@@ -10,6 +10,7 @@ from http import HTTPMethod
 from mpi.service.core.block_limits import BlockCounts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Media type of the Prometheus text format."""
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the latency histogram, in seconds."""
 
@@ -44,9 +45,9 @@ class Metrics:
 
     def render(self) -> str:
         """Render all counters as Prometheus text."""
-        return "\n".join(self._lines()) + "\n"
+        return "\n".join(self._iterate_lines()) + "\n"
 
-    def _lines(self) -> Iterator[str]:
+    def _iterate_lines(self) -> Iterator[str]:
         """Yield the lines of the Prometheus text."""
         yield "# HELP mpi_http_requests_total Calls answered."
         yield "# TYPE mpi_http_requests_total counter"

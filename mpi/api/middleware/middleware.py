@@ -56,7 +56,7 @@ class RequestMiddleware:
         self._app = app
         self._metrics = metrics
         self._dispatcher = dispatcher
-        self._fairness = CallLimiter()
+        self._limiter = CallLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -68,7 +68,7 @@ class RequestMiddleware:
             await self._answer(call, scope, receive)
         except Exception as error:  # noqa: BLE001 - the server would log messages, which may hold values
             log_unexpected(error, call.id)
-            if not call.started:
+            if not call.has_started:
                 await response_from_error(error, call.id)(scope, receive, call.send)
         finally:
             self._record(call, scope)
@@ -79,7 +79,7 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         if _LOOPBACK.fullmatch(headers.get("host", "")):
             try:
-                async with self._fairness.acquire_slot(scope["path"], headers):
+                async with self._limiter.acquire_slot(scope["path"], headers):
                     await self._dispatch(call, scope, receive)
             except TooManyCallsError as too_many:
                 await response_from_error(too_many, call.id)(scope, receive, call.send)
@@ -100,7 +100,7 @@ class RequestMiddleware:
 
         Paths and queries hold local IDs, so they are not logged.
         """
-        seconds = time.perf_counter() - call.began
+        seconds = time.perf_counter() - call.started_at
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.record_call(scope["method"], route, call.status, seconds)
         _log.info("%s %s %s %d %.1f ms", call.id, scope["method"], route, call.status, seconds * 1000)
@@ -111,16 +111,16 @@ class _CallState:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.id = str(uuid.uuid4())
-        self.began = time.perf_counter()
+        self.started_at = time.perf_counter()
         self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
-        self.started = False
+        self.has_started = False
         self._send = send
         scope[REQUEST_ID] = self.id
 
     async def send(self, message: Message) -> None:
         """Send a response message, with security headers and the request ID."""
         if message["type"] == "http.response.start":
-            self.started, self.status = True, message["status"]
+            self.has_started, self.status = True, message["status"]
             headers = [
                 header
                 for header in message.get("headers", ())

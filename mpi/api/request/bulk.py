@@ -24,6 +24,7 @@ from mpi.domain.viewer import Viewer
 from mpi.service.records.upsert import UpsertResult, upsert
 
 MEDIA_TYPE = "application/x-ndjson"
+"""Media type of NDJSON bodies and answers."""
 MAX_LINES = 50_000
 """Most lines in one bulk call.
 

@@ -43,7 +43,7 @@ class CallLimiter:
     """
 
     def __init__(self, max_running: int = MAX_RUNNING_CALLS, max_waiting: int = MAX_WAITING_CALLS) -> None:
-        self._at_work, self._most = max_running, max_running + max_waiting
+        self._max_running, self._max_calls = max_running, max_running + max_waiting
         self._clients: dict[bytes, _ClientCalls] = {}
 
     @asynccontextmanager
@@ -57,10 +57,10 @@ class CallLimiter:
             yield
             return
         name = _hash_credential(headers)
-        client = self._clients.setdefault(name, _ClientCalls(self._at_work))
-        if client.calls >= self._most:
+        client = self._clients.setdefault(name, _ClientCalls(self._max_running))
+        if client.calls >= self._max_calls:
             raise TooManyCallsError(
-                f"more than {self._most} calls of yours are under way: make fewer at once"
+                f"this client has more than {self._max_calls} requests running or waiting: send fewer at once"
             )
         client.calls += 1
         try:

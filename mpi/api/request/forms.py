@@ -10,7 +10,9 @@ from mpi.api.request.problems import TooLargeError
 from mpi.domain.errors import InputError
 
 MAX_FORM_BYTES = 100_000
+"""Largest form body, in bytes."""
 MAX_FORM_FIELDS = 1_000
+"""Most fields of one form."""
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 
 

@@ -61,7 +61,7 @@ def reload_model(app: FastAPI) -> Index:
             settings = Settings(home=index.home, model=None, database_url=None, secret_file=None)
             matchers[ref] = load_matcher(settings, ref)
         if not matchers[ref].runs(active_config):
-            raise ModelMovedError(f"model {ref} is not here as the index runs on it: restore its folder")
+            raise ModelMovedError(f"the folder of model {ref} differs from the model in force: restore it")
         reloaded = replace(index, matcher=matchers[ref])
         app.state.index = reloaded
         return reloaded

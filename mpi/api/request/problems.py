@@ -32,6 +32,7 @@ from mpi.domain.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+"""Media type of problem responses (RFC 9457)."""
 REQUEST_ID = "mpi.request_id"
 """Key of the request ID in the ASGI scope."""
 
@@ -136,11 +137,11 @@ def install_error_handlers(app: FastAPI) -> None:
     """Make the application answer every error with a problem response."""
 
     @app.exception_handler(MpiError)
-    async def _refused(request: Request, error: MpiError) -> Response:
+    async def _answer_error(request: Request, error: MpiError) -> Response:
         return respond_to_error(error, request.scope[REQUEST_ID])
 
     @app.exception_handler(RequestValidationError)
-    async def _malformed(request: Request, error: RequestValidationError) -> Response:
+    async def _answer_invalid_parameters(request: Request, error: RequestValidationError) -> Response:
         problem = _build_problem(
             HTTPStatus.BAD_REQUEST,
             "invalid-parameter",
@@ -150,7 +151,7 @@ def install_error_handlers(app: FastAPI) -> None:
         return _build_response(problem, request.scope[REQUEST_ID])
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> Response:
+    async def _answer_http_error(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         code = status.phrase.lower().replace(" ", "-")
         problem = _build_problem(status, code, status.phrase, status.description or status.phrase)

@@ -29,7 +29,7 @@ def propose(
     index: Index, viewer: Viewer, matcher: Matcher, *, refresh_lists: bool = False, reason: str = "recluster"
 ) -> ProposalView:
     """Compute a re-cluster proposal; see ``mpi.service.recluster.proposals.propose``."""
-    return _run_job(index, viewer, _propose, matcher, refresh_lists, reason)
+    return _run_job(index, viewer, _propose_in_process, matcher, refresh_lists, reason)
 
 
 def apply_proposal(
@@ -65,7 +65,7 @@ def _run_job(index: Index, viewer: Viewer, job: Callable[..., Result], *argument
     return run_with_index_in_child_process(index, job, viewer, *arguments)
 
 
-def _propose(
+def _propose_in_process(
     index: Index, viewer: Viewer, matcher: Matcher, refresh_lists: bool, reason: str
 ) -> ProposalView:
     """Compute a proposal with positional arguments, for the child process."""

@@ -90,7 +90,7 @@ def address_from_path(raw_path: bytes) -> RecordAddress:
 def _decode_segment(segment: bytes) -> str:
     """Percent-decode one path segment."""
     if _BROKEN_ESCAPE.search(segment):
-        raise InputError("the path holds a % that begins no escape: write % as %25")
+        raise InputError("the path has a % without two hexadecimal digits: write % as %25")
     try:
         return unquote_to_bytes(segment).decode("utf-8")
     except UnicodeDecodeError:

@@ -187,9 +187,9 @@ def post_defer(
 def post_assign(
     index: IndexDep, viewer: CallerDep, question_key: KeyDep, _: NoQueryDep, members: JsonBodyDep
 ) -> QuestionSummary:
-    """Assign a question to an account or client, with an optional due date.
+    """Assign a question to an account or client.
 
-    The assignee must be permitted to see every record of the question.
+    A due date is optional. The assignee must be permitted to see every record of the question.
     """
     require_permission(viewer, Action.TASK_WORK)
     body = JsonBody(members, "to", "due_on", "note")

@@ -1,4 +1,4 @@
-"""Steps that wait for others, and owners' consent, as callers see them."""
+"""API schemas of waiting steps and owners' consent."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -13,24 +13,26 @@ _RIGHT: JsonDict = {"source": "D01-SIS", "local_id": "4711"}
 
 
 class AskingConsentOut(BaseModel):
-    """Whether a source asks for its owner's consent."""
+    """Whether decisions about a source's records need the owner's consent."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"source": "ccwis", "asks_consent": True}})
 
     source: str = Field(description="The source's code.")
-    asks_consent: bool = Field(description="Whether what others decide of its records waits for its owner.")
+    asks_consent: bool = Field(
+        description="Whether others' decisions about the source's records wait for the owner."
+    )
 
 
 class WaitingDecisionOut(BaseModel):
-    """What a step is to say, or of an undo to take back."""
+    """Decision that a waiting step makes or, for an undo, revokes."""
 
     id: int = Field(description="Number of the decision.")
     kind: DecisionKind = Field(description="SAME, DIFFERENT or UNSURE.")
-    groups: list[list[LabelOut]] = Field(description="The records, by group.")
+    groups: list[list[LabelOut]] = Field(description="Records by group.")
 
 
 class WaitingStepOut(BaseModel):
-    """A step that waits until others have said so too."""
+    """Step that waits for an approver or for owners."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -53,19 +55,17 @@ class WaitingStepOut(BaseModel):
         }
     )  # fmt: skip
 
-    step: int = Field(description="Its number.")
+    step: int = Field(description="Number of the step.")
     kind: str = Field(
-        description="`decision`, `merge`, `split`, `move`, `correction` or `undo`; `change` to an owner who "
-        "may not see all of it, and who is told neither who made it, nor why, nor what it says."
+        description="`decision`, `merge`, `split`, `move`, `correction` or `undo`; `change` for an owner who "
+        "may not see all of the step, nor its maker, reason and decisions."
     )
-    at: str = Field(description="When it was made; to such an owner, when the owner was asked.")
-    by: str | None = Field(description="Who made it.")
-    reason: str | None = Field(description="Its maker's code.")
-    decisions: list[WaitingDecisionOut] = Field(description="What it is to say, or to take back.")
-    approval: bool = Field(description="Whether it waits for a second approver.")
-    consents: list[ConsentOut] = Field(
-        description="What owners were asked, of sources that the caller may see."
-    )
-    records: list[LabelOut] = Field(description="The caller's records that it touches.")
-    may_approve: bool = Field(description="Whether the caller may give the second word.")
+    at: str = Field(description="Time of the step; for such an owner, time of the question.")
+    by: str | None = Field(description="Maker.")
+    reason: str | None = Field(description="Reason code of the maker.")
+    decisions: list[WaitingDecisionOut] = Field(description="Decisions that the step makes or revokes.")
+    approval: bool = Field(description="Whether the step waits for a second approver.")
+    consents: list[ConsentOut] = Field(description="Consents of owners, of sources that the caller may see.")
+    records: list[LabelOut] = Field(description="The caller's records that the step changes.")
+    may_approve: bool = Field(description="Whether the caller may approve the step.")
     may_consent: list[str] = Field(description="Sources for which the caller may consent or refuse.")

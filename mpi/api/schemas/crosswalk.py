@@ -1,4 +1,4 @@
-"""The crosswalk, both ways, and the feed of its changes."""
+"""API schemas of the crosswalk and the change feed."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -7,7 +7,7 @@ from mpi.api.schemas.persons import LabelOut
 
 
 class CrosswalkOut(BaseModel):
-    """The enterprise ID of a record."""
+    """Enterprise ID of a source record."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -17,11 +17,13 @@ class CrosswalkOut(BaseModel):
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
-    enterprise_id: str | None = Field(description="The person's ID; null where it had none at that time.")
+    enterprise_id: str | None = Field(
+        description="The person's ID; null if the record had none at that time."
+    )
 
 
 class AddressedOut(BaseModel):
-    """The records of an enterprise ID."""
+    """Source records of an enterprise ID."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -32,25 +34,25 @@ class AddressedOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="The ID asked for, in its one written form.")
-    records: list[LabelOut] = Field(description="Records that it holds, or held at `as_of`.")
+    enterprise_id: str = Field(description="Requested ID in standard form.")
+    records: list[LabelOut] = Field(description="Records of the person, now or at `as_of`.")
 
 
 class EventOut(BaseModel):
-    """One record went from one person to another; null where it had none."""
+    """Move of one record between persons; null for no person."""
 
     commit: int = Field(description="Events of one commit happened together.", examples=[4711])
-    seq: int = Field(description="Place within what you are shown of the commit.", examples=[1])
-    at: str = Field(description="When.", examples=[EXAMPLE_TIME])
-    cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, …", examples=["upsert"])
+    seq: int = Field(description="Position among the events of the commit that you may see.", examples=[1])
+    at: str = Field(description="Time.", examples=[EXAMPLE_TIME])
+    cause: str = Field(description="Operation: `upsert`, `load`, `withdraw`, …", examples=["upsert"])
     source: str = Field(description="The record's source.", examples=["D01-SIS"])
-    local_id: str = Field(description="Its local ID.", examples=["12345"])
-    before: str | None = Field(description="Enterprise ID that it had.", examples=[None])
-    after: str | None = Field(description="Enterprise ID that it has since.", examples=[EXAMPLE_EID])
+    local_id: str = Field(description="The record's local ID.", examples=["12345"])
+    before: str | None = Field(description="Enterprise ID of the record before.", examples=[None])
+    after: str | None = Field(description="Enterprise ID of the record after.", examples=[EXAMPLE_EID])
 
 
 class EventPageOut(BaseModel):
-    """Whole commits of events, in order."""
+    """Page of the change feed, made of whole commits in order."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -73,6 +75,8 @@ class EventPageOut(BaseModel):
         }
     )
 
-    generation: str = Field(description="Changes when the index is restored: then start over at 0.")
+    generation: str = Field(
+        description="Generation of the feed. If it changes, the index was restored: start over at 0."
+    )
     cursor: int = Field(description="`after` of the next page: the last commit shown, or yours.")
-    events: list[EventOut] = Field(description="Empty: the end for now.")
+    events: list[EventOut] = Field(description="Events; empty at the present end of the feed.")

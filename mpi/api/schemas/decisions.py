@@ -1,4 +1,4 @@
-"""Decisions and steps as callers send them, and what they are answered."""
+"""API schemas of decisions, steps and their effects."""
 
 from typing import Any
 
@@ -21,17 +21,27 @@ _LABEL: dict[str, Any] = {
 _TEXT = {"type": "string"}
 _LABELS = {"type": "array", "items": _LABEL}
 _WHY: dict[str, Any] = {
-    "reason": {"type": "string", "maxLength": 64, "description": "A code; what tells of a person is a note."},
-    "note": {"type": "string", "description": "Free text, which can be expunged alone."},
+    "reason": {
+        "type": "string",
+        "maxLength": 64,
+        "description": "Reason code; text about a person belongs in `note`.",
+    },
+    "note": {"type": "string", "description": "Free text, which can be expunged by itself."},
     "supersedes": {"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
-    "preview": {"type": "boolean", "description": "Say what it would do, and change nothing."},
+    "preview": {"type": "boolean", "description": "Return the effect without changing anything."},
 }
 
 
 def build_json_body(
     example: dict[str, Any], required: tuple[str, ...], **properties: object
 ) -> dict[str, Any]:
-    """The request body of an operation: its members, which of them it needs, and an example."""
+    """Build the OpenAPI request body of an operation.
+
+    Args:
+        example: example of the body.
+        required: names of the required properties.
+        properties: JSON schema of each property.
+    """
     schema = {
         "type": "object",
         "properties": properties,
@@ -46,16 +56,32 @@ DECIDE = build_json_body(
     {"kind": "DIFFERENT", "groups": [[_LEFT], [_RIGHT]], "reason": "sibling"},
     ("kind", "groups", "reason"),
     kind={"enum": [kind.value for kind in DecisionKind]},
-    groups={"type": "array", "items": _LABELS, "description": "One group; of DIFFERENT two or more."},
-    effective_from={"type": "string", "format": "date", "description": "Day from which it binds."},
-    recheck_on={"type": "string", "format": "date", "description": "Day on which to look at it again."},
+    groups={
+        "type": "array",
+        "items": _LABELS,
+        "description": "One group of records; for DIFFERENT two or more.",
+    },
+    effective_from={
+        "type": "string",
+        "format": "date",
+        "description": "Day from which the decision is in force.",
+    },
+    recheck_on={
+        "type": "string",
+        "format": "date",
+        "description": "Day from which a task asks to check the decision.",
+    },
     **_WHY,
 )
 REPORT = build_json_body(
     {"kind": "SAME", "groups": [[_LEFT, _RIGHT]], "reason": "two-ids"},
     ("kind", "groups", "reason"),
-    kind={"enum": ["SAME", "DIFFERENT"], "description": "What is true, as the caller sees it."},
-    groups={"type": "array", "items": _LABELS, "description": "One group; of DIFFERENT two or more."},
+    kind={"enum": ["SAME", "DIFFERENT"], "description": "The caller's claim."},
+    groups={
+        "type": "array",
+        "items": _LABELS,
+        "description": "One group of records; for DIFFERENT two or more.",
+    },
     reason=_WHY["reason"],
     note=_WHY["note"],
 )
@@ -63,7 +89,10 @@ MERGE = build_json_body(
     {"eids": [EXAMPLE_EID, _SECOND_EID], "reason": "same-child", "preview": True},
     ("eids", "reason"),
     eids={"type": "array", "items": _TEXT},
-    survivor={"type": "string", "description": "The ID that stays; without it the survivor rule says."},
+    survivor={
+        "type": "string",
+        "description": "Enterprise ID that stays; by default the survivor rule chooses.",
+    },
     **_WHY,
 )
 SPLIT = build_json_body(
@@ -72,13 +101,13 @@ SPLIT = build_json_body(
     groups={
         "type": "array",
         "items": _LABELS,
-        "description": "Its records by part; of one, the rest is one.",
+        "description": "The person's records by part; with one part, the other records form the second.",
     },
-    keep={"description": "The part that keeps the ID: its place from 0, or one of its records."},
+    keep={"description": "The part that keeps the ID: its index from 0, or one of its records."},
     one_child={
         "type": "array",
         "items": {"type": "integer"},
-        "description": "Places from 0 of parts whose records are said to be one child.",
+        "description": "Indexes from 0 of parts whose records are decided to be one child.",
     },
     **_WHY,
 )
@@ -86,7 +115,7 @@ MOVE = build_json_body(
     {"records": [_LEFT], "to": _SECOND_EID, "reason": "wrong-child"},
     ("records", "to", "reason"),
     records=_LABELS,
-    to={"type": "string", "description": "The enterprise ID that they join."},
+    to={"type": "string", "description": "Enterprise ID of the person who gets the records."},
     **_WHY,
 )
 UNDO = build_json_body(
@@ -95,54 +124,56 @@ UNDO = build_json_body(
 
 
 class ReportedOut(BaseModel):
-    """A report that waits for a steward."""
+    """Number of a claim that waits for a steward."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"claim": 15}})
 
-    claim: int = Field(description="Number of the claim, as decisions are numbered.")
+    claim: int = Field(description="Number of the claim, in the numbering of decisions.")
 
 
 class PersonEffectOut(BaseModel):
-    """What becomes of one person."""
+    """Effect of a step on one person."""
 
-    enterprise_id: str | None = Field(description="Its ID; null for one that a preview would mint.")
+    enterprise_id: str | None = Field(description="Enterprise ID; null for an ID that a preview would mint.")
     change: str = Field(description="`kept`, `new`, `revived`, `retired` or `emptied`.")
-    before: list[LabelOut] = Field(description="Records that it held.")
-    after: list[LabelOut] = Field(description="Records that it holds.")
-    flags: list[str] = Field(description="Populations flagged on those records.")
+    before: list[LabelOut] = Field(description="Records of the person before.")
+    after: list[LabelOut] = Field(description="Records of the person after.")
+    flags: list[str] = Field(description="Special populations flagged on those records.")
 
 
 class MovedOut(BaseModel):
-    """A record that changes person."""
+    """Record that moves to another person."""
 
     source: str = Field(description="The record's source.")
-    local_id: str = Field(description="Its local ID.")
-    before: str | None = Field(description="Enterprise ID that it had.")
-    after: str | None = Field(description="Enterprise ID that it has; null for one that would be minted.")
+    local_id: str = Field(description="The record's local ID.")
+    before: str | None = Field(description="Enterprise ID of the record before.")
+    after: str | None = Field(
+        description="Enterprise ID of the record after; null for an ID that would be minted."
+    )
 
 
 class StaysOut(BaseModel):
-    """What an undo does not change, and the decision that would."""
+    """Link or separation that an undo leaves, and the decision to change it."""
 
-    together: bool = Field(description="Whether the records stay one person; otherwise they stay apart.")
+    together: bool = Field(description="Whether the records stay one person; if not, they stay separate.")
     because: str = Field(description="`model` or `decision`.")
     offer: dict[str, Any] = Field(description="The opposite decision: its kind and groups.")
 
 
 class ReceivedOut(BaseModel):
-    """An answer that left while the records were one person, to a client that was told of both parts."""
+    """Past disclosure of records that were one person at the time."""
 
-    at: str = Field(description="When.")
-    client: str = Field(description="Who received it.")
+    at: str = Field(description="Time.")
+    client: str = Field(description="Client that received the data.")
     purpose: str | None = Field(description="The purpose of use that the call named.")
-    action: str = Field(description="What was asked.")
-    fields: list[str] = Field(description="Names of the fields that it held; the ledger keeps no values.")
-    handle: str | None = Field(description="What stands for the records of an export.")
-    records: list[LabelOut] = Field(description="Those of the parted records that it was about.")
+    action: str = Field(description="Operation of the call.")
+    fields: list[str] = Field(description="Names of the disclosed fields; the ledger stores no values.")
+    handle: str | None = Field(description="Handle of an export, in place of its records.")
+    records: list[LabelOut] = Field(description="The separated records that the disclosure was about.")
 
 
 class EffectOut(BaseModel):
-    """What a step did, or in a preview would do; of records that the caller may see."""
+    """Effect of a step, or its preview, on records visible to the caller."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -182,66 +213,66 @@ class EffectOut(BaseModel):
     )
 
     kind: str = Field(description="`decision`, `merge`, `split`, `move`, `undo`, …")
-    preview: bool = Field(description="Whether nothing was changed.")
-    step: int | None = Field(description="Number under which it can be undone.")
-    decisions: list[int] = Field(description="Decisions that it made.")
-    persons: list[PersonEffectOut] = Field(description="People whose records change.")
-    moved: list[MovedOut] = Field(description="Records that change person.")
+    preview: bool = Field(description="Whether this is a preview, which changes nothing.")
+    step: int | None = Field(description="Step number, for an undo.")
+    decisions: list[int] = Field(description="Decisions made by the step.")
+    persons: list[PersonEffectOut] = Field(description="Persons whose records change.")
+    moved: list[MovedOut] = Field(description="Records that move to another person.")
     told: list[str] = Field(description="Clients that see the change in the feed.")
-    stays: list[StaysOut] = Field(description="Of an undo: what stays as it is, and why.")
-    etag: str | None = Field(description="Of the persons as they were read, for `If-Match`.")
-    awaiting: bool = Field(description="Whether it waits for others to say so too, and so did nothing yet.")
+    stays: list[StaysOut] = Field(description="For an undo: what stays as it is, and why.")
+    etag: str | None = Field(description="ETag of the persons as read, for `If-Match`.")
+    awaiting: bool = Field(description="Whether the step waits for others and has had no effect yet.")
     disclosed: int | None = Field(
-        description="How many answers left because of the links that it parts; null unless of all sources."
+        description="Number of disclosures due to the removed links; null unless the client has all sources."
     )
     disclosures: list[ReceivedOut] = Field(
-        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+        description="Latest disclosures, newest first; only with scope `disclosure.read` on all sources."
     )
     held_until: str | None = Field(
-        description="The first day after the freeze window that holds it; null where none does."
+        description="First day after the freeze window that holds the step; null without one."
     )
-    approval: bool = Field(description="Whether a second approver is among those that it waits for.")
+    approval: bool = Field(description="Whether the step waits for a second approver.")
     consent_of: list[str] = Field(
-        description="Sources whose owners are among them, of those that the caller may see."
+        description="Sources whose owners must consent, of those that the caller may see."
     )
 
 
 class SeenOut(BaseModel):
-    """The version of a record that the maker of a decision saw."""
+    """Version of a record that the maker of a decision saw."""
 
     source: str = Field(description="The record's source.")
-    local_id: str = Field(description="Its local ID.")
-    as_of: str | None = Field(description="As-of of the version; null of a record that was withdrawn.")
+    local_id: str = Field(description="The record's local ID.")
+    as_of: str | None = Field(description="Time of the version at its source; null for a withdrawn record.")
 
 
 class EvidencePairOut(BaseModel):
-    """What the model said of a pair when the decision was made; no values."""
+    """Model's comparison of a pair when the decision was made, without values."""
 
     records: list[LabelOut] = Field(description="The pair.")
-    match_weight: float = Field(description="In bits.")
-    levels: dict[str, str] = Field(description="How each comparison turned out.")
+    match_weight: float = Field(description="Match weight in bits.")
+    levels: dict[str, str] = Field(description="Comparison level by comparison.")
 
 
 class EvidenceOut(BaseModel):
-    """Evidence as the maker of a decision saw it."""
+    """Evidence that the maker of a decision saw."""
 
-    model: str | None = Field(description="The model, `name/version`.")
-    pairs: list[EvidencePairOut] = Field(description="The pairs that it is about, heaviest first.")
+    model: str | None = Field(description="Model, `name/version`.")
+    pairs: list[EvidencePairOut] = Field(description="Compared pairs, highest match weight first.")
 
 
 class ConsentOut(BaseModel):
-    """What the owner of a source was asked about a step, and said."""
+    """Owner's consent to a step: asked, given or refused."""
 
     source: str = Field(description="The source's code.")
     status: str = Field(description="`asked`, `given` or `refused`.")
-    asked_at: str = Field(description="When it was asked.")
-    at: str | None = Field(description="When it was answered.")
+    asked_at: str = Field(description="Time of the question.")
+    at: str | None = Field(description="Time of the answer.")
     by: str | None = Field(description="Who answered.")
-    reason: str | None = Field(description="That owner's code.")
+    reason: str | None = Field(description="Reason code of the owner.")
 
 
 class DecisionOut(BaseModel):
-    """A decision: who said what about which records, when, why, and on what evidence."""
+    """Decision about records, with maker, time, reason and evidence."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -275,28 +306,30 @@ class DecisionOut(BaseModel):
         }
     )
 
-    id: int = Field(description="Its number.")
+    id: int = Field(description="Number of the decision.")
     kind: DecisionKind = Field(description="SAME, DIFFERENT or UNSURE.")
     status: str = Field(
         description="`in_force`, `pending`, `awaiting` others' words, `superseded`, `revoked`, or `review` "
         "of a claim."
     )
-    suspended: bool = Field(description="Whether it is in force and gives way to a stronger one.")
-    authority: str = Field(description="Whose word it is: `steward`, `source` or `migration`.")
-    by: str = Field(description="The client that made it.")
-    at: str = Field(description="When.")
-    reason: str = Field(description="Its maker's code.")
-    notes: list[str] = Field(description="Free text; a client of certain sources sees its own only.")
-    groups: list[list[LabelOut]] = Field(description="The records, by group.")
-    seen: list[SeenOut] = Field(description="The versions that its maker saw.")
-    evidence: EvidenceOut = Field(description="As its maker saw it.")
-    effective_from: str | None = Field(description="Day from which it binds, while it is pending.")
-    recheck_on: str | None = Field(description="Day from which a task asks to look at it again.")
-    supersedes: list[int] = Field(description="Decisions whose place it took.")
-    step: int | None = Field(description="The step that made it.")
-    origin: str | None = Field(description="What kind of step.")
-    ended_at: str | None = Field(description="When it was superseded or revoked.")
-    ended_by: str | None = Field(description="By whom.")
+    suspended: bool = Field(description="Whether the decision is in force but gives way to a stronger one.")
+    authority: str = Field(description="Authority of the maker: `steward`, `source` or `migration`.")
+    by: str = Field(description="Client or account that made the decision.")
+    at: str = Field(description="Time.")
+    reason: str = Field(description="Reason code of the maker.")
+    notes: list[str] = Field(
+        description="Free text; a client restricted to certain sources sees only its own notes."
+    )
+    groups: list[list[LabelOut]] = Field(description="Records by group.")
+    seen: list[SeenOut] = Field(description="Record versions that the maker saw.")
+    evidence: EvidenceOut = Field(description="Evidence that the maker saw.")
+    effective_from: str | None = Field(description="Day from which a pending decision is in force.")
+    recheck_on: str | None = Field(description="Day from which a task asks to check the decision.")
+    supersedes: list[int] = Field(description="Decisions that this one superseded.")
+    step: int | None = Field(description="Step that made the decision.")
+    origin: str | None = Field(description="Kind of that step.")
+    ended_at: str | None = Field(description="Time when the decision was superseded or revoked.")
+    ended_by: str | None = Field(description="Client or account that ended the decision.")
     consents: list[ConsentOut] = Field(
-        description="What owners were asked about its step, of sources that the caller may see."
+        description="Consents of owners to the step, of sources that the caller may see."
     )

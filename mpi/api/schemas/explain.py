@@ -1,4 +1,4 @@
-"""Explanations: of a pair, of a person, and of how a person was built. No value of a record is in them."""
+"""API schemas of explanations of pairs and persons, without record values."""
 
 from typing import Any
 
@@ -23,31 +23,31 @@ EXPLAIN = build_json_body({"left": _LEFT, "right": _RIGHT}, ("left", "right"), l
 
 
 class PartOut(BaseModel):
-    """What one comparison adds to the match weight."""
+    """Contribution of one comparison to the match weight."""
 
     comparison: str = Field(
-        description="What was compared; `prior` first, `caution` last where one holds.",
+        description="Comparison; `prior` comes first, and a `caution` last.",
         examples=["birth_date"],
     )
-    level: str = Field(description="How it compared, as the model names it.", examples=["a day off"])
-    bits: float = Field(description="What that adds, in bits.", examples=[4.9])
-    sentence: str = Field(description="The same in words.", examples=["Birth dates one day apart."])
-    frequency_bits: float = Field(description="How much of it is for a rare value, or a common one.")
+    level: str = Field(description="Comparison level, as the model names it.", examples=["a day off"])
+    bits: float = Field(description="Contribution to the match weight in bits.", examples=[4.9])
+    sentence: str = Field(description="Plain-language sentence.", examples=["Birth dates one day apart."])
+    frequency_bits: float = Field(description="Share of the bits due to a rare or common value.")
 
 
 class ChangeOut(BaseModel):
-    """One thing that, were it otherwise, would change the answer."""
+    """Single difference that would change the answer."""
 
     sentence: str = Field(
-        description="What, and what would come of it.",
+        description="The difference and its result.",
         examples=["If the given names were the same, the pair would weigh 10.9 bits and would be linked."],
     )
-    match_weight: float = Field(description="In bits, as it would be.")
-    band: Band = Field(description="As it would be.")
+    match_weight: float = Field(description="Resulting match weight in bits.")
+    band: Band = Field(description="Resulting band.")
 
 
 class ExplanationOut(BaseModel):
-    """Why the model takes two records for one child, or does not."""
+    """Explanation why the model links two records or not."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -75,38 +75,40 @@ class ExplanationOut(BaseModel):
         }
     )
 
-    sentence: str = Field(description="The whole in one plain sentence.")
-    match_weight: float = Field(description="In bits, prior included, as far as a caution lets it.")
-    probability: float = Field(description="The same as a probability.")
-    band: Band = Field(description="What the model makes of the pair by itself.")
-    parts: list[PartOut] = Field(description="The weight by comparison; they add up to it.")
-    cautions: list[str] = Field(description="What holds the pair for a person, however much it weighs.")
-    opposes: list[str] = Field(description="What speaks against, the most first.")
+    sentence: str = Field(description="Summary in one plain sentence.")
+    match_weight: float = Field(description="Match weight in bits, prior included, limited by a caution.")
+    probability: float = Field(description="Match weight as a probability.")
+    band: Band = Field(description="Band of the pair by the model alone.")
+    parts: list[PartOut] = Field(description="Contributions by comparison, which add up to the match weight.")
+    cautions: list[str] = Field(description="Cautions that send the pair to a person, whatever its weight.")
+    opposes: list[str] = Field(description="Evidence against a match, strongest first.")
     found_by: list[str] = Field(
-        description="Blocking rules that bring the pair together; none where the model compares the two "
+        description="Blocking rules that bring the pair together; none if the model compares the two "
         "only because other records lead from one to the other."
     )
     changes: list[ChangeOut] = Field(
-        description="What would change the answer, one thing at a time: first upwards, then downwards."
+        description="Single differences that would change the answer, first upward, then downward."
     )
-    unchangeable: str | None = Field(description="Said where there is no such thing.")
-    standing: list[str] = Field(description="What stands now, whatever the model makes of the pair.")
+    unchangeable: str | None = Field(description="Sentence if no single difference would change the answer.")
+    standing: list[str] = Field(description="Present state of the two records, whatever the model says.")
 
 
 class LineOut(BaseModel):
-    """What joins two records of a person."""
+    """Link between two records of a person, and its reason."""
 
-    left: LabelOut = Field(description="The one.")
-    right: LabelOut = Field(description="The other.")
+    left: LabelOut = Field(description="First record.")
+    right: LabelOut = Field(description="Second record.")
     because: str = Field(description="`model` or `decision`.", examples=["model"])
-    match_weight: float | None = Field(description="Of the pair; null where one of the two is not compared.")
-    band: Band | None = Field(description="What the model makes of the pair by itself.")
-    decision: int | None = Field(description="The decision, where that is what joins them.")
-    sentence: str = Field(description="The same in words.")
+    match_weight: float | None = Field(
+        description="Match weight in bits; null if one record is not compared."
+    )
+    band: Band | None = Field(description="Band of the pair by the model alone.")
+    decision: int | None = Field(description="Decision that joins the records, if one does.")
+    sentence: str = Field(description="Plain-language sentence.")
 
 
 class PersonExplanationOut(BaseModel):
-    """Why the records of a person are one person, as far as the client may see them."""
+    """Explanation why a person's records are one person, as the client may see."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -129,16 +131,16 @@ class PersonExplanationOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="The person.")
-    sentence: str = Field(description="The whole in one plain sentence.")
-    lines: list[LineOut] = Field(description="What joins the records, the strongest first: a tree.")
+    enterprise_id: str = Field(description="Enterprise ID.")
+    sentence: str = Field(description="Summary in one plain sentence.")
+    lines: list[LineOut] = Field(description="Links that join the records as a tree, strongest first.")
     parts: list[list[LabelOut]] = Field(
-        description="The records by what the lines join; several where what joins them cannot be shown."
+        description="Records joined by the shown links; several groups if a link cannot be shown."
     )
 
 
 class BuiltOut(BaseModel):
-    """One step of how a person came to hold what it holds."""
+    """Step in the history of a person."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -152,10 +154,10 @@ class BuiltOut(BaseModel):
         }
     )
 
-    at: str = Field(description="When.")
-    sentence: str = Field(description="What was done, and what that did to this person.")
+    at: str = Field(description="Time.")
+    sentence: str = Field(description="Operation and its effect on this person.")
     client: str | None = Field(
-        description="By whose call; null where that would tell of a record that the caller may not see."
+        description="Client of the call; null if it would reveal a record that the caller may not see."
     )
-    step: int | None = Field(description="The step under which it can be undone.")
-    cause: str = Field(description="What was done, as the lineage names it.")
+    step: int | None = Field(description="Step number, for an undo.")
+    cause: str = Field(description="Operation, as in the lineage.")

@@ -1,4 +1,4 @@
-"""Freeze windows as callers see them."""
+"""API schema of freeze windows."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,7 +6,7 @@ from mpi.api.schemas.examples import EXAMPLE_TIME
 
 
 class FreezeWindowOut(BaseModel):
-    """Days on which what is decided of a source's records waits."""
+    """Freeze window: days on which decisions about a source's records wait."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -23,11 +23,11 @@ class FreezeWindowOut(BaseModel):
         }
     )
 
-    id: int = Field(description="Its number.")
+    id: int = Field(description="Number of the freeze window.")
     source: str = Field(description="The source's code.")
-    begins_on: str = Field(description="Its first day.")
-    ends_on: str = Field(description="The first day after it.")
+    begins_on: str = Field(description="First day of the window.")
+    ends_on: str = Field(description="First day after the window.")
     state: str = Field(description="`coming`, `open`, `over` or `lifted`.")
-    reason: str = Field(description="Its maker's code.")
-    by: str = Field(description="Who made it.")
-    at: str = Field(description="When.")
+    reason: str = Field(description="Reason code of the maker.")
+    by: str = Field(description="Maker.")
+    at: str = Field(description="Time.")

@@ -1,4 +1,4 @@
-"""The golden record, its corrections, and what is asked of them."""
+"""API schemas of the golden record and its corrections."""
 
 from typing import Any
 
@@ -21,25 +21,31 @@ CORRECT = build_json_body(
         "note": "Birth certificate shown at the office",
     },
     ("attribute", "value", "reason", "note"),
-    attribute={"enum": list(SINGLE_VALUE_ATTRIBUTES), "description": "What is corrected."},
-    value={"description": "As a record would state it; of `birth_place` an object of its fields."},
-    reason={"type": "string", "maxLength": 64, "description": "A code; what tells of a person is a note."},
-    note={"type": "string", "description": "What it rests on; can be expunged alone."},
-    preview={"type": "boolean", "description": "Say what it would do, and change nothing."},
+    attribute={"enum": list(SINGLE_VALUE_ATTRIBUTES), "description": "Attribute to correct."},
+    value={
+        "description": "Value in the form of a canonical record; for `birth_place` an object of its fields."
+    },
+    reason={
+        "type": "string",
+        "maxLength": 64,
+        "description": "Reason code; text about a person belongs in `note`.",
+    },
+    note={"type": "string", "description": "Evidence for the correction; can be expunged by itself."},
+    preview={"type": "boolean", "description": "Return the effect without changing anything."},
 )
 
 
 class OtherValueOut(BaseModel):
-    """Another value, and the record that states it."""
+    """Alternative value and the record that states it."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"value": "2014-03-09", "record": _LEFT}})
 
     value: Any = Field(description="Text, yes or no, or an object of canonical fields.")
-    record: LabelOut = Field(description="The record that states it.")
+    record: LabelOut = Field(description="Record that states the value.")
 
 
 class CorrectionOut(BaseModel):
-    """What a steward said when correcting a value."""
+    """Steward's correction of a value, with reason and evidence."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -53,17 +59,17 @@ class CorrectionOut(BaseModel):
         }
     )
 
-    by: str = Field(description="Who.")
-    at: str = Field(description="When.")
-    reason: str = Field(description="Its maker's code.")
+    by: str = Field(description="Steward or client.")
+    at: str = Field(description="Time.")
+    reason: str = Field(description="Reason code of the maker.")
     evidence: str | None = Field(
-        description="What it rests on; null where it is another's and the client is of certain sources."
+        description="Evidence; null if another client's and the client is restricted to certain sources."
     )
-    step: int | None = Field(description="The step by which it can be undone.")
+    step: int | None = Field(description="Step number, for an undo.")
 
 
 class GoldenValueOut(BaseModel):
-    """A value that stands: with its record, the rule that chose it, and what other records say."""
+    """Value of the golden record, with record, rule and alternatives."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -82,18 +88,18 @@ class GoldenValueOut(BaseModel):
 
     attribute: str = Field(description="A canonical field, or `birth_place`.", examples=["birth_date"])
     value: Any = Field(description="Text, yes or no, or an object of canonical fields.")
-    record: LabelOut = Field(description="The record that it is of.")
-    as_of: str = Field(description="When that record was true at its source.")
-    rule: SelectionReason = Field(description="Why it stands: see docs/reference/golden-record.md.")
-    agreeing: list[LabelOut] = Field(description="Other records that state the same.")
-    others: list[OtherValueOut] = Field(
-        description="Other values, in the order in which they would stand without this one."
+    record: LabelOut = Field(description="Record that the value comes from.")
+    as_of: str = Field(description="Time of the record version at its source.")
+    rule: SelectionReason = Field(
+        description="Rule that chose the value: see docs/reference/golden-record.md."
     )
-    correction: CorrectionOut | None = Field(description="Where it is a steward's, what was said with it.")
+    agreeing: list[LabelOut] = Field(description="Other records with the same value.")
+    others: list[OtherValueOut] = Field(description="Alternative values, in order of preference.")
+    correction: CorrectionOut | None = Field(description="Steward's correction, if the value is one.")
 
 
 class GoldenOut(BaseModel):
-    """What is known of a person, over the records that the client may see; made on reading."""
+    """Golden record of a person, computed from the records visible to the client."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -117,7 +123,9 @@ class GoldenOut(BaseModel):
         }
     )
 
-    enterprise_id: str = Field(description="The ID asked for, in its one written form.")
-    status: PersonStatus = Field(description="Where it stands today; only an active person has values.")
-    now: list[str] = Field(description="IDs that hold its records today.")
-    values: list[GoldenValueOut] = Field(description="The values that stand; of a list every one.")
+    enterprise_id: str = Field(description="Requested ID in standard form.")
+    status: PersonStatus = Field(description="Present status; only an active person has values.")
+    now: list[str] = Field(description="IDs that hold the records today.")
+    values: list[GoldenValueOut] = Field(
+        description="Values of the golden record; all entries of a list attribute."
+    )

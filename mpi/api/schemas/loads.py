@@ -1,4 +1,4 @@
-"""Loads as callers see them."""
+"""API schema of undone loads."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -6,7 +6,7 @@ from mpi.api.schemas.decisions import ReceivedOut
 
 
 class LoadUndoneOut(BaseModel):
-    """What undoing a load did, or in a preview would do."""
+    """Effect of undoing a load, or its preview."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -27,19 +27,19 @@ class LoadUndoneOut(BaseModel):
         }
     )
 
-    batch: int = Field(description="The load.")
-    source: str = Field(description="Its source.")
-    preview: bool = Field(description="Whether nothing was changed.")
-    step: int | None = Field(description="The step; null in a preview.")
-    stated: int = Field(description="Records that it said something about.")
-    restored: int = Field(description="Records that another statement stands for instead.")
-    removed: int = Field(description="Records that take no part without it.")
-    moved: int = Field(description="Records that change person, of those that the caller may see.")
-    persons: dict[str, int] = Field(description="People whose records change, by what becomes of them.")
+    batch: int = Field(description="Number of the load.")
+    source: str = Field(description="Source of the load.")
+    preview: bool = Field(description="Whether this is a preview, which changes nothing.")
+    step: int | None = Field(description="Step number; null in a preview.")
+    stated: int = Field(description="Records that the load stated something about.")
+    restored: int = Field(description="Records that go back to another statement.")
+    removed: int = Field(description="Records that become inactive.")
+    moved: int = Field(description="Records that move to another person, of those that the caller may see.")
+    persons: dict[str, int] = Field(description="Number of persons by kind of change.")
     told: list[str] = Field(description="Clients that see the change in the feed.")
     disclosed: int | None = Field(
-        description="How many answers left because of links that it parts; null unless of all sources."
+        description="Number of disclosures due to the removed links; null unless the client has all sources."
     )
     disclosures: list[ReceivedOut] = Field(
-        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+        description="Latest disclosures, newest first; only with scope `disclosure.read` on all sources."
     )

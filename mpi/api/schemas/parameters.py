@@ -1,4 +1,7 @@
-"""Parameters. An unknown one of a query is refused: a misspelt ``as_of`` must not answer for now."""
+"""Path and query parameters of the API.
+
+An unknown query parameter is refused: a misspelled ``as_of`` must not answer for the present.
+"""
 
 from typing import Annotated
 
@@ -18,47 +21,47 @@ _MOMENT = "2026-11-24T15:04:05Z"
 
 
 class NoQuery(BaseModel):
-    """No parameters."""
+    """Query without parameters; refuses unknown ones."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class AsOfQuery(NoQuery):
-    """A moment."""
+    """Query for a past time."""
 
     as_of: str | None = Field(None, description=_AS_OF, examples=[_MOMENT])
 
 
 class CrosswalkQuery(AsOfQuery):
-    """Either a record, or an enterprise ID."""
+    """Crosswalk query by record or by enterprise ID."""
 
     source: str | None = Field(None, description="Code of the record's source.", examples=["D01-SIS"])
     local_id: str | None = Field(None, description="The source's own ID of the record.", examples=["12345"])
     enterprise_id: str | None = Field(
-        None, description="The other way: the records of this ID.", examples=[EXAMPLE_EID]
+        None, description="Return the records of this ID instead.", examples=[EXAMPLE_EID]
     )
 
 
 class EventsQuery(NoQuery):
-    """Where to read on."""
+    """Query for a page of the change feed."""
 
     after: int = Field(0, ge=0, lt=2**63, description="`cursor` of the page before; 0 from the beginning.")
-    limit: int = Field(100, ge=1, le=MAX_EVENTS, description="How many events to aim at.")
+    limit: int = Field(100, ge=1, le=MAX_EVENTS, description="Approximate number of events.")
 
 
 class TasksQuery(NoQuery):
-    """How many."""
+    """Query for review tasks."""
 
-    limit: int = Field(100, ge=1, le=MAX_TASKS, description="How many tasks at most.")
+    limit: int = Field(100, ge=1, le=MAX_TASKS, description="Maximum number of tasks.")
 
 
 class DecisionsQuery(NoQuery):
-    """Where to go on, and how many."""
+    """Query for a page of decisions."""
 
     before: int | None = Field(
         None, ge=1, lt=2**63, description="`id` of the last decision of the page before."
     )
-    limit: int = Field(100, ge=1, le=MAX_LISTED, description="How many decisions at most.")
+    limit: int = Field(100, ge=1, le=MAX_LISTED, description="Maximum number of decisions.")
 
 
 NoQueryDep = Annotated[NoQuery, Query()]
@@ -66,7 +69,7 @@ AsOfDep = Annotated[AsOfQuery, Query()]
 CrosswalkDep = Annotated[CrosswalkQuery, Query()]
 EventsDep = Annotated[EventsQuery, Query()]
 DecisionsDep = Annotated[DecisionsQuery, Query()]
-NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Its number.", examples=[12])]
+NumberDep = Annotated[int, Path(ge=1, lt=2**63, description="Number of the resource.", examples=[12])]
 TasksDep = Annotated[TasksQuery, Query()]
 SourceDep = Annotated[str, Path(description="Code of the source.", examples=["D01-SIS"])]
 EidDep = Annotated[

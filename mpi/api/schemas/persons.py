@@ -1,5 +1,4 @@
-"""Persons, their history and the answers of a search."""
-
+"""API schemas of persons, their history and search results."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,11 +10,12 @@ _LABEL = {"source": "D01-SIS", "local_id": "12345"}
 
 
 def _example(**values: object) -> ConfigDict:
+    """Create a model configuration with an example."""
     return ConfigDict(json_schema_extra={"example": values})
 
 
 class LabelOut(BaseModel):
-    """A record by its source's words."""
+    """Reference to a record: source and local ID."""
 
     model_config = _example(**_LABEL)
 
@@ -24,22 +24,25 @@ class LabelOut(BaseModel):
 
 
 class FlagOut(BaseModel):
-    """A special-population flag with its provenance: it lives on a record, and is never evidence."""
+    """Special-population flag of a record; never evidence for a link."""
 
     population: str = Field(description="Such as `foster_care`.", examples=["foster_care"])
     value: str = Field(description="`Y`, `N` or `U`.", examples=["Y"])
-    definition: str = Field(description="Whose definition applies.", examples=["ESSA"])
+    definition: str = Field(description="Definition of the population.", examples=["ESSA"])
     detail: str | None = Field(description="A code within the population.")
-    begin: str | None = Field(description="First day on which it holds.", examples=["2026-09-02"])
-    end: str | None = Field(description="First day on which it no longer holds.")
-    asserted_by: str = Field(description="Who says so.", examples=["CCWIS"])
-    source: str = Field(description="Source of the record that bears it.", examples=["CCWIS"])
-    local_id: str = Field(description="Local ID of that record.", examples=["C-88123"])
-    as_of: str = Field(description="When that was true at its source.", examples=[EXAMPLE_TIME])
+    begin: str | None = Field(description="First day of the flag.", examples=["2026-09-02"])
+    end: str | None = Field(description="First day after the flag.")
+    asserted_by: str = Field(description="Agency that asserts the flag.", examples=["CCWIS"])
+    source: str = Field(description="Source of the flagged record.", examples=["CCWIS"])
+    local_id: str = Field(description="Local ID of the flagged record.", examples=["C-88123"])
+    as_of: str = Field(description="Time of the record version at its source.", examples=[EXAMPLE_TIME])
 
 
 class PersonOut(BaseModel):
-    """What an enterprise ID stands for. A retired one is answered, not refused: `now` says who took over."""
+    """Person of an enterprise ID.
+
+    A retired ID is answered, not refused: `now` lists the persons that have its records.
+    """
 
     model_config = _example(
         enterprise_id=EXAMPLE_EID,
@@ -63,18 +66,18 @@ class PersonOut(BaseModel):
         since=EXAMPLE_TIME,
     )
 
-    enterprise_id: str = Field(description="The ID asked for, in its one written form.")
-    status: PersonStatus = Field(description="Where it stands today, also where `as_of` was given.")
+    enterprise_id: str = Field(description="Requested ID in standard form.")
+    status: PersonStatus = Field(description="Present status, even if `as_of` is given.")
     now: list[str] = Field(
-        description="IDs that hold its records today: itself; of a retired one, one, several or none."
+        description="IDs that hold the records today: the ID itself; for a retired one, one, several or none."
     )
-    records: list[LabelOut] = Field(description="Records that it holds, or held at `as_of`.")
-    flags: list[FlagOut] = Field(description="Flags of those records; none where `as_of` was given.")
-    since: str = Field(description="When the ID was minted.")
+    records: list[LabelOut] = Field(description="Records of the person, now or at `as_of`.")
+    flags: list[FlagOut] = Field(description="Flags of the records; empty if `as_of` is given.")
+    since: str = Field(description="Time when the ID was minted.")
 
 
 class LineageStepOut(BaseModel):
-    """One record came to this ID, or left it."""
+    """Record that joined or left an enterprise ID."""
 
     model_config = _example(
         at=EXAMPLE_TIME,
@@ -86,27 +89,27 @@ class LineageStepOut(BaseModel):
         step=None,
     )
 
-    at: str = Field(description="When.")
+    at: str = Field(description="Time.")
     client: str | None = Field(
-        description="By whose call; null where that would tell of a record that the caller may not see."
+        description="Client of the call; null if it would reveal a record that the caller may not see."
     )
-    cause: str = Field(description="What was done: `upsert`, `load`, `withdraw`, `recluster`, …")
-    record: LabelOut | None = Field(description="Which record; null of a step that changed none.")
-    before: str | None = Field(description="Enterprise ID that it had.")
-    after: str | None = Field(description="Enterprise ID that it has since.")
-    step: int | None = Field(description="The steward's step that did it, by which it can be undone.")
+    cause: str = Field(description="Operation: `upsert`, `load`, `withdraw`, `recluster`, …")
+    record: LabelOut | None = Field(description="Record; null for a step that moved none.")
+    before: str | None = Field(description="Enterprise ID of the record before.")
+    after: str | None = Field(description="Enterprise ID of the record after.")
+    step: int | None = Field(description="Number of the steward's step, for an undo.")
 
 
 class ContributionOut(BaseModel):
-    """What one comparison adds to the match weight; no values."""
+    """Contribution of one comparison to the match weight, without values."""
 
-    comparison: str = Field(description="What was compared.", examples=["birth_date"])
-    level: str = Field(description="How it compared.", examples=["equal"])
-    bits: float = Field(description="What that adds, in bits.", examples=[10.4])
+    comparison: str = Field(description="Comparison.", examples=["birth_date"])
+    level: str = Field(description="Comparison level.", examples=["equal"])
+    bits: float = Field(description="Contribution to the match weight in bits.", examples=[10.4])
 
 
 class FoundOut(BaseModel):
-    """A person that the record might be."""
+    """Person whom a searched record may describe."""
 
     model_config = _example(
         enterprise_id=EXAMPLE_EID,
@@ -120,7 +123,9 @@ class FoundOut(BaseModel):
     )
 
     enterprise_id: str = Field(description="The person's ID.")
-    match_weight: float = Field(description="Of the person's closest record, in bits.")
-    probability: float = Field(description="The same as a probability.")
-    band: Band = Field(description="What the model makes of the pair by itself.")
-    explanation: list[ContributionOut] = Field(description="The weight by comparison; adds up to it.")
+    match_weight: float = Field(description="Match weight of the person's closest record in bits.")
+    probability: float = Field(description="Match weight as a probability.")
+    band: Band = Field(description="Band of the pair by the model alone.")
+    explanation: list[ContributionOut] = Field(
+        description="Contributions by comparison, which add up to the match weight."
+    )

@@ -1,4 +1,4 @@
-"""Problems as callers see them (RFC 9457)."""
+"""API schemas of errors, as problem details (RFC 9457)."""
 
 from typing import Any
 
@@ -60,22 +60,29 @@ _EXAMPLES: dict[int, dict[str, Any]] = {
 
 
 class ProblemOut(BaseModel):
-    """What went wrong. `type` is stable: branch on it, and show `detail` to a person."""
+    """Problem details of an error.
+
+    `type` is stable: branch on it, and show `detail` to a person.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="`urn:mpi:problem:` and a stable code.")
-    title: str = Field(description="What kind of problem it is; the same for every problem of a type.")
+    title: str = Field(description="Kind of problem; the same for every problem of a type.")
     status: int = Field(description="The status of the answer.")
     detail: str = Field(description="What was wrong, where, and what to do; never a value of a record.")
-    instance: str | None = Field(None, description="This one occurrence, as the server's log names it.")
-    field: str | None = Field(None, description="Of a refused record: the canonical field at fault.")
-    reason: str | None = Field(None, description="Of a refused record: a stable reason code.")
-    chain: list[int] | None = Field(None, description="Of a contradiction: the decisions that say so.")
+    instance: str | None = Field(None, description="ID of this occurrence in the server's log.")
+    field: str | None = Field(None, description="For a refused record: the invalid canonical field.")
+    reason: str | None = Field(None, description="For a refused record: a stable reason code.")
+    chain: list[int] | None = Field(None, description="For a contradiction: the contradicting decisions.")
 
 
 def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problem responses of an operation: those given, those that every one has, and any other."""
+    """Describe an operation's error responses for OpenAPI.
+
+    Args:
+        statuses: status codes of the operation, besides those of every operation.
+    """
     documented: dict[int | str, dict[str, Any]] = {
         status: _response(_EXAMPLES[status] | {"status": status}, _EXAMPLES[status]["title"])
         for status in sorted({*statuses, 400, 401, 403, 503})
@@ -90,6 +97,7 @@ def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _response(example: dict[str, Any], description: str) -> dict[str, Any]:
+    """Describe one error response with an example."""
     content = {
         "schema": build_schema_ref(ProblemOut.__name__),
         "example": {**example, "instance": _INSTANCE},

@@ -1,4 +1,4 @@
-"""Re-clusters as proposals, and holds, as callers see them."""
+"""API schemas of re-cluster proposals, holds and simulations."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ PROPOSE = build_json_body(
     {"model": "children/2"},
     (),
     model={"type": "string", "description": "`name/version`; without it, the model in force."},
-    refresh_lists={"type": "boolean", "description": "Make the lists of shared values anew."},
+    refresh_lists={"type": "boolean", "description": "Compute the lists of shared values again."},
     reason={"type": "string", "maxLength": 64},
 )
 APPLY = build_json_body(
@@ -29,33 +29,33 @@ APPLY = build_json_body(
     items={
         "type": "array",
         "items": {"type": "integer"},
-        "description": "The approved ones; without it, all. The rest is held.",
+        "description": "Numbers of approved items; by default all. The others are held.",
     },
 )
-_BITS: dict[str, Any] = {"type": "number", "description": "In bits; the one in force if left out."}
+_BITS: dict[str, Any] = {"type": "number", "description": "Threshold in bits; by default the one in force."}
 SIMULATE = build_json_body({"link": 11.5}, (), link=_BITS, review=_BITS, margin=_BITS, cohesion=_BITS)
 REASON_ONLY = build_json_body({"reason": "not-now"}, (), reason={"type": "string", "maxLength": 64})
 
 
 class GroupOut(BaseModel):
-    """Records of one person."""
+    """Person with records, before or after a change."""
 
-    enterprise_id: str | None = Field(description="Its ID; null for one that is to be minted.")
-    records: list[LabelOut] = Field(description="Its records.")
+    enterprise_id: str | None = Field(description="Enterprise ID; null for an ID to be minted.")
+    records: list[LabelOut] = Field(description="Records of the person.")
 
 
 class ItemOut(BaseModel):
-    """One change, of people that no other item is about."""
+    """Independent change of a proposal: no other item has its persons."""
 
-    no: int = Field(description="Its number within the proposal.")
+    no: int = Field(description="Number of the item in the proposal.")
     kind: str = Field(description="`merge`, `split` or `move`.")
-    status: str = Field(description="`open`, `applied`, `held`, or `changed` since it was read and held.")
-    before: list[GroupOut] = Field(description="The people before it.")
-    after: list[GroupOut] = Field(description="The people after it.")
+    status: str = Field(description="`open`, `applied`, `held`, or `changed` (since it was read; then held).")
+    before: list[GroupOut] = Field(description="Persons before the change.")
+    after: list[GroupOut] = Field(description="Persons after the change.")
 
 
 class ProposalOut(BaseModel):
-    """A re-cluster to be read before it is applied."""
+    """Stored re-cluster plan to read before it is applied."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -79,27 +79,27 @@ class ProposalOut(BaseModel):
         }
     )
 
-    id: int = Field(description="Its number.")
+    id: int = Field(description="Number of the proposal.")
     status: str = Field(description="`open`, `applying`, `applied`, `rejected` or `rolled_back`.")
-    model: str = Field(description="The model that it was made with.")
+    model: str = Field(description="Model of the proposal.")
     model_before: str = Field(
-        description="The model in force when it was made; of one that was applied, just before that."
+        description="Model in force when the proposal was made or, for an applied one, just before."
     )
-    by: str = Field(description="Who made it.")
-    at: str = Field(description="When.")
-    merge: int = Field(description="Items that make people one.")
-    split: int = Field(description="Items that part people.")
-    move: int = Field(description="Items that do both.")
-    moved: int = Field(description="Records that change person.")
-    ids_retired: int = Field(description="Enterprise IDs to be retired.")
-    ids_new: int = Field(description="Enterprise IDs to be minted, or to live again.")
-    tasks: int = Field(description="Review tasks after it; 0 once it has ended.")
-    steward_hours: float = Field(description="What those take, at three minutes each.")
-    items: list[ItemOut] = Field(description="The changes; none in a list of proposals.")
+    by: str = Field(description="Maker.")
+    at: str = Field(description="Time.")
+    merge: int = Field(description="Number of items that merge persons.")
+    split: int = Field(description="Number of items that split persons.")
+    move: int = Field(description="Number of items that do both.")
+    moved: int = Field(description="Records that move to another person.")
+    ids_retired: int = Field(description="Number of enterprise IDs to retire.")
+    ids_new: int = Field(description="Number of enterprise IDs to mint or revive.")
+    tasks: int = Field(description="Number of review tasks after applying it; 0 for an ended proposal.")
+    steward_hours: float = Field(description="Hours for those tasks, at three minutes each.")
+    items: list[ItemOut] = Field(description="Changes; empty in a list of proposals.")
 
 
 class AppliedOut(BaseModel):
-    """What became of a proposal."""
+    """Result of applying, rejecting or rolling back a proposal."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -117,21 +117,21 @@ class AppliedOut(BaseModel):
         }
     )
 
-    proposal: int = Field(description="Its number.")
-    status: str = Field(description="Where it stands now.")
-    applied: int = Field(description="Items that were carried out.")
-    held: int = Field(description="Items that were not approved.")
-    changed: int = Field(description="Items that are other than they were read, and are held.")
-    moved: int = Field(description="Records that changed person.")
-    model: str = Field(description="The model in force now.")
-    disclosed: int = Field(description="How many answers left because of links that it parts.")
+    proposal: int = Field(description="Number of the proposal.")
+    status: str = Field(description="Present status of the proposal.")
+    applied: int = Field(description="Number of applied items.")
+    held: int = Field(description="Number of items not approved, and held.")
+    changed: int = Field(description="Number of items that changed since they were read, and are held.")
+    moved: int = Field(description="Number of records that moved to another person.")
+    model: str = Field(description="Model in force.")
+    disclosed: int = Field(description="Number of disclosures due to the removed links.")
     disclosures: list[ReceivedOut] = Field(
-        description="The latest of them, newest first; only with scope `disclosure.read`."
+        description="Latest disclosures, newest first; only with scope `disclosure.read`."
     )
 
 
 class HoldOut(BaseModel):
-    """A computed change that waits for a person."""
+    """Computed change that waits for a person."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -148,28 +148,28 @@ class HoldOut(BaseModel):
         }
     )
 
-    id: int = Field(description="Its number.")
-    kind: str = Field(description="Why it waits.")
+    id: int = Field(description="Number of the hold.")
+    kind: str = Field(description="Reason of the hold.")
     status: str = Field(description="`open`.")
-    since: str = Field(description="Since when.")
-    proposal: int | None = Field(description="The proposal that it was an item of.")
-    before: list[GroupOut] = Field(description="The people as they are held.")
-    after: list[GroupOut] = Field(description="The people as they were computed.")
-    held_until: str | None = Field(description="Of what was approved: the first day after the freeze window.")
+    since: str = Field(description="Start of the hold.")
+    proposal: int | None = Field(description="Proposal of the held item.")
+    before: list[GroupOut] = Field(description="Persons as held.")
+    after: list[GroupOut] = Field(description="Persons as computed.")
+    held_until: str | None = Field(description="For an approved change: first day after the freeze window.")
 
 
 class HoldEndedOut(BaseModel):
-    """What ending a hold did."""
+    """Result of releasing or refusing a hold."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"hold": 5, "status": "released", "moved": 1}})
 
-    hold: int = Field(description="Its number.")
+    hold: int = Field(description="Number of the hold.")
     status: str = Field(description="`released` or `refused`.")
-    moved: int = Field(description="Records that changed person.")
+    moved: int = Field(description="Number of records that moved to another person.")
 
 
 class SimulationOut(BaseModel):
-    """What other thresholds would do, in figures."""
+    """Figures of a simulation with other thresholds."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -189,14 +189,14 @@ class SimulationOut(BaseModel):
         }
     )
 
-    link: float = Field(description="The link threshold tried, in bits.")
-    review: float = Field(description="The review threshold tried.")
-    margin: float = Field(description="The margin tried.")
-    cohesion: float = Field(description="The cohesion tried.")
-    persons: int = Field(description="People after it.")
-    merge: int = Field(description="People that would take in others.")
-    split: int = Field(description="People that would lose records.")
-    mint: int = Field(description="IDs to be minted.")
-    moved: int = Field(description="Records that would change person.")
-    tasks: int = Field(description="Review tasks after it.")
-    steward_hours: float = Field(description="What those take, at three minutes each.")
+    link: float = Field(description="Tried link threshold in bits.")
+    review: float = Field(description="Tried review threshold in bits.")
+    margin: float = Field(description="Tried margin in bits.")
+    cohesion: float = Field(description="Tried cohesion in bits.")
+    persons: int = Field(description="Number of persons.")
+    merge: int = Field(description="Number of persons that would absorb others.")
+    split: int = Field(description="Number of persons that would lose records.")
+    mint: int = Field(description="Number of IDs to mint.")
+    moved: int = Field(description="Number of records that would move to another person.")
+    tasks: int = Field(description="Number of review tasks.")
+    steward_hours: float = Field(description="Hours for those tasks, at three minutes each.")

@@ -1,4 +1,4 @@
-"""Figures of the desk, blind pairs and practice pairs as callers see them."""
+"""API schemas of quality figures, blind pairs and practice pairs."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from mpi.api.schemas.persons import LabelOut
 from mpi.service.sampling.blind_review import VERDICTS
 
 _SHARE: dict[str, Any] = {"value": 0.991, "low": 0.972, "high": 0.998}
-_VERDICT = {"enum": list(VERDICTS), "description": "What the pair is; `unsure` where it cannot be told."}
+_VERDICT = {"enum": list(VERDICTS), "description": "Verdict on the pair; `unsure` if it cannot be told."}
 _VALUES: dict[str, Any] = {"first_name": "Amara", "last_name": "Okonkwo", "birth_date": "2014-03-09"}
 _STANDING: dict[str, Any] = {
     "answered": 41,
@@ -34,7 +34,7 @@ ANSWER = build_json_body({"verdict": "same"}, ("verdict",), verdict=_VERDICT)
 
 
 class ForecastQuery(NoQuery):
-    """Other thresholds to try; without any, those in force."""
+    """Query for a forecast, optionally with other thresholds."""
 
     link: float | None = Field(None, description="Link threshold to try, in bits.")
     review: float | None = Field(None, description="Review threshold to try, in bits.")
@@ -43,7 +43,7 @@ class ForecastQuery(NoQuery):
 
 
 class EstimateOut(BaseModel):
-    """A value with its 95 % interval."""
+    """Estimate with its 95 % interval."""
 
     value: float = Field(description="The estimate.")
     low: float = Field(description="Lower end of its 95 % interval.")
@@ -51,105 +51,107 @@ class EstimateOut(BaseModel):
 
 
 class KindLoadOut(BaseModel):
-    """Questions of one kind."""
+    """Number of waiting questions of one kind."""
 
-    kind: str = Field(description="What is asked.")
-    open: int | None = Field(description="How many; null where too few to be shown.")
-    new: int | None = Field(description="First asked in the last 7 days.")
+    kind: str = Field(description="Kind of question.")
+    open: int | None = Field(description="Number; null if too small to show.")
+    new: int | None = Field(description="Number first asked in the last 7 days.")
 
 
 class AgeLoadOut(BaseModel):
-    """Questions of one age."""
+    """Number of waiting questions of one age."""
 
-    age: str = Field(description="Since when they are asked.")
-    open: int | None = Field(description="How many; null where too few to be shown.")
+    age: str = Field(description="Age class.")
+    open: int | None = Field(description="Number; null if too small to show.")
 
 
 class WorkloadOut(BaseModel):
-    """What waits, and what was done in the last 7 days."""
+    """Waiting questions, and the work of the last 7 days."""
 
-    open: int | None = Field(description="Questions that are asked.")
-    new: int | None = Field(description="First asked in the last 7 days.")
-    claimed: int | None = Field(description="Claimed by somebody now.")
-    asleep: int | None = Field(description="Put off until a later day.")
-    waiting: int | None = Field(description="Waiting for a record's owner.")
-    answered: int | None = Field(description="Answered in the last 7 days.")
-    went: int | None = Field(description="Closed by themselves in the last 7 days.")
-    kinds: list[KindLoadOut] = Field(description="By kind.")
-    ages: list[AgeLoadOut] = Field(description="By age, the oldest first.")
-    oldest_days: int | None = Field(description="Days that the oldest has been asked.")
+    open: int | None = Field(description="Number of open questions.")
+    new: int | None = Field(description="Number first asked in the last 7 days.")
+    claimed: int | None = Field(description="Number of claimed questions.")
+    asleep: int | None = Field(description="Number of snoozed questions.")
+    waiting: int | None = Field(description="Number that wait for a record's owner.")
+    answered: int | None = Field(description="Number answered in the last 7 days.")
+    went: int | None = Field(description="Number that closed without an answer in the last 7 days.")
+    kinds: list[KindLoadOut] = Field(description="Numbers by kind.")
+    ages: list[AgeLoadOut] = Field(description="Numbers by age, oldest first.")
+    oldest_days: int | None = Field(description="Age of the oldest question in days.")
 
 
 class MatchRateOut(BaseModel):
-    """Of the children in care, those whose school record is found."""
+    """Share of children in care whose school record is found."""
 
-    in_care: int | None = Field(description="Persons whom child welfare says to be in care today.")
-    found: int | None = Field(description="Of them, those of whom a school has a record.")
-    rate: EstimateOut | None = Field(description="The share; not every child in care is enrolled.")
+    in_care: int | None = Field(description="Persons in care today, according to child welfare.")
+    found: int | None = Field(description="Number of these with a school record.")
+    rate: EstimateOut | None = Field(
+        description="Share with a school record; not every child in care is enrolled."
+    )
 
 
 class StratumOut(BaseModel):
-    """One stratum of a month's sample, and what was said of it."""
+    """Stratum of a month's blind sample, with its verdicts."""
 
-    stratum: str = Field(description="Its name.")
-    linked: bool = Field(description="Whether its pairs are linked.")
-    pairs: int | None = Field(description="Pairs that it held; null where too few to be shown.")
-    estimated: bool = Field(description="Whether that is an estimate.")
-    drawn: int | None = Field(description="Pairs drawn; null where not to be shown.")
-    same: int | None = Field(description="Judged of one child; null where not to be shown.")
-    different: int | None = Field(description="Judged of different children.")
-    unsure: int | None = Field(description="Of which nobody could tell.")
-    dropped: int | None = Field(description="Never judged, as a record changed or went.")
-    waiting: int | None = Field(description="Still to be judged.")
+    stratum: str = Field(description="Name of the stratum.")
+    linked: bool = Field(description="Whether the stratum's pairs are linked.")
+    pairs: int | None = Field(description="Number of pairs in the stratum; null if too small to show.")
+    estimated: bool = Field(description="Whether the number is an estimate.")
+    drawn: int | None = Field(description="Number of drawn pairs; null if not shown.")
+    same: int | None = Field(description="Number judged to be one child; null if not shown.")
+    different: int | None = Field(description="Number judged to be different children.")
+    unsure: int | None = Field(description="Number judged unsure.")
+    dropped: int | None = Field(description="Number never judged, because a record changed or was withdrawn.")
+    waiting: int | None = Field(description="Number still to judge.")
 
 
 class LiveMonthOut(BaseModel):
-    """A month's blind sample."""
+    """Precision and recall estimated from a month's blind sample."""
 
     month: str = Field(description="`YYYY-MM`.")
-    precision: EstimateOut | None = Field(description="Of the links made automatically.")
-    recall: EstimateOut | None = Field(description="Of what candidate search brings together.")
-    strata: list[StratumOut] = Field(description="What that is made of.")
+    precision: EstimateOut | None = Field(description="Precision of automatic links.")
+    recall: EstimateOut | None = Field(description="Recall among candidate pairs.")
+    strata: list[StratumOut] = Field(description="Strata of the sample.")
 
 
 class StewardsAgreeOut(BaseModel):
-    """How two stewards agree."""
+    """Agreement of two stewards."""
 
-    first: str = Field(description="The one, by name.")
-    second: str = Field(description="The other.")
-    pairs: int | None = Field(description="Pairs that both judged; null where too few to be shown.")
-    agreed: int | None = Field(description="On how many they said the same.")
+    first: str = Field(description="First steward.")
+    second: str = Field(description="Second record.")
+    pairs: int | None = Field(description="Number of pairs judged by both; null if too small to show.")
+    agreed: int | None = Field(description="Number of equal verdicts.")
     kappa: EstimateOut | None = Field(description="Cohen's kappa: agreement beyond chance.")
 
 
 class BandOut(BaseModel):
-    """Pairs of one stratum of the last sample."""
+    """Number of pairs in one stratum of the last sample."""
 
-    stratum: str = Field(description="Its name.")
-    linked: bool = Field(description="Whether its pairs are linked.")
-    pairs: int | None = Field(description="How many; null where too few to be shown.")
-    estimated: bool = Field(description="Whether that is an estimate.")
+    stratum: str = Field(description="Name of the stratum.")
+    linked: bool = Field(description="Whether the stratum's pairs are linked.")
+    pairs: int | None = Field(description="Number; null if too small to show.")
+    estimated: bool = Field(description="Whether the number is an estimate.")
 
 
 class LinksOut(BaseModel):
-    """What joins and parts records."""
+    """Numbers of automatic links and of decisions."""
 
-    month: str | None = Field(description="Of the sample that counted the pairs.")
-    bands: list[BandOut] = Field(description="Pairs by stratum.")
-    automatic: int | None = Field(description="Pairs linked automatically.")
-    joined: int | None = Field(description="Stewards' decisions in force that join.")
-    parted: int | None = Field(description="Stewards' decisions in force that part.")
-    asserted: int | None = Field(description="What sources and migrations say, in force.")
+    month: str | None = Field(description="Month of the sample that counted the pairs.")
+    bands: list[BandOut] = Field(description="Numbers of pairs by stratum.")
+    automatic: int | None = Field(description="Number of automatically linked pairs.")
+    joined: int | None = Field(description="Number of stewards' decisions in force that join records.")
+    parted: int | None = Field(description="Number of stewards' decisions in force that separate records.")
+    asserted: int | None = Field(description="Number of assertions of sources and migrations in force.")
 
 
 class ThroughputOut(BaseModel):
-    """What one person answered."""
+    """Number and speed of one steward's answers."""
 
-    actor: str = Field(description="Who.")
-    answers: int | None = Field(description="How many; null where too few to be shown.")
-    timed: int | None = Field(description="Of these, those whose time is known.")
-    hours: float | None = Field(description="At work, breaks of over 15 minutes left out.")
-    an_hour: float | None = Field(description="Timed answers an hour.")
+    actor: str = Field(description="Steward or client.")
+    answers: int | None = Field(description="Number; null if too small to show.")
+    timed: int | None = Field(description="Number of answers with a known time.")
+    hours: float | None = Field(description="Hours of work, without breaks of over 15 minutes.")
+    an_hour: float | None = Field(description="Timed answers per hour.")
 
 
 _THROUGHPUT: dict[str, Any] = {"actor": "ana", "answers": 130, "timed": 124, "hours": 5.2, "an_hour": 23.8}
@@ -168,7 +170,7 @@ _STRATUM: dict[str, Any] = {
 
 
 class QualityOut(BaseModel):
-    """The figures of the dashboard."""
+    """All figures of the quality dashboard."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -204,37 +206,39 @@ class QualityOut(BaseModel):
         }
     )
 
-    at: str = Field(description="When it was counted.")
-    suppressed: bool = Field(description="Whether counts under 10 are left out, for this caller.")
-    workload: WorkloadOut = Field(description="What waits.")
-    match_rate: MatchRateOut = Field(description="Of the children in care.")
-    live: list[LiveMonthOut] = Field(description="Precision and recall by month, the latest first.")
-    agreement: list[StewardsAgreeOut] = Field(description="By pair of stewards.")
-    seconds_waiting: int | None = Field(description="Second reviews that nobody has given yet.")
-    links: LinksOut = Field(description="What joins and parts records.")
-    throughput: list[ThroughputOut] = Field(description="Who answered how much in the last 28 days.")
+    at: str = Field(description="Time of the figures.")
+    suppressed: bool = Field(description="Whether counts under 10 are suppressed for this caller.")
+    workload: WorkloadOut = Field(description="Waiting questions.")
+    match_rate: MatchRateOut = Field(description="Share of children in care whose school record is found.")
+    live: list[LiveMonthOut] = Field(description="Precision and recall by month, latest first.")
+    agreement: list[StewardsAgreeOut] = Field(description="Agreement by pair of stewards.")
+    seconds_waiting: int | None = Field(description="Number of second reviews that wait.")
+    links: LinksOut = Field(description="Numbers of links and decisions.")
+    throughput: list[ThroughputOut] = Field(description="Answers by steward in the last 28 days.")
 
 
 class DayOut(BaseModel):
-    """One day of the desk."""
+    """Arrived and answered questions of one day."""
 
     day: str = Field(description="`YYYY-MM-DD`.")
-    arrived: int | None = Field(description="Questions first asked on it; null where too few to be shown.")
-    answered: int | None = Field(description="Questions answered on it.")
+    arrived: int | None = Field(
+        description="Number of questions first asked that day; null if too small to show."
+    )
+    answered: int | None = Field(description="Number of questions answered that day.")
 
 
 class OtherThresholdsOut(BaseModel):
-    """What other thresholds would ask for."""
+    """Workload that other thresholds would cause."""
 
-    link: float = Field(description="The link threshold tried, in bits.")
-    review: float = Field(description="The review threshold tried, in bits.")
-    questions: int | None = Field(description="Pairs to be asked about at once.")
-    hours: float | None = Field(description="What these take.")
-    hours_a_week: float | None = Field(description="What those that arrive take.")
+    link: float = Field(description="Tried link threshold in bits.")
+    review: float = Field(description="Tried review threshold in bits.")
+    questions: int | None = Field(description="Number of pairs to ask about at once.")
+    hours: float | None = Field(description="Hours for these pairs.")
+    hours_a_week: float | None = Field(description="Hours a week for arriving questions.")
 
 
 class ForecastOut(BaseModel):
-    """What the desk has before it."""
+    """Forecast of the stewards' workload."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -255,31 +259,35 @@ class ForecastOut(BaseModel):
         }
     )
 
-    backlog: int | None = Field(description="Questions that wait; null where too few to be shown.")
-    minutes: float = Field(description="Minutes that an answer takes.")
-    minutes_measured: bool = Field(description="Whether that was measured, or is assumed.")
-    hours: float | None = Field(description="What the backlog takes.")
-    days: list[DayOut] = Field(description="The last four weeks; the day that filled the index is left out.")
-    arrive_a_week: float | None = Field(description="Questions a week; null with too little history.")
-    answered_a_week: float | None = Field(description="As is answered now.")
-    hours_a_week: float | None = Field(description="What is to be worked to answer what arrives.")
-    gone_on: str | None = Field(description="When the backlog is gone; null where it is not.")
-    says: str = Field(description="The forecast in words, with what it lacks.")
-    people: list[ThroughputOut] = Field(description="Who answered how much in those days.")
-    other: OtherThresholdsOut | None = Field(description="What other thresholds would ask for.")
+    backlog: int | None = Field(description="Number of waiting questions; null if too small to show.")
+    minutes: float = Field(description="Minutes per answer.")
+    minutes_measured: bool = Field(
+        description="Whether the minutes were measured; otherwise they are assumed."
+    )
+    hours: float | None = Field(description="Hours for the backlog.")
+    days: list[DayOut] = Field(description="Last four weeks, without the day that filled the index.")
+    arrive_a_week: float | None = Field(
+        description="Arriving questions per week; null with too little history."
+    )
+    answered_a_week: float | None = Field(description="Answered questions per week.")
+    hours_a_week: float | None = Field(description="Hours per week needed for arriving questions.")
+    gone_on: str | None = Field(description="Day when the backlog is done; null if it never is.")
+    says: str = Field(description="Forecast in words, with its limits.")
+    people: list[ThroughputOut] = Field(description="Answers by steward in those days.")
+    other: OtherThresholdsOut | None = Field(description="Workload with other thresholds.")
 
 
 class StratumDrawnOut(BaseModel):
-    """One stratum of a sample."""
+    """Numbers of pairs in one stratum of a drawn sample."""
 
-    stratum: str = Field(description="Its name.")
-    pairs: int = Field(description="Pairs that it held.")
-    seen: int = Field(description="How many were counted for that.")
-    drawn: int = Field(description="How many are to be judged.")
+    stratum: str = Field(description="Name of the stratum.")
+    pairs: int = Field(description="Number of pairs in the stratum.")
+    seen: int = Field(description="Number of pairs counted for the estimate.")
+    drawn: int = Field(description="Number of drawn pairs.")
 
 
 class DrawnOut(BaseModel):
-    """A month's sample."""
+    """Blind sample of a month."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -292,28 +300,28 @@ class DrawnOut(BaseModel):
     )
 
     month: str = Field(description="`YYYY-MM`.")
-    new: bool = Field(description="Whether this call drew it.")
-    strata: list[StratumDrawnOut] = Field(description="What it was drawn from.")
+    new: bool = Field(description="Whether this call drew the sample.")
+    strata: list[StratumDrawnOut] = Field(description="Strata of the sample.")
 
 
 class BlindRecordOut(BaseModel):
-    """One of the two records."""
+    """Record of a blind pair."""
 
-    label: LabelOut = Field(description="Its source and local ID.")
-    as_of: str | None = Field(description="When its source said it.")
-    values: dict[str, Any] = Field(description="What it says, by canonical field.")
+    label: LabelOut = Field(description="Source and local ID of the record.")
+    as_of: str | None = Field(description="Time of the record version at its source.")
+    values: dict[str, Any] = Field(description="Values by canonical field.")
 
 
 class BlindPairOut(BaseModel):
-    """A pair to be judged: no weight, no band, not what the index did or anybody said."""
+    """Pair to judge blind: without weight, band, link or earlier verdicts."""
 
-    id: int = Field(description="Its number.")
-    records: list[BlindRecordOut] = Field(description="The two, in an order that tells nothing.")
-    left: int = Field(description="How many more wait for the caller.")
+    id: int = Field(description="Number of the pair.")
+    records: list[BlindRecordOut] = Field(description="The two records, in random order.")
+    left: int = Field(description="Number of other pairs that wait for the caller.")
 
 
 class NextBlindOut(BaseModel):
-    """What is to be judged next."""
+    """Next blind pair to judge."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -338,11 +346,11 @@ class NextBlindOut(BaseModel):
         }
     )
 
-    pair: BlindPairOut | None = Field(description="The pair; null where none waits.")
+    pair: BlindPairOut | None = Field(description="Next pair; null if none waits.")
 
 
 class BlindToldOut(BaseModel):
-    """What is told once a blind pair is judged."""
+    """Facts shown after a blind pair is judged."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -356,43 +364,43 @@ class BlindToldOut(BaseModel):
         }
     )
 
-    match_weight: float = Field(description="Of the pair, in bits.")
-    band: str = Field(description="Of that weight alone.")
+    match_weight: float = Field(description="Match weight of the pair in bits.")
+    band: str = Field(description="Band of that weight alone.")
     linked: bool = Field(description="Whether the two were one person when the pair was drawn.")
-    first_verdict: str | None = Field(description="Of a second review, what the first steward said.")
-    claim: int | None = Field(description="The claim that the answer became, where it says the index errs.")
+    first_verdict: str | None = Field(description="For a second review, the first steward's verdict.")
+    claim: int | None = Field(description="Claim made from the answer, if it contradicts the index.")
 
 
 class OfKindOut(BaseModel):
-    """How often the caller was right about one kind."""
+    """Number of right practice answers for one kind of pair."""
 
-    kind: str = Field(description="What makes it hard.")
-    right: int = Field(description="Right answers.")
-    answered: int = Field(description="Answers.")
+    kind: str = Field(description="Kind of pair.")
+    right: int = Field(description="Number of right answers.")
+    answered: int = Field(description="Number of answers.")
 
 
 class StandingOut(BaseModel):
-    """How far the caller is."""
+    """Caller's progress with practice pairs."""
 
-    answered: int = Field(description="Pairs answered, each counted once.")
-    last: int = Field(description="How many of the latest answers count.")
-    right: int = Field(description="Of these, the right ones.")
-    wanted: int = Field(description="How many have to be answered before live work opens.")
-    agreement: float = Field(description="The share of right ones that opens it.")
-    kinds: list[OfKindOut] = Field(description="By kind, over all answers.")
-    open: bool = Field(description="Whether live work is open by these answers.")
-    required: bool = Field(description="Whether live work waits for them at all.")
+    answered: int = Field(description="Number of answered pairs, each counted once.")
+    last: int = Field(description="Number of latest answers that count.")
+    right: int = Field(description="Number of right ones among these.")
+    wanted: int = Field(description="Number of answers required before live work.")
+    agreement: float = Field(description="Share of right answers required.")
+    kinds: list[OfKindOut] = Field(description="Results by kind, over all answers.")
+    open: bool = Field(description="Whether these answers suffice for live work.")
+    required: bool = Field(description="Whether practice is required for live work.")
 
 
 class PracticeRecordOut(BaseModel):
-    """One of two simulated records."""
+    """Simulated record of a practice pair."""
 
-    source: str = Field(description="The kind of system that it is from.")
-    values: dict[str, Any] = Field(description="What it says, by canonical field.")
+    source: str = Field(description="Kind of source system.")
+    values: dict[str, Any] = Field(description="Values by canonical field.")
 
 
 class PracticeOut(BaseModel):
-    """A simulated pair to practise on."""
+    """Simulated pair to practice on."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -407,21 +415,21 @@ class PracticeOut(BaseModel):
         }
     )
 
-    id: int = Field(description="Its number.")
-    records: list[PracticeRecordOut] = Field(description="The two.")
-    standing: StandingOut = Field(description="How far the caller is.")
+    id: int = Field(description="Number of the pair.")
+    records: list[PracticeRecordOut] = Field(description="The two records.")
+    standing: StandingOut = Field(description="The caller's progress.")
 
 
 class PartOut(BaseModel):
-    """What one comparison adds to the match weight."""
+    """Contribution of one comparison to the match weight."""
 
-    comparison: str = Field(description="What is compared.")
-    level: str = Field(description="How far it agrees.")
-    bits: float = Field(description="What that adds.")
+    comparison: str = Field(description="Comparison.")
+    level: str = Field(description="Comparison level.")
+    bits: float = Field(description="Contribution to the match weight in bits.")
 
 
 class PracticeToldOut(BaseModel):
-    """What is told once a practice pair is answered."""
+    """Truth and explanation shown after a practice answer."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -437,10 +445,10 @@ class PracticeToldOut(BaseModel):
         }
     )
 
-    right: bool = Field(description="Whether the answer is the truth.")
+    right: bool = Field(description="Whether the answer is right.")
     truth: str = Field(description="`same` or `different`.")
-    kind: str = Field(description="What makes the pair hard.")
-    why: str = Field(description="The truth and what shows it, in words.")
-    match_weight: float = Field(description="What the index's model makes of it, in bits.")
-    parts: list[PartOut] = Field(description="That weight by comparison.")
-    standing: StandingOut = Field(description="How far the caller is now.")
+    kind: str = Field(description="Kind of pair.")
+    why: str = Field(description="Truth and its evidence in words.")
+    match_weight: float = Field(description="Match weight by the index's model in bits.")
+    parts: list[PartOut] = Field(description="Contributions by comparison.")
+    standing: StandingOut = Field(description="The caller's progress.")

@@ -1,4 +1,4 @@
-"""Questions of the queue as callers see and answer them."""
+"""API schemas of the review queue's questions and answers."""
 
 from typing import Annotated, Any
 
@@ -24,7 +24,7 @@ _LABEL: dict[str, Any] = {
     "required": ["source", "local_id"],
     "additionalProperties": False,
 }
-_NOTE = {"type": "string", "description": "Free text, which can be expunged alone."}
+_NOTE = {"type": "string", "description": "Free text, which can be expunged by itself."}
 _DATE = {"type": "string", "format": "date"}
 _VERDICT: dict[str, Any] = {
     "type": "object",
@@ -37,14 +37,14 @@ NOTE_ONLY = build_json_body({"note": "the school calls back at ten"}, (), note=_
 DEFER = build_json_body(
     {"until": _DAY},
     ("until",),
-    until={**_DATE, "description": "Day from which it is asked again, within a year."},
+    until={**_DATE, "description": "Day from which the question is asked again, within a year."},
     note=_NOTE,
 )
 ASSIGN = build_json_body(
     {"to": "ann", "due_on": _DAY},
     ("to",),
     to={"type": "string", "description": "Name of an account or client."},
-    due_on={**_DATE, "description": "Day by which it is to be answered."},
+    due_on={**_DATE, "description": "Due date of the question."},
     note=_NOTE,
 )
 BULK = build_json_body(
@@ -53,12 +53,12 @@ BULK = build_json_body(
     keys={
         "type": "array",
         "items": {"type": "string"},
-        "description": "Of questions or bursts, at most 200.",
+        "description": "Keys of questions or bursts, at most 200.",
     },
     action={"enum": ["defer", "assign", "escalate", "release"]},
-    until={**_DATE, "description": "Of `defer`."},
-    to={"type": "string", "description": "Of `assign`."},
-    due_on={**_DATE, "description": "Of `assign`, if it is wanted."},
+    until={**_DATE, "description": "For `defer`: day from which the question is asked again."},
+    to={"type": "string", "description": "For `assign`: name of an account or client."},
+    due_on={**_DATE, "description": "For `assign`: due date, optional."},
     note=_NOTE,
 )
 ASK = build_json_body(
@@ -69,62 +69,66 @@ ASK = build_json_body(
         "description": "The record; left out, each is asked of its own owner; of a burst, each of the feed.",
     },
     asks={"enum": list(FIELDS_BY_REQUEST_KIND)},
-    due_on={**_DATE, "description": "Day by which an answer is wanted; in a fortnight if left out."},
-    note={**_NOTE, "description": "For the question's history; the owner does not see it."},
+    due_on={**_DATE, "description": "Due date of the answer; by default in two weeks."},
+    note={**_NOTE, "description": "Note for the question's history; the owner does not see it."},
 )
 ANSWER = build_json_body(
     {"verdicts": [{"left": _LEFT, "right": _RIGHT, "kind": "different"}], "reason": "sibling"},
     ("reason",),
-    verdicts={"type": "array", "items": _VERDICT, "description": "On pairs; those left out stay asked."},
+    verdicts={
+        "type": "array",
+        "items": _VERDICT,
+        "description": "Verdicts on pairs; pairs left out stay open.",
+    },
     response={
         "enum": ["confirm", "revoke", "approve", "release", "refuse"],
-        "description": "Of a question that is not about pairs: those that it names in `responses`.",
+        "description": "For a question that is not about pairs: one of its `responses`.",
     },
-    decision={"type": "integer", "description": "Of a conflict: which decision of the chain to revoke."},
+    decision={"type": "integer", "description": "For a conflict: decision of the chain to revoke."},
     reason={"type": "string", "enum": list(ANSWER_REASONS)},
     note=_NOTE,
-    recheck_on={**_DATE, "description": "Of `unsure`: day from which it is asked again."},
+    recheck_on={**_DATE, "description": "For `unsure`: day from which the question is asked again."},
     supersedes={"type": "array", "items": {"type": "integer"}, "description": "Decisions to replace."},
-    preview={"type": "boolean", "description": "Say what it would do, and change nothing."},
+    preview={"type": "boolean", "description": "Return the effect without changing anything."},
 )
 UNDO_ANSWER = build_json_body(
     {"step": 7},
     ("step",),
-    step={"type": "integer", "description": "The step of the answer."},
+    step={"type": "integer", "description": "Step number of the answer."},
     reason={"type": "string", "maxLength": 64},
-    preview={"type": "boolean", "description": "Say what it would do, and change nothing."},
+    preview={"type": "boolean", "description": "Return the effect without changing anything."},
 )
 OWNER_ANSWER = build_json_body(
     {"answer": "wrong", "note": "mistyped; corrected tomorrow"},
     ("answer",),
     answer={"enum": list(OWNER_ANSWERS)},
     note=_NOTE,
-    alike={"type": "boolean", "description": "Answer the same to all that was asked with it at once."},
+    alike={"type": "boolean", "description": "Give this answer to all questions that were asked together."},
 )
 
 
 class QuestionsQuery(NoQuery):
-    """Which questions, and where to go on."""
+    """Query for a page of the review queue, with filters."""
 
-    kind: str | None = Field(None, description="Only of this kind.", examples=["pair"])
+    kind: str | None = Field(None, description="Only questions of this kind.", examples=["pair"])
     state: str = Field(
         "open",
         description=f"`{'`, `'.join(STATES)}`, or `any` for all that is asked today.",
         examples=["open"],
     )
-    source: str | None = Field(None, description="Only where a record is of this source.")
-    mine: bool = Field(default=False, description="Only what the caller has claimed or is to do.")
-    due: bool = Field(default=False, description="Only what is due today or was due before.")
-    text: str | None = Field(None, description="Only about a record of exactly this local ID.")
-    burst: str | None = Field(None, description="Only those that this burst stands for.")
-    limit: int = Field(50, ge=1, le=MAX_QUESTIONS, description="How many at most.")
+    source: str | None = Field(None, description="Only questions about a record of this source.")
+    mine: bool = Field(default=False, description="Only questions claimed by or assigned to the caller.")
+    due: bool = Field(default=False, description="Only questions that are due or overdue.")
+    text: str | None = Field(None, description="Only questions about a record with exactly this local ID.")
+    burst: str | None = Field(None, description="Only the questions of this burst.")
+    limit: int = Field(50, ge=1, le=MAX_QUESTIONS, description="Maximum number.")
     after: str | None = Field(None, description="`after` of the page before.")
 
 
 class OwnerQuestionsQuery(NoQuery):
-    """Open or answered."""
+    """Query for open or answered questions to owners."""
 
-    answered: bool = Field(default=False, description="Those that were answered, in place of the open ones.")
+    answered: bool = Field(default=False, description="Return answered questions instead of open ones.")
 
 
 QuestionsDep = Annotated[QuestionsQuery, Query()]
@@ -153,66 +157,66 @@ _SUMMARY: dict[str, Any] = {
 
 
 class QuestionOut(BaseModel):
-    """A question as the queue lists it."""
+    """Question as an entry of the review queue."""
 
     model_config = ConfigDict(json_schema_extra={"example": _SUMMARY})
 
-    key: str = Field(description="Names it; the same whenever it is asked again.")
-    kind: str = Field(description="What is asked, of its most harmful task.")
-    reason: str = Field(description="Why the index does not answer it by itself.")
+    key: str = Field(description="Key of the question; the same whenever it is asked again.")
+    kind: str = Field(description="Kind of the most urgent task.")
+    reason: str = Field(description="Reason why the index does not decide by itself.")
     subject: LabelOut | None = Field(
-        description="The record that it is about; null where it is several alike."
+        description="Subject record; null if several similar records are compared."
     )
-    records: list[LabelOut] = Field(description="Every record that it is about, the subject first.")
-    match_weight: float = Field(description="Of its heaviest pair, in bits.")
+    records: list[LabelOut] = Field(description="All records of the question, the subject first.")
+    match_weight: float = Field(description="Highest match weight of its pairs in bits.")
     state: str = Field(description="`open`, `claimed`, `asleep`, `waiting` (for a source) or `closed`.")
-    claimed_by: str | None = Field(description="Who has it; null where you may not know.")
-    lease_until: str | None = Field(description="When the claim ends by itself.")
-    assigned_to: str | None = Field(description="Whose it is to do; null where you may not know.")
-    due_on: str | None = Field(description="The day by which it is to be answered.")
-    opened_at: str = Field(description="When it was first asked.")
-    burst: int = Field(description="How many questions it stands for; 0 for itself alone.")
-    asleep_until: str | None = Field(description="The day from which it is asked again.")
-    closed_because: str | None = Field(description="`answered`, or `went` where its reason went.")
+    claimed_by: str | None = Field(description="Holder of the claim; null if you may not know.")
+    lease_until: str | None = Field(description="End of the claim.")
+    assigned_to: str | None = Field(description="Assignee; null if you may not know.")
+    due_on: str | None = Field(description="Due date.")
+    opened_at: str = Field(description="Time when the question was first asked.")
+    burst: int = Field(description="Number of questions in the burst; 0 for a single question.")
+    asleep_until: str | None = Field(description="Day from which the question is asked again.")
+    closed_because: str | None = Field(description="`answered`, or `went` if its reason disappeared.")
 
 
 class QueuePageOut(BaseModel):
-    """A page of the queue."""
+    """Page of the review queue."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"questions": [_SUMMARY], "total": 1, "after": None}}
     )
 
-    questions: list[QuestionOut] = Field(description="The most harmful first.")
-    total: int = Field(description="How many there are; 1,001 for any more than a thousand.")
-    after: str | None = Field(description="To go on with; null at the end.")
+    questions: list[QuestionOut] = Field(description="Questions, most urgent first.")
+    total: int = Field(description="Number of questions; 1,001 means more than a thousand.")
+    after: str | None = Field(description="Position for the next page; null at the end.")
 
 
 class CardOut(BaseModel):
-    """One record of a question."""
+    """Record of a question."""
 
-    label: LabelOut = Field(description="Its source and local ID.")
-    as_of: str = Field(description="When it was true at its source.")
-    values: dict[str, Any] = Field(description="What it states, by canonical field; no flags.")
-    enterprise_id: str | None = Field(description="The person that it is held to be.")
-    household: list[LabelOut] = Field(description="Records of its source that live with it.")
-    withheld: list[str] = Field(description="Fields that are not shown, as an address is confidential.")
+    label: LabelOut = Field(description="Source and local ID of the record.")
+    as_of: str = Field(description="Time of the record version at its source.")
+    values: dict[str, Any] = Field(description="Values by canonical field, without flags.")
+    enterprise_id: str | None = Field(description="Enterprise ID of the record.")
+    household: list[LabelOut] = Field(description="Records of the same source and household.")
+    withheld: list[str] = Field(description="Fields not shown, because an address is confidential.")
 
 
 class PairOut(BaseModel):
-    """A pair of a question."""
+    """Pair of records that a question asks about."""
 
-    left: LabelOut = Field(description="One record.")
-    right: LabelOut = Field(description="The other.")
-    match_weight: float = Field(description="In bits.")
-    verdict: str | None = Field(description="What was said of it and left it open: `unsure` or `ask`.")
+    left: LabelOut = Field(description="First record.")
+    right: LabelOut = Field(description="Second record.")
+    match_weight: float = Field(description="Match weight in bits.")
+    verdict: str | None = Field(description="Verdict that left the pair open: `unsure` or `ask`.")
 
 
 class ActOut(BaseModel):
-    """One thing that somebody did with a question, or that became of it by itself."""
+    """Event in the history of a question."""
 
-    at: str = Field(description="When.")
-    actor: str = Field(description="Who; `(index)` where nobody did it.")
+    at: str = Field(description="Time.")
+    actor: str = Field(description="Actor; `(index)` for the index itself.")
     action: str = Field(
         description=(
             "`claim`, `release`, `defer`, `assign`, `escalate`, `answer`, `undo`, `ask`, `answered`, "
@@ -221,11 +225,14 @@ class ActOut(BaseModel):
     )
     detail: dict[str, Any] = Field(description="Codes and days.")
     note: str | None = Field(description="Free text.")
-    step: int | None = Field(description="The step that it made, by which it can be taken back.")
+    step: int | None = Field(description="Step number, for an undo.")
 
 
 class QuestionViewOut(BaseModel):
-    """A question whole. `ETag` names what was read, for the `If-Match` of an answer."""
+    """Question with its records, pairs and history.
+
+    `ETag` identifies what was read, for the `If-Match` of an answer.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -256,20 +263,20 @@ class QuestionViewOut(BaseModel):
         }
     )  # fmt: skip
 
-    summary: QuestionOut = Field(description="As the queue lists it.")
+    summary: QuestionOut = Field(description="Entry of the queue.")
     shape: str = Field(description="`star`, `grid`, `decision` or `burst`.")
     cards: list[CardOut] = Field(
-        description="Its records, the subject first; of an `overlay` what stands, then what waits."
+        description="Records, the subject first; for an `overlay` the version in force, then the held one."
     )
-    pairs: list[PairOut] = Field(description="The pairs that are asked, the heaviest first.")
-    history: list[ActOut] = Field(description="What was done with it, oldest first.")
-    responses: list[str] = Field(description="How it is answered where it is not about pairs.")
-    decisions: list[int] = Field(description="The decisions that it is about.")
-    etag: str = Field(description="What was read, for `If-Match`.")
+    pairs: list[PairOut] = Field(description="Pairs to judge, highest match weight first.")
+    history: list[ActOut] = Field(description="Events, oldest first.")
+    responses: list[str] = Field(description="Possible responses, if the question is not about pairs.")
+    decisions: list[int] = Field(description="Decisions that the question is about.")
+    etag: str = Field(description="ETag of what was read, for `If-Match`.")
 
 
 class AnsweredOut(BaseModel):
-    """What an answer did."""
+    """Effect of an answer, and the next question."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -281,13 +288,13 @@ class AnsweredOut(BaseModel):
         }
     )
 
-    effect: EffectOut = Field(description="On people, IDs and flags; of a preview, what it would be.")
-    step: int | None = Field(description="The step by which it can be taken back.")
-    next_key: str | None = Field(description="The question to go on with.")
+    effect: EffectOut = Field(description="Effect on persons, IDs and flags, or its preview.")
+    step: int | None = Field(description="Step number, for an undo.")
+    next_key: str | None = Field(description="Key of the next question.")
 
 
 class AskedOut(BaseModel):
-    """What was asked of owners."""
+    """Numbers of the questions sent to owners."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"numbers": [4]}})
 
@@ -295,17 +302,17 @@ class AskedOut(BaseModel):
 
 
 class BulkOut(BaseModel):
-    """What came of one of several questions."""
+    """Result for one question of a bulk action."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"key": EXAMPLE_KEY, "done": True, "why": None}})
 
-    key: str = Field(description="Its key, as it was sent.")
-    done: bool = Field(description="Whether it was done.")
-    why: str | None = Field(description="Why it was not.")
+    key: str = Field(description="Key of the question, as sent.")
+    done: bool = Field(description="Whether the action succeeded.")
+    why: str | None = Field(description="Reason of the failure.")
 
 
 class OwnerQuestionOut(BaseModel):
-    """What the owner of a record is asked."""
+    """Question to the owner of a record."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -318,15 +325,15 @@ class OwnerQuestionOut(BaseModel):
         }
     )  # fmt: skip
 
-    number: int = Field(description="Its number.")
+    number: int = Field(description="Number of the question.")
     record: LabelOut = Field(description="The record.")
-    asks: str = Field(description="What is asked.")
-    values: dict[str, Any] = Field(description="What the record states of that now.")
-    asked_at: str = Field(description="When.")
-    due_on: str = Field(description="The day by which an answer is wanted.")
-    overdue: bool = Field(description="Whether that day has passed.")
+    asks: str = Field(description="Kind of question.")
+    values: dict[str, Any] = Field(description="Present values of the record concerned.")
+    asked_at: str = Field(description="Time.")
+    due_on: str = Field(description="Due date of the answer.")
+    overdue: bool = Field(description="Whether the due date has passed.")
     state: str = Field(description="`open` or `answered`.")
-    answers: list[str] = Field(description="What can be answered.")
-    answer: str | None = Field(description="What was answered.")
+    answers: list[str] = Field(description="Possible answers.")
+    answer: str | None = Field(description="Answer.")
     note: str | None = Field(description="The owner's own note.")
-    alike: int = Field(description="How many were asked of this source at once about one burst.")
+    alike: int = Field(description="Number of questions sent to this source together about one burst.")

@@ -1,4 +1,4 @@
-"""Records as callers send them, and what they are answered."""
+"""API schemas of records: upsert, withdrawal, re-key, bulk upsert."""
 
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ CHILD: dict[str, Any] = {
     "flags": [{"population": "foster_care", "value": "Y", "definition": "ESSA", "begin": "2026-09-02"}],
     "as_of": "2026-11-24T06:00:00Z",
 }
-"""The example of a canonical record; nobody's."""
+"""Example of a canonical record, about an invented child."""
 
 
 RECORD_SCHEMA: dict[str, Any] = {
@@ -43,28 +43,35 @@ RECORD_SCHEMA: dict[str, Any] = {
     ),
     "properties": {name: {} for name in SENT_FIELDS}
     | {
-        "same_as": {"type": ["string", "null"], "description": "EID whose record its source says it is."},
-        "not": {"type": "array", "items": {"type": "string"}, "description": "EIDs whose it is not."},
+        "same_as": {
+            "type": ["string", "null"],
+            "description": "Enterprise ID that the record belongs to, according to its source.",
+        },
+        "not": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Enterprise IDs that the record does not belong to.",
+        },
     },
     "additionalProperties": False,
 }
 
 
 def build_record_body(example: dict[str, Any], description: str) -> dict[str, Any]:
-    """The request body of an operation that takes one canonical record."""
+    """Build the OpenAPI request body with one canonical record."""
     content = {"application/json": {"schema": RECORD_SCHEMA, "example": example}}
     return {"requestBody": {"required": True, "description": description, "content": content}}
 
 
 class IssueOut(BaseModel):
-    """Something that the source should look at; the record was taken all the same."""
+    """Quality issue of a record that was accepted all the same."""
 
     field: str = Field(description="The canonical field.", examples=["birth_date"])
-    code: str = Field(description="What about it, such as `future-date`.", examples=["future-date"])
+    code: str = Field(description="Code of the issue, such as `future-date`.", examples=["future-date"])
 
 
 class ResolvedOut(BaseModel):
-    """What became of a record, and the enterprise ID that it has now."""
+    """Result of an upsert: outcome and present enterprise ID."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -84,23 +91,21 @@ class ResolvedOut(BaseModel):
 
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
-    enterprise_id: str | None = Field(description="The person's ID; null for a record that takes no part.")
-    outcome: Outcome = Field(description="What it meant for the record's identity.")
-    record: str = Field(
-        description="What it meant for the record: `created`, `updated`, `unchanged`, `history`, …"
-    )
-    provisional: bool = Field(description="Whether a steward's answer may still give it another ID.")
+    enterprise_id: str | None = Field(description="The person's ID; null for an inactive record.")
+    outcome: Outcome = Field(description="Effect on the record's identity.")
+    record: str = Field(description="Effect on the record: `created`, `updated`, `unchanged`, `history`, …")
+    provisional: bool = Field(description="Whether a steward's answer may still change the ID.")
     pending: bool = Field(
         default=False,
-        description="Whether too many records share something with it to be looked at at once: that is done "
-        "within seconds, an event tells if the ID becomes another.",
+        description="Whether candidate search is pending, because many records share a blocking key. The "
+        "search ends within seconds; an event reports a change of the ID.",
     )
-    tasks: list[str] = Field(description="Keys of the review tasks that ask about it.")
+    tasks: list[str] = Field(description="Keys of the review tasks about the record.")
     issues: list[IssueOut] = Field(description="Quality issues of the values sent.")
 
 
 class WithdrawnOut(ResolvedOut):
-    """What became of a record that was withdrawn."""
+    """Result of withdrawing a record."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -121,10 +126,10 @@ class WithdrawnOut(ResolvedOut):
     )
 
     disclosed: int | None = Field(
-        description="How many answers left because of links that it parts; null unless of all sources."
+        description="Number of disclosures due to the removed links; null unless the client has all sources."
     )
     disclosures: list[ReceivedOut] = Field(
-        description="The latest of them, newest first; only with scope `disclosure.read` on all sources."
+        description="Latest disclosures, newest first; only with scope `disclosure.read` on all sources."
     )
 
 
@@ -147,7 +152,7 @@ REKEY: dict[str, Any] = {
 
 
 class RekeyedOut(BaseModel):
-    """What became of new local IDs."""
+    """Result of replacing local IDs."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -156,14 +161,16 @@ class RekeyedOut(BaseModel):
     )
 
     source: str = Field(description="The records' source.")
-    step: int | None = Field(description="Number under which it can be undone.")
-    rekeyed: int = Field(description="How many records bear their new ID.")
-    review: list[str] = Field(description="New IDs that another record bears: each is a claim with a task.")
-    unknown: list[str] = Field(description="Old IDs that no record bears.")
+    step: int | None = Field(description="Step number, for an undo.")
+    rekeyed: int = Field(description="Number of records with their new ID.")
+    review: list[str] = Field(
+        description="New IDs that another record has: each becomes a claim with a task."
+    )
+    unknown: list[str] = Field(description="Old IDs that no record has.")
 
 
 class RecordOut(BaseModel):
-    """A record as its source last stated it."""
+    """Record as its source last stated it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -182,21 +189,21 @@ class RecordOut(BaseModel):
     source: str = Field(description="Code of the record's source.")
     local_id: str = Field(description="The source's own ID of the record.")
     state: Literal["active", "withdrawn", "held", "aside"] = Field(
-        description="Whether it takes part: only an active record does; a steward's correction is `aside`."
+        description="State; only an active record is compared. A steward's correction is `aside`."
     )
-    enterprise_id: str | None = Field(description="The person's ID; null while it takes no part.")
+    enterprise_id: str | None = Field(description="The person's ID; null while the record is inactive.")
     record: dict[str, Any] = Field(
-        description="The canonical record, flat columns filled; never an SSN, which is not kept."
+        description="Canonical record with flat columns filled; never an SSN, which is not stored."
     )
     withheld: list[str] = Field(
-        description="Its fields that are not told, as a record of the child keeps its address confidential "
+        description="Fields not shown, because a record of the child keeps its address confidential "
         "and the client is not named for this record's source."
     )
-    issues: list[IssueOut] = Field(description="Quality issues of its values.")
+    issues: list[IssueOut] = Field(description="Quality issues of the record's values.")
 
 
 class BulkAnswerOut(BaseModel):
-    """The answer to one line: what an upsert answers, or its `problem`."""
+    """Answer to one line: the result of an upsert, or its `problem`."""
 
     model_config = ConfigDict(extra="allow")
 

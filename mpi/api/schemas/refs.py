@@ -1,8 +1,8 @@
-"""References inside the OpenAPI document."""
+"""References to schemas within the OpenAPI document."""
 
 SCHEMAS = "#/components/schemas/"
 
 
 def build_schema_ref(name: str) -> dict[str, str]:
-    """A reference to a schema of the document by its name."""
+    """Build a reference to a schema of the OpenAPI document."""
     return {"$ref": SCHEMAS + name}

@@ -1,16 +1,16 @@
-"""Sources as callers see them."""
+"""API schema of paused and resumed sources."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class PausedOut(BaseModel):
-    """How a source stands."""
+    """Result of pausing or resuming sources."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"sources": ["D01-SIS"], "paused": False, "resolved": 12, "moved": 3}}
     )
 
-    sources: list[str] = Field(description="Its code.")
-    paused: bool = Field(description="Whether what it sends is held now.")
-    resolved: int = Field(description="Records of which something held took effect.")
-    moved: int = Field(description="Records that changed person by that.")
+    sources: list[str] = Field(description="Codes of the sources.")
+    paused: bool = Field(description="Whether new records are held.")
+    resolved: int = Field(description="Number of records whose held statements took effect.")
+    moved: int = Field(description="Number of records that moved to another person.")

@@ -1,4 +1,4 @@
-"""Review tasks as callers see them."""
+"""API schema of review tasks."""
 
 from typing import Any
 
@@ -27,26 +27,28 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class TaskOut(BaseModel):
-    """Two records that may be one person, or a decision to look at again, for a steward."""
+    """Review task about a pair of records or a decision."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
-    key: str = Field(description="Names the task; the same question always has the same key.")
+    key: str = Field(description="Key of the task; the same question always has the same key.")
     kind: str = Field(
         description=(
-            "What is asked: `pair`, `conflict`, `recheck`, `approval`, `claim`, `multiple` or `overlay`."
+            "Kind of task: `pair`, `conflict`, `recheck`, `approval`, `claim`, `multiple` or `overlay`."
         )
     )
-    reason: str = Field(description="Why the index does not answer it by itself.")
-    match_weight: float = Field(description="Of the pair, in bits.")
-    records: list[LabelOut] = Field(description="Two records that it is about; of a claim, one or two.")
+    reason: str = Field(description="Reason why the index does not decide by itself.")
+    match_weight: float = Field(description="Match weight of the pair in bits.")
+    records: list[LabelOut] = Field(description="The two records; for a claim, one or two.")
     decisions: list[int] = Field(
-        description="Decisions that it is about: of a `conflict` the chain, of a `recheck` the one."
+        description="Decisions: for a `conflict` the chain, for a `recheck` the one to check."
     )
-    question: str = Field(description="Names what it is shown with: a record with all its candidates.")
-    state: str = Field(description="Where that stands: `open`, `claimed`, `asleep` or `waiting`.")
-    claimed_by: str | None = Field(description="Who has claimed it; null where you may not know.")
-    lease_until: str | None = Field(description="When the claim ends by itself.")
-    assigned_to: str | None = Field(description="Whose it is to do; null where you may not know.")
-    due_on: str | None = Field(description="The day by which it is to be answered.")
-    opened_at: str | None = Field(description="When it was first asked.")
+    question: str = Field(
+        description="Key of the question that shows the task: a record with all its candidates."
+    )
+    state: str = Field(description="State of the question: `open`, `claimed`, `asleep` or `waiting`.")
+    claimed_by: str | None = Field(description="Holder of the claim; null if you may not know.")
+    lease_until: str | None = Field(description="End of the claim.")
+    assigned_to: str | None = Field(description="Assignee; null if you may not know.")
+    due_on: str | None = Field(description="Due date.")
+    opened_at: str | None = Field(description="Time when the question was first asked.")

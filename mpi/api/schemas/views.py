@@ -1,4 +1,4 @@
-"""Saved views as callers see and send them."""
+"""API schemas of saved views of the review queue."""
 
 from typing import Any
 
@@ -22,26 +22,26 @@ _EXAMPLE: dict[str, Any] = {
 SAVE = build_json_body(
     {"name": "due in the north", "source": "D01-SIS", "due": True},
     ("name",),
-    name={**_NAME, "description": "Names it; one of that name is replaced."},
+    name={**_NAME, "description": "Name of the view; an existing one is replaced."},
     kind={"type": "string", "description": "Only questions of this kind."},
-    state={"enum": [*STATES, "any"], "description": "`open` where it is left out."},
-    source={"type": "string", "description": "Only where a record is of this source."},
-    mine={"type": "boolean", "description": "Only what the caller has claimed or is to do."},
-    due={"type": "boolean", "description": "Only what is due today or was due before."},
-    burst={"type": "string", "description": "Only those that this burst stands for."},
+    state={"enum": [*STATES, "any"], "description": "State; by default `open`."},
+    source={"type": "string", "description": "Only questions about a record of this source."},
+    mine={"type": "boolean", "description": "Only questions claimed by or assigned to the caller."},
+    due={"type": "boolean", "description": "Only questions that are due or overdue."},
+    burst={"type": "string", "description": "Only the questions of this burst."},
 )
 FORGET = build_json_body({"name": "due in the north"}, ("name",), name=_NAME)
 
 
 class SavedViewOut(BaseModel):
-    """Filters of the queue under a name."""
+    """Saved filters of the review queue."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
-    name: str = Field(description="Names it among the caller's own.")
+    name: str = Field(description="Name among the caller's own views.")
     kind: str | None = Field(description="Only questions of this kind.")
     state: str = Field(description="`open`, `claimed`, `asleep`, `waiting`, `closed` or `any`.")
-    source: str | None = Field(description="Only where a record is of this source.")
-    mine: bool = Field(description="Only what the caller has claimed or is to do.")
-    due: bool = Field(description="Only what is due today or was due before.")
-    burst: str | None = Field(description="Only those that this burst stands for.")
+    source: str | None = Field(description="Only questions about a record of this source.")
+    mine: bool = Field(description="Only questions claimed by or assigned to the caller.")
+    due: bool = Field(description="Only questions that are due or overdue.")
+    burst: str | None = Field(description="Only the questions of this burst.")

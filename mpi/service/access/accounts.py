@@ -1,8 +1,8 @@
 """Administration of user accounts.
 
 An account never gets a password for lasting use from somebody else: the first password is random and shown
-once, or typed by the administrator, and serves only to set another. Every change is a commit under the name of
-its maker.
+once, or typed by the administrator, and serves only to set another. Every change is a commit under the name
+of its maker.
 """
 
 import unicodedata
@@ -190,8 +190,8 @@ def set_password(index: Index, viewer: Viewer, name: str, password: str | None =
     Raises:
         InputError: the password is invalid.
         NotFoundError: the account does not exist or has ended.
-        AccessDenied: the viewer may not administer accounts, or has less than the account has: the password would
-            give the viewer those rights.
+        AccessDenied: the viewer may not administer accounts, or has less than the account has: the password
+            would give the viewer those rights.
     """
     require_permission(viewer, Action.ACCOUNT_ADMIN)
     with index.database.read(viewer) as unit:

@@ -1,8 +1,8 @@
 """Password hashing and rules for new passwords.
 
 Passwords are stored as argon2id with the second recommended option of RFC 9106, section 4: 64 MiB, 3 passes,
-4 lanes. New passwords follow NIST SP 800-63B-4, section 3.1.1: at least 15 characters where the password is the
-only factor, none of the commonly used or expected ones, and no rule on the kinds of characters.
+4 lanes. New passwords follow NIST SP 800-63B-4, section 3.1.1: at least 15 characters where the password is
+the only factor, none of the commonly used or expected ones, and no rule on the kinds of characters.
 """
 
 import re

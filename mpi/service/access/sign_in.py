@@ -1,7 +1,7 @@
 """Sign-in sessions of people: begin, check and end.
 
-A session is a random token of 256 bits in the person's browser; the index stores its hash. Wrong passwords are
-counted before they are checked. No message and no timing reveals whether an account exists.
+A session is a random token of 256 bits in the person's browser; the index stores its hash. Wrong passwords
+are counted before they are checked. No message and no timing reveals whether an account exists.
 """
 
 import logging

@@ -1,8 +1,9 @@
 """Size limits for blocks: groups of records that share a blocking key.
 
-Above the alarm size, a block is still searched in full, counted, logged and queued once for the operator. Above
-the hard limit, a request does not search the block; the worker of ``mpi.service.records.deferred_search`` does.
-Neither size changes the partition (law 1): the alarm informs people, the hard limit only delays the search.
+Above the alarm size, a block is still searched in full, counted, logged and queued once for the operator.
+Above the hard limit, a request does not search the block; the worker of
+``mpi.service.records.deferred_search`` does. Neither size changes the partition (law 1): the alarm informs
+people, the hard limit only delays the search.
 """
 
 import logging
@@ -31,8 +32,8 @@ class BlockLimits:
 class BlockTooLargeError(Exception):
     """A request met a block above the hard limit.
 
-    The caller stores the record and leaves the search to the worker. The error is a signal between use cases and
-    never reaches a client, so it is none of the errors of ``mpi.domain.errors``.
+    The caller stores the record and leaves the search to the worker. The error is a signal between use cases
+    and never reaches a client, so it is none of the errors of ``mpi.domain.errors``.
 
     Args:
         sizes: records by blocking key, for every block above the alarm size.

@@ -23,7 +23,8 @@ def read_shared_values(
         refresh: whether new lists are to be made.
 
     Returns:
-        The lists in force, and the lists for the matcher; None in place of the second where they must be made.
+        The lists in force, and the lists for the matcher; None in place of the second where they must be
+        made.
 
     Raises:
         ModelMovedError: another process has moved the index to another model.

@@ -100,7 +100,8 @@ class DisclosureLedger:
             viewer: who writes the entry.
             build_entry: builds the entry, quickly; an error that it raises goes to the callback.
             callback: called once, from another thread, when the entry is durable or cannot be written.
-            schedule: runs the function that wakes the background thread, once the caller has queued its other entries.
+            schedule: runs the function that wakes the background thread, once the caller has queued its other
+                entries.
         """
         with self._queue_lock:
             self._pending.append(_PendingDisclosure(build_entry, callback))

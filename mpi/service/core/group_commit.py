@@ -1,9 +1,9 @@
 """Group commit: upserts of several callers in one transaction.
 
-Callers share the wait for the one writer, and one sync of the disk. The caller that holds the writer lock runs
-the steps of all that wait, each as a unit with its own viewer and commit. Nobody is answered before the
-transaction is durable. If one step fails, all are rolled back and each runs alone: a caller gets the answer, or
-the error, that it would have had by itself.
+Callers share the wait for the one writer, and one sync of the disk. The caller that holds the writer lock
+runs the steps of all that wait, each as a unit with its own viewer and commit. Nobody is answered before the
+transaction is durable. If one step fails, all are rolled back and each runs alone: a caller gets the answer,
+or the error, that it would have had by itself.
 """
 
 import math

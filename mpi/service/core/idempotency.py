@@ -30,7 +30,8 @@ def find_stored_answer(
     Args:
         unit: the transaction of the step; on a repeated call it only writes the ledger entry.
         index: the open index.
-        shown_fields: fields of the answer for the ledger; empty where the answer shows only what the call sent.
+        shown_fields: fields of the answer for the ledger; empty where the answer shows only what the call
+            sent.
 
     Returns:
         The answer; None where the call is new or has no idempotency key.

@@ -18,8 +18,8 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
     """Return the numbers of records that a caller names by label.
 
     Raises:
-        NotFoundError: a record does not exist for this viewer: it never existed, is sealed, is of a source that the
-            viewer may not see, or is a correction. The message does not tell which.
+        NotFoundError: a record does not exist for this viewer: it never existed, is sealed, is of a source
+            that the viewer may not see, or is a correction. The message does not tell which.
     """
     sources = {source.code: source.id for source in unit.sources.all() if unit.viewer.may_see(source.code)}
     local_ids_by_source: dict[str, set[str]] = {}
@@ -62,8 +62,8 @@ def find_nameable_records(
 ) -> dict[str, StoredRecord]:
     """Return visible records that a decision may name, by local ID.
 
-    Corrections are left out. A correction that was bound to a second record would join the two records, unseen by a
-    viewer who looks at one of them.
+    Corrections are left out. A correction that was bound to a second record would join the two records,
+    unseen by a viewer who looks at one of them.
     """
     records = find_visible_records(unit, source_id, local_ids)
     return {local_id: record for local_id, record in records.items() if record.state != RecordState.ASIDE}
@@ -74,8 +74,8 @@ def find_visible_records(
 ) -> dict[str, StoredRecord]:
     """Return the records of a source that the viewer may see.
 
-    Sealed records are left out. So are corrections that are not in force, or that correct a record which the viewer
-    may not see.
+    Sealed records are left out. So are corrections that are not in force, or that correct a record which the
+    viewer may not see.
 
     Returns:
         Records by local ID.

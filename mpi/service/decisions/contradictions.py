@@ -16,15 +16,16 @@ def find_contradiction(
 ) -> tuple[int, ...] | None:
     """Return the chain of decisions that a new decision contradicts.
 
-    A SAME contradicts a DIFFERENT whose groups it would chain together. A DIFFERENT contradicts the SAMEs that chain
-    its groups. A contradiction that exists without the new decision does not count.
+    A SAME contradicts a DIFFERENT whose groups it would chain together. A DIFFERENT contradicts the SAMEs
+    that chain its groups. A contradiction that exists without the new decision does not count.
 
     Args:
         new_decision: the new decision; its number is ignored.
         decisions_in_force: decisions in force, over the same kind of record keys as the new one.
 
     Returns:
-        Numbers of the decisions on the shortest chain, in order, a DIFFERENT last; None where nothing contradicts.
+        Numbers of the decisions on the shortest chain, in order, a DIFFERENT last; None where nothing
+        contradicts.
     """
     sames = [decision for decision in decisions_in_force if decision.kind is DecisionKind.SAME]
     if new_decision.kind is DecisionKind.DIFFERENT:

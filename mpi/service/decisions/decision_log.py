@@ -1,8 +1,8 @@
 """The decision log: add, show, supersede and revoke decisions.
 
-Merges, splits and moves use it like plain decisions. A new decision is checked only against decisions that its
-maker may see. If it contradicts a hidden decision, the partition suspends one of the two, and a task shows the
-chain to viewers who may see all of it.
+Merges, splits and moves use it like plain decisions. A new decision is checked only against decisions that
+its maker may see. If it contradicts a hidden decision, the partition suspends one of the two, and a task
+shows the chain to viewers who may see all of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -117,8 +117,8 @@ def _was_refused_by_owner(unit: ReadUnit, decision: StoredDecision) -> bool:
 def may_undo(unit: ReadUnit, decision: StoredDecision) -> bool:
     """Return whether the viewer may undo a visible decision.
 
-    A viewer who is limited to some sources may undo only its own. The answer must not depend on hidden records of
-    the decision, because that would reveal them.
+    A viewer who is limited to some sources may undo only its own. The answer must not depend on hidden
+    records of the decision, because that would reveal them.
     """
     if unit.viewer.sources is None:
         return True
@@ -147,8 +147,8 @@ def add_decision(
 ) -> int:
     """Check a decision and add it to the log.
 
-    The decision takes effect when its records are resolved. A decision that waits for approval or consent binds
-    nothing, and the decisions that it is to supersede stay in force.
+    The decision takes effect when its records are resolved. A decision that waits for approval or consent
+    binds nothing, and the decisions that it is to supersede stay in force.
 
     Returns:
         The number of the decision.
@@ -221,8 +221,8 @@ def bring_into_force(unit: WriteUnit, decision: StoredDecision, day: str) -> Non
 def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision]) -> None:
     """Supersede the decisions that newly binding decisions replace.
 
-    If a replaced decision was revoked meanwhile, the decisions that it had replaced are in force again; they are
-    superseded instead.
+    If a replaced decision was revoked meanwhile, the decisions that it had replaced are in force again; they
+    are superseded instead.
     """
     replaced_ids = [replaced_id for decision in decisions for replaced_id in decision.supersedes]
     while replaced_ids:

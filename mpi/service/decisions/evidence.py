@@ -32,7 +32,8 @@ def collect_evidence(
         groups: record numbers, by group; withdrawn records have no evidence.
 
     Returns:
-        The model, the heaviest pairs with bits and comparison levels, and the number of pairs left out; no values.
+        The model, the heaviest pairs with bits and comparison levels, and the number of pairs left out; no
+        values.
     """
     config_id = index.config_id(unit)
     features = load_features(unit, config_id, {record for group in groups for record in group})

@@ -31,7 +31,7 @@ MAX_CHANGES = 4
 _IDENTITY_COMPARISONS = ("given", "surname", "birth_date")
 _EQUAL_LEVELS = frozenset({"same", "equal"})
 _MIN_SENTENCE_BITS = 1.0
-"""Lowest weight in bits, positive or negative, of a comparison named in the summary."""
+"""Lowest absolute weight in bits of a comparison named in summaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,13 @@ class Explanation:
         parts: match weight by comparison.
         cautions: conditions that send the pair to review, however high its weight.
         opposes: evidence against, strongest first.
-        found_by: names of the blocking rules that bring the pair together. Where empty, the model compares the
-            two only if other records connect them.
+        found_by: names of the blocking rules that bring the pair together. Where empty, the model compares
+            the two only if other records connect them.
         changes: single differences that would change the answer: first those that raise the band, then those
             that lower it, each with the smallest change of weight first.
         unchangeable: where there is no such difference, a sentence that says so.
-        standing: current state whatever the model says: whether both are one person, and decisions about the two.
+        standing: current state whatever the model says: whether both are one person, and decisions about the
+            two.
     """
 
     sentence: str
@@ -147,7 +148,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
 def explain_features(
     index: Index, left: Features, right: Features, blocking: BlockingSpec | None = None
 ) -> Explanation:
-    """Explain why the model links a pair of feature sets, or does not.
+    """Explain why the model links two feature sets, or does not.
 
     Args:
         index: the open index.
@@ -163,18 +164,18 @@ def explain_features(
     parts = tuple(_build_part(index, contribution) for contribution in contributions)
     changes = tuple(_find_changes(index, left, right, weight, band))
     return Explanation(
-        summarize_pair(contributions, weight, band),
-        weight,
-        compute_probability(weight),
-        band,
-        parts,
-        ()
+        sentence=summarize_pair(contributions, weight, band),
+        match_weight=weight,
+        probability=compute_probability(weight),
+        band=band,
+        parts=parts,
+        cautions=()
         if scored.caution is None
         else (wording.format_sentence(wording.describe_caution(scored.caution)),),
-        _list_opposing(contributions),
-        _list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
-        changes,
-        None if changes else "No single thing, were it otherwise, would change this answer.",
+        opposes=_list_opposing(contributions),
+        found_by=_list_shared_rules(index, blocking or index.matcher.model.blocking, left, right),
+        changes=changes,
+        unchangeable=None if changes else "No single thing, were it otherwise, would change this answer.",
     )
 
 
@@ -204,7 +205,7 @@ def summarize_pair(contributions: Sequence[WeightContribution], weight: float, b
 
 
 def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str, ...]:
-    """Return sentences on whether two records are one person, and decisions about them."""
+    """Return sentences on the current link and decisions between two records."""
     persons = unit.persons.current_persons([left, right])
     is_one_person = persons.get(left) == persons.get(right)
     sentences = ["They are one person now." if is_one_person else "They are two persons now."]
@@ -222,7 +223,7 @@ def _describe_current_state(unit: ReadUnit, left: int, right: int) -> tuple[str,
 
 
 def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, right: int) -> str | None:
-    """Return what a decision says about two records; None where it says nothing."""
+    """Return what a decision says about two records, if anything."""
     positions = [
         [position for position, group in enumerate(groups) if record in group] for record in (left, right)
     ]
@@ -234,7 +235,7 @@ def _describe_decision(kind: DecisionKind, groups: RecordGroups, left: int, righ
 
 
 def _select_phrases(compared: Iterable[WeightContribution]) -> list[str]:
-    """Select phrases for names, birth date and other weighty comparisons of a pair."""
+    """Select phrases for names, birth date and weighty comparisons."""
     levels = {
         contribution.comparison: contribution
         for contribution in compared
@@ -269,11 +270,11 @@ def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
     if level is not None and level.adjustment is not None:
         frequency_bits = round_weight(contribution.bits - compute_level_bits(level))
     return WeightPart(
-        contribution.comparison,
-        contribution.level,
-        round_weight(contribution.bits),
-        _describe_contribution(contribution),
-        frequency_bits,
+        comparison=contribution.comparison,
+        level=contribution.level,
+        bits=round_weight(contribution.bits),
+        sentence=_describe_contribution(contribution),
+        frequency_bits=frequency_bits,
     )
 
 

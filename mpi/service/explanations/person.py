@@ -33,7 +33,7 @@ Pair = tuple[int, int]
 
 
 class _ConnectionRank(IntEnum):
-    """Order in which connections enter the tree: model links, decisions, then review pairs."""
+    """Order in which connections enter the tree: links before decisions."""
 
     LINKED, DECIDED, REVIEW, WEAK = range(4)
 
@@ -63,14 +63,14 @@ class RecordConnection:
 
 @dataclass(frozen=True, slots=True)
 class PersonExplanation:
-    """Reasons why a person's records are one person, as the viewer may see.
+    """Reasons why a person's records are one person, for a viewer.
 
     Args:
         enterprise_id: the person.
         sentence: summary in one plain sentence.
         lines: connections between the records, strongest first.
-        parts: records by connected part. There are several parts where a chain of weaker evidence, a held change,
-            or only records hidden from the viewer connect them.
+        parts: records by connected part. There are several parts where a chain of weaker evidence, a held
+            change, or only records hidden from the viewer connect them.
     """
 
     enterprise_id: str
@@ -89,7 +89,8 @@ def explain_person(index: Index, viewer: Viewer, eid_text: str) -> PersonExplana
 
     Raises:
         EidError: the text is not an enterprise ID.
-        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the viewer.
+        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the
+            viewer.
         AccessDenied: the viewer may not read persons and records.
     """
     require_permission(viewer, Action.PERSON_READ)
@@ -205,11 +206,11 @@ def _build_connection(
         )
     decision = same_decisions.get(pair)
     if decision is None or band is Band.LINK:
-        return RecordConnection(labels[left], labels[right], "model", bits, band, None, summary)
+        return RecordConnection(left=labels[left], right=labels[right], because="model", match_weight=bits, band=band, decision=None, sentence=summary)
     text = (
         f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {summary}"
     )
-    return RecordConnection(labels[left], labels[right], "decision", bits, band, decision.id, text.strip())
+    return RecordConnection(left=labels[left], right=labels[right], because="decision", match_weight=bits, band=band, decision=decision.id, sentence=text.strip())
 
 
 def _summarize_person(

@@ -43,7 +43,8 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
 
     Raises:
         EidError: the text is not an enterprise ID.
-        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the viewer.
+        NotFoundError: the enterprise ID was never minted here, or none of its records is visible to the
+            viewer.
         AccessDenied: the viewer may not read persons.
     """
     own_eid = eids.parse_eid(eid_text)
@@ -52,12 +53,12 @@ def describe_history(index: Index, viewer: Viewer, eid_text: str) -> tuple[Histo
     history: list[HistoryStep] = []
     for (at, client, cause, step), group in grouped_steps:
         sentence = _describe_step(own_eid, cause, list(group), is_first=not history)
-        history.append(HistoryStep(at, sentence, client, step, cause))
+        history.append(HistoryStep(at=at, sentence=sentence, client=client, step=step, cause=cause))
     return tuple(history)
 
 
 def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is_first: bool) -> str:
-    """Return a sentence on the records that join and leave in one step."""
+    """Return a sentence on records that join and leave a person."""
     arrivals = [step for step in steps if step.after == own_eid]
     departures = [step for step in steps if step.before == own_eid]
     phrases = []

@@ -16,7 +16,7 @@ from mpi.storage.repositories.steps.decisions import StoredDecision
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MAKER = "maker"
-"""Member of a waiting step's detail: sources that its maker may see and owns."""
+"""Member of a waiting step's detail: the sources of its maker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class ConsentView:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """The maker of a step, with the sources that the maker sees and owns.
+    """Maker of a step, with their visible and owned sources.
 
     Args:
         visible_sources: codes of the sources that the maker may see; None for all.
@@ -68,7 +68,7 @@ def maker_from_viewer(viewer: Viewer) -> Maker:
 
 
 def maker_from_detail(detail: Mapping[str, Any]) -> Maker | None:
-    """Return the maker stored in a step; None for steps older than consents."""
+    """Return the maker stored in a step, None in older steps."""
     stored = detail.get(MAKER)
     if stored is None:
         return None
@@ -189,12 +189,12 @@ def build_consent_views(unit: ReadUnit, consents: Iterable[StoredConsent]) -> tu
     )
     return tuple(
         ConsentView(
-            codes[consent.source_id],
-            consent.status.value,
-            commits[consent.asked_commit][0],
-            None if consent.commit_no is None else commits[consent.commit_no][0],
-            None if consent.commit_no is None else commits[consent.commit_no][1],
-            consent.reason,
+            source=codes[consent.source_id],
+            status=consent.status.value,
+            asked_at=commits[consent.asked_commit][0],
+            at=None if consent.commit_no is None else commits[consent.commit_no][0],
+            by=None if consent.commit_no is None else commits[consent.commit_no][1],
+            reason=consent.reason,
         )
         for consent in visible_consents
     )

@@ -10,13 +10,13 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus, StoredDecis
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 FROZEN_SOURCES, WANTED_FROM = "frozen", "wanted_from"
-"""Members of a step's detail: its frozen sources, and the day its maker requested."""
+"""Members of a step's detail: frozen sources, and the requested day."""
 
 
 def find_visible_sources(
     unit: ReadUnit, record_ids: Collection[int], visible_sources: Collection[str] | None
 ) -> set[int]:
-    """Return the sources of records and of their persons that the maker may see.
+    """Return visible sources of records and of their persons' other records.
 
     A delay for the sake of an unseen record would reveal that the record exists.
 
@@ -53,5 +53,6 @@ def require_not_frozen(unit: ReadUnit, decisions: Collection[StoredDecision]) ->
     free_day = find_first_free_day(unit, find_visible_sources(unit, record_ids, unit.viewer.sources), today)
     if free_day > today:
         raise ConflictError(
-            f"a source of these records is frozen until {free_day}: take it back then, or lift the window first"
+            f"a source of these records is frozen until {free_day}: "
+            "undo it then, or lift the freeze window first"
         )

@@ -26,7 +26,7 @@ FIELDS = ("source", "local_id", "enterprise_id")
 REFUSED_HOLD = "hold"
 """Member of a refusing step's detail: number of the refused hold."""
 HELD_UNTIL = "held_until"
-"""Member of a hold's detail: first day on which the approved change may happen."""
+"""Member of a hold's detail: first day the change may happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ def release_hold(index: Index, viewer: Viewer, number: int) -> int:
 
 
 def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
-    """Refuse a held change, so that a steward decision keeps its records as published.
+    """Refuse a held change, replacing the hold by steward decisions.
+
+    These decisions keep its records as published.
 
     Raises:
         NotFoundError: there is no open hold of this number.
@@ -110,7 +112,7 @@ def add_hold(
     held_until: str | None = None,
     frozen_sources: Collection[int] = (),
 ) -> None:
-    """Add a hold that keeps the records of a proposal item as published.
+    """Add a hold that keeps a proposal item's records as published.
 
     Args:
         unit: the transaction.
@@ -138,17 +140,17 @@ def add_hold(
         decision_ids.append(unit.counters.take("decision"))
         unit.decisions.add(
             NewDecision(
-                decision_ids[-1],
-                kind,
-                Authority.HOLD,
-                DecisionStatus.IN_FORCE,
-                groups,
-                {},
-                "hold",
-                {},
-                0 if configuration is None else configuration.id,
-                step_id,
-                "hold",
+                id=decision_ids[-1],
+                kind=kind,
+                authority=Authority.HOLD,
+                status=DecisionStatus.IN_FORCE,
+                groups=groups,
+                seen={},
+                reason="hold",
+                evidence={},
+                config_id=0 if configuration is None else configuration.id,
+                step_id=step_id,
+                origin="hold",
             ),
             unit.commit_no,
         )
@@ -156,7 +158,7 @@ def add_hold(
     if held_until is not None:
         detail |= {HELD_UNTIL: held_until, FROZEN_SOURCES: sorted(frozen_sources)}
     new_hold = Hold(
-        unit.counters.take("hold"), "proposal", item.fingerprint, "open", unit.commit_no, None, detail
+        id=unit.counters.take("hold"), kind="proposal", fingerprint=item.fingerprint, status="open", commit_no=unit.commit_no, ended_commit=None, detail=detail
     )
     unit.proposals.add_hold(new_hold)
 

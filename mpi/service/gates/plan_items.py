@@ -1,4 +1,4 @@
-"""Proposal items: the changes of a plan, each of which is approved separately."""
+"""Proposal items: the separately approvable changes of a plan."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 
 @dataclass(frozen=True, slots=True)
 class PersonGroup:
-    """Records of one person; without enterprise ID where one is to be minted."""
+    """Records of one person; without enterprise ID before minting."""
 
     enterprise_id: str | None
     records: tuple[RecordRef, ...]
@@ -77,13 +77,13 @@ def _build_item(
     detail = {"before": before, "after": after}
     fingerprint = hashlib.sha256(orjson.dumps(detail)).hexdigest()
     kind = "merge" if len(after) == 1 else "split" if len(before) == 1 else "move"
-    return ProposalItem(no, fingerprint, kind, "open", detail)
+    return ProposalItem(no=no, fingerprint=fingerprint, kind=kind, status="open", detail=detail)
 
 
 def load_groups(
     unit: ReadUnit, detail: Mapping[str, Any]
 ) -> tuple[tuple[PersonGroup, ...], tuple[PersonGroup, ...]]:
-    """Load the persons before and after an item, by enterprise ID and record."""
+    """Load the persons before and after an item, with their records."""
     sides: list[list[tuple[int | None, list[int]]]] = [detail["before"], detail["after"]]
     person_ids = {person for side in sides for person, _ in side if person is not None}
     eids = {number: person.eid for number, person in unit.persons.by_ids(person_ids).items()}

@@ -58,7 +58,8 @@ def compact_in_child_process(database: Database, viewer: Viewer) -> None:
     Stops early where another process has taken over.
 
     Raises:
-        StoreError: the process was killed from outside, or the store fails; compacted segments stay compacted.
+        StoreError: the process was killed from outside, or the store fails; compacted segments stay
+            compacted.
         EngineError: the process cannot be started, or it failed.
     """
     ended_error = StoreError("the process that merges keys was ended: another goes on where it stopped")

@@ -1,7 +1,9 @@
 """Compaction of a load's blocking-key segments into the main key table.
 
-Searches read segments like the main table, so an interrupted load leaves a sound index. A load leaves its last
-segments: compacting them would occupy one core alone, while earlier ones are compacted during pair scoring. The
+Searches read segments like the main table, so an interrupted load leaves a sound index. A load leaves its
+last
+segments: compacting them would occupy one core alone, while earlier ones are compacted during pair scoring.
+    The
 next load compacts them, or a serving process, ``mpi rebuild`` or a re-cluster.
 """
 

@@ -1,9 +1,9 @@
 """Parallel lookup of the records that have given blocking keys.
 
 The store works for each of two threads on a core of its own. The second thread reads in a later snapshot and
-may find records committed since: the caller attributes its pairs to the first snapshot and checks later commits.
-A key that moves from a segment to the main table during the read may be returned twice, but never missed,
-because segments are read in the first snapshot.
+may find records committed since: the caller attributes its pairs to the first snapshot and checks later
+commits. A key that moves from a segment to the main table during the read may be returned twice, but never
+missed, because segments are read in the first snapshot.
 """
 
 from collections import deque

@@ -243,8 +243,8 @@ def score_candidate_pairs(
 ) -> ScoredPairs:
     """Find and score the candidate pairs of records, once.
 
-    Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as for
-    ``PairScorer.score_pairs``.
+    Few pairs are scored one by one, before DuckDB would be ready, and to equal weights (law 5). Arguments as
+    for ``PairScorer.score_pairs``.
     """
     blocks = _read_key_table(unit, config_id, records, open_snapshot=open_snapshot)
     pairs = candidate_pairs(

@@ -40,8 +40,8 @@ class ChangedRecord:
         group_id: visibility group of its source.
         comparable: the standardized record.
         merged_into: local ID of the record that its source merged it into.
-        canonical_key: canonical key of a record that is new in this transaction. Nothing can refer to such a record
-            yet, and nothing was derived from it. None for a record that existed.
+        canonical_key: canonical key of a record that is new in this transaction. Nothing can refer to such a
+            record yet, and nothing was derived from it. None for a record that existed.
     """
 
     group_id: int
@@ -104,8 +104,10 @@ class KnownPairs:
         records: the record numbers.
         edges: their pairs at or above the storage floor, with each other and with stored records.
         features: features of records in these pairs, as far as they are in memory.
-        block_limit: most records of one block that are searched for the other changed records; None for no limit.
-        in_segment: whether the blocking keys of all changed records go into a segment, not into the main table.
+        block_limit: most records of one block that are searched for the other changed records; None for no
+            limit.
+        in_segment: whether the blocking keys of all changed records go into a segment, not into the main
+            table.
     """
 
     records: frozenset[int]
@@ -158,8 +160,8 @@ class ReindexResult:
     """Records affected by a reindex, and the new edges.
 
     Args:
-        affected: records whose component may have changed: the changed and removed ones, and every neighbor that
-            either had.
+        affected: records whose component may have changed: the changed and removed ones, and every neighbor
+            that either had.
         scored: edges of the changed records.
     """
 

@@ -1,8 +1,8 @@
 """Attribute values that a record states, for the golden record.
 
-Values that standardizing reads as missing are left out: placeholder names, sentinel or impossible dates, filler
-e-mail addresses. Names and addresses are shown as the source wrote them, complete dates as ``YYYY-MM-DD``, sex as
-its code.
+Values that standardizing reads as missing are left out: placeholder names, sentinel or impossible dates,
+filler e-mail addresses. Names and addresses are shown as the source wrote them, complete dates as
+``YYYY-MM-DD``, sex as its code.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping

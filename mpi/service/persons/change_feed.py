@@ -52,8 +52,8 @@ class ChangeEventPage:
     """A page of change events, made of complete commits.
 
     Args:
-        generation: changes when the index is restored from a backup; the cursor is then void, and the reader must
-            read everything again.
+        generation: changes when the index is restored from a backup; the cursor is then void, and the reader
+            must read everything again.
         cursor: ``after`` of the next page: the last commit shown, or where the page began.
         events: events in order; an empty page is the end of the feed for now.
     """

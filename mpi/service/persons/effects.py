@@ -101,9 +101,10 @@ class StepEffect:
         stays: for an undo, what it leaves unchanged.
         etag: tag of the persons as read, for ``If-Match``.
         awaiting: whether it waits for approval or consent, and did nothing yet.
-        disclosed: number of answers that left because of links it parts; None where the viewer may not know of other
-            clients' answers.
-        disclosures: the latest of these answers, newest first; empty where the viewer may not read the ledger.
+        disclosed: number of answers that left because of links it parts; None where the viewer may not know
+            of other clients' answers.
+        disclosures: the latest of these answers, newest first; empty where the viewer may not read the
+            ledger.
         held_until: first day after a freeze window, on which it takes effect; None outside a window.
         approval: whether it waits for a second approver.
         consent_of: visible sources whose owners it waits for.

@@ -45,8 +45,8 @@ def look_up_person_fast(
 ) -> tuple[PersonView, Disclosure] | None:
     """Answer ``read_person`` by one statement.
 
-    For a viewer of some sources the status depends on the person's history (``mpi.service.persons.person_status``),
-    so this path does not answer.
+    For a viewer of some sources the status depends on the person's history
+    (``mpi.service.persons.person_status``), so this path does not answer.
 
     Returns:
         The answer and its ledger entry; None where more must be read, or where the call is to be refused.

@@ -1,6 +1,7 @@
 """The golden record of a person, computed when it is read.
 
-It is made from the records that the viewer may see, so two viewers may get different values. Nothing is stored.
+It is made from the records that the viewer may see, so two viewers may get different values. Nothing is
+stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,8 +115,8 @@ class GoldenRecord:
 def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenRecord:
     """Return the golden record of a person, from visible records.
 
-    If one of the records has a confidential address, no address and no phone of the person is shown, nor that one
-    exists.
+    If one of the records has a confidential address, no address and no phone of the person is shown, nor that
+    one exists.
 
     Args:
         index: the open index.

@@ -27,7 +27,8 @@ class LookUpQuery(Generic[Answer]):
     """A look-up, as a fast and a complete implementation.
 
     Args:
-        fast: answers by one statement, given the hash of the API key; None where one statement does not suffice.
+        fast: answers by one statement, given the hash of the API key; None where one statement does not
+            suffice.
         full: answers in a snapshot, under the rights of the unit's viewer.
     """
 

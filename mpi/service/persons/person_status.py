@@ -1,7 +1,7 @@
 """Status of a person as one viewer may see it.
 
-A viewer of some sources must not learn from a status that a hidden record is in the person, or was there first:
-to that viewer, a person is what the visible records make of it.
+A viewer of some sources must not learn from a status that a hidden record is in the person, or was there
+first: to that viewer, a person is what the visible records make of it.
 """
 
 from dataclasses import dataclass

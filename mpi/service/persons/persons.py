@@ -49,8 +49,8 @@ class PersonView:
     Args:
         enterprise_id: the ID asked for, as written.
         status: ``active``, ``retired`` or ``empty``.
-        now: the IDs that hold its records today: itself while active; for a retired ID one, several (after a split)
-            or none (no active records).
+        now: the IDs that hold its records today: itself while active; for a retired ID one, several (after a
+            split) or none (no active records).
         records: source records that it holds, or held at the time asked for.
         flags: special-population flags of these records.
         since: when the ID was minted, or first held a visible record.
@@ -96,7 +96,8 @@ def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = 
     Raises:
         EidError: the text is not an enterprise ID.
         InputError: ``as_of`` is not a time.
-        NotFoundError: the ID was never minted here, or not yet at that time, or holds nothing that the viewer may see.
+        NotFoundError: the ID was never minted here, or not yet at that time, or holds nothing that the viewer
+            may see.
         AccessDenied: the viewer may not read persons.
     """
     with index.database.read(viewer) as unit:
@@ -138,8 +139,8 @@ def read_person(
 def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageStep, ...]:
     """Return every change of an enterprise ID's records, oldest first.
 
-    Decisions, merges, splits and moves about its records are included, and their undos, even where they changed
-    nothing because the model or another decision agrees.
+    Decisions, merges, splits and moves about its records are included, and their undos, even where they
+    changed nothing because the model or another decision agrees.
 
     Raises:
         EidError: the text is not an enterprise ID.

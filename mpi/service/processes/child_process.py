@@ -1,6 +1,7 @@
 """Child processes for long computations.
 
-A computing thread keeps request threads from the interpreter for milliseconds at a time; a child process does not.
+A computing thread keeps request threads from the interpreter for milliseconds at a time; a child process does
+not.
 """
 
 import copyreg

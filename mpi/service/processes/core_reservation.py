@@ -1,7 +1,7 @@
 """Reservation of one core for requests while a batch job runs.
 
-A thread that is woken to answer a request may wait a scheduler tick where every core computes (ADR 0060). With
-one idle core it need not wait, and no process has to know of another.
+A thread that is woken to answer a request may wait a scheduler tick where every core computes (ADR 0060).
+With one idle core it need not wait, and no process has to know of another.
 """
 
 import os
@@ -27,8 +27,8 @@ _RESCAN_INTERVAL_S = 1.0
 class CoreReservation:
     """Context in which a core is left idle while requests are answered. Linux only.
 
-    Requests are noticed by the growth of the disclosure ledger: no answer leaves without an entry. The reservation
-    begins as if a request had just been answered, until the first check.
+    Requests are noticed by the growth of the disclosure ledger: no answer leaves without an entry. The
+    reservation begins as if a request had just been answered, until the first check.
 
     Args:
         last_line_number: returns the number of the last ledger entry.
@@ -91,8 +91,8 @@ class CoreAffinity:
     Children that start later are limited within a second.
 
     Args:
-        find_database_processes: returns the database server's processes that work for some processes. They are
-            limited too, as far as the operating system permits.
+        find_database_processes: returns the database server's processes that work for some processes. They
+            are limited too, as far as the operating system permits.
     """
 
     def __init__(

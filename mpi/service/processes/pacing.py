@@ -133,7 +133,8 @@ class AdaptiveBatchSize:
 
     Args:
         max_items: most items of a transaction while nobody else writes.
-        contended_items: items of the first transaction beside other writers; later ones adapt to the time taken.
+        contended_items: items of the first transaction beside other writers; later ones adapt to the time
+            taken.
 
     Attributes:
         max_items: most items of the next transaction.

@@ -32,11 +32,13 @@ from mpi.storage.unit_of_work.unit import ReadUnit
 SAMPLE_MONTHS = 12
 """Number of months of blind samples on the dashboard."""
 NEW_DAYS, THROUGHPUT_DAYS = 7, 28
+"""Days that count as new, and days that throughput covers."""
 AGE_CUTOFF_DAYS = (30, 7, 1)
 """Ages in days that divide open questions into groups, oldest first."""
 AGE_NAMES = ("over 30 days", "8 to 30 days", "2 to 7 days", "up to a day")
 """Names of the age groups of open questions, oldest first."""
 IN_CARE_FLAG = "foster_care"
+"""Flag of a child who is in foster care."""
 _SLOW_COUNT_S, _CACHE_FACTOR = 0.1, 20
 _SCHOOL_SOURCE_KINDS = (SourceKind.SIS.value, SourceKind.STATE_ID.value)
 

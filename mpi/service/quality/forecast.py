@@ -249,12 +249,12 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
         full_days: how many of the first days add up to the weekly figures that are shown.
     """
 
-    def column(counts: Sequence[int]) -> list[int | None]:
+    def suppress_column(counts: Sequence[int]) -> list[int | None]:
         cells = suppress_cells({str(number): count for number, count in enumerate(counts[:full_days])})
         return [*cells.values(), *map(shown, counts[full_days:])]
 
-    arrived = column([day.arrived or 0 for day in days])
-    answered = column([day.answered or 0 for day in days])
+    arrived = suppress_column([day.arrived or 0 for day in days])
+    answered = suppress_column([day.answered or 0 for day in days])
     return tuple(
         replace(day, arrived=arrivals, answered=answers)
         for day, arrivals, answers in zip(days, arrived, answered, strict=True)

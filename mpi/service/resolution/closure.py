@@ -59,7 +59,7 @@ class NewRecords:
     edges: Edges
 
     def select_edges(self, record_ids: Collection[int]) -> Edges:
-        """Return the pairs in which at least one of the given records takes part."""
+        """Return the pairs that include at least one of the given records."""
         return {
             edge: bits for edge, bits in self.edges.items() if edge[0] in record_ids or edge[1] in record_ids
         }
@@ -119,12 +119,12 @@ def load_closure(
     unreferenced = frozenset(visited & new_records.keys.keys())
     keys = _load_canonical_keys(unit, visited, outside, new_records)
     return Closure(
-        {record: canonical_key for record, canonical_key in keys.items() if record in visited},
-        edges,
-        tuple(sorted(named_decision.decision for named_decision in decisions.values())),
-        frozenset(visited),
-        {record: canonical_key for record, canonical_key in keys.items() if record in outside},
-        tuple(decisions[number] for number in sorted(decisions)),
+        keys={record: canonical_key for record, canonical_key in keys.items() if record in visited},
+        edges=edges,
+        decisions=tuple(sorted(named_decision.decision for named_decision in decisions.values())),
+        record_ids=frozenset(visited),
+        outside_keys={record: canonical_key for record, canonical_key in keys.items() if record in outside},
+        named_decisions=tuple(decisions[number] for number in sorted(decisions)),
         unreferenced=unreferenced,
     )
 
@@ -160,17 +160,17 @@ def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_id
 
 
 def load_whole_index(unit: ReadUnit, edges: Edges) -> Closure:
-    """Load the whole index as one closure, with pairs that are already scored."""
+    """Load the whole index as one closure, with scored pairs."""
     keys = unit.records.active_canonical_keys()
     named_decisions = tuple(unit.decisions.all_in_force())
     decisions = tuple(sorted(named_decision.decision for named_decision in named_decisions))
     current_persons = unit.persons.all_current_persons()
     record_ids = frozenset(keys) | frozenset(current_persons)
     return Closure(
-        keys,
-        edges,
-        decisions,
-        record_ids,
+        keys=keys,
+        edges=edges,
+        decisions=decisions,
+        record_ids=record_ids,
         named_decisions=named_decisions,
         is_whole_index=True,
         current_persons=current_persons,

@@ -1,4 +1,4 @@
-"""Review tasks for two local IDs of one source that describe one child.
+"""Review tasks for children with two local IDs in one source.
 
 Only sources that give each child a single local ID are checked.
 """
@@ -41,7 +41,7 @@ class SameSets:
 def derive_duplicate_id_tasks(
     unit: ReadUnit, closure: Closure, partitions: Sequence[Partition], scoring: PairScoring
 ) -> Iterator[Task]:
-    """Yield a task for each further local ID of one source within one person.
+    """Yield a task for each further local ID within one source.
 
     Local IDs that a steward or the source has declared the same child count as one local ID.
     """
@@ -70,7 +70,7 @@ def derive_duplicate_id_tasks(
 def _build_task(
     closure: Closure, scoring: PairScoring, numbers_by_key: dict[int, int], first_key: int, further_key: int
 ) -> Task:
-    """Build the task about a person's first and further local ID of one source."""
+    """Build the task about two local IDs of one source."""
     lo, hi = sorted((numbers_by_key[first_key], numbers_by_key[further_key]))
     bits = closure.edges.get((lo, hi))
     if bits is None:
@@ -78,12 +78,12 @@ def _build_task(
         bits = round_weight(scoring.scorer.weight(features[lo], features[hi]))
     low_key, high_key = order_pair(first_key, further_key)
     return Task(
-        f"{MULTIPLE}:{low_key}:{high_key}",
-        MULTIPLE,
-        lo,
-        hi,
-        bits,
-        "one-id-a-child",
+        key=f"{MULTIPLE}:{low_key}:{high_key}",
+        kind=MULTIPLE,
+        lo=lo,
+        hi=hi,
+        bits=bits,
+        reason="one-id-a-child",
         question=format_question_key("m", first_key),
         subject=numbers_by_key[first_key],
     )

@@ -32,12 +32,12 @@ ERROR_CHANCES: Mapping[str, float] = {
     "recheck": 0.2,
     "multiple": 0.1,
 }
-"""Probability that the index is wrong now, by task kind without a match weight."""
+"""Probability that the index is wrong, for tasks without a match weight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """Circumstances of one or two children that raise the harm of an error.
+    """Circumstances of children that raise the harm of an error.
 
     Args:
         in_care: whether a placement is open or a foster-care flag is in force.

@@ -84,14 +84,14 @@ class _SettlementBuilder:
         persons_before = set(self.current.values())
         persons_after = {assignment.person for assignment in self.bearers if assignment.person is not None}
         return Settlement(
-            tuple(self.bearers),
-            self.current,
-            tuple(sorted(retired & persons_before)),
-            tuple(sorted(emptied & persons_before)),
-            tuple(sorted(reactivated & persons_after)),
-            tuple(self.tasks),
-            frozenset(self.records),
-            tuple(self.tasks_before),
+            assignments=tuple(self.bearers),
+            persons_before=self.current,
+            retired=tuple(sorted(retired & persons_before)),
+            emptied=tuple(sorted(emptied & persons_before)),
+            reactivated=tuple(sorted(reactivated & persons_after)),
+            tasks=tuple(self.tasks),
+            records=frozenset(self.records),
+            tasks_before=tuple(self.tasks_before),
         )
 
 
@@ -102,12 +102,12 @@ def combine_settlements(settlements: Iterable[Settlement]) -> Settlement:
     for part in parts:
         persons_before.update(part.persons_before)
     return Settlement(
-        tuple(assignment for part in parts for assignment in part.assignments),
-        persons_before,
-        tuple(person for part in parts for person in part.retired),
-        tuple(person for part in parts for person in part.emptied),
-        tuple(person for part in parts for person in part.reactivated),
-        tuple(task for part in parts for task in part.tasks),
-        frozenset(record for part in parts for record in part.records),
-        tuple(task for part in parts for task in part.tasks_before),
+        assignments=tuple(assignment for part in parts for assignment in part.assignments),
+        persons_before=persons_before,
+        retired=tuple(person for part in parts for person in part.retired),
+        emptied=tuple(person for part in parts for person in part.emptied),
+        reactivated=tuple(person for part in parts for person in part.reactivated),
+        tasks=tuple(task for part in parts for task in part.tasks),
+        records=frozenset(record for part in parts for record in part.records),
+        tasks_before=tuple(task for part in parts for task in part.tasks_before),
     )

@@ -100,7 +100,7 @@ def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
         if record.state != RecordState.SEALED:
             question_key = format_question_key("o", record.canonical_key)
             yield Task(
-                f"{OVERLAY_TASK}:{record.canonical_key}", OVERLAY_TASK, number, number, 0.0, "another-child",
+                key=f"{OVERLAY_TASK}:{record.canonical_key}", kind=OVERLAY_TASK, lo=number, hi=number, bits=0.0, reason="another-child",
                 question=question_key, subject=number,
             )  # fmt: skip
 
@@ -121,7 +121,7 @@ def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterat
                     APPROVAL,
                     "second-undo",
                 )
-        yield Task(task_key, kind, decision.members[0], decision.members[-1], 0.0, reason, None, decision.id)
+        yield Task(key=task_key, kind=kind, lo=decision.members[0], hi=decision.members[-1], bits=0.0, reason=reason, quiet_until=None, decision_id=decision.id)
 
 
 def _add_patterns(tasks: Sequence[Task], facts: TaskFacts, scoring: PairScoring) -> Iterator[Task]:
@@ -178,7 +178,7 @@ def _collect_answered_weights(
 
 
 def _set_quiet_until(task: Task, answered_weights: Mapping[tuple[int, int], list[tuple[int, str]]]) -> Task:
-    """Return the task, quiet until the day that an answer for its weight set."""
+    """Return the task with the quiet-until day of an earlier answer."""
     answers = answered_weights.get((task.lo, task.hi), ())
     quiet_until = max((day for bits, day in answers if bits == round(task.bits * MICROBITS)), default=None)
     return replace(task, quiet_until=quiet_until)
@@ -198,7 +198,7 @@ def _derive_pair_tasks(
     for partition in partitions:
         for doubt in partition.doubts:
             lo, hi = sorted(numbers_by_key[key] for key in doubt.pair)
-            yield Task(format_pair_key(doubt.pair), PAIR, lo, hi, doubt.bits, doubt.reason)
+            yield Task(key=format_pair_key(doubt.pair), kind=PAIR, lo=lo, hi=hi, bits=doubt.bits, reason=doubt.reason)
     # Pairs below the influence floor lie across components, so no partition has seen them.
     keys_by_number = closure.outside_keys | closure.keys
     cut_pairs: dict[Pair, tuple[int, int, float]] = {}
@@ -209,7 +209,7 @@ def _derive_pair_tasks(
         if cluster_group.get(left) == cluster_group.get(right):
             continue
         if bits < thresholds.influence_floor:
-            yield Task(format_pair_key(order_pair(left, right)), PAIR, lo, hi, bits, ReviewReason.BAND)
+            yield Task(key=format_pair_key(order_pair(left, right)), kind=PAIR, lo=lo, hi=hi, bits=bits, reason=ReviewReason.BAND)
         else:
             cut_pairs[order_pair(left, right)] = (lo, hi, bits)
     for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in cut_pairs.items()}, cluster_group):
@@ -246,7 +246,7 @@ def _derive_conflict_tasks(closure: Closure, suspended: set[int]) -> Iterator[Ta
 
 
 def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
-    """Yield a task for each decision whose records changed or recheck day is set."""
+    """Yield a task for each decision that must be rechecked."""
     binding_decisions = {
         named_decision.decision.id: named_decision
         for named_decision in closure.named_decisions

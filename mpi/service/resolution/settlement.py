@@ -29,7 +29,7 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 MembershipChange = tuple[int, int | None, int | None]
-"""A record number, the person that it leaves, and the person that it joins."""
+"""Record number, the person it leaves, and the person it joins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class IdChoice:
         return {**survivor_keys, **yielding, **chosen}
 
     def restrict_holder(self, holder: Holder, keys: Mapping[int, int]) -> Holder:
-        """Return the holder with only the records that its ID must stay with.
+        """Return the holder with only the records its ID must keep.
 
         The holder keeps all its records where none of those is active.
         """
@@ -119,7 +119,7 @@ class Settlement:
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
 
-EMPTY_SETTLEMENT = Settlement((), {}, (), (), (), (), frozenset())
+EMPTY_SETTLEMENT = Settlement(assignments=(), persons_before={}, retired=(), emptied=(), reactivated=(), tasks=(), records=frozenset())
 
 
 def settle(
@@ -185,14 +185,14 @@ def settle(
         for cluster in sorted(person_by_cluster)
     )
     return Settlement(
-        cluster_assignments,
-        current_persons,
-        plan.retired,
-        _find_emptied_persons(unit, closure, current_persons),
-        _find_reactivated_persons(plan, persons),
-        task_replacement.after,
-        closure.record_ids,
-        task_replacement.before,
+        assignments=cluster_assignments,
+        persons_before=current_persons,
+        retired=plan.retired,
+        emptied=_find_emptied_persons(unit, closure, current_persons),
+        reactivated=_find_reactivated_persons(plan, persons),
+        tasks=task_replacement.after,
+        records=closure.record_ids,
+        tasks_before=task_replacement.before,
     )
 
 
@@ -264,7 +264,8 @@ def partition_closure(
         load_features: loads the features of active records by number.
         scorer: scores pairs that blocking did not bring together.
         thresholds: link and review thresholds.
-        priors: priors that replace the model's prior, by pair of canonical keys. Never used for enterprise IDs.
+        priors: priors that replace the model's prior, by pair of canonical keys. Never used for enterprise
+            IDs.
     """
     numbers_by_key = {key: number for number, key in closure.keys.items()}
     edges = priors.weights(map_edges_to_keys(closure))
@@ -315,7 +316,7 @@ def _build_components(
         weights = _complete_weights(piece, edges, features_by_key, scorer, priors)
         marks = scorer.marks(weights, features_by_key)
         yield Component(
-            piece.records, weights, piece.decisions, piece.raised, marks.uncorroborated, marks.opposed
+            records=piece.records, weights=weights, decisions=piece.decisions, raised=piece.raised, uncorroborated=marks.uncorroborated, opposed=marks.opposed
         )
 
 
@@ -324,8 +325,8 @@ def _build_simple_component(
 ) -> Component | None:
     """Build a component whose partition needs no features; None where features matter.
 
-    These are a single record, a single pair, or records that all link by more than a cautioned pair can weigh.
-    Every pair is weighed and no decision names any of the records.
+    These are a single record, a single pair, or records that all link by more than a cautioned pair can
+    weigh. Every pair is weighed and no decision names any of the records.
     """
     if piece.decisions:
         return None
@@ -362,7 +363,7 @@ def _complete_weights(
 
 
 def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person]) -> list[Holder]:
-    """Load the persons that may keep or regain an ID, with their records."""
+    """Load persons that may keep or regain an ID, with their records."""
     standings = {
         PersonStatus.ACTIVE: HolderStatus.ACTIVE,
         PersonStatus.EMPTY: HolderStatus.EMPTY,

@@ -109,8 +109,8 @@ def record_assertions(
 ) -> AssertionEffect:
     """Store the assertions of an upsert, replacing earlier ones of its record.
 
-    Earlier assertions of the same kind are revoked, except those of newer statements that wait. Assertions of a
-    waiting statement revoke only earlier waiting ones.
+    Earlier assertions of the same kind are revoked, except those of newer statements that wait. Assertions of
+    a waiting statement revoke only earlier waiting ones.
 
     Args:
         unit: the transaction, after the upsert's statement is written.
@@ -195,7 +195,7 @@ def _replace_waiting_claims(
 
 
 def _find_newer_waiting_claims(unit: WriteUnit, record_id: int, claims: Sequence[StoredDecision]) -> set[int]:
-    """Return a record's claims that came with waiting versions newer than its current one."""
+    """Return a record's claims from waiting versions newer than the current one."""
     if not claims:
         return set()
     [record] = unit.records.get([record_id]).values()
@@ -231,7 +231,7 @@ def _revoke_assertions(unit: WriteUnit, assertions: Sequence[StoredDecision]) ->
 
 
 def _find_records_of_eid(unit: WriteUnit, eid_text: str) -> set[int]:
-    """Return the visible records of an enterprise ID; empty where it is unusable."""
+    """Return the visible records of an enterprise ID; empty if unusable."""
     try:
         person = unit.persons.find_by_eid(eids.parse_eid(eid_text))
     except EidError:
@@ -253,8 +253,8 @@ def update_assertions(
 ) -> AssertionEffect:
     """Adjust assertions to the current versions of their records.
 
-    A record that states ``merged_into`` becomes the same as that record; without the statement it no longer is.
-    A record whose name and birth date have both changed describes another child, because its local ID was
+    A record that states ``merged_into`` becomes the same as that record; without the statement it no longer
+    is. A record whose name and birth date have both changed describes another child, because its local ID was
     reused: its assertions become claims until the earlier child's data is current again.
 
     Args:
@@ -288,7 +288,7 @@ def _load_merge_statement(unit: WriteUnit, record_id: int) -> str | None:
 
 
 def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str | None) -> AssertionEffect:
-    """Replace a record's merge assertion by the one that its source now states."""
+    """Replace a record's merge assertion by its source's current one."""
     target = None if target_id is None else _find_merge_target(unit, index, record_id, target_id)
     merges = unit.decisions.assertions_of_record(record_id, MERGED_INTO, revoked=True)
     if target is not None and any(_is_same_merge(unit, merge, target) for merge in merges[-1:]):
@@ -304,7 +304,7 @@ def _update_merge(unit: WriteUnit, index: Index, record_id: int, target_id: str 
 
 
 def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
-    """Return whether a merge with the target is in force or was undone by a person."""
+    """Return whether the same merge is in force or was manually undone."""
     if target not in merge.seen:
         return False
     if merge.status is not DecisionStatus.REVOKED:
@@ -315,7 +315,7 @@ def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
 
 
 def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id: str) -> int | None:
-    """Return the record merged into; create a placeholder where it has not arrived.
+    """Return the record merged into, or a placeholder before it arrives.
 
     A placeholder makes the order of arrival irrelevant.
     """
@@ -329,7 +329,7 @@ def _find_merge_target(unit: WriteUnit, index: Index, record_id: int, target_id:
 
 
 def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> AssertionEffect:
-    """Put a record's assertions in force, or make them claims, by current version.
+    """Put a record's assertions in force, or turn them into claims.
 
     Of the assertions that count, those of the latest statement are in force.
     """
@@ -366,8 +366,8 @@ def _rank_counting_assertions(
 ) -> dict[int, tuple[str, int]]:
     """Return the rank of each assertion that counts: version's as-of, then commit.
 
-    An assertion counts where its version counts and describes the child that the record now describes. Another
-    name together with another birth date is another child, because the local ID was reused.
+    An assertion counts where its version counts and describes the child that the record now describes.
+    Another name together with another birth date is another child, because the local ID was reused.
     """
     if not assertions:
         return {}
@@ -402,7 +402,7 @@ def _is_another_child(earlier_payload: bytes, current_payload: bytes) -> bool:
 
 
 def _find_latest_counting_version(unit: WriteUnit, record_id: int) -> int | None:
-    """Return a record's current version, or its last one where it is withdrawn."""
+    """Return a record's current version, or the last before its withdrawal."""
     received = unit.record_assertions.assertions_about([record_id])[record_id]
     counting = [
         assertion for assertion in received if not assertion.is_held and assertion.version_id is not None
@@ -429,11 +429,11 @@ def _write_assertion(
     """Write a source's assertion as a decision with its own step."""
     step_id = add_step(unit, "assertion", origin, {"record": record_id})
     draft = DecisionDraft(
-        _KINDS[origin],
-        groups,
-        origin,
-        origin,
-        Authority.SOURCE,
+        kind=_KINDS[origin],
+        groups=groups,
+        reason=origin,
+        origin=origin,
+        authority=Authority.SOURCE,
         asserting_record=record_id,
         is_claim=is_claim,
         seen_versions=seen_versions or {},

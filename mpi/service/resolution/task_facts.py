@@ -83,7 +83,7 @@ class TaskFacts:
 
     @cached_property
     def sources_by_record(self) -> dict[int, int]:
-        """Source number of each record and of each record of the same persons."""
+        """Source number of each record, including other records of the persons."""
         all_records = {
             member for person_records in self.person_members.values() for member in person_records
         } | self._records
@@ -105,11 +105,11 @@ class TaskFacts:
         return reduce(Stake.combine, stakes) if stakes else Stake()
 
     def find_newest_record(self, records: Collection[int], keys: Mapping[int, int]) -> int:
-        """Return the record that its source stated last; lowest canonical key on ties."""
+        """Return the most recently stated record; lowest canonical key on ties."""
         return max(records, key=lambda record: (self.active_versions[record].as_of, -keys[record]))
 
     def find_latest_load(self, records: Collection[int]) -> int | None:
-        """Return the load of the latest received record; None where it came alone."""
+        """Return the load of the latest received record, if any."""
         latest = max(
             (self.active_versions[record] for record in records), key=lambda version: version.received_commit
         )
@@ -117,7 +117,7 @@ class TaskFacts:
 
 
 def _read_stake(version: ActiveVersion) -> Stake:
-    """Read a child's stake from a version, as of the version's own date.
+    """Read a child's stake from a version, as of its date.
 
     Today's date plays no part, so derived data does not change by itself.
     """
@@ -132,7 +132,7 @@ def _read_stake(version: ActiveVersion) -> Stake:
 
 
 def _has_flag(stated: CanonicalRecord, population: str, day: str) -> bool:
-    """Return whether a flag of a population is in force on a day."""
+    """Return whether a population's flag is in force on a day."""
     return any(
         flag.population == population and flag.value == "Y" and _is_in_interval(flag.begin, flag.end, day)
         for flag in stated.flags
@@ -140,12 +140,12 @@ def _has_flag(stated: CanonicalRecord, population: str, day: str) -> bool:
 
 
 def _is_in_interval(begin: str | None, end: str | None, day: str) -> bool:
-    """Return whether a day is in ``[begin, end)``; an unreadable end is open."""
+    """Return whether a day is within ``[begin, end)``; unreadable ends are open."""
     return (to_iso_day(begin) or day) <= day < (to_iso_day(end) or "9999")
 
 
 def _compute_age(birth_date: str | None, day: str) -> int | None:
-    """Return the age in whole years on a day; None where it is unknown."""
+    """Return the age in years on a day, None if unknown."""
     if birth_date is None or birth_date > day:
         return None
     return int(day[:4]) - int(birth_date[:4]) - (day[5:] < birth_date[5:])

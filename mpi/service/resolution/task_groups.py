@@ -101,7 +101,7 @@ def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
 def _adjust_candidates(
     doubts: ReviewPairGraph, removed_pairs: Collection[Pair], added_pairs: Collection[Pair]
 ) -> CandidateReader:
-    """Return a candidate reader in which some pairs are removed and others added."""
+    """Return a candidate reader with some pairs removed and others added."""
     removed, added = group_candidates(removed_pairs), group_candidates(added_pairs)
 
     def read_candidates(records: Collection[int]) -> Mapping[int, Collection[int]]:
@@ -188,7 +188,7 @@ class _QuestionNamer:
         ]
 
     def _subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
-        """Return the question's subject record: the newest of two, 0 for a grid."""
+        """Return a question's subject record: newest of two, 0 for grids."""
         match question.shape:
             case QuestionShape.COUPLE:
                 return facts.find_newest_record([self._numbers[end] for end in key_pair], self._keys)

@@ -9,14 +9,15 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 INDEX_ACTOR = "(index)"
-"""Actor of automatic changes to questions; no client or account can have this name."""
+"""Actor of automatic changes to questions; no account has this name."""
 CLOSED, REOPENED = "closed", "reopened"
 
 
 def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[Task]) -> None:
     """Replace stored tasks and log each question that closes or reopens.
 
-    Inquiries to record owners about a closed question are withdrawn. A question that returns keeps its history.
+    Inquiries to record owners about a closed question are withdrawn. A question that returns keeps its
+    history.
     """
     questions_before, questions_now = unit.tasks.replace(before, after, unit.commit_no)
     moment = clock.format_timestamp(clock.now())
@@ -31,6 +32,6 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
         for number, (key, action) in enumerate(changes, first_number):
             unit.task_work.add_action(
                 QuestionAction(
-                    number, key, moment, INDEX_ACTOR, action, select_known_scope(works_by_key[key].about)
+                    id=number, question=key, at=moment, actor=INDEX_ACTOR, action=action, detail=select_known_scope(works_by_key[key].about)
                 )
             )

@@ -1,4 +1,4 @@
-"""Visibility of a question's work log: which viewers may see who did what.
+"""Visibility of a question's work log to other viewers.
 
 The work log of a question notes its records and decisions as the worker saw them. A viewer may see an entry
 who may see all of these, judged as for an open question. An entry without notes is visible only to viewers
@@ -17,7 +17,7 @@ from mpi.storage.repositories.review.task_work import QuestionWork
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ASSIGNED, DATED = "given", "dated"
-"""Members of stored notes: records at the time of assignment, or of snoozing."""
+"""Members of stored notes: a question's content when assigned, or snoozed."""
 _ABOUT_DECISIONS = frozenset({APPROVAL, CLAIM, CONFLICT, RECHECK})
 
 
@@ -55,7 +55,7 @@ def is_visible(unit: ReadUnit, about: Mapping[str, Any]) -> bool:
 
 
 def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
-    """Return the notes on assignment and snoozing to keep when others work on."""
+    """Return the notes on assignment and snoozing that must be kept."""
     current_values = ((ASSIGNED, work.assigned_to), (DATED, work.due_on))
     return {
         member: work.about.get(member, select_known_scope(work.about))
@@ -65,7 +65,7 @@ def keep_assignment_scopes(work: QuestionWork) -> dict[str, Any]:
 
 
 def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
-    """Remove the names and days that the viewer may not see from a question's state.
+    """Remove names and days hidden from the viewer from a question.
 
     Whoever claims a question claims all of it (ADR 0028): that somebody holds it is not hidden.
     """
@@ -80,7 +80,7 @@ def redact_work(unit: ReadUnit, work: QuestionWork) -> QuestionWork:
 
 
 def _is_decision_task_visible(unit: ReadUnit, task_key: str, decision_ids: Collection[int]) -> bool:
-    """Return whether the viewer may see a task about decisions, whatever their status now."""
+    """Return whether the viewer may see a task about decisions."""
     kind, decision_id, *undo_steps = task_key.split(":")
     decisions = unit.decisions.by_ids(decision_ids)
     decision = decisions[int(decision_id)]

@@ -14,7 +14,7 @@ from mpi.storage.repositories.review.tasks import Task
 
 
 def find_known_twins(tasks: Collection[Task], facts: TaskFacts, load_features: FeatureLoader) -> set[str]:
-    """Return keys of pair tasks that need no review because sources know twins.
+    """Return keys of pair tasks about twins that sources keep apart.
 
     Args:
         tasks: tasks about pairs of active records.
@@ -57,7 +57,7 @@ def _have_different_names(left: Features, right: Features) -> bool:
 def _find_exact_partners(
     record: int, members: Collection[int], features_by_record: Mapping[int, Features]
 ) -> Iterator[int]:
-    """Yield the other records of a person with the same names and birth date."""
+    """Yield a person's other records with equal names and birth date."""
     identity_key = _build_identity_key(features_by_record[record])
     if None in identity_key:
         return

@@ -363,7 +363,7 @@ def parse_future_day(text: str, field_name: str, min_days: int = 1) -> str:
         raise InputError(f"{field_name}: give a date, YYYY-MM-DD") from None
     today = date.fromisoformat(clock.today())
     if not today + timedelta(days=min_days) <= day <= today + MAX_DEFERRAL:
-        raise InputError(f"{field_name}: give a day to come, within a year")
+        raise InputError(f"{field_name}: give a future day within a year")
     return day.isoformat()
 
 
@@ -376,7 +376,7 @@ def permit_live_work(index: Index, viewer: Viewer) -> None:
     require_permission(viewer, Action.TASK_WORK)
     if not may_work_live(index, viewer):
         raise AccessDenied(
-            "practise first: live questions open once your practice answers agree with the truth"
+            "practice first: live questions open once enough of your practice answers are right"
         )
 
 
@@ -424,7 +424,7 @@ def _require_assignable(unit: WriteUnit, target: WorkTarget, assignee: str) -> N
     elif assignee in clients:
         sources = clients[assignee].sources
     else:
-        raise NotFoundError("to: there is nobody of that name")
+        raise NotFoundError("to: there is no account or client of this name")
     labels = unit.records.labels(target.records)
     if sources is not None and any(label.source not in sources for label in labels.values()):
-        raise ConflictError("to: they may not see every record of the question")
+        raise ConflictError("to: this account or client may not see every record of the question")

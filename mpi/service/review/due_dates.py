@@ -33,7 +33,9 @@ def compute_due_date(kind: str, harm: int, opened_at: str) -> str:
         harm: expected harm of the task in millionths, as far as the reader may see the reason for it.
         opened_at: when the task was opened (ISO, UTC).
     """
-    return (date.fromisoformat(opened_at[:10]) + timedelta(days=_days_to_answer(kind, harm))).isoformat()
+    return (
+        date.fromisoformat(opened_at[:10]) + timedelta(days=_count_days_to_answer(kind, harm))
+    ).isoformat()
 
 
 def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
@@ -50,12 +52,12 @@ def compute_due_cutoffs(today: str) -> dict[tuple[str, int], list[str]]:
     cutoffs: dict[tuple[str, int], list[str]] = {}
     for kind in DAYS_BY_KIND:
         for min_harm in (*(harm for harm, _ in DAYS_BY_HARM), -MILLIONTHS):
-            last_day = (day - timedelta(days=_days_to_answer(kind, min_harm))).isoformat()
+            last_day = (day - timedelta(days=_count_days_to_answer(kind, min_harm))).isoformat()
             cutoffs.setdefault((last_day, min_harm), []).append(kind)
     return cutoffs
 
 
-def _days_to_answer(kind: str, harm: int) -> int:
+def _count_days_to_answer(kind: str, harm: int) -> int:
     """Return the days to answer a task of a kind and harm."""
     max_days = DAYS_BY_KIND.get(kind, DAYS_BY_KIND["pair"])
     return min([max_days, *(days for min_harm, days in DAYS_BY_HARM if harm >= min_harm)])

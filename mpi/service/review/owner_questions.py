@@ -199,7 +199,7 @@ def answer_owner_question(
         if question is None or not _can_viewer_answer(unit, question):
             raise NotFoundError(f"there is no question {number}")
         if question.state != OPEN:
-            raise ConflictError(f"question {number} was answered, or is no longer asked")
+            raise ConflictError(f"question {number} was answered before, or was withdrawn")
         answered_questions = [question, *(_find_similar_questions(unit, question) if alike else ())]
         now = clock.format_timestamp(clock.now())
         for each_question in answered_questions:
@@ -236,7 +236,7 @@ def add_owner_question(
         question.state == OPEN and (question.record_id, question.asks) == (record_id, asks)
         for question in existing_questions
     ):
-        raise ConflictError("the source of that record is asked already: wait for its answer")
+        raise ConflictError("the owner of this record was asked already: wait for the answer")
     number = unit.counters.take("owner_question")
     source_id = unit.records.get([record_id])[record_id].source_id
     day, moment = due_on or _choose_due_date(None), at or clock.format_timestamp(clock.now())
@@ -340,7 +340,7 @@ def _select_unasked_records(unit: ReadUnit, key: str, records: Collection[int], 
     asked_records = {question.record_id for question in open_questions if question.asks == asks}
     unasked_records = [record for record in records if record not in asked_records]
     if not unasked_records:
-        raise ConflictError("the sources of all these records are asked already: wait for their answers")
+        raise ConflictError("the owners of all these records were asked already: wait for their answers")
     return unasked_records
 
 
@@ -352,7 +352,7 @@ def _find_record_number(unit: ReadUnit, records: tuple[int, ...], record: Record
     """
     [[number]] = find_record_numbers(unit, [[record]])
     if number not in records:
-        raise InputError("record: it is not of this question")
+        raise InputError("record: give a record of this question")
     return number
 
 

@@ -37,7 +37,9 @@ from mpi.storage.repositories.review.tasks import Task
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 STAR, GRID, DECISION, BURST = "star", "grid", "decision", "burst"
+"""Layouts of a question: one record with candidates, similar records, a decision, or a burst."""
 CONFIRM, REVOKE, APPROVE = "confirm", "revoke", "approve"
+"""Responses to a question about a decision."""
 RESPONSES_BY_KIND: Mapping[str, tuple[str, ...]] = {
     CONFLICT: (REVOKE,),
     RECHECK: (CONFIRM, REVOKE),

@@ -31,7 +31,7 @@ from mpi.service.review.queue_reader import (
     STATES,
     Filters,
     QueueItem,
-    build_search,
+    build_task_filter,
     check_filters,
     count_items,
     get_item_key,
@@ -172,7 +172,7 @@ def _load_page(unit: ReadUnit, filters: Filters, limit: int, after: str | None) 
     """Load one page of open or closed questions."""
     if filters.state == CLOSED and not filters.mine:
         return _load_closed_page(unit, limit, after)
-    search = build_search(unit, filters)
+    search = build_task_filter(unit, filters)
     if search is None:
         return QueuePage((), 0, None)
     position = None if after is None else _decode_position(after)
@@ -205,7 +205,7 @@ def _summarize_items(unit: ReadUnit, items: Sequence[QueueItem]) -> list[Questio
 
 def _list_first(unit: ReadUnit, filters: Filters, since: int | None = None) -> tuple[QuestionSummary, ...]:
     """Return the most urgent questions that match filters."""
-    search = build_search(unit, filters, since)
+    search = build_task_filter(unit, filters, since)
     if search is None:
         return ()
     return tuple(
@@ -262,7 +262,7 @@ def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePag
                 return QueuePage(
                     tuple(summaries),
                     limit + 1,
-                    None if last_work is None else _encode_cursor(_closed_position(last_work)),
+                    None if last_work is None else _encode_cursor(_get_closed_position(last_work)),
                 )
             if summary is not None:
                 summaries.append(summary)
@@ -270,7 +270,7 @@ def _load_closed_page(unit: ReadUnit, limit: int, after: str | None) -> QueuePag
     return QueuePage(tuple(summaries), len(summaries), None)
 
 
-def _closed_position(work: QuestionWork) -> tuple[str, str]:
+def _get_closed_position(work: QuestionWork) -> tuple[str, str]:
     """Return the position of a closed question: closing time and key."""
     return work.closed_at or "", work.question
 

@@ -120,8 +120,8 @@ def merge_bursts(
     yield from remaining_bursts
 
 
-def build_search(unit: ReadUnit, filters: Filters, since: int | None = None) -> TaskFilter | None:
-    """Translate queue filters into a search of the task table.
+def build_task_filter(unit: ReadUnit, filters: Filters, since: int | None = None) -> TaskFilter | None:
+    """Translate queue filters into a filter of the task table.
 
     Args:
         unit: the transaction.
@@ -212,7 +212,7 @@ def check_filters(filters: Filters) -> None:
     if filters.state is not None and filters.state not in STATES:
         raise InputError(f"state: one of {', '.join(STATES)}")
     if filters.burst is not None and not is_burst_key(filters.burst):
-        raise InputError("burst: the key of a burst, as the queue gives it")
+        raise InputError("burst: give the key of a burst from the queue")
 
 
 def list_assignee_names(viewer: Viewer) -> tuple[str, ...]:
@@ -225,7 +225,7 @@ def list_assignee_names(viewer: Viewer) -> tuple[str, ...]:
 
 def find_next_key(unit: ReadUnit, excluded_key: str) -> str | None:
     """Return the key of the most urgent free question, except one."""
-    search = build_search(unit, Filters())
+    search = build_task_filter(unit, Filters())
     if search is None:
         return None
     keys = (
@@ -241,7 +241,7 @@ def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
 
     Questions of a burst are yielded one by one, and claimed or waiting questions are included.
     """
-    search = build_search(unit, Filters(state=None))
+    search = build_task_filter(unit, Filters(state=None))
     last_position: QueuePosition | None = None
     while search is not None and (positions := unit.queue.read_page(search, last_position, _BATCH_SIZE)):
         yield from _load_at_positions(unit, search, positions)
@@ -250,7 +250,7 @@ def iterate_asked_questions(unit: ReadUnit) -> Iterator[OpenQuestion]:
 
 def list_single_questions(unit: ReadUnit, filters: Filters, limit: int) -> list[OpenQuestion]:
     """Return the first questions that match filters, without bursts."""
-    search = build_search(unit, filters)
+    search = build_task_filter(unit, filters)
     questions: list[OpenQuestion] = []
     for _, item in iterate_queue(unit, search, filters, None) if search is not None else ():
         if isinstance(item, OpenQuestion):
@@ -267,7 +267,7 @@ def find_burst(unit: ReadUnit, key: str) -> Burst | None:
         None if there is no such burst now.
     """
     batch_and_pattern = parse_burst_key(unit, key)
-    search = build_search(unit, Filters(state=None))
+    search = build_task_filter(unit, Filters(state=None))
     if batch_and_pattern is None or search is None:
         return None
     bursts = unit.queue.find_bursts(search, MIN_BURST_QUESTIONS)

@@ -98,7 +98,7 @@ def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedV
         left_group, right_group = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
         if kind is not VerdictKind.SAME and left_group == right_group:
             raise InputError(
-                f"verdicts: pair {number} contradicts others, which together say that it is the same child"
+                f"verdicts: pair {number} contradicts other pairs, which make its records one child"
             )
         if kind is VerdictKind.DIFFERENT:
             different_pairs[frozenset((left_group, right_group))] = (left_group, right_group)
@@ -106,7 +106,7 @@ def group_verdicts(verdicts: Sequence[tuple[int, int, VerdictKind]]) -> GroupedV
         left_group, right_group = group_of.get(lo, (lo,)), group_of.get(hi, (hi,))
         if kind is VerdictKind.UNSURE and frozenset((left_group, right_group)) in different_pairs:
             raise InputError(
-                f"verdicts: pair {number} contradicts others, which together say that it is two children"
+                f"verdicts: pair {number} contradicts other pairs, which make its records two children"
             )
     return GroupedVerdicts(
         tuple(sorted(set(group_of.values()))),

@@ -43,7 +43,7 @@ ESCALATE = "escalate"
 HIDDEN_FIELDS = frozenset({
     "local_id", "as_of", "flags", "restrictions", "placements", "race", "ethnicity", "merged_into", "subject",
 })  # fmt: skip
-"""Record fields that are no evidence of identity, or none of a judge's business."""
+"""Record fields hidden from judges: no evidence, or needlessly revealing."""
 _SHARE_SCALE = 2**63
 
 
@@ -97,7 +97,7 @@ class BlindResult:
 
 
 def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
-    """Return the next pair for the viewer to judge; None where none waits.
+    """Return the next pair for the viewer to judge, if any.
 
     Args:
         index: the open index.
@@ -155,7 +155,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
         claim_id = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
-    return BlindResult(pair.bits, band, pair.linked, pair.first_verdict, claim_id)
+    return BlindResult(match_weight=pair.bits, band=band, linked=pair.linked, first_verdict=pair.first_verdict, claim=claim_id)
 
 
 def sample_second_review(
@@ -167,11 +167,12 @@ def sample_second_review(
     predict it.
 
     Args:
-        unit: the transaction of the answer, before it is settled: the pair's published state is stored as it is.
+        unit: the transaction of the answer, before it is settled: the pair's published state is stored as it
+            is.
         index: the open index.
         actor: the steward, who is never asked again about these pairs.
-        verdicts: (record, record, ``same``, ``different`` or ``unsure``) of each pair; other verdicts are left
-            out.
+        verdicts: (record, record, ``same``, ``different`` or ``unsure``) of each pair; other verdicts are
+            left out.
 
     Returns:
         How many verdicts were drawn.
@@ -201,21 +202,21 @@ def sample_second_review(
     unit.blind_pairs.add(
         [
             BlindPair(
-                first_number + offset,
-                Stratum.SECOND,
-                0,
-                0,
-                now[: len("2026-01")],
-                now,
-                config_id,
-                lo,
-                hi,
-                records[lo].version_id or 0,
-                records[hi].version_id or 0,
-                round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
-                person_by_record.get(lo) is not None and person_by_record.get(lo) == person_by_record.get(hi),
-                actor,
-                verdict,
+                id=first_number + offset,
+                stratum=Stratum.SECOND,
+                stratum_pairs=0,
+                stratum_seen=0,
+                month=now[: len("2026-01")],
+                drawn_at=now,
+                config_id=config_id,
+                lo=lo,
+                hi=hi,
+                lo_version=records[lo].version_id or 0,
+                hi_version=records[hi].version_id or 0,
+                bits=round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
+                linked=person_by_record.get(lo) is not None and person_by_record.get(lo) == person_by_record.get(hi),
+                first_by=actor,
+                first_verdict=verdict,
             )
             for offset, (lo, hi, verdict) in enumerate(usable)
         ]
@@ -251,7 +252,7 @@ def _select_answerable(unit: ReadUnit, pairs: Sequence[BlindPair]) -> list[Blind
 
 
 def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[BlindRecord, BlindRecord]:
-    """Load the two records of a pair, in an order that reveals nothing."""
+    """Load a pair's two records, in an order that reveals nothing."""
     ends = (pair.lo, pair.hi)
     labels, payloads = visible_labels(unit, ends), unit.records.payloads(ends)
     hidden_fields = HIDDEN_FIELDS | WITHHELD_FIELDS if has_confidential_address(unit, ends) else HIDDEN_FIELDS
@@ -275,7 +276,7 @@ def _build_blind_record(
 
 
 def _add_claim_if_contradicted(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str) -> int | None:
-    """Add a claim where a verdict contradicts the index or the first steward."""
+    """Add a claim if a verdict contradicts index or first steward."""
     if verdict == UNSURE:
         return None
     if pair.first_by is not None:
@@ -295,7 +296,7 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
-    draft = DecisionDraft(kind, groups, reason, "report", authority=Authority.SOURCE, is_claim=True)
+    draft = DecisionDraft(kind=kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, is_claim=True)
     claim_id = add_decision(unit, index, step_id, draft)
     resettle(unit, index, draft.record_ids, "report")
     if reason == SECOND_REASON:
@@ -321,5 +322,5 @@ def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
     unit.task_work.add_action(
-        QuestionAction(number, question_key, moment, unit.viewer.client, ESCALATE, detail)
+        QuestionAction(id=number, question=question_key, at=moment, actor=unit.viewer.client, action=ESCALATE, detail=detail)
     )

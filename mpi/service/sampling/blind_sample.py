@@ -29,13 +29,22 @@ from mpi.storage.repositories.steps.decisions import DecisionStatus
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_COUNTED_RECORDS = 20_000
-"""Most records whose pairs are counted; in a smaller index, all pairs are."""
+"""Most records whose pairs are counted to size the strata.
+
+In an index with fewer records, every pair is counted.
+"""
 MAX_SEARCHED_RECORDS = 1_000
-"""Most records whose candidates are scored again, because low weights are not stored."""
+"""Most records whose low-weight candidates, which are not stored, are scored."""
 STRONG_BITS = 6.0
-"""Bits above the link threshold of a strong link: odds 64 times as good."""
+"""Bits above the link threshold from which a link is strong.
+
+The odds are 64 times as good as at the threshold.
+"""
 BELOW_BITS = 4.0
-"""Bits below the review threshold that are sampled: down to 1/16 of its odds."""
+"""Bits below the review threshold down to which pairs are sampled.
+
+The odds there are a sixteenth of those at the threshold.
+"""
 
 Pair = tuple[int, int]
 
@@ -100,7 +109,7 @@ class BlindSample:
 
 @dataclass(slots=True)
 class _StratumPairs:
-    """Pairs with weights in bits, and the searched fraction of records, by stratum.
+    """Pairs with weights in bits, and searched fractions, by stratum.
 
     The weight is None where it is still to be computed.
     """
@@ -215,7 +224,7 @@ def _classify_linked(bits: float | None, thresholds: Thresholds) -> Stratum:
 def _classify_unlinked(
     edges: Edges, candidate_weights: Edges, thresholds: Thresholds
 ) -> Iterable[tuple[Stratum, Pair, float]]:
-    """Yield the strata that stored and newly scored pairs have if not linked."""
+    """Yield stored and newly scored pairs with their unlinked stratum."""
     review_middle = (thresholds.link + thresholds.review) / 2
     for pair, bits in edges.items():
         if bits >= thresholds.link:

@@ -95,13 +95,13 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
     disclose(index, viewer, Action.CROSSWALK_EXPORT, {end for pair in visible_pairs for end in pair}, HEADER)
     rows = (
         LabelRow(
-            labels[left].source,
-            labels[left].local_id,
-            labels[right].source,
-            labels[right].local_id,
-            pair_label.label.value,
-            pair_label.day,
-            pair_label.reason,
+            left_source=labels[left].source,
+            left_local_id=labels[left].local_id,
+            right_source=labels[right].source,
+            right_local_id=labels[right].local_id,
+            label=pair_label.label.value,
+            decided_on=pair_label.day,
+            reason=pair_label.reason,
         )
         for (left, right), pair_label in sorted(visible_pairs.items())
     )
@@ -109,7 +109,7 @@ def export_labels(index: Index, viewer: Viewer, *, with_blind: bool = False) -> 
 
 
 def _iterate_steward_decisions(unit: ReadUnit) -> Iterator[tuple[StoredDecision, str]]:
-    """Yield SAME and DIFFERENT decisions of stewards in force, oldest first, with days."""
+    """Yield stewards' SAME and DIFFERENT decisions in force, with their days."""
     decision_ids = sorted(named_decision.decision.id for named_decision in unit.decisions.all_in_force())
     for start in range(0, len(decision_ids), _PAGE):
         decisions = unit.decisions.by_ids(decision_ids[start : start + _PAGE])

@@ -144,7 +144,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
 
 
 def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) -> PracticeResult:
-    """Store an answer to a practice pair and return the truth and its reason.
+    """Store an answer to a practice pair and return the truth.
 
     Args:
         index: the open index.
@@ -166,13 +166,13 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
     is_right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
         moment = clock.format_timestamp(clock.now())
-        unit.practice_answers.save(PracticeAnswer(viewer.client, item, verdict, is_right, moment))
+        unit.practice_answers.save(PracticeAnswer(actor=viewer.client, item=item, verdict=verdict, right=is_right, at=moment))
         progress = _measure_progress(
             unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules
         )
         parts = _explain_pair(unit, index, pair)
     return PracticeResult(
-        is_right, pair.truth, pair.kind, pair.why, sum(part.bits for part in parts), parts, progress
+        right=is_right, truth=pair.truth, kind=pair.kind, why=pair.why, match_weight=sum(part.bits for part in parts), parts=parts, standing=progress
     )
 
 
@@ -204,7 +204,7 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
     first_record, second_record = (
         PracticeRecord(record["source"], record["values"]) for record in pair["records"]
     )
-    return PracticePair(pair["id"], pair["kind"], pair["truth"], pair["why"], (first_record, second_record))
+    return PracticePair(id=pair["id"], kind=pair["kind"], truth=pair["truth"], why=pair["why"], records=(first_record, second_record))
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
@@ -236,19 +236,19 @@ def _measure_progress(answers: Sequence[PracticeAnswer], rules: QualityRules) ->
         latest_answers
     )
     return PracticeProgress(
-        len(answers),
-        len(latest_answers),
-        right_count,
-        rules.practice_last,
-        rules.practice_agreement,
-        tuple(KindScore(kind, sum(results), len(results)) for kind, results in sorted(by_kind.items())),
-        is_enough,
-        rules.practice_required,
+        answered=len(answers),
+        last=len(latest_answers),
+        right=right_count,
+        wanted=rules.practice_last,
+        agreement=rules.practice_agreement,
+        kinds=tuple(KindScore(kind, sum(results), len(results)) for kind, results in sorted(by_kind.items())),
+        open=is_enough,
+        required=rules.practice_required,
     )
 
 
 def _explain_pair(unit: ReadUnit, index: Index, pair: PracticePair) -> tuple[WeightContribution, ...]:
-    """Return the model's contributions for a practice pair, as the index compares it."""
+    """Return the model's weight contributions for a practice pair."""
     shared_values = index.shared_values(unit)
     first_record, second_record = (
         index.features_of(

@@ -1,7 +1,7 @@
 """Stewards' corrections, stored as records that are never matched.
 
-A SAME decision binds a correction to the one record that it corrects. The correction follows that record: into
-another person by a split, out of sight by a seal.
+A SAME decision binds a correction to the one record that it corrects. The correction follows that record:
+into another person by a split, out of sight by a seal.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,8 +1,8 @@
 """Choice of the version that currently stands for a record.
 
-The latest assertion wins: greatest as-of, then latest receipt. Assertions of an undone load do not count, nor do
-those that wait because their source is paused or because they are suspected overlays. The result equals what
-upserts, withdrawals and loads reach step by step.
+The latest assertion wins: greatest as-of, then latest receipt. Assertions of an undone load do not count, nor
+do those that wait because their source is paused or because they are suspected overlays. The result equals
+what upserts, withdrawals and loads reach step by step.
 """
 
 from collections.abc import Collection, Mapping

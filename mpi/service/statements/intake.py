@@ -91,8 +91,8 @@ def judge_statement(
 ) -> StatementOutcome:
     """Return the outcome of a statement for its stored record.
 
-    Pure. The current version is the one with the greatest as-of, then the latest received. A sealed record stays
-    sealed whatever is sent: only a person lifts a seal.
+    Pure. The current version is the one with the greatest as-of, then the latest received. A sealed record
+    stays sealed whatever is sent: only a person lifts a seal.
     """
     if existing is not None and existing.state == RecordState.SEALED:
         return StatementOutcome.REFUSED
@@ -115,8 +115,8 @@ def judge_statements(
 ) -> JudgedStatements:
     """Return the outcomes of one source's statements, without writing.
 
-    A statement that would take effect is held if its source is paused, or if it is a suspected overlay, until a
-    person has looked.
+    A statement that would take effect is held if its source is paused, or if it is a suspected overlay, until
+    a person has looked.
 
     Args:
         unit: the transaction.

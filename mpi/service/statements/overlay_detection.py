@@ -73,8 +73,8 @@ def recheck_overlays(
 ) -> dict[int, list[RecordAssertion]]:
     """Return record assertions, with overlays cleared whose reason is gone.
 
-    Assertions are checked in order of precedence. A suspected overlay is cleared where no valid version precedes it,
-    or where the version before it describes the same child.
+    Assertions are checked in order of precedence. A suspected overlay is cleared where no valid version
+    precedes it, or where the version before it describes the same child.
 
     Args:
         unit: the transaction.

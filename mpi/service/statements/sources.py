@@ -22,8 +22,8 @@ class NewSource:
         name: name of the source; the code where None.
         agency: agency that owns the source; the code where None.
         kind: kind of system.
-        has_one_id_per_child: whether the source gives each child one local ID, so that two in one person are a
-            question for a steward.
+        has_one_id_per_child: whether the source gives each child one local ID, so that two in one person are
+            a question for a steward.
     """
 
     code: str

@@ -25,7 +25,8 @@ class Statement(NamedTuple):
         flags: flags of the record.
         subject: the source's own key of the person.
         merged_into: local ID of the record that the source merged it into.
-        seal_kind: ``sealed`` or ``expunged`` where such a restriction is in force at the as-of time; None otherwise.
+        seal_kind: ``sealed`` or ``expunged`` where such a restriction is in force at the as-of time; None
+            otherwise.
         line_number: line of the file; 0 outside files.
         comparable: the standardized record, if it was made already.
     """
@@ -74,8 +75,8 @@ def build_statement(
 def find_seal_kind(record: CanonicalRecord) -> str | None:
     """Return the seal in force on a record: sealed, expunged or None.
 
-    The record's as-of time counts. A restriction whose begin date cannot be read counts as begun; one whose end date
-    cannot be read counts as not ended.
+    The record's as-of time counts. A restriction whose begin date cannot be read counts as begun; one whose
+    end date cannot be read counts as not ended.
     """
     if not record.restrictions:
         return None
@@ -92,8 +93,8 @@ def find_seal_kind(record: CanonicalRecord) -> str | None:
 def _date_marks(record: CanonicalRecord) -> str:
     """Return marks of what a record's dates mean at its as-of time.
 
-    The marks are mostly empty. Once a birth date is no longer in the future, or a restriction on addresses has ended,
-    equal content means something else, so the marks make it another statement.
+    The marks are mostly empty. Once a birth date is no longer in the future, or a restriction on addresses
+    has ended, equal content means something else, so the marks make it another statement.
     """
     as_of = record.as_of or ""
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]

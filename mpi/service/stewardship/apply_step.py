@@ -39,7 +39,7 @@ from mpi.service.resolution.settlement import IdChoice
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 AWAITING, APPROVED, CHOICE = "awaiting", "approved", "choice"
-"""Members of a step's detail: whether approval is pending or given, and ID choices."""
+"""Members of a step's detail: approval pending, approval given, and ID choices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PlannedStep:
 def apply_step(
     unit: WriteUnit, index: Index, step: PlannedStep, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Apply a step; return its effect and the records that the effect shows.
+    """Apply a step; return its effect and the records it shows.
 
     The preview of a step that would wait shows its effect once it is approved, or its day has come.
 
@@ -108,16 +108,16 @@ def apply_step(
     )
     shown |= record_ids
     effect = StepEffect(
-        step.kind,
-        preview,
-        None if preview else step_id,
-        () if preview else decision_ids,
-        persons,
-        moved,
-        clients,
-        (),
-        step.etag,
-        needs_approval,
+        kind=step.kind,
+        preview=preview,
+        step=None if preview else step_id,
+        decisions=() if preview else decision_ids,
+        persons=persons,
+        moved=moved,
+        told=clients,
+        stays=(),
+        etag=step.etag,
+        awaiting=needs_approval,
         held_until=held_until,
         approval=needs_second,
         consent_of=list_visible_codes(unit, owners_to_ask),
@@ -130,7 +130,7 @@ def apply_step(
 def _check_freeze_windows(
     unit: ReadUnit, drafts: Sequence[DecisionDraft], record_ids: Collection[int]
 ) -> tuple[Mapping[str, Any], str | None]:
-    """Return the freeze members of a step's detail, and the day that ends them."""
+    """Return a step's freeze details, and the day they end."""
     today = clock.today()
     # A window keeps people as they are, and a correction leaves them so.
     heeds_windows = unit.freezes.all() and any(draft.origin != CORRECTION for draft in drafts)
@@ -144,7 +144,7 @@ def _check_freeze_windows(
 
 
 def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[int]) -> bool:
-    """Return whether a step about records visible to the viewer needs a second approver."""
+    """Return whether a step about records needs a second approver."""
     match index.settings.second_approver:
         case SecondApprover.NEVER:
             return False
@@ -162,7 +162,7 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
 
 
 def build_waiting_detail(maker: Maker, *, needs_second: bool) -> dict[str, Any]:
-    """Return the members that a waiting step stores: approval needed, and its maker."""
+    """Return the approval and maker members of a waiting step's detail."""
     return {**({AWAITING: True} if needs_second else {}), MAKER: maker.to_detail()}
 
 

@@ -50,7 +50,8 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 
     Raises:
         NotFoundError: there is no such step, or the viewer may not see all of it.
-        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window protects.
+        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window
+            protects.
         DecisionConflict: the step contradicts a later decision.
         AccessDenied: the viewer may not approve.
     """
@@ -66,14 +67,15 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
 def approve_step(
     unit: WriteUnit, index: Index, step_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Approve a step within a transaction; apply it unless a consent is missing.
+    """Approve a step, and apply it unless a consent is missing.
 
     Returns:
         The effect and the records that it shows.
 
     Raises:
         NotFoundError: there is no such step, or the viewer may not see all of it.
-        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window protects.
+        ConflictError: the step does not wait, is the viewer's own, or would revoke what a freeze window
+            protects.
         DecisionConflict: the step contradicts a later decision.
     """
     step = unit.steps.get(step_id)
@@ -117,7 +119,7 @@ def apply_if_approved(
     if is_waiting and not preview:
         # Its task is another one now, or none.
         resettle(unit, index, affected_records, step.kind)
-        effect, shown = StepEffect(step.kind, preview, step.id, (), (), (), ()), frozenset[int]()
+        effect, shown = StepEffect(kind=step.kind, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()), frozenset[int]()
     elif step.kind == UNDO:
         if not is_waiting:
             require_not_frozen(unit, decisions)
@@ -134,14 +136,14 @@ def apply_if_approved(
             unit, settlement.persons_before, settlement.records, preview=preview
         )
         decision_ids = tuple(decision.id for decision in waiting)
-        effect = StepEffect(step.kind, preview, step.id, decision_ids, persons, moved, clients)
+        effect = StepEffect(kind=step.kind, preview=preview, step=step.id, decisions=decision_ids, persons=persons, moved=moved, told=clients)
         effect = add_recipients(unit, effect, settlement.persons_before)
     codes = list_visible_codes(unit, unanswered_sources)
     return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown
 
 
 def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecision]) -> str:
-    """Return the day from which an approved step binds; store a freeze delay."""
+    """Return the day an approved step binds; store freeze delays."""
     today = clock.today()
     # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
     wanted_day = (

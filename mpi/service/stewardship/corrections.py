@@ -80,9 +80,9 @@ def correct_value(
             raise StaleError("what you read has changed since: look again, then correct")
         record = _add_correction_record(unit, index, source, attribute, fields)
         bound_records = tuple(sorted((record, _find_corrected_record(unit, golden_record, attribute))))
-        draft = DecisionDraft(DecisionKind.SAME, (bound_records,), reason, CORRECTION, note=evidence)
+        draft = DecisionDraft(kind=DecisionKind.SAME, groups=(bound_records,), reason=reason, origin=CORRECTION, note=evidence)
         detail = {"attribute": attribute, "record": record}
-        planned_step = PlannedStep(CORRECTION, reason, [draft], detail, NO_ID_CHOICE, golden_record.etag)
+        planned_step = PlannedStep(kind=CORRECTION, reason=reason, drafts=[draft], detail=detail, choice=NO_ID_CHOICE, etag=golden_record.etag)
         effect, shown = apply_step(unit, index, planned_step, preview=options.preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
@@ -111,11 +111,11 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
         )
     number = unit.counters.take("source")
     new_source = Source(
-        number,
-        STEWARD_SOURCE_CODE,
-        "Stewards' corrections",
-        STEWARD_SOURCE_CODE,
-        STEWARD_SOURCE_KIND,
+        id=number,
+        code=STEWARD_SOURCE_CODE,
+        name="Stewards' corrections",
+        agency=STEWARD_SOURCE_CODE,
+        kind=STEWARD_SOURCE_KIND,
         group_id=1,
         paused=False,
     )
@@ -146,7 +146,7 @@ def _find_corrected_record(unit: WriteUnit, golden_record: BuiltGoldenRecord, at
 def _add_correction_record(
     unit: WriteUnit, index: Index, source: Source, attribute: str, fields: Mapping[str, object]
 ) -> int:
-    """Store a correction as a record of the steward source; return its number."""
+    """Store a correction as a steward-source record; return its number."""
     record_id = unit.counters.take("record")
     local_id = f"correction-{record_id}"
     received = validate_record({"local_id": local_id, **fields}, index.keyed_hash, clock.now())

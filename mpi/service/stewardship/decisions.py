@@ -144,23 +144,23 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
             return effect_from_answer(stored_answer, viewer)
         groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
         draft = DecisionDraft(
-            request.kind,
-            groups,
-            reason,
-            "decision",
+            kind=request.kind,
+            groups=groups,
+            reason=reason,
+            origin="decision",
             effective_from=days[0],
             recheck_on=days[1],
             note=note,
             supersedes=request.supersedes,
         )
-        planned_step = PlannedStep("decision", reason, [draft], {"groups": groups}, NO_ID_CHOICE)
+        planned_step = PlannedStep(kind="decision", reason=reason, drafts=[draft], detail={"groups": groups}, choice=NO_ID_CHOICE)
         effect, shown = apply_step(unit, index, planned_step, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
 
 
 def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
-    """Report a wrong or missed link as a claim, which a task asks about.
+    """Report a wrong or missed link as a claim for review.
 
     The claim binds nothing. Two enterprise IDs of one child are reported as a missed link.
 
@@ -187,7 +187,7 @@ def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
         groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
         draft = DecisionDraft(
-            request.kind, groups, reason, "report", authority=Authority.SOURCE, note=note, is_claim=True
+            kind=request.kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, note=note, is_claim=True
         )
         claim_id = add_decision(unit, index, step_id, draft)
         resettle(unit, index, draft.record_ids, "report")
@@ -244,7 +244,7 @@ def list_decisions(
 
 
 def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[DecisionView]:
-    """Build views of decisions, leaving out those that the viewer may not see."""
+    """Build views of decisions, without those hidden from the viewer."""
     commits = unit.commit_info(
         {
             commit_no
@@ -268,30 +268,30 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
         end_commit = None if decision.ended_commit is None else commits[decision.ended_commit]
         views.append(
             DecisionView(
-                decision.id,
-                decision.kind,
-                decision.status.value,
+                id=decision.id,
+                kind=decision.kind,
+                status=decision.status.value,
                 # It did not give way, for a viewer who may not know of what it gave way to.
-                decision.status is DecisionStatus.IN_FORCE
+                suspended=decision.status is DecisionStatus.IN_FORCE
                 and decision.id in suspended_ids
                 and find_conflict_chain(unit, decision) is not None,
-                decision.authority.name.lower(),
-                made_by,
-                made_at,
-                decision.reason,
+                authority=decision.authority.name.lower(),
+                by=made_by,
+                at=made_at,
+                reason=decision.reason,
                 # Another's note may tell of records that the viewer may not see.
-                tuple(notes.get(decision.id, ())) if may_undo(unit, decision) else (),
-                tuple(tuple(labels[record] for record in group) for group in groups),
-                _build_seen_versions(unit, decision, labels),
-                _build_evidence(decision, labels),
-                decision.effective_from if decision.status is DecisionStatus.PENDING else None,
-                decision.recheck_on,
-                tuple(old_id for old_id in decision.supersedes if _is_decision_visible(unit, old_id)),
-                decision.step_id,
-                decision.origin,
-                None if end_commit is None else end_commit[0],
-                None if end_commit is None else end_commit[1],
-                build_consent_views(unit, consents_by_step.get(decision.step_id or 0, ())),
+                notes=tuple(notes.get(decision.id, ())) if may_undo(unit, decision) else (),
+                groups=tuple(tuple(labels[record] for record in group) for group in groups),
+                seen=_build_seen_versions(unit, decision, labels),
+                evidence=_build_evidence(decision, labels),
+                effective_from=decision.effective_from if decision.status is DecisionStatus.PENDING else None,
+                recheck_on=decision.recheck_on,
+                supersedes=tuple(old_id for old_id in decision.supersedes if _is_decision_visible(unit, old_id)),
+                step=decision.step_id,
+                origin=decision.origin,
+                ended_at=None if end_commit is None else end_commit[0],
+                ended_by=None if end_commit is None else end_commit[1],
+                consents=build_consent_views(unit, consents_by_step.get(decision.step_id or 0, ())),
             )
         )
     return views
@@ -327,7 +327,7 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
 
 
 def effect_from_answer(stored_answer: Mapping[str, Any], viewer: Viewer) -> StepEffect:
-    """Restore an effect from a stored answer, without what the viewer may not read."""
+    """Restore an effect from a stored answer, as the viewer may read."""
     if is_allowed(viewer, Action.DISCLOSURE_READ):
         return StepEffect(**stored_answer)
     disclosed_count = stored_answer.get("disclosed") if viewer.sources is None else None

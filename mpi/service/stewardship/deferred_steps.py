@@ -22,7 +22,7 @@ _LAST_DAY = "9999-12-31"
 
 
 def apply_due_decisions(index: Index, viewer: Viewer) -> int:
-    """Put due decisions in force, and release changes held by past freeze windows.
+    """Put due decisions in force, and release changes after freeze windows.
 
     Returns:
         The number of decisions and holds.

@@ -73,12 +73,12 @@ def add_freeze_window(
         raise InputError("ends_on: that window is over already")
     with index.database.write(viewer, "freeze") as unit:
         window = StoredFreezeWindow(
-            unit.counters.take("freeze_window"),
-            unit.sources.get_by_code(source).id,
-            first_day.isoformat(),
-            end_day.isoformat(),
-            reason_code,
-            unit.commit_no,
+            id=unit.counters.take("freeze_window"),
+            source_id=unit.sources.get_by_code(source).id,
+            begins_on=first_day.isoformat(),
+            ends_on=end_day.isoformat(),
+            reason=reason_code,
+            created_commit=unit.commit_no,
         )
         unit.freezes.add(window)
         add_step(unit, "freeze", reason_code, {"window": window.id})
@@ -127,14 +127,14 @@ def _build_views(unit: ReadUnit, stored_windows: list[StoredFreezeWindow]) -> li
     commits = unit.commit_info({window.created_commit for window in stored_windows})
     return [
         FreezeWindow(
-            window.id,
-            codes[window.source_id],
-            window.begins_on,
-            window.ends_on,
-            _compute_state(window),
-            window.reason,
-            commits[window.created_commit][1],
-            commits[window.created_commit][0],
+            id=window.id,
+            source=codes[window.source_id],
+            begins_on=window.begins_on,
+            ends_on=window.ends_on,
+            state=_compute_state(window),
+            reason=window.reason,
+            by=commits[window.created_commit][1],
+            at=commits[window.created_commit][0],
         )
         for window in stored_windows
         if unit.viewer.may_see(codes[window.source_id])

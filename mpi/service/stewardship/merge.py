@@ -57,8 +57,8 @@ def merge(
         viewer: the steward.
         eid_texts: their enterprise IDs.
         options: reason, note and conditions.
-        survivor: the enterprise ID that stays; by default that of an open enrollment, then of the most records,
-            then the oldest.
+        survivor: the enterprise ID that stays; by default that of an open enrollment, then of the most
+            records, then the oldest.
 
     Raises:
         EidError: a text is not an enterprise ID.
@@ -108,13 +108,14 @@ def split(
         eid_text: the enterprise ID.
         groups: its records, by part; for a single part, the other part is the rest.
         options: reason, note and conditions.
-        keep: the part that keeps the ID, by position from 0 or by one of its records; by default the part with
-            the most records.
+        keep: the part that keeps the ID, by position from 0 or by one of its records; by default the part
+            with the most records.
         one_child: positions from 0 of the parts whose records are one child.
 
     Raises:
         EidError: the text is not an enterprise ID.
-        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such part.
+        InputError: fewer than two parts, a record that is not the person's or is in two parts, or no such
+            part.
         NotFoundError: the viewer can see no such person or record.
         ConflictError: the person is retired or empty.
         StaleError: the person has changed since it was read.
@@ -261,7 +262,7 @@ class _StewardStep:
         """Add a decision to the step."""
         note = None if self._said else self._why.note
         draft = DecisionDraft(
-            kind, groups, self._why.reason, self._kind, note=note, supersedes=tuple(supersedes)
+            kind=kind, groups=groups, reason=self._why.reason, origin=self._kind, note=note, supersedes=tuple(supersedes)
         )
         self._said.append(draft)
 
@@ -278,7 +279,7 @@ class _StewardStep:
 
     def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
         """Apply the step with its decisions and keep its effect."""
-        planned_step = PlannedStep(self._kind, self._why.reason, self._said, detail, id_choice, self._etag)
+        planned_step = PlannedStep(kind=self._kind, reason=self._why.reason, drafts=self._said, detail=detail, choice=id_choice, etag=self._etag)
         self.effect, self._shown = apply_step(self.unit, self._index, planned_step, preview=self._why.preview)
 
 

@@ -38,7 +38,7 @@ def release_overlay(
     *,
     preview: bool = False,
 ) -> StepEffect:
-    """Release a pending overlay version, so that the record describes the other child.
+    """Release a pending overlay: the record describes another child now.
 
     Args:
         index: the open index.
@@ -69,7 +69,7 @@ def refuse_overlay(
 def answer_overlay(
     unit: WriteUnit, index: Index, record_id: int, verdict: str, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Release or refuse an overlay within a transaction; return effect and shown records.
+    """Release or refuse an overlay; return effect and shown records.
 
     Args:
         unit: the transaction.
@@ -106,8 +106,8 @@ def undo_overlay_answer(
 ) -> tuple[StepEffect, frozenset[int]]:
     """Undo a release or refusal, so that its versions are pending again.
 
-    They stay as they are where the reason for the overlay no longer exists. Versions received after a release,
-    and accepted as the released child's, become pending with the released one.
+    They stay as they are where the reason for the overlay no longer exists. Versions received after a
+    release, and accepted as the released child's, become pending with the released one.
 
     Raises:
         NotFoundError: the viewer can see no such step.
@@ -162,8 +162,8 @@ def _choose_ids_after_release(
 ) -> IdChoice:
     """Choose enterprise IDs so that none moves with a released record.
 
-    The ID stays with the other records of its person. Where there are none and the record joins another person,
-    that person's ID survives. Where the record is alone before and after, nothing changes.
+    The ID stays with the other records of its person. Where there are none and the record joins another
+    person, that person's ID survives. Where the record is alone before and after, nothing changes.
     """
     person = unit.persons.current_persons([record_id]).get(record_id)
     if person is None:
@@ -231,5 +231,5 @@ def _build_effect(
     persons, moved, clients, shown = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
-    effect = StepEffect(kind, preview, None if preview else step_id, (), persons, moved, clients)
+    effect = StepEffect(kind=kind, preview=preview, step=None if preview else step_id, decisions=(), persons=persons, moved=moved, told=clients)
     return add_recipients(unit, effect, settlement.persons_before), shown | {record_id}

@@ -26,7 +26,7 @@ from mpi.storage.repositories.steps.steps import Step
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 CONSENT, REFUSAL = "consent", "refusal"
-"""Kinds of an owner's answer, stored on the commit and shown in the effect."""
+"""Kinds of an owner's answer, in commits and effects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def give_consent(
     Raises:
         InputError: the reason is invalid.
         NotFoundError: the viewer's sources were asked about no such step.
-        ConflictError: consent is no longer needed, the step is the viewer's own, or it would revoke what a freeze
-            window protects.
+        ConflictError: consent is no longer needed, the step is the viewer's own, or it would revoke what a
+            freeze window protects.
         DecisionConflict: the step contradicts a later decision.
         AccessDenied: the viewer may not consent.
     """
@@ -154,4 +154,4 @@ def _end_step(
         resettle(
             unit, index, find_affected_records(unit, [decision.id for decision in waiting_decisions]), REFUSAL
         )
-    return StepEffect(REFUSAL, preview, step.id, (), (), (), ())
+    return StepEffect(kind=REFUSAL, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=())

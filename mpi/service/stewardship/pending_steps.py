@@ -1,4 +1,4 @@
-"""Steps that wait for an approval or consent, as a viewer may see them."""
+"""Steps that wait for approval or consent, as visible to viewers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ REDACTED_KIND = "change"
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """A decision that a pending step will make, or that an undo will revoke."""
+    """A decision that a pending step makes, or a pending undo revokes."""
 
     id: int
     kind: DecisionKind
@@ -37,7 +37,8 @@ class PendingStep:
 
     Args:
         step: its number.
-        kind: ``decision``, ``merge``, ``split``, ``move``, ``correction`` or ``undo``; ``change`` when redacted.
+        kind: ``decision``, ``merge``, ``split``, ``move``, ``correction`` or ``undo``; ``change`` when
+            redacted.
         at: when it was made; when redacted, when the owner was asked.
         by: the client that made it; None when redacted.
         reason: reason code of the maker; None when redacted.
@@ -63,7 +64,7 @@ class PendingStep:
 
 
 def list_pending_steps(index: Index, viewer: Viewer) -> list[PendingStep]:
-    """List steps that wait for a second approver or an owner, oldest first.
+    """List steps that wait for an approver or owner, oldest first.
 
     A viewer who may read decisions sees the steps of which every record and every asked source is visible. An
     owner also sees the steps about which a source of theirs was asked.
@@ -140,7 +141,7 @@ def _build_view(
         own_consents = tuple(consent for consent in consents if is_source_owner(unit.viewer, consent.source))
         asked_at = min(consent.asked_at for consent in own_consents)
         redacted_view = PendingStep(
-            step_id, REDACTED_KIND, asked_at, None, None, (), False, own_consents, labels, False, may_consent
+            step=step_id, kind=REDACTED_KIND, at=asked_at, by=None, reason=None, decisions=(), approval=False, consents=own_consents, records=labels, may_approve=False, may_consent=may_consent
         )
         return redacted_view, set(records)
     may_approve = needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE)
@@ -152,15 +153,15 @@ def _build_view(
         )
         for consent in made
     )
-    view = PendingStep(step_id, step.kind, made_at, made_by, step.reason, decisions, needs_approval, consents, labels,
-                       may_approve, may_consent)  # fmt: skip
+    view = PendingStep(step=step_id, kind=step.kind, at=made_at, by=made_by, reason=step.reason, decisions=decisions, approval=needs_approval, consents=consents, records=labels,
+                       may_approve=may_approve, may_consent=may_consent)  # fmt: skip
     return view, set(records)
 
 
 def _list_shown_records(
     unit: ReadUnit, decisions: Sequence[StoredDecision], sources: set[int], *, is_whole: bool
 ) -> dict[int, RecordRef]:
-    """Return visible named records, and records of the same persons for given sources."""
+    """Return visible records that decisions name, or of the same persons."""
     named_records = {record for decision in decisions for record in decision.seen}
     affected_records = named_records | find_person_records(unit, named_records)
     source_by_record = {

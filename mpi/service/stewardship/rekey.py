@@ -89,11 +89,11 @@ def rekey(
         if affected_records:
             resettle(unit, index, affected_records, REKEY)
         result = RekeyResult(
-            source_code,
-            step_id if moving else None,
-            len(moving),
-            tuple(sorted(taken_ids.values())),
-            unknown_ids,
+            source=source_code,
+            step=step_id if moving else None,
+            rekeyed=len(moving),
+            review=tuple(sorted(taken_ids.values())),
+            unknown=unknown_ids,
         )
         store_answer(unit, index, result, affected_records)
         return result
@@ -211,7 +211,7 @@ def _add_claim(
     """Store a claim that two records are one child; return both."""
     groups = ((record.id, holder.id),)
     draft = DecisionDraft(
-        DecisionKind.SAME, groups, REKEY, REKEY, Authority.SOURCE, asserting_record=record.id, is_claim=True
+        kind=DecisionKind.SAME, groups=groups, reason=REKEY, origin=REKEY, authority=Authority.SOURCE, asserting_record=record.id, is_claim=True
     )
     add_decision(unit, index, step_id, draft)
     return {record.id, holder.id}

@@ -111,7 +111,7 @@ def undo_step(
 def undo_any_step(
     unit: WriteUnit, index: Index, step_number: int, reason: str, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
-    """Undo a step of any kind within a transaction; return effect and records.
+    """Undo a step of any kind; return effect and shown records.
 
     The returned records are those that the effect shows.
 
@@ -169,7 +169,7 @@ def _undo_rekey(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
     shown |= visible_labels(unit, affected_records).keys()
-    effect = StepEffect("undo", preview, None if preview else step_id, (), persons, moved, clients)
+    effect = StepEffect(kind="undo", preview=preview, step=None if preview else step_id, decisions=(), persons=persons, moved=moved, told=clients)
     effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
@@ -184,7 +184,7 @@ def _cancel_pending_undo(
         raise NotFoundError(f"there is no step {undo.id}")
     require_own_step(unit, undo)
     end_pending_undo(unit, index, undo)
-    effect = StepEffect("undo", preview, None if preview else undo.id, (), (), (), ())
+    effect = StepEffect(kind="undo", preview=preview, step=None if preview else undo.id, decisions=(), persons=(), moved=(), told=())
     store_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
@@ -252,7 +252,7 @@ def undo_decisions(
         unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
         resettle(unit, index, {record for decision in decisions for record in decision.seen}, "undo")
         effect = StepEffect(
-            "undo", preview, step_id, (), (), (), (), awaiting=True, approval=needs_second, consent_of=codes
+            kind="undo", preview=preview, step=step_id, decisions=(), persons=(), moved=(), told=(), awaiting=True, approval=needs_second, consent_of=codes
         )
         store_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
@@ -331,14 +331,14 @@ def _revoke_and_resettle(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
     effect = StepEffect(
-        "undo",
-        preview,
-        None if preview else undo.id,
-        (),
-        persons,
-        moved,
-        clients,
-        tuple(_list_unchanged(unit, decisions, step)),
+        kind="undo",
+        preview=preview,
+        step=None if preview else undo.id,
+        decisions=(),
+        persons=persons,
+        moved=moved,
+        told=clients,
+        stays=tuple(_list_unchanged(unit, decisions, step)),
     )
     effect = add_recipients(unit, effect, settlement.persons_before)
     return effect, shown | visible_labels(unit, affected_records).keys()

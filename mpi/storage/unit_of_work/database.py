@@ -284,12 +284,12 @@ def _open_session_pool(engine: Engine, ledger: Path | None) -> SessionPool:
             ledger_file.attach_ledger(session.driver, ledger)
 
     return SessionPool(
-        engine,
-        backend.MAX_CONNECTIONS,
-        backend.POOL_SIZE,
-        attach_ledger,
-        backend.is_alive,
-        backend.is_reusable,
+        engine=engine,
+        max_sessions=backend.MAX_CONNECTIONS,
+        max_idle=backend.POOL_SIZE,
+        on_open=attach_ledger,
+        is_alive=backend.is_alive,
+        is_reusable=backend.is_reusable,
     )
 
 

@@ -226,14 +226,14 @@ def _wait_until_it_writes(database, process):
 
 
 class _Committing:
-    commit_begun = False
-    kept = 0
+    is_commit_begun = False
+    committed_units = 0
 
 
 def test_ctrl_c_is_too_late_once_the_commit_has_begun():
     database = _Committing()
     with handle_interrupts(database):
-        database.commit_begun = True
+        database.is_commit_begun = True
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -179,11 +179,11 @@ def _indexed_record_ids(disclosure: Disclosure) -> list[int]:
 
 def _disclosure_of(row: Row[Any]) -> Disclosure:
     return Disclosure(
-        row.at,
-        row.client,
-        row.purpose,
-        row.action,
-        tuple(orjson.loads(row.record_ids)),
-        tuple(orjson.loads(row.fields)),
-        row.handle,
+        at=row.at,
+        client=row.client,
+        purpose=row.purpose,
+        action=row.action,
+        record_ids=tuple(orjson.loads(row.record_ids)),
+        fields=tuple(orjson.loads(row.fields)),
+        handle=row.handle,
     )

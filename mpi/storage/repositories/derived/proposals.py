@@ -98,13 +98,13 @@ class Hold:
 
 def _hold_of(row: AnyRow) -> Hold:
     return Hold(
-        row.id,
-        row.kind,
-        row.fingerprint,
-        row.status,
-        row.commit_no,
-        row.ended_commit,
-        orjson.loads(row.detail),
+        id=row.id,
+        kind=row.kind,
+        fingerprint=row.fingerprint,
+        status=row.status,
+        commit_no=row.commit_no,
+        ended_commit=row.ended_commit,
+        detail=orjson.loads(row.detail),
     )
 
 
@@ -159,7 +159,13 @@ class Proposals:
             select(_item).where(_item.c.proposal_id == number).order_by(_item.c.no)
         )
         return [
-            ProposalItem(row.no, row.fingerprint, row.kind, row.status, orjson.loads(row.detail))
+            ProposalItem(
+                no=row.no,
+                fingerprint=row.fingerprint,
+                kind=row.kind,
+                status=row.status,
+                detail=orjson.loads(row.detail),
+            )
             for row in rows
         ]
 

@@ -258,5 +258,12 @@ def _work_from_row(row: AnyRow) -> QuestionWork:
 
 def _action_from_row(row: AnyRow) -> QuestionAction:
     return QuestionAction(
-        row.id, row.question, row.at, row.actor, row.action, orjson.loads(row.detail), row.step_id, row.note
+        id=row.id,
+        question=row.question,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        detail=orjson.loads(row.detail),
+        step=row.step_id,
+        note=row.note,
     )

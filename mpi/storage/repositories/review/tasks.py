@@ -82,21 +82,21 @@ _ASKED_TASKS_ABOUT_RECORDS = select(_task).where(_IS_ABOUT_RECORDS, _IS_ASKED)
 def task_from_row(row: AnyRow) -> Task:
     """Return the task of a table row."""
     return Task(
-        row.key,
-        row.kind,
-        row.lo,
-        row.hi,
-        row.weight / MICROBITS,
-        row.reason,
-        row.quiet_until,
-        row.decision_id,
-        row.question,
-        row.subject,
-        row.harm,
-        row.harm_unflagged,
-        row.pattern,
-        row.batch_id,
-        row.opened_commit,
+        key=row.key,
+        kind=row.kind,
+        lo=row.lo,
+        hi=row.hi,
+        bits=row.weight / MICROBITS,
+        reason=row.reason,
+        quiet_until=row.quiet_until,
+        decision_id=row.decision_id,
+        question=row.question,
+        subject=row.subject,
+        harm=row.harm,
+        harm_unflagged=row.harm_unflagged,
+        pattern=row.pattern,
+        batch_id=row.batch_id,
+        opened_commit=row.opened_commit,
     )
 
 

@@ -150,15 +150,15 @@ class Batches:
 
 def _batch_from_row(row: AnyRow) -> Batch:
     return Batch(
-        row.id,
-        row.code,
-        row.commit_no,
-        row.snapshot,
-        row.status,
-        orjson.loads(row.counts),
-        row.held_reason,
-        row.as_of,
-        row.undone_commit,
-        row.undoing_commit,
-        row.undoing_worker,
+        id=row.id,
+        source=row.code,
+        commit_no=row.commit_no,
+        snapshot=row.snapshot,
+        status=row.status,
+        counts=orjson.loads(row.counts),
+        held_reason=row.held_reason,
+        as_of=row.as_of,
+        undone_commit=row.undone_commit,
+        undoing_commit=row.undoing_commit,
+        undoing_worker=row.undoing_worker,
     )

@@ -133,12 +133,12 @@ class RecordAssertions:
             for row in versions:
                 assertions[row.record_id].append(
                     RecordAssertion(
-                        row.as_of,
-                        row.received_commit,
-                        row.id,
-                        row.state in ("held", "overlay"),
-                        row.state == "overlay",
-                        row.batch_id,
+                        as_of=row.as_of,
+                        commit_no=row.received_commit,
+                        version_id=row.id,
+                        is_held=row.state in ("held", "overlay"),
+                        is_doubted=row.state == "overlay",
+                        batch_id=row.batch_id,
                     )
                 )
             sightings = self._connection.execute(

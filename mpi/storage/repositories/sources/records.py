@@ -395,8 +395,16 @@ class Records:
             .order_by(_version.c.as_of, _version.c.received_commit, _version.c.id)
         )
         return [
-            StoredVersion(r.id, r.record_id, r.as_of, r.received_commit, r.state, r.payload, r.issues)
-            for r in rows
+            StoredVersion(
+                id=row.id,
+                record_id=row.record_id,
+                as_of=row.as_of,
+                received_commit=row.received_commit,
+                state=row.state,
+                payload=row.payload,
+                issues=row.issues,
+            )
+            for row in rows
         ]
 
     def find_version(self, record_id: int, as_of: str, content_hash: str) -> int | None:
@@ -488,8 +496,8 @@ class Records:
         self._many(
             _SET_ACTIVE_VERSION,
             [
-                {"record_id": r["record_id"], "new_version": r["version_id"], "as_of": r["as_of"]}
-                for r in rows
+                {"record_id": row["record_id"], "new_version": row["version_id"], "as_of": row["as_of"]}
+                for row in rows
             ],
         )
 

@@ -59,11 +59,18 @@ class Sources:
         if self._known is None:
             self._known = [
                 Source(
-                    r.id, r.code, r.name, r.agency, r.kind, r.group_id, r.paused, r.duplicates_expected,
-                    r.asks_consent,
+                    id=row.id,
+                    code=row.code,
+                    name=row.name,
+                    agency=row.agency,
+                    kind=row.kind,
+                    group_id=row.group_id,
+                    paused=row.paused,
+                    duplicates_expected=row.duplicates_expected,
+                    asks_consent=row.asks_consent,
                 )
-                for r in self._connection.execute(_ALL)
-            ]  # fmt: skip
+                for row in self._connection.execute(_ALL)
+            ]
         return self._known
 
     def prefetch(self) -> None:

@@ -81,9 +81,14 @@ class Consents:
                 .where(is_in(_consent.c.step_id, chunk))
                 .order_by(_consent.c.step_id, _consent.c.source_id)
             )
-            for r in rows:
+            for row in rows:
                 consent = StoredConsent(
-                    r.step_id, r.source_id, ConsentStatus(r.status), r.asked_commit, r.commit_no, r.reason
+                    step_id=row.step_id,
+                    source_id=row.source_id,
+                    status=ConsentStatus(row.status),
+                    asked_commit=row.asked_commit,
+                    commit_no=row.commit_no,
+                    reason=row.reason,
                 )
                 consents.setdefault(consent.step_id, []).append(consent)
         return consents

@@ -455,21 +455,21 @@ class Decisions:
                 superseded.setdefault(row.decision_id, []).append(row.superseded_id)
         return {
             row.id: StoredDecision(
-                row.id,
-                DecisionKind(row.kind),
-                Authority(row.authority),
-                DecisionStatus(row.status),
-                row.commit_no,
-                row.ended_commit,
-                row.effective_from,
-                row.reason,
-                row.recheck_on,
-                orjson.loads(row.evidence),
-                row.step_id,
-                row.origin,
-                tuple(tuple(group) for group in groups.get(row.id, {}).values()),
-                seen.get(row.id, {}),
-                tuple(sorted(superseded.get(row.id, ()))),
+                id=row.id,
+                kind=DecisionKind(row.kind),
+                authority=Authority(row.authority),
+                status=DecisionStatus(row.status),
+                commit_no=row.commit_no,
+                ended_commit=row.ended_commit,
+                effective_from=row.effective_from,
+                reason=row.reason,
+                recheck_on=row.recheck_on,
+                evidence=orjson.loads(row.evidence),
+                step_id=row.step_id,
+                origin=row.origin,
+                groups=tuple(tuple(group) for group in groups.get(row.id, {}).values()),
+                seen=seen.get(row.id, {}),
+                supersedes=tuple(sorted(superseded.get(row.id, ()))),
             )
             for row in heads
         }

@@ -133,4 +133,11 @@ class Steps:
 
 
 def _step_from_row(row: AnyRow) -> Step:
-    return Step(row.id, row.kind, row.commit_no, row.undone_commit, row.reason, orjson.loads(row.detail))
+    return Step(
+        id=row.id,
+        kind=row.kind,
+        commit_no=row.commit_no,
+        undone_commit=row.undone_commit,
+        reason=row.reason,
+        detail=orjson.loads(row.detail),
+    )

@@ -148,7 +148,7 @@ def test_asking_twice_asking_nothing_known_or_of_a_strange_record_is_refused(ask
     with pytest.raises(InputError, match="asks: one of"):
         ask_owner(index, ANN, key, OURS, "anything")
     upsert(index, OPERATOR, "sis", a_child("9", first_name="Zoe", last_name="Quist", birth_date="2001-01-01"))
-    with pytest.raises(InputError, match="not of this question"):
+    with pytest.raises(InputError, match="of this question"):
         ask_owner(index, ANN, key, RecordRef("sis", "9"), "confirm-name")
     with pytest.raises(InputError, match="answer: one of"):
         answer_owner_question(index, SIS_OWNER, 1, "yes")
@@ -190,7 +190,7 @@ def test_what_is_asked_about_a_question_that_is_closed_is_asked_no_more(asked):
     withdraw(index, OPERATOR, "ccwis", "2")
     assert keys(index, state=None) == []
     assert list_owner_questions(index, SIS_OWNER) == ()
-    with pytest.raises(ConflictError, match="no longer asked"):
+    with pytest.raises(ConflictError, match="withdrawn"):
         answer_owner_question(index, SIS_OWNER, number, "right")
     one_pair(index)
     assert keys(index) == [key]
