@@ -113,7 +113,7 @@ def add_client(
         for code in sources or ():
             unit.sources.get_by_code(code)
         is_taken = any(client.name == name for client, _, _ in unit.clients.all_with_commits())
-        # Both stand as the maker on commits and on the ledger: a name has to mean one of them.
+        # Commits and the ledger name clients and accounts alike: a name must mean one of them.
         if is_taken or unit.accounts.find_by_name(name.casefold()) is not None:
             raise ConflictError(f"there is or was a client or an account {name!r}: take another name")
         key = f"mpi_{secrets.token_urlsafe(32)}"

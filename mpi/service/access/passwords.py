@@ -114,7 +114,7 @@ def generate_one_time_password() -> str:
 
 def _is_sequence(text: str) -> bool:
     """Return whether characters count up or down, or repeat a piece."""
-    # Of digits, 0 comes after 9.
+    # Among digits, 0 follows 9.
     alphabet = 10 if text.isdigit() else sys.maxunicode
     is_counting = len({(ord(after) - ord(before)) % alphabet for before, after in pairwise(text)}) == 1
     sizes = range(1, len(text) // 3 + 1)

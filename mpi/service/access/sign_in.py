@@ -144,15 +144,15 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
         NotAuthenticated: the token has no session, or the old password is wrong, which counts as a failure.
         InputError: the new password is invalid, or equals the old one.
     """
-    signed = authenticate_session(index, token)
+    signed_in = authenticate_session(index, token)
     if old == new:
         raise InputError("the new password is the old one: take another")
-    passwords.check_password(new, signed.name, signed.full_name)
-    account = _count_attempt(index, signed.name)
+    passwords.check_password(new, signed_in.name, signed_in.full_name)
+    account = _count_attempt(index, signed_in.name)
     if account is None or not passwords.is_correct(account.password_hash, old):
         raise NotAuthenticated("the present password is wrong, or the account is locked for a while")
     password_hash = passwords.hash_password(new)
-    with index.database.write(signed.viewer, "account-password") as unit:
+    with index.database.write(signed_in.viewer, "account-password") as unit:
         if not unit.accounts.record_sign_in(account, account.password_hash):
             raise NotAuthenticated(_SESSION_ENDED)
         unit.ensure_commit()
@@ -160,7 +160,9 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
             account.id, password_hash, clock.format_timestamp(clock.now()), must_change=False
         )
         unit.sign_ins.end_all_of_account(account.id)
-        return _begin_session(index, unit, account, signed.viewer.purpose or PURPOSES_BY_ROLE[signed.role][0])
+        return _begin_session(
+            index, unit, account, signed_in.viewer.purpose or PURPOSES_BY_ROLE[signed_in.role][0]
+        )
 
 
 def csrf_token(index: Index, token: str) -> str:
@@ -176,7 +178,7 @@ def _count_attempt(index: Index, name: str) -> Account | None:
     now = clock.now()
     with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:
         unit.counters.take("sign_in")
-        # A store may refuse what can be no name, such as one with a NUL.
+        # The store may refuse an invalid name, such as one with a NUL.
         account = unit.accounts.count_attempt(
             name if is_valid_name(name) else "", clock.format_timestamp(now)
         )

@@ -55,7 +55,7 @@ class BlockCounts:
 
     past_alarm: int = 0
     past_hard: int = 0
-    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count_search(self, blocks: int, *, hard: bool) -> None:
         """Count one search that met large blocks.
@@ -64,7 +64,7 @@ class BlockCounts:
             blocks: number of blocks above the alarm size.
             hard: whether one of them is above the hard limit.
         """
-        with self._turn:
+        with self._lock:
             self.past_alarm += blocks
             self.past_hard += hard
 

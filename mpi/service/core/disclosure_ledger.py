@@ -33,7 +33,7 @@ class _PendingDisclosure:
     def __init__(
         self, build_entry: Callable[[], Disclosure], callback: WrittenCallback | None = None
     ) -> None:
-        self.make = build_entry
+        self.build_entry = build_entry
         self.written = False
         self.failed = False
         self.callback = callback
@@ -41,8 +41,8 @@ class _PendingDisclosure:
     def build(self) -> Disclosure | None:
         """Return the entry to write; None where building failed and was reported."""
         try:
-            return self.make()
-        except Exception as error:  # noqa: BLE001 - it is raised where the call was made
+            return self.build_entry()
+        except Exception as error:  # noqa: BLE001 - the callback receives the error
             self.settle(error)
             return None
 
@@ -127,7 +127,7 @@ class DisclosureLedger:
                 if not self._pending:
                     self._is_running = False
                     return
-            # Whatever it was, each caller was told, and those that come after must find somebody at work.
+            # Each caller was informed of the error; later callers need this thread.
             with self._write_lock, suppress(Exception):
                 self._write_pending(database, viewer)
 
@@ -146,7 +146,7 @@ class DisclosureLedger:
         try:
             _insert(database.ledger, viewer, take)
         except BaseException as error:
-            # Each caller is told; whoever writes for all raises what happened.
+            # Each caller is informed; the writing caller also raises the error.
             for entry in entries or self._take_pending():
                 entry.settle(error if isinstance(error, StoreError) else StoreError(WRITE_FAILED))
             raise
@@ -161,12 +161,12 @@ class DisclosureLedger:
 
 def _insert(ledger: Database, viewer: Viewer, take: Callable[[], Sequence[Disclosure]]) -> None:
     if ledger.is_postgresql:
-        # Kept as soon as it is answered: one round trip.
+        # Autocommit needs only one round trip.
         if entries := take():
             with ledger.read_autocommit(viewer) as unit:
                 unit.disclosures.add_in_one_statement(entries)
         return
     with ledger.write(viewer, "disclose", Lock.NONE) as unit:
-        # Only now, so that what came while the file's one writer was waited for is taken too.
+        # Taken only now, so that entries queued during the wait for the writer lock are included.
         if entries := take():
             unit.disclosures.add_all(unit.counters.take("disclosure", len(entries)), entries)

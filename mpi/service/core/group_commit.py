@@ -64,7 +64,7 @@ class _PendingStep:
         try:
             with database.write(self.viewer, self.kind) as unit:
                 answer = _resolve(self.work(unit))
-        except Exception as error:  # noqa: BLE001 - it is raised where the call was made
+        except Exception as error:  # noqa: BLE001 - raised again in the thread of the caller
             self.settle(error=error)
         else:
             self.settle(answer)
@@ -123,7 +123,7 @@ class GroupCommit:
             self._writer_lock.release()
         if step.error is not None:
             raise step.error
-        return step.answer  # type: ignore[no-any-return]
+        return step.answer  # type: ignore[no-any-return] - the queue holds steps of any answer type
 
     def _acquire_turn(self, step: _PendingStep) -> None:
         if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
@@ -132,7 +132,7 @@ class GroupCommit:
             if step in self._pending:
                 self._pending.remove(step)
                 raise StoreError(BUSY)
-        self._writer_lock.acquire()  # somebody is at it
+        self._writer_lock.acquire()  # another thread is running the step
 
     def _run_batch(self, database: Database) -> None:
         steps: list[_PendingStep] = []
@@ -141,21 +141,24 @@ class GroupCommit:
             with database.write_group(is_small=True, is_contended=not self.is_uncontended) as transaction:
                 answers: list[tuple[_PendingStep, Any]] = []
                 units: list[WriteUnit] = []
-                # One by one, so that whoever came while the writer's place was waited for is taken too.
+                # One by one, so that steps queued during the wait for the writer lock are included.
                 while len(steps) < MAX_STEPS and (step := self._take_next()) is not None:
                     steps.append(step)
                     units.append(transaction(step.viewer, step.kind))
                     answers.append((step, step.work(units[-1])))
                 transaction.add_callback(partial(_settle_all, answers))
-        except Exception as error:  # noqa: BLE001 - it is raised where the calls were made
-            # What other transactions of this process have come to says nothing of this one.
+        except Exception as error:  # noqa: BLE001 - raised again in the threads of the callers
+            # Only this transaction tells whether its steps may have been committed.
             self._handle_failure(
-                database, steps, error, may_be_kept=transaction is not None and transaction.is_commit_begun
+                database,
+                steps,
+                error,
+                may_be_committed=transaction is not None and transaction.is_commit_begun,
             )
         else:
             self._record_batch(units)
         finally:
-            # Ctrl-C: whoever else waits for this thread is told.
+            # After Ctrl-C, inform the other threads that wait for this one.
             for step in steps:
                 if not step.settled:
                     step.settle(error=StoreError("the step was interrupted: try again"))
@@ -177,10 +180,10 @@ class GroupCommit:
             return self._pending.pop(0) if self._pending else None
 
     def _handle_failure(
-        self, database: Database, steps: list[_PendingStep], error: Exception, *, may_be_kept: bool
+        self, database: Database, steps: list[_PendingStep], error: Exception, *, may_be_committed: bool
     ) -> None:
         """Run each failed step alone, or report the error to all."""
-        if len(steps) > 1 and not may_be_kept:
+        if len(steps) > 1 and not may_be_committed:
             for step in steps:
                 step.run_alone(database)
             return

@@ -17,7 +17,7 @@ MAX_REASON_LENGTH = 64
 MAX_NOTE_LENGTH = 4000
 
 
-class _PreviewRollback(Exception):  # noqa: N818 - what happened, not a fault
+class _PreviewRollback(Exception):  # noqa: N818 - a signal, not an error
     """Signal that a preview is complete and must be rolled back."""
 
 

@@ -25,20 +25,20 @@ def find_record_numbers(unit: ReadUnit, groups: Sequence[Sequence[RecordRef]]) -
     local_ids_by_source: dict[str, set[str]] = {}
     for label in (label for group in groups for label in group):
         local_ids_by_source.setdefault(label.source, set()).add(label.local_id)
-    found: dict[RecordRef, StoredRecord] = {}
+    record_by_label: dict[RecordRef, StoredRecord] = {}
     for source, local_ids in local_ids_by_source.items():
         if source in sources:
             visible_records = find_nameable_records(unit, sources[source], local_ids)
-            found.update(
+            record_by_label.update(
                 {RecordRef(source, local_id): record for local_id, record in visible_records.items()}
             )
     for group_position, group in enumerate(groups, 1):
         for record_position, label in enumerate(group, 1):
-            if label not in found:
+            if label not in record_by_label:
                 raise NotFoundError(
                     f"group {group_position}, record {record_position}: there is no such record"
                 )
-    return tuple(tuple(found[label].id for label in group) for group in groups)
+    return tuple(tuple(record_by_label[label].id for label in group) for group in groups)
 
 
 def find_shown_record_numbers(unit: ReadUnit, labels: Iterable[RecordRef]) -> set[int]:

@@ -56,7 +56,9 @@ def find_chain(left: Iterable[int], right: Iterable[int], decisions: Iterable[De
 def _separated_pairs(decision: Decision) -> list[tuple[frozenset[int], frozenset[int]]]:
     groups = [frozenset(group) for group in decision.groups]
     return [
-        (one, other_group) for position, one in enumerate(groups) for other_group in groups[position + 1 :]
+        (first_group, other_group)
+        for position, first_group in enumerate(groups)
+        for other_group in groups[position + 1 :]
     ]
 
 

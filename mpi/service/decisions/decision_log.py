@@ -166,24 +166,28 @@ def add_decision(
     stored = unit.records.get(draft.record_ids)
     unit.decisions.add(
         NewDecision(
-            decision_id,
-            draft.kind,
-            draft.authority,
-            DecisionStatus.AWAITING if awaiting else DecisionStatus.REVIEW if draft.is_claim else status,
-            draft.groups,
-            {
+            id=decision_id,
+            kind=draft.kind,
+            authority=draft.authority,
+            status=DecisionStatus.AWAITING
+            if awaiting
+            else DecisionStatus.REVIEW
+            if draft.is_claim
+            else status,
+            groups=draft.groups,
+            seen={
                 record_id: record.version_id if record.state == "active" else None
                 for record_id, record in stored.items()
             }
             | dict(draft.seen_versions),
-            draft.reason,
-            collect_evidence(unit, index, draft.kind, draft.groups),
-            index.config_id(unit),
-            step_id,
-            draft.origin,
-            draft.effective_from if is_pending else None,
-            draft.recheck_on,
-            draft.asserting_record,
+            reason=draft.reason,
+            evidence=collect_evidence(unit, index, draft.kind, draft.groups),
+            config_id=index.config_id(unit),
+            step_id=step_id,
+            origin=draft.origin,
+            effective_from=draft.effective_from if is_pending else None,
+            recheck_on=draft.recheck_on,
+            asserting_record=draft.asserting_record,
         ),
         unit.commit_no,
     )
@@ -237,9 +241,9 @@ def supersede_predecessors(unit: WriteUnit, decisions: Collection[StoredDecision
         ]
 
 
-def find_affected_records(unit: ReadUnit, numbers: Collection[int]) -> set[int]:
+def find_affected_records(unit: ReadUnit, decision_ids: Collection[int]) -> set[int]:
     """Return every record named by decisions or by decisions that they replace."""
-    return find_records_of_decisions(unit, unit.decisions.by_ids(numbers).values())
+    return find_records_of_decisions(unit, unit.decisions.by_ids(decision_ids).values())
 
 
 def find_records_of_decisions(unit: ReadUnit, decisions: Collection[StoredDecision]) -> set[int]:
@@ -265,20 +269,22 @@ def find_connected_decisions(unit: ReadUnit, record_ids: Collection[int]) -> lis
             named.decision.id for named in unit.decisions.in_force_about(frontier)
         } - connected.keys()
         next_records: set[int] = set()
-        for number, decision in unit.decisions.by_ids(decision_ids).items():
+        for decision_id, decision in unit.decisions.by_ids(decision_ids).items():
             groups = visible_groups(unit, decision)
             if groups is not None and decision.authority is not Authority.HOLD:
-                connected[number] = decision
+                connected[decision_id] = decision
                 next_records.update(record for group in groups for record in group)
         frontier = next_records - visited
-    return [connected[number] for number in sorted(connected)]
+    return [connected[decision_id] for decision_id in sorted(connected)]
 
 
 def to_visible_decisions(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> list[Decision]:
     """Convert stored decisions to plain decisions over visible records."""
     groups_of_decisions = ((decision, visible_groups(unit, decision)) for decision in decisions)
     return [
-        Decision(d.id, d.kind, d.authority, groups) for d, groups in groups_of_decisions if groups is not None
+        Decision(stored.id, stored.kind, stored.authority, groups)
+        for stored, groups in groups_of_decisions
+        if groups is not None
     ]
 
 
@@ -296,9 +302,9 @@ def find_conflict_chain(unit: ReadUnit, suspended: StoredDecision) -> tuple[int,
 
 def revoke_decisions(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> None:
     """Revoke decisions and put back in force those that only they replaced."""
-    numbers = [decision.id for decision in decisions]
-    unit.decisions.set_status(numbers, DecisionStatus.REVOKED, unit.commit_no)
-    unit.pending_approvals.delete_decisions(numbers)
+    decision_ids = [decision.id for decision in decisions]
+    unit.decisions.set_status(decision_ids, DecisionStatus.REVOKED, unit.commit_no)
+    unit.pending_approvals.delete_decisions(decision_ids)
     replaced_ids = [old for decision in decisions for old in decision.supersedes]
     while replaced_ids:
         replaced_id = replaced_ids.pop()

@@ -89,7 +89,7 @@ def _stored_weights(
 
 def _list_pairs(kind: DecisionKind, groups: Sequence[Sequence[int]]) -> set[tuple[int, int]]:
     if kind is DecisionKind.DIFFERENT:
-        pairs = (pair for one, other_group in combinations(groups, 2) for pair in product(one, other_group))
+        pairs = (pair for left, right in combinations(groups, 2) for pair in product(left, right))
     else:
         pairs = (pair for group in groups for pair in combinations(group, 2))
     return {(min(pair), max(pair)) for pair in pairs}

@@ -206,11 +206,27 @@ def _build_connection(
         )
     decision = same_decisions.get(pair)
     if decision is None or band is Band.LINK:
-        return RecordConnection(left=labels[left], right=labels[right], because="model", match_weight=bits, band=band, decision=None, sentence=summary)
+        return RecordConnection(
+            left=labels[left],
+            right=labels[right],
+            because="model",
+            match_weight=bits,
+            band=band,
+            decision=None,
+            sentence=summary,
+        )
     text = (
         f"Decision {decision.id} of {wording.describe_authority(decision.authority.name)} says so. {summary}"
     )
-    return RecordConnection(left=labels[left], right=labels[right], because="decision", match_weight=bits, band=band, decision=decision.id, sentence=text.strip())
+    return RecordConnection(
+        left=labels[left],
+        right=labels[right],
+        because="decision",
+        match_weight=bits,
+        band=band,
+        decision=decision.id,
+        sentence=text.strip(),
+    )
 
 
 def _summarize_person(

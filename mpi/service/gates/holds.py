@@ -158,7 +158,13 @@ def add_hold(
     if held_until is not None:
         detail |= {HELD_UNTIL: held_until, FROZEN_SOURCES: sorted(frozen_sources)}
     new_hold = Hold(
-        id=unit.counters.take("hold"), kind="proposal", fingerprint=item.fingerprint, status="open", commit_no=unit.commit_no, ended_commit=None, detail=detail
+        id=unit.counters.take("hold"),
+        kind="proposal",
+        fingerprint=item.fingerprint,
+        status="open",
+        commit_no=unit.commit_no,
+        ended_commit=None,
+        detail=detail,
     )
     unit.proposals.add_hold(new_hold)
 

@@ -33,7 +33,7 @@ class CompactionMonitor:
     def __init__(self) -> None:
         self._newest: int | None = None
         self._since = time.monotonic()
-        self._merged: frozenset[tuple[int, ...]] | None = None
+        self._cursors: frozenset[tuple[int, ...]] | None = None
 
     def is_compaction_due(self, index: Index, viewer: Viewer) -> bool:
         """Return whether segments exist, no load runs, and nobody is compacting.
@@ -42,12 +42,12 @@ class CompactionMonitor:
         """
         with index.database.read(viewer) as unit:
             newest, are_loads_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
-            merged = unit.keys.segments.compaction_cursors()
-        is_merged = merged != self._merged
-        self._merged = merged
+            cursors = unit.keys.segments.compaction_cursors()
+        is_cursors = merged != self._cursors
+        self._cursors = merged
         if newest != self._newest:
             self._newest, self._since = newest, time.monotonic()
-        if newest is None or is_merged:
+        if newest is None or is_compacting:
             return False
         return are_loads_done or time.monotonic() - self._since >= ABANDONED_AFTER_S
 
@@ -63,26 +63,26 @@ def compact_in_child_process(database: Database, viewer: Viewer) -> None:
         EngineError: the process cannot be started, or it failed.
     """
     ended_error = StoreError("the process that merges keys was ended: another goes on where it stopped")
-    # Not nicer than others: it holds the writer's place, for which they would wait the longer.
+    # At normal priority: a slower process would hold the writer's lock for longer.
     run_in_child_process(_compact, database.url, viewer, niceness=0, ended_error=ended_error)
 
 
 def compact_leftover_segments(database: Database, viewer: Viewer) -> None:
     """Compact leftover segments until none remains or another process takes over."""
-    own_merge: frozenset[tuple[int, ...]] | None = None
+    own_cursors: frozenset[tuple[int, ...]] | None = None
     last_commit: int | None = None
     contended_until = 0.0
     pace = Pace(database, viewer, COMMIT_KIND)
     uncontended_rest = pace.rest_factor
     for batch in pace.batches(range(sys.maxsize), max_items=MAX_ROWS):
         with batch.transaction() as unit:
-            recent = unit.keys.segments
-            if (own_merge is not None and recent.compaction_cursors() != own_merge) or not recent.compact(
-                len(batch.items)
-            ):
+            segments = unit.keys.segments
+            if (
+                own_cursors is not None and segments.compaction_cursors() != own_cursors
+            ) or not segments.compact(len(batch.items)):
                 return
-            own_merge = recent.compaction_cursors()
-            # A merge is no commit of its own: nothing that anybody is told has changed.
+            own_cursors = segments.compaction_cursors()
+            # Compaction adds no commit, so a new commit is another writer's.
             previous_commit, last_commit = last_commit, unit.last_commit()
             if previous_commit is not None and previous_commit != last_commit:
                 contended_until = time.monotonic() + CONTENDED_FOR_S

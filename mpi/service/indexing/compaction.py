@@ -1,10 +1,8 @@
 """Compaction of a load's blocking-key segments into the main key table.
 
 Searches read segments like the main table, so an interrupted load leaves a sound index. A load leaves its
-last
-segments: compacting them would occupy one core alone, while earlier ones are compacted during pair scoring.
-    The
-next load compacts them, or a serving process, ``mpi rebuild`` or a re-cluster.
+last segments, because compacting them would occupy one core alone; earlier ones are compacted during pair
+scoring. The next load compacts them, or a serving process, ``mpi rebuild`` or a re-cluster.
 """
 
 from collections.abc import Callable
@@ -20,12 +18,16 @@ from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import WriteUnit
 
 MAX_UNMERGED_RECORDS, MAX_UNMERGED_SHARE = 200_000, 10
-"""Of how many records keys are merged at the latest, or of a tenth of the index where that is more: a merge
-writes every page of all keys, so that fewer cost more to merge. Every process that searches keeps what waits
-in memory, some 400 bytes a record, and looks into it besides."""
+"""Uncompacted records, or one part in so many of the index, that force a compaction.
+
+The larger of the two counts. A compaction writes every page of the main table, so frequent ones cost more.
+Every searching process keeps uncompacted keys in memory, some 400 bytes a record, and searches them too.
+"""
 MIN_MERGE_RECORDS, MIN_MERGE_SHARE = 40_000, 25
-"""Of how many a merge is worth it while the writer has nothing else to do, or of a twenty-fifth of the index
-where that is more."""
+"""Uncompacted records, or one part in so many of the index, worth a compaction.
+
+The larger of the two counts, while the writer has nothing else to do.
+"""
 MIN_INDEX_RECORDS = 30_000
 """Fewest records of an index for which segments are worth their compaction.
 
@@ -58,25 +60,25 @@ class LoadCompaction:
     def __init__(self, index: Index, viewer: Viewer, statement_count: int, progress: Progress) -> None:
         self._index = index
         self._viewer = viewer
-        self._is_worth_runs = statement_count >= MIN_STATEMENTS
+        self._has_enough_statements = statement_count >= MIN_STATEMENTS
         self._progress = progress
-        self._portions = AdaptiveBatchSize(_MAX_ROWS, _CONTENDED_ROWS)
-        self._indexed = 0
+        self._batch_size = AdaptiveBatchSize(_MAX_ROWS, _CONTENDED_ROWS)
+        self._indexed_records = 0
         self.last_commit: int | None = None
 
     def note_other_writer(self) -> None:
         """Record that another process has written."""
-        self._portions.note_other_writer()
+        self._batch_size.note_other_writer()
 
     def should_write_segment(self, unit: WriteUnit) -> bool:
         """Return whether a transaction writes its keys into a segment.
 
         Otherwise the keys go into the main table.
         """
-        if not self._is_worth_runs:
+        if not self._has_enough_statements:
             return False
-        self._indexed = unit.keys.max_record_id(self._index.config_id(unit))
-        return self._indexed >= MIN_INDEX_RECORDS
+        self._indexed_records = unit.keys.max_record_id(self._index.config_id(unit))
+        return self._indexed_records >= MIN_INDEX_RECORDS
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
         """Compact while the caller waits, and longer if too many records are uncompacted.
@@ -84,37 +86,37 @@ class LoadCompaction:
         Args:
             is_waited_for: returns whether the caller still waits.
         """
-        forced_records = max(MAX_UNMERGED_RECORDS, self._indexed // MAX_UNMERGED_SHARE)
+        forced_records = max(MAX_UNMERGED_RECORDS, self._indexed_records // MAX_UNMERGED_SHARE)
         with self._index.database.read(self._viewer) as unit:
-            waiting = unit.keys.segments.uncompacted(self._index.config_id(unit))
-        worthwhile_records = max(MIN_MERGE_RECORDS, self._indexed // MIN_MERGE_SHARE)
-        is_worth_it = waiting.is_compacting or waiting.record_count >= worthwhile_records
-        is_begun = False
-        while waiting.record_count >= forced_records or (
-            waiting.record_count and is_worth_it and is_waited_for()
+            uncompacted = unit.keys.segments.uncompacted(self._index.config_id(unit))
+        worthwhile_records = max(MIN_MERGE_RECORDS, self._indexed_records // MIN_MERGE_SHARE)
+        is_worthwhile = uncompacted.is_compacting or uncompacted.record_count >= worthwhile_records
+        has_begun = False
+        while uncompacted.record_count >= forced_records or (
+            uncompacted.record_count and is_worthwhile and is_waited_for()
         ):
-            # How far it comes nobody knows: until what is waited for is there. To count the keys takes long.
+            # The end is unknown, and counting the keys would take long: report no total.
             self._progress(PROGRESS_LABEL, 0, 0)
-            is_begun, waiting = True, self._compact_batch()
-        if is_begun:
+            has_begun, uncompacted = True, self._compact_batch()
+        if has_begun:
             self._progress(PROGRESS_LABEL, 1, 1)
 
     def _compact_batch(self) -> UncompactedKeys:
         """Compact what one transaction may, and return what is left."""
         database = self._index.database
-        with self._portions.timed_turn(), database.write(self._viewer, "load") as unit:
-            self._portions.note_begin(unit)
+        with self._batch_size.timed_turn(), database.write(self._viewer, "load") as unit:
+            self._batch_size.note_begin(unit)
             self._note_other_commits(unit)
-            unit.keys.segments.compact(self._portions.max_items)
-            left = unit.keys.segments.uncompacted(self._index.config_id(unit))
-        # There is more to come, and a run is searched as well: it is not too late to stop.
+            unit.keys.segments.compact(self._batch_size.max_items)
+            remaining = unit.keys.segments.uncompacted(self._index.config_id(unit))
+        # The load may still be interrupted: segments are searched too.
         database.is_commit_begun = False
-        return left
+        return remaining
 
     def _note_other_commits(self, unit: WriteUnit) -> None:
         last_commit = unit.last_commit()
         if self.last_commit is not None and last_commit != self.last_commit:
-            self._portions.note_other_writer()
+            self._batch_size.note_other_writer()
             self.last_commit = last_commit
 
     def compact_at_end(self) -> None:
@@ -122,7 +124,7 @@ class LoadCompaction:
 
         An error or an interrupt leaves segments, and a complete load.
         """
-        # It is no fault of the load: what is left is searched as well, and the next one merges it.
+        # A failure does not fail the load: segments are searched, and the next load compacts them.
         with suppress(KeyboardInterrupt, MpiError):
             self.compact_while(lambda: False)
         self._index.database.is_commit_begun = True
@@ -130,13 +132,13 @@ class LoadCompaction:
 
 def compact_all_segments(database: Database, viewer: Viewer, pace: Pace) -> None:
     """Compact all segments in transactions so short that nobody waits long."""
-    while row_count := _rows_waiting(database, viewer):
+    while row_count := _count_uncompacted_rows(database, viewer):
         for batch in pace.batches(range(row_count)):
             with batch.transaction() as unit:
                 if not unit.keys.segments.compact(len(batch.items)):
                     return
 
 
-def _rows_waiting(database: Database, viewer: Viewer) -> int:
+def _count_uncompacted_rows(database: Database, viewer: Viewer) -> int:
     with database.read(viewer) as unit:
         return unit.keys.segments.count_uncompacted_rows()

@@ -43,13 +43,13 @@ def find_records_by_key(
     with ThreadPoolExecutor(1, "reading keys") as executor:
         try:
             second_reads = executor.submit(_find_in_second_snapshot, open_snapshot, config_id, groups, chunks)
-            in_runs = unit.keys.segments.find_records(config_id, groups, keys)
-            among_all = unit.keys.find_in_base_table(config_id, groups, _take_chunks(chunks))
-            own_parts = in_runs.entries + [in_runs.without_tombstoned(part) for part in among_all]
+            segments = unit.keys.segments.find_records(config_id, groups, keys)
+            base_parts = unit.keys.find_in_base_table(config_id, groups, _take_chunks(chunks))
+            own_parts = segments.entries + [segments.without_tombstoned(part) for part in base_parts]
         finally:
-            # Nothing is left where all went well; whoever is interrupted waits for one part of the other's.
+            # After an interrupt, the second thread ends with its current chunk.
             chunks.clear()
-        return own_parts + [in_runs.without_tombstoned(part) for part in second_reads.result()]
+        return own_parts + [segments.without_tombstoned(part) for part in second_reads.result()]
 
 
 def _find_in_second_snapshot(

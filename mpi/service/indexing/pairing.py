@@ -17,8 +17,8 @@ import pyarrow as pa
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import candidate_pairs
-from mpi.matching.scoring.feature_batches import batch_stored_features, batch_joined_features
-from mpi.matching.scoring.load_scorer import PAIRS_PER_THREAD, ScoringResources, PairProgress, LoadScorer
+from mpi.matching.scoring.feature_batches import batch_joined_features, batch_stored_features
+from mpi.matching.scoring.load_scorer import PAIRS_PER_THREAD, LoadScorer, PairProgress, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
 from mpi.service.core.index import Matcher
 from mpi.service.indexing.key_lookup import SnapshotOpener, find_records_by_key
@@ -33,8 +33,6 @@ MAX_CACHED_RECORDS = 1_200_000
 
 That is two fifths of DuckDB's memory. Joins need the rest: beyond it they would spill more and more.
 """
-
-
 MIN_PAIRS_FOR_DUCKDB = 40_000
 """Fewest pairs that are scored on DuckDB, whose start takes half a second.
 
@@ -177,7 +175,7 @@ class PairScorer:
         if pairs is None:
             blocks = _read_key_table(unit, config_id, records, compared_records, self._open_snapshot)
             pairs = scoring.pairs_sharing(blocks, _record_numbers(records))
-        # What is stored of them is not what they are compared by.
+        # The given features replace the stored ones.
         scoring.forget(np.fromiter((number for number in records if number > 0), np.int64))
         ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         unstored_ids = np.fromiter(chain(records, compared_records), np.int64)
@@ -215,10 +213,10 @@ class PairScorer:
         self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
     ) -> LoadScorer:
         """Load the features that the scoring cache lacks."""
-        lacking = scoring.lacking(record_ids)
-        if scoring.rows and scoring.rows + len(lacking) > self._max_cached_records:
-            scoring, lacking = self._open_scoring(), record_ids
-        parts = unit.derived_data.iterate_features_in_parts(config_id, lacking.tolist())
+        missing = scoring.missing(record_ids)
+        if scoring.rows and scoring.rows + len(missing) > self._max_cached_records:
+            scoring, missing = self._open_scoring(), record_ids
+        parts = unit.derived_data.iterate_features_in_parts(config_id, missing.tolist())
         scoring.keep(batch_joined_features(parts))
         return scoring
 
@@ -252,8 +250,8 @@ def score_candidate_pairs(
     )
     if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:
         return _score_one_by_one(unit, matcher, config_id, records, pairs, resources.progress)
-    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pairing:
-        return pairing.score_pairs(unit, config_id, records, pairs=pairs)
+    with PairScorer(matcher.model, resources, scorer=matcher.scorer) as pair_scorer:
+        return pair_scorer.score_pairs(unit, config_id, records, pairs=pairs)
 
 
 def _score_one_by_one(
@@ -264,7 +262,7 @@ def _score_one_by_one(
     pairs: pa.Table,
     progress: PairProgress | None,
 ) -> ScoredPairs:
-    features = {number: unpack_features(one) for number, one in records.items()}
+    features = {number: unpack_features(packed) for number, packed in records.items()}
     neighbors: dict[int, list[int]] = {}
     for lo, hi in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
         record, candidate = (lo, hi) if lo in records else (hi, lo)

@@ -72,7 +72,7 @@ def score_in_batches(
             ),
             **features,
         }
-        # A second transaction that looked for keys may have found what has come since this one began.
+        # A second snapshot may have found records that are newer than this transaction.
         pairs = [
             (record, candidate)
             for candidate in candidates

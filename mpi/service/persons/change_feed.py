@@ -84,7 +84,7 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         if after > unit.last_commit():
             raise ConflictError("the cursor is ahead of this index: was it restored? Start over at 0")
         sources = visible_source_ids(unit)
-        # A cursor stands still over what is hidden, which would be gone through at each poll.
+        # The cursor does not move past hidden events: without the cache, each poll would read them again.
         cursor = ("" if info is None else info.generation, sources, after)
         begin = index.caches.quiet_until.get(cursor, after)
         visible_events = unit.persons.events_after(begin, min(limit, MAX_EVENTS), sources)
@@ -92,7 +92,12 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         labels = unit.records.labels({event.record_id for event in visible_events})
         times = unit.commit_info({event.commit_no for event in visible_events})
         persons = unit.persons.by_ids(
-            {person_id for e in visible_events for person_id in (e.before, e.after) if person_id is not None}
+            {
+                number
+                for event in visible_events
+                for number in (event.before, event.after)
+                if number is not None
+            }
         )
     eids = {number: person.eid for number, person in persons.items()}
     page = ChangeEventPage(
@@ -114,8 +119,8 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
     )
     disclose(index, viewer, Action.CROSSWALK_READ, {event.record_id for event in visible_events}, FIELDS)
     if not visible_events:
-        # Not before the line of the ledger is durable, and with it all that it comes after: the number of a
-        # commit that is lost in a crash is given again, to one that may have something for this reader.
+        # Cache only once the ledger entry is durable, and earlier commits with it: after a crash, the number
+        # of a lost commit is given again, to a commit that may have an event for this reader.
         _cache_quiet_cursor(index, cursor, quiet_until)
     return page
 

@@ -72,7 +72,7 @@ def find_recipients_before(unit: ReadUnit, before: Mapping[int, int], until: int
         until: number of the first commit of the step.
     """
     if unit.viewer.sources is not None:
-        # That others asked about a child tells that they know it.
+        # A call about a child reveals that its client knows the child.
         return DisclosureRecipients()
     after = unit.persons.current_persons(before)
     parted_persons = {person for record, person in before.items() if after.get(record) != person}

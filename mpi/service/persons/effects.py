@@ -226,14 +226,14 @@ def describe_changes_of_commits(
     )
 
 
-def _person_change(person: Person, held_records: bool, commits: Collection[int]) -> str:
+def _person_change(person: Person, is_held_before: bool, commits: Collection[int]) -> str:
     if person.status == PersonStatus.RETIRED:
         return "retired"
     if person.status == PersonStatus.EMPTY:
         return "emptied"
     if person.minted_commit in commits:
         return "new"
-    return "kept" if held_records else "revived"
+    return "kept" if is_held_before else "revived"
 
 
 def _visible_changes(

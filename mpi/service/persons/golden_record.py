@@ -173,14 +173,10 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
     values_by_attribute = _collect_values(unit, index, payloads)
     chosen = _choose_values(index, values_by_attribute)
     views = _correction_views(unit, visible_corrections)
-    values = tuple(_to_golden_value(attribute, correction, labels, views) for attribute, correction in chosen)
+    values = tuple(_to_golden_value(attribute, choice, labels, views) for attribute, choice in chosen)
     return BuiltGoldenRecord(
         values,
-        {
-            attribute: correction.said
-            for attribute, correction in chosen
-            if attribute in SINGLE_VALUE_ATTRIBUTES
-        },
+        {attribute: choice.said for attribute, choice in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
         {correction.record: correction.corrected for correction in visible_corrections},
         frozenset(payloads),
         tuple(sorted(members)),
@@ -213,7 +209,7 @@ def _collect_values(
     sources = {source.id: source for source in unit.sources.all()}
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
-    # What one agency must keep confidential, another agency's record of the child would tell.
+    # Another agency's record of the child could reveal a confidential address.
     is_any_confidential = any(is_confidential(record) for record in records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
     for record_id, record in records.items():
@@ -273,7 +269,7 @@ def _correction_views(unit: ReadUnit, visible_corrections: Iterable[Correction])
             commits[decision.commit_no][1],
             commits[decision.commit_no][0],
             decision.reason,
-            # Another's note may tell of records that the viewer may not see.
+            # Somebody else's note may describe hidden records.
             "\n".join(notes.get(decision.id, ())) or None if may_undo(unit, decision) else None,
             decision.step_id,
         )

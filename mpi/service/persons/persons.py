@@ -161,11 +161,13 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
         eid_by_person = {
             person_id: holder.eid for person_id, holder in unit.persons.by_ids(person_ids).items()
         }
-        # A sealed record has no label: its steps do not show.
+        # Sealed records have no label, so their changes are hidden.
         visible_events = [event for event in events if event.record_id in labels]
-        acts = _steps_by_commit(unit, labels)
+        named_steps = _steps_by_commit(unit, labels)
         steps_without_events = {
-            commit: act for commit, act in acts.items() if commit not in {e.commit_no for e in visible_events}
+            commit: named_step
+            for commit, named_step in named_steps.items()
+            if commit not in {event.commit_no for event in visible_events}
         }
         commits = unit.commit_info(
             {event.commit_no for event in visible_events} | steps_without_events.keys()
@@ -175,12 +177,14 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
                 event.commit_no,
                 LineageStep(
                     commits[event.commit_no][0],
-                    _visible_client(viewer, commits[event.commit_no][1], by_act=event.commit_no in acts),
+                    _visible_client(
+                        viewer, commits[event.commit_no][1], is_by_step=event.commit_no in named_steps
+                    ),
                     event.cause,
                     labels[event.record_id],
                     None if event.before is None else eid_by_person[event.before],
                     None if event.after is None else eid_by_person[event.after],
-                    acts[event.commit_no][0] if event.commit_no in acts else None,
+                    named_steps[event.commit_no][0] if event.commit_no in named_steps else None,
                 ),
             )
             for event in visible_events
@@ -196,9 +200,9 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
     return steps
 
 
-def _visible_client(viewer: Viewer, client: str, *, by_act: bool) -> str | None:
+def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | None:
     """Return who made a change; None where it would reveal another source's record."""
-    return client if viewer.sources is None or by_act or client == viewer.client else None
+    return client if viewer.sources is None or is_by_step or client == viewer.client else None
 
 
 def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
@@ -255,9 +259,9 @@ def look_up_crosswalk(
         AccessDenied: the viewer may not read the crosswalk, or not of this source.
     """
     with index.database.read(viewer) as unit:
-        entry, line = read_crosswalk(unit, source_code, local_id, as_of)
-    index.store.ledger.write(index.database, viewer, line)
-    return entry
+        answer, entry = read_crosswalk(unit, source_code, local_id, as_of)
+    index.store.ledger.write(index.database, viewer, entry)
+    return answer
 
 
 def read_crosswalk(

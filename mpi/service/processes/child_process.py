@@ -35,7 +35,7 @@ class _RemoteError(NamedTuple):
     arguments: tuple[Any, ...]
     attributes: dict[str, Any]
 
-    def error(self) -> MpiError:
+    def to_error(self) -> MpiError:
         error = self.kind.__new__(self.kind, *self.arguments)
         error.args = self.arguments
         error.__dict__.update(self.attributes)
@@ -61,7 +61,7 @@ def run_in_child_process(
 
     Args:
         work: a function of a module.
-        given: its arguments, which are pickled.
+        *arguments: arguments of the function, which are pickled.
         niceness: niceness of the child process.
         ended_error: raised if the process is killed from outside; None for an ``EngineError``.
 
@@ -70,7 +70,7 @@ def run_in_child_process(
         EngineError: the process cannot be started, or it failed.
     """
     register_mapping_pickling()
-    # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
+    # Spawn: a forked child may crash where DuckDB or Arrow run threads.
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run_child, args=(sender, niceness, work, arguments), daemon=True)
@@ -87,8 +87,8 @@ def run_in_child_process(
         finally:
             process.join()
     if raised is not None:
-        raise raised.error()
-    return returned  # type: ignore[no-any-return]
+        raise raised.to_error()
+    return returned  # type: ignore[no-any-return] - a pipe has no type
 
 
 def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *arguments: object) -> Result:
@@ -97,7 +97,7 @@ def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *
     Args:
         index: the open index.
         work: a function of a module; its first argument is the index.
-        given: its further arguments, which are pickled.
+        *arguments: further arguments of the function, which are pickled.
 
     Raises:
         MpiError: the error that the function raised.
@@ -126,7 +126,7 @@ def _run_child(
     sender: Connection, niceness: int, work: Callable[..., Any], arguments: tuple[object, ...]
 ) -> None:
     lower_priority(niceness)
-    # It may begin processes itself; whoever began it ends it with itself all the same.
+    # A daemon could not start child processes; the parent ends this process in any case.
     current_process().daemon = False
     register_mapping_pickling()
     returned, raised = None, None
@@ -134,9 +134,9 @@ def _run_child(
         returned = work(*arguments)
     except MpiError as error:
         raised = _RemoteError(type(error), error.args, error.__dict__)
-    except Exception as error:  # noqa: BLE001 - its words may hold values; its kind may not
+    except Exception as error:  # noqa: BLE001 - the message may hold personal data; only the type is sent
         raised = _failure(error)
-    # Whoever asked may be there no more.
+    # The parent may have ended.
     with suppress(BrokenPipeError, ConnectionResetError):
         try:
             sender.send((returned, raised))
@@ -146,7 +146,7 @@ def _run_child(
 
 def _failure(error: Exception) -> _RemoteError:
     message = f"a process that was begun for it failed ({type(error).__name__}): try again"
-    # A note of it is logged with it, and answered to nobody.
+    # A note is logged with the error, and never sent to a client.
     note = f"there {type(error).__name__} at {describe_origin(error)}"
     return _RemoteError(EngineError, (message,), {"__notes__": [note]})
 

@@ -40,48 +40,50 @@ class CoreReservation:
         last_line_number: Callable[[], int],
         set_affinity: Callable[[frozenset[int]], None] | None = None,
     ) -> None:
-        self._answered = last_line_number
-        self._keep_to = set_affinity or CoreAffinity()
-        self._until = 0.0
-        self._done = threading.Event()
-        self._watching = threading.Thread(target=self._watch, name="leaving room", daemon=True)
-        self._all = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
+        self._last_line_number = last_line_number
+        self._set_affinity = set_affinity or CoreAffinity()
+        self._reserved_until = 0.0
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="leaving room", daemon=True)
+        self._all_cores = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset()
 
     def __enter__(self) -> Self:
-        if len(self._all) > 1:
-            self._until = time.monotonic() + 2 * POLL_INTERVAL_S
-            self._keep_to(self._all_but_one)
-            self._watching.start()
+        if len(self._all_cores) > 1:
+            self._reserved_until = time.monotonic() + 2 * POLL_INTERVAL_S
+            self._set_affinity(self._unreserved_cores)
+            self._watcher.start()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self._watching.is_alive():
-            self._done.set()
-            self._watching.join()
-            self._keep_to(self._all)
+        if self._watcher.is_alive():
+            self._stopping.set()
+            self._watcher.join()
+            self._set_affinity(self._all_cores)
 
     @property
-    def _all_but_one(self) -> frozenset[int]:
-        return self._all - {max(self._all)}
+    def _unreserved_cores(self) -> frozenset[int]:
+        return self._all_cores - {max(self._all_cores)}
 
     def note_request(self) -> None:
         """Record that a request is being answered."""
-        self._until = time.monotonic() + RESERVED_AFTER_REQUEST_S
+        self._reserved_until = time.monotonic() + RESERVED_AFTER_REQUEST_S
 
     def _watch(self) -> None:
-        last_line = self._last(0)
-        while not self._done.wait(POLL_INTERVAL_S):
-            previous_line, last_line = last_line, self._last(last_line)
+        last_line = self._read_last_line(0)
+        while not self._stopping.wait(POLL_INTERVAL_S):
+            previous_line, last_line = last_line, self._read_last_line(last_line)
             if last_line != previous_line:
                 self.note_request()
-            self._keep_to(self._all_but_one if time.monotonic() < self._until else self._all)
+            self._set_affinity(
+                self._unreserved_cores if time.monotonic() < self._reserved_until else self._all_cores
+            )
 
-    def _last(self, previous_line: int) -> int:
-        # What cannot be read now is read at the next look; the work itself tells of a store that fails.
+    def _read_last_line(self, previous_line: int) -> int:
+        # The next poll reads again; the batch job itself reports a failing store.
         with suppress(StoreError):
-            return self._answered()
+            return self._last_line_number()
         return previous_line
 
 
@@ -98,33 +100,33 @@ class CoreAffinity:
     def __init__(
         self, find_database_processes: Callable[[Collection[int]], Collection[int]] = lambda _: ()
     ) -> None:
-        self._serving = find_database_processes
+        self._find_database_processes = find_database_processes
         self._cores: frozenset[int] = frozenset()
-        self._told: set[int] = set()
-        self._served_on: dict[int, set[int]] = {}
-        self._looks_at = 0.0
+        self._limited: set[int] = set()
+        self._original_cores: dict[int, set[int]] = {}
+        self._next_scan_at = 0.0
 
     def __call__(self, cores: frozenset[int]) -> None:
         """Limit the processes to some cores from now on."""
         if cores != self._cores:
             self._cores = cores
-            self._told.clear()
-        elif time.monotonic() < self._looks_at:
+            self._limited.clear()
+        elif time.monotonic() < self._next_scan_at:
             return
-        self._looks_at = time.monotonic() + _RESCAN_INTERVAL_S
+        self._next_scan_at = time.monotonic() + _RESCAN_INTERVAL_S
         own_processes = {*_process_tree(os.getpid())}
-        for process in own_processes - self._told:
+        for process in own_processes - self._limited:
             for thread in _thread_ids(process):
-                # One that has just ended needs no core.
+                # The thread may have ended.
                 with suppress(OSError):
                     os.sched_setaffinity(thread, cores)
-            self._told.add(process)
+            self._limited.add(process)
         with suppress(StoreError):
-            for process in {*self._serving(own_processes)} - self._told:
-                self._told.add(process)
-                # Another user's, as it mostly is: that takes a privilege (docs/how-to/postgresql.md).
+            for process in {*self._find_database_processes(own_processes)} - self._limited:
+                self._limited.add(process)
+                # Usually another user's process, which takes a privilege (docs/how-to/postgresql.md).
                 with suppress(OSError):
-                    original_cores = self._served_on.setdefault(process, os.sched_getaffinity(process))
+                    original_cores = self._original_cores.setdefault(process, os.sched_getaffinity(process))
                     os.sched_setaffinity(process, original_cores & cores or original_cores)
 
 

@@ -76,7 +76,7 @@ class Pace:
         self._database = database
         self._viewer = viewer
         self._kind = kind
-        self._begun = on_begin
+        self._on_begin = on_begin
         self.is_interruptible = True
         self.rest_factor = 1.0
 
@@ -96,14 +96,14 @@ class Pace:
     def transaction(self) -> Iterator[WriteUnit]:
         """Open one transaction, and rest after it."""
         with disable_garbage_collection(), self._database.write(self._viewer, self._kind) as unit:
-            # For its turn, which a server is asked for ahead.
+            # Wait for the writer lock, which PostgreSQL is asked for in advance.
             unit.wait_for_store()
             started_at = time.perf_counter()
-            self._begun(unit)
+            self._on_begin(unit)
             yield unit
         duration_s = time.perf_counter() - started_at
         if self.is_interruptible:
-            # There is more to come, and what there is can be dropped: it is not too late to stop.
+            # More batches follow, and the work so far can be dropped: an interrupt is still possible.
             self._database.is_commit_begun = False
         time.sleep(max(MIN_REST_S, self.rest_factor * min(duration_s, TARGET_TRANSACTION_S)))
 
@@ -124,7 +124,7 @@ class PacedBatch(Generic[Item]):
             started_at = time.perf_counter()
             yield unit
             unit.wait_for_store()
-            # The commit is not counted: it takes as long for one item as for ten.
+            # Without the commit, which takes equally long for one item and for ten.
             self.duration_s = time.perf_counter() - started_at
 
 
@@ -141,37 +141,37 @@ class AdaptiveBatchSize:
     """
 
     def __init__(self, max_items: int, contended_items: int = 20) -> None:
-        self._largest, self._first = max_items, contended_items
-        self._until = 0.0
-        self._began = 0.0
+        self._largest_size, self._contended_size = max_items, contended_items
+        self._contended_until = 0.0
+        self._began_at = 0.0
         self.max_items = max_items
 
     @property
-    def _is_beside(self) -> bool:
-        return time.monotonic() < self._until
+    def _is_contended(self) -> bool:
+        return time.monotonic() < self._contended_until
 
     def note_begin(self, unit: WriteUnit) -> None:
         """Start the clock once the transaction holds the writer's lock."""
-        # A server is asked for the writer's place ahead.
+        # PostgreSQL is asked for the writer lock in advance.
         unit.wait_for_store()
-        self._began = time.perf_counter()
+        self._began_at = time.perf_counter()
 
     def note_other_writer(self) -> None:
         """Record, before the transaction's work, that another process has written."""
-        if not self._is_beside:
-            self.max_items = min(self.max_items, self._first)
-        self._until = time.monotonic() + CONTENDED_FOR_S
+        if not self._is_contended:
+            self.max_items = min(self.max_items, self._contended_size)
+        self._contended_until = time.monotonic() + CONTENDED_FOR_S
 
     @contextmanager
     def timed_turn(self) -> Iterator[None]:
         """Time one transaction, and rest after it beside other writers."""
-        self._began = time.perf_counter()
+        self._began_at = time.perf_counter()
         yield
-        duration_s = time.perf_counter() - self._began
-        if not self._is_beside:
-            self.max_items = min(2 * self.max_items, self._largest)
+        duration_s = time.perf_counter() - self._began_at
+        if not self._is_contended:
+            self.max_items = min(2 * self.max_items, self._largest_size)
             return
         self.max_items = max(
-            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / duration_s)), self._largest)
+            1, min(int(self.max_items * min(2.0, CONTENDED_TARGET_S / duration_s)), self._largest_size)
         )
         time.sleep(MIN_REST_S)

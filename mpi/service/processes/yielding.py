@@ -49,5 +49,5 @@ def _lower_priority() -> None:
     """Lower the priority of this thread; Linux counts niceness by thread."""
     if sys.platform == "linux":
         thread_id = threading.get_native_id()
-        # Where the process gives way already, less niceness would be a privilege.
+        # Less niceness than the process already has would need a privilege.
         os.setpriority(os.PRIO_PROCESS, thread_id, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread_id)))

@@ -121,7 +121,16 @@ def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterat
                     APPROVAL,
                     "second-undo",
                 )
-        yield Task(key=task_key, kind=kind, lo=decision.members[0], hi=decision.members[-1], bits=0.0, reason=reason, quiet_until=None, decision_id=decision.id)
+        yield Task(
+            key=task_key,
+            kind=kind,
+            lo=decision.members[0],
+            hi=decision.members[-1],
+            bits=0.0,
+            reason=reason,
+            quiet_until=None,
+            decision_id=decision.id,
+        )
 
 
 def _add_patterns(tasks: Sequence[Task], facts: TaskFacts, scoring: PairScoring) -> Iterator[Task]:
@@ -198,7 +207,9 @@ def _derive_pair_tasks(
     for partition in partitions:
         for doubt in partition.doubts:
             lo, hi = sorted(numbers_by_key[key] for key in doubt.pair)
-            yield Task(key=format_pair_key(doubt.pair), kind=PAIR, lo=lo, hi=hi, bits=doubt.bits, reason=doubt.reason)
+            yield Task(
+                key=format_pair_key(doubt.pair), kind=PAIR, lo=lo, hi=hi, bits=doubt.bits, reason=doubt.reason
+            )
     # Pairs below the influence floor lie across components, so no partition has seen them.
     keys_by_number = closure.outside_keys | closure.keys
     cut_pairs: dict[Pair, tuple[int, int, float]] = {}
@@ -209,7 +220,14 @@ def _derive_pair_tasks(
         if cluster_group.get(left) == cluster_group.get(right):
             continue
         if bits < thresholds.influence_floor:
-            yield Task(key=format_pair_key(order_pair(left, right)), kind=PAIR, lo=lo, hi=hi, bits=bits, reason=ReviewReason.BAND)
+            yield Task(
+                key=format_pair_key(order_pair(left, right)),
+                kind=PAIR,
+                lo=lo,
+                hi=hi,
+                bits=bits,
+                reason=ReviewReason.BAND,
+            )
         else:
             cut_pairs[order_pair(left, right)] = (lo, hi, bits)
     for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in cut_pairs.items()}, cluster_group):

@@ -119,7 +119,9 @@ class Settlement:
         return {end for task in (*self.tasks, *self.tasks_before) for end in task.ends} | self.records
 
 
-EMPTY_SETTLEMENT = Settlement(assignments=(), persons_before={}, retired=(), emptied=(), reactivated=(), tasks=(), records=frozenset())
+EMPTY_SETTLEMENT = Settlement(
+    assignments=(), persons_before={}, retired=(), emptied=(), reactivated=(), tasks=(), records=frozenset()
+)
 
 
 def settle(
@@ -316,7 +318,12 @@ def _build_components(
         weights = _complete_weights(piece, edges, features_by_key, scorer, priors)
         marks = scorer.marks(weights, features_by_key)
         yield Component(
-            records=piece.records, weights=weights, decisions=piece.decisions, raised=piece.raised, uncorroborated=marks.uncorroborated, opposed=marks.opposed
+            records=piece.records,
+            weights=weights,
+            decisions=piece.decisions,
+            raised=piece.raised,
+            uncorroborated=marks.uncorroborated,
+            opposed=marks.opposed,
         )
 
 

@@ -32,6 +32,11 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
         for number, (key, action) in enumerate(changes, first_number):
             unit.task_work.add_action(
                 QuestionAction(
-                    id=number, question=key, at=moment, actor=INDEX_ACTOR, action=action, detail=select_known_scope(works_by_key[key].about)
+                    id=number,
+                    question=key,
+                    at=moment,
+                    actor=INDEX_ACTOR,
+                    action=action,
+                    detail=select_known_scope(works_by_key[key].about),
                 )
             )

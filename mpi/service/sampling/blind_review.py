@@ -155,7 +155,13 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
         claim_id = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
     band = index.matcher.model.thresholds.band(pair.bits)
-    return BlindResult(match_weight=pair.bits, band=band, linked=pair.linked, first_verdict=pair.first_verdict, claim=claim_id)
+    return BlindResult(
+        match_weight=pair.bits,
+        band=band,
+        linked=pair.linked,
+        first_verdict=pair.first_verdict,
+        claim=claim_id,
+    )
 
 
 def sample_second_review(
@@ -214,7 +220,8 @@ def sample_second_review(
                 lo_version=records[lo].version_id or 0,
                 hi_version=records[hi].version_id or 0,
                 bits=round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
-                linked=person_by_record.get(lo) is not None and person_by_record.get(lo) == person_by_record.get(hi),
+                linked=person_by_record.get(lo) is not None
+                and person_by_record.get(lo) == person_by_record.get(hi),
                 first_by=actor,
                 first_verdict=verdict,
             )
@@ -296,7 +303,9 @@ def _add_claim(unit: WriteUnit, index: Index, pair: BlindPair, verdict: str, rea
     kind = DecisionKind.SAME if verdict == SAME else DecisionKind.DIFFERENT
     groups = ((pair.lo, pair.hi),) if kind is DecisionKind.SAME else ((pair.lo,), (pair.hi,))
     step_id = add_step(unit, "report", reason, {"groups": groups})
-    draft = DecisionDraft(kind=kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, is_claim=True)
+    draft = DecisionDraft(
+        kind=kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, is_claim=True
+    )
     claim_id = add_decision(unit, index, step_id, draft)
     resettle(unit, index, draft.record_ids, "report")
     if reason == SECOND_REASON:
@@ -322,5 +331,12 @@ def _escalate(unit: WriteUnit, claim_id: int, pair: BlindPair) -> None:
     number = unit.counters.take("task_action")
     detail = {"reason": SECOND_REASON, **about}
     unit.task_work.add_action(
-        QuestionAction(id=number, question=question_key, at=moment, actor=unit.viewer.client, action=ESCALATE, detail=detail)
+        QuestionAction(
+            id=number,
+            question=question_key,
+            at=moment,
+            actor=unit.viewer.client,
+            action=ESCALATE,
+            detail=detail,
+        )
     )

@@ -166,13 +166,21 @@ def answer_practice_pair(index: Index, viewer: Viewer, item: int, verdict: str) 
     is_right = verdict == pair.truth
     with index.database.write(viewer, "practice") as unit:
         moment = clock.format_timestamp(clock.now())
-        unit.practice_answers.save(PracticeAnswer(actor=viewer.client, item=item, verdict=verdict, right=is_right, at=moment))
+        unit.practice_answers.save(
+            PracticeAnswer(actor=viewer.client, item=item, verdict=verdict, right=is_right, at=moment)
+        )
         progress = _measure_progress(
             unit.practice_answers.answers_of(viewer.client), index.settings.quality_rules
         )
         parts = _explain_pair(unit, index, pair)
     return PracticeResult(
-        right=is_right, truth=pair.truth, kind=pair.kind, why=pair.why, match_weight=sum(part.bits for part in parts), parts=parts, standing=progress
+        right=is_right,
+        truth=pair.truth,
+        kind=pair.kind,
+        why=pair.why,
+        match_weight=sum(part.bits for part in parts),
+        parts=parts,
+        standing=progress,
     )
 
 
@@ -204,7 +212,13 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
     first_record, second_record = (
         PracticeRecord(record["source"], record["values"]) for record in pair["records"]
     )
-    return PracticePair(id=pair["id"], kind=pair["kind"], truth=pair["truth"], why=pair["why"], records=(first_record, second_record))
+    return PracticePair(
+        id=pair["id"],
+        kind=pair["kind"],
+        truth=pair["truth"],
+        why=pair["why"],
+        records=(first_record, second_record),
+    )
 
 
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:

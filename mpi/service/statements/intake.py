@@ -25,14 +25,14 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.unit import ReadUnit, WriteUnit
 
 __all__ = [
+    "IntakeResult",
     "JudgedStatements",
     "Statement",
-    "IntakeResult",
     "StatementOutcome",
-    "make_comparable",
+    "build_statement",
     "judge_statement",
     "judge_statements",
-    "build_statement",
+    "make_comparable",
     "write_statements",
 ]
 

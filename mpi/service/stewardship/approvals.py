@@ -119,7 +119,12 @@ def apply_if_approved(
     if is_waiting and not preview:
         # Its task is another one now, or none.
         resettle(unit, index, affected_records, step.kind)
-        effect, shown = StepEffect(kind=step.kind, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()), frozenset[int]()
+        effect, shown = (
+            StepEffect(
+                kind=step.kind, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()
+            ),
+            frozenset[int](),
+        )
     elif step.kind == UNDO:
         if not is_waiting:
             require_not_frozen(unit, decisions)
@@ -136,7 +141,15 @@ def apply_if_approved(
             unit, settlement.persons_before, settlement.records, preview=preview
         )
         decision_ids = tuple(decision.id for decision in waiting)
-        effect = StepEffect(kind=step.kind, preview=preview, step=step.id, decisions=decision_ids, persons=persons, moved=moved, told=clients)
+        effect = StepEffect(
+            kind=step.kind,
+            preview=preview,
+            step=step.id,
+            decisions=decision_ids,
+            persons=persons,
+            moved=moved,
+            told=clients,
+        )
         effect = add_recipients(unit, effect, settlement.persons_before)
     codes = list_visible_codes(unit, unanswered_sources)
     return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown

@@ -80,9 +80,18 @@ def correct_value(
             raise StaleError("what you read has changed since: look again, then correct")
         record = _add_correction_record(unit, index, source, attribute, fields)
         bound_records = tuple(sorted((record, _find_corrected_record(unit, golden_record, attribute))))
-        draft = DecisionDraft(kind=DecisionKind.SAME, groups=(bound_records,), reason=reason, origin=CORRECTION, note=evidence)
+        draft = DecisionDraft(
+            kind=DecisionKind.SAME, groups=(bound_records,), reason=reason, origin=CORRECTION, note=evidence
+        )
         detail = {"attribute": attribute, "record": record}
-        planned_step = PlannedStep(kind=CORRECTION, reason=reason, drafts=[draft], detail=detail, choice=NO_ID_CHOICE, etag=golden_record.etag)
+        planned_step = PlannedStep(
+            kind=CORRECTION,
+            reason=reason,
+            drafts=[draft],
+            detail=detail,
+            choice=NO_ID_CHOICE,
+            etag=golden_record.etag,
+        )
         effect, shown = apply_step(unit, index, planned_step, preview=options.preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect

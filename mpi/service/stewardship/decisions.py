@@ -153,7 +153,9 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
             note=note,
             supersedes=request.supersedes,
         )
-        planned_step = PlannedStep(kind="decision", reason=reason, drafts=[draft], detail={"groups": groups}, choice=NO_ID_CHOICE)
+        planned_step = PlannedStep(
+            kind="decision", reason=reason, drafts=[draft], detail={"groups": groups}, choice=NO_ID_CHOICE
+        )
         effect, shown = apply_step(unit, index, planned_step, preview=preview)
     disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
     return effect
@@ -187,7 +189,13 @@ def report_link(index: Index, viewer: Viewer, request: DecisionRequest) -> int:
         groups = require_well_formed(request.kind, find_record_numbers(unit, request.groups))
         step_id = add_step(unit, "report", reason, {"groups": groups})
         draft = DecisionDraft(
-            kind=request.kind, groups=groups, reason=reason, origin="report", authority=Authority.SOURCE, note=note, is_claim=True
+            kind=request.kind,
+            groups=groups,
+            reason=reason,
+            origin="report",
+            authority=Authority.SOURCE,
+            note=note,
+            is_claim=True,
         )
         claim_id = add_decision(unit, index, step_id, draft)
         resettle(unit, index, draft.record_ids, "report")
@@ -286,7 +294,9 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
                 evidence=_build_evidence(decision, labels),
                 effective_from=decision.effective_from if decision.status is DecisionStatus.PENDING else None,
                 recheck_on=decision.recheck_on,
-                supersedes=tuple(old_id for old_id in decision.supersedes if _is_decision_visible(unit, old_id)),
+                supersedes=tuple(
+                    old_id for old_id in decision.supersedes if _is_decision_visible(unit, old_id)
+                ),
                 step=decision.step_id,
                 origin=decision.origin,
                 ended_at=None if end_commit is None else end_commit[0],

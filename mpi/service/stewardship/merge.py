@@ -262,7 +262,12 @@ class _StewardStep:
         """Add a decision to the step."""
         note = None if self._said else self._why.note
         draft = DecisionDraft(
-            kind=kind, groups=groups, reason=self._why.reason, origin=self._kind, note=note, supersedes=tuple(supersedes)
+            kind=kind,
+            groups=groups,
+            reason=self._why.reason,
+            origin=self._kind,
+            note=note,
+            supersedes=tuple(supersedes),
         )
         self._said.append(draft)
 
@@ -279,7 +284,14 @@ class _StewardStep:
 
     def apply(self, detail: dict[str, object], id_choice: IdChoice) -> None:
         """Apply the step with its decisions and keep its effect."""
-        planned_step = PlannedStep(kind=self._kind, reason=self._why.reason, drafts=self._said, detail=detail, choice=id_choice, etag=self._etag)
+        planned_step = PlannedStep(
+            kind=self._kind,
+            reason=self._why.reason,
+            drafts=self._said,
+            detail=detail,
+            choice=id_choice,
+            etag=self._etag,
+        )
         self.effect, self._shown = apply_step(self.unit, self._index, planned_step, preview=self._why.preview)
 
 

@@ -231,5 +231,13 @@ def _build_effect(
     persons, moved, clients, shown = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
-    effect = StepEffect(kind=kind, preview=preview, step=None if preview else step_id, decisions=(), persons=persons, moved=moved, told=clients)
+    effect = StepEffect(
+        kind=kind,
+        preview=preview,
+        step=None if preview else step_id,
+        decisions=(),
+        persons=persons,
+        moved=moved,
+        told=clients,
+    )
     return add_recipients(unit, effect, settlement.persons_before), shown | {record_id}

@@ -154,4 +154,6 @@ def _end_step(
         resettle(
             unit, index, find_affected_records(unit, [decision.id for decision in waiting_decisions]), REFUSAL
         )
-    return StepEffect(kind=REFUSAL, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=())
+    return StepEffect(
+        kind=REFUSAL, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()
+    )

@@ -141,7 +141,17 @@ def _build_view(
         own_consents = tuple(consent for consent in consents if is_source_owner(unit.viewer, consent.source))
         asked_at = min(consent.asked_at for consent in own_consents)
         redacted_view = PendingStep(
-            step=step_id, kind=REDACTED_KIND, at=asked_at, by=None, reason=None, decisions=(), approval=False, consents=own_consents, records=labels, may_approve=False, may_consent=may_consent
+            step=step_id,
+            kind=REDACTED_KIND,
+            at=asked_at,
+            by=None,
+            reason=None,
+            decisions=(),
+            approval=False,
+            consents=own_consents,
+            records=labels,
+            may_approve=False,
+            may_consent=may_consent,
         )
         return redacted_view, set(records)
     may_approve = needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE)

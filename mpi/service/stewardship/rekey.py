@@ -211,7 +211,13 @@ def _add_claim(
     """Store a claim that two records are one child; return both."""
     groups = ((record.id, holder.id),)
     draft = DecisionDraft(
-        kind=DecisionKind.SAME, groups=groups, reason=REKEY, origin=REKEY, authority=Authority.SOURCE, asserting_record=record.id, is_claim=True
+        kind=DecisionKind.SAME,
+        groups=groups,
+        reason=REKEY,
+        origin=REKEY,
+        authority=Authority.SOURCE,
+        asserting_record=record.id,
+        is_claim=True,
     )
     add_decision(unit, index, step_id, draft)
     return {record.id, holder.id}

@@ -169,7 +169,15 @@ def _undo_rekey(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
     shown |= visible_labels(unit, affected_records).keys()
-    effect = StepEffect(kind="undo", preview=preview, step=None if preview else step_id, decisions=(), persons=persons, moved=moved, told=clients)
+    effect = StepEffect(
+        kind="undo",
+        preview=preview,
+        step=None if preview else step_id,
+        decisions=(),
+        persons=persons,
+        moved=moved,
+        told=clients,
+    )
     effect = add_recipients(unit, effect, settlement.persons_before)
     store_answer(unit, index, effect.as_dict(), shown)
     return effect, shown
@@ -184,7 +192,15 @@ def _cancel_pending_undo(
         raise NotFoundError(f"there is no step {undo.id}")
     require_own_step(unit, undo)
     end_pending_undo(unit, index, undo)
-    effect = StepEffect(kind="undo", preview=preview, step=None if preview else undo.id, decisions=(), persons=(), moved=(), told=())
+    effect = StepEffect(
+        kind="undo",
+        preview=preview,
+        step=None if preview else undo.id,
+        decisions=(),
+        persons=(),
+        moved=(),
+        told=(),
+    )
     store_answer(unit, index, effect.as_dict(), ())
     return effect, frozenset()
 
@@ -252,7 +268,16 @@ def undo_decisions(
         unit.consents.add_requests(step_id, owners_to_ask, unit.commit_no)
         resettle(unit, index, {record for decision in decisions for record in decision.seen}, "undo")
         effect = StepEffect(
-            kind="undo", preview=preview, step=step_id, decisions=(), persons=(), moved=(), told=(), awaiting=True, approval=needs_second, consent_of=codes
+            kind="undo",
+            preview=preview,
+            step=step_id,
+            decisions=(),
+            persons=(),
+            moved=(),
+            told=(),
+            awaiting=True,
+            approval=needs_second,
+            consent_of=codes,
         )
         store_answer(unit, index, effect.as_dict(), ())
         return effect, frozenset()
