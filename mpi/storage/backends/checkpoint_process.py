@@ -55,8 +55,8 @@ class Copier:
             return True
         return False
 
-    def _ask(self, what: bytes) -> None:
-        self._pipe.send_bytes(what)
+    def _ask(self, command: bytes) -> None:
+        self._pipe.send_bytes(command)
         self._is_at_work = True
 
     def _answered(self) -> None:
@@ -77,10 +77,10 @@ def copying_apart(path: Path) -> Iterator[Copier | None]:
         yield None
         return
     spawn = get_context("spawn")
-    pipe, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(theirs, str(path)), daemon=True)
+    pipe, child_pipe = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(child_pipe, str(path)), daemon=True)
     process.start()
-    theirs.close()
+    child_pipe.close()
     try:
         yield Copier(pipe)
     finally:
@@ -108,9 +108,9 @@ def _serve(pipe: Connection, path: str) -> None:
     # The parent process may end at any moment.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            asked = pipe.recv_bytes()
+            command = pipe.recv_bytes()
             connection.checkpoint("PASSIVE")
-            if asked == _BEGIN_ANEW:
+            if command == _BEGIN_ANEW:
                 connection.checkpoint("TRUNCATE")
             pipe.send_bytes(_DONE)
     connection.close()

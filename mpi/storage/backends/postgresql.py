@@ -58,7 +58,7 @@ _KEEPALIVE = {
 }
 _USER_TIMEOUT = {"tcp_user_timeout": _DEAD_PEER_TIMEOUT_MS}
 MAX_CONNECTIONS, POOL_SIZE = 30, 10
-"""Connections at a time, and idle connections that stay open."""
+"""Maximum number of connections, and of idle ones kept open."""
 _IDLE_CHECK_S = 2.0
 _CONNECTION_CLASS = "08"
 
@@ -155,7 +155,10 @@ def open_engine(url: URL, busy_timeout_ms: int) -> Engine:
 
 
 def is_alive(session: Any) -> bool:  # noqa: ANN401 - a session
-    """Return whether an idle connection still works."""
+    """Return whether an idle connection still works.
+
+    A recently used connection is not checked, since a check costs a round trip.
+    """
     if time.monotonic() - session.idle_since < _IDLE_CHECK_S:
         return True
     try:
@@ -206,7 +209,9 @@ def lock_index(connection: Connection, *, is_small: bool = False, sync_after: bo
 
 
 def server_processes_of(connection: Connection, processes: Collection[int]) -> list[int]:
-    """Return server processes on this machine that work for given clients.
+    """Return server processes that work for given clients on this machine.
+
+    Empty if the server runs on another machine.
 
     Args:
         connection: any open connection.

@@ -19,7 +19,7 @@ from mpi.domain.errors import StoreError
 from mpi.storage.backends.checkpoint_thread import AUTOCHECKPOINT_PAGES
 
 MAX_CONNECTIONS, POOL_SIZE = 15, 15
-"""Connections at a time, and idle connections that stay open."""
+"""Maximum number of connections, and of idle ones kept open."""
 _CACHED_STATEMENTS = 512
 """Compiled statements that each connection keeps."""
 BUSY = "the database is busy with another writer: try again"
@@ -107,6 +107,7 @@ def _try_begin_immediate(connection: sqlite3.Connection, *, is_last_attempt: boo
 
 
 def _configure_connection(connection: sqlite3.Connection) -> None:
+    """Set and verify what durability and integrity depend on."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma, value, expected in (

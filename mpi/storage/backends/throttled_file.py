@@ -51,8 +51,8 @@ class Pace:
         SQLite itself syncs for durability.
         """
         if self._pages:
-            how = _WAIT_BEFORE | _WRITE | _WAIT_AFTER
-            self._hand_over(self._file, self._begin, self._end - self._begin, how)
+            flags = _WAIT_BEFORE | _WRITE | _WAIT_AFTER
+            self._hand_over(self._file, self._begin, self._end - self._begin, flags)
             self._pages = 0
 
 

@@ -100,8 +100,8 @@ class Prepared:
     """
 
     def __init__(self, statement: Any, dialect: Dialect, names: Sequence[str], *, many: bool) -> None:  # noqa: ANN401
-        written = isinstance(statement, UpdateBase)
-        options: dict[str, Any] = {"column_keys": list(names), "for_executemany": many} if written else {}
+        is_write = isinstance(statement, UpdateBase)
+        options: dict[str, Any] = {"column_keys": list(names), "for_executemany": many} if is_write else {}
         self._dialect = dialect
         self._compiled: SQLCompiler = statement.compile(dialect=dialect, **options)
         self._types = _types(statement, self._compiled)
@@ -131,13 +131,13 @@ class Prepared:
             if len(parameters) > 1:
                 return self._run_many(driver, parameters)
             parameters = parameters[0]
-        given: Mapping[str, Any] = parameters or {}
-        lists = tuple([_padded(len(_raw(value, given))) for value in self._lists])
+        values: Mapping[str, Any] = parameters or {}
+        lists = tuple([_padded(len(_raw(value, values))) for value in self._lists])
         if lists and not 0 < min(lists) <= max(lists) <= _LONGEST_LIST:
             return None
         text, places, names = self._texts.get(lists) or self._text(lists)
         cursor = driver.cursor()
-        cursor.execute(text, _bound(places, names, given))
+        cursor.execute(text, _bound(places, names, values))
         return self._answer(cursor)
 
     def _run_many(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Rows | None:  # noqa: ANN401
@@ -150,8 +150,8 @@ class Prepared:
 
     def _text(self, lists: tuple[int, ...]) -> _Text:
         """Compile the statement for list parameters of given lengths."""
-        made = self._texts[lists] = self._spread_out(lists) or self._expanded(lists)
-        return made
+        compiled_text = self._texts[lists] = self._spread_out(lists) or self._expanded(lists)
+        return compiled_text
 
     def _spread_out(self, lists: tuple[int, ...]) -> _Text | None:
         """Derive long-list SQL from the SQL for lists of one value.
@@ -167,8 +167,8 @@ class Prepared:
         if len(pieces) != len(values) + 1:
             return None
         sizes = dict(zip((value[0] for value in self._lists), lists, strict=True))
-        each = (", ".join(_PLACE * sizes.get(value[0], 1)) for value in values)
-        return pieces[0] + "".join(map("".join, zip(each, pieces[1:], strict=True))), values, None
+        placeholders = (", ".join(_PLACE * sizes.get(value[0], 1)) for value in values)
+        return pieces[0] + "".join(map("".join, zip(placeholders, pieces[1:], strict=True))), values, None
 
     def _expanded(self, lists: tuple[int, ...]) -> _Text:
         """Compile the statement for given list lengths by SQLAlchemy."""
@@ -177,15 +177,19 @@ class Prepared:
         expanded: Mapping[str, list[str]] = {}
         if lists:
             sizes = zip(self._lists, lists, strict=True)
-            given = {value[0]: None for value in self._values.values()}
-            state = compiled.construct_expanded_state({**given, **{v[0]: [None] * n for v, n in sizes}})
+            defaults = {value[0]: None for value in self._values.values()}
+            state = compiled.construct_expanded_state(
+                {**defaults, **{value[0]: [None] * length for value, length in sizes}}
+            )
             text, expanded = state.statement, state.parameter_expansion
             order = list(state.positiontup or self._values)
         # A list expands to one name for each value; its first name stands for all.
-        of_first = {names[0]: name for name, names in expanded.items()}
-        others = {one for names in expanded.values() for one in names[1:]}
-        order = [of_first.get(name, name) for name in order if name not in others]
-        names = None if compiled.positiontup is not None else [n for o in order for n in expanded.get(o, [o])]
+        list_by_first_name = {names[0]: name for name, names in expanded.items()}
+        later_names = {name for names in expanded.values() for name in names[1:]}
+        order = [list_by_first_name.get(name, name) for name in order if name not in later_names]
+        names: list[str] | None = None
+        if compiled.positiontup is None:
+            names = [name for listed in order for name in expanded.get(listed, [listed])]
         return text, [self._values[name] for name in order], names
 
     def _answer(self, cursor: Any) -> Rows:  # noqa: ANN401
@@ -215,44 +219,44 @@ class Statements:
         """
         many = isinstance(parameters, Sequence) and len(parameters) > 1
         rows = parameters if isinstance(parameters, Sequence) else [parameters or {}]
-        given = rows[0] if rows else {}
-        kinds = self._known.get(statement)
-        if kinds is None:
+        values = rows[0] if rows else {}
+        variants = self._known.get(statement)
+        if variants is None:
             if not isinstance(statement, SelectBase | UpdateBase | TextClause):
                 return None
-            kinds = self._known[statement] = {}
+            variants = self._known[statement] = {}
             # SQLAlchemy takes longer to write out such a list than compiling takes here.
-            if not any(_is_long(value) for value in given.values()):
+            if not any(_is_long(value) for value in values.values()):
                 return None
-        kind = (many, *given)
-        found = kinds.get(kind)
-        if found is None:
-            found = kinds[kind] = Prepared(statement, self._dialect, list(given), many=many)
-        return found if found.runs else None
+        variant = (many, *values)
+        compiled = variants.get(variant)
+        if compiled is None:
+            compiled = variants[variant] = Prepared(statement, self._dialect, list(values), many=many)
+        return compiled if compiled.runs else None
 
 
 def _is_long(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, Collection) and not isinstance(value, str | bytes) and len(value) >= _LONG
 
 
-def _raw(value: _Value, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    return given.get(value[0], value[1])
+def _raw(value: _Value, values: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return values.get(value[0], value[1])
 
 
 def _bound(
-    places: Sequence[_Value], names: Sequence[str] | None, given: Mapping[str, Any]
+    places: Sequence[_Value], names: Sequence[str] | None, values_by_name: Mapping[str, Any]
 ) -> list[Any] | dict[str, Any]:
     """Return parameters as the driver takes them: in order, or by name."""
     values: list[Any] = []
-    for name, fixed, processor, is_list in places:
-        raw = given.get(name, fixed)
+    for name, default, processor, is_list in places:
+        raw = values_by_name.get(name, default)
         if not is_list:
             values.append(raw if processor is None else processor(raw))
             continue
-        each = list(raw) if processor is None else [processor(one) for one in raw]
+        items = list(raw) if processor is None else [processor(item) for item in raw]
         # Padding with the last value keeps the number of different statements small.
-        values += each
-        values += each[-1:] * (_padded(len(each)) - len(each))
+        values += items
+        values += items[-1:] * (_padded(len(items)) - len(items))
     return values if names is None else dict(zip(names, values, strict=True))
 
 
@@ -282,8 +286,8 @@ def _maker(
     ]
     if not any(processors):
         return shape._make
-    each = [processor or _as_it_is for processor in processors]
-    return lambda row: shape._make([read(value) for read, value in zip(each, row, strict=True)])
+    readers = [processor or _as_it_is for processor in processors]
+    return lambda row: shape._make([read(value) for read, value in zip(readers, row, strict=True)])
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401

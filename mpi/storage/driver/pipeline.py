@@ -63,15 +63,15 @@ class Answer:
         self._changed = 0
         self._at = 0
 
-    def execute(self, text: str, given: Parameters) -> None:
+    def execute(self, text: str, values: Parameters) -> None:
         """Send a statement."""
         self._waiting += 1
-        self._pipeline.send(text, given, self._take)
+        self._pipeline.send(text, values, self._take)
 
     def executemany(self, text: str, rows: Sequence[Parameters]) -> None:
         """Send a statement for each row of parameters."""
-        for given in rows:
-            self.execute(text, given)
+        for values in rows:
+            self.execute(text, values)
 
     def _take(self, results: list[PGresult]) -> None:
         self._waiting -= 1
@@ -152,23 +152,23 @@ class Pipeline:
         """Return a result object for one statement."""
         return Answer(self)
 
-    def send(self, text: str, given: Parameters, take: _Take) -> None:
+    def send(self, text: str, values_by_name: Parameters, take: _Take) -> None:
         """Send a statement without waiting for its result.
 
         Args:
             text: SQL with parameters as ``%(name)s``; the same object each time.
-            given: values by name.
+            values_by_name: values by name.
             take: called with the result.
         """
         self._enter()
-        known = self._known.get(text) or self._prepare(text)
+        prepared = self._known.get(text) or self._prepare(text)
         values, formats = [], []
-        for name in known.order:
-            value, form = self._adapted(given[name])
+        for name in prepared.order:
+            value, format_code = self._adapted(values_by_name[name])
             values.append(value)
-            formats.append(form)
+            formats.append(format_code)
             self._unsent += 0 if value is None else len(value)
-        self._libpq.send_query_prepared(known.name, values, formats, _BINARY)
+        self._libpq.send_query_prepared(prepared.name, values, formats, _BINARY)
         self._due.append(take)
         if self._unsent > _FULL:
             self.set_off()
@@ -176,16 +176,16 @@ class Pipeline:
     def _prepare(self, text: str) -> _Prepared:
         order: dict[str, int] = {}
 
-        def place(found: re.Match[str]) -> str:
-            name = found[1]
+        def place(match: re.Match[str]) -> str:
+            name = match[1]
             return "%" if name is None else f"${order.setdefault(name, len(order) + 1)}"
 
         statement = _PARAMETER.sub(place, text)
-        made = self._known[text] = _Prepared(b"mpi_%d" % next(_numbers), tuple(order))
+        prepared = self._known[text] = _Prepared(b"mpi_%d" % next(_numbers), tuple(order))
         # The server infers each parameter's type from its place or cast.
-        self._libpq.send_prepare(made.name, statement.encode())
+        self._libpq.send_prepare(prepared.name, statement.encode())
         self._due.append(partial(self._note_prepared, text))
-        return made
+        return prepared
 
     def _note_prepared(self, text: str, results: list[PGresult]) -> None:
         if results[-1].status not in _OK:
@@ -193,23 +193,23 @@ class Pipeline:
 
     def _adapted(self, value: Any) -> tuple[Any, int]:  # noqa: ANN401
         """Return a value as the server takes it, and its format."""
-        kind = type(value)
-        if kind is bytes:
+        value_type = type(value)
+        if value_type is bytes:
             return value, _BINARY
-        adapt = _AS_TEXT.get(kind)
+        adapt = _AS_TEXT.get(value_type)
         if adapt is None and isinstance(value, str):
             adapt = _text
         adapted = None if adapt is None else adapt(value)
         if adapted is not None or value is None:
             return adapted, _TEXT
         # Rare types are left to psycopg.
-        [other] = self._adapting.dump_sequence([value], [PyFormat.AUTO])
-        return other, (self._adapting.formats or [_TEXT])[0]
+        [dumped] = self._adapting.dump_sequence([value], [PyFormat.AUTO])
+        return dumped, (self._adapting.formats or [_TEXT])[0]
 
-    def load(self, result: PGresult, first: int, after: int) -> list[tuple[Any, ...]]:
-        """Return the rows ``first`` to ``after`` of a result."""
+    def load(self, result: PGresult, first: int, end: int) -> list[tuple[Any, ...]]:
+        """Return the rows of a result from ``first`` to before ``end``."""
         self._adapting.set_pgresult(result)
-        return self._adapting.load_rows(first, after, tuple)
+        return self._adapting.load_rows(first, end, tuple)
 
     def set_off(self) -> None:
         """Send buffered statements without waiting for a result."""
@@ -299,15 +299,15 @@ class Pipeline:
             self._to_begin = None
             return
         self._enter()
-        kept: list[bool] = []
+        commit_confirmations: list[bool] = []
         self._libpq.send_query_params(_COMMIT, None)
-        self._due.append(lambda results: kept.append(results[-1].command_status == _COMMIT))
+        self._due.append(lambda results: commit_confirmations.append(results[-1].command_status == _COMMIT))
         if durable_after:
             self._command(_WRITES_NOTHING)
         try:
             self._exit()
         except psycopg.Error as error:
-            if any(kept) and not self._driver.closed:
+            if any(commit_confirmations) and not self._driver.closed:
                 raise NotDurableError from error
             raise
 
@@ -345,10 +345,10 @@ def _array(values: Sequence[Any]) -> bytes | None:
     """Encode integers or texts as a PostgreSQL array; None for other types."""
     first = next((value for value in values if value is not None), 0)
     if type(first) is int:
-        each: Iterator[str] = map(str, values)
+        texts: Iterator[str] = map(str, values)
         if None in values:
-            each = ("NULL" if value is None else str(value) for value in values)
-        return f"{{{','.join(each)}}}".encode()
+            texts = ("NULL" if value is None else str(value) for value in values)
+        return f"{{{','.join(texts)}}}".encode()
     if isinstance(first, str):
         return _text(f"{{{','.join(map(_quoted, values))}}}")
     return None

@@ -48,8 +48,8 @@ class LargeBlockRepository:
         )
         new_keys = sorted(set(sizes) - stored_keys)
         rows = [
-            {"config_id": config_id, "key": k, "records": sizes[k], "first_commit": commit_no}
-            for k in new_keys
+            {"config_id": config_id, "key": key, "records": sizes[key], "first_commit": commit_no}
+            for key in new_keys
         ]
         if rows:
             self._connection.execute(insert(_block), rows)

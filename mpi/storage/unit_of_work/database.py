@@ -27,7 +27,7 @@ _CONNECTION_LOST = (
     "look, or send it again"
 )
 _DRIVER_ERRORS = (DBAPIError, sqlite3.Error, psycopg.Error)
-"""Exceptions of the drivers, with or without SQLAlchemy."""
+"""Exception classes of the database drivers and of SQLAlchemy."""
 _ANSWER_UNREADABLE = "the step was kept, but its answer could not be read from the database: send it again"
 _NOT_DURABLE = "the step was kept, but not on the disk as far as is known: look, or send it again"
 
@@ -188,10 +188,10 @@ class Database:
         return sqlite.transaction(session.driver, BUSY_TIMEOUT_MS, writing=writing)
 
     def server_processes_of(self, viewer: Viewer, processes: Collection[int]) -> list[int]:
-        """Return local database server processes that work for given processes.
+        """Return database server processes that work for given client processes.
 
         Returns:
-            Process IDs; empty if the server runs on another machine or in this process.
+            Process IDs on this machine; empty if the server runs elsewhere, or on SQLite.
         """
         if not self.is_postgresql:
             return []

@@ -35,8 +35,8 @@ class DatabaseSession(Connection):
         self._execution_options = self._execution_options.union({"mpi_unit": True})
         self.driver: Any = self.connection.driver_connection
         self.idle_since = time.monotonic()
-        is_far = engine.dialect.name == "postgresql"
-        self.pipeline: Pipeline | None = Pipeline(self.driver) if is_far else None
+        is_remote = engine.dialect.name == "postgresql"
+        self.pipeline: Pipeline | None = Pipeline(self.driver) if is_remote else None
         self._prefetched: list[_SentQuery] = []
 
     def execute(self, statement: Any, parameters: Any = None, *, execution_options: Any = None) -> Any:  # noqa: ANN401 - like the base class
@@ -150,7 +150,7 @@ class SessionPool:
         self._immutable_cache: dict[str, Any] = {}
         self._slots = threading.BoundedSemaphore(max_sessions)
         self._max_idle = max_idle
-        self._opened, self._wakes, self._ended = on_open, is_alive, is_reusable
+        self._on_open, self._is_alive, self._is_reusable = on_open, is_alive, is_reusable
         self._idle: list[DatabaseSession] = []
         self._generation = 0
 
@@ -183,15 +183,15 @@ class SessionPool:
                 session = self._idle.pop()
             except IndexError:  # another thread was first
                 break
-            if self._wakes(session):
+            if self._is_alive(session):
                 return session
             _discard(session)
         session = DatabaseSession(self._engine, self._statements, self._immutable_cache)
-        self._opened(session)
+        self._on_open(session)
         return session
 
     def _return(self, session: DatabaseSession, generation: int) -> None:
-        if not self._ended(session):
+        if not self._is_reusable(session):
             _discard(session)
         elif generation != self._generation or len(self._idle) >= self._max_idle:
             session.close()

@@ -77,14 +77,16 @@ class _LazyRepository(Generic[Repository]):
     """
 
     def __init__(self, factory: Callable[..., Repository], *dependencies: str) -> None:
-        self._kind = factory
-        self._others = dependencies
+        self._factory = factory
+        self._dependencies = dependencies
 
     def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, unit: "ReadUnit", _owner: type | None = None) -> Repository:
-        repository = self._kind(unit.connection, *(getattr(unit, dependency) for dependency in self._others))
+        repository = self._factory(
+            unit.connection, *(getattr(unit, dependency) for dependency in self._dependencies)
+        )
         # The instance attribute hides this descriptor from now on.
         vars(unit)[self._name] = repository
         return repository
@@ -273,26 +275,26 @@ class WriteUnits:
     def __init__(self, connection: Connection, *, is_only_writer: bool) -> None:
         self._connection = connection
         self._is_only_writer = is_only_writer
-        self._last: WriteUnit | None = None
+        self._last_unit: WriteUnit | None = None
         self._callbacks: list[Callable[[], None]] = []
         self.is_commit_begun = False
 
     def __call__(self, viewer: Viewer, kind: str) -> WriteUnit:
         """Begin the next unit."""
-        self._last = WriteUnit(
-            self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last
+        self._last_unit = WriteUnit(
+            self._connection, viewer, kind, is_only_writer=self._is_only_writer, previous=self._last_unit
         )
-        return self._last
+        return self._last_unit
 
     def flush(self) -> None:
         """Write buffered values; no unit may begin afterwards."""
-        if self._last is not None:
-            self._last.flush()
+        if self._last_unit is not None:
+            self._last_unit.flush()
         self.is_commit_begun = True
 
-    def add_callback(self, read: Callable[[], None]) -> None:
+    def add_callback(self, callback: Callable[[], None]) -> None:
         """Add a function to run after the commit, on the same connection."""
-        self._callbacks.append(read)
+        self._callbacks.append(callback)
 
     @property
     def has_callbacks(self) -> bool:
@@ -301,5 +303,5 @@ class WriteUnits:
 
     def run_callbacks(self) -> None:
         """Run the functions that waited for the commit."""
-        for read in self._callbacks:
-            read()
+        for callback in self._callbacks:
+            callback()

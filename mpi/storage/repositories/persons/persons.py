@@ -418,7 +418,7 @@ class Persons:
         """Add persons, given as rows of id, eid and minted_commit."""
         status = PersonStatus.ACTIVE.value
         self._clear_cache()
-        insert_rows(self._connection, _person, [{**r, "scope": SCOPE, "status": status} for r in rows])
+        insert_rows(self._connection, _person, [{**row, "scope": SCOPE, "status": status} for row in rows])
 
     def set_status(self, person_ids: Iterable[int], status: PersonStatus, retired_commit: int | None) -> None:
         """Set the status of persons."""

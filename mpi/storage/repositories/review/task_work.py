@@ -81,10 +81,12 @@ class QuestionAction:
     note: str | None = None
 
 
-_STANDING = (_work.c.state != CLOSED) & ~exists(select(1).where(_task.c.question == _work.c.question))
+_HAS_LOST_ITS_TASKS = (_work.c.state != CLOSED) & ~exists(
+    select(1).where(_task.c.question == _work.c.question)
+)
 _CLOSE_WITHOUT_TASKS = (
     update(_work)
-    .where(is_in(_work.c.question, "keys"), _STANDING)
+    .where(is_in(_work.c.question, "keys"), _HAS_LOST_ITS_TASKS)
     .values(
         state=CLOSED,
         closed_at=bindparam("at"),

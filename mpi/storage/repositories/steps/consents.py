@@ -53,11 +53,11 @@ class Consents:
         rows = [
             {
                 "step_id": step_id,
-                "source_id": n,
+                "source_id": source_id,
                 "status": ConsentStatus.ASKED.value,
                 "asked_commit": commit_no,
             }
-            for n in sorted(source_ids)
+            for source_id in sorted(source_ids)
         ]
         if rows:
             self._connection.execute(insert(_consent), rows)

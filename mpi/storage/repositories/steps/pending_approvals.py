@@ -35,7 +35,10 @@ class PendingApprovals:
 
     def add(self, step_id: int, decision_ids: Collection[int], *, second: bool) -> None:
         """Record that decisions await approval with their step."""
-        rows = [{"decision_id": n, "step_id": step_id, "second": second} for n in sorted(decision_ids)]
+        rows = [
+            {"decision_id": decision_id, "step_id": step_id, "second": second}
+            for decision_id in sorted(decision_ids)
+        ]
         if rows:
             self._connection.execute(insert(_pending_approval), rows)
 
