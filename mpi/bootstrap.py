@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mpi.config import Settings
 from mpi.domain.errors import ConflictError, InputError, StoreError, SurvivorshipError
@@ -16,8 +17,7 @@ from mpi.domain.keyed_hash import SECRET_BYTES, KeyedHash
 from mpi.domain.quality_rules import QualityRules
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import make_operator
-from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
-from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine, DuckDbEngine
+from mpi.matching.model.model import MODEL_FILES, MatchModel, find_model_folder, load_model
 from mpi.service.access.setup import create_index, require_secret
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.index import Index, IndexSettings, Matcher, SignInLimits, Store, compile_matcher
@@ -25,19 +25,24 @@ from mpi.service.maintenance.restore_notice import begin_generation_after_restor
 from mpi.storage import migrate
 from mpi.storage.unit_of_work.database import Database
 
+if TYPE_CHECKING:
+    from mpi.matching.scoring.engines import BatchEngine
+
 _SURVIVORSHIP = Path(__file__).with_name("survivorship.toml")
 _MEMORY = re.compile(r"[1-9]\d{0,5}(MB|GB)")
 _IN_DATABASE = "in the database of MPI_DATABASE_URL: name another"
 """Part of an error message that names the place of an existing index."""
 
 
-def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
+def open_index(settings: Settings, *, for_model_change: bool = False, for_look_up: bool = False) -> Index:
     """Open the index that the settings name.
 
     Args:
         settings: home folder, database and model of the index.
         for_model_change: open the index in order to move it to another model. Its present model may then be
             one of an earlier standardizer, for which no new record can be standardized.
+        for_look_up: compile the model only if records are compared after all, which saves the time of
+            importing Splink and of compiling.
 
     Raises:
         StoreError: the index is missing, of another version, or was made with another secret.
@@ -46,7 +51,10 @@ def open_index(settings: Settings, *, for_model_change: bool = False) -> Index:
     """
     database = _open_database(settings)
     with _dispose_on_failure(database):
-        return _open_checked(settings, database, for_model_change=for_model_change)
+        index = _open_checked(settings, database, for_model_change=for_model_change)
+        if not for_look_up:
+            index.matcher.compile()
+        return index
 
 
 def _open_checked(settings: Settings, database: Database, *, for_model_change: bool) -> Index:
@@ -59,7 +67,7 @@ def _open_checked(settings: Settings, database: Database, *, for_model_change: b
     if active is None:
         raise StoreError("the index has no configuration: restore a backup, or run mpi init elsewhere")
     name = active.model
-    matcher = load_matcher(settings, name, any_standardizer=for_model_change)
+    matcher = Matcher(_load_index_model(settings, name, any_standardizer=for_model_change))
     if not matcher.runs(active):
         raise StoreError(
             f"model {name} is not the one that the index runs on: restore its folder, or set MPI_MODEL to it"
@@ -158,13 +166,18 @@ def load_matcher(settings: Settings, ref: str | None, *, any_standardizer: bool 
     Raises:
         ModelError: the model cannot be found or compiled.
     """
+    return compile_matcher(_load_index_model(settings, ref, any_standardizer=any_standardizer))
+
+
+def _load_index_model(settings: Settings, ref: str | None, *, any_standardizer: bool) -> MatchModel:
+    """Load the model of an index, as ``load_matcher`` finds it."""
     stored_folder = settings.home / "models" / ref if ref else None
     folder = (
         stored_folder
         if stored_folder is not None and stored_folder.is_dir()
         else find_model_folder(settings.model or ref)
     )
-    return compile_matcher(load_model(folder, of_any_standardizer=any_standardizer))
+    return load_model(folder, of_any_standardizer=any_standardizer)
 
 
 def load_survivorship(settings: Settings) -> SurvivorshipRules:
@@ -225,7 +238,7 @@ def open_matcher(ref: str) -> Matcher:
 
 def create_batch_engine(
     settings: Settings, master: str | None, *, spark: bool, memory: str | None = None
-) -> BatchEngine:
+) -> "BatchEngine":
     """Create the engine that scores all candidate pairs of an index.
 
     Args:
@@ -240,8 +253,10 @@ def create_batch_engine(
     """
     if memory is not None and not _MEMORY.fullmatch(memory):
         raise InputError("--memory: give it as a number and MB or GB, such as 4GB")
+    from mpi.matching.scoring import engines  # noqa: PLC0415 - imports Splink and DuckDB
+
     if not spark:
-        return DUCKDB_ENGINE if memory is None else DuckDbEngine(memory)
+        return engines.DUCKDB_ENGINE if memory is None else engines.DuckDbEngine(memory)
     from mpi.matching.spark.engine import SparkEngine  # noqa: PLC0415 - an optional extra
 
     master_url = master or settings.spark_master

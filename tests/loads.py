@@ -12,8 +12,13 @@ from mpi.service.recluster.derive import derive
 from tests.index import OPERATOR, many_children
 
 CHILDREN = 1_100
-_SMALL = {"CHUNK": 200, "CHUNK_AFAR": 200}
-_SMALL_WINDOWS = {"FIRST": 600, "LEAST": 600, "WORTH_ANOTHER": 300, "MOST": 800}
+_SMALL = {"SQLITE_CHUNK": 200, "POSTGRESQL_CHUNK": 200}
+_SMALL_WINDOWS = {
+    "FIRST_WINDOW": 600,
+    "SMALLEST_WINDOW": 600,
+    "SECOND_WINDOW_FROM": 300,
+    "LARGEST_WINDOW": 800,
+}
 _SMALL_RUNS = {"MERGED_RECORDS": 600, "WORTH_RECORDS": 1, "LARGE_RECORDS": 1, "FEW_STATEMENTS": 1}
 """Where there are runs, small loads have some too, and merge before the last chunk and after it."""
 

@@ -1,1 +1,6 @@
-"""Makes what is in models/: simulate, fit, evaluate, publish."""
+"""Tools that simulate records and fit, evaluate and publish matching models.
+
+The package makes the contents of ``models/`` and the practice pairs of stewards; the service never
+imports it. Canonical record files, steward labels, census name tables and public evaluation sets
+enter. Simulated states, model folders, evaluation reports, figures and practice pairs leave.
+"""

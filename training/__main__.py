@@ -1,4 +1,4 @@
-"""``python -m training``: simulate a state, fit a model, evaluate it, publish it."""
+"""Command line of the training tools: ``python -m training``."""
 
 import sys
 from collections.abc import Sequence
@@ -17,19 +17,24 @@ COMMANDS = {
     "practice": "training.practice.command",
     "wrap": "training.wrap.command",
 }
-"""Each command and the module whose ``run`` it is; add yours here.
+"""Command names with the modules whose ``run`` functions implement them.
 
-A module is imported only when its command is asked for: some load Splink, which simulating does not need.
+A module is imported only when its command is called: some load Splink, which the simulator does not
+need.
 """
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """The application, with the command that was asked for, or with all of them."""
+    """Build the application with the called command, or with all commands.
+
+    Args:
+        arguments: command line without the program name; its first word may be a command.
+    """
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     # A callback keeps the name of a lone command on the command line.
     app.callback()(_describe_commands)
-    asked = [name for name in COMMANDS if name in arguments[:1]]
-    for name in asked or COMMANDS:
+    requested = [name for name in COMMANDS if name in arguments[:1]]
+    for name in requested or COMMANDS:
         app.command(name)(import_module(COMMANDS[name]).run)
     return app
 
@@ -39,11 +44,11 @@ def _describe_commands() -> None:
 
 
 def main() -> None:
-    """Run the command; one line on error, and exit code 1."""
+    """Run the command line; print an error and exit with 1."""
     try:
         build_app(sys.argv[1:])()
-    except MpiError as fault:
-        sys.stderr.write(f"error: {fault}\n")
+    except MpiError as error:
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(1)
 
 

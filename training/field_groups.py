@@ -1,6 +1,7 @@
-"""Which feature columns depend on which fields of a record, and the function that reads them.
+"""Groups of record fields with the feature columns that depend on them.
 
-Every function is one of ``mpi.standardize``, asked about a record of which only those fields are known.
+Every reader function calls ``mpi.standardize`` for a record of which only the group's fields are
+known.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.fields.scalars import parse_local_id, parse_text
 from mpi.standardize.identifiers import normalize_household_ids, tokenize_identifiers
 from mpi.standardize.name.guardians import build_guardian_names, extract_surnames
-from mpi.standardize.name.names import parse_given_name, parse_middle_name, parse_suffix, add_formal_names
+from mpi.standardize.name.names import add_formal_names, parse_given_name, parse_middle_name, parse_suffix
 from mpi.standardize.name.person_names import choose_surname
 from mpi.standardize.name.placeholders import is_multiple_birth_name
 from mpi.standardize.phones import parse_email, parse_phones
@@ -31,11 +32,13 @@ from mpi.standardize.ssn import tokenize_ssn
 from training.records import KEYED_HASH, SOURCE_COLUMN
 
 Values = Sequence[str | None]
-"""What a record says in the fields of a group, in their order."""
+"""Values of a group's fields in one record, in field order."""
 
 RARE_FIELDS = frozenset(("preferred_name", "other_names", "previous_birth_dates", "restrictions"))
-"""Fields that few records fill and that several groups would have to look at: such a record is standardized
-whole."""
+"""Fields that few records fill and that several groups need.
+
+A record with one of them is standardized as a whole.
+"""
 
 REFUSED_COLUMN = "refused"
 
@@ -51,15 +54,16 @@ _HELPER_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class FieldGroup:
-    """Columns that depend on the same fields.
+    """Feature columns that depend on the same fields.
 
     Args:
-        name: of the group.
-        fields: sent fields, or columns that an earlier group made.
-        outputs: columns that it makes; none where it only says whether the door refuses the record.
-        read: values and the moment of receipt to the columns; raises RecordError as the door does.
-        required_field: field without which the others are not looked at.
-        trivial_pattern: pattern of values of a lone field that are as good as none: the group needs not look at them.
+        name: name of the group.
+        fields: raw fields, or columns that an earlier group outputs.
+        outputs: columns that the group outputs; none if it only checks whether a record is refused.
+        read: function from values and time of receipt to the columns; raises RecordError as record
+            validation does.
+        required_field: field without which the group reads nothing.
+        trivial_pattern: pattern of values of a lone field that the group may treat as missing.
     """
 
     name: str
@@ -71,17 +75,17 @@ class FieldGroup:
 
     @property
     def column_types(self) -> dict[str, pa.DataType]:
-        """Each column with its type."""
+        """Type of each output column."""
         return {name: _FEATURE_TYPES.get(name, _HELPER_TYPES.get(name)) for name in self.outputs}
 
     @property
     def null_row(self) -> tuple[None, ...]:
-        """The columns of a record that is refused."""
+        """Output values of a refused record."""
         return (None,) * len(self.outputs)
 
 
 def find_group(name: str) -> FieldGroup:
-    """The group of that name."""
+    """Return the field group with the given name."""
     return _GROUPS_BY_NAME[name]
 
 
@@ -91,20 +95,20 @@ def _read_as_of(values: Values, received: datetime) -> Sequence[object]:
 
 def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
     text = parse_text("first_name", values[0])
-    found = parse_given_name(text)
-    every = tuple(sorted(add_formal_names(frozenset(found.forms))))
-    several = text is not None and is_multiple_birth_name(text)
-    return found.name, found.forms or None, every or None, found.suffix, several
+    name = parse_given_name(text)
+    name_roots = tuple(sorted(add_formal_names(frozenset(name.forms))))
+    is_multiple_birth = text is not None and is_multiple_birth_name(text)
+    return name.name, name.forms or None, name_roots or None, name.suffix, is_multiple_birth
 
 
 def _read_last_name(values: Values, _: datetime) -> Sequence[object]:
-    found = choose_surname(parse_text("first_name", values[0]), parse_text("last_name", values[1]))
-    return found.name, found.tokens or None, (found.name,) if found.name else None, found.suffix
+    name = choose_surname(parse_text("first_name", values[0]), parse_text("last_name", values[1]))
+    return name.name, name.tokens or None, (name.name,) if name.name else None, name.suffix
 
 
 def _read_middle_name(values: Values, _: datetime) -> Sequence[object]:
-    found = parse_middle_name(parse_text("middle_name", values[0]))
-    return found.name, found.name[0] if found.name else None, found.suffix
+    name = parse_middle_name(parse_text("middle_name", values[0]))
+    return name.name, name.name[0] if name.name else None, name.suffix
 
 
 def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
@@ -112,15 +116,15 @@ def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
-    day, quality, stated = values
+    day, quality, as_of = values
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
         birth_date=parse_text("birth_date", day),
         birth_date_quality=parse_text("birth_date_quality", quality),
-        as_of=stated,
+        as_of=as_of,
     )
-    found = parse_birth_dates(record)
-    return found.day, found.swapped, found.days or None, found.year
+    birth = parse_birth_dates(record)
+    return birth.day, birth.swapped, birth.days or None, birth.year
 
 
 def _read_sex(values: Values, _: datetime) -> Sequence[object]:
@@ -129,19 +133,21 @@ def _read_sex(values: Values, _: datetime) -> Sequence[object]:
 
 def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
     ssn, last4, cell = values
-    kept, ssns = list_items.build_identifiers(cell)
+    identifiers, ssns = list_items.build_identifiers(cell)
     sealed = tokenize_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
-    found = tokenize_identifiers(kept, KEYED_HASH)
-    return sealed.full, sealed.last4, found.tokens or None, found.near or None, found.systems or None
+    tokens = tokenize_identifiers(identifiers, KEYED_HASH)
+    return sealed.full_token, sealed.last4_token, tokens.tokens or None, tokens.near or None, tokens.systems or None
 
 
 def _read_home(values: Values, _: datetime) -> Sequence[object]:
-    *where, carer = values
-    sent = {name: value for name, value in zip(_ADDRESS_FIELDS, where, strict=True) if value is not None}
+    *address_values, relationship = values
+    fields = {
+        name: value for name, value in zip(_ADDRESS_FIELDS, address_values, strict=True) if value is not None
+    }
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
-        addresses=list_items.build_dated_items("addresses", Address, sent),
-        guardians=(Guardian(guardian_relationship=carer),) if carer else (),
+        addresses=list_items.build_dated_items("addresses", Address, fields),
+        guardians=(Guardian(guardian_relationship=relationship),) if relationship else (),
     )
     homes = parse_addresses(record)
     home = homes[0] if homes else NO_ADDRESS
@@ -166,23 +172,25 @@ def _read_email_address(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
-    sent = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
-    found = list_items.build_dated_items("guardians", Guardian, sent)
-    names = build_guardian_names(found)
-    carer = found[0].guardian_relationship if found else None
-    return names or None, extract_surnames(names) or None, carer
+    fields = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
+    guardians = list_items.build_dated_items("guardians", Guardian, fields)
+    names = build_guardian_names(guardians)
+    relationship = guardians[0].guardian_relationship if guardians else None
+    return names or None, extract_surnames(names) or None, relationship
 
 
 def _read_households(values: Values, _: datetime) -> Sequence[object]:
     cell, source = values
-    found = normalize_household_ids(parse_scalars("household_ids", cell), str(source))
-    return found or None, str(source) if found else None
+    household_tokens = normalize_household_ids(parse_scalars("household_ids", cell), str(source))
+    return household_tokens or None, str(source) if household_tokens else None
 
 
 def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
     city, state, country = map(parse_text, _BIRTH_PLACE_FIELDS, values)
     return (
-        format_birth_place(CanonicalRecord(_DUMMY_LOCAL_ID, birth_city=city, birth_state=state, birth_country=country)),
+        format_birth_place(
+            CanonicalRecord(_DUMMY_LOCAL_ID, birth_city=city, birth_state=state, birth_country=country)
+        ),
     )
 
 
@@ -212,8 +220,10 @@ def _check_placements(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _check_enrollments(values: Values, _: datetime) -> Sequence[object]:
-    sent = {name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None}
-    list_items.build_dated_items("enrollments", Enrollment, sent)
+    fields = {
+        name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None
+    }
+    list_items.build_dated_items("enrollments", Enrollment, fields)
     return ()
 
 
@@ -226,7 +236,8 @@ _ADDRESS_COLUMNS = (
 )  # fmt: skip
 
 GROUPS = (
-    FieldGroup("guardian", _GUARDIAN_FIELDS, ("guardians", "guardian_surnames", _CAREGIVER_COLUMN), _read_guardians),
+    FieldGroup("guardian", _GUARDIAN_FIELDS, ("guardians", "guardian_surnames", _CAREGIVER_COLUMN),
+               _read_guardians),
     FieldGroup("as_of", ("as_of",), (_DAY_COLUMN,), _read_as_of),
     FieldGroup("numbers", ("ssn", "ssn_last4", "identifiers"),
                ("ssn", "ssn_last4", "identifiers", "identifiers_near", "identifier_systems"), _read_numbers),
@@ -236,7 +247,8 @@ GROUPS = (
     FieldGroup("birth", ("birth_date", "birth_date_quality", _DAY_COLUMN),
                ("birth_date", "birth_date_swapped", "birth_dates", "birth_year"), _read_birth_date),
     FieldGroup("given", ("first_name",),
-               ("given", "given_forms", "given_roots", "given_suffix", "says_multiple_birth"), _read_first_name),
+               ("given", "given_forms", "given_roots", "given_suffix", "says_multiple_birth"),
+               _read_first_name),
     FieldGroup("middle", ("middle_name",), ("middle", "middle_initial", "middle_suffix"), _read_middle_name),
     FieldGroup("suffix", ("suffix",), ("own_suffix",), _read_name_suffix),
     FieldGroup("phone", ("phone",), ("phones",), _read_phone),
@@ -252,7 +264,10 @@ GROUPS = (
     FieldGroup("placements", ("placements",), (), _check_placements),
     FieldGroup("enrollments", _ENROLLMENT_FIELDS, (), _check_enrollments, required_field="enrollments"),
 )  # fmt: skip
-"""All groups; the first two make what others read, and the rest begin with those that take longest."""
+"""All field groups, in processing order.
+
+The first two output columns that others read. The rest begin with those that take longest.
+"""
 
 FIRST_GROUPS, OTHER_GROUPS = GROUPS[:2], GROUPS[2:]
 

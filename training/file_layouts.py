@@ -1,4 +1,4 @@
-"""Files that are not of canonical columns, read for training as ``mpi ingest`` reads them."""
+"""Reader of non-canonical training files, as ``mpi ingest`` reads them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,63 +34,79 @@ FormatOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """How the file of a source is to be read.
+    """How to read the file of one source.
 
     Args:
-        mapping: how its columns become canonical fields; None where it takes none.
-        file_format: one of FORMATS; None where the mapping or the file's name tells.
+        mapping: mapping of its columns to canonical fields; None if it needs none.
+        file_format: one of FORMATS; None if the mapping or the file name decides.
     """
 
     mapping: FileMapping | None = None
     file_format: str | None = None
 
 
-def read_layouts(paths: Sequence[Path], mappings: Sequence[str], formats: Sequence[str]) -> dict[str, FileLayout]:
-    """What was said of how files are to be read, by source: the name of a file without its suffix.
+def read_layouts(
+    paths: Sequence[Path], mappings: Sequence[str], formats: Sequence[str]
+) -> dict[str, FileLayout]:
+    """Read the layout options of the command line.
 
     Args:
-        paths: the files.
-        mappings: ``SOURCE=MAPPING``, the mapping as ``mpi ingest`` takes it.
-        formats: ``SOURCE=FORMAT``.
+        paths: the data files.
+        mappings: ``SOURCE=MAPPING`` options, each mapping as ``mpi ingest`` takes it.
+        formats: ``SOURCE=FORMAT`` options.
+
+    Returns:
+        Layout by source, which is the file name without its suffix.
 
     Raises:
-        InputError: one is not of that form, names no file that was given, or one that another names too.
+        InputError: an option has another form, names no given file, or names a file twice.
         MappingError: there is no such mapping, or it is wrong.
     """
     sources = {path.stem for path in paths}
-    named = {source: load_mapping(what) for source, what in _parse_assignments(mappings, sources, "--mapping")}
-    kinds = dict(_parse_assignments(formats, sources, "--format"))
-    for kind in kinds.values():
-        if kind not in FORMATS:
-            raise InputError(f"{kind!r} is no format; there are {', '.join(FORMATS)}")
-    return {source: FileLayout(named.get(source), kinds.get(source)) for source in named.keys() | kinds.keys()}
+    mapping_by_source = {
+        source: load_mapping(mapping)
+        for source, mapping in _parse_assignments(mappings, sources, "--mapping")
+    }
+    format_by_source = dict(_parse_assignments(formats, sources, "--format"))
+    for file_format in format_by_source.values():
+        if file_format not in FORMATS:
+            raise InputError(f"{file_format!r} is no format; there are {', '.join(FORMATS)}")
+    return {
+        source: FileLayout(mapping_by_source.get(source), format_by_source.get(source))
+        for source in mapping_by_source.keys() | format_by_source.keys()
+    }
 
 
-def _parse_assignments(said: Sequence[str], sources: set[str], option: str) -> Iterator[tuple[str, str]]:
+def _parse_assignments(
+    assignments: Sequence[str], sources: set[str], option: str
+) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
-    for one in said:
-        source, sign, what = one.partition("=")
-        if not sign or not what:
+    for assignment in assignments:
+        source, sign, value = assignment.partition("=")
+        if not sign or not value:
             raise InputError(
-                f"{option} {one}: say SOURCE=…, the source being the file's name without its suffix"
+                f"{option} {assignment}: say SOURCE=…, the source being the file's name without its suffix"
             )
         if source not in sources:
-            raise InputError(f"{option} {one}: no file of --data is called {source}")
+            raise InputError(f"{option} {assignment}: no file of --data is called {source}")
         if source in seen:
-            raise InputError(f"{option} {one}: said twice of {source}")
+            raise InputError(f"{option} {assignment}: said twice of {source}")
         seen.add(source)
-        yield source, what
+        yield source, value
 
 
 def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterator[RawRow] | None:
-    """The rows of a file that a layout is stated for; None of any other.
+    """Read the rows of a file that has a layout.
 
-    A row that cannot be read is left out, as one that the door refuses is: ``mpi ingest --dry-run`` tells of
-    both.
+    A row that cannot be read is left out, like one that record validation refuses: ``mpi ingest
+    --dry-run`` reports both.
+
+    Returns:
+        The rows; None if the file has no layout.
 
     Raises:
         FileError: the file cannot be read.
-        MappingError: the mapping and the file's columns do not account for each other.
+        MappingError: the mapping and the columns of the file do not agree.
     """
     layout = layouts.get(path.stem)
     if layout is None:

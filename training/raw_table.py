@@ -1,8 +1,9 @@
-"""Reads files of canonical records as one table of texts, at the speed of Arrow.
+"""Fast reader of canonical files into one Arrow table of texts.
 
-Arrow refuses some files that the csv module reads (rows of uneven length, a cell of megabytes), and a Parquet
-file may hold lists or dates where a CSV file holds text: such a file gives None, and its caller reads it
-row by row (``training.records.read_rows``), which also says what is wrong with it.
+Arrow refuses some files that the csv module reads (rows of uneven length, a cell of megabytes), and
+a Parquet file may hold lists or dates where a CSV file holds text. Such a file gives None, and the
+caller reads it row by row with ``training.records.read_rows``, which also reports what is wrong
+with it.
 """
 
 import csv
@@ -21,11 +22,11 @@ _BLOCK_BYTES = 16_000_000
 
 
 def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
-    """The rows of files with canonical columns, in order.
+    """Read the rows of canonical files, in order.
 
     Returns:
-        The canonical columns that any of them has, and ``source``; a value that is missing or empty is
-        null. None where a file has to be read row by row.
+        The canonical columns that any file has, and ``source``; missing or empty values are null. None
+        if a file has to be read row by row.
     """
     tables = []
     for path in paths:
@@ -39,8 +40,8 @@ def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
 def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
     if SOURCE_COLUMN not in table.column_names:
         return table.append_column(SOURCE_COLUMN, pa.array([stem] * len(table), pa.string()))
-    at = table.column_names.index(SOURCE_COLUMN)
-    return table.set_column(at, SOURCE_COLUMN, table[SOURCE_COLUMN].fill_null(stem))
+    position = table.column_names.index(SOURCE_COLUMN)
+    return table.set_column(position, SOURCE_COLUMN, table[SOURCE_COLUMN].fill_null(stem))
 
 
 def _read_csv(path: Path) -> pa.Table | None:
@@ -69,14 +70,16 @@ def _read_parquet(path: Path) -> pa.Table | None:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):
         return None
-    if not all(_is_text(kind) for kind in table.schema.types):
+    if not all(_is_text(arrow_type) for arrow_type in table.schema.types):
         return None
     texts = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
     columns = [pc.if_else(pc.equal(column, ""), None, column) for column in texts.columns]
     return pa.table(columns, names=texts.column_names)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind))
+def _is_text(arrow_type: pa.DataType) -> bool:
+    if pa.types.is_dictionary(arrow_type):
+        return _is_text(arrow_type.value_type)
+    return bool(
+        pa.types.is_string(arrow_type) or pa.types.is_large_string(arrow_type) or pa.types.is_null(arrow_type)
+    )

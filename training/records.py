@@ -1,4 +1,4 @@
-"""Reads files of canonical records and makes them comparable, as the index itself does."""
+"""Reader and standardizer of canonical record files, one row at a time."""
 
 import csv
 import sys
@@ -22,7 +22,10 @@ from mpi.standardize.shared_value_detection import find_shared_values
 from mpi.standardize.shared_values import without_shared
 
 KEYED_HASH = KeyedHash(bytes(SECRET_BYTES))
-"""Training keeps no token: the key only has to be the same for all records of a run."""
+"""Fixed keyed hash of training runs.
+
+Training stores no token: the key only has to be equal for all records of a run.
+"""
 
 SOURCE_COLUMN = "source"
 _CHUNK_ROWS = 5_000
@@ -31,7 +34,7 @@ _LARGEST_CELL_CHARACTERS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A row as it stands in a file.
+    """One row as a record file holds it.
 
     Args:
         source: the row's ``source`` column, or the name of its file.
@@ -45,14 +48,15 @@ class RawRow:
 
 
 def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RawRow]:
-    """The rows of a CSV or Parquet file with canonical columns.
+    """Read the rows of a CSV or Parquet file with canonical columns.
 
     Args:
         path: the file.
-        extra_columns: columns to accept that are not canonical; never seen by the model.
+        extra_columns: columns to accept that are not canonical; a model never sees them.
 
     Raises:
-        FileError: it cannot be read, or has a column that is neither canonical nor named.
+        FileError: the file cannot be read, lacks an extra column, or has a column that is neither
+            canonical nor extra.
     """
     rows = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     for number, row in enumerate(rows):
@@ -67,33 +71,49 @@ def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RawRow]
 
 
 def standardize_in_parallel(rows: Iterable[RawRow], count: int | None = None) -> list[Features | None]:
-    """Standardize rows on all cores, in order; None for a row that the door refuses."""
-    return [features for done in map_chunks(standardize_rows, _split_into_chunks(rows), count) for features in done]
+    """Standardize rows on all cores, in order.
+
+    Args:
+        rows: rows of record files.
+        count: number of processes; None for one per core.
+
+    Returns:
+        Features of each row; None for a row that record validation refuses.
+    """
+    return [
+        features
+        for chunk in map_chunks(standardize_rows, _split_into_chunks(rows), count)
+        for features in chunk
+    ]
 
 
 def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[int, Features]]:
-    """The records as an index compares them once it is re-clustered with fresh lists.
+    """Remove shared values, as a re-cluster with fresh lists does.
 
     Args:
-        records: all of the index's, numbered; nothing taken out of them.
+        records: all records of the index, with IDs; no value removed from them.
     """
-    standing = list(records)
-    shared = find_shared_values((features for _, features in standing), KEYED_HASH)
-    return [(number, without_shared(features, shared, KEYED_HASH)) for number, features in standing]
+    all_records = list(records)
+    shared = find_shared_values((features for _, features in all_records), KEYED_HASH)
+    return [(number, without_shared(features, shared, KEYED_HASH)) for number, features in all_records]
 
 
 def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
-    """Standardize rows in this process, in order; None for a row that the door refuses."""
+    """Standardize rows in this process, in order.
+
+    Returns:
+        Features of each row; None for a row that record validation refuses.
+    """
     received = clock.now()
-    made: list[Features | None] = []
+    results: list[Features | None] = []
     for number, row in enumerate(rows):
         try:
             record = validate_record({"local_id": str(number), **row.fields}, KEYED_HASH, received).record
         except RecordError:
-            made.append(None)  # counted by the caller; ingest is where a reject gets its reason
+            results.append(None)  # counted by the caller; ingest is where a reject gets its reason
             continue
-        made.append(standardize(record, row.source, KEYED_HASH))
-    return made
+        results.append(standardize(record, row.source, KEYED_HASH))
+    return results
 
 
 def _split_into_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
@@ -107,8 +127,8 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.DictReader(file)
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise FileError(f"{path}: cannot be read as CSV in UTF-8: {fault}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
@@ -116,15 +136,15 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
                 yield from batch.to_pylist()
-    except (OSError, pa.ArrowException) as fault:
-        raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
+    except (OSError, pa.ArrowException) as error:
+        raise FileError(f"{path}: cannot be read as Parquet: {error}") from None
 
 
-def _check_columns(path: Path, row: Mapping[str, object], also: Sequence[str]) -> None:
-    known = {*SENT_FIELDS, SOURCE_COLUMN, *also}
+def _check_columns(path: Path, row: Mapping[str, object], extra_columns: Sequence[str]) -> None:
+    known = {*SENT_FIELDS, SOURCE_COLUMN, *extra_columns}
     unknown = [str(name) for name in row if name not in known]
     if unknown:
         raise FileError(f"{path}: column {unknown[0]!r} is not a canonical column (docs/canonical-record.md)")
-    missing = [name for name in also if name not in row]
+    missing = [name for name in extra_columns if name not in row]
     if missing:
         raise FileError(f"{path}: there is no column {missing[0]!r}")

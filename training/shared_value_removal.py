@@ -1,7 +1,7 @@
-"""Takes shared values out of a table of features, as a re-cluster with fresh lists does.
+"""Removal of shared values from a feature table.
 
-The same facts as ``mpi.standardize.shared_values``: the values are found by SQL over all rows, and the few
-records that bear one go through ``without_shared`` itself.
+It applies the rules of ``mpi.standardize.shared_values``: SQL finds the values over all rows, and
+the few records that have one go through ``without_shared`` itself.
 """
 
 import tempfile
@@ -20,10 +20,10 @@ from training.records import KEYED_HASH
 
 
 def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
-    """The features as an index compares them once it is re-clustered with fresh lists.
+    """Remove shared values from a feature table, as a re-cluster does.
 
     Args:
-        features: of all records of the index, nothing taken out of them; with ``unique_id``.
+        features: features of all records of the index, no value removed from them; with ``unique_id``.
 
     Returns:
         The same columns, in no particular order.
@@ -48,7 +48,9 @@ def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) ->
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)
     shared = make_shared_values(values, KEYED_HASH)
-    bears = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
-    found = decode_features(standing.filter(bears))
-    made = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in found)
-    return pa.concat_tables([standing.filter(pc.invert(bears)), make_feature_table(made, FEATURE_COLUMNS)])
+    has_shared = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
+    affected = decode_features(standing.filter(has_shared))
+    changed = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in affected)
+    return pa.concat_tables(
+        [standing.filter(pc.invert(has_shared)), make_feature_table(changed, FEATURE_COLUMNS)]
+    )

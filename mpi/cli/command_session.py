@@ -45,7 +45,7 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def open_session(*, for_model_change: bool = False) -> Iterator[CommandSession]:
+def open_session(*, for_model_change: bool = False, for_look_up: bool = False) -> Iterator[CommandSession]:
     """Open the index that the environment names and close it at the end.
 
     Nearly every use case is one transaction, so Ctrl-C leaves nothing of it; of a large load it leaves whole
@@ -53,12 +53,13 @@ def open_session(*, for_model_change: bool = False) -> Iterator[CommandSession]:
 
     Args:
         for_model_change: open the index in order to move it to another model.
+        for_look_up: compile the model only if records are compared after all.
     """
     from mpi import bootstrap  # noqa: PLC0415 - --help opens no index
 
     settings = read_settings()
     try:
-        index = bootstrap.open_index(settings, for_model_change=for_model_change)
+        index = bootstrap.open_index(settings, for_model_change=for_model_change, for_look_up=for_look_up)
     except KeyboardInterrupt as interrupt:
         raise CommandInterrupt(undone=True) from interrupt
     # The imports are done: see PausedCollection.

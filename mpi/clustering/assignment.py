@@ -32,12 +32,12 @@ class Holder:
 
     Args:
         person: its number, which is its mint order.
-        standing: active, empty (all its records withdrawn) or retired.
+        status: active, empty (all its records withdrawn) or retired.
         records: canonical keys it holds; for one that is empty or retired, those it last held.
     """
 
     person: int
-    standing: HolderStatus
+    status: HolderStatus
     records: frozenset[int]
 
 
@@ -48,12 +48,12 @@ class SurvivorKey:
     Args:
         open_enrollment: whether a record of it has an enrolment open on the plan's date.
         holders: how many of its records are active.
-        newer: whether it held none of its records before that which is taken back: it yields to who did.
+        is_newer: whether it held none of its records before that which is taken back: it yields to who did.
     """
 
     open_enrollment: bool = False
     holders: int = 0
-    newer: bool = False
+    is_newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Assignment:
 
     cluster: Cluster
     person: int | None
-    revived: bool = False
+    is_revived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +90,32 @@ class _Proposer:
 def assign_persons(
     clusters: Iterable[Cluster],
     history: Sequence[Holder],
-    survivor: Mapping[int, SurvivorKey],
+    survivor_keys: Mapping[int, SurvivorKey],
 ) -> AssignmentPlan:
     """Give each cluster the person that bears it.
 
     Args:
         clusters: the partition; disjoint.
         history: every person that holds, or when retired or emptied last held, one of its records.
-        survivor: the survivor keys of those persons; one left out ranks as if it had nothing.
+        survivor_keys: the survivor keys of those persons; one left out ranks as if it had nothing.
     """
     ordered = sorted(clusters)
     of_record = {record: cluster for cluster in ordered for record in cluster}
-    rank = _make_rank(survivor)
+    rank = _make_rank(survivor_keys)
     borne: dict[Cluster, Holder] = {}
     awaited = _find_reserved_clusters(history, of_record)
     for standing in (HolderStatus.ACTIVE, HolderStatus.EMPTY):
-        free = [h for h in history if h.standing is standing]
+        free = [h for h in history if h.status is standing]
         waiting = [_Proposer(h, _list_wishes(h, of_record, awaited)) for h in sorted(free, key=rank)]
         _run_proposals(waiting, borne, rank, contest=standing)
-    _revive_retired([h for h in history if h.standing is HolderStatus.RETIRED], of_record, borne, rank)
+    _revive_retired([h for h in history if h.status is HolderStatus.RETIRED], of_record, borne, rank)
     kept = {holder.person for holder in borne.values()}
     return AssignmentPlan(
         tuple(
             Assignment(
                 cluster,
                 borne[cluster].person if cluster in borne else None,
-                cluster in borne and borne[cluster].standing is HolderStatus.RETIRED,
+                cluster in borne and borne[cluster].status is HolderStatus.RETIRED,
             )
             for cluster in ordered
         ),
@@ -123,7 +123,7 @@ def assign_persons(
             sorted(
                 holder.person
                 for holder in history
-                if holder.standing is not HolderStatus.RETIRED
+                if holder.status is not HolderStatus.RETIRED
                 and holder.person not in kept
                 and any(record in of_record for record in holder.records)
             )
@@ -134,7 +134,7 @@ def assign_persons(
 def _make_rank(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
     def rank(holder: Holder) -> _Rank:
         key = survivor.get(holder.person, SurvivorKey())
-        return (key.newer, not key.open_enrollment, -key.holders, holder.person)
+        return (key.is_newer, not key.open_enrollment, -key.holders, holder.person)
 
     return rank
 
@@ -155,7 +155,7 @@ def _run_proposals(
                 borne[cluster] = proposer.holder
                 break
             # An empty person finds its records again, but takes no active person's place.
-            if bearer.standing is contest and rank(proposer.holder) < rank(bearer):
+            if bearer.status is contest and rank(proposer.holder) < rank(bearer):
                 borne[cluster] = proposer.holder
                 waiting.append(wishes[bearer.person])
                 break
@@ -173,7 +173,7 @@ def _list_wishes(
 
 def _find_reserved_clusters(history: Iterable[Holder], of_record: Mapping[int, Cluster]) -> frozenset[Cluster]:
     """Clusters that are exactly what a retired ID last held, of the records that are active."""
-    retired = (holder for holder in history if holder.standing is HolderStatus.RETIRED)
+    retired = (holder for holder in history if holder.status is HolderStatus.RETIRED)
     last = (tuple(sorted(r for r in holder.records if r in of_record)) for holder in retired)
     return frozenset(records for records in last if records and of_record[records[0]] == records)
 

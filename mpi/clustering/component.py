@@ -35,7 +35,7 @@ class Component:
         records: canonical keys of the active records, ascending.
         weights: bits of every pair of them, blocked or not, rounded to 1e-6.
         decisions: decisions in force that name any of them, or that a chain of decisions reaches.
-        raised: bits by which its link threshold is raised because it was too large.
+        raised_bits: bits by which its link threshold is raised because it was too large.
         uncorroborated: pairs that link by name and birth date alone.
         opposed: pairs that would, if nothing spoke against them.
     """
@@ -43,7 +43,7 @@ class Component:
     records: tuple[int, ...]
     weights: Mapping[Pair, float]
     decisions: tuple[Decision, ...] = ()
-    raised: float = 0.0
+    raised_bits: float = 0.0
     uncorroborated: frozenset[Pair] = frozenset()
     opposed: frozenset[Pair] = frozenset()
 
@@ -58,7 +58,7 @@ class UnscoredComponent:
 
     records: tuple[int, ...]
     decisions: tuple[Decision, ...] = ()
-    raised: float = 0.0
+    raised_bits: float = 0.0
 
 
 def find_components(
@@ -82,10 +82,10 @@ def find_components(
     active = frozenset(records)
     found: list[UnscoredComponent] = []
     for connected in _connect_records(active, edges, sorted(decisions), thresholds.influence_floor):
-        if len(connected.active) > MAX_COMPONENT_RECORDS:
+        if len(connected.records) > MAX_COMPONENT_RECORDS:
             found += _split_oversized(connected, thresholds.influence_floor, 0.0)
         else:
-            found.append(UnscoredComponent(connected.active, connected.decisions))
+            found.append(UnscoredComponent(connected.records, connected.decisions))
     return sorted(found, key=lambda piece: piece.records)
 
 
@@ -94,14 +94,14 @@ class _ConnectedRecords:
     """What hangs together.
 
     Args:
-        active: active records, ascending.
+        records: active records, ascending.
         decisions: those that name a record of it, a withdrawn one too, ascending.
-        inside: the edges from the floor up; only where there are too many records.
+        edges: the edges from the floor up; only where there are too many records.
     """
 
-    active: tuple[int, ...]
+    records: tuple[int, ...]
     decisions: tuple[Decision, ...]
-    inside: dict[Pair, float] = field(default_factory=dict)
+    edges: dict[Pair, float] = field(default_factory=dict)
 
 
 class Sets:
@@ -118,13 +118,13 @@ class Sets:
             record = next_above
         return record
 
-    def join(self, records: Iterable[int]) -> None:
+    def join_all(self, records: Iterable[int]) -> None:
         """Make one set of the records' sets."""
         first, *rest = (self.find(record) for record in records)
         for other in rest:
             self._above[self.find(other)] = self.find(first)
 
-    def listed(self) -> dict[int, list[int]]:
+    def list_sets(self) -> dict[int, list[int]]:
         """Every set, by the record that names it."""
         members: dict[int, list[int]] = {}
         for record in self._above:
@@ -139,13 +139,13 @@ def _connect_records(
     sets = Sets()
     strong = [e for e, bits in edges.items() if bits >= floor and e[0] in active and e[1] in active]
     for edge in strong:
-        sets.join(edge)
+        sets.join_all(edge)
     for decision in decisions:
-        sets.join(record for group in decision.groups for record in group)
+        sets.join_all(record for group in decision.groups for record in group)
     naming: dict[int, list[Decision]] = {}
     for decision in decisions:
         naming.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
-    members = sets.listed()
+    members = sets.list_sets()
     large = {place for place, each in members.items() if len(each) > MAX_COMPONENT_RECORDS}
     inside: dict[int, dict[Pair, float]] = {place: {} for place in large}
     for edge in strong if large else ():
@@ -160,15 +160,15 @@ def _connect_records(
 
 def _split_oversized(connected: _ConnectedRecords, floor: float, raised: float) -> Iterator[UnscoredComponent]:
     """The pieces of what hangs together by too many records, once the join weight is raised far enough."""
-    if len(connected.active) <= MAX_COMPONENT_RECORDS or not connected.inside:
-        yield UnscoredComponent(connected.active, connected.decisions, raised)
+    if len(connected.records) <= MAX_COMPONENT_RECORDS or not connected.edges:
+        yield UnscoredComponent(connected.records, connected.decisions, raised)
         return
     raised += THRESHOLD_STEP_BITS
-    members = frozenset(connected.active)
+    members = frozenset(connected.records)
     graph = nx.Graph()
-    graph.add_nodes_from(connected.active)
+    graph.add_nodes_from(connected.records)
     graph.add_weighted_edges_from(
-        (*e, bits) for e, bits in connected.inside.items() if bits >= floor + raised
+        (*e, bits) for e, bits in connected.edges.items() if bits >= floor + raised
     )
     for decision in connected.decisions:
         if decision.kind is DecisionKind.SAME:
@@ -188,12 +188,12 @@ def _select_decisions(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple
     return tuple(d for d in decisions if any(record in nodes for group in d.groups for record in group))
 
 
-def find_spanning_edges(edges: Mapping[Pair, float], place: Mapping[int, int]) -> list[Pair]:
+def find_spanning_edges(edges: Mapping[Pair, float], piece_of: Mapping[int, int]) -> list[Pair]:
     """The fewest and heaviest edges that still join every two pieces that any edges join (Kruskal, 1956).
 
     Args:
         edges: bits of pairs whose ends lie in different pieces.
-        place: the piece of each record.
+        piece_of: the piece of each record.
 
     Returns:
         Heaviest first; of *n* pieces in one component n - 1 edges, where the pairs may be n * n / 2.
@@ -208,7 +208,7 @@ def find_spanning_edges(edges: Mapping[Pair, float], place: Mapping[int, int]) -
 
     kept = []
     for edge, _ in sorted(edges.items(), key=lambda item: (-item[1], item[0])):
-        one, other = find(place[edge[0]]), find(place[edge[1]])
+        one, other = find(piece_of[edge[0]]), find(piece_of[edge[1]])
         if one != other:
             root[max(one, other)] = min(one, other)
             kept.append(edge)

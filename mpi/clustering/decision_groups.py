@@ -28,18 +28,18 @@ class DecisionGroups:
         self._root[record] = root
         return root
 
-    def same(self, left: int, right: int) -> bool:
+    def are_joined(self, left: int, right: int) -> bool:
         """Whether decisions hold the two together."""
         return self._find(left) == self._find(right)
 
-    def apart(self, left: int, right: int) -> bool:
+    def are_separated(self, left: int, right: int) -> bool:
         """Whether a decision holds the groups of the two apart."""
         if not self._apart:
             return False
         roots = {self._find(left), self._find(right)}
         return any({self._find(one), self._find(other)} == roots for one, other in self._apart)
 
-    def hold_apart(self, decision: Decision) -> bool:
+    def separate(self, decision: Decision) -> bool:
         """Apply a DIFFERENT; False, and nothing is applied, where its groups are already together."""
         pairs = [
             (left, right)
@@ -48,18 +48,18 @@ class DecisionGroups:
             for left in group
             for right in later
         ]
-        if any(self.same(left, right) for left, right in pairs):
+        if any(self.are_joined(left, right) for left, right in pairs):
             return False
         self._apart.extend(pairs)
         return True
 
-    def hold_together(self, decision: Decision) -> bool:
+    def join(self, decision: Decision) -> bool:
         """Apply a SAME; False, and nothing is applied, where it would join what is held apart."""
         before = dict(self._root)
         first, *rest = decision.groups[0]
         for other in rest:
             self._join(first, other)
-        if any(self.same(left, right) for left, right in self._apart):
+        if any(self.are_joined(left, right) for left, right in self._apart):
             self._root = before
             return False
         return True
@@ -88,9 +88,9 @@ def apply_decisions(component: Component) -> DecisionGroups:
 def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
     match decision.kind:
         case DecisionKind.SAME:
-            return binding.hold_together(decision)
+            return binding.join(decision)
         case DecisionKind.DIFFERENT:
-            return binding.hold_apart(decision)
+            return binding.separate(decision)
         case DecisionKind.UNSURE:
             return True
 

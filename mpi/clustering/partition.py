@@ -60,12 +60,12 @@ class Partition:
 
     Args:
         clusters: each ascending, ordered by first record; together they are the component's records.
-        doubts: pairs at or above the review threshold that ended in different clusters, by pair.
+        review_pairs: pairs at or above the review threshold that ended in different clusters, by pair.
         suspended: decisions that could not hold because they meet a stronger one.
     """
 
     clusters: tuple[tuple[int, ...], ...]
-    doubts: tuple[ReviewPair, ...] = ()
+    review_pairs: tuple[ReviewPair, ...] = ()
     suspended: tuple[Decision, ...] = ()
 
 
@@ -83,17 +83,17 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
     binding = apply_decisions(component)
     clusters = _GrowingClusters(component, binding)
     contested: dict[Pair, ReviewReason] = {}
-    link = thresholds.link + component.raised
+    link = thresholds.link + component.raised_bits
     edges = _list_link_edges(component, link)
     vouched = _grow_uncontested(component, binding, edges, link)
     for bits, edge in edges:
         reason = _find_rival(component, vouched, edge, bits, thresholds.margin) if thresholds.margin else None
-        if reason is None and clusters.cohere(edge, thresholds.cohesion):
+        if reason is None and clusters.would_cohere(edge, thresholds.cohesion):
             clusters.join(edge)
         elif reason is not None:
             contested[edge] = reason
     return Partition(
-        clusters.listed(),
+        clusters.to_tuples(),
         tuple(_list_review_pairs(component, thresholds, clusters, contested)),
         binding.suspended,
     )
@@ -106,7 +106,7 @@ def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
     left, right = component.records
     bits = component.weight(left, right)
     clipped = max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
-    if bits >= thresholds.link + component.raised and clipped >= thresholds.cohesion:
+    if bits >= thresholds.link + component.raised_bits and clipped >= thresholds.cohesion:
         return Partition((component.records,))
     doubts = (ReviewPair((left, right), bits, _explain_uncontested(component, thresholds, bits)),)
     return Partition(((left,), (right,)), doubts if bits >= thresholds.review else ())
@@ -122,7 +122,7 @@ def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
     if component.decisions or component.opposed or len(component.weights) < count * (count - 1) // 2:
         return False
     # A mean of several may be lower than the least of them by what adding them rounds away.
-    least = max(thresholds.link + component.raised, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
+    least = max(thresholds.link + component.raised_bits, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
     return thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS and min(component.weights.values()) >= least
 
 
@@ -137,7 +137,7 @@ def _grow_uncontested(
     """The clusters that the edges would join if none were contested."""
     clusters = _GrowingClusters(component, binding)
     for _, edge in edges:
-        if clusters.cohere(edge, cohesion):
+        if clusters.would_cohere(edge, cohesion):
             clusters.join(edge)
     return clusters
 
@@ -177,22 +177,22 @@ class _GrowingClusters:
 
     def __init__(self, component: Component, binding: DecisionGroups) -> None:
         self._component = component
-        self.binding = binding
+        self.decision_groups = binding
         self._members = {group[0]: list(group) for group in binding.groups}
-        self._of = {record: group[0] for group in binding.groups for record in group}
+        self._first_record_of = {record: group[0] for group in binding.groups for record in group}
 
-    def together(self, left: int, right: int) -> bool:
-        return self._of[left] == self._of[right]
+    def are_together(self, left: int, right: int) -> bool:
+        return self._first_record_of[left] == self._first_record_of[right]
 
-    def cohere(self, edge: Pair, cohesion: float) -> bool:
+    def would_cohere(self, edge: Pair, cohesion: float) -> bool:
         """Whether the clusters at both ends may be one person."""
-        first, second = self._of[edge[0]], self._of[edge[1]]
+        first, second = self._first_record_of[edge[0]], self._first_record_of[edge[1]]
         if first == second:
             return True
         total, count = 0.0, 0
         for left in self._members[first]:
             for right in self._members[second]:
-                if self.binding.apart(left, right):
+                if self.decision_groups.are_separated(left, right):
                     return False
                 bits = self._component.weight(left, right)
                 total += max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
@@ -200,14 +200,14 @@ class _GrowingClusters:
         return total / count >= cohesion
 
     def join(self, edge: Pair) -> None:
-        first, second = sorted((self._of[edge[0]], self._of[edge[1]]))
+        first, second = sorted((self._first_record_of[edge[0]], self._first_record_of[edge[1]]))
         if first == second:
             return
         for record in self._members[second]:
-            self._of[record] = first
+            self._first_record_of[record] = first
         self._members[first] = sorted(self._members[first] + self._members.pop(second))
 
-    def listed(self) -> tuple[tuple[int, ...], ...]:
+    def to_tuples(self) -> tuple[tuple[int, ...], ...]:
         return tuple(sorted(tuple(members) for members in self._members.values()))
 
 
@@ -219,7 +219,7 @@ def _list_review_pairs(
 ) -> Iterator[ReviewPair]:
     for edge in sorted(component.weights):
         bits = component.weights[edge]
-        if bits < thresholds.review or clusters.together(*edge):
+        if bits < thresholds.review or clusters.are_together(*edge):
             continue
         reason = contested.get(edge) or _explain_uncontested(component, thresholds, bits)
         yield ReviewPair(order_pair(*edge), bits, reason)
@@ -229,4 +229,4 @@ def _explain_uncontested(component: Component, thresholds: Thresholds, bits: flo
     """Why a pair that no rival contests is not linked."""
     if bits < thresholds.link:
         return ReviewReason.BAND
-    return ReviewReason.OVERSIZED if bits < thresholds.link + component.raised else ReviewReason.INCOHESIVE
+    return ReviewReason.OVERSIZED if bits < thresholds.link + component.raised_bits else ReviewReason.INCOHESIVE

@@ -80,46 +80,46 @@ class ReviewPairGraph:
     """
 
     def __init__(self, read: CandidateReader) -> None:
-        self._read = read
-        self._of: dict[int, Collection[int]] = {}
-        self._parts = _BoundedComponents(self, lambda _: True)
-        self._rests = _BoundedComponents(self, self._is_rest)
+        self._reader = read
+        self._candidates_of: dict[int, Collection[int]] = {}
+        self._components = _BoundedComponents(self, lambda _: True)
+        self._components_without_busy = _BoundedComponents(self, self._is_not_busy)
 
     @classmethod
-    def of(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
+    def from_pairs(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
         """Of pairs that are all at hand."""
         found = group_candidates(pairs)
         return cls(lambda records: {record: found[record] for record in records if record in found})
 
-    def know(self, records: Collection[int]) -> None:
+    def load(self, records: Collection[int]) -> None:
         """Read what is not known of records, at once."""
-        unknown = [record for record in records if record not in self._of]
+        unknown = [record for record in records if record not in self._candidates_of]
         if unknown:
-            told = self._read(unknown)
-            self._of.update({record: told.get(record, ()) for record in unknown})
+            told = self._reader(unknown)
+            self._candidates_of.update({record: told.get(record, ()) for record in unknown})
 
-    def known(self, record: int) -> Collection[int] | None:
+    def get_loaded(self, record: int) -> Collection[int] | None:
         """A record's candidates, where they have been read."""
-        return self._of.get(record)
+        return self._candidates_of.get(record)
 
-    def candidates(self, record: int) -> Collection[int]:
+    def get_candidates(self, record: int) -> Collection[int]:
         """A record's candidates."""
-        self.know([record])
-        return self._of[record]
+        self.load([record])
+        return self._candidates_of[record]
 
     def is_busy(self, record: int) -> bool:
         """Whether a record has so many candidates that it is a question of its own."""
-        return len(self.candidates(record)) >= BUSY_CANDIDATES
+        return len(self.get_candidates(record)) >= BUSY_CANDIDATES
 
-    def questions(self, pairs: Collection[Pair]) -> dict[Pair, PairQuestion]:
+    def group_into_questions(self, pairs: Collection[Pair]) -> dict[Pair, PairQuestion]:
         """The question of each of some pairs in doubt."""
         ends = {end for each in pairs for end in each}
-        parts = self._parts.around(ends)
+        parts = self._components.find(ends)
         cut = {end for end in ends if parts[end] is None}
-        self.know(cut)
-        rests = self._rests.around({end for end in cut if not self.is_busy(end)})
-        whole = {part: self._whole(part, self._parts) for part in _select_joined(parts)}
-        left = {rest: self._whole(rest, self._rests) for rest in _select_joined(rests)}
+        self.load(cut)
+        rests = self._components_without_busy.find({end for end in cut if not self.is_busy(end)})
+        whole = {part: self._make_question(part, self._components) for part in _select_joined(parts)}
+        left = {rest: self._make_question(rest, self._components_without_busy) for rest in _select_joined(rests)}
         found: dict[Pair, PairQuestion] = {}
         for each in pairs:
             part = parts[each[0]]
@@ -129,33 +129,33 @@ class ReviewPairGraph:
             elif rest is not None:
                 found[each] = left[rest]
             else:
-                found[each] = PairQuestion(min(each, key=self._busiest_first), QuestionShape.STAR)
+                found[each] = PairQuestion(min(each, key=self._rank_by_candidates), QuestionShape.STAR)
         return found
 
-    def near(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
+    def find_affected(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
         """The pairs whose question may be another because records have other candidates than elsewhere.
 
         Args:
             records: those that do.
             turned: which of them are busy only here, or only there.
         """
-        self.know(records)
-        found = {order_pair(record, other) for record in records for other in self.candidates(record)}
-        parts = self._parts.around(records)
-        found.update(*map(self._parts.pairs, _select_joined(parts)))
+        self.load(records)
+        found = {order_pair(record, other) for record in records for other in self.get_candidates(record)}
+        parts = self._components.find(records)
+        found.update(*map(self._components.list_pairs, _select_joined(parts)))
         cut = {record for record in records if parts[record] is None}
-        beside = cut | {other for record in cut & {*turned} for other in self.candidates(record)}
-        self.know(beside)
-        rests = self._rests.around({record for record in beside if not self.is_busy(record)})
-        found.update(*map(self._rests.pairs, _select_joined(rests)))
+        beside = cut | {other for record in cut & {*turned} for other in self.get_candidates(record)}
+        self.load(beside)
+        rests = self._components_without_busy.find({record for record in beside if not self.is_busy(record)})
+        found.update(*map(self._components_without_busy.list_pairs, _select_joined(rests)))
         return found
 
-    def _is_rest(self, record: int) -> bool | None:
+    def _is_not_busy(self, record: int) -> bool | None:
         """Whether a record is not busy; None where that is not known yet."""
-        candidates = self.known(record)
+        candidates = self.get_loaded(record)
         return None if candidates is None else len(candidates) < BUSY_CANDIDATES
 
-    def _whole(self, records: frozenset[int], parts: "_Parts") -> PairQuestion:
+    def _make_question(self, records: frozenset[int], parts: "_Parts") -> PairQuestion:
         """The question that all pairs of a few records are."""
         if len(records) == len(("one", "other")):
             return PairQuestion(min(records), QuestionShape.COUPLE)
@@ -166,8 +166,8 @@ class ReviewPairGraph:
             return PairQuestion(centre, QuestionShape.STAR)
         return PairQuestion(min(records), QuestionShape.GRID)
 
-    def _busiest_first(self, record: int) -> tuple[int, int]:
-        return -len(self.candidates(record)), record
+    def _rank_by_candidates(self, record: int) -> tuple[int, int]:
+        return -len(self.get_candidates(record)), record
 
 
 class _BoundedComponents:
@@ -179,56 +179,56 @@ class _BoundedComponents:
     """
 
     def __init__(self, doubts: ReviewPairGraph, takes: Callable[[int], bool | None]) -> None:
-        self._doubts = doubts
-        self._takes = takes
-        self._found: dict[int, frozenset[int] | None] = {}
+        self._graph = doubts
+        self._is_member = takes
+        self._component_of: dict[int, frozenset[int] | None] = {}
 
-    def around(self, records: Collection[int]) -> dict[int, frozenset[int] | None]:
+    def find(self, records: Collection[int]) -> dict[int, frozenset[int] | None]:
         """For each record, those that hang together with it, itself too; None where they are too many."""
-        waiting = [record for record in records if record not in self._found]
+        waiting = [record for record in records if record not in self._component_of]
         while waiting:
             # What the searches need next is read at once for all of them.
-            missing = set().union(*(self._look_around(record) for record in waiting))
-            self._doubts.know(missing)
-            waiting = [record for record in waiting if record not in self._found]
-        return {record: self._found[record] for record in records}
+            missing = set().union(*(self._search(record) for record in waiting))
+            self._graph.load(missing)
+            waiting = [record for record in waiting if record not in self._component_of]
+        return {record: self._component_of[record] for record in records}
 
-    def _look_around(self, record: int) -> set[int]:
+    def _search(self, record: int) -> set[int]:
         """Find the part of a record; or return the records of which something must be read before."""
-        if record in self._found:
+        if record in self._component_of:
             return set()
         together, waiting, missing, many = {record}, [record], set[int](), False
         while waiting:
             one = waiting.pop()
-            others = self._doubts.known(one)
+            others = self._graph.get_loaded(one)
             if others is None:
                 missing.add(one)
                 continue
             for other in others:
                 if other in together:
                     continue
-                taken = self._takes(other)
+                taken = self._is_member(other)
                 if taken is None:
                     missing.add(other)
                 elif taken:
                     together.add(other)
                     waiting.append(other)
-                    many = many or self._found.get(other, ()) is None
+                    many = many or self._component_of.get(other, ()) is None
             if many or len(together) > MAX_GRID_RECORDS:
-                self._found.update(dict.fromkeys(together))
+                self._component_of.update(dict.fromkeys(together))
                 return set()
         if not missing:
             part = frozenset(together)
-            self._found.update(dict.fromkeys(together, part))
+            self._component_of.update(dict.fromkeys(together, part))
         return missing
 
-    def beside(self, record: int) -> Iterator[int]:
+    def iter_neighbors(self, record: int) -> Iterator[int]:
         """The candidates of a record that take part."""
-        return (other for other in self._doubts.candidates(record) if self._takes(other))
+        return (other for other in self._graph.get_candidates(record) if self._is_member(other))
 
-    def pairs(self, part: frozenset[int]) -> set[Pair]:
+    def list_pairs(self, part: frozenset[int]) -> set[Pair]:
         """The pairs between records of a part."""
-        return {order_pair(record, other) for record in part for other in self.beside(record)}
+        return {order_pair(record, other) for record in part for other in self.iter_neighbors(record)}
 
 
 def _select_joined(parts: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
@@ -246,9 +246,9 @@ def regroup_questions(before: ReviewPairGraph, after: ReviewPairGraph, changed: 
     Returns:
         By pair of ``after``, whatever came, too.
     """
-    before.know(changed)
-    after.know(changed)
+    before.load(changed)
+    after.load(changed)
     turned = {record for record in changed if before.is_busy(record) != after.is_busy(record)}
-    near = before.near(changed, turned) | after.near(changed, turned)
-    after.know({record for record, _ in near})
-    return after.questions([each for each in near if each[1] in after.candidates(each[0])])
+    near = before.find_affected(changed, turned) | after.find_affected(changed, turned)
+    after.load({record for record, _ in near})
+    return after.group_into_questions([each for each in near if each[1] in after.get_candidates(each[0])])

@@ -41,26 +41,26 @@ class SourcePairPriors:
     """By how much pairs weigh more or less than the model says.
 
     Args:
-        source: code of each record's source.
+        source_of: code of each record's source.
         shifts: bits to add, by pair of sources; empty for none.
     """
 
-    source: Mapping[int, str] = field(default_factory=dict, repr=False)
+    source_of: Mapping[int, str] = field(default_factory=dict, repr=False)
     shifts: Mapping[SourcePair, float] = field(default_factory=dict)
 
-    def shift(self, left: int, right: int) -> float:
+    def get_shift(self, left: int, right: int) -> float:
         """Bits to add to a pair's weight."""
-        return self.shifts[_order_sources(self.source, left, right)] if self.shifts else 0.0
+        return self.shifts[_order_sources(self.source_of, left, right)] if self.shifts else 0.0
 
-    def weight(self, left: int, right: int, bits: float) -> float:
+    def shift_weight(self, left: int, right: int, bits: float) -> float:
         """The weight of a pair, rounded, that the model gives so many bits."""
-        return round_weight(bits + self.shift(left, right))
+        return round_weight(bits + self.get_shift(left, right))
 
-    def weights(self, edges: Mapping[Pair, float]) -> Mapping[Pair, float]:
+    def shift_weights(self, edges: Mapping[Pair, float]) -> Mapping[Pair, float]:
         """The weights of pairs whose records all have a source."""
         if not self.shifts:
             return edges
-        return {(left, right): self.weight(left, right, bits) for (left, right), bits in edges.items()}
+        return {(left, right): self.shift_weight(left, right, bits) for (left, right), bits in edges.items()}
 
 
 MODEL_PRIORS = SourcePairPriors()

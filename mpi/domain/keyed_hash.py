@@ -27,13 +27,13 @@ class KeyedHash:
         if len(self.secret) != SECRET_BYTES:
             raise ValueError(f"the secret must be {SECRET_BYTES} bytes")
 
-    def int64(self, domain: str, text: str) -> int:
+    def to_int64(self, domain: str, text: str) -> int:
         """A signed 64-bit integer for ``text``, as both stores' integer columns hold it."""
         hashed = _start_hash(self.secret, domain, 8).copy()
         hashed.update(text.encode())
         return int.from_bytes(hashed.digest(), "big", signed=True)
 
-    def int64s(self, texts: Iterable[tuple[str, Iterable[str]]]) -> tuple[int, ...]:
+    def to_int64s(self, texts: Iterable[tuple[str, Iterable[str]]]) -> tuple[int, ...]:
         """The integers of many texts, each domain with its own: what a record's blocking keys are made by."""
         digests = []
         for domain, some in texts:
@@ -44,13 +44,13 @@ class KeyedHash:
                 digests.append(hashed.digest())
         return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
-    def token(self, domain: str, text: str) -> str:
+    def to_token(self, domain: str, text: str) -> str:
         """A 128-bit hexadecimal token for ``text``."""
         hashed = _start_hash(self.secret, domain, 16).copy()
         hashed.update(text.encode())
         return hashed.hexdigest()
 
-    def tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
+    def to_tokens(self, domain: str, texts: Iterable[str]) -> list[str]:
         """The tokens of many texts of one domain."""
         begun, made = _start_hash(self.secret, domain, 16), []
         for text in texts:

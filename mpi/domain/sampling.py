@@ -37,18 +37,18 @@ class JudgedStratum:
 
     Args:
         pairs: pairs that the stratum holds, or is estimated to hold.
-        seen: pairs of it that were counted for that; as many as ``pairs`` where all were.
+        counted: pairs of it that were counted for that; as many as ``pairs`` where all were.
         same: pairs judged of one child.
         different: pairs judged of different children.
     """
 
     pairs: int
-    seen: int
+    counted: int
     same: int
     different: int
 
     @property
-    def judged(self) -> int:
+    def verdicts(self) -> int:
         """Pairs with a verdict that counts."""
         return self.same + self.different
 
@@ -72,14 +72,14 @@ def estimate_precision(linked: Sequence[JudgedStratum]) -> Estimate | None:
         linked: the strata of linked pairs; one that holds none counts for nothing.
     """
     strata = [one for one in linked if one.pairs]
-    if not strata or not all(one.judged for one in strata):
+    if not strata or not all(one.verdicts for one in strata):
         return None
     total = sum(one.pairs for one in strata)
     weights = [one.pairs / total for one in strata]
-    shares = [estimate_share(one.same, one.judged) for one in strata]
+    shares = [estimate_share(one.same, one.verdicts) for one in strata]
     value = sum(weight * each.value for weight, each in zip(weights, shares, strict=True))
     # That the weights are estimates themselves: the second term of Cochran's formula 12.2.
-    seen = sum(one.seen for one in strata)
+    seen = sum(one.counted for one in strata)
     spread = sum(w * (each.value - value) ** 2 for w, each in zip(weights, shares, strict=True))
     between = NORMAL_DEVIATE_95**2 * spread / seen * (1 - seen / max(total, seen))
     below = between + sum(
@@ -101,7 +101,7 @@ def estimate_recall(linked: Sequence[JudgedStratum], apart: Sequence[JudgedStrat
         apart: the strata of pairs that were not linked.
     """
     strata = [one for one in (*linked, *apart) if one.pairs]
-    if not strata or not all(one.judged for one in strata):
+    if not strata or not all(one.verdicts for one in strata):
         return None
     found, missed = _estimate_matches(linked), _estimate_matches(apart)
     if not found.value:
@@ -112,7 +112,7 @@ def estimate_recall(linked: Sequence[JudgedStratum], apart: Sequence[JudgedStrat
 
 def _compute_unjudged_share(one: JudgedStratum) -> float:
     """The part of a stratum that nobody judged: what was judged is known, and errs no more (Cochran 2.7)."""
-    return max(1 - one.judged / one.pairs, 0.0)
+    return max(1 - one.verdicts / one.pairs, 0.0)
 
 
 def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
@@ -121,9 +121,9 @@ def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
     for one in strata:
         if not one.pairs:
             continue
-        part = estimate_share(one.same, one.judged)
+        part = estimate_share(one.same, one.verdicts)
         # A count of n that stands for the whole has a standard error of the square root of n.
-        counted = (NORMAL_DEVIATE_95 * one.pairs * part.value) ** 2 / one.seen * (1 - one.seen / max(one.pairs, one.seen))
+        counted = (NORMAL_DEVIATE_95 * one.pairs * part.value) ** 2 / one.counted * (1 - one.counted / max(one.pairs, one.counted))
         value += one.pairs * part.value
         below += (one.pairs * (part.value - part.low)) ** 2 * _compute_unjudged_share(one) + counted
         above += (one.pairs * (part.high - part.value)) ** 2 * _compute_unjudged_share(one) + counted

@@ -67,7 +67,7 @@ class StatedValue:
 
     Args:
         value: as it is shown.
-        same: its comparable form; two values that share it are one value.
+        comparable: its comparable form; two values that share it are one value.
         record: number of the record.
         key: the record's canonical key.
         source: code of the record's source.
@@ -77,11 +77,11 @@ class StatedValue:
         complete: how much it says, the higher the more.
         begin: first day on which it holds, of a dated value.
         end: first day on which it no longer holds.
-        place: its place in the record's list.
+        position: its place in the record's list.
     """
 
     value: Any
-    same: str
+    comparable: str
     record: int
     key: int
     source: str
@@ -91,7 +91,7 @@ class StatedValue:
     complete: int = 0
     begin: str | None = None
     end: str | None = None
-    place: int = 0
+    position: int = 0
 
     def is_current(self, day: str) -> bool:
         """Whether it holds on a day, as far as its dates tell."""
@@ -103,14 +103,14 @@ class SurvivingValue:
     """A value that stands.
 
     Args:
-        said: the value and its record.
-        rule: why it stands.
+        stated: the value and its record.
+        reason: why it stands.
         agreeing: the same value of other records, by canonical key.
         others: other values, in the order in which they would stand if this one were not there.
     """
 
-    said: StatedValue
-    rule: SelectionReason
+    stated: StatedValue
+    reason: SelectionReason
     agreeing: tuple[StatedValue, ...] = ()
     others: tuple[StatedValue, ...] = ()
 
@@ -127,11 +127,11 @@ class SourceTrust:
     kinds: Mapping[str, int] = field(default_factory=dict)
     sources: Mapping[str, int] = field(default_factory=dict)
 
-    def of(self, said: StatedValue) -> int:
+    def rank_source(self, said: StatedValue) -> int:
         """How far the source of a value is trusted."""
         return self.sources.get(said.source, self.kinds.get(said.kind, 0))
 
-    def with_own(self, own: "SourceTrust") -> "SourceTrust":
+    def override(self, own: "SourceTrust") -> "SourceTrust":
         """The same with what one attribute says of its own."""
         return SourceTrust({**self.kinds, **own.kinds}, {**self.sources, **own.sources})
 
@@ -140,14 +140,14 @@ class SourceTrust:
 class AttributeRule:
     """How the value of one attribute is chosen: criteria in order, and the trust that it reckons with."""
 
-    by: tuple[Criterion, ...]
+    criteria: tuple[Criterion, ...]
     trust: SourceTrust = SourceTrust()
 
-    def rank(self, criterion: Criterion, said: StatedValue) -> tuple[int, str]:
+    def rank_value(self, criterion: Criterion, said: StatedValue) -> tuple[int, str]:
         """How a value stands by one criterion; the higher is preferred."""
         match criterion:
             case Criterion.TRUST:
-                return self.trust.of(said), ""
+                return self.trust.rank_source(said), ""
             case Criterion.VERIFICATION:
                 return said.verified, ""
             case Criterion.COMPLETENESS:
@@ -162,12 +162,12 @@ class SurvivorshipRules:
 
     Args:
         rules: by attribute; every one of ``SINGLE_VALUE_ATTRIBUTES`` and ``MULTI_VALUE_ATTRIBUTES`` has one.
-        verifying: systems of identifiers that are issued on proof of who a child is: a record that bears one
+        verifying_systems: systems of identifiers that are issued on proof of who a child is: a record that bears one
             has had its name and birth date checked.
     """
 
     rules: Mapping[str, AttributeRule]
-    verifying: frozenset[str] = frozenset()
+    verifying_systems: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str, name: str = "survivorship") -> Self:
@@ -180,7 +180,7 @@ class SurvivorshipRules:
         Raises:
             SurvivorshipError: it is no TOML, lacks something, or says what cannot be; names line and key.
         """
-        return cls(*_SurvivorshipParser(name, text).read())
+        return cls(*_SurvivorshipParser(name, text).parse())
 
 
 def choose_value(said: Iterable[StatedValue], rule: AttributeRule) -> SurvivingValue | None:
@@ -192,8 +192,8 @@ def choose_value(said: Iterable[StatedValue], rule: AttributeRule) -> SurvivingV
     return SurvivingValue(
         first,
         _find_selection_reason(ranked, rule),
-        tuple(sorted((s for s in ranked[1:] if s.same == first.same), key=lambda each: each.key)),
-        tuple(each for each in ranked if each.same != first.same),
+        tuple(sorted((s for s in ranked[1:] if s.comparable == first.comparable), key=lambda each: each.key)),
+        tuple(each for each in ranked if each.comparable != first.comparable),
     )
 
 
@@ -207,20 +207,20 @@ def choose_all_values(said: Iterable[StatedValue], rule: AttributeRule, day: str
     """
     alike: dict[str, list[StatedValue]] = {}
     for each in said:
-        alike.setdefault(each.same, []).append(each)
+        alike.setdefault(each.comparable, []).append(each)
     chosen = []
     for values in alike.values():
         first, *rest = _rank_values(values, rule)
-        chosen.append(SurvivingValue(first, SelectionReason.EVERY, tuple(sorted(rest, key=lambda each: (each.key, each.place)))))
-    chosen.sort(key=lambda one: (one.said.key, one.said.place))
-    chosen.sort(key=lambda one: (one.said.begin or "", one.said.as_of), reverse=True)
-    return tuple(sorted(chosen, key=lambda one: not one.said.is_current(day)))
+        chosen.append(SurvivingValue(first, SelectionReason.EVERY, tuple(sorted(rest, key=lambda each: (each.key, each.position)))))
+    chosen.sort(key=lambda one: (one.stated.key, one.stated.position))
+    chosen.sort(key=lambda one: (one.stated.begin or "", one.stated.as_of), reverse=True)
+    return tuple(sorted(chosen, key=lambda one: not one.stated.is_current(day)))
 
 
 def _rank_values(said: Iterable[StatedValue], rule: AttributeRule) -> list[StatedValue]:
     """Values from the one that stands on, in the order in which they would."""
-    found = sorted(said, key=lambda each: (each.key, each.place))
-    found.sort(key=lambda each: [rule.rank(criterion, each) for criterion in rule.by], reverse=True)
+    found = sorted(said, key=lambda each: (each.key, each.position))
+    found.sort(key=lambda each: [rule.rank_value(criterion, each) for criterion in rule.criteria], reverse=True)
     # A later correction takes the place of an earlier one, whatever the attribute is ranked by.
     corrections = [each for each in found if each.kind == STEWARD_SOURCE_KIND]
     corrections.sort(key=lambda each: each.as_of, reverse=True)
@@ -232,12 +232,12 @@ def _find_selection_reason(ranked: Sequence[StatedValue], rule: AttributeRule) -
     if first.kind == STEWARD_SOURCE_KIND:
         return SelectionReason.CORRECTION
     left = [*ranked]
-    if len({each.same for each in left}) == 1:
+    if len({each.comparable for each in left}) == 1:
         return SelectionReason.AGREED if len(left) > 1 else SelectionReason.ONLY
-    for criterion in rule.by:
-        best = rule.rank(criterion, first)
-        left = [each for each in left if rule.rank(criterion, each) == best]
-        if len({each.same for each in left}) == 1:
+    for criterion in rule.criteria:
+        best = rule.rank_value(criterion, first)
+        left = [each for each in left if rule.rank_value(criterion, each) == best]
+        if len({each.comparable for each in left}) == 1:
             return SelectionReason(criterion.value)
     return SelectionReason.KEY
 
@@ -249,73 +249,73 @@ class _SurvivorshipParser:
         self._name = name
         self._text = text
 
-    def read(self) -> tuple[dict[str, AttributeRule], frozenset[str]]:
+    def parse(self) -> tuple[dict[str, AttributeRule], frozenset[str]]:
         try:
             stated = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as fault:
             raise SurvivorshipError(f"{self._name}: not TOML: {fault}") from None
-        self._known(stated, ("default", "verifying", "trust", "attributes"), ())
-        shared = self._trust(self._table(stated, "trust", ()), ("trust",))
-        default = self._criteria(stated.get("default"), ("default",))
-        attributes = self._table(stated, "attributes", ())
-        self._known(attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",))
+        self._require_known_keys(stated, ("default", "verifying", "trust", "attributes"), ())
+        shared = self._parse_trust(self._require_table(stated, "trust", ()), ("trust",))
+        default = self._parse_criteria(stated.get("default"), ("default",))
+        attributes = self._require_table(stated, "attributes", ())
+        self._require_known_keys(attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",))
         rules = {attribute: AttributeRule(default, shared) for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)}
-        rules |= {attribute: self._rule(attribute, said, shared) for attribute, said in attributes.items()}
-        return rules, frozenset(self._texts(stated.get("verifying", []), ("verifying",)))
+        rules |= {attribute: self._parse_rule(attribute, said, shared) for attribute, said in attributes.items()}
+        return rules, frozenset(self._require_texts(stated.get("verifying", []), ("verifying",)))
 
-    def _rule(self, attribute: str, said: Any, shared: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML
+    def _parse_rule(self, attribute: str, said: Any, shared: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML
         path = ("attributes", attribute)
         if not isinstance(said, dict):
-            return AttributeRule(self._criteria(said, path), shared)
-        self._known(said, ("by", "kinds", "sources"), path)
-        own = self._trust({name: value for name, value in said.items() if name != "by"}, path)
-        return AttributeRule(self._criteria(said.get("by"), (*path, "by")), shared.with_own(own))
+            return AttributeRule(self._parse_criteria(said, path), shared)
+        self._require_known_keys(said, ("by", "kinds", "sources"), path)
+        own = self._parse_trust({name: value for name, value in said.items() if name != "by"}, path)
+        return AttributeRule(self._parse_criteria(said.get("by"), (*path, "by")), shared.override(own))
 
-    def _trust(self, said: Mapping[str, Any], path: tuple[str, ...]) -> SourceTrust:
-        self._known(said, ("kinds", "sources"), path)
-        kinds = self._table(said, "kinds", path)
-        self._known(kinds, SOURCE_KINDS, (*path, "kinds"))
-        sources = self._table(said, "sources", path)
+    def _parse_trust(self, said: Mapping[str, Any], path: tuple[str, ...]) -> SourceTrust:
+        self._require_known_keys(said, ("kinds", "sources"), path)
+        kinds = self._require_table(said, "kinds", path)
+        self._require_known_keys(kinds, SOURCE_KINDS, (*path, "kinds"))
+        sources = self._require_table(said, "sources", path)
         for name, table in (("kinds", kinds), ("sources", sources)):
             for key, value in table.items():
                 if not isinstance(value, int) or isinstance(value, bool):
-                    raise self._wrong(
+                    raise self._make_error(
                         "give a whole number: the higher, the more it is trusted", path, name, key
                     )
         return SourceTrust(kinds, sources)
 
-    def _criteria(self, said: Any, path: tuple[str, ...]) -> tuple[Criterion, ...]:  # noqa: ANN401 - TOML
+    def _parse_criteria(self, said: Any, path: tuple[str, ...]) -> tuple[Criterion, ...]:  # noqa: ANN401 - TOML
         if said is None:
-            raise self._wrong("it is missing: give a list of criteria", path)
+            raise self._make_error("it is missing: give a list of criteria", path)
         known = [criterion.value for criterion in Criterion]
-        names = self._texts(said, path)
+        names = self._require_texts(said, path)
         if not names or len(set(names)) != len(names) or not set(names) <= set(known):
-            raise self._wrong(f"give a list of {', '.join(known)}, each at most once", path)
+            raise self._make_error(f"give a list of {', '.join(known)}, each at most once", path)
         return tuple(Criterion(name) for name in names)
 
-    def _texts(self, said: Any, path: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - TOML
+    def _require_texts(self, said: Any, path: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - TOML
         if not isinstance(said, list) or not all(isinstance(each, str) for each in said):
-            raise self._wrong("give a list of texts", path)
+            raise self._make_error("give a list of texts", path)
         return said
 
-    def _table(self, said: Mapping[str, Any], name: str, path: tuple[str, ...]) -> dict[str, Any]:
+    def _require_table(self, said: Mapping[str, Any], name: str, path: tuple[str, ...]) -> dict[str, Any]:
         table = said.get(name, {})
         if not isinstance(table, dict):
-            raise self._wrong("give a table", path, name)
+            raise self._make_error("give a table", path, name)
         return table
 
-    def _known(self, said: Mapping[str, Any], names: Sequence[str], path: tuple[str, ...]) -> None:
+    def _require_known_keys(self, said: Mapping[str, Any], names: Sequence[str], path: tuple[str, ...]) -> None:
         for key in said:
             if key not in names:
-                raise self._wrong(f"there is no such key; it is one of {', '.join(names)}", path, key)
+                raise self._make_error(f"there is no such key; it is one of {', '.join(names)}", path, key)
 
-    def _wrong(self, what: str, path: tuple[str, ...], *rest: str) -> SurvivorshipError:
+    def _make_error(self, what: str, path: tuple[str, ...], *rest: str) -> SurvivorshipError:
         whole = (*path, *rest)
-        line = self._line(whole)
+        line = self._find_line(whole)
         where = f"{self._name}, line {line}" if line else self._name
         return SurvivorshipError(f"{where}: {'.'.join(whole)}: {what}")
 
-    def _line(self, path: tuple[str, ...]) -> int:
+    def _find_line(self, path: tuple[str, ...]) -> int:
         """The line of a key, or of the nearest table or key that holds it; 0 where the file has none."""
         table: tuple[str, ...] = ()
         found, depth = 0, 0

@@ -63,11 +63,11 @@ class IdempotentCall:
 
     Args:
         key: the caller's idempotency key.
-        call: what is asked, whole: method, path and body; only a keyed hash of it is kept.
+        request: what is asked, whole: method, path and body; only a keyed hash of it is kept.
     """
 
     key: str
-    call: bytes
+    request: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,14 @@ class Viewer:
         purpose: purpose of use, one of PURPOSES, or None where the caller gave none.
         actions: what the client was granted.
         sources: codes of the sources it may write and read; None for all.
-        once: set where the call bears an idempotency key.
+        idempotent_call: set where the call bears an idempotency key.
     """
 
     client: str
     purpose: str | None = None
     actions: frozenset[Action] = frozenset()
     sources: frozenset[str] | None = frozenset()
-    once: IdempotentCall | None = field(default=None, compare=False, repr=False)
+    idempotent_call: IdempotentCall | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
         """Whether records of the source exist for this viewer at all (law 7)."""

@@ -50,11 +50,11 @@ class Thresholds:
         return self.link - self.margin
 
     @property
-    def stored_from(self) -> float:
+    def storage_floor(self) -> float:
         """Bits from which a pair is kept as an edge."""
         return min(self.influence_floor, self.review)
 
-    def band(self, bits: float) -> Band:
+    def classify(self, bits: float) -> Band:
         """The band of a pair on its own weight."""
         if bits >= self.link:
             return Band.LINK

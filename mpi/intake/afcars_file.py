@@ -46,7 +46,7 @@ class AfcarsFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._records = XmlFile(path, record_depth=2)
-        if self._records.root() != "data":
+        if self._records.read_root_name() != "data":
             raise FileError(f"{path.name}: its root element is not AFCARS's data")
 
     @property
@@ -56,7 +56,7 @@ class AfcarsFile:
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
         """Yield a row for each ``record``."""
-        agency, as_of = self._head()
+        agency, as_of = self._read_header()
         for record in self._records.records(frozenset(("record",))):
             if record.element is None:
                 yield RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
@@ -64,7 +64,7 @@ class AfcarsFile:
                 sent = _read_child(record.element, agency, as_of)
                 yield CanonicalRow(record.line, record.offset, sent)
 
-    def _head(self) -> tuple[str | None, str | None]:
+    def _read_header(self) -> tuple[str | None, str | None]:
         """The agency, and the last day of the report period."""
         found: dict[str, str | None] = {}
         for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEADER_ELEMENTS)):

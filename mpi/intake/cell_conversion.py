@@ -118,7 +118,7 @@ class DateFormat:
             raise ValueError("it has no year (%Y)")
         return cls(pattern)
 
-    def read(self, value: str) -> tuple[int, int | None, int | None] | None:
+    def parse_date(self, value: str) -> tuple[int, int | None, int | None] | None:
         """Year, month and day of a text of this shape; month or day 0 where they do not exist."""
         found = self.pattern.fullmatch(value)
         if found is None:
@@ -145,7 +145,7 @@ def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
     with its parts in order even if no such day exists, so that standardize can say what is wrong with
     it. A value that is ISO already, a partial date too, passes. None where nothing fits.
     """
-    readings = [reading for form in formats if (reading := form.read(value)) is not None]
+    readings = [reading for form in formats if (reading := form.parse_date(value)) is not None]
     if not readings:
         return value if _ISO_DATE.fullmatch(value) else None
     year, month, day = next(filter(_is_plausible, readings), readings[0])

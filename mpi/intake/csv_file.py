@@ -53,39 +53,39 @@ class _LineReader:
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
         self._encoding = encoding
-        self._returned: deque[_PhysicalLine] = deque()
+        self._pushed_back: deque[_PhysicalLine] = deque()
         self._number = 0
         self.position = 0
-        self.used: list[_PhysicalLine] = []
-        self.used_bytes = 0
-        self.ended = False
+        self.row_lines: list[_PhysicalLine] = []
+        self.row_bytes = 0
+        self.is_at_end = False
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else self._read()
+        line = self._pushed_back.popleft() if self._pushed_back else self._read_line()
         if line is None:
-            self.ended = True
+            self.is_at_end = True
             raise StopIteration
-        self.used.append(line)
+        self.row_lines.append(line)
         if line.data is None:
             raise _BadLineError("field-too-large")
-        self.used_bytes += len(line.data)
-        if self.used_bytes > MAX_RECORD_BYTES or len(self.used) > _MAX_RECORD_LINES:
+        self.row_bytes += len(line.data)
+        if self.row_bytes > MAX_RECORD_BYTES or len(self.row_lines) > _MAX_RECORD_LINES:
             raise _BadLineError("field-too-large")
-        return self._decoded(line.data)
+        return self._decode(line.data)
 
     def begin_row(self) -> None:
-        self.used = []
-        self.used_bytes = 0
-        self.ended = False
+        self.row_lines = []
+        self.row_bytes = 0
+        self.is_at_end = False
 
     def give_up_row(self) -> None:
         """Keep only the row's first line as read."""
-        self._returned.extendleft(reversed(self.used[1:]))
+        self._pushed_back.extendleft(reversed(self.row_lines[1:]))
 
-    def _read(self) -> _PhysicalLine | None:
+    def _read_line(self) -> _PhysicalLine | None:
         data = self._file.readline(MAX_RECORD_BYTES + 1)
         if not data:
             return None
@@ -104,7 +104,7 @@ class _LineReader:
             data = self._file.readline(_SKIP_BYTES)
             self.position += len(data)
 
-    def _decoded(self, data: bytes) -> str:
+    def _decode(self, data: bytes) -> str:
         if b"\0" in data:
             raise _BadLineError("nul-byte")
         try:
@@ -135,21 +135,21 @@ class CsvTable:
         with open_binary(path) as file:
             check_encoding(path.name, file.read(SAMPLE_BYTES), encoding, has_header=True)
             file.seek(0)
-            self.columns = self._header(next(self._split(file)))
+            self.columns = self._parse_header(next(self._read_rows(file)))
         self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
         """Yield the rows after the header."""
         with open_binary(self._path) as file:
-            parts = self._split(file)
+            parts = self._read_rows(file)
             next(parts)
             for number, (line, offset, outcome) in enumerate(parts, start=1):
                 if isinstance(outcome, str):
-                    yield RejectedRow(line, offset, outcome, self._detail(outcome))
+                    yield RejectedRow(line, offset, outcome, self._get_detail(outcome))
                 else:
                     yield RawRow(line, offset, number, outcome)
 
-    def _split(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
+    def _read_rows(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
         """Yield line, offset, and the cells or why there are none; blank lines are no rows."""
         lines = _LineReader(file, self._encoding)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
@@ -164,7 +164,7 @@ class CsvTable:
             except _BadLineError as bad:
                 outcome = bad.reason
             except csv.Error:
-                outcome = self._reason(lines)
+                outcome = self._explain_csv_error(lines)
             self.position = lines.position
             if _is_blank(outcome):
                 continue
@@ -172,19 +172,19 @@ class CsvTable:
             outcome = _check_cells(outcome, width)
             if isinstance(outcome, str) and outcome != "empty-row":
                 lines.give_up_row()
-            yield lines.used[0].number, lines.used[0].offset, outcome
+            yield lines.row_lines[0].number, lines.row_lines[0].offset, outcome
 
-    def _reason(self, lines: _LineReader) -> str:
-        if lines.ended:
+    def _explain_csv_error(self, lines: _LineReader) -> str:
+        if lines.is_at_end:
             return "unterminated-quote"
-        return "field-too-large" if lines.used_bytes > MAX_FIELD_CHARACTERS else "malformed-csv"
+        return "field-too-large" if lines.row_bytes > MAX_FIELD_CHARACTERS else "malformed-csv"
 
-    def _detail(self, reason: str) -> str:
+    def _get_detail(self, reason: str) -> str:
         if reason == "wrong-field-count":
             return f"the row does not have the header's {len(self.columns)} fields"
         return _DETAILS[reason]
 
-    def _header(self, first: tuple[int, int, list[str] | str]) -> tuple[str, ...]:
+    def _parse_header(self, first: tuple[int, int, list[str] | str]) -> tuple[str, ...]:
         name, outcome = self._path.name, first[2]
         if isinstance(outcome, str):
             raise FileError(f"{name}: its header cannot be read: {_DETAILS[outcome]}")

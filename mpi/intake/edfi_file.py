@@ -34,37 +34,37 @@ class EdfiFile:
     def __init__(self, path: Path) -> None:
         paths = sorted(path.glob("*.xml")) if path.is_dir() else [path]
         files = [(XmlFile(file, record_depth=1), file) for file in paths]
-        roots = [(file, file.root()) for file, _ in files]
-        self._students = [file for file, root in roots if root == STUDENT_ROOT]
-        self._beside = [file for file, root in roots if root != STUDENT_ROOT]
+        roots = [(file, file.read_root_name()) for file, _ in files]
+        self._student_files = [file for file, root in roots if root == STUDENT_ROOT]
+        self._detail_files = [file for file, root in roots if root != STUDENT_ROOT]
         self._contacts: dict[str, edfi.StudentContact] = {}
-        self._about: dict[str, edfi.StudentDetails] = defaultdict(edfi.StudentDetails)
-        if not self._students:
+        self._details_of: dict[str, edfi.StudentDetails] = defaultdict(edfi.StudentDetails)
+        if not self._student_files:
             raise FileError(f"{path.name}: no file of it has {STUDENT_ROOT} as its root element")
 
     @property
     def position(self) -> int:
         """Bytes read, of all files together."""
-        return sum(file.position for file in (*self._students, *self._beside))
+        return sum(file.position for file in (*self._student_files, *self._detail_files))
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
         """Yield a row for each ``Student``."""
-        for file in self._beside:
+        for file in self._detail_files:
             for record in file.records():
                 if record.element is not None:
-                    self._gather(record.element)
-        for file in self._students:
+                    self._read_details(record.element)
+        for file in self._student_files:
             for record in file.records(frozenset(("Student",))):
-                yield self._row(record)
+                yield self._make_row(record)
 
-    def _row(self, record: XmlRecord) -> CanonicalRow | RejectedRow:
+    def _make_row(self, record: XmlRecord) -> CanonicalRow | RejectedRow:
         if record.element is None:
             return RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
         key = read_child_text(record.element, "StudentUniqueId") or ""
-        sent = edfi.read_student(record.element, self._about.get(key), self._contacts)
+        sent = edfi.read_student(record.element, self._details_of.get(key), self._contacts)
         return CanonicalRow(record.line, record.offset, sent)
 
-    def _gather(self, element: Element) -> None:
+    def _read_details(self, element: Element) -> None:
         if element.tag == "Contact":
             found = edfi.read_contact(element)
             for key in (element.get("id"), read_child_text(element, "ContactUniqueId")):
@@ -75,15 +75,15 @@ class EdfiFile:
         if student is None:
             return
         if element.tag == "StudentContactAssociation":
-            self._link(self._about[student], element)
+            self._read_contact_association(self._details_of[student], element)
         elif element.tag == "StudentEducationOrganizationAssociation":
-            edfi.merge_fields(self._about[student].fields, edfi.read_description(element))
+            edfi.merge_fields(self._details_of[student].fields, edfi.read_description(element))
         elif element.tag == "StudentSchoolAssociation":
-            self._about[student].enrollments.append(edfi.read_enrollment(element))
+            self._details_of[student].enrollments.append(edfi.read_enrollment(element))
         elif flag := edfi.read_program_flag(element):
-            self._about[student].flags.append(flag)
+            self._details_of[student].flags.append(flag)
 
-    def _link(self, about: edfi.StudentDetails, element: Element) -> None:
+    def _read_contact_association(self, about: edfi.StudentDetails, element: Element) -> None:
         reference = element.find("ContactReference")
         key = None if reference is None else reference.get("ref")
         key = key or read_child_text(reference, "ContactIdentity", "ContactUniqueId")

@@ -95,11 +95,11 @@ def profile_file(rows: FileRows, seal: KeyedHash, received: datetime) -> FilePro
     tally = _FileCounter(seal)
     for row in rows:
         if isinstance(row, RejectedRow):
-            tally.reject(row.reason)
+            tally.count_reject(row.reason)
         else:
-            tally.sent(row)
+            tally.count_fields(row)
             _count_validation(row, tally, seal, received)
-    return tally.profile(rows.passed_over)
+    return tally.build_profile(rows.skipped_rows)
 
 
 def _count_validation(row: CanonicalRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
@@ -120,27 +120,27 @@ class _FieldCounter:
 
     filled: int = 0
     shapes: Counter[str] = field(default_factory=Counter)
-    largest_first: list[int] = field(default_factory=list)
-    kept: set[int] = field(default_factory=set)
+    negated_hashes: list[int] = field(default_factory=list)
+    smallest_hashes: set[int] = field(default_factory=set)
 
-    def add(self, shape: str, hashed: int) -> None:
+    def count_value(self, shape: str, hashed: int) -> None:
         self.filled += 1
         if shape in self.shapes or len(self.shapes) < _MAX_SHAPES:
             self.shapes[shape] += 1
-        if hashed in self.kept:
+        if hashed in self.smallest_hashes:
             return
-        if len(self.kept) < _SKETCH_SIZE:
-            heappush(self.largest_first, -hashed)
-        elif hashed < -self.largest_first[0]:
-            self.kept.discard(-heappushpop(self.largest_first, -hashed))
+        if len(self.smallest_hashes) < _SKETCH_SIZE:
+            heappush(self.negated_hashes, -hashed)
+        elif hashed < -self.negated_hashes[0]:
+            self.smallest_hashes.discard(-heappushpop(self.negated_hashes, -hashed))
         else:
             return
-        self.kept.add(hashed)
+        self.smallest_hashes.add(hashed)
 
-    def distinct(self) -> int:
-        if len(self.kept) < _SKETCH_SIZE:
-            return len(self.kept)
-        estimate = round((_SKETCH_SIZE - 1) * _HASH_RANGE / (1 - self.largest_first[0]))
+    def estimate_distinct(self) -> int:
+        if len(self.smallest_hashes) < _SKETCH_SIZE:
+            return len(self.smallest_hashes)
+        estimate = round((_SKETCH_SIZE - 1) * _HASH_RANGE / (1 - self.negated_hashes[0]))
         return min(estimate, self.filled)
 
 
@@ -157,21 +157,21 @@ class _FileCounter:
         self._dates: Counter[int] = Counter()
         self._date_lines: dict[int, int] = {}
 
-    def reject(self, reason: str) -> None:
+    def count_reject(self, reason: str) -> None:
         self._rejects[reason] += 1
 
-    def sent(self, row: CanonicalRow) -> None:
+    def count_fields(self, row: CanonicalRow) -> None:
         for name, value in row.fields.items():
-            hashed = self._seal.int64("profile", str(value))
+            hashed = self._seal.to_int64("profile", str(value))
             found = self._fields.setdefault(name, _FieldCounter())
-            found.add(_describe_shape(value), hashed + _HASH_RANGE // 2)
+            found.count_value(_describe_shape(value), hashed + _HASH_RANGE // 2)
             if name == "local_id":
                 self._local_ids.append(hashed)
             elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MAX_BIRTH_DATES):
                 self._dates[hashed] += 1
                 self._date_lines.setdefault(hashed, row.line)
 
-    def profile(self, passed_over: int) -> FileProfile:
+    def build_profile(self, passed_over: int) -> FileProfile:
         commonest = self._dates.most_common(1)
         ids = pa.array(self._local_ids, pa.int64())
         return FileProfile(
@@ -181,7 +181,7 @@ class _FileCounter:
             rejects=tuple(sorted(self._rejects.items())),
             issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
             fields=tuple(
-                FieldProfile(name, found.filled, found.distinct(), _list_common_shapes(found.shapes))
+                FieldProfile(name, found.filled, found.estimate_distinct(), _list_common_shapes(found.shapes))
                 for name in SENT_FIELDS
                 if (found := self._fields.get(name)) is not None
             ),

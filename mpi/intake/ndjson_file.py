@@ -44,7 +44,7 @@ class NdjsonTable:
                 raise FileError(f"{path.name}: this is one JSON array; write one object a line")
             file.seek(0)
             keys: dict[str, None] = {}
-            for _, (_, outcome) in zip(range(_COLUMN_SAMPLE_ROWS), self._objects(file), strict=False):
+            for _, (_, outcome) in zip(range(_COLUMN_SAMPLE_ROWS), self._read_objects(file), strict=False):
                 if isinstance(outcome, dict):
                     keys |= dict.fromkeys(outcome)
         self.columns = tuple(keys)
@@ -54,14 +54,14 @@ class NdjsonTable:
         """Yield a row for each line that is not blank."""
         known = frozenset(self.columns)
         with open_binary(self._path) as file:
-            for number, ((line, offset), found) in enumerate(self._objects(file), start=1):
+            for number, ((line, offset), found) in enumerate(self._read_objects(file), start=1):
                 if isinstance(found, dict) and found.keys() <= known:
                     yield RawRow(line, offset, number, [found.get(key) for key in self.columns])
                 else:
                     reason = found if isinstance(found, str) else "unknown-column"
                     yield RejectedRow(line, offset, reason, _DETAILS[reason])
 
-    def _objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
+    def _read_objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
         """Yield line and offset, and the object or why there is none."""
         offset = 0
         for line in count(1):

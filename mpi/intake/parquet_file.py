@@ -37,7 +37,7 @@ class ParquetTable:
         with open_binary(path) as source:
             if not self._size:
                 raise FileError(f"{path.name}: the file is empty")
-            columns = self._open(source).schema_arrow.names
+            columns = self._open_parquet(source).schema_arrow.names
         check_header(path.name, tuple(columns))
         self.columns: tuple[str, ...] = tuple(columns)
 
@@ -45,9 +45,9 @@ class ParquetTable:
         """Yield the rows, numbered from 1."""
         number = 0
         with open_binary(self._path) as source:
-            parquet = self._open(source)
+            parquet = self._open_parquet(source)
             total = parquet.metadata.num_rows
-            for batch in self._batches(parquet):
+            for batch in self._iter_batches(parquet):
                 values = [_read_column(column) for column in batch.columns]
                 for row in zip(*values, strict=True):
                     number += 1
@@ -55,13 +55,13 @@ class ParquetTable:
                 self.position = self._size * number // max(total, 1)
         self.position = self._size
 
-    def _open(self, source: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
+    def _open_parquet(self, source: Any) -> Any:  # noqa: ANN401 - pyarrow ships no types
         try:
             return pq.ParquetFile(source)
         except (pa.ArrowException, OSError) as error:
             raise FileError(f"{self._path.name}: not a whole Parquet file: is it cut short?") from error
 
-    def _batches(self, parquet: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow ships no types
+    def _iter_batches(self, parquet: Any) -> Iterator[Any]:  # noqa: ANN401 - pyarrow ships no types
         try:
             yield from parquet.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
         except (pa.ArrowException, OSError) as error:

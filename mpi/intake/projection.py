@@ -25,18 +25,18 @@ class Projection:
     """
 
     def __init__(self, mapping: FileMapping, columns: Sequence[str]) -> None:
-        self._places = {column: place for place, column in enumerate(columns)}
+        self._position_of = {column: place for place, column in enumerate(columns)}
         self._mapping = mapping
-        self._where = [(self._places.get(column), value) for column, value in mapping.where.items()]
-        self._local_id = None if mapping.local_id is None else self._getter("local_id", mapping.local_id)
+        self._where = [(self._position_of.get(column), value) for column, value in mapping.where.items()]
+        self._local_id = None if mapping.local_id is None else self._make_getter("local_id", mapping.local_id)
         self._fields = [
             (name, getter)
             for name, value in mapping.fields
-            if (getter := self._getter(name, value)) is not None
+            if (getter := self._make_getter(name, value)) is not None
         ]
-        self._lists = [self._entry(entry) for entry in mapping.lists]
+        self._lists = [self._make_entry_getter(entry) for entry in mapping.lists]
 
-    def wants(self, row: RawRow) -> bool:
+    def is_wanted(self, row: RawRow) -> bool:
         """Whether the row is one of those that the mapping's ``where`` asks for."""
         return all(place is not None and to_text(row.values[place]) == wanted for place, wanted in self._where)
 
@@ -61,9 +61,9 @@ class Projection:
                     entries.append(made)
         return CanonicalRow(row.line, row.offset, sent, tuple(issues))
 
-    def _getter(self, name: str, value: MappedValue) -> Getter | None:
+    def _make_getter(self, name: str, value: MappedValue) -> Getter | None:
         """How to get the value from a row; None where the file has no such column."""
-        read = self._reader(value)
+        read = self._make_reader(value)
         if read is None:
             return None
         if value.is_plain:
@@ -85,12 +85,12 @@ class Projection:
 
         return get
 
-    def _reader(self, value: MappedValue) -> Callable[[Cells], object] | None:
+    def _make_reader(self, value: MappedValue) -> Callable[[Cells], object] | None:
         if value.constant is not None:
             return lambda _cells: value.constant
         if value.template is not None:
-            return _make_template_reader(value.template, self._places)
-        places = [self._places[column] for column in value.columns if column in self._places]
+            return _make_template_reader(value.template, self._position_of)
+        places = [self._position_of[column] for column in value.columns if column in self._position_of]
         if not places:
             return None
         if len(places) == 1:
@@ -98,13 +98,13 @@ class Projection:
             return lambda cells: _clean_cell(cells[place])
         return lambda cells: next(_iter_filled_cells(cells, places), None)
 
-    def _entry(self, entry: ListEntry) -> tuple[str, Getter]:
+    def _make_entry_getter(self, entry: ListEntry) -> tuple[str, Getter]:
         """How to make one object of a list: only where a column gives it something to say."""
         from_columns, constants = [], {}
         for key, value in entry.values:
             if value.constant is not None:
                 constants[key] = value.constant
-            elif (getter := self._getter(f"{entry.name}.{key}", value)) is not None:
+            elif (getter := self._make_getter(f"{entry.name}.{key}", value)) is not None:
                 from_columns.append((key, getter))
         needed = _REQUIRED_KEYS.get(entry.name)
 

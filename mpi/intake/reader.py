@@ -45,7 +45,7 @@ class FileRows:
         format: the file's format.
         columns: its own columns.
         size_bytes: its size.
-        passed_over: rows so far that the mapping's ``where`` did not ask for; they are neither sent nor
+        skipped_rows: rows so far that the mapping's ``where`` did not ask for; they are neither sent nor
             rejected.
     """
 
@@ -56,24 +56,24 @@ class FileRows:
         columns: tuple[str, ...],
         rows: Callable[[], Iterator[CanonicalRow | RejectedRow | None]],
         position: Callable[[], int],
-        reading: str = "",
+        mapping_digest: str = "",
     ) -> None:
         self.format = file_format
         self.columns = columns
         self._files = _list_files(path)
         self.size_bytes = sum(file.stat().st_size for file in self._files)
-        self.passed_over = 0
+        self.skipped_rows = 0
         self._rows = rows
         self._position = position
-        self._reading = reading
-        self._begun = False
+        self._mapping_digest = mapping_digest
+        self._is_started = False
 
     @property
     def bytes_read(self) -> int:
         """How much of ``size_bytes`` has been read, for a progress bar."""
         return min(self._position(), self.size_bytes)
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """SHA-256 of the content and of how it is read, in hexadecimal.
 
         Two loads of one file have the same where its format and its mapping, ``where`` too, are the same.
@@ -83,18 +83,18 @@ class FileRows:
         for file in self._files:
             with open_binary(file) as source:
                 digests.append(hashlib.file_digest(source, "sha256").hexdigest())
-        return hashlib.sha256(" ".join([self.format, self._reading, *sorted(digests)]).encode()).hexdigest()
+        return hashlib.sha256(" ".join([self.format, self._mapping_digest, *sorted(digests)]).encode()).hexdigest()
 
     def __iter__(self) -> Iterator[CanonicalRow | RejectedRow]:
-        if self._begun:
+        if self._is_started:
             raise RuntimeError("the rows of a file can be read once; open it again")
-        self._begun = True
-        return self._counted()
+        self._is_started = True
+        return self._count_skipped()
 
-    def _counted(self) -> Iterator[CanonicalRow | RejectedRow]:
+    def _count_skipped(self) -> Iterator[CanonicalRow | RejectedRow]:
         for row in self._rows():
             if row is None:
-                self.passed_over += 1
+                self.skipped_rows += 1
             else:
                 yield row
 
@@ -159,14 +159,14 @@ def _project_rows(table: TabularFile, projection: Projection) -> Iterator[Canoni
         if isinstance(row, RejectedRow):
             yield row
         else:
-            yield projection.project(row) if projection.wants(row) else None
+            yield projection.project(row) if projection.is_wanted(row) else None
 
 
 def _detect_format(path: Path) -> str:
     if path.is_dir():
         return "edfi"
     if path.suffix.lower() == ".xml":
-        return "edfi" if XmlFile(path, record_depth=1).root() == STUDENT_ROOT else "afcars"
+        return "edfi" if XmlFile(path, record_depth=1).read_root_name() == STUDENT_ROOT else "afcars"
     if path.suffix.lower() in _FORMAT_OF_SUFFIX:
         return _FORMAT_OF_SUFFIX[path.suffix.lower()]
     raise FileError(f"{path.name}: its name does not tell its format; say --format {'|'.join(FORMATS)}")

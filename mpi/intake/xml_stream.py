@@ -72,7 +72,7 @@ class XmlFile:
         self._depth = record_depth
         self.position = 0
 
-    def root(self) -> str:
+    def read_root_name(self) -> str:
         """The root element's name.
 
         Raises:
@@ -81,9 +81,9 @@ class XmlFile:
         with open_binary(self._path) as file:
             builder = _RecordBuilder(self._path.name, self._depth, _detect_utf8(file))
             builder.feed(file.read(_CHUNK_BYTES), last=False)
-        if builder.root is None:
-            self._refuse("it holds no XML element")
-        return builder.root
+        if builder.root_name is None:
+            self._raise_file_error("it holds no XML element")
+        return builder.root_name
 
     def records(self, names: frozenset[str] | None = None) -> Iterator[XmlRecord]:
         """Yield the records in file order.
@@ -100,11 +100,11 @@ class XmlFile:
             while chunk := file.read(_CHUNK_BYTES):
                 builder.feed(chunk, last=False)
                 self.position += len(chunk)
-                yield from builder.taken()
+                yield from builder.take_records()
             builder.feed(b"", last=True)
-            yield from builder.taken()
+            yield from builder.take_records()
 
-    def _refuse(self, why: str) -> NoReturn:
+    def _raise_file_error(self, why: str) -> NoReturn:
         raise FileError(f"{self._path.name}: {why}")
 
 
@@ -123,23 +123,23 @@ class _RecordBuilder:
     def __init__(
         self, file_name: str, record_depth: int, encoding: str | None, names: frozenset[str] | None = None
     ) -> None:
-        self.root: str | None = None
+        self.root_name: str | None = None
         self._file_name = file_name
         self._encoding = ""
         self._record_depth = record_depth
         self._names = names
         self._depth = 0
-        self._open: list[Element] = []
+        self._open_elements: list[Element] = []
         self._start = (0, 0)
         self._size = 0
-        self._done: list[XmlRecord] = []
+        self._finished_records: list[XmlRecord] = []
         self._parser = expat.ParserCreate(encoding, namespace_separator="}")
         self._parser.buffer_text = True
         self._parser.XmlDeclHandler = self._take_declaration
         self._parser.StartDoctypeDeclHandler = self._refuse_document_type
         self._parser.StartElementHandler = self._start_element
         self._parser.EndElementHandler = self._end_element
-        self._parser.CharacterDataHandler = self._characters
+        self._parser.CharacterDataHandler = self._add_characters
 
     def feed(self, data: bytes, *, last: bool) -> None:
         try:
@@ -155,8 +155,8 @@ class _RecordBuilder:
                 "save it as UTF-8"
             ) from None
 
-    def taken(self) -> list[XmlRecord]:
-        done, self._done = self._done, []
+    def take_records(self) -> list[XmlRecord]:
+        done, self._finished_records = self._finished_records, []
         return done
 
     def _take_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
@@ -170,32 +170,32 @@ class _RecordBuilder:
 
     def _start_element(self, tag: str, attributes: dict[str, str]) -> None:
         name = to_local_name(tag)
-        self.root = self.root or name
-        if self._open:
+        self.root_name = self.root_name or name
+        if self._open_elements:
             self._size += len(name) + sum(map(len, attributes.values()))
-            if len(self._open) > MAX_DEPTH:
+            if len(self._open_elements) > MAX_DEPTH:
                 raise FileError(f"{self._file_name}: its elements are nested too deeply")
             element = Element(name, attributes)
             if self._size <= MAX_RECORD_BYTES:
-                self._open[-1].append(element)
-            self._open.append(element)
+                self._open_elements[-1].append(element)
+            self._open_elements.append(element)
         elif self._depth == self._record_depth and (self._names is None or name in self._names):
             self._start = (self._parser.CurrentLineNumber, self._parser.CurrentByteIndex)
             self._size = 0
-            self._open.append(Element(name, attributes))
+            self._open_elements.append(Element(name, attributes))
         self._depth += 1
 
     def _end_element(self, _tag: str) -> None:
         self._depth -= 1
-        if not self._open:
+        if not self._open_elements:
             return
-        element = self._open.pop()
-        if not self._open:
+        element = self._open_elements.pop()
+        if not self._open_elements:
             whole = element if self._size <= MAX_RECORD_BYTES else None
-            self._done.append(XmlRecord(whole, *self._start))
+            self._finished_records.append(XmlRecord(whole, *self._start))
 
-    def _characters(self, data: str) -> None:
-        if self._open:
+    def _add_characters(self, data: str) -> None:
+        if self._open_elements:
             self._size += len(data)
             if self._size <= MAX_RECORD_BYTES:
-                self._open[-1].text = (self._open[-1].text or "") + data
+                self._open_elements[-1].text = (self._open_elements[-1].text or "") + data

@@ -56,11 +56,11 @@ def tokenize_identifiers(identifiers: Iterable[Identifier], seal: KeyedHash) -> 
         if _MIN_NEAR_CHARACTERS <= len(value) <= _MAX_NEAR_CHARACTERS
         for short in _list_deletions(value)
     ]
-    near = {token[:_SHORT_TOKEN_DIGITS] for token in seal.tokens("near", shorter)}
+    near = {token[:_SHORT_TOKEN_DIGITS] for token in seal.to_tokens("near", shorter)}
     return IdentifierTokens(
-        tokens=tuple(sorted(seal.token("identifier", f"{system}|{value}") for system, value in found)),
+        tokens=tuple(sorted(seal.to_token("identifier", f"{system}|{value}") for system, value in found)),
         near=tuple(sorted(near)),
-        systems=tuple(sorted({seal.token("system", system)[:_SHORT_TOKEN_DIGITS] for system, _ in found})),
+        systems=tuple(sorted({seal.to_token("system", system)[:_SHORT_TOKEN_DIGITS] for system, _ in found})),
     )
 
 

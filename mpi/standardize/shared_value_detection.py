@@ -29,7 +29,7 @@ def find_shared_values(records: Iterable[Features], seal: KeyedHash) -> SharedVa
     borne = SharedValueCounter()
     for features in records:
         borne.add(features, seal)
-    return borne.shared()
+    return borne.find_shared()
 
 
 class SharedValueCounter:
@@ -55,7 +55,7 @@ class SharedValueCounter:
             hashes.extend(more_hashes)
             days.extend(more_days)
 
-    def shared(self) -> SharedValues:
+    def find_shared(self) -> SharedValues:
         """The values that are borne with at least ``MIN_BIRTH_DATES`` distinct birth dates."""
         found = {column: _select_shared_hashes(*pairs) for column, pairs in self._pairs.items()}
         return SharedValues(MappingProxyType({column: hashes for column, hashes in found.items() if hashes}))

@@ -153,4 +153,4 @@ def list_shareable_values(features: Features, column: str) -> tuple[str, ...]:
 
 def hash_value(seal: KeyedHash, value: str) -> int:
     """A value as lists have it."""
-    return seal.int64(_HASH_DOMAIN, value)
+    return seal.to_int64(_HASH_DOMAIN, value)

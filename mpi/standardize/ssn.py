@@ -28,13 +28,13 @@ class SsnTokens:
     """Keyed tokens of an SSN.
 
     Args:
-        full: token of the nine digits.
-        last4: token of the last four.
+        full_token: token of the nine digits.
+        last4_token: token of the last four.
         issues: what was wrong with the number as sent.
     """
 
-    full: str | None
-    last4: str | None
+    full_token: str | None
+    last4_token: str | None
     issues: tuple[QualityIssue, ...] = ()
 
 
@@ -79,8 +79,8 @@ def tokenize_ssn(full: str | None, last4: str | None, others: Sequence[str], sea
         issues.append(QualityIssue("ssn_last4", "conflicting-ssn"))
     tail = nine[0][-4:] if nine else four[0] if four else None
     return SsnTokens(
-        seal.token("ssn", nine[0]) if nine else None,
-        seal.token("ssn4", tail) if tail else None,
+        seal.to_token("ssn", nine[0]) if nine else None,
+        seal.to_token("ssn4", tail) if tail else None,
         tuple(issues),
     )
 

@@ -27,14 +27,14 @@ def sample(index: Index) -> tuple[dict[int, Any], list[tuple[int, int]]]:
         config = index.config_id(unit)
         numbers = sorted(unit.records.active_canonical_keys())
         chosen = random.Random(1).sample(numbers, min(20_000, len(numbers)))
-        edges = unit.derived_data.edges_of(config, chosen, index.matcher.model.thresholds.stored_from)
+        edges = unit.derived_data.edges_of(config, chosen, index.matcher.model.thresholds.storage_floor)
         pairs = sorted(edges)[:20_000]
         features = load_features(unit, config, {end for pair in pairs for end in pair})
     return features, pairs
 
 
 def _pairs(index: Index, features: dict[int, Any], pairs: list[tuple[int, int]]) -> dict[str, float]:
-    weight = index.matcher.scorer.weight
+    weight = index.matcher.scorer.weigh
     took = []
     for lo, hi in pairs:
         left, right = features[lo], features[hi]

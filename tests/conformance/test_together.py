@@ -110,7 +110,7 @@ def test_one_that_is_refused_costs_the_others_nothing_whoever_else_commits_meanw
 
 def test_an_idempotency_key_holds_within_one_transaction(index):
     def once(call):
-        return replace(OPERATOR, once=IdempotentCall("one-key", call))
+        return replace(OPERATOR, idempotent_call=IdempotentCall("one-key", call))
 
     child = a_child("once", last_name="Once")
     answers = at_once(

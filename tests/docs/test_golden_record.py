@@ -60,7 +60,7 @@ def test_the_page_names_every_attribute_criterion_and_rule():
 
 def test_the_rules_that_the_page_shows_can_be_read():
     [example] = re.findall(r"```toml\n(.*?)```", GOLDEN, re.DOTALL)
-    assert SurvivorshipRules.parse(example).rules["phone"].by[0] is Criterion.RECENCY
+    assert SurvivorshipRules.parse(example).rules["phone"].criteria[0] is Criterion.RECENCY
 
 
 def test_the_explanation_of_the_example_is_as_the_page_shows_it(index):

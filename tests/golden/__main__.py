@@ -32,7 +32,7 @@ def main() -> None:
             expected = case.expected.removesuffix("_no_address")
             shared = _shared(case)
             pair = (without_shared(_features(*side), shared, _SEAL) for side in (case.left, case.right))
-            bits = scorer.weight(*pair)
+            bits = scorer.weigh(*pair)
             decisions[name] = {"decided": decided, "expected": expected, "kept": decided == expected}
             if not as_json:
                 mark = "" if decided == expected else "  WRONG"

@@ -1,4 +1,4 @@
-"""The project's own bar, as measured: one row a promise."""
+"""Acceptance criteria of the project with their measured values, one row each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,19 +12,25 @@ CHILDREN_SET, CENSUS_SET, STATE_SET, SIMULATED_SET = (
     "pp_children_multi", "pp_link_census_2020_2030", "sim_state_100k", "simulated_state",
 )  # fmt: skip
 FITTED_SUFFIX = ", fitted on it"
-"""After the name of a set that is shown with the shipped model, too."""
+"""Name suffix of a set evaluated with a model fitted on it.
+
+Such a set is shown with the shipped model, too.
+"""
+
+FEWEST_SAME, MOST_SAME = 0.25, 0.75
+"""Bounds for the share of review tasks whose two records are one child."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptanceRow:
-    """One row.
+    """One acceptance criterion with its measured value.
 
     Args:
-        what: on which set.
-        splink: the best of plain Splink on the same records; None where it does not apply.
-        measured: by the model.
-        reach: the bar.
-        kept: whether the bar is reached.
+        what: measure and set.
+        splink: value of the best plain Splink on the same records; None if it does not apply.
+        measured: value of the model.
+        reach: the bar in words.
+        kept: whether the model reaches the bar.
     """
 
     what: str
@@ -36,11 +42,18 @@ class AcceptanceRow:
 
 def build_acceptance_rows(
     results: Mapping[str, Evaluation],
-    strangers: StressResult | None = None,
+    stress: StressResult | None = None,
     golden: GoldenResult | None = None,
-    night: Estimate | None = None,
+    weekly_review: Estimate | None = None,
 ) -> list[AcceptanceRow]:
-    """The rows whose sets were evaluated."""
+    """Build the acceptance rows of the evaluated sets.
+
+    Args:
+        results: evaluation by name of the set.
+        stress: result of the stress set; None if it was not run.
+        golden: result of the golden pairs; None if they were not decided.
+        weekly_review: review tasks per record of a weekly feed; None if it was not run.
+    """
     rows: list[AcceptanceRow] = []
     if STATE_SET in results:
         rows += _sim_state_rows(results[STATE_SET])
@@ -52,24 +65,33 @@ def build_acceptance_rows(
         ("febrl4", 0.9995),
     ):
         if name in results:
-            line, best = _find_method(results[name], "statistical"), _best_splink(results[name], lambda x: x.scores.f1)
+            line, best = (
+                _find_method(results[name], "statistical"),
+                _best_splink(results[name], lambda x: x.scores.f1),
+            )
             rows.append(_at_least_row(f"s {name} F1", best, line.scores.f1, bar))
     if SIMULATED_SET in results:
         rows += _simulated_rows(results[SIMULATED_SET])
-    if strangers is not None:
-        high = strangers.linked.high
-        rows.append(_at_most_row("o strangers of one name and birth date linked, upper bound", None, high, 0.02))
+    if stress is not None:
+        high = stress.linked.high
+        rows.append(
+            _at_most_row("o strangers of one name and birth date linked, upper bound", None, high, 0.02)
+        )
     if golden is not None:
         rows.append(_at_least_row("golden pairs decided as expected", None, golden.kept, golden.pairs))
-    if night is not None:
-        rows.append(_at_most_row("review tasks a record that a feed's week writes", None, night.value, 0.005))
+    if weekly_review is not None:
+        rows.append(
+            _at_most_row("review tasks a record that a feed's week writes", None, weekly_review.value, 0.005)
+        )
     return rows
 
 
 def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
     line = _find_method(result, "operational")
     rows = [
-        _at_least_row(f"o {STATE_SET} F1", _best_splink(result, lambda x: x.scores.f1), line.scores.f1, 0.988),
+        _at_least_row(
+            f"o {STATE_SET} F1", _best_splink(result, lambda x: x.scores.f1), line.scores.f1, 0.988
+        ),
         _at_least_row(
             f"o {STATE_SET} precision",
             _best_splink(result, lambda x: x.scores.precision),
@@ -78,8 +100,12 @@ def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
         ),
     ]
     if line.relatives is not None:
-        fewest = min(each.relatives.wrong for each in result.lines if each.relatives and "Splink" in each.way)
-        rows.append(_at_most_row(f"o {STATE_SET} twins and siblings linked", fewest, line.relatives.wrong, 5))
+        fewest_wrong = min(
+            method.relatives.wrong for method in result.lines if method.relatives and "Splink" in method.way
+        )
+        rows.append(
+            _at_most_row(f"o {STATE_SET} twins and siblings linked", fewest_wrong, line.relatives.wrong, 5)
+        )
     return [*rows, *_review_rows(result)]
 
 
@@ -88,7 +114,9 @@ def _simulated_rows(result: Evaluation) -> list[AcceptanceRow]:
     if line.schools is None or exact.schools is None:
         return _review_rows(result)
     return [
-        _at_least_row("o simulated state, care to school: precision", None, line.schools.precision.value, 0.999),
+        _at_least_row(
+            "o simulated state, care to school: precision", None, line.schools.precision.value, 0.999
+        ),
         _at_least_row("o simulated state, care to school: found", None, line.schools.found.value, 0.96),
         *_review_rows(result),
     ]
@@ -99,7 +127,9 @@ def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
     same = tasks.same.value
     return [
         _at_most_row(f"{name}: review tasks a record, first load", None, tasks.of_records.value, 0.02),
-        AcceptanceRow(f"{name}: tasks that are the same child", None, same, "0.25 to 0.75", 0.25 <= same <= 0.75),  # noqa: PLR2004
+        AcceptanceRow(
+            f"{name}: tasks that are the same child", None, same, f"{FEWEST_SAME} to {MOST_SAME}", FEWEST_SAME <= same <= MOST_SAME
+        ),
         _at_least_row(f"{name}: missed links held in review", None, tasks.held.value, 0.6),
     ]
 
@@ -108,10 +138,10 @@ def _find_method(result: Evaluation, way: str) -> MethodResult:
     return next(line for line in result.lines if line.way == way)
 
 
-def _best_splink(result: Evaluation, of: Callable[[MethodResult], float]) -> float:
-    """Of plain Splink at the threshold that is best for it, on whichever columns are better."""
+def _best_splink(result: Evaluation, measure: Callable[[MethodResult], float]) -> float:
+    """Return a measure of plain Splink at its best threshold and columns."""
     best = max((line for line in result.lines if "best" in line.way), key=lambda line: line.scores.f1)
-    return of(best)
+    return measure(best)
 
 
 def _at_least_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:

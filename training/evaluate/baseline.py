@@ -1,4 +1,4 @@
-"""What is done today, to compare with: exact match, and Splink with the settings of its notebooks."""
+"""Baseline methods: exact matching, and Splink with its tutorial settings."""
 
 import logging
 import tempfile
@@ -16,7 +16,7 @@ from mpi.matching.scoring.batch import connect_duckdb
 from training.record_table import Records
 
 NOTEBOOK_PROBABILITY = 0.95
-"""The threshold that Splink's tutorial clusters at."""
+"""Match probability at which Splink's tutorial clusters."""
 
 Clusters = dict[int, int]
 
@@ -26,37 +26,43 @@ _PAIRS = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64(
 
 
 def cluster_exact_matches(records: Records) -> Clusters:
-    """Join records with the same first name, last name and birth date; the rest stay alone."""
-    first: dict[tuple[str, str, str], int] = {}
-    stated: dict[int, tuple[str, str, str] | None] = {}
+    """Cluster records with the same first name, last name and birth date.
+
+    Records that lack one of the three stay alone.
+    """
+    first_record: dict[tuple[str, str, str], int] = {}
+    name_of_record: dict[int, tuple[str, str, str] | None] = {}
     for number, features in records:
         given, surname, born = features.given, features.surname, features.birth_date
         if given is None or surname is None or born is None:
-            stated[number] = None
+            name_of_record[number] = None
         else:
             name = given, surname, born
-            first[name] = min(first.get(name, number), number)
-            stated[number] = name
-    return {number: number if name is None else first[name] for number, name in stated.items()}
+            first_record[name] = min(first_record.get(name, number), number)
+            name_of_record[number] = name
+    return {number: number if name is None else first_record[name] for number, name in name_of_record.items()}
 
 
 def cluster_with_splink(records: Records, threshold: float = NOTEBOOK_PROBABILITY) -> Clusters:
-    """Splink with notebook settings and connected components.
+    """Cluster records with Splink's tutorial settings and connected components.
 
     Args:
-        records: record id and features.
+        records: record ID and features.
         threshold: match probability from which two records are joined.
     """
     return connect_pairs(records, score_with_splink(records), threshold)
 
 
 def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table:
-    """Splink's weights with notebook settings: ``lo``, ``hi``, ``bits``.
+    """Score pairs with Splink's tutorial settings.
 
     Args:
-        records: record id and features.
-        raw: the same records as their owner has them, to compare instead of the features: ``unique_id`` and
-            any of the columns ``given``, ``surname``, ``birth_date``, ``sex``, ``ssn``, ``address``.
+        records: record ID and features.
+        raw: the same records as published, to compare instead of the features: ``unique_id`` and any of
+            the columns ``given``, ``surname``, ``birth_date``, ``sex``, ``ssn``, ``address``.
+
+    Returns:
+        ``lo``, ``hi``, ``bits``; empty if no blocking rule has data.
     """
     table = _to_table(records) if raw is None else raw
     if not _select_usable_rules(_RULES, _filled_columns(table)):
@@ -79,7 +85,7 @@ def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table
 
 
 def connect_pairs(records: Records, pairs: pa.Table, threshold: float) -> Clusters:
-    """Connected components over the pairs at or above a match probability."""
+    """Cluster records by connected components of pairs above a match probability."""
     graph = nx.Graph()
     graph.add_nodes_from(number for number, _ in records)
     edges = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), pairs["bits"].to_pylist(), strict=True)
@@ -104,7 +110,9 @@ def _build_settings(table: pa.Table) -> SettingsCreator:
     return SettingsCreator(
         link_type="dedupe_only",
         comparisons=[comparison for name, comparison in comparisons.items() if name in present],
-        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in _select_usable_rules(_RULES, present)],
+        blocking_rules_to_generate_predictions=[
+            block_on(*rule) for rule in _select_usable_rules(_RULES, present)
+        ],
         retain_matching_columns=False,
     )
 
@@ -137,5 +145,5 @@ def _to_row(features: Features) -> Iterable[str | None]:
 
 def _to_table(records: Records) -> pa.Table:
     columns = zip(*(_to_row(features) for _, features in records), strict=True)
-    made = {name: pa.array(values, pa.string()) for name, values in zip(_COLUMNS, columns, strict=True)}
-    return pa.table({"unique_id": pa.array([number for number, _ in records], pa.int64()), **made})
+    arrays = {name: pa.array(values, pa.string()) for name, values in zip(_COLUMNS, columns, strict=True)}
+    return pa.table({"unique_id": pa.array([number for number, _ in records], pa.int64()), **arrays})

@@ -1,4 +1,4 @@
-"""``python -m training evaluate``: how good is the shipped model on records whose truth is known?"""
+"""Command ``python -m training evaluate``: measure a model on known truth."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from training.evaluate.golden_pairs import decide_golden_pairs
 from training.evaluate.measures import bias
 from training.evaluate.measures.ablation import AblationRow, measure_ablation
 from training.evaluate.measures.nightly_review import measure_feed_review
-from training.evaluate.measures.stress_set import StressResult, judge_stress_set, build_stress_set
+from training.evaluate.measures.stress_set import StressResult, build_stress_set, judge_stress_set
 from training.evaluate.model_clusters import partition_records, score_records
 from training.fit.errors import TrainingError
 from training.records import read_rows
@@ -32,7 +32,7 @@ STRESS_SET, GOLDEN_SET, FEED_SET = "strangers", "golden", "feed"
 SIMULATED_RECORDS, STRESS_CHILDREN, STRESS_PAIRS, FEED_RECORDS = 100_000, 130_000, 3_200, 20_000
 ABLATED_RECORDS = 30_000
 BIAS_EXIT_CODE = 3
-"""Exit code where a group lies past the gap."""
+"""Exit code if a group of children exceeds the bias gap."""
 
 _SUITE_SETS = (*(each.name for each in DEVELOPMENT_SETS), SIMULATED_SET, STRESS_SET, GOLDEN_SET, FEED_SET)
 _NAME_TABLES = "names"
@@ -52,37 +52,41 @@ def run(
     """Evaluate a model beside exact match and plain Splink, run on the same records."""
     loaded = load_model(find_model_folder(model))
     results: dict[str, Evaluation] = {}
-    strangers, golden, night = None, None, None
+    stress, golden, weekly_review = None, None, None
     if suite is None:
         dataset = _read_files(data, truth_column)
         results[dataset.name] = evaluate_dataset(loaded, dataset)
     else:
         wanted = _select_sets(suite, only)
-        for own, dataset in _load_sets(loaded, wanted, data[0]):
-            results[dataset.name] = evaluate_dataset(own, dataset)
-        strangers = _run_stress_set(loaded, data[0]) if STRESS_SET in wanted else None
-        night = measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED_SET in wanted else None
+        for set_model, dataset in _load_sets(loaded, wanted, data[0]):
+            results[dataset.name] = evaluate_dataset(set_model, dataset)
+        stress = _run_stress_set(loaded, data[0]) if STRESS_SET in wanted else None
+        weekly_review = (
+            measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED_SET in wanted else None
+        )
         # The scenes run in an index of their own, which comes with the shipped model.
         golden = decide_golden_pairs(data[0]) if GOLDEN_SET in wanted and model is None else None
-    parts = list(measure_ablation(loaded, _load_ablation_set(suite, data, truth_column))) if with_ablation else []
-    kept = build_acceptance_rows(results, strangers, golden, night)
-    unfair = [f"{name}: {line}" for name, each in results.items() for line in bias.find_gaps(each.groups)]
+    ablation_rows = (
+        list(measure_ablation(loaded, _load_ablation_set(suite, data, truth_column))) if with_ablation else []
+    )
+    acceptance = build_acceptance_rows(results, stress, golden, weekly_review)
+    bias_lines = [f"{name}: {line}" for name, each in results.items() for line in bias.find_gaps(each.groups)]
     if as_json:
         content = {
             "model": loaded.ref,
             "digest": loaded.digest,
             "sets": {name: asdict(result) for name, result in results.items()},
-            "strangers": asdict(strangers) if strangers else None,
+            "strangers": asdict(stress) if stress else None,
             "golden": asdict(golden) if golden else None,
-            "feed": asdict(night) if night else None,
-            "ablation": [asdict(row) for row in parts],
-            "must_show": [asdict(row) for row in kept],
-            "bias_past_gap": unfair,
+            "feed": asdict(weekly_review) if weekly_review else None,
+            "ablation": [asdict(row) for row in ablation_rows],
+            "must_show": [asdict(row) for row in acceptance],
+            "bias_past_gap": bias_lines,
         }
-        print(json.dumps(content))  # noqa: T201
+        typer.echo(json.dumps(content))
     else:
-        _print_tables(results, strangers, parts, kept)
-    _exit_if_biased(unfair)
+        _print_tables(results, stress, ablation_rows, acceptance)
+    _exit_if_biased(bias_lines)
 
 
 def _read_files(data: list[Path], truth_column: str) -> Dataset:
@@ -97,29 +101,37 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
 def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
     if suite != "dev":
         raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
-    unknown = [name for name in only or () if name not in _SUITE_SETS]
-    if unknown:
-        raise TrainingError(f"the suite has no set {unknown[0]!r}; it has {', '.join(_SUITE_SETS)}")
+    unknown_sets = [name for name in only or () if name not in _SUITE_SETS]
+    if unknown_sets:
+        raise TrainingError(f"the suite has no set {unknown_sets[0]!r}; it has {', '.join(_SUITE_SETS)}")
     return tuple(only or _SUITE_SETS)
 
 
-def _load_sets(model: MatchModel, wanted: tuple[str, ...], folder: Path) -> Iterator[tuple[MatchModel, Dataset]]:
-    """Each set with the model that it is evaluated with."""
-    for each in DEVELOPMENT_SETS:
-        if each.name in wanted:
-            dataset = each.load_dataset(folder)
-            if each.uses_shipped_model:
+def _load_sets(
+    model: MatchModel, wanted: tuple[str, ...], folder: Path
+) -> Iterator[tuple[MatchModel, Dataset]]:
+    """Yield each wanted set with the model to evaluate on it."""
+    for development_set in DEVELOPMENT_SETS:
+        if development_set.name in wanted:
+            dataset = development_set.load_dataset(folder)
+            if development_set.uses_shipped_model:
                 yield model, dataset
-            if each.uses_own_model:
-                own = replace(dataset, name=f"{each.name}{FITTED_SUFFIX}") if each.uses_shipped_model else dataset
-                yield fit_and_load_model(each.name, dataset.records), own
+            if development_set.uses_own_model:
+                own_dataset = (
+                    replace(dataset, name=f"{development_set.name}{FITTED_SUFFIX}")
+                    if development_set.uses_shipped_model
+                    else dataset
+                )
+                yield fit_and_load_model(development_set.name, dataset.records), own_dataset
     if SIMULATED_SET in wanted:
         yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)
 
 
 def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
     stress = build_stress_set(STRESS_CHILDREN, STRESS_PAIRS, load_name_book(folder / _NAME_TABLES))
-    return judge_stress_set(partition_records(score_records(model, stress.dataset.records), model.thresholds), stress)
+    return judge_stress_set(
+        partition_records(score_records(model, stress.dataset.records), model.thresholds), stress
+    )
 
 
 def _load_ablation_set(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
@@ -129,21 +141,24 @@ def _load_ablation_set(suite: str | None, data: list[Path], truth_column: str) -
 
 
 def _print_tables(
-    results: dict[str, Evaluation], strangers: StressResult | None, parts: list[AblationRow], kept: list[AcceptanceRow]
+    results: dict[str, Evaluation],
+    stress: StressResult | None,
+    ablation_rows: list[AblationRow],
+    acceptance: list[AcceptanceRow],
 ) -> None:
     console = Console()
     for result in results.values():
         tables.print_evaluation(console, result)
-    if strangers is not None:
-        tables.print_stress_result(console, strangers)
-    if parts:
-        tables.print_ablation(console, parts)
-    if kept:
-        tables.print_acceptance(console, kept)
+    if stress is not None:
+        tables.print_stress_result(console, stress)
+    if ablation_rows:
+        tables.print_ablation(console, ablation_rows)
+    if acceptance:
+        tables.print_acceptance(console, acceptance)
 
 
-def _exit_if_biased(unfair: list[str]) -> None:
-    for line in unfair:
+def _exit_if_biased(bias_lines: list[str]) -> None:
+    for line in bias_lines:
         sys.stderr.write(f"bias past the gap: {line}\n")
-    if unfair:
+    if bias_lines:
         raise typer.Exit(BIAS_EXIT_CODE)

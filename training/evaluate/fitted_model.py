@@ -1,4 +1,7 @@
-"""A model fitted on the set that it is evaluated on, without labels, as a state would fit its own."""
+"""Fit of a model on the set that it is evaluated on.
+
+The fit uses no labels, as a state would fit its own model.
+"""
 
 import tempfile
 from pathlib import Path
@@ -11,8 +14,10 @@ from training.record_table import Records
 
 
 def fit_and_load_model(name: str, records: Records) -> MatchModel:
-    """Fit a model and read it back from its folder, as an index would."""
-    made = fit(records)
+    """Fit a model and load it back from its folder."""
+    fitted = fit(records)
     with tempfile.TemporaryDirectory() as folder:
-        write_model(Path(folder), ModelIdentity(name, "fitted"), made, choose_thresholds(made.learned.weights))
+        write_model(
+            Path(folder), ModelIdentity(name, "fitted"), fitted, choose_thresholds(fitted.learned.weights)
+        )
         return load_model(Path(folder))

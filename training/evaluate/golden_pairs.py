@@ -1,4 +1,7 @@
-"""The golden pairs, decided by the real service, which is run as a program: nothing here imports it."""
+"""Runner of the golden pairs: hard cases that the real service decides.
+
+The service runs as a program of its own; nothing here imports it.
+"""
 
 import json
 import os
@@ -15,11 +18,11 @@ PAIRS_FILE = Path("hardcases") / "hard_cases.csv"
 
 @dataclass(frozen=True, slots=True)
 class GoldenResult:
-    """What became of the golden pairs.
+    """Number of golden pairs decided as expected.
 
     Args:
-        pairs: how many there are.
-        kept: how many were decided as expected.
+        pairs: number of golden pairs.
+        kept: number decided as expected.
         wrong: names of the others.
     """
 
@@ -29,15 +32,16 @@ class GoldenResult:
 
 
 def decide_golden_pairs(data: Path) -> GoldenResult:
-    """Decide each pair as a scene of its own in a simulated state, with the shipped model.
+    """Decide each golden pair in its own index with the shipped model.
 
     Args:
         data: the suite's folder, which holds ``hardcases/hard_cases.csv``.
+        command: program that decides the pairs and prints JSON.
 
     Raises:
         TrainingError: the pairs could not be decided at all.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "tests.golden", "--json"],
         cwd=_ROOT,
         env={**os.environ, "MPI_EVAL_DATA": str(data.resolve())},
@@ -46,7 +50,7 @@ def decide_golden_pairs(data: Path) -> GoldenResult:
         check=False,
     )
     try:
-        decided = json.loads(done.stdout)
+        decided = json.loads(process.stdout)
     except ValueError:
         raise TrainingError("the golden pairs could not be decided: run `python -m tests.golden`") from None
     wrong = tuple(name for name, case in decided.items() if not case["kept"])

@@ -1,4 +1,4 @@
-"""The shipped model's persons: keys, candidates, weights and partition, as the service does it."""
+"""Clusters of a model: blocking, scoring and partition, as in the service."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mpi.clustering.component import Component, Pair, UnscoredComponent, find_components
 from mpi.clustering.partition import partition
-from mpi.clustering.source_pair_priors import MODEL_PRIORS, MIN_CANDIDATE_BITS, SourcePairPriors
+from mpi.clustering.source_pair_priors import MIN_CANDIDATE_BITS, MODEL_PRIORS, SourcePairPriors
 from mpi.domain.features import Features
 from mpi.domain.weight import Thresholds, round_weight
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
@@ -23,15 +23,15 @@ from training.record_table import ArrowFeatures, Records, features_by_id
 BATCH_PIECES = 5_000
 
 Clusters = dict[int, int]
-"""Record id to the id of its cluster: the lowest record id in it."""
+"""Record ID to cluster ID, which is the cluster's lowest record ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPartition:
-    """What a partition made of the records.
+    """Clusters and review tasks that a partition makes of the records.
 
     Args:
-        clusters: who is who.
+        clusters: record ID to cluster.
         tasks: pairs that the service would ask a steward about, each once.
     """
 
@@ -41,13 +41,14 @@ class ModelPartition:
 
 @dataclass(slots=True)
 class ScoredRecords:
-    """Records, the pairs that blocking compares, and weights of any pair.
+    """Records with their candidate pairs and the weight of any pair.
 
     Args:
-        records: record id and features.
-        candidates: the pairs that blocking compares, each with the rules that bring it.
-        edges: bits of the candidate pairs at or above ``MIN_CANDIDATE_BITS``; no rule looks at less.
-        scorer: of the model.
+        records: record ID and features.
+        candidates: candidate pairs, each with the rules that yield it.
+        edges: weights in bits of the candidate pairs at or above ``LOWEST_BITS``; no rule looks at
+            less.
+        scorer: scorer of the model.
     """
 
     records: Mapping[int, Features]
@@ -57,12 +58,17 @@ class ScoredRecords:
     _unblocked_weights: dict[Pair, float] = field(default_factory=dict)
 
     def weight(self, left: int, right: int) -> float:
-        """The weight of a pair, blocked or not; left is the lower record id."""
-        known = self.edges.get((left, right))
-        if known is not None:
-            return known
+        """Return the weight of a pair in bits, blocked or not.
+
+        Args:
+            left: the lower record ID.
+            right: the higher record ID.
+        """
+        edge_weight = self.edges.get((left, right))
+        if edge_weight is not None:
+            return edge_weight
         if (left, right) not in self._unblocked_weights:
-            weight = self.scorer.weight(self.records[left], self.records[right])
+            weight = self.scorer.weigh(self.records[left], self.records[right])
             self._unblocked_weights[left, right] = round_weight(weight)
         return self._unblocked_weights[left, right]
 
@@ -71,56 +77,70 @@ def score_records(model: MatchModel, records: Records) -> ScoredRecords:
     """Block the records and score the candidate pairs."""
     pairs = find_candidate_pairs(records, model.blocking)
     with tempfile.TemporaryDirectory() as folder:
-        scored = score_pairs(model, records, pairs, MIN_CANDIDATE_BITS, ScoringResources(Path(folder)))
-    sides = zip(scored["lo"].to_pylist(), scored["hi"].to_pylist(), strict=True)
-    edges = dict(zip(sides, scored["bits"].to_pylist(), strict=True))
+        weighted = score_pairs(model, records, pairs, MIN_CANDIDATE_BITS, ScoringResources(Path(folder)))
+    ends = zip(weighted["lo"].to_pylist(), weighted["hi"].to_pylist(), strict=True)
+    edges = dict(zip(ends, weighted["bits"].to_pylist(), strict=True))
     return ScoredRecords(features_by_id(records), pairs, edges, compile_scorer(model))
 
 
-def partition_records(weighed: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS) -> ModelPartition:
-    """Partition the records, and say which pairs a steward would be asked about.
+def partition_records(
+    scored: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS
+) -> ModelPartition:
+    """Partition scored records and list the review tasks.
 
     Args:
-        weighed: the records.
-        thresholds: the bands.
-        priors: what takes the place of the model's prior in a partition for research.
+        scored: the scored records.
+        thresholds: thresholds of the bands.
+        priors: priors that replace the model's in a partition for research.
+        batch_pieces: pieces whose records are decoded together.
     """
-    clusters: Clusters = {number: number for number in weighed.records}
+    clusters: Clusters = {number: number for number in scored.records}
     tasks: set[Pair] = set()
-    for component in split_into_components(weighed, thresholds, priors):
-        made = partition(component, thresholds)
-        tasks.update(doubt.pair for doubt in made.doubts)
-        for cluster in made.clusters:
+    for component in split_into_components(scored, thresholds, priors):
+        result = partition(component, thresholds)
+        tasks.update(doubt.pair for doubt in result.review_pairs)
+        for cluster in result.clusters:
             clusters.update(dict.fromkeys(cluster, cluster[0]))
     # The service also asks about pairs that lie across components, which no partition has seen.
     tasks.update(
         (left, right)
-        for (left, right), bits in priors.weights(weighed.edges).items()
+        for (left, right), bits in priors.shift_weights(scored.edges).items()
         if bits >= thresholds.review and clusters[left] != clusters[right]
     )
     return ModelPartition(clusters, tuple(sorted(tasks)))
 
 
-def split_into_components(weighed: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS) -> Iterator[Component]:
-    """The components of more than one record, with the weights of all their pairs."""
-    found = find_components(weighed.records, priors.weights(weighed.edges), (), thresholds)
-    several = (piece for piece in found if len(piece.records) > 1)
-    while some := list(islice(several, BATCH_PIECES)):
-        if isinstance(weighed.records, ArrowFeatures):
-            weighed.records.preload({number for piece in some for number in piece.records})
-        for piece in some:
-            yield _build_component(weighed, piece, priors)
+def split_into_components(
+    scored: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS
+) -> Iterator[Component]:
+    """Yield the components of several records, with all their weights.
+
+    Args:
+        scored: the scored records.
+        thresholds: thresholds of the bands.
+        priors: priors that replace the model's in a partition for research.
+        batch_pieces: pieces whose records are decoded together.
+    """
+    all_pieces = find_components(scored.records, priors.shift_weights(scored.edges), (), thresholds)
+    connected = (piece for piece in all_pieces if len(piece.records) > 1)
+    while batch := list(islice(connected, BATCH_PIECES)):
+        if isinstance(scored.records, ArrowFeatures):
+            scored.records.preload({number for piece in batch for number in piece.records})
+        for piece in batch:
+            yield _build_component(scored, piece, priors)
 
 
 def group_by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
-    """Cluster to its records."""
-    found: dict[object, list[int]] = {}
+    """Return the records of each cluster."""
+    members: dict[object, list[int]] = {}
     for number, cluster in clusters.items():
-        found.setdefault(cluster, []).append(number)
-    return found
+        members.setdefault(cluster, []).append(number)
+    return members
 
 
-def _build_component(weighed: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
-    weights = {ends: priors.weight(*ends, weighed.weight(*ends)) for ends in combinations(piece.records, 2)}
-    marks = weighed.scorer.marks(weights, weighed.records)
-    return Component(piece.records, weights, (), piece.raised, marks.uncorroborated, marks.opposed)
+def _build_component(scored: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
+    weights = {
+        ends: priors.shift_weight(*ends, scored.weight(*ends)) for ends in combinations(piece.records, 2)
+    }
+    marks = scored.scorer.mark_pairs(weights, scored.records)
+    return Component(piece.records, weights, (), piece.raised_bits, marks.uncorroborated, marks.opposed)

@@ -1,4 +1,4 @@
-"""Results as tables for people."""
+"""Printer of evaluation results as tables."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from training.evaluate.measures.stress_set import StressResult
 
 
 def print_evaluation(console: Console, result: Evaluation) -> None:
-    """All tables of one set."""
+    """Print all tables of one evaluated set."""
     console.rule(f"{result.name}: {result.records:,} records, model {result.model}")
     for name in ("pairwise", "b_cubed", "persons"):
         table = Table("way", "precision", "recall", "F1", title=f"{result.name}: {name}")
@@ -31,16 +31,16 @@ def print_evaluation(console: Console, result: Evaluation) -> None:
     _print_calibration(console, result)
 
 
-def print_stress_result(console: Console, found: StressResult) -> None:
-    """The stress set in one line."""
+def print_stress_result(console: Console, stress: StressResult) -> None:
+    """Print the result of the stress set in one line."""
     console.print(
-        f"strangers of one name and birth date: {found.pairs:,} pairs ({found.hispanic:,} Hispanic), "
-        f"linked {_format_estimate(found.linked)}, {found.reviewed:,} for review, the rest apart"
+        f"strangers of one name and birth date: {stress.pairs:,} pairs ({stress.hispanic:,} Hispanic), "
+        f"linked {_format_estimate(stress.linked)}, {stress.reviewed:,} for review, the rest apart"
     )
 
 
 def print_ablation(console: Console, rows: Iterable[AblationRow]) -> None:
-    """What each part buys."""
+    """Print the ablation table."""
     table = Table("without", "precision", "recall", "F1", "relatives", "tasks", title="ablation, operational")
     for row in rows:
         scores = (f"{value:.4f}" for value in (row.scores.precision, row.scores.recall, row.scores.f1))
@@ -49,7 +49,7 @@ def print_ablation(console: Console, rows: Iterable[AblationRow]) -> None:
 
 
 def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
-    """The bar, and what reaches it."""
+    """Print the acceptance criteria and whether each is reached."""
     table = Table("", "plain Splink", "measured", "bar", "", title="must show")
     for row in rows:
         splink = "" if row.splink is None else f"{row.splink:.4f}"
@@ -60,11 +60,11 @@ def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
 def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
     table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
     for line in lines:
-        kin, schools = line.relatives, line.schools
+        relatives, schools = line.relatives, line.schools
         table.add_row(
             line.way,
-            f"{kin.wrong:,} ({kin.twins:,} twins)" if kin else "",
-            f"{kin.pairs:,}" if kin else "",
+            f"{relatives.wrong:,} ({relatives.twins:,} twins)" if relatives else "",
+            f"{relatives.pairs:,}" if relatives else "",
             _format_estimate(schools.found) if schools else "",
             _format_estimate(schools.precision) if schools else "",
             f"{schools.false:,} of {schools.links:,}" if schools else "",
@@ -75,10 +75,12 @@ def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
 
 def _print_review(console: Console, result: Evaluation) -> None:
     tasks, blocking = result.tasks, result.blocking
+    first_load, new_records = _format_estimate(tasks.of_records), _format_estimate(result.arriving)
+    same, held = _format_estimate(tasks.same), _format_estimate(tasks.held)
     console.print(
-        f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {_format_estimate(tasks.of_records)} a record, "
-        f"{_format_estimate(result.arriving)} a record of a night of new ones; {_format_estimate(tasks.same)} turn out same, "
-        f"holding {_format_estimate(tasks.held)} of {tasks.missed:,} missed links"
+        f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {first_load} a record, "
+        f"{new_records} a record of a night of new ones; {same} turn out same, "
+        f"holding {held} of {tasks.missed:,} missed links"
     )
     console.print(
         f"blocking: {blocking.candidates:,} pairs hold {_format_estimate(blocking.recall)} of the matches "
@@ -121,5 +123,5 @@ def _print_calibration(console: Console, result: Evaluation) -> None:
     )
 
 
-def _format_estimate(figure: Estimate) -> str:
-    return f"{figure.value:.4f} ({figure.low:.4f}-{figure.high:.4f})"
+def _format_estimate(estimate: Estimate) -> str:
+    return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"

@@ -1,8 +1,9 @@
-"""Whether whole birth dates are the rule among the records; the guards against others follow.
+"""Check whether complete birth dates are usual among the records.
 
-Where most records have a whole birth date, one that is not is a sign of doubt: somebody guessed, or did not
-ask. Where sources write down years or ages only, as a census does, it says nothing of the record, and what a
-year that agrees is worth has been learned from all of them.
+Where most records have a complete birth date, an incomplete one is a reason for doubt: somebody
+guessed, or did not ask. Where sources record only years or ages, as a census does, it says nothing
+about the record, and the weight of an equal year has been learned from all of them. The guards
+against incomplete dates follow from this.
 """
 
 from collections.abc import Sequence
@@ -17,22 +18,38 @@ LEAST_COMPLETE_SHARE = 0.5
 
 
 def measure_complete_dates(records: pa.Table) -> float:
-    """The share of the birth dates of a table of features that are whole; 1 where there are none."""
+    """Return the share of known birth dates that are complete.
+
+    Args:
+        records: feature table.
+
+    Returns:
+        A share from 0 to 1; 1 if no birth date is known.
+    """
     known = pc.sum(pc.is_valid(records["birth_year"])).as_py() or 0
-    whole = pc.sum(pc.is_valid(records["birth_date"])).as_py() or 0
-    return whole / known if known else 1.0
+    complete = pc.sum(pc.is_valid(records["birth_date"])).as_py() or 0
+    return complete / known if known else 1.0
 
 
-def are_complete_dates_usual(whole: float) -> bool:
-    """Whether a birth date that is not whole is an exception."""
-    return whole >= LEAST_COMPLETE_SHARE
+def are_complete_dates_usual(complete_share: float) -> bool:
+    """Return whether an incomplete birth date is an exception."""
+    return complete_share >= LEAST_COMPLETE_SHARE
 
 
-def drop_partial_date_guards(comparisons: Sequence[ComparisonSpec], whole: float) -> list[ComparisonSpec]:
-    """The comparisons without their guards against birth dates that are not whole, where few are."""
-    if are_complete_dates_usual(whole):
+def drop_partial_date_guards(
+    comparisons: Sequence[ComparisonSpec], complete_share: float
+) -> list[ComparisonSpec]:
+    """Drop the guards against incomplete birth dates where these are usual.
+
+    Args:
+        comparisons: comparisons with their guards.
+        complete_share: share of known birth dates that are complete.
+    """
+    if are_complete_dates_usual(complete_share):
         return list(comparisons)
-    return [replace(each, levels=tuple(map(_drop_guard, each.levels))) for each in comparisons]
+    return [
+        replace(comparison, levels=tuple(map(_drop_guard, comparison.levels))) for comparison in comparisons
+    ]
 
 
 def _drop_guard(level: LevelSpec) -> LevelSpec:

@@ -1,10 +1,10 @@
-"""Which pairs are compared: rules for an index of any size, looser ones in a small one, tighter in a large.
+"""Choice of a model's blocking rules by index size.
 
-Every rule costs pairs, and a loose one costs in proportion to the index: what a state of a million cannot
-afford is nothing in ten thousand records, and necessary where whole fields are missing. So ``fit`` tries
-looser rules as far as a budget of pairs a record allows, learns on all of them, and keeps those that bring
-matches that no rule before them brings. In a large index it puts a tighter rule in the place of one that
-brings hardly a match for the pairs that the tighter one would spare.
+Every rule costs pairs, and a loose one costs in proportion to the index: what a state of a million
+cannot afford is nothing in ten thousand records, and necessary where whole fields are missing. So
+``fit`` tries looser rules as far as a budget of pairs per record allows, learns on all of them, and
+keeps those that yield matches that no rule before them yields. In a large index it replaces a rule
+by a tighter one if the tighter rule spares many pairs for hardly a match.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mpi.matching.model.blocking_keys import BlockingRule
-from training.blocking import RuleContribution, rank_rules_by_contribution, count_rule_pairs
+from training.blocking import RuleContribution, count_rule_pairs, rank_rules_by_contribution
 
 Rules = Mapping[str, Sequence[str]]
-"""Name of a rule to its parts (see ``mpi.matching.model.blocking_keys``)."""
+"""Blocking rules: name to parts (see ``mpi.matching.model.blocking_keys``)."""
 
 STANDARD_RULES: dict[str, list[str]] = {
     "birth-name": ["birth_dates|birth_date_swapped", "given_forms|surname_forms:3"],
@@ -40,17 +40,20 @@ STANDARD_RULES: dict[str, list[str]] = {
     "guard-given": ["guardians", "given_roots:2"],
     "guard-birth": ["guardians", "birth_dates"],
 }
-"""Which pairs are compared: rule to parts (see ``mpi.matching.model.blocking_keys``). Chosen by the matches that only one
-rule finds, by its pairs and by its keys a record; each rule's blocks stay small at a million records."""
+"""Standard blocking rules: name to parts (see ``mpi.matching.model.blocking_keys``).
+
+They were chosen by the matches that only one rule finds, by their pairs and by their keys per
+record. The blocks of each rule stay small at a million records.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TighterRule:
-    """A rule that may stand in the place of another, of whose pairs it brings some.
+    """Blocking rule that may replace a standard one and yields fewer pairs.
 
     Args:
-        parts: its parts.
-        replaces: the name of the other.
+        parts: parts of the tighter rule.
+        replaces: name of the standard rule.
     """
 
     parts: Sequence[str]
@@ -58,14 +61,19 @@ class TighterRule:
 
 
 TIGHTER_RULES: dict[str, TighterRule] = {
-    "birth-name-4": TighterRule(["birth_dates|birth_date_swapped", "given_forms|surname_forms:4"], "birth-name"),
+    "birth-name-4": TighterRule(
+        ["birth_dates|birth_date_swapped", "given_forms|surname_forms:4"], "birth-name"
+    ),
     "birth-start2": TighterRule(["birth_dates|birth_date_swapped", "given:1", "surname:2"], "birth-start"),
     "names-decade": TighterRule(["given_roots", "surname_tokens", "birth_date:3"], "names"),
     "names-year-3": TighterRule(["given:3", "surname:4", "birth_year"], "names-year"),
     "names-day-1": TighterRule(["surname:3", "birth_date:-5", "given:1"], "names-day"),
     "names-post-4": TighterRule(["postal_code", "given:4", "surname:4"], "names-postal"),
 }
-"""Rules for a large index, in the place of standing ones of which strangers share most keys."""
+"""Rules for a large index that replace standard rules.
+
+Strangers share most keys of the rules that they replace.
+"""
 
 
 REFINEMENTS: dict[str, list[str]] = {
@@ -83,7 +91,10 @@ REFINEMENTS: dict[str, list[str]] = {
     "phone-given": ["birth_year"],
     "guard-given": ["birth_year"],
 }
-"""What must agree besides where a key of a rule is stopped, as more records share it than can be searched."""
+"""Parts added to a rule's keys that too many records share.
+
+A key is stopped if more records share it than can be searched.
+"""
 
 LOOSER_RULES: dict[str, list[str]] = {
     "home": ["street_number", "street"],
@@ -102,36 +113,53 @@ LOOSER_RULES: dict[str, list[str]] = {
     "surname": ["surname_tokens"],
     "given": ["given_roots"],
 }
-"""Rules whose blocks grow too large in a state."""
+"""Blocking rules for small data; their blocks grow with the index."""
 
 PAIRS_PER_RECORD = 25
-"""The budget: a new record is compared with twice as many at the size that the model is fitted for."""
+"""Budget of candidate pairs per record.
+
+A new record is compared with twice as many at the size that the model is fitted for.
+"""
 SMALL_INDEX_RECORDS = 25_000
-"""Most records of which looser rules are tried: in 60,000 five of them made ten times the pairs for 0.2 % of
-the matches."""
+"""Most records for which looser rules are tried.
+
+In 60,000 records five of them made ten times the pairs for 0.2 % of the matches.
+"""
 LEAST_MATCH_SHARE = 2e-4
-"""What a looser rule must add to the matches that are expected."""
+"""Least share of the expected matches that a looser rule must add."""
 LEAST_LOOSER_YIELD = 5e-3
-"""Matches that a looser rule must add for each pair: of a rule that added 2 in 1,000 by the model's own
-account a fifth were so, and more false links came with it than matches."""
+"""Least matches per pair that a looser rule must add.
+
+Of a rule that added 2 in 1,000 by the model's own account a fifth were matches, and it brought more
+false links than matches.
+"""
 LEAST_STANDARD_YIELD = 1e-4
-"""Matches that a standing rule must add for each pair, in an index of the size that is meant, to what its
-tighter form finds: 10,000 comparisons are a tenth of a second of a processor."""
+"""Least matches per pair of a standard rule beyond its tighter form.
+
+They are counted at the size of the index; 10,000 comparisons are a tenth of a second of a
+processor.
+"""
 
 
-def select_trial_rules(connection: duckdb.DuckDBPyConnection, records: int, index_size: int) -> dict[str, Sequence[str]]:
-    """The standing rules, and the looser ones that are affordable by themselves, or the tighter ones.
+def select_trial_rules(
+    connection: duckdb.DuckDBPyConnection, records: int, index_size: int
+) -> dict[str, Sequence[str]]:
+    """Select the blocking rules on whose pairs the fit learns.
+
+    These are the standard rules, with the affordable looser ones in small data or the tighter ones in
+    large data.
 
     Args:
-        connection: with a ``feature_table`` of all feature columns.
-        records: how many it holds.
-        index_size: how many the index will hold.
+        connection: connection with a ``feature_table`` of all feature columns.
+        records: number of records in the table.
+        index_size: number of records that the index will hold.
     """
     rules: dict[str, Sequence[str]] = dict(STANDARD_RULES)
     if max(records, index_size) > SMALL_INDEX_RECORDS:
         return rules | {name: tighter.parts for name, tighter in TIGHTER_RULES.items()}
     costs = {
-        name: count_rule_pairs(connection, BlockingRule.parse(name, parts)) for name, parts in LOOSER_RULES.items()
+        name: count_rule_pairs(connection, BlockingRule.parse(name, parts))
+        for name, parts in LOOSER_RULES.items()
     }
     return rules | {
         name: LOOSER_RULES[name] for name, cost in costs.items() if 0 < cost <= PAIRS_PER_RECORD * records
@@ -140,13 +168,13 @@ def select_trial_rules(connection: duckdb.DuckDBPyConnection, records: int, inde
 
 @dataclass(frozen=True, slots=True)
 class ChosenRules:
-    """The rules of a model.
+    """Blocking rules of a fitted model.
 
     Args:
-        rules: name to parts, the standing ones first, and tighter ones in place of some.
-        rule_bits: which of the rules that were tried: bit n for the n-th.
-        contributions: what each adds to the matches that are expected.
-        recall: estimated share of the matches that any rule finds: an estimate from above.
+        rules: name to parts, the standard rules first; tighter rules replace some of them.
+        rule_bits: chosen trial rules: bit n is set if the n-th was chosen.
+        contributions: expected matches that each rule adds.
+        recall: estimated share of the matches that any rule finds; an upper bound.
     """
 
     rules: dict[str, Sequence[str]]
@@ -154,103 +182,130 @@ class ChosenRules:
     contributions: tuple[RuleContribution, ...]
     recall: float
 
-    def count_pairs(self, brought: npt.NDArray[np.int64]) -> int:
-        """How many of the pairs the rules bring."""
-        return int(np.count_nonzero(brought & self.rule_bits))
+    def count_pairs(self, pair_rules: npt.NDArray[np.int64]) -> int:
+        """Count the pairs that the chosen rules yield.
+
+        Args:
+            pair_rules: rules that yield each pair, as bits.
+        """
+        return int(np.count_nonzero(pair_rules & self.rule_bits))
 
 
 def choose_rules(
     rules: Rules,
-    brought: npt.NDArray[np.int64],
+    pair_rules: npt.NDArray[np.int64],
     expected: npt.NDArray[np.float64],
     budget: float,
     growth: float = 1.0,
 ) -> ChosenRules:
-    """The standing rules or their tighter forms, and of the looser ones those that add most matches a pair.
+    """Choose the blocking rules of the model from the trial rules.
+
+    Standard rules stay or give way to tighter forms. Looser rules join by the matches that they add per
+    pair.
 
     Args:
-        rules: that were tried, standing ones first.
-        brought: of each pair, the rules that bring it: bit n for the n-th.
-        expected: of each pair, the probability that it is a match.
+        rules: trial rules, standard ones first.
+        pair_rules: rules that yield each pair: bit n for the n-th.
+        expected: probability of each pair to be a match.
         budget: most pairs.
-        growth: how many times as many records as these the index will hold: pairs of strangers grow with
-            the square of that, matches do not.
+        growth: size of the index in multiples of the data. Pairs of strangers grow with its square,
+            matches do not.
     """
-    sets, which = np.unique(brought, return_inverse=True)
+    sets, set_of_pair = np.unique(pair_rules, return_inverse=True)
     tally = _RuleTally(
         sets,
-        np.bincount(which, minlength=len(sets)).astype(np.float64),
-        np.bincount(which, weights=expected, minlength=len(sets)).astype(np.float64),
+        np.bincount(set_of_pair, minlength=len(sets)).astype(np.float64),
+        np.bincount(set_of_pair, weights=expected, minlength=len(sets)).astype(np.float64),
     )
     names = tuple(rules)
-    place = {name: at for at, name in enumerate(names)}
-    taken = tally.replace_with_tighter((1 << len(STANDARD_RULES)) - 1, place, growth)
-    left = {place[name] for name in names if name in LOOSER_RULES}
-    while (best := tally.find_best(taken, left, budget)) is not None:
-        taken |= 1 << best
-        left.remove(best)
-    pairs, matches = tally.count_within(taken)
-    kept = {name: rules[name] for at, name in enumerate(names) if taken >> at & 1}
-    added = tuple(each for each in rank_rules_by_contribution(names, pairs, matches) if each.name in kept)
-    return ChosenRules(kept, taken, added, _estimate_recall(matches))
+    bit_of_rule = {name: bit for bit, name in enumerate(names)}
+    chosen = tally.replace_with_tighter((1 << len(STANDARD_RULES)) - 1, bit_of_rule, growth)
+    remaining = {bit_of_rule[name] for name in names if name in LOOSER_RULES}
+    while (best := tally.find_best(chosen, remaining, budget)) is not None:
+        chosen |= 1 << best
+        remaining.remove(best)
+    pairs, matches = tally.count_within(chosen)
+    chosen_rules = {name: rules[name] for bit, name in enumerate(names) if chosen >> bit & 1}
+    contributions = tuple(
+        contribution
+        for contribution in rank_rules_by_contribution(names, pairs, matches)
+        if contribution.name in chosen_rules
+    )
+    return ChosenRules(chosen_rules, chosen, contributions, _estimate_recall(matches))
 
 
 @dataclass(frozen=True, slots=True)
 class _RuleTally:
-    """Sets of rules, as bits, with the pairs and the expected matches that just these bring."""
+    """Pairs and expected matches by set of blocking rules, as bits."""
 
     sets: npt.NDArray[np.int64]
     pairs: npt.NDArray[np.float64]
     matches: npt.NDArray[np.float64]
 
-    def replace_with_tighter(self, taken: int, place: Mapping[str, int], growth: float) -> int:
-        """The rules taken with tighter ones in the place of those that are not worth their pairs.
+    def replace_with_tighter(self, chosen: int, bit_of_rule: Mapping[str, int], growth: float) -> int:
+        """Replace rules that are not worth their pairs by tighter ones.
 
-        The one that adds fewest matches a pair is judged first: what it found alone with another is then
-        the other's alone.
+        The rule with fewest matches per pair is judged first: the matches that it shares with one other
+        rule then belong to the other alone.
         """
-        left = {place[name]: place[each.replaces] for name, each in TIGHTER_RULES.items() if name in place}
-        while left:
-            worth = {tighter: self._match_yield(taken, rule, tighter) for tighter, rule in left.items()}
-            least = min(left, key=lambda tighter: (worth[tighter], tighter))
-            if worth[least] >= LEAST_STANDARD_YIELD * growth:
+        replaceable = {
+            bit_of_rule[name]: bit_of_rule[each.replaces]
+            for name, each in TIGHTER_RULES.items()
+            if name in bit_of_rule
+        }
+        while replaceable:
+            yields = {
+                tighter: self._match_yield(chosen, rule, tighter) for tighter, rule in replaceable.items()
+            }
+            weakest = min(replaceable, key=lambda tighter: (yields[tighter], tighter))
+            if yields[weakest] >= LEAST_STANDARD_YIELD * growth:
                 break
-            taken = taken & ~(1 << left.pop(least)) | 1 << least
-        return taken
+            chosen = chosen & ~(1 << replaceable.pop(weakest)) | 1 << weakest
+        return chosen
 
-    def _match_yield(self, taken: int, rule: int, tighter: int) -> float:
-        """Matches for each pair that a rule alone brings, its tighter form being taken too."""
-        alone = ((self.sets & taken) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
-        pairs = float(self.pairs[alone].sum())
-        return float(self.matches[alone].sum()) / pairs if pairs else np.inf
+    def _match_yield(self, chosen: int, rule: int, tighter: int) -> float:
+        """Return matches per pair that no other chosen rule yields."""
+        is_unique = ((self.sets & chosen) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
+        pairs = float(self.pairs[is_unique].sum())
+        return float(self.matches[is_unique].sum()) / pairs if pairs else np.inf
 
-    def find_best(self, taken: int, left: set[int], budget: float) -> int | None:
-        """The rule that adds most matches a pair to those taken, if one is worth its pairs."""
-        unseen = (self.sets & taken) == 0
-        least, room = LEAST_MATCH_SHARE * self.matches.sum(), budget - self.pairs[~unseen].sum()
-        found: tuple[float, int] | None = None
-        for at in sorted(left):
-            fresh = unseen & ((self.sets >> at) & 1 == 1)
-            pairs, matches = float(self.pairs[fresh].sum()), float(self.matches[fresh].sum())
-            worth = 0 < pairs <= room and matches >= max(least, LEAST_LOOSER_YIELD * pairs)
-            if worth and (found is None or matches / pairs > found[0]):
-                found = matches / pairs, at
-        return None if found is None else found[1]
+    def find_best(self, chosen: int, remaining: set[int], budget: float) -> int | None:
+        """Return the remaining rule that adds most matches per pair, if worthwhile."""
+        is_unseen = (self.sets & chosen) == 0
+        least_matches, pairs_left = (
+            LEAST_MATCH_SHARE * self.matches.sum(),
+            budget - self.pairs[~is_unseen].sum(),
+        )
+        best: tuple[float, int] | None = None
+        for rule in sorted(remaining):
+            is_new = is_unseen & ((self.sets >> rule) & 1 == 1)
+            pairs, matches = float(self.pairs[is_new].sum()), float(self.matches[is_new].sum())
+            is_worthwhile = 0 < pairs <= pairs_left and matches >= max(
+                least_matches, LEAST_LOOSER_YIELD * pairs
+            )
+            if is_worthwhile and (best is None or matches / pairs > best[0]):
+                best = matches / pairs, rule
+        return None if best is None else best[1]
 
-    def count_within(self, taken: int) -> tuple[dict[int, int], dict[int, float]]:
-        """Pairs and matches by the set of rules taken that bring them."""
+    def count_within(self, chosen: int) -> tuple[dict[int, int], dict[int, float]]:
+        """Return pairs and matches by set of chosen rules."""
         pairs: dict[int, int] = {}
         matches: dict[int, float] = {}
-        for held, count, match in zip(self.sets & taken, self.pairs, self.matches, strict=True):
-            if held:
-                pairs[int(held)] = pairs.get(int(held), 0) + int(count)
-                matches[int(held)] = matches.get(int(held), 0.0) + float(match)
+        for rule_set, count, match_count in zip(self.sets & chosen, self.pairs, self.matches, strict=True):
+            if rule_set:
+                pairs[int(rule_set)] = pairs.get(int(rule_set), 0) + int(count)
+                matches[int(rule_set)] = matches.get(int(rule_set), 0.0) + float(match_count)
         return pairs, matches
 
 
 def _estimate_recall(matches: Mapping[int, float]) -> float:
-    """By Chao's lower bound of what no rule finds, from what one rule and two rules find (Chao 1987)."""
-    once, twice = (sum(n for held, n in matches.items() if held.bit_count() == times) for times in (1, 2))
-    found = sum(matches.values())
+    """Estimate blocking recall by Chao's lower bound (Chao 1987).
+
+    The bound estimates the matches that no rule finds from those that one and two rules find.
+    """
+    once, twice = (
+        sum(n for rule_set, n in matches.items() if rule_set.bit_count() == times) for times in (1, 2)
+    )
+    total = sum(matches.values())
     unseen = max(once * (once - 1), 0.0) / (2 * (twice + 1))
-    return found / (found + unseen) if found else 1.0
+    return total / (total + unseen) if total else 1.0

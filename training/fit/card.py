@@ -1,4 +1,4 @@
-"""Writes a model's card: what it is, what it was fitted on, what each level weighs."""
+"""Writer of the model card: data, thresholds, reliability and weights."""
 
 import math
 from itertools import pairwise
@@ -29,7 +29,7 @@ _EVIDENCE = (
 
 
 def write_card(name: str, version: str, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
-    """The card in Markdown."""
+    """Return the model card as Markdown text."""
     levels = read_parameters(fitted.settings)
     fixed = list_fixed_levels()
     lines = [
@@ -41,7 +41,11 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
         "",
         _describe_relatives(fitted.relatives),
         "",
-        *([] if are_complete_dates_usual(fitted.complete_date_share) else [_describe_dates(fitted.complete_date_share), ""]),
+        *(
+            []
+            if are_complete_dates_usual(fitted.complete_date_share)
+            else [_describe_dates(fitted.complete_date_share), ""]
+        ),
         _describe_thresholds(thresholds),
         "",
         "## Expected false links",
@@ -73,13 +77,13 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
 
 def _describe_fit(fitted: FittedModel, prior: float) -> str:
     same, different = fitted.label_counts
-    how = (
+    labels_text = (
         f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
         if same + different
         else "without labels"
     )
     return (
-        f"Fitted {how} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
+        f"Fitted {labels_text} on {fitted.records:,} records: {fitted.candidates:,} candidate pairs, of "
         f"which {fitted.matches:,.0f} are expected to match. The prior, inside every weight, is "
         f"{prior:.2f} bits and holds for an index of {_describe_size(fitted)}."
     )
@@ -95,32 +99,33 @@ def _describe_blocking(fitted: FittedModel) -> str:
     tighter = ", ".join(
         f"{name} for {TIGHTER_RULES[name].replaces}" for name in blocking.rules if name in TIGHTER_RULES
     )
-    also = f", of which looser ones for data of this size: {looser}" if looser else ""
-    also += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
+    changes = f", of which looser ones for data of this size: {looser}" if looser else ""
+    changes += f", of which tighter ones for an index of this size: {tighter}" if tighter else ""
     return (
         f"Compared: {fitted.candidates / fitted.records:.1f} pairs a record, by {len(blocking.rules)} rules"
-        f"{also}. They are estimated to find {blocking.recall:.1%} of the matches, an estimate from above."
+        f"{changes}. They are estimated to find {blocking.recall:.1%} of the matches, an estimate from above."
     )
 
 
-def _describe_relatives(kin: RelativeCounts) -> str:
-    counted = (
-        f"of {kin.pairs:,} pairs of one home and surname {kin.both_differ:,} differ in given name and birth "
-        f"date, {kin.given_differs + kin.birth_differs:,} in one of them"
+def _describe_relatives(relatives: RelativeCounts) -> str:
+    one_differs = relatives.given_differs + relatives.birth_differs
+    counts_text = (
+        f"of {relatives.pairs:,} pairs of one home and surname {relatives.both_differ:,} differ in given name "
+        f"and birth date, {one_differs:,} in one of them"
     )
-    if not kin.relief_bits:
-        return f"Relatives are not shown to be rare ({counted}): the guards weigh what they state."
+    if not relatives.relief_bits:
+        return f"Relatives are not shown to be rare ({counts_text}): the guards weigh what they state."
     return (
-        f"Relatives are rare here ({counted}), at most {kin.upper_bound:.1g} pairs for each pair of one person "
-        f"(95 %), so that the guards against them weigh {kin.relief_bits:.1f} bits less. Fit anew before "
+        f"Relatives are rare here ({counts_text}), at most {relatives.upper_bound:.1g} pairs for each pair of "
+        f"one person (95 %), so that the guards against them weigh {relatives.relief_bits:.1f} bits less. Fit anew before "
         "records of whole families are loaded."
     )
 
 
-def _describe_dates(whole: float) -> str:
+def _describe_dates(complete_share: float) -> str:
     return (
-        f"Of the birth dates {whole:.0%} are whole: one that is not is the rule here, and no guard holds "
-        "against it. Fit anew before records with whole dates are loaded."
+        f"Of the birth dates {complete_share:.0%} are whole: one that is not is the rule here, and no guard "
+        "holds against it. Fit anew before records with whole dates are loaded."
     )
 
 
@@ -133,31 +138,34 @@ def _describe_thresholds(purposes: PurposeThresholds) -> str:
 
 
 def _describe_false_links(fitted: FittedModel, purposes: PurposeThresholds) -> str:
-    """Expected false links per 10,000, by the model's own probabilities, before the partition's guards."""
+    """Describe expected false links per 10,000 by the model's own probabilities.
+
+    The guards of the partition are not counted.
+    """
     parts = []
     for name, link in (
         ("enterprise IDs", purposes.operational.link),
         ("research", purposes.statistical.link),
     ):
-        linked = fitted.learned.weights[fitted.learned.weights >= link]
-        false = float((1.0 / (1.0 + np.exp2(linked))).sum()) if len(linked) else 0.0
-        spread = _Z95 * math.sqrt(false)
-        share = _LINKS / max(len(linked), 1)
+        linked_weights = fitted.learned.weights[fitted.learned.weights >= link]
+        false_links = float((1.0 / (1.0 + np.exp2(linked_weights))).sum()) if len(linked_weights) else 0.0
+        spread = _Z95 * math.sqrt(false_links)
+        share = _LINKS / max(len(linked_weights), 1)
         parts.append(
-            f"{name} {false * share:.1f} (95 %: {max(false - spread, 0.0) * share:.1f} to "
-            f"{(false + spread) * share:.1f})"
+            f"{name} {false_links * share:.1f} (95 %: {max(false_links - spread, 0.0) * share:.1f} to "
+            f"{(false_links + spread) * share:.1f})"
         )
     return f"Expected false links per 10,000 linked pairs: {'; '.join(parts)}."
 
 
 def _reliability_table(fitted: FittedModel) -> list[str]:
-    """Candidate pairs by weight, and the share of them that the model expects to match."""
+    """Build the table of candidate pairs and expected match shares by weight."""
     lines = ["| bits | candidate pairs | expected to match |", "|---|---:|---:|"]
     for low, high in pairwise(_BIT_EDGES):
-        bits = fitted.learned.weights[(fitted.learned.weights >= low) & (fitted.learned.weights < high)]
-        if len(bits):
-            share = float((1.0 / (1.0 + np.exp2(-bits))).mean())
-            lines.append(f"| {low} to {high} | {len(bits):,} | {share:.4f} |")
+        weights = fitted.learned.weights[(fitted.learned.weights >= low) & (fitted.learned.weights < high)]
+        if len(weights):
+            share = float((1.0 / (1.0 + np.exp2(-weights))).mean())
+            lines.append(f"| {low} to {high} | {len(weights):,} | {share:.4f} |")
     return lines
 
 

@@ -1,8 +1,9 @@
-"""When a pair is never linked by the model alone, as one readable list (see ``mpi.matching.model.cautions``).
+"""Cautions: conditions under which a pair always goes to clerical review.
 
-The weight of a level is an average. It says too much where what agrees is shared by a whole household, or
-where nothing but a name and a birth date agrees and something speaks against it. None of this is learned:
-it is what a careful person would ask about, and the golden pairs of the field ask for the same.
+See ``mpi.matching.model.cautions``. The weight of a level is an average. It says too much where the
+agreeing values are shared by a whole household, or where nothing but a name and a birth date agrees
+and something contradicts them. No caution is learned: each is what a careful person would ask
+about, and the field's golden pairs require the same.
 """
 
 from itertools import combinations
@@ -10,31 +11,31 @@ from itertools import combinations
 from mpi.domain.weight import Thresholds
 from mpi.matching.model.cautions import Cautions
 from training.fit.sql_fragments import (
-    SIMILAR_GIVEN,
-    SAME_NUMBER_OR_LAST4,
-    SUPPORT_BEYOND_MIDDLE,
     FIRST_OF_JANUARY,
+    GIVEN_ONE_EDIT,
     GUARDIAN_SURNAME,
     HOME_AND_CONTACT,
-    ONLY_NAMES_AGREE,
+    NAMES_SWAPPED_SIMILAR,
     NEAR_HOME,
-    GIVEN_ONE_EDIT,
+    ONLY_NAMES_AGREE,
     SAME_BIRTH,
     SAME_GIVEN,
     SAME_MIDDLE,
+    SAME_NUMBER_OR_LAST4,
     SAME_SURNAME,
     SECOND_DOUBT,
-    NAMES_SWAPPED_SIMILAR,
+    SIMILAR_GIVEN,
+    SUPPORT_BEYOND_MIDDLE,
     UNCORROBORATED,
-    similar,
-    any_of,
-    prefix_of_other,
     all_of,
-    equal_swapped,
-    within_days,
-    equal,
-    overlap,
+    any_of,
     differ,
+    equal,
+    equal_swapped,
+    overlap,
+    prefix_of_other,
+    similar,
+    within_days,
 )
 
 
@@ -59,24 +60,29 @@ _OTHER_PLACE = differ(equal("birth_place"), "birth_place")
 _OTHER_SSN = any_of([differ(equal("ssn"), "ssn"), differ(equal("ssn_last4"), "ssn_last4")])
 _WEAK_SUPPORT = any_of([equal("middle_initial"), equal("birth_place")])
 _OTHER_FAMILY = f"({all_of(equal('household_system'), differ(overlap('household_ids'), 'household_ids'))})"
-"""Two numbers of families that one source gave."""
+"""Two family numbers of one source that differ."""
 _TWO_CONTACTS_DIFFER = any_of(
     f"({all_of(_CONTACT_DIFFERS[a], _CONTACT_DIFFERS[b])})" for a, b in combinations(_CONTACT_COLUMNS, 2)
 )
 _OTHER_TOWN = f"({all_of(_CONTACT_DIFFERS['addresses'], differ(equal('city'), 'city'))})"
 """Homes in two towns; most families that move stay in one."""
+_NO_STABLE_FACT_AGREES = (
+    _is_not_true(equal("birth_place")),
+    _is_not_true(_all_equal("middle_initial", "city")),
+)
 _CONTRADICTIONS = (
     differ(equal("middle_initial"), "middle_initial"),
     _OTHER_SSN,
     _OTHER_PLACE,
     differ(equal("suffix"), "suffix"),
     _OTHER_FAMILY,
-    f"({all_of(_TWO_CONTACTS_DIFFER, _is_not_true(equal('birth_place')), _is_not_true(_all_equal('middle_initial', 'city')))})",
+    f"({all_of(_TWO_CONTACTS_DIFFER, *_NO_STABLE_FACT_AGREES)})",
     f"({all_of(any_of([_OTHER_TOWN, _CONTACT_DIFFERS['phones']]), _is_not_true(_WEAK_SUPPORT))})",
 )
 _ONLY_MIDDLE_NAME = f"({all_of(SAME_MIDDLE, _is_not_true(SUPPORT_BEYOND_MIDDLE))})"
 _SURNAMES_DIFFER = differ(
-    any_of([SAME_SURNAME, overlap("surname_forms"), prefix_of_other("surname"), similar("surname", 0.8)]), "surname"
+    any_of([SAME_SURNAME, overlap("surname_forms"), prefix_of_other("surname"), similar("surname", 0.8)]),
+    "surname",
 )
 _MULTIPLE_BIRTH = any_of(["multiple_birth_l", "multiple_birth_r"])
 _SAME_NAMES = f"({all_of(equal('given'), overlap('surname_forms'))})"
@@ -100,7 +106,12 @@ _ONE_CHILD_OF_THE_HOME = all_of(
         ]
     ),
 )
-"""One surname, birthday and sex, and a home, place of birth or guardian: the child, or a twin not told of."""
+"""Same surname, birth date and sex, and a home or guardian shared.
+
+The two are one child, or twins whose birth is not recorded as multiple.
+"""
+
+_HOME_OF_THE_CHILD = any_of([HOME_AND_CONTACT, f"({_ONE_CHILD_OF_THE_HOME})"])
 
 CAUTIONS: dict[str, str] = {
     "a given name is missing": all_of(
@@ -109,7 +120,7 @@ CAUTIONS: dict[str, str] = {
             any_of(
                 [
                     SAME_NUMBER_OR_LAST4,
-                    f"({all_of(any_of([HOME_AND_CONTACT, f'({_ONE_CHILD_OF_THE_HOME})']), _is_not_true(_MULTIPLE_BIRTH))})",
+                    f"({all_of(_HOME_OF_THE_CHILD, _is_not_true(_MULTIPLE_BIRTH))})",
                 ]
             )
         ),
@@ -118,9 +129,13 @@ CAUTIONS: dict[str, str] = {
         UNCORROBORATED, _CONTACT_DIFFERS["guardians"], _is_not_true(any_of([_WEAK_SUPPORT, equal("city")]))
     ),
     "given names differ": all_of(differ(SIMILAR_GIVEN, "given"), _is_not_true(overlap("identifiers"))),
-    "a surname is missing, and nothing else is in common": all_of(_missing_in_either("surname"), ONLY_NAMES_AGREE),
+    "a surname is missing, and nothing else is in common": all_of(
+        _missing_in_either("surname"), ONLY_NAMES_AGREE
+    ),
     "a birth date is not whole, and given names are not the same": all_of(
-        _missing_in_either("birth_date"), differ(SAME_GIVEN, "given"), _is_not_true(any_of([SAME_NUMBER_OR_LAST4, SAME_MIDDLE]))
+        _missing_in_either("birth_date"),
+        differ(SAME_GIVEN, "given"),
+        _is_not_true(any_of([SAME_NUMBER_OR_LAST4, SAME_MIDDLE])),
     ),
     "birth years differ, and nothing but names is in common": all_of(
         differ(_BIRTH_AGREES, "birth_date"), differ(equal("birth_year"), "birth_year"), ONLY_NAMES_AGREE
@@ -132,7 +147,12 @@ CAUTIONS: dict[str, str] = {
         NEAR_HOME,
         SAME_BIRTH,
         differ(SAME_GIVEN, "given"),
-        any_of([SECOND_DOUBT, _is_not_true(any_of([NAMES_SWAPPED_SIMILAR, similar("given", 0.92), GIVEN_ONE_EDIT]))]),
+        any_of(
+            [
+                SECOND_DOUBT,
+                _is_not_true(any_of([NAMES_SWAPPED_SIMILAR, similar("given", 0.92), GIVEN_ONE_EDIT])),
+            ]
+        ),
         _is_not_true(any_of([SAME_NUMBER_OR_LAST4, equal("middle_initial")])),
     ),
     "twins: one home and birthday, given names of one root, sex different": all_of(
@@ -146,44 +166,58 @@ CAUTIONS: dict[str, str] = {
         _PLACED_TOGETHER, _SURNAMES_DIFFER, _is_not_true(any_of([SAME_NUMBER_OR_LAST4, equal("birth_place")]))
     ),
 }
-"""What is said to people, and when."""
+"""Cautions: the label that people read, with its SQL condition."""
 
 
 TWIN_CAUTIONS = frozenset(label for label in CAUTIONS if label.startswith("twins"))
-"""Cautions that only twins give cause for."""
-PARTIAL_DATE_CAUTIONS = frozenset(label for label in CAUTIONS if label.startswith("a birth date is not whole"))
-"""Cautions that only a birth date that is not whole gives cause for."""
+"""Labels of the cautions against twins."""
+PARTIAL_DATE_CAUTIONS = frozenset(
+    label for label in CAUTIONS if label.startswith("a birth date is not whole")
+)
+"""Labels of the cautions against incomplete birth dates."""
 
 
-def _opposed_condition(another_number: str) -> str:
-    """Name and birth date, and a middle name at best, speak for the pair, and something speaks against it."""
+def _opposed_condition(other_number: str) -> str:
+    """Build the condition of an opposed pair.
+
+    Only name and birth date, and at best a middle name, count for the pair, and something counts
+    against it.
+    """
     return any_of(
         [
-            f"({all_of(UNCORROBORATED, any_of([another_number, *_CONTRADICTIONS]))})",
+            f"({all_of(UNCORROBORATED, any_of([other_number, *_CONTRADICTIONS]))})",
             f"({all_of(_ONLY_MIDDLE_NAME, any_of([_OTHER_SSN, _OTHER_PLACE]))})",
         ]
     )
 
 
 def build_cautions(
-    thresholds: Thresholds, relief_bits: float = 0.0, near_number_bits: float = 0.0, *, complete_dates_usual: bool = True
+    thresholds: Thresholds,
+    relief_bits: float = 0.0,
+    near_number_bits: float = 0.0,
+    *,
+    complete_dates_usual: bool = True,
 ) -> Cautions:
-    """The cautions, weighing half the margin less than a link: such a pair still contests a poor one.
+    """Build the cautions of a model.
+
+    A cautioned pair weighs half the margin less than a link: it still contests a poor one.
 
     Args:
-        thresholds: of the enterprise IDs.
+        thresholds: thresholds of the enterprise IDs.
         relief_bits: bits by which guards against relatives weigh less (``training.fit.relatives``).
-        near_number_bits: what a number a slip of the pen apart was learned to weigh. Where numbers follow each other it
-            weighs little, and such a number is another child's; where it would link by itself it is a slip.
-        complete_dates_usual: whether a birth date that is not whole is an exception (``training.fit.birth_date_precision``).
+        near_number_bits: learned weight of two ID numbers that differ by a typo. Where numbers are
+            sequential it is low, and such a number belongs to another child; where it would link by
+            itself it is a typo.
+        complete_dates_usual: whether an incomplete birth date is an exception
+            (``training.fit.birth_date_precision``).
     """
-    needless = TWIN_CAUTIONS if relief_bits >= thresholds.link else frozenset()
+    omitted = TWIN_CAUTIONS if relief_bits >= thresholds.link else frozenset()
     if not complete_dates_usual:
-        needless |= PARTIAL_DATE_CAUTIONS
-    another = _NUMBERS_NOT_NEAR if near_number_bits >= thresholds.link else _NUMBERS_DIFFER
+        omitted |= PARTIAL_DATE_CAUTIONS
+    other_number = _NUMBERS_NOT_NEAR if near_number_bits >= thresholds.link else _NUMBERS_DIFFER
     return Cautions(
         round(thresholds.link - thresholds.margin / 2, 4),
-        {label: condition for label, condition in CAUTIONS.items() if label not in needless},
+        {label: condition for label, condition in CAUTIONS.items() if label not in omitted},
         UNCORROBORATED,
-        _opposed_condition(another),
+        _opposed_condition(other_number),
     )

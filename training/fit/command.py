@@ -1,4 +1,4 @@
-"""``python -m training fit``: learn a model from unlabelled records."""
+"""Command ``python -m training fit``: learn a model from unlabelled records."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from training.plots.canvas import can_draw
 from training.plots.figures import draw_model
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     data: Annotated[
         list[Path], typer.Option(help="CSV or Parquet with canonical columns, or see --mapping.")
     ],
@@ -41,15 +41,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     layouts = read_layouts(data, mapping or [], file_format or [])
     console = Console(stderr=True)
     with console.status("Reading and standardizing"):
-        standing = read_current_records(data, layouts)
-    records = standing.features
+        current = read_current_records(data, layouts)
+    records = current.features
     if not len(records):
         raise TrainingError("the files hold no record that can be used")
-    labels = None if decisions is None else _labels(console, decisions, standing)
+    labels = None if decisions is None else _load_labels(console, decisions, current)
     with console.status(f"Fitting to {len(records):,} records"):
         fitted = fit_table(records, FitOptions(seed=seed, index_size=index_size), labels)
-    for missing in fitted.dropped:
-        console.print(f"left out: {missing} (its columns are empty everywhere)")
+    for comparison in fitted.dropped:
+        console.print(f"left out: {comparison} (its columns are empty everywhere)")
     write_model(out, ModelIdentity(name, version), fitted, choose_thresholds(fitted.learned.weights))
     if can_draw():
         draw_model(out, fitted.settings, list_fixed_levels(), fitted.blocking.contributions)
@@ -58,16 +58,19 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     Console().print(f"{out}: {fitted.matches:,.0f} matches expected")
 
 
-def _labels(console: Console, path: Path, standing: CurrentRecords) -> pa.Table:
-    """The labels that can be used; says how many are."""
-    read = read_decisions(path, standing.record_labels)
-    if not len(read.pairs):
+def _load_labels(console: Console, path: Path, current: CurrentRecords) -> pa.Table:
+    """Read the usable labels and print how many there are."""
+    decisions = read_decisions(path, current.record_labels)
+    if not len(decisions.pairs):
         raise TrainingError(f"{path}: no label is about two records of the data that was given")
-    console.print(f"labels: {len(read.pairs):,} pairs")
-    if read.unknown_count:
+    console.print(f"labels: {len(decisions.pairs):,} pairs")
+    if decisions.unknown_count:
         console.print(
-            f"labels left out: {read.unknown_count:,} name a record that the data does not hold just once"
+            f"labels left out: {decisions.unknown_count:,} name a record that the data does not hold "
+            "just once"
         )
-    if read.contradicted_count:
-        console.print(f"labels left out: {read.contradicted_count:,} cannot all be right: correct the decisions")
-    return read.pairs
+    if decisions.contradicted_count:
+        console.print(
+            f"labels left out: {decisions.contradicted_count:,} cannot all be right: correct the decisions"
+        )
+    return decisions.pairs

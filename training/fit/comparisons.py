@@ -1,32 +1,35 @@
-"""What the model compares: the comparisons as one readable list.
+"""Comparisons of the model, with their levels, as one readable list.
 
-Each comparison is a list of levels; the first whose condition holds applies. A condition is SQL over columns
-of ``Features`` (``_l`` and ``_r`` are the two records) and symmetric in the two. Missing is always
-neutral. Most levels are learned; *fixed* ones state their weight in bits, because training data cannot
-teach it: values that never coincide by chance in a sample, and the guards.
+Each comparison is a list of levels; the first whose condition holds applies. A condition is SQL
+over columns of ``Features`` (``_l`` and ``_r`` are the two records) and symmetric in the two.
+Missing values are always neutral. Most levels are learned. *Fixed* levels state their weight in
+bits, because training data cannot teach it: values that never coincide by chance in a sample, and
+the guards.
 
-Why guards: of the false links of a plain model 99.7 % share a household (design section 6). Siblings and
-twins share surname, address, guardian and phone, and twins the birth date, so evidence that is independent
-among strangers counts several times among them. ``family`` takes that back, by how much the two have
-in common beyond the household.
+Why guards: of the false links of a plain model 99.7 % share a household (design section 6).
+Siblings and twins share surname, address, guardian and phone, and twins the birth date, so evidence
+that is independent among strangers counts several times among them. ``family`` takes that back, by
+how much the two have in common beyond the household.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 from training.fit.sql_fragments import (
-    SIMILAR_BIRTH,
-    SIMILAR_GIVEN,
-    GIVEN_IN_OTHER_FIELD,
+    BIRTH_ONE_EDIT,
+    BIRTH_TWO_EDITS,
     FIRST_OF_JANUARY,
+    GIVEN_IN_OTHER_FIELD,
     HOME_AND_CONTACT,
     HOME_UNKNOWN,
     HOUSEHOLD,
-    ONLY_NAMES_AGREE,
+    MISTYPED_BIRTH,
+    NAMES_SWAPPED,
+    NAMES_SWAPPED_SIMILAR,
     NEAR_HOME,
     NEAR_STREET_NUMBER,
     ONE_FIRST_OF_JANUARY,
-    BIRTH_ONE_EDIT,
+    ONLY_NAMES_AGREE,
     SAME_BIRTH,
     SAME_DAY,
     SAME_GIVEN,
@@ -34,42 +37,42 @@ from training.fit.sql_fragments import (
     SAME_NUMBER,
     SAME_SURNAME,
     SECOND_DOUBT,
-    MISTYPED_BIRTH,
+    SIMILAR_BIRTH,
+    SIMILAR_GIVEN,
     SIMILAR_STREET,
-    NAMES_SWAPPED,
-    NAMES_SWAPPED_SIMILAR,
-    BIRTH_TWO_EDITS,
     UNCORROBORATED,
-    similar,
-    any_of,
-    prefix_of_other,
     all_of,
+    any_of,
+    differ,
+    equal,
     equal_swapped,
-    within_days,
     initial_of_other,
     missing_in_all,
-    equal,
     overlap,
-    differ,
+    prefix_of_other,
+    similar,
+    within_days,
 )
 
 _NEUTRAL_PROBABILITY = 0.5
-"""m and u of a level that says nothing."""
+"""Value of both m and u for a level without evidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelSpec:
-    """One level.
+    """One level of a comparison, before it is learned.
 
     Args:
-        label: for people.
-        condition: symmetric SQL; None for all other pairs.
-        frequency_column: the column whose term frequencies adjust the weight.
-        fixed_bits: weight in bits, where it is not learned.
-        fixed_u: u probability, where a sample cannot show it; m is learned.
-        is_null: neutral, because something is missing.
-        relative_guard: a guard against relatives, stated for where they are usual (``training.fit.relatives``).
-        partial_date_guard: a guard against birth dates that are not whole, for where most are (``training.fit.birth_date_precision``).
+        label: text for people.
+        condition: symmetric SQL; None for all remaining pairs.
+        frequency_column: column whose term frequencies adjust the weight.
+        fixed_bits: weight in bits if it is not learned.
+        fixed_u: u probability if a sample cannot show it; m is learned.
+        is_null: whether the level is neutral because a value is missing.
+        relative_guard: whether the level is a guard against relatives, stated for data where they are
+            usual (``training.fit.relatives``).
+        partial_date_guard: whether the level is a guard against incomplete birth dates, for data where
+            most are complete (``training.fit.birth_date_precision``).
     """
 
     label: str
@@ -84,13 +87,16 @@ class LevelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSpec:
-    """A named list of levels over columns of Features."""
+    """One comparison: a name and its ordered levels."""
 
     name: str
     levels: tuple[LevelSpec, ...]
 
     def to_splink(self) -> dict[str, Any]:
-        """The comparison as Splink's settings have it, learned levels without m and u."""
+        """Return the comparison in the form of Splink's settings.
+
+        Learned levels have no m and u yet.
+        """
         return {
             "output_column_name": self.name,
             "comparison_description": self.name,
@@ -99,22 +105,22 @@ class ComparisonSpec:
 
 
 def _level_to_splink(level: LevelSpec) -> dict[str, Any]:
-    stated: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "sql_condition": level.condition or "ELSE",
         "label_for_charts": level.label,
     }
     if level.is_null:
-        return {**stated, "is_null_level": True}
+        return {**settings, "is_null_level": True}
     if level.frequency_column:
-        stated["tf_adjustment_column"] = level.frequency_column
+        settings["tf_adjustment_column"] = level.frequency_column
     if level.fixed_bits is not None:
         odds = 2.0 ** -abs(level.fixed_bits) * _NEUTRAL_PROBABILITY
         m, u = (_NEUTRAL_PROBABILITY, odds) if level.fixed_bits > 0 else (odds, _NEUTRAL_PROBABILITY)
-        stated |= {"m_probability": m, "u_probability": u}
-        stated |= {"fix_m_probability": True, "fix_u_probability": True}
+        settings |= {"m_probability": m, "u_probability": u}
+        settings |= {"fix_m_probability": True, "fix_u_probability": True}
     elif level.fixed_u is not None:
-        stated |= {"u_probability": level.fixed_u, "fix_u_probability": True}
-    return stated
+        settings |= {"u_probability": level.fixed_u, "fix_u_probability": True}
+    return settings
 
 
 GIVEN = ComparisonSpec(
@@ -126,7 +132,9 @@ GIVEN = ComparisonSpec(
         LevelSpec("exchanged with the surname", NAMES_SWAPPED),
         LevelSpec("exchanged with the surname, misspelled", NAMES_SWAPPED_SIMILAR),
         LevelSpec("the other's middle name or surname", GIVEN_IN_OTHER_FIELD),
-        LevelSpec("initial", initial_of_other("given"), fixed_bits=3.5),  # one in some 12 names has the same initial
+        LevelSpec(
+            "initial", initial_of_other("given"), fixed_bits=3.5
+        ),  # one in some 12 names has the same initial
         LevelSpec("spelled alike", similar("given", 0.92)),
         LevelSpec("rather alike", similar("given", 0.8)),
         LevelSpec("different", None),
@@ -201,7 +209,9 @@ IDENTIFIERS = ComparisonSpec(
     "identifiers",
     (
         # Most systems number their own: two numbers of different systems say nothing.
-        LevelSpec("missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", is_null=True),
+        LevelSpec(
+            "missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", is_null=True
+        ),
         LevelSpec("one in common", overlap("identifiers"), fixed_bits=18.0),
         LevelSpec(NEAR_NUMBER_LABEL, overlap("identifiers_near")),
         LevelSpec("different", None),
@@ -232,10 +242,14 @@ RESIDENCE = ComparisonSpec(
         LevelSpec("home or contact", HOUSEHOLD),
         LevelSpec("street alike", SIMILAR_STREET),
         LevelSpec("number a slip apart, street alike", all_of(NEAR_STREET_NUMBER, similar("street", 0.9))),
-        LevelSpec("a home of many people", overlap("shared_homes"), fixed_bits=3.0),  # says little, not nothing
+        LevelSpec(
+            "a home of many people", overlap("shared_homes"), fixed_bits=3.0
+        ),  # says little, not nothing
         LevelSpec("home unknown, same postal code", all_of(HOME_UNKNOWN, equal("postal_code"))),
         LevelSpec("home unknown, same place", all_of(HOME_UNKNOWN, equal("city"))),
-        LevelSpec("same street", all_of(similar("street", 0.95), any_of(map(equal, ("postal_code", "city"))))),
+        LevelSpec(
+            "same street", all_of(similar("street", 0.95), any_of(map(equal, ("postal_code", "city"))))
+        ),
         LevelSpec("same postal code and place", all_of(equal("postal_code"), equal("city"))),
         LevelSpec("same postal code", equal("postal_code")),
         LevelSpec("same place", equal("city")),
@@ -323,14 +337,18 @@ FAMILY = ComparisonSpec(
             fixed_bits=-3.0,
             relative_guard=True,
         ),
-        LevelSpec("one home and surname", all_of(NEAR_HOME, SAME_SURNAME), fixed_bits=-6.0, relative_guard=True),
+        LevelSpec(
+            "one home and surname", all_of(NEAR_HOME, SAME_SURNAME), fixed_bits=-6.0, relative_guard=True
+        ),
         LevelSpec(
             "another given name, and nothing but surname and birthday in common",
             all_of(SAME_SURNAME, SAME_BIRTH, differ(overlap("given_forms"), "given"), UNCORROBORATED),
             fixed_bits=-7.0,
         ),
         LevelSpec(
-            "born on the first of January, and names alone", all_of(FIRST_OF_JANUARY, ONLY_NAMES_AGREE), fixed_bits=-5.0
+            "born on the first of January, and names alone",
+            all_of(FIRST_OF_JANUARY, ONLY_NAMES_AGREE),
+            fixed_bits=-5.0,
         ),
         LevelSpec(
             "a birth date not whole, and names alone",
@@ -360,11 +378,11 @@ COMPARISONS = (
 )  # fmt: skip
 
 FREQUENCY_COLUMNS = ("given", "surname")
-"""Columns whose term frequencies the levels above use."""
+"""Columns whose term frequencies adjust levels."""
 
 
 def list_fixed_levels() -> frozenset[tuple[str, str]]:
-    """Comparison and label of each level whose weight is stated, not learned."""
+    """Return comparison and label of each level with a fixed weight."""
     return frozenset(
         (comparison.name, level.label)
         for comparison in COMPARISONS

@@ -1,4 +1,7 @@
-"""Reads what stewards decided, as ``mpi export labels`` writes it, for ``training fit --decisions``."""
+"""Reader of steward decisions that ``mpi export labels`` writes.
+
+``training fit --decisions`` uses them as labels of pairs.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +16,7 @@ from training.fit.errors import TrainingError
 from training.fit.labels import LABEL_SCHEMA
 
 COLUMNS = ("left_source", "left_local_id", "right_source", "right_local_id", "label")
-"""Columns that are read; others, such as the day and the reason, are not looked at."""
+"""Columns that are read; others, such as day and reason, are ignored."""
 SAME, DIFFERENT = "SAME", "DIFFERENT"
 
 RecordKey = tuple[str, str]
@@ -22,13 +25,13 @@ RecordKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class DecisionLabels:
-    """Labels of pairs of records.
+    """Labelled pairs of records from a decision file.
 
     Args:
         pairs: ``lo``, ``hi``, ``same``, each pair once.
         unknown_count: labels left out because the data does not hold both records, each once.
-        contradicted_count: labels left out because they cannot all be right: records said to be different in one
-            chain of records said to be the same.
+        contradicted_count: labels left out because they contradict each other: records labelled
+            different within one chain of records labelled the same.
     """
 
     pairs: pa.Table
@@ -36,31 +39,33 @@ class DecisionLabels:
     contradicted_count: int
 
 
-def read_decisions(path: Path, names: pa.Table) -> DecisionLabels:
+def read_decisions(path: Path, record_labels: pa.Table) -> DecisionLabels:
     """Read a file of decisions about records of the data.
 
     Args:
-        path: CSV with the columns above.
-        names: ``unique_id``, ``source``, ``local_id`` of every record.
+        path: CSV file with the columns in COLUMNS.
+        record_labels: ``unique_id``, ``source`` and ``local_id`` of every record.
 
     Raises:
-        FileError: it cannot be read as CSV, or lacks a column.
-        TrainingError: a label is neither SAME nor DIFFERENT, or is about one record only.
+        FileError: the file cannot be read as CSV, or lacks a column.
+        TrainingError: a label is neither SAME nor DIFFERENT, or names one record twice.
     """
-    said = list(_read_labels(path))
-    known = _find_record_ids(names, {name for left, right, _ in said for name in (left, right)})
-    found = [(known.get(left), known.get(right), same) for left, right, same in said]
+    labels = list(_read_labels(path))
+    record_ids = _find_record_ids(
+        record_labels, {name for left, right, _ in labels for name in (left, right)}
+    )
+    id_pairs = [(record_ids.get(left), record_ids.get(right), same) for left, right, same in labels]
     pairs = {
         (min(lo, hi), max(lo, hi), same)
-        for lo, hi, same in found
+        for lo, hi, same in id_pairs
         if lo is not None and hi is not None and lo != hi
     }
-    sound = _drop_contradictions(pairs)
-    lo, hi, same = zip(*sorted(sound), strict=True) if sound else ((), (), ())
+    consistent = _drop_contradictions(pairs)
+    lo, hi, same = zip(*sorted(consistent), strict=True) if consistent else ((), (), ())
     return DecisionLabels(
         pairs=pa.table({"lo": lo, "hi": hi, "same": same}, schema=LABEL_SCHEMA),
-        unknown_count=sum(None in (lo, hi) or lo == hi for lo, hi, _ in found),
-        contradicted_count=len(pairs) - len(sound),
+        unknown_count=sum(None in (lo, hi) or lo == hi for lo, hi, _ in id_pairs),
+        contradicted_count=len(pairs) - len(consistent),
     )
 
 
@@ -73,8 +78,8 @@ def _read_labels(path: Path) -> Iterator[tuple[RecordKey, RecordKey, bool]]:
                 raise FileError(f"{path}: there is no column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
             for row in reader:
                 yield _parse_label(path, reader.line_num, row)
-    except (OSError, UnicodeDecodeError, csv.Error) as fault:
-        raise FileError(f"{path}: cannot be read as CSV in UTF-8: {fault}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path}: cannot be read as CSV in UTF-8: {error}") from None
 
 
 def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[RecordKey, RecordKey, bool]:
@@ -87,23 +92,33 @@ def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[
     return left, right, label == SAME
 
 
-def _find_record_ids(names: pa.Table, wanted: set[RecordKey]) -> dict[RecordKey, int | None]:
-    """The record of each name; None where the data holds several, of which the label may mean any."""
-    found: dict[RecordKey, int | None] = {}
-    columns = (names[column].to_pylist() for column in ("unique_id", "source", "local_id"))
-    for number, source, local_id in zip(*columns, strict=True):
-        name = (source, (local_id or "").strip())
-        if name in wanted:
-            found[name] = None if name in found else number
-    return found
+def _find_record_ids(record_labels: pa.Table, wanted: set[RecordKey]) -> dict[RecordKey, int | None]:
+    """Return each key's record ID; None if several records have it."""
+    record_ids: dict[RecordKey, int | None] = {}
+    columns = (record_labels[column].to_pylist() for column in ("unique_id", "source", "local_id"))
+    for record_id, source, local_id in zip(*columns, strict=True):
+        key = (source, (local_id or "").strip())
+        if key in wanted:
+            record_ids[key] = None if key in record_ids else record_id
+    return record_ids
 
 
 def _drop_contradictions(pairs: Iterable[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
-    """The labels of chains that hold no two records said to be different."""
-    stated = list(pairs)
+    """Return the labels of chains that hold no two records labelled different."""
+    labels = list(pairs)
     chains = nx.Graph()
-    chains.add_nodes_from(number for lo, hi, _ in stated for number in (lo, hi))
-    chains.add_edges_from((lo, hi) for lo, hi, same in stated if same)
-    chain = {number: at for at, held in enumerate(nx.connected_components(chains)) for number in held}
-    broken = {chain[lo] for lo, hi, same in stated if not same and chain[lo] == chain[hi]}
-    return [(lo, hi, same) for lo, hi, same in stated if chain[lo] != chain[hi] or chain[lo] not in broken]
+    chains.add_nodes_from(number for lo, hi, _ in labels for number in (lo, hi))
+    chains.add_edges_from((lo, hi) for lo, hi, same in labels if same)
+    chain_of_record = {
+        number: index for index, members in enumerate(nx.connected_components(chains)) for number in members
+    }
+    broken = {
+        chain_of_record[lo]
+        for lo, hi, same in labels
+        if not same and chain_of_record[lo] == chain_of_record[hi]
+    }
+    return [
+        (lo, hi, same)
+        for lo, hi, same in labels
+        if chain_of_record[lo] != chain_of_record[hi] or chain_of_record[lo] not in broken
+    ]

@@ -1,15 +1,15 @@
-"""What training refuses."""
+"""Errors of the training commands."""
 
 from mpi.domain.errors import InputError
 
 
 class TrainingError(InputError):
-    """A model cannot be made from what was given."""
+    """Error: the given input cannot make a model."""
 
     code = "training-refused"
 
 
 class DegenerateDataError(TrainingError):
-    """The data cannot teach a model: too few records, columns or duplicates."""
+    """Error: too few records, columns or duplicates to learn from."""
 
     code = "degenerate-data"

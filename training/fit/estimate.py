@@ -1,12 +1,12 @@
-"""Estimates u, m and the prior from pairs, labelled or not.
+"""Estimation of m, u and the prior by expectation maximization.
 
-u is counted on pairs of records taken at random, of which nearly all are different people. m and the prior
-come from expectation maximisation (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs of the
-model's own blocking spec. Blocking finds nearly all matches, and a pair outside has next to no posterior
-probability, so the candidates stand for all pairs, provided that the prior counts all of them. The E-step
-scores with the whole model, term frequencies and fixed levels included: without the guards, twins and
-siblings would teach m that a match's given name may differ. What stewards said of a pair takes the place of
-its posterior probability (``training.fit.labels``).
+u is counted on random pairs of records, of which nearly all are different people. m and the prior
+come from expectation maximization (Fellegi and Sunter 1969; Winkler 1988) over the candidate pairs
+of the model's own blocking rules. Blocking finds nearly all matches, and a pair outside has next to
+no posterior probability. So the candidates stand for all pairs, provided that the prior counts all
+of them. The E-step scores with the whole model, term frequencies and fixed levels included: without
+the guards, twins and siblings would teach m that a match's given name may differ. A steward's label
+of a pair replaces its posterior probability (``training.fit.labels``).
 """
 
 import math
@@ -23,7 +23,10 @@ from training.fit.levels import PairLevels
 MAX_ITERATIONS = 40
 CONVERGENCE_TOLERANCE = 1e-4
 SMOOTHING = 0.5
-"""Pseudo-count of each level (Jeffreys): a level seldom seen is improbable, not impossible."""
+"""Pseudo-count of each level (Jeffreys).
+
+A level that is seldom observed is improbable, not impossible.
+"""
 LEAST_MATCHES = 20.0
 _LARGEST_CODE = 2**62  # kinds of pairs that one integer can number
 _MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 0 or 1
@@ -31,15 +34,15 @@ _MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 
 
 @dataclass(frozen=True, slots=True)
 class LearnedParameters:
-    """What was learned.
+    """Parameters that expectation maximization learned.
 
     Args:
         rates: (comparison, level value) to (m, u), learned levels only.
         prior: probability that two random records of the data match.
         matches: expected number of matching candidate pairs.
-        iterations: of expectation maximisation.
-        weights: weight of each pair that m was learned on.
-        observed_levels: (comparison, level value) of every level that any pair was at.
+        iterations: iterations of expectation maximization.
+        weights: match weight, in bits, of each pair that m was learned on.
+        observed_levels: (comparison, level value) of every level that any pair had.
     """
 
     rates: dict[tuple[str, int], tuple[float, float]]
@@ -52,7 +55,7 @@ class LearnedParameters:
 
 @dataclass(slots=True)
 class _ComparisonRates:
-    """m and u of one comparison by level value; what is fixed stays."""
+    """m and u of one comparison by level value."""
 
     m: npt.NDArray[np.float64]
     u: npt.NDArray[np.float64]
@@ -61,7 +64,10 @@ class _ComparisonRates:
     adjusted: npt.NDArray[np.bool_]
 
     def weights(self) -> npt.NDArray[np.float64]:
-        """Weight by level value, the null level last, so that index -1 finds it."""
+        """Return the weight in bits by level value.
+
+        The null level is last, so that index -1 finds it.
+        """
         base = np.where(self.adjusted & ~self.m_fixed, 1.0, self.u)
         return np.append(np.log2(self.m / base), 0.0)
 
@@ -72,40 +78,44 @@ def estimate_parameters(
     random: PairLevels,
     candidates: PairLevels,
     all_pairs: float,
-    known: LabelledPosteriors | None = None,
+    labels: LabelledPosteriors | None = None,
 ) -> LearnedParameters:
     """Learn u from random pairs, then m and the prior from candidates.
 
     Args:
-        levels: the model, with stated weights where fixed.
-        fixed: (comparison, level value) to whether m and u are stated.
+        levels: comparisons and levels of the model, with stated weights where fixed.
+        fixed: (comparison, level value) to whether m and u are fixed.
         random: levels of random pairs.
         candidates: levels of the candidate pairs.
         all_pairs: number of pairs that the data could form.
-        known: what stewards said of the candidates; None where nobody said anything.
+        labels: labels of the candidates; None if there are none.
 
     Raises:
         DegenerateDataError: hardly any candidate pair looks like a match.
     """
     rates = [_initial_rates(levels, number, fixed) for number in range(len(levels.comparisons))]
-    drawn = [
-        _count_levels(random.values[:, number], len(each.u), np.ones(len(random)))
-        for number, each in enumerate(rates)
+    random_counts = [
+        _count_levels(random.values[:, number], len(comparison_rates.u), np.ones(len(random)))
+        for number, comparison_rates in enumerate(rates)
     ]
-    kinds, kind = _group_patterns(candidates.values)
-    prior, moved, iteration = _initial_prior(candidates, all_pairs), 1.0, 0
-    while moved >= CONVERGENCE_TOLERANCE and iteration < MAX_ITERATIONS:
-        _update_u(rates, drawn, prior)
-        posterior = to_probabilities(_pattern_weights(rates, kinds, prior)[kind] + candidates.rarity)
-        if known is not None:
-            posterior = known.expected_matches(posterior)
-        summed = np.bincount(kind, weights=posterior, minlength=len(kinds)).astype(np.float64)
-        moved = _update_m(rates, kinds, summed)
+    patterns, pattern_of_pair = _group_patterns(candidates.values)
+    prior, change, iterations = _initial_prior(candidates, all_pairs), 1.0, 0
+    while change >= CONVERGENCE_TOLERANCE and iterations < MAX_ITERATIONS:
+        _update_u(rates, random_counts, prior)
+        posterior = to_probabilities(
+            _pattern_weights(rates, patterns, prior)[pattern_of_pair] + candidates.rarity
+        )
+        if labels is not None:
+            posterior = labels.expected_matches(posterior)
+        pattern_matches = np.bincount(pattern_of_pair, weights=posterior, minlength=len(patterns)).astype(
+            np.float64
+        )
+        change = _update_m(rates, patterns, pattern_matches)
         prior = max(float(posterior.sum()), 1.0) / all_pairs
-        iteration += 1
-    bits = _pattern_weights(rates, kinds, prior)[kind] + candidates.rarity
-    guessed = to_probabilities(bits)
-    matches = float((guessed if known is None else known.expected_matches(guessed)).sum())
+        iterations += 1
+    weights = _pattern_weights(rates, patterns, prior)[pattern_of_pair] + candidates.rarity
+    posterior_guess = to_probabilities(weights)
+    matches = float((posterior_guess if labels is None else labels.expected_matches(posterior_guess)).sum())
     if matches < LEAST_MATCHES:
         raise DegenerateDataError(
             f"only {matches:.0f} pairs of records look like one person: nothing can be "
@@ -115,38 +125,43 @@ def estimate_parameters(
         rates=_collect_rates(levels, rates),
         prior=prior,
         matches=matches,
-        iterations=iteration,
-        weights=bits,
+        iterations=iterations,
+        weights=weights,
         observed_levels=_observed_levels(levels, random) | _observed_levels(levels, candidates),
     )
 
 
 def scale_to_index_size(learned: LearnedParameters, records: int, index_size: int) -> LearnedParameters:
-    """The same as it holds in an index of another size: these are all records of some of its children.
+    """Scale the prior and the weights to an index of another size.
 
-    Matches grow as the records do, and all pairs as their square: the prior is as much lower as the index is
-    larger. Of a sample of the records it would hold already, as of each match both must have been drawn.
+    The data is taken as all records of some of the index's children. Matches grow with the records, and
+    pairs with their square: the prior falls as the index grows. For a sample of the records no scaling
+    is needed, as both records of a match must have been drawn.
 
     Args:
-        learned: from so many records.
-        records: how many those were.
-        index_size: how many records the index will hold.
+        learned: parameters learned from the data.
+        records: number of records in the data.
+        index_size: number of records that the index will hold.
     """
     prior = min(learned.prior * records / index_size, 0.5)
-    return replace(learned, prior=prior, weights=learned.weights + _log_odds(prior) - _log_odds(learned.prior))
+    return replace(
+        learned, prior=prior, weights=learned.weights + _log_odds(prior) - _log_odds(learned.prior)
+    )
 
 
 def _log_odds(probability: float) -> float:
-    """Its log-odds in bits."""
+    """Return the log-odds of a probability in bits."""
     return math.log2(probability / (1 - probability))
 
 
-def _collect_rates(levels: ScoringParameters, rates: list[_ComparisonRates]) -> dict[tuple[str, int], tuple[float, float]]:
+def _collect_rates(
+    levels: ScoringParameters, rates: list[_ComparisonRates]
+) -> dict[tuple[str, int], tuple[float, float]]:
     return {
-        (comparison.name, value): (float(each.m[value]), float(each.u[value]))
-        for comparison, each in zip(levels.comparisons, rates, strict=True)
-        for value in range(len(each.m))
-        if not (each.m_fixed[value] and each.u_fixed[value])
+        (comparison.name, value): (float(comparison_rates.m[value]), float(comparison_rates.u[value]))
+        for comparison, comparison_rates in zip(levels.comparisons, rates, strict=True)
+        for value in range(len(comparison_rates.m))
+        if not (comparison_rates.m_fixed[value] and comparison_rates.u_fixed[value])
     }
 
 
@@ -158,19 +173,25 @@ def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[
     )
 
 
-def _initial_rates(levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]) -> _ComparisonRates:
+def _initial_rates(
+    levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]
+) -> _ComparisonRates:
     comparison = levels.comparisons[number]
-    known = sorted((level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value)
-    stated = [fixed.get((comparison.name, level.value), (False, False)) for level in known]
-    top = len(known) - 1
+    learnable = sorted(
+        (level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value
+    )
+    is_fixed = [fixed.get((comparison.name, level.value), (False, False)) for level in learnable]
+    top = len(learnable) - 1
     # The usual start: nine in ten matches agree in full, the rest spread over the other levels.
-    start = [0.9 if level.value == top else 0.1 / max(top, 1) for level in known]
+    initial_m = [0.9 if level.value == top else 0.1 / max(top, 1) for level in learnable]
     return _ComparisonRates(
-        m=np.array([level.m if s[0] else b for level, s, b in zip(known, stated, start, strict=True)]),
-        u=np.array([level.u for level in known], dtype=float),
-        m_fixed=np.array([s[0] for s in stated]),
-        u_fixed=np.array([s[1] for s in stated]),
-        adjusted=np.array([level.adjustment is not None for level in known]),
+        m=np.array(
+            [level.m if s[0] else b for level, s, b in zip(learnable, is_fixed, initial_m, strict=True)]
+        ),
+        u=np.array([level.u for level in learnable], dtype=float),
+        m_fixed=np.array([s[0] for s in is_fixed]),
+        u_fixed=np.array([s[1] for s in is_fixed]),
+        adjusted=np.array([level.adjustment is not None for level in learnable]),
     )
 
 
@@ -179,46 +200,57 @@ def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
 
-def _update_u(rates: list[_ComparisonRates], drawn: list[npt.NDArray[np.float64]], prior: float) -> None:
-    """Levels of random pairs, less the matches expected among them."""
-    for each, counts in zip(rates, drawn, strict=True):
-        others = np.maximum(counts - counts.sum() * prior * each.m, 0.0) + SMOOTHING
-        each.u = np.where(each.u_fixed, each.u, others / others.sum())
+def _update_u(
+    rates: list[_ComparisonRates], random_counts: list[npt.NDArray[np.float64]], prior: float
+) -> None:
+    """Update u from random pairs, less the matches expected among them."""
+    for comparison_rates, counts in zip(rates, random_counts, strict=True):
+        non_matches = np.maximum(counts - counts.sum() * prior * comparison_rates.m, 0.0) + SMOOTHING
+        comparison_rates.u = np.where(
+            comparison_rates.u_fixed, comparison_rates.u, non_matches / non_matches.sum()
+        )
 
 
 def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
-    """The distinct rows of levels, and which of them each pair has: a fraction of the pairs in number."""
+    """Return the distinct comparison patterns and the pattern of each pair.
+
+    There are far fewer patterns than pairs.
+    """
     widths = [int(column.max(initial=0)) + 2 for column in values.T]
     if math.prod(widths) >= _LARGEST_CODE:
-        kinds, kind = np.unique(values, axis=0, return_inverse=True)
-        return kinds, kind.reshape(-1)
+        patterns, pattern_of_pair = np.unique(values, axis=0, return_inverse=True)
+        return patterns, pattern_of_pair.reshape(-1)
     codes = np.zeros(len(values), dtype=np.int64)
     for column, width in zip(values.T, widths, strict=True):
         codes = codes * width + (column.astype(np.int64) - NULL_LEVEL)
-    _, first, kind = np.unique(codes, return_index=True, return_inverse=True)
-    return values[first], kind
+    _, first_pairs, pattern_of_pair = np.unique(codes, return_index=True, return_inverse=True)
+    return values[first_pairs], pattern_of_pair
 
 
-def _pattern_weights(rates: list[_ComparisonRates], kinds: npt.NDArray[np.int8], prior: float) -> npt.NDArray[np.float64]:
-    bits = np.full(len(kinds), _log_odds(prior))
-    for number, each in enumerate(rates):
-        bits += each.weights()[kinds[:, number]]
+def _pattern_weights(
+    rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], prior: float
+) -> npt.NDArray[np.float64]:
+    bits = np.full(len(patterns), _log_odds(prior))
+    for number, comparison_rates in enumerate(rates):
+        bits += comparison_rates.weights()[patterns[:, number]]
     return bits
 
 
 def to_probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Posterior probabilities of weights."""
+    """Convert match weights in bits to posterior probabilities."""
     return np.asarray(1.0 / (1.0 + np.exp2(-np.clip(bits, -_MAX_BITS, _MAX_BITS))))
 
 
-def _update_m(rates: list[_ComparisonRates], kinds: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]) -> float:
-    moved = 0.0
-    for number, each in enumerate(rates):
-        counts = _count_levels(kinds[:, number], len(each.m), posterior) + SMOOTHING
-        new = np.where(each.m_fixed, each.m, counts / counts.sum())
-        moved = max(moved, float(np.abs(new - each.m).max()))
-        each.m = new
-    return moved
+def _update_m(
+    rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]
+) -> float:
+    change = 0.0
+    for number, comparison_rates in enumerate(rates):
+        counts = _count_levels(patterns[:, number], len(comparison_rates.m), posterior) + SMOOTHING
+        new_m = np.where(comparison_rates.m_fixed, comparison_rates.m, counts / counts.sum())
+        change = max(change, float(np.abs(new_m - comparison_rates.m).max()))
+        comparison_rates.m = new_m
+    return change
 
 
 def _count_levels(

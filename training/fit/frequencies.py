@@ -1,4 +1,4 @@
-"""Term frequencies as a published model may hold them."""
+"""Counter of term frequencies that a published model may hold."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,18 +8,21 @@ import pyarrow as pa
 from mpi.matching.model.frequencies import Frequencies
 
 LEAST_OCCURRENCES = 10
-"""No value borne by fewer records is published: a rare name names a child."""
+"""Fewest records that must share a value before it is published.
+
+A rarer name would identify a child.
+"""
 
 
 def count_frequencies(records: pa.Table, columns: Sequence[str]) -> Frequencies:
-    """Count how common values are; rare ones share a tail.
+    """Count how common values are; rare values share a tail frequency.
 
-    The tail is the frequency that the bearer of a rare value meets on average, sum(n**2) / sum(n) over the
-    rare values: the chance that another record bears the same one.
+    The tail is the frequency that the owner of a rare value meets on average, sum(n**2) / sum(n) over
+    the rare values: the chance that another record has the same one.
 
     Args:
-        records: a table of features.
-        columns: of single values.
+        records: feature table.
+        columns: columns of single values.
     """
     counters = {column: _count_values(records[column]) for column in columns}
     tables, tails = {}, {}

@@ -1,8 +1,8 @@
-"""Reads the comparison levels of many pairs in DuckDB.
+"""Reader of the comparison levels of many pairs in DuckDB.
 
-The conditions are those that Splink scores with, in its order; only the sums are left to training. Splink
-itself would keep every compared value of a pair beside its levels, at three times the time (a test holds
-that both read the same).
+The conditions are those that Splink scores with, in its order; only the sums are left to training.
+Splink itself would keep every compared value of a pair with its levels, which takes three times as
+long. A test holds that both read the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its 
 
 @dataclass(frozen=True, slots=True)
 class PairLevels:
-    """The levels of pairs, a row each.
+    """Comparison levels of pairs, one row each.
 
     Args:
-        values: comparison vector values, a column for each comparison.
-        rarity: -log2 of the term frequencies where levels adjust for them, summed; 0 where none does.
+        values: comparison vector values, one column for each comparison.
+        rarity: sum of -log2 of the term frequencies of adjusted levels; 0 without any.
     """
 
     values: npt.NDArray[np.int8]
@@ -37,7 +37,7 @@ class PairLevels:
 
 
 class LevelReader:
-    """Reads levels of pairs of the ``feature_table`` of a connection."""
+    """Reader of pair levels from the ``feature_table`` of a connection."""
 
     def __init__(
         self,
@@ -52,30 +52,32 @@ class LevelReader:
             _create_share_table(connection, column, frequencies)
 
     def read(self, pairs: pa.Table, wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
-        """The levels of the pairs, each chunk in the order of its record ids.
+        """Read the levels of the pairs, each chunk in record ID order.
 
         Args:
             pairs: ``lo``, ``hi``.
-            wanted: whether a comparison of that name is read; others are given as the null level.
+            wanted: whether to read the comparison of a name; others get the null level.
         """
-        asked = [each for each in self.levels.comparisons if wanted(each.name)]
+        comparisons = [each for each in self.levels.comparisons if wanted(each.name)]
         values = np.full((pairs.num_rows, len(self.levels.comparisons)), NULL_LEVEL, dtype=np.int8)
         rarity = np.zeros(pairs.num_rows)
-        query = self._query(asked)
+        query = self._query(comparisons)
         for start in range(0, pairs.num_rows, PAIRS_PER_CHUNK):
             self._connection.register("asked_pairs", pairs.slice(start, PAIRS_PER_CHUNK))
             table = self._connection.sql(query).to_arrow_table()
             rows = slice(start, start + table.num_rows)
             for number, comparison in enumerate(self.levels.comparisons):
-                if comparison in asked:
+                if comparison in comparisons:
                     values[rows, number] = table[f"g_{comparison.name}"].to_numpy()
             rarity[rows] = table["rarity"].to_numpy()
         return PairLevels(values, rarity)
 
-    def _query(self, asked: Sequence[Comparison]) -> str:
-        columns = _referenced_columns(asked)
+    def _query(self, comparisons: Sequence[Comparison]) -> str:
+        columns = _referenced_columns(comparisons)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
-        adjusted = {each.name: self._adjustments[each.name] for each in asked if each.name in self._adjustments}
+        adjusted = {
+            each.name: self._adjustments[each.name] for each in comparisons if each.name in self._adjustments
+        }
         shares = {column for column, _, _ in adjusted.values()}
         joined = "".join(
             f" LEFT JOIN shares_of_{column} AS f{side}_{column} ON f{side}_{column}.value = {side}.{column}"
@@ -86,7 +88,7 @@ class LevelReader:
         rarity = " + ".join(["0.0::DOUBLE", *(_rarity_sql(name, *of) for name, of in adjusted.items())])
         return (
             f"SELECT * EXCLUDE (lo, hi), {rarity} AS rarity FROM (SELECT lo, hi, "
-            f"{''.join(f'{_case_sql(each)} AS g_{each.name}, ' for each in asked)}"
+            f"{''.join(f'{_case_sql(each)} AS g_{each.name}, ' for each in comparisons)}"
             f"{', '.join(f'share_{c}_{s}' for c in sorted(shares) for s in 'lr') or 'NULL AS none'} "
             f"FROM (SELECT lo, hi{', ' if sides else ''}{sides} FROM asked_pairs "
             f"JOIN feature_table AS l ON lo = l.unique_id JOIN feature_table AS r ON hi = r.unique_id"
@@ -95,7 +97,7 @@ class LevelReader:
 
 
 def _case_sql(comparison: Comparison) -> str:
-    """Splink's own CASE: the first condition that is true gives the value."""
+    """Build Splink's CASE expression: the first true condition gives the value."""
     whens = " ".join(f"WHEN {x.condition} THEN {x.value}" for x in comparison.levels if x.condition)
     return f"(CASE {whens} ELSE {comparison.levels[-1].value} END)::TINYINT"
 
@@ -105,30 +107,36 @@ def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     for comparison in comparisons:
         for level in comparison.levels:
             if level.condition is not None:
-                translator.condition(level.condition)
+                translator.translate_condition(level.condition)
     return translator.columns
 
 
 def _find_adjustments(levels: ScoringParameters) -> dict[str, tuple[str, float, list[int]]]:
-    """Comparison to the column, the least frequency and the level values of its adjustment."""
-    found: dict[str, tuple[str, float, list[int]]] = {}
+    """Return column, least frequency and level values of each comparison's adjustment."""
+    adjustments: dict[str, tuple[str, float, list[int]]] = {}
     for comparison in levels.comparisons:
         for level in comparison.levels:
-            if (how := level.adjustment) is not None:
-                stated = found.setdefault(comparison.name, (how.column, how.minimum, []))
-                stated[2].append(level.value)
-    return found
+            if (adjustment := level.adjustment) is not None:
+                entry = adjustments.setdefault(comparison.name, (adjustment.column, adjustment.minimum, []))
+                entry[2].append(level.value)
+    return adjustments
 
 
 def _rarity_sql(name: str, column: str, minimum: float, values: Sequence[int]) -> str:
-    """The weight that frequencies give to a level: of two values the commoner counts, as in Splink."""
+    """Build SQL for the frequency adjustment of a comparison.
+
+    Of two values the more common counts, as in Splink.
+    """
     share = f"greatest(share_{column}_l, share_{column}_r, {minimum!r})"
-    at = ", ".join(map(str, values))
-    return f"CASE WHEN g_{name} IN ({at}) THEN -log2({share}) ELSE 0.0 END"
+    level_values = ", ".join(map(str, values))
+    return f"CASE WHEN g_{name} IN ({level_values}) THEN -log2({share}) ELSE 0.0 END"
 
 
 def _create_share_table(connection: duckdb.DuckDBPyConnection, column: str, frequencies: Frequencies) -> None:
-    """The share of every value of a column, the tail included."""
+    """Create the table with the share of every value of a column.
+
+    Rare values have the tail frequency.
+    """
     table, tail = frequencies.tables[column], frequencies.tails[column]
     connection.register("shares", pa.table({
         "value": pa.array(list(table), pa.string()), "share": pa.array(list(table.values()), pa.float64())

@@ -1,4 +1,4 @@
-"""Writes a fitted model as a folder that ``mpi.matching.model.model`` reads."""
+"""Writer of model folders that ``mpi.matching.model.model`` reads."""
 
 import csv
 import hashlib
@@ -27,14 +27,16 @@ from training.fit.thresholds import PurposeThresholds, measure_gaps
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What a model is called."""
+    """Name and version of a model."""
 
     name: str
     version: str
 
 
-def write_model(folder: Path, identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds) -> None:
-    """Write every file of the model; an existing folder's files are replaced."""
+def write_model(
+    folder: Path, identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds
+) -> None:
+    """Write all files of a model; replace those of an existing folder."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics = collect_metrics(fitted, thresholds)
     contents = {
@@ -50,7 +52,7 @@ def write_model(folder: Path, identity: ModelIdentity, fitted: FittedModel, thre
 
 
 def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[str, Any]:
-    """The figures of a fit, as ``metrics.json`` keeps them."""
+    """Collect the figures of a fit for ``metrics.json``."""
     learned = fitted.learned
     same, different = fitted.label_counts
     return {
@@ -69,7 +71,7 @@ def collect_metrics(fitted: FittedModel, thresholds: PurposeThresholds) -> dict[
 
 
 def format_frequencies_csv(frequencies: Frequencies) -> str:
-    """``frequencies.csv``, commonest value first."""
+    """Return the text of ``frequencies.csv``, most common value first."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
@@ -80,7 +82,7 @@ def format_frequencies_csv(frequencies: Frequencies) -> str:
 
 
 def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: PurposeThresholds) -> str:
-    """``model.toml`` without the checksums."""
+    """Return the text of ``model.toml`` without the checksums."""
     rules = fitted.blocking.rules
     lines = [
         f"name = {_quote(identity.name)}",
@@ -124,8 +126,13 @@ def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) ->
 
 
 def _near_number_bits(fitted: FittedModel) -> float:
-    """What a number a slip of the pen apart was learned to weigh; 0 where it was not."""
-    levels = (level for each in read_parameters(fitted.settings).comparisons for level in each.levels)
+    """Return the learned weight of ID numbers that differ by a typo.
+
+    It is 0 if the fit did not learn the level.
+    """
+    levels = (
+        level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels
+    )
     return next((compute_level_bits(level) for level in levels if level.label == NEAR_NUMBER_LABEL), 0.0)
 
 
@@ -144,7 +151,7 @@ def _format_cautions(cautions: Cautions) -> list[str]:
 
 
 def format_checksums_toml(folder: Path) -> str:
-    """The ``[sha256]`` table over the folder's other files."""
+    """Return the ``[sha256]`` table of the folder's other files."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in MODEL_FILES}
     lines = ["[sha256]", *(f"{_quote(name)} = {_quote(digest)}" for name, digest in sums.items())]
     return "\n".join(lines) + "\n"

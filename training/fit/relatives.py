@@ -1,9 +1,10 @@
-"""How common relatives are among the records, told without labels; the guards against them follow.
+"""Estimate, without labels, of how common relatives are among records.
 
-Siblings share a home and a surname and differ in given name and birth date. One child whose given name was
-replaced in one record, and whose birth date in another, differs in both only by coincidence. So among pairs
-of one home and surname the two differences are independent where there are no relatives, and go together
-where there are some: the excess of pairs that differ in both, over what independence gives, are relatives.
+The guards against relatives follow from the estimate. Siblings share a home and a surname and
+differ in given name and birth date. One child whose given name was replaced in one record, and
+whose birth date in another, differs in both only by coincidence. So among pairs of one home and
+surname the two differences are independent without relatives, and go together with some. The excess
+of pairs that differ in both, over what independence gives, are relatives.
 """
 
 import math
@@ -13,13 +14,19 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from training.fit.comparisons import ComparisonSpec, LevelSpec
-from training.fit.sql_fragments import SIMILAR_GIVEN, NEAR_BIRTH, BIRTH_TWO_EDITS, any_of, differ
+from training.fit.sql_fragments import BIRTH_TWO_EDITS, NEAR_BIRTH, SIMILAR_GIVEN, any_of, differ
 
 USUAL_RELATIVES = 1.0
-"""Pairs of relatives in one home for each pair of records of one child there, from which on the guards weigh
-what they state; the simulated state and `sim_state_100k` have 1.2."""
+"""Ratio of relative pairs at which guards against relatives weigh in full.
+
+Pairs of relatives in one home are divided by pairs of one child there; the simulated state and
+`sim_state_100k` have 1.2.
+"""
 SAMPLED_RECORDS = 100_000
-"""Of more records, homes are sampled until about so many records are looked at."""
+"""Number of records above which homes are sampled.
+
+The sample holds about so many records.
+"""
 _Z95 = 1.96
 _HOME_COLUMNS = {
     **{column: column for column in ("addresses", "household_ids", "phones", "guardians")},
@@ -33,13 +40,15 @@ _COMPARED_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class RelativeCounts:
-    """Pairs of records of one home and surname, given name and birth date known, by what differs.
+    """Counts of record pairs of one home and surname, by what differs.
+
+    Given name and birth date are known in both records.
 
     Args:
-        alike: neither clearly differs: one child's, mostly.
-        birth_differs: only the birth date.
-        given_differs: only the given name.
-        both_differ: both: relatives, or a child of which both were replaced.
+        alike: neither clearly differs: mostly one child.
+        birth_differs: only the birth date differs.
+        given_differs: only the given name differs.
+        both_differ: both differ: relatives, or a child of which both were replaced.
     """
 
     alike: int
@@ -49,39 +58,39 @@ class RelativeCounts:
 
     @property
     def pairs(self) -> int:
-        """All of them."""
+        """Number of all counted pairs."""
         return self.alike + self.birth_differs + self.given_differs + self.both_differ
 
     @property
     def upper_bound(self) -> float:
-        """At most so many pairs of relatives for each pair of one child (95 %); infinite if nothing tells.
+        """Upper 95 % bound of relative pairs per pair of one child.
 
-        The bound is the upper limit of the score interval of a Poisson count, less what independence
-        expects of one child's pairs.
+        The bound is the upper limit of the score interval of a Poisson count, less the pairs of one child
+        that independence expects. It is infinite without evidence.
         """
         if not self.alike:
             return math.inf
         one_child = self.birth_differs * self.given_differs / self.alike
-        seen = self.both_differ
-        upper = seen + _Z95**2 / 2 + _Z95 * math.sqrt(seen + _Z95**2 / 4)
-        return (upper - min(one_child, seen)) / self.alike
+        observed = self.both_differ
+        upper = observed + _Z95**2 / 2 + _Z95 * math.sqrt(observed + _Z95**2 / 4)
+        return (upper - min(one_child, observed)) / self.alike
 
     @property
     def relief_bits(self) -> float:
-        """Bits by which guards weigh less than they state; 0 where relatives are as common as usual.
+        """Bits by which guards against relatives weigh less than stated.
 
-        A guard is the logarithm of how much rarer one child's pairs of a pattern are than relatives', so each
-        halving of relatives takes one bit off it.
+        It is 0 if relatives are as common as usual. A guard is the logarithm of how much rarer a pattern is
+        among pairs of one child than among relatives, so each halving of relatives takes one bit off it.
         """
         return max(0.0, math.log2(USUAL_RELATIVES) - math.log2(self.upper_bound))
 
 
 def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> RelativeCounts:
-    """Count the pairs.
+    """Count pairs of one home and surname by what differs.
 
     Args:
-        connection: with a ``feature_table`` of all feature columns.
-        records: how many it holds.
+        connection: connection with a ``feature_table`` of all feature columns.
+        records: number of records in the table.
     """
     homes = " UNION ALL ".join(
         f"SELECT unique_id, '{column}' AS kind, unnest({values}) AS home FROM feature_table"
@@ -102,15 +111,23 @@ def count_relatives(connection: duckdb.DuckDBPyConnection, records: int) -> Rela
         f"SELECT {given} AS given, {birth} AS birth, count(*) FROM sided WHERE given_l IS NOT NULL "
         "AND given_r IS NOT NULL AND birth_date_l IS NOT NULL AND birth_date_r IS NOT NULL GROUP BY ALL"
     ).fetchall()
-    found = {(given, birth): int(count) for given, birth, count in rows}
-    return RelativeCounts(*(found.get(kind, 0) for kind in ((False, False), (False, True), (True, False), (True, True))))
+    counts = {(given, birth): int(count) for given, birth, count in rows}
+    return RelativeCounts(
+        *(
+            counts.get(differences, 0)
+            for differences in ((False, False), (False, True), (True, False), (True, True))
+        )
+    )
 
 
-def relieve_guards(comparisons: Sequence[ComparisonSpec], kin: RelativeCounts) -> list[ComparisonSpec]:
-    """The comparisons with their guards against relatives weighing as the data asks."""
+def relieve_guards(comparisons: Sequence[ComparisonSpec], relatives: RelativeCounts) -> list[ComparisonSpec]:
+    """Weaken the guards against relatives by what the data shows."""
     return [
-        replace(each, levels=tuple(_relieve_level(level, kin.relief_bits) for level in each.levels))
-        for each in comparisons
+        replace(
+            comparison,
+            levels=tuple(_relieve_level(level, relatives.relief_bits) for level in comparison.levels),
+        )
+        for comparison in comparisons
     ]
 
 

@@ -1,4 +1,4 @@
-"""Splink settings of the comparisons, and what training puts into them."""
+"""Builder of Splink settings from comparisons and learned parameters."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,10 @@ _PLACEHOLDER_PRIOR = 1e-5
 
 
 def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str, Any]:
-    """Complete settings that score every learned level as 0 bits, for reading levels off pairs."""
+    """Build complete settings that weigh every learned level as 0 bits.
+
+    They serve to read the levels of pairs.
+    """
     settings: dict[str, Any] = {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": _PLACEHOLDER_PRIOR,
@@ -34,20 +37,22 @@ def build_untrained_settings(comparisons: Iterable[ComparisonSpec]) -> dict[str,
     return settings
 
 
-def select_usable_comparisons(comparisons: Sequence[ComparisonSpec], records: pa.Table) -> tuple[list[ComparisonSpec], list[str]]:
-    """The comparisons whose data exists, and the names of those dropped because it never does.
+def select_usable_comparisons(
+    comparisons: Sequence[ComparisonSpec], records: pa.Table
+) -> tuple[list[ComparisonSpec], list[str]]:
+    """Return the comparisons whose data exists, and the names of dropped ones.
 
     A comparison is dropped if its null level would hold for every pair: every column that the null
     level tests is missing everywhere.
     """
-    watched = {comparison.name: _null_level_columns(comparison) for comparison in comparisons}
-    present = {column for column in set().union(*watched.values()) if _has_values(records[column])}
-    kept = [c for c in comparisons if not watched[c.name] or watched[c.name] & present]
-    return kept, [c.name for c in comparisons if c not in kept]
+    tested_columns = {comparison.name: _null_level_columns(comparison) for comparison in comparisons}
+    present = {column for column in set().union(*tested_columns.values()) if _has_values(records[column])}
+    usable = [c for c in comparisons if not tested_columns[c.name] or tested_columns[c.name] & present]
+    return usable, [c.name for c in comparisons if c not in usable]
 
 
 def _has_values(column: pa.ChunkedArray) -> bool:
-    """Whether any record has a value there; of a yes or no, whether any says yes."""
+    """Return whether any record has a value, or true, in the column."""
     if pa.types.is_boolean(column.type):
         return bool(pc.any(column).as_py())
     return bool(column.null_count < len(column))
@@ -57,14 +62,15 @@ def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
     translator = Translator()
     for level in comparison.levels:
         if level.is_null and level.condition is not None:
-            translator.condition(level.condition)
+            translator.translate_condition(level.condition)
     return set(translator.columns)
 
 
 def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
-    """The settings with learned m, u and prior, without levels that no pair was ever at.
+    """Fill the settings with learned m, u and prior.
 
-    A pair that would be at such a level falls to the next one; the last level and stated ones stay.
+    Levels that no pair ever had are left out: such a pair gets the next level. The last level and fixed
+    ones stay.
     """
     comparisons = [_fill_comparison(comparison, learned) for comparison in settings["comparisons"]]
     return {
@@ -77,15 +83,15 @@ def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> di
 def _fill_comparison(comparison: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
     name, levels = comparison["output_column_name"], comparison["comparison_levels"]
     value = sum(1 for level in levels if not level.get("is_null_level"))
-    kept = []
+    filled = []
     for level in levels:
         if level.get("is_null_level"):
-            kept.append(level)
+            filled.append(level)
             continue
         value -= 1
         if (name, value) not in learned.rates:
-            kept.append(level)
+            filled.append(level)
         elif value == 0 or (name, value) in learned.observed_levels:
             m, u = learned.rates[name, value]
-            kept.append({**level, "m_probability": m, "u_probability": u})
-    return {**comparison, "comparison_levels": kept}
+            filled.append({**level, "m_probability": m, "u_probability": u})
+    return {**comparison, "comparison_levels": filled}

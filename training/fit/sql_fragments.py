@@ -1,70 +1,74 @@
-"""Phrases of SQL that comparisons and cautions are written in, each symmetric in the two records.
+"""SQL conditions shared by comparisons, cautions and relative counts.
 
-Columns are columns of ``Features``; ``_l`` and ``_r`` are the two records. NULL is neither true nor false: a
-phrase is unknown where what it speaks of is missing, and ``differ`` is false there.
+Each is symmetric in the two records. Columns are columns of ``Features``; ``_l`` and ``_r`` are the
+two records. NULL is neither true nor false: a condition is unknown if one of its values is missing,
+and ``differ`` is false there.
 """
 
 from collections.abc import Iterable
 
 
 def missing_in_all(*columns: str) -> str:
-    """Whether the two records have none of the columns in common to compare."""
+    """Build the condition that no column is known in both records."""
     return " AND ".join(f"({column}_l IS NULL OR {column}_r IS NULL)" for column in columns)
 
 
 def equal(column: str) -> str:
-    """The two have the same value."""
+    """Build the condition that both records have the same value."""
     return f"{column}_l = {column}_r"
 
 
 def overlap(column: str) -> str:
-    """The two lists have an element in common."""
+    """Build the condition that the two lists share an element."""
     return f"list_has_any({column}_l, {column}_r)"
 
 
 def equal_swapped(left: str, right: str) -> str:
-    """One record's ``left`` is the other's ``right``."""
+    """Build the condition that one record's ``left`` equals the other's ``right``."""
     return f"({left}_l = {right}_r OR {right}_l = {left}_r)"
 
 
 def similar(column: str, similarity: float) -> str:
-    """Jaro-Winkler similarity of the two values is at least so much."""
+    """Build the condition of a least Jaro-Winkler similarity of two values."""
     return f"jaro_winkler_similarity({column}_l, {column}_r) >= {similarity}"
 
 
 def prefix_of_other(column: str) -> str:
-    """One record's value is the start of the other's."""
+    """Build the condition that one value is a prefix of the other."""
     return f"(starts_with({column}_l, {column}_r) OR starts_with({column}_r, {column}_l))"
 
 
 def initial_of_other(column: str) -> str:
-    """One record has only the initial of the other's value."""
+    """Build the condition that one value is the other's initial."""
     return f"((length({column}_l) = 1 OR length({column}_r) = 1) AND {prefix_of_other(column)})"
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """One of the conditions holds."""
+    """Build the condition that one of the conditions holds."""
     return f"({' OR '.join(conditions)})"
 
 
 def all_of(*conditions: str) -> str:
-    """All of the conditions hold; put parentheses around it before going on."""
+    """Build the condition that all conditions hold, without parentheses."""
     return " AND ".join(conditions)
 
 
 def within_days(days: int) -> str:
-    """The birth dates are at most so many days apart."""
+    """Build the condition that birth dates differ by at most some days."""
     left, right = (f"epoch(try_strptime(birth_date_{side}, '%Y-%m-%d'))" for side in "lr")
     return f"abs({left} - {right}) <= {days * 86_400}"
 
 
 def differ(condition: str, column: str) -> str:
-    """Both have the column, and the condition is not so; ``NOT`` alone would be unknown where a part is."""
+    """Build the condition that both values are known and another condition fails.
+
+    ``NOT`` alone would be unknown where a part of the condition is unknown.
+    """
     return f"({column}_l IS NOT NULL AND {column}_r IS NOT NULL AND {condition} IS NOT TRUE)"
 
 
 CONTACT = any_of([overlap("phones"), overlap("guardians"), equal("email")])
-"""Ways to reach a household: a child's telephone and e-mail are mostly a parent's."""
+"""A shared phone, guardian or e-mail; a child's are mostly a parent's."""
 HOUSEHOLD = any_of([overlap("addresses"), overlap("household_ids"), CONTACT])
 HOME_UNKNOWN = f"({missing_in_all('addresses', 'household_ids', 'phones', 'guardians', 'email', 'street')})"
 HOME_AND_CONTACT = f"({any_of(map(overlap, ('addresses', 'household_ids')))} AND {CONTACT})"
@@ -82,8 +86,12 @@ NAMES_SWAPPED_SIMILAR = (
     " AND jaro_winkler_similarity(surname_l, given_r) >= 0.88)"
 )
 GIVEN_IN_OTHER_FIELD = any_of([equal_swapped("given", "middle"), equal_swapped("given", "surname")])
-SAME_GIVEN = any_of([overlap("given_roots"), initial_of_other("given"), equal_swapped("given", "middle"), NAMES_SWAPPED])
-SIMILAR_GIVEN = any_of([SAME_GIVEN, NAMES_SWAPPED_SIMILAR, equal_swapped("given", "surname"), similar("given", 0.8)])
+SAME_GIVEN = any_of(
+    [overlap("given_roots"), initial_of_other("given"), equal_swapped("given", "middle"), NAMES_SWAPPED]
+)
+SIMILAR_GIVEN = any_of(
+    [SAME_GIVEN, NAMES_SWAPPED_SIMILAR, equal_swapped("given", "surname"), similar("given", 0.8)]
+)
 GIVEN_ONE_EDIT = "damerau_levenshtein(given_l, given_r) <= 1"
 BIRTH_ONE_EDIT = "damerau_levenshtein(birth_date_l, birth_date_r) <= 1"
 BIRTH_TWO_EDITS = "damerau_levenshtein(birth_date_l, birth_date_r) <= 2"
@@ -92,7 +100,10 @@ ONE_FIRST_OF_JANUARY = (
     f"({equal('birth_year')} AND "
     "(substr(birth_date_l, 6, 5) = '01-01' OR substr(birth_date_r, 6, 5) = '01-01'))"
 )
-"""Many systems write the first of January where they know but the year."""
+"""Same birth year, one date on the first of January.
+
+Many systems write the first of January if they know only the year.
+"""
 NEAR_BIRTH = any_of(
     [
         SAME_BIRTH,
@@ -105,7 +116,7 @@ NEAR_BIRTH = any_of(
 SAME_DAY = "substr(birth_date_l, 6, 5) = substr(birth_date_r, 6, 5)"
 SAME_MONTH = "substr(birth_date_l, 1, 7) = substr(birth_date_r, 1, 7)"
 MISTYPED_BIRTH = any_of([NEAR_BIRTH, SAME_DAY, SAME_MONTH])
-"""One stroke, or one of the three parts of the date, tells the two apart."""
+"""Birth dates that differ by one keystroke or one part."""
 SIMILAR_BIRTH = any_of([MISTYPED_BIRTH, BIRTH_TWO_EDITS])
 SAME_NUMBER = any_of([equal("ssn"), overlap("identifiers")])
 NEAR_STREET_NUMBER = "damerau_levenshtein(street_number_l, street_number_r) <= 1"
@@ -118,8 +129,13 @@ _GUARDIAN_SHARES_CHILD_SURNAME = any_of(
     for child in "lr"
     for column in ("surname_tokens", "surname_forms")
 )
-GUARDIAN_SURNAME = f"({all_of(overlap('guardian_surnames'), f'{_GUARDIAN_SHARES_CHILD_SURNAME} IS NOT TRUE')})"
-"""A guardian's last name in common that is not the child's: a stranger of the child's name has another."""
+GUARDIAN_SURNAME = (
+    f"({all_of(overlap('guardian_surnames'), f'{_GUARDIAN_SHARES_CHILD_SURNAME} IS NOT TRUE')})"
+)
+"""A shared guardian surname that is not the child's.
+
+A stranger with the child's name has a guardian of another name.
+"""
 SUPPORT_BEYOND_MIDDLE = any_of(
     [
         SAME_NUMBER_OR_LAST4,
@@ -131,8 +147,11 @@ SUPPORT_BEYOND_MIDDLE = any_of(
 )
 CORROBORATED = any_of([SUPPORT_BEYOND_MIDDLE, SAME_MIDDLE])
 UNCORROBORATED = f"({CORROBORATED} IS NOT TRUE)"
-"""Name and birth date are all that speaks for the pair: no number, middle name, home, contact or guardian's
-name in common, nor a middle initial together with a place of birth."""
+"""Only name and birth date count for the pair.
+
+The records share no number, middle name, home, contact or guardian's name, nor a middle initial
+together with a birth place.
+"""
 SECOND_DOUBT = any_of(
     (
         differ(equal("sex"), "sex"),
@@ -142,6 +161,9 @@ SECOND_DOUBT = any_of(
         "multiple_birth_r",
     )
 )
-"""A slip of the pen in a given name seldom comes with another; twins of like names bring one."""
+"""A second difference beside the given names.
+
+A typo in a given name seldom comes with another difference; twins of similar names have one.
+"""
 ONLY_NAMES_AGREE = f"({UNCORROBORATED} AND {equal('middle_initial')} IS NOT TRUE)"
 FIRST_OF_JANUARY = f"({equal('birth_date')} AND substr(birth_date_l, 6, 5) = '01-01')"

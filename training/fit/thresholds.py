@@ -1,4 +1,7 @@
-"""Thresholds from the cost of errors, kept clear of weights."""
+"""Choice of link and review thresholds from the cost of errors.
+
+Every threshold is placed clear of the weights of all pairs.
+"""
 
 import math
 from dataclasses import dataclass
@@ -9,69 +12,85 @@ import numpy.typing as npt
 from mpi.domain.weight import Thresholds
 
 FALSE_LINK_COST = 16.0
-"""How many missed links one false link is worth in the enterprise IDs: it shows one child's history to
-another's school."""
+"""Missed links that one false link is worth in the enterprise IDs.
+
+A false link shows one child's history to another child's school.
+"""
 REVIEW_BITS = -0.5
 MARGIN_BITS = 2.5
 STATISTICAL_BITS = 0.5
-"""Where a false link costs what a missed one does the threshold is even odds; half a bit above, because the
-influence floor must be above 0."""
+"""Link threshold for research in bits.
+
+Even odds are right where a false link costs as much as a missed one; half a bit more, because the
+influence floor must be above 0.
+"""
 CLEARANCE = 0.001
-"""Bits that a threshold keeps from the weight of any pair, so that engines agree on its band."""
+"""Least distance in bits of a threshold from any pair's weight.
+
+Engines then agree on the band of each pair.
+"""
 _STEP = 2.5 * CLEARANCE
 
 
 @dataclass(frozen=True, slots=True)
 class PurposeThresholds:
-    """Thresholds by what the partition is for: enterprise IDs, or research."""
+    """Thresholds by purpose: enterprise IDs (operational) and research (statistical)."""
 
     operational: Thresholds
     statistical: Thresholds
 
 
 def choose_thresholds(weights: npt.NDArray[np.float64]) -> PurposeThresholds:
-    """Thresholds from the cost of each error.
+    """Choose the thresholds from the cost of each error.
 
-    Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold is
-    its logarithm; every threshold gives way upwards until it is clear. A research partition looks for no
-    second best: leaving out an ambiguous link costs it as much as a wrong one.
+    Linking costs less than not linking where p / (1 - p) is above the cost ratio, so the link threshold
+    is its logarithm; every threshold moves up until it is clear of weights. A research partition needs
+    no margin: leaving out an ambiguous link costs it as much as a wrong one.
 
     Args:
-        weights: of the candidate pairs of the data, in bits.
+        weights: match weights of the candidate pairs of the data, in bits.
     """
     ordered = np.sort(weights)
     link = math.ceil(math.log2(FALSE_LINK_COST) * 100) / 100
-    while min(distance_to_nearest(ordered, link), distance_to_nearest(ordered, link - MARGIN_BITS)) <= CLEARANCE:
+    while (
+        min(distance_to_nearest(ordered, link), distance_to_nearest(ordered, link - MARGIN_BITS)) <= CLEARANCE
+    ):
         link = round(link + _STEP, 4)
     review = _find_clear_threshold(ordered, min(REVIEW_BITS, link), link)
-    even = _find_clear_threshold(ordered, STATISTICAL_BITS, math.inf)
+    even_odds = _find_clear_threshold(ordered, STATISTICAL_BITS, math.inf)
     return PurposeThresholds(
         operational=Thresholds(link=link, review=review, margin=MARGIN_BITS),
-        statistical=Thresholds(link=even, review=even, margin=0.0, cohesion=STATISTICAL_BITS),
+        statistical=Thresholds(link=even_odds, review=even_odds, margin=0.0, cohesion=STATISTICAL_BITS),
     )
 
 
-def _find_clear_threshold(ordered: npt.NDArray[np.float64], bits: float, below: float) -> float:
-    """The lowest threshold from ``bits`` on that is clear of every weight and stays below a bound."""
-    while distance_to_nearest(ordered, bits) <= CLEARANCE and bits + _STEP < below:
+def _find_clear_threshold(weights: npt.NDArray[np.float64], bits: float, upper_bound: float) -> float:
+    """Return the lowest threshold from ``bits`` that is clear of every weight.
+
+    It stays below a bound, even if it is then not clear.
+    """
+    while distance_to_nearest(weights, bits) <= CLEARANCE and bits + _STEP < upper_bound:
         bits = round(bits + _STEP, 4)
     return bits
 
 
 def measure_gaps(weights: npt.NDArray[np.float64], purposes: PurposeThresholds) -> dict[str, float]:
-    """How far each threshold is from the nearest weight of a pair, in bits."""
+    """Return each threshold's distance in bits to the nearest weight."""
     ordered = np.sort(weights)
-    stated = {
+    thresholds = {
         "link": purposes.operational.link,
         "review": purposes.operational.review,
         "influence_floor": purposes.operational.influence_floor,
         "statistical_link": purposes.statistical.link,
     }
-    return {name: distance_to_nearest(ordered, bits) for name, bits in stated.items()}
+    return {name: distance_to_nearest(ordered, bits) for name, bits in thresholds.items()}
 
 
-def distance_to_nearest(ordered: npt.NDArray[np.float64], bits: float) -> float:
-    """Distance from ``bits`` to the nearest of the ascending weights; infinite where there is none."""
-    at = int(np.searchsorted(ordered, bits))
-    near = ordered[max(at - 1, 0) : at + 1]
-    return float(np.abs(near - bits).min()) if len(near) else math.inf
+def distance_to_nearest(weights: npt.NDArray[np.float64], bits: float) -> float:
+    """Return the distance from ``bits`` to the nearest of the ascending weights.
+
+    It is infinite without weights.
+    """
+    position = int(np.searchsorted(weights, bits))
+    neighbors = weights[max(position - 1, 0) : position + 1]
+    return float(np.abs(neighbors - bits).min()) if len(neighbors) else math.inf

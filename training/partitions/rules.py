@@ -1,7 +1,8 @@
-"""Rules that make clusters of one component: the shipped one and those that it was chosen from.
+"""Partition rules that divide one component into clusters.
 
-Each is a function of the component's weights and the link threshold, with ties broken by canonical key. None
-knows of decisions: the shipped rule is called without any.
+They are the shipped rule and those that it was chosen from. Each is a function of the component's
+weights and the thresholds, with ties broken by record ID. None knows decisions: the shipped rule is
+called without any.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,7 @@ Rule = Callable[[Component, Thresholds], Clusters]
 
 
 def connected_components(component: Component, thresholds: Thresholds) -> Clusters:
-    """Whatever a chain of links joins."""
+    """Cluster all records that a chain of links joins."""
     graph = nx.Graph()
     graph.add_nodes_from(component.records)
     graph.add_edges_from(edge for _, edge in _sort_links(component, thresholds.link))
@@ -25,54 +26,68 @@ def connected_components(component: Component, thresholds: Thresholds) -> Cluste
 
 
 def components_with_veto(component: Component, thresholds: Thresholds, veto: float = -10.0) -> Clusters:
-    """Links join clusters, strongest first, unless a pair between them weighs less than the veto."""
+    """Join clusters by links, strongest first, unless a pair is vetoed.
+
+    Args:
+        component: the component.
+        thresholds: thresholds of the bands.
+        veto: weight in bits below which a pair between two clusters forbids their union.
+    """
     return _agglomerate(component, thresholds.link, lambda bits: min(bits) >= veto)
 
 
 def complete_linkage(component: Component, thresholds: Thresholds) -> Clusters:
-    """Links join clusters, strongest first, if every pair between them would link."""
+    """Join clusters, strongest link first, if every pair between them links."""
     return _agglomerate(component, thresholds.link, lambda bits: min(bits) >= thresholds.link)
 
 
 def average_linkage(component: Component, thresholds: Thresholds) -> Clusters:
-    """Links join clusters, strongest first, while the mean weight between them reaches the cohesion."""
+    """Join clusters, strongest link first, if their mean weight reaches cohesion."""
     return _agglomerate(component, thresholds.link, lambda bits: _mean_weight(bits) >= thresholds.cohesion)
 
 
 def star_clustering(component: Component, thresholds: Thresholds) -> Clusters:
-    """The record with the most link weight takes all that link to it; then the next of those left."""
+    """Cluster each strongest record with all records that link to it.
+
+    The next center is the strongest of the records left.
+    """
     strength = dict.fromkeys(component.records, 0.0)
     for bits, edge in _sort_links(component, thresholds.link):
         for end in edge:
             strength[end] += bits
-    left, found = set(component.records), []
-    for centre in sorted(component.records, key=lambda record: (-strength[record], record)):
-        if centre in left:
-            star = {r for r in left if r == centre or component.weight(centre, r) >= thresholds.link}
-            left -= star
-            found.append(star)
-    return found
+    remaining, clusters = set(component.records), []
+    for center in sorted(component.records, key=lambda record: (-strength[record], record)):
+        if center in remaining:
+            star = {r for r in remaining if r == center or component.weight(center, r) >= thresholds.link}
+            remaining -= star
+            clusters.append(star)
+    return clusters
 
 
 def correlation_clustering(component: Component, thresholds: Thresholds) -> Clusters:
-    """Records move, one at a time, to the cluster where the sum of weight above the threshold grows most."""
-    of = {record: record for record in component.records}
-    moved = True
-    while moved:
-        moved = False
+    """Move records, one at a time, to the cluster of greatest gain.
+
+    The gain is the sum of weight above the link threshold.
+    """
+    cluster_of_record = {record: record for record in component.records}
+    has_moved = True
+    while has_moved:
+        has_moved = False
         for record in component.records:
-            gains = dict.fromkeys(sorted({*of.values(), record}), 0.0)
+            gains = dict.fromkeys(sorted({*cluster_of_record.values(), record}), 0.0)
             for other in component.records:
                 if other != record:
-                    gains[of[other]] += _cap_weight(component.weight(record, other)) - thresholds.link
+                    gains[cluster_of_record[other]] += (
+                        _cap_weight(component.weight(record, other)) - thresholds.link
+                    )
             best = max(gains, key=lambda cluster: (gains[cluster], -cluster))
-            if gains[best] > gains[of[record]] + 1e-9:
-                of[record], moved = best, True
-    return _group_records(of)
+            if gains[best] > gains[cluster_of_record[record]] + 1e-9:
+                cluster_of_record[record], has_moved = best, True
+    return _group_records(cluster_of_record)
 
 
 def shipped_rule(component: Component, thresholds: Thresholds) -> Clusters:
-    """The index's own rule."""
+    """Partition the component by the index's own rule."""
     return partition(component, thresholds).clusters
 
 
@@ -92,16 +107,16 @@ def _sort_links(component: Component, link: float) -> list[tuple[float, tuple[in
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
-def _agglomerate(component: Component, link: float, may: Callable[[list[float]], bool]) -> Clusters:
+def _agglomerate(component: Component, link: float, may_join: Callable[[list[float]], bool]) -> Clusters:
     members = {record: [record] for record in component.records}
-    of = {record: record for record in component.records}
+    cluster_of_record = {record: record for record in component.records}
     for _, (left, right) in _sort_links(component, link):
-        first, second = sorted((of[left], of[right]))
+        first, second = sorted((cluster_of_record[left], cluster_of_record[right]))
         if first == second:
             continue
-        between = [component.weight(a, b) for a in members[first] for b in members[second]]
-        if may(between):
-            of.update(dict.fromkeys(members[second], first))
+        pair_weights = [component.weight(a, b) for a in members[first] for b in members[second]]
+        if may_join(pair_weights):
+            cluster_of_record.update(dict.fromkeys(members[second], first))
             members[first] += members.pop(second)
     return list(members.values())
 
@@ -114,8 +129,8 @@ def _cap_weight(bits: float) -> float:
     return max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
 
 
-def _group_records(of: Mapping[int, int]) -> Clusters:
-    found: dict[int, list[int]] = {}
-    for record, cluster in of.items():
-        found.setdefault(cluster, []).append(record)
-    return list(found.values())
+def _group_records(cluster_of_record: Mapping[int, int]) -> Clusters:
+    members: dict[int, list[int]] = {}
+    for record, cluster in cluster_of_record.items():
+        members.setdefault(cluster, []).append(record)
+    return list(members.values())

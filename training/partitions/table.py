@@ -1,4 +1,4 @@
-"""The table of partition rules: one row a rule, on the same weights and thresholds."""
+"""Table of partition rules on the same weights and thresholds."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ from mpi.clustering.source_pair_priors import MODEL_PRIORS, estimate_priors
 from mpi.matching.model.model import MatchModel
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures.scores import PairCounts, count_pairs
-from training.evaluate.model_clusters import split_into_components, score_records
+from training.evaluate.model_clusters import score_records, split_into_components
 from training.partitions.rules import RULES
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """What one rule made of the records.
+    """Scores of one partition rule.
 
     Args:
-        rule: its name.
-        purpose: whose thresholds applied, ``operational`` or ``statistical``.
-        scores: pairwise.
+        rule: name of the rule.
+        purpose: purpose whose thresholds applied, ``operational`` or ``statistical``.
+        scores: counts of pairs.
     """
 
     rule: str
@@ -29,21 +29,21 @@ def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
     """Partition the records by every rule, for both purposes.
 
     Args:
-        model: its weights and thresholds apply.
-        dataset: of which only the records and their sources reach the rules.
+        model: model whose weights and thresholds apply.
+        dataset: dataset of which only the records and their sources reach the rules.
     """
-    weighed = score_records(model, dataset.records)
-    at_hand = estimate_priors(weighed.edges, dataset.source_by_record, weighed.scorer.levels.prior)
+    scored = score_records(model, dataset.records)
+    set_priors = estimate_priors(scored.edges, dataset.source_by_record, scored.scorer.parameters.prior)
     purposes = (
         ("operational", model.thresholds, MODEL_PRIORS),
-        ("statistical", model.statistical, at_hand),
+        ("statistical", model.statistical, set_priors),
     )
     rows = []
     for purpose, thresholds, priors in purposes:
-        found = list(split_into_components(weighed, thresholds, priors))
+        set_components = list(split_into_components(scored, thresholds, priors))
         for name, rule in RULES.items():
             clusters: dict[int, int] = {number: number for number, _ in dataset.records}
-            for component in found:
+            for component in set_components:
                 for members in rule(component, thresholds):
                     ordered = sorted(members)
                     clusters.update(dict.fromkeys(ordered, ordered[0]))
@@ -52,7 +52,7 @@ def compare_rules(model: MatchModel, dataset: Dataset) -> list[RuleResult]:
 
 
 def to_markdown(rows: list[RuleResult]) -> str:
-    """The table in Markdown."""
+    """Return the table of rules as Markdown text."""
     lines = ["| purpose | rule | precision | recall | F1 |", "|---|---|---:|---:|---:|"]
     lines += [
         f"| {row.purpose} | {row.rule} | {row.scores.precision:.4f} | {row.scores.recall:.4f} | "

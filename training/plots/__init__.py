@@ -1,1 +1,6 @@
-"""Draws a model: what its levels weigh, how they were learned, how far it can be trusted."""
+"""Figures of a model: weights, m and u, blocking and calibration.
+
+The package draws with Matplotlib, which is the extra ``plots``. Settings of a model, blocking
+contributions and the JSON of an evaluation enter. SVG files leave, equal to the byte for equal
+input.
+"""

@@ -1,11 +1,11 @@
-"""What an evaluation found of a model: whether its weights mean what they say, and what blocking misses."""
+"""Figures of an evaluation: calibration and blocking recall."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mpi.domain.weight import compute_probability
 from training.blocking import RuleContribution
-from training.plots.canvas import AGAINST_COLOR, FOR_COLOR, TEXT_COLOR, FIXED_COLOR, new_figure, label_rows
+from training.plots.canvas import AGAINST_COLOR, FIXED_COLOR, FOR_COLOR, TEXT_COLOR, label_rows, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,19 +18,27 @@ _PANEL, _ROW, _HEAD = 3.1, 0.16, 1.0
 
 
 def draw_calibration(evaluation: Json) -> "Figure":
-    """Share of candidate pairs that match, by weight, beside what the weights say; one panel a set.
+    """Draw the observed match share by weight, one panel per set.
+
+    The curve shows what the weights claim.
 
     Args:
-        evaluation: what ``training evaluate --json`` printed.
+        evaluation: content that ``training evaluate --json`` printed.
     """
     sets = evaluation["sets"]
-    made = new_figure(_PANEL * len(sets), 3.2)
-    panels = made.subplots(1, len(sets), sharey=True, squeeze=False)[0]
-    grid = [_LOWEST + _STEP * at for at in range(int((_HIGHEST + 2.5 - _LOWEST) / _STEP) + 1)]
-    for axes, (name, found) in zip(panels, sets.items(), strict=True):
-        axes.plot(grid, [compute_probability(bits) for bits in grid], color=FIXED_COLOR, linewidth=1.2, label="claimed")
-        buckets = found["buckets"]
-        middle = [bucket["low"] + 1.25 for bucket in buckets]
+    canvas_figure = new_figure(_PANEL * len(sets), 3.2)
+    panels = canvas_figure.subplots(1, len(sets), sharey=True, squeeze=False)[0]
+    grid = [_LOWEST + _STEP * step for step in range(int((_HIGHEST + 2.5 - _LOWEST) / _STEP) + 1)]
+    for axes, (name, result) in zip(panels, sets.items(), strict=True):
+        axes.plot(
+            grid,
+            [compute_probability(bits) for bits in grid],
+            color=FIXED_COLOR,
+            linewidth=1.2,
+            label="claimed",
+        )
+        buckets = result["buckets"]
+        bucket_centers = [bucket["low"] + 1.25 for bucket in buckets]
         value, low, high = (
             [bucket["observed"][key] for bucket in buckets] for key in ("value", "low", "high")
         )
@@ -39,7 +47,7 @@ def draw_calibration(evaluation: Json) -> "Figure":
             [max(x - v, 0.0) for v, x in zip(value, high, strict=True)],
         ]
         axes.errorbar(
-            middle,
+            bucket_centers,
             value,
             yerr=spread,
             fmt="o",
@@ -50,7 +58,7 @@ def draw_calibration(evaluation: Json) -> "Figure":
         )
         expected = [bucket["expected"] for bucket in buckets]
         axes.scatter(
-            middle, expected, marker="_", s=60, color=AGAINST_COLOR, linewidth=1.5,
+            bucket_centers, expected, marker="_", s=60, color=AGAINST_COLOR, linewidth=1.5,
             label="expected of these pairs",
         )  # fmt: skip
         axes.set_title(
@@ -61,63 +69,73 @@ def draw_calibration(evaluation: Json) -> "Figure":
     panels[0].set_ylabel("share that are one person")
     panels[0].set_ylim(-0.03, 1.03)
     panels[-1].legend(loc="lower right", frameon=False, fontsize=7)
-    return made
+    return canvas_figure
 
 
-def list_active_rules(found: Json) -> list[Json]:
-    """The blocking rules of an evaluated set that bring any pair; none if the evaluation did not ask."""
-    return [rule for rule in found.get("blocking", {}).get("rules", ()) if rule["pairs"]]
+def list_active_rules(result: Json) -> list[Json]:
+    """Return the blocking rules of an evaluated set that yield any pair.
+
+    The list is empty if the evaluation has none.
+    """
+    return [rule for rule in result.get("blocking", {}).get("rules", ()) if rule["pairs"]]
 
 
 def draw_blocking_recall(evaluation: Json) -> "Figure":
-    """What each blocking rule adds to the matches that are compared, and the pairs that it costs."""
-    sets = {name: list_active_rules(found) for name, found in evaluation["sets"].items()}
-    kept = {name: rules for name, rules in sets.items() if rules}
-    heights = [len(rules) for rules in kept.values()]
-    made = new_figure(7.0, _HEAD * len(kept) + _ROW * sum(heights))
-    grid = made.subplots(len(kept), 2, squeeze=False, height_ratios=heights)
-    for (left, right), (name, rules) in zip(grid, kept.items(), strict=True):
-        reached = [rule["recall_so_far"] for rule in rules]
-        value = [figure_["value"] for figure_ in reached]
-        _draw_recall(left, [rule["name"] for rule in rules], value, f"{name}: recall so far")
+    """Draw recall and pairs that each blocking rule adds, by the truth."""
+    sets = {name: list_active_rules(result) for name, result in evaluation["sets"].items()}
+    rules_by_set = {name: rules for name, rules in sets.items() if rules}
+    heights = [len(rules) for rules in rules_by_set.values()]
+    canvas_figure = new_figure(7.0, _HEAD * len(rules_by_set) + _ROW * sum(heights))
+    grid = canvas_figure.subplots(len(rules_by_set), 2, squeeze=False, height_ratios=heights)
+    for (left, right), (name, rules) in zip(grid, rules_by_set.items(), strict=True):
+        recalls = [rule["recall_so_far"] for rule in rules]
+        recall_values = [recall["value"] for recall in recalls]
+        _draw_recall(left, [rule["name"] for rule in rules], recall_values, f"{name}: recall so far")
         left.hlines(
             range(len(rules)),
-            [each["low"] for each in reached],
-            [each["high"] for each in reached],
+            [each["low"] for each in recalls],
+            [each["high"] for each in recalls],
             color=FOR_COLOR,
         )
         _draw_pairs(right, [rule["pairs"] for rule in rules], [rule["pairs_so_far"] for rule in rules])
-    return made
+    return canvas_figure
 
 
 def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
-    """The same without the truth: of the matches that the model expects among the candidates."""
-    kept = [rule for rule in rules if rule.pairs]
-    made = new_figure(7.0, _HEAD + _ROW * len(kept))
+    """Draw expected matches and pairs that each blocking rule adds.
+
+    The matches are those that the model expects among the candidates, without the truth.
+    """
+    active = [rule for rule in rules if rule.pairs]
+    made = new_figure(7.0, _HEAD + _ROW * len(active))
     left, right = made.subplots(1, 2)
-    found = max((rule.matches_so_far for rule in kept), default=0.0) or 1.0
-    value = [rule.matches_so_far / found for rule in kept]
-    _draw_recall(left, [rule.name for rule in kept], value, "expected matches found so far, of all found")
-    _draw_pairs(right, [rule.pairs for rule in kept], [rule.pairs_so_far for rule in kept])
+    total_matches = max((rule.matches_so_far for rule in active), default=0.0) or 1.0
+    recall_values = [rule.matches_so_far / total_matches for rule in active]
+    _draw_recall(
+        left, [rule.name for rule in active], recall_values, "expected matches found so far, of all found"
+    )
+    _draw_pairs(right, [rule.pairs for rule in active], [rule.pairs_so_far for rule in active])
     return made
 
 
-def _draw_recall(axes: "Axes", names: list[str], value: list[float], title: str) -> None:
-    axes.plot(value, range(len(value)), "o-", color=FOR_COLOR, markersize=3.5, linewidth=1)
-    beside = axes.get_yaxis_transform()  # the row of the rule, at a share of the width
-    for at, share in enumerate(value):
-        axes.text(0.02, at, f"{share:.4f}", transform=beside, fontsize=6.5, va="center")
+def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], title: str) -> None:
+    axes.plot(recall_values, range(len(recall_values)), "o-", color=FOR_COLOR, markersize=3.5, linewidth=1)
+    row_transform = axes.get_yaxis_transform()  # the row of the rule, at a share of the width
+    for row, share in enumerate(recall_values):
+        axes.text(0.02, row, f"{share:.4f}", transform=row_transform, fontsize=6.5, va="center")
     label_rows(axes, names)
-    lowest = min(value, default=0.0)
+    lowest = min(recall_values, default=0.0)
     axes.set_xlim(lowest - 0.35 * (1.0 - lowest) - 0.005, 1.002)
     axes.set_title(title, loc="left", fontsize=8)
 
 
 def _draw_pairs(axes: "Axes", pairs: list[int], so_far: list[int]) -> None:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - Matplotlib is an optional extra
 
     axes.barh(range(len(pairs)), pairs, height=0.65, color=FIXED_COLOR, label="brought by the rule")
-    axes.plot(so_far, range(len(so_far)), "o-", color=TEXT_COLOR, markersize=2.5, linewidth=0.8, label="so far")
+    axes.plot(
+        so_far, range(len(so_far)), "o-", color=TEXT_COLOR, markersize=2.5, linewidth=0.8, label="so far"
+    )
     label_rows(axes, [""] * len(pairs))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")

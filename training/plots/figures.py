@@ -1,7 +1,7 @@
-"""Which figures a model's folder holds, and what the card says of them.
+"""Figures of a model folder, and their links in its card.
 
-They stand in ``plots/`` beside the model's files and belong to no checksum: a model is the same with and
-without its pictures.
+They are in ``plots/`` in the model's folder and belong to no checksum: a model is the same with and
+without its figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,12 @@ from typing import Any
 from mpi.matching.model.levels import read_parameters
 from training.blocking import RuleContribution
 from training.plots.canvas import draw_figures
-from training.plots.evidence import draw_expected_blocking, draw_blocking_recall, draw_calibration, list_active_rules
+from training.plots.evidence import (
+    draw_blocking_recall,
+    draw_calibration,
+    draw_expected_blocking,
+    list_active_rules,
+)
 from training.plots.weights import FixedLevels, draw_m_and_u, draw_match_weights
 
 FOLDER = "plots"
@@ -22,52 +27,62 @@ FITTED_LINKS = (
     f"Figures, where the extra `plots` was installed: [match weights]({FOLDER}/{_WEIGHTS}.svg), "
     f"[m and u]({FOLDER}/{_M_AND_U}.svg), [what each blocking rule adds]({FOLDER}/{_EXPECTED}.svg)."
 )
-"""For the card of a fit. It says the same with and without the extra, and so does the model's digest."""
+"""Links for the card of a fitted model.
+
+The text is the same with and without the extra, and so is the model's digest.
+"""
 
 _TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
 
 
 def link_evaluation_figures(drawn: Sequence[Path]) -> str:
-    """For the section of a card that tells of an evaluation: what was drawn of it."""
+    """Return the card's links to the figures of an evaluation.
+
+    Args:
+        drawn: paths of the drawn files.
+    """
     links = (f"[{_TITLES[path.stem]}]({FOLDER}/{path.name})" for path in drawn)
     return f"Figures: {', '.join(links)}."
 
 
 def draw_model(
-    folder: Path, settings: Mapping[str, Any], stated: FixedLevels, rules: Sequence[RuleContribution] | None = None
+    folder: Path,
+    settings: Mapping[str, Any],
+    fixed: FixedLevels,
+    rules: Sequence[RuleContribution] | None = None,
 ) -> list[Path]:
-    """Draw what can be told without the truth.
+    """Draw the figures of a model that need no truth.
 
     Args:
-        folder: of the model.
-        settings: its Splink settings, complete.
-        stated: comparison and label of the levels whose weight was not learned.
-        rules: what each blocking rule adds; None where that is not known any more.
+        folder: folder of the model.
+        settings: complete Splink settings of the model.
+        fixed: comparison and label of the levels whose weight was not learned.
+        rules: contribution of each blocking rule; None if it is not known any more.
 
     Raises:
         PlotsMissingError: the extra ``plots`` is not installed.
     """
     levels = read_parameters(settings)
-    drawings = {
-        _WEIGHTS: lambda: draw_match_weights(levels, stated),
-        _M_AND_U: lambda: draw_m_and_u(levels, stated),
+    factories = {
+        _WEIGHTS: lambda: draw_match_weights(levels, fixed),
+        _M_AND_U: lambda: draw_m_and_u(levels, fixed),
     }
     if rules is not None:
-        drawings[_EXPECTED] = lambda: draw_expected_blocking(rules)
-    return draw_figures(folder / FOLDER, drawings)
+        factories[_EXPECTED] = lambda: draw_expected_blocking(rules)
+    return draw_figures(folder / FOLDER, factories)
 
 
 def draw_evaluation(folder: Path, evaluation: Mapping[str, Any]) -> list[Path]:
-    """Draw what an evaluation found.
+    """Draw the figures of an evaluation.
 
     Args:
-        folder: of the model.
-        evaluation: what ``training evaluate --json`` printed of it.
+        folder: folder of the model.
+        evaluation: content that ``training evaluate --json`` printed.
 
     Raises:
         PlotsMissingError: the extra ``plots`` is not installed.
     """
-    drawings = {_CALIBRATION: lambda: draw_calibration(evaluation)}
-    if any(list_active_rules(found) for found in evaluation["sets"].values()):
-        drawings[_RECALL] = lambda: draw_blocking_recall(evaluation)
-    return draw_figures(folder / FOLDER, drawings)
+    factories = {_CALIBRATION: lambda: draw_calibration(evaluation)}
+    if any(list_active_rules(result) for result in evaluation["sets"].values()):
+        factories[_RECALL] = lambda: draw_blocking_recall(evaluation)
+    return draw_figures(folder / FOLDER, factories)

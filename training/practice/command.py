@@ -1,4 +1,4 @@
-"""``python -m training practice``: make the practice pairs that travel with the program."""
+"""Command ``python -m training practice``: write the shipped practice pairs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Choose practice pairs from a simulated state: as many of one child as of two, of each hard kind alike."""
+"""Selection of practice pairs: half of one child, half of two children.
+
+Each hard kind gives about as many pairs as the others.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +19,10 @@ HIDDEN_FIELDS = frozenset({
     "local_id", "ssn", "ssn_last4", "race", "ethnicity", "subject", "flags", "restrictions", "placements",
     "merged_into", "as_of", "phone",
 })  # fmt: skip
-"""Fields that no practice pair shows: no evidence, or a number that somebody real might have."""
+"""Fields that no practice pair shows.
+
+They are no evidence, or a number that a real person might have.
+"""
 _EXCLUDED_TAGS = frozenset({"sealed", "expunged", "address_confidential", "died"})
 _LIST_FIELDS = frozenset({"identifiers", "other_names", "enrollments", "addresses", "guardians"})
 _SIMILAR, _DISSIMILAR = 0.85, 0.65
@@ -25,7 +31,7 @@ _YEAR_LENGTH = len("2026")
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRecord:
-    """A simulated record with its truth."""
+    """Simulated record with its truth."""
 
     source: str
     person: str
@@ -34,18 +40,18 @@ class SimulatedRecord:
     values: dict[str, Any]
 
     def text(self, name: str) -> str:
-        """A value as it is compared; empty where there is none."""
+        """Return a comparable value of a field; empty if missing."""
         return join_words(str(self.values.get(name, ""))) or ""
 
 
 @dataclass(frozen=True, slots=True)
 class PairKind:
-    """A kind of pair.
+    """Kind of practice pair, such as twins.
 
     Args:
-        name: what it is called.
+        name: name of the kind.
         truth: ``same`` or ``different``.
-        explanation: what the truth is, in one sentence.
+        explanation: the truth in one sentence.
         fits: whether a pair, already known to be of one child or of two, is of this kind.
     """
 
@@ -63,8 +69,13 @@ def _do_names_differ(left: SimulatedRecord, right: SimulatedRecord) -> bool:
 
 def _is_misspelled(left: SimulatedRecord, right: SimulatedRecord) -> bool:
     for name in ("first_name", "last_name"):
-        one, other = left.text(name), right.text(name)
-        if one and other and one != other and JaroWinkler.similarity(one, other) >= _SIMILAR:
+        left_value, right_value = left.text(name), right.text(name)
+        if (
+            left_value
+            and right_value
+            and left_value != right_value
+            and JaroWinkler.similarity(left_value, right_value) >= _SIMILAR
+        ):
             return not {"name_changed", "placeholder_name", "carer_surname"} & (left.tags | right.tags)
     return False
 
@@ -106,33 +117,42 @@ KINDS = (
         and left.text("birth_date")[:_YEAR_LENGTH] == right.text("birth_date")[:_YEAR_LENGTH],
     ),
 )  # fmt: skip
-"""The hard kinds, as many of one child as the others of two."""
+"""Hard kinds of practice pairs, half of them of one child."""
 
 
 def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[dict[str, Any]]:
-    """Practice pairs, numbered in an order that tells nothing; the same state gives the same ones.
+    """Choose practice pairs, numbered in random order.
 
-    Only pairs that can be decided from what is shown: of one child with enough in common, of two with
-    something that no one child has.
+    Only pairs that can be decided by the shown fields are chosen: of one child with enough in common,
+    of two with something that no one child has. The same state gives the same pairs.
 
     Args:
         population: a simulated state.
-        pairs: how many, half of them of one child.
+        pairs: number of pairs, half of them of one child.
     """
     rng = np.random.default_rng(population.seed)
     records = list(_list_records(population))
     chosen: list[dict[str, Any]] = []
     for truth in ("same", "different"):
         kinds = [kind for kind in KINDS if kind.truth == truth]
-        found = list(_pair_within_children(records) if truth == "same" else _pair_across_children(records))
-        order = rng.permutation(len(found)).tolist()
-        for place, kind in enumerate(kinds):
-            wanted = pairs // 2 // len(kinds) + (place < pairs // 2 % len(kinds))
-            fitting = (found[n] for n in order if kind.fits(*found[n]) and _is_decidable(found[n], truth))
+        candidate_pairs = list(
+            _pair_within_children(records) if truth == "same" else _pair_across_children(records)
+        )
+        order = rng.permutation(len(candidate_pairs)).tolist()
+        for position, kind in enumerate(kinds):
+            wanted = pairs // 2 // len(kinds) + (position < pairs // 2 % len(kinds))
+            fitting = (
+                candidate_pairs[n]
+                for n in order
+                if kind.fits(*candidate_pairs[n]) and _is_decidable(candidate_pairs[n], truth)
+            )
             chosen += [
-                _to_practice_pair(kind, left, right) for (left, right), _ in zip(fitting, range(wanted), strict=False)
+                _to_practice_pair(kind, left, right)
+                for (left, right), _ in zip(fitting, range(wanted), strict=False)
             ]
-    return [{"id": n, **chosen[place]} for n, place in enumerate(rng.permutation(len(chosen)).tolist(), 1)]
+    return [
+        {"id": n, **chosen[position]} for n, position in enumerate(rng.permutation(len(chosen)).tolist(), 1)
+    ]
 
 
 def _list_records(population: Population) -> Iterator[SimulatedRecord]:
@@ -150,49 +170,63 @@ def _list_records(population: Population) -> Iterator[SimulatedRecord]:
             yield SimulatedRecord(str(source), person, household, tags, values)
 
 
-def _pair_within_children(records: list[SimulatedRecord]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
-    """Pairs of records of one child in two systems."""
-    yield from _pair_across_sources(records, lambda one: one.person)
+def _pair_within_children(
+    records: list[SimulatedRecord],
+) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
+    """Yield pairs of records of one child in two systems."""
+    yield from _pair_across_sources(records, lambda record: record.person)
 
 
-def _pair_across_children(records: list[SimulatedRecord]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
-    """Pairs of records of two children that share a home or a name."""
-    for key in (lambda one: one.household, lambda one: f"{one.text('first_name')}|{one.text('last_name')}"):
-        yield from ((a, b) for a, b in _pair_across_sources(records, key) if a.person != b.person)
+def _pair_across_children(
+    records: list[SimulatedRecord],
+) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
+    """Yield record pairs of two children with one home or name."""
+    for key in (
+        lambda record: record.household,
+        lambda record: f"{record.text('first_name')}|{record.text('last_name')}",
+    ):
+        yield from (
+            (left, right) for left, right in _pair_across_sources(records, key) if left.person != right.person
+        )
 
 
-def _pair_across_sources(records: list[SimulatedRecord], key: Callable[[SimulatedRecord], str]) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
+def _pair_across_sources(
+    records: list[SimulatedRecord], key: Callable[[SimulatedRecord], str]
+) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
     groups: dict[str, list[SimulatedRecord]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
     for group in groups.values():
-        for place, left in enumerate(group):
-            yield from ((left, right) for right in group[place + 1 :] if left.source != right.source)
+        for position, left in enumerate(group):
+            yield from ((left, right) for right in group[position + 1 :] if left.source != right.source)
 
 
 def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> bool:
     left, right = pair
     alike, unlike = compare_facts(left, right)
     if truth == "same":
-        vouching = len({"guardian", "home", "e-mail"} & set(alike)) > 1 or "state student ID" in alike
-        return vouching and "birth date" in alike and "state student ID" not in unlike
-    told_apart = {"given name", "birth date", "guardian"} & set(unlike)
+        has_support = len({"guardian", "home", "e-mail"} & set(alike)) > 1 or "state student ID" in alike
+        return has_support and "birth date" in alike and "state student ID" not in unlike
+    telling = {"given name", "birth date", "guardian"} & set(unlike)
     names = left.text("first_name"), right.text("first_name")
-    unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
-    born_together = all(one.values.get("multiple_birth") for one in pair)
-    return bool(told_apart) and (
-        "state student ID" in unlike or (unlike_names and (born_together or "birth date" in unlike))
+    has_unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
+    is_multiple_birth = all(record.values.get("multiple_birth") for record in pair)
+    return bool(telling) and (
+        "state student ID" in unlike or (has_unlike_names and (is_multiple_birth or "birth date" in unlike))
     )
 
 
 def compare_facts(left: SimulatedRecord, right: SimulatedRecord) -> tuple[list[str], list[str]]:
-    """What two records have in common, and in what they differ; what one of them lacks is in neither."""
+    """Return the facts that two records share, and those that differ.
+
+    A fact that one record lacks is in neither list.
+    """
     alike: list[str] = []
     unlike: list[str] = []
-    for name, values in _extract_facts(left).items():
-        others = _extract_facts(right)[name]
-        if values and others:
-            (alike if values & others else unlike).append(name)
+    for name, left_values in _extract_facts(left).items():
+        right_values = _extract_facts(right)[name]
+        if left_values and right_values:
+            (alike if left_values & right_values else unlike).append(name)
     return alike, unlike
 
 
@@ -215,5 +249,5 @@ def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRec
     why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
     why += f" In common: {', '.join(alike)}." if alike else " Nothing is in common."
     why += f" Different: {', '.join(unlike)}." if unlike else ""
-    shown = [{"source": one.source, "values": one.values} for one in (left, right)]
-    return {"kind": kind.name, "truth": kind.truth, "why": why, "records": shown}
+    records = [{"source": record.source, "values": record.values} for record in (left, right)]
+    return {"kind": kind.name, "truth": kind.truth, "why": why, "records": records}

@@ -1,4 +1,4 @@
-"""What an evaluation found of a model, as a section of its card."""
+"""Evaluation results as a section of the model card."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,45 +14,47 @@ Json = Mapping[str, Any]
 
 
 def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
-    """What ``training evaluate --json`` printed of a model.
+    """Read the JSON that ``training evaluate --json`` printed for a model.
 
     Raises:
-        TrainingError: the file cannot be read, or tells of another model.
+        TrainingError: the file cannot be read, or belongs to another model.
     """
     try:
         evaluation = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {fault}") from None
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {error}") from None
     if not isinstance(evaluation, dict) or evaluation.get("digest") != model.digest:
         raise TrainingError(f"{path}: it was measured with another model than {model.ref} in this folder")
     return evaluation
 
 
 def format_results(evaluation: Json) -> str:
-    """The section in Markdown.
+    """Return the results section of the card as Markdown text.
 
     Args:
-        evaluation: what ``training evaluate --json`` printed.
+        evaluation: content that ``training evaluate --json`` printed.
     """
     parts = [HEADING, "", "By `training evaluate`; brackets hold 95 % intervals.", ""]
     parts += _markdown_table(
         ("promise", "plain Splink", "measured", "bar", "kept"), _acceptance_rows(evaluation["must_show"])
     )
-    for name, each in evaluation["sets"].items():
-        if each["groups"]:
+    for name, result in evaluation["sets"].items():
+        if result["groups"]:
             parts += ["", f"### Groups of children, `{name}`", ""]
             parts += _markdown_table(
                 ("", "group", "children", "missed links", "records falsely linked", "in review"),
-                _group_rows(each["groups"]),
+                _group_rows(result["groups"]),
             )
     for line in evaluation["bias_past_gap"]:
         parts += ["", f"Past the gap: {line}"]
-    for name, each in evaluation["sets"].items():
-        false = each["false_links"]
+    for name, result in evaluation["sets"].items():
+        false_links = result["false_links"]
         parts += ["", f"### Calibration, `{name}`", ""]
-        parts += _markdown_table(("bits from", "pairs", "expected to match", "observed"), _bucket_rows(each["buckets"]))
-        observed = _format_estimate(false["observed"], ".1f")
-        parts += ["", f"False links in 10,000: expected {false['expected']:.1f}, observed {observed}."]
+        parts += _markdown_table(
+            ("bits from", "pairs", "expected to match", "observed"), _bucket_rows(result["buckets"])
+        )
+        observed = _format_estimate(false_links["observed"], ".1f")
+        parts += ["", f"False links in 10,000: expected {false_links['expected']:.1f}, observed {observed}."]
     return "\n".join(parts) + "\n"
 
 
@@ -77,7 +79,12 @@ def _group_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
 
 def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
     for row in rows:
-        yield f"{row['low']:+}", f"{row['pairs']:,}", f"{row['expected']:.4f}", _format_estimate(row["observed"], ".4f")
+        yield (
+            f"{row['low']:+}",
+            f"{row['pairs']:,}",
+            f"{row['expected']:.4f}",
+            _format_estimate(row["observed"], ".4f"),
+        )
 
 
 def _format_estimate(figure: Json, form: str) -> str:

@@ -1,4 +1,4 @@
-"""What a model must be before it is published."""
+"""Checks of a fitted model before its publication."""
 
 import json
 import shutil
@@ -21,21 +21,21 @@ def publish_model(folder: Path, models: Path, evaluation: Path | None = None) ->
     """Check a model and copy it to ``models/<name>/<version>``.
 
     Args:
-        folder: that ``training fit`` wrote.
-        models: where published models live.
-        evaluation: what ``training evaluate --json`` printed of the folder, for the card; None for none.
+        folder: folder that ``training fit`` wrote.
+        models: folder of published models.
+        evaluation: file that ``training evaluate --json`` printed of the model, for the card; None for
+            none.
 
     Returns:
         The published folder.
 
     Raises:
-        ModelError: the folder does not load or compile; so also a level that training never saw.
-        TrainingError: that version is published already, a threshold lies on the weight of a pair of
-            the training data, a listed value may be borne by fewer records than may be told, or the
-            evaluation is none of this model.
+        ModelError: the folder does not load or compile; so also a level that training never observed.
+        TrainingError: the version is published already, a threshold lies on the weight of a pair of the
+            training data, too few records share a listed value, or the evaluation is of another model.
     """
     model = load_model(folder)
-    found = None if evaluation is None else read_evaluation(evaluation, model)
+    results = None if evaluation is None else read_evaluation(evaluation, model)
     compile_scorer(model)
     metrics = json.loads((folder / "metrics.json").read_text())
     if "threshold_gaps" not in metrics:
@@ -55,27 +55,32 @@ def publish_model(folder: Path, models: Path, evaluation: Path | None = None) ->
         shutil.copyfile(folder / name, target / name)
     if (folder / FOLDER).is_dir():
         shutil.copytree(folder / FOLDER, target / FOLDER)
-    if found is not None:
-        _add_to_card(target, format_results(found) + _draw_results(target, found))
+    if results is not None:
+        _add_to_card(target, format_results(results) + _draw_results(target, results))
     return target
 
 
-def _draw_results(target: Path, found: Mapping[str, Any]) -> str:
-    """Draw what was found, where that can be; the card's line about it."""
+def _draw_results(target: Path, results: Mapping[str, Any]) -> str:
+    """Draw the evaluation's figures if possible; return the card's links."""
     if not can_draw():
         return ""
-    return f"\n{link_evaluation_figures(draw_evaluation(target, found))}\n"
+    return f"\n{link_evaluation_figures(draw_evaluation(target, results))}\n"
 
 
 def _add_to_card(folder: Path, section: str) -> None:
     card, head = folder / "card.md", folder / "model.toml"
     card.write_text(f"{card.read_text('utf-8')}\n{section}", encoding="utf-8", newline="")
-    stated = head.read_text("utf-8")
-    head.write_text(stated[: stated.index("[sha256]")] + format_checksums_toml(folder), encoding="utf-8")
+    head_text = head.read_text("utf-8")
+    head.write_text(
+        head_text[: head_text.index("[sha256]")] + format_checksums_toml(folder), encoding="utf-8"
+    )
 
 
 def _check_frequencies(model: MatchModel, records: int) -> None:
-    """A value's bearers are at most its share of all records."""
+    """Refuse a frequency table that lists a value of too few records.
+
+    At most the value's share of all records have it.
+    """
     for column, table in model.frequencies.tables.items():
         rarest = min(table.values(), default=1.0)
         if round(rarest * records) < LEAST_OCCURRENCES:

@@ -1,4 +1,4 @@
-"""``python -m training publish``: check a fitted model and freeze it under ``models/``."""
+"""Command ``python -m training publish``: check and freeze a fitted model."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""``python -m training plots``: draw a model's figures beside its files."""
+"""Command ``python -m training plots``: draw the figures of a model."""
 
 from pathlib import Path
 from typing import Annotated

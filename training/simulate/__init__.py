@@ -1,6 +1,6 @@
-"""The simulated state: children, homes, care and schools, and four systems' records of them.
+"""Simulator of a synthetic state: children, homes, care, schools and their records.
 
-Households with siblings and twins, foster and kinship care, group homes, adoptions, moves, two surnames,
-nicknames, mistakes and gaps, at the rates of ``rates.toml``, each with its source. Nothing in it comes from
-a real person's record.
+Four systems record households with siblings and twins, foster and kinship care, adoptions, moves,
+errors and gaps. A seed, the rates of ``rates.toml`` (each with its source) and name lists enter;
+nothing comes from a real record. Canonical files, weekly feeds, the truth and a manifest leave.
 """

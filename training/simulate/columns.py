@@ -1,4 +1,7 @@
-"""Columns: the simulator holds the state as numpy arrays, one entry a household, child or record."""
+"""Column types and random helpers of the simulator.
+
+The simulator holds the state as numpy arrays, one entry per household, child or record.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -13,26 +16,32 @@ Spans = npt.NDArray[np.timedelta64]
 Rng = np.random.Generator
 
 DRAW_LIMIT = 2**31
-"""Random integers handed to pure text functions are below this."""
+"""Exclusive upper bound of random integers given to text functions."""
 
 
 def text_column(values: Sequence[str]) -> Texts:
-    """A column of Python strings."""
+    """Return a column of Python strings."""
     return np.array(values, dtype=object)
 
 
 def blank_column(size: int) -> Texts:
-    """A column of empty strings."""
+    """Return a column of empty strings."""
     return np.full(size, "", dtype=object)
 
 
 def draw_events(rng: Rng, rate: float | npt.NDArray[np.float64], size: int) -> Bools:
-    """Where an event of this rate happens."""
+    """Draw whether an event of the given rate happens, for each entry.
+
+    Args:
+        rng: random generator.
+        rate: probability, one for all or one per entry.
+        size: number of entries.
+    """
     return np.asarray(rng.random(size) < rate)
 
 
 def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
-    """Positions drawn by shares, which need not sum to exactly 1."""
+    """Draw positions by shares, which need not sum to exactly 1."""
     edges = np.cumsum(np.asarray(shares, dtype=float))
     return np.minimum(
         np.searchsorted(edges / edges[-1], rng.random(size), side="right"), len(shares) - 1
@@ -40,14 +49,21 @@ def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
 
 
 def rewrite_values(column: Texts, where: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
-    """Rewrite the non-empty values at ``where`` by a pure rule of (text, random integer), in place."""
+    """Rewrite selected non-empty values by a text function, in place.
+
+    Args:
+        column: column of texts.
+        where: selected entries.
+        rng: random generator.
+        rule: pure function of text and random integer.
+    """
     rows = np.flatnonzero(where & (column != ""))
     draws = rng.integers(0, DRAW_LIMIT, len(rows)).tolist()
     column[rows] = text_column([rule(text, draw) for text, draw in zip(column[rows], draws, strict=True)])
 
 
 def to_iso_dates(days: Dates) -> Texts:
-    """Dates as ``YYYY-MM-DD``, empty where there is none."""
-    written = np.datetime_as_string(days, unit="D").astype(object)
-    written[np.isnat(days)] = ""
-    return written
+    """Convert dates to ``YYYY-MM-DD`` texts, empty if missing."""
+    formatted = np.datetime_as_string(days, unit="D").astype(object)
+    formatted[np.isnat(days)] = ""
+    return formatted

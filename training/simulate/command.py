@@ -1,4 +1,4 @@
-"""``python -m training simulate``: write a synthetic state."""
+"""Command ``python -m training simulate``: write a synthetic state."""
 
 from pathlib import Path
 from typing import Annotated, Any

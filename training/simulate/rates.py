@@ -1,4 +1,4 @@
-"""The rates of the simulated state, read from ``rates.toml`` into values that mypy can check."""
+"""Typed rates of the simulated state, read from ``rates.toml``."""
 
 import hashlib
 import tomllib
@@ -12,7 +12,7 @@ _FILE = "rates.toml"
 
 @dataclass(frozen=True, slots=True)
 class StateRates:
-    """The day of the extract and the size of the state."""
+    """Day of the extract and size of the state."""
 
     as_of: str
     oldest_years: int
@@ -20,13 +20,13 @@ class StateRates:
 
     @property
     def today(self) -> np.datetime64:
-        """The day on which the four systems were read."""
+        """Day on which the four systems were read."""
         return np.datetime64(self.as_of, "D")
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyRates:
-    """Births, homes and surnames."""
+    """Rates of births, homes and surnames."""
 
     children_shares: list[float]
     twin_births: float
@@ -48,7 +48,7 @@ class FamilyRates:
 
 @dataclass(frozen=True, slots=True)
 class NameRates:
-    """How children are named, and renamed."""
+    """Rates of names and name changes."""
 
     middle_name: float
     middle_name_hispanic: float
@@ -68,7 +68,7 @@ class NameRates:
 
 @dataclass(frozen=True, slots=True)
 class StrangerRates:
-    """Pairs of strangers made alike beyond chance, in a state of one million children."""
+    """Pairs of strangers made alike beyond chance, per million children."""
 
     hispanic_pairs: float
     other_pairs: float
@@ -76,7 +76,7 @@ class StrangerRates:
 
 @dataclass(frozen=True, slots=True)
 class CareRates:
-    """Child welfare: who is known, in care, placed where, adopted."""
+    """Rates of child-welfare cases, placements and adoptions."""
 
     family_known: float
     child_known: float
@@ -105,7 +105,7 @@ class CareRates:
 
 @dataclass(frozen=True, slots=True)
 class SchoolRates:
-    """Enrolment, moves and double registrations."""
+    """Rates of enrollment, moves and double registrations."""
 
     public: float
     preschool: float
@@ -121,7 +121,7 @@ class SchoolRates:
 
 @dataclass(frozen=True, slots=True)
 class FeedRates:
-    """What happens from week to week, and how each kind of source sends it."""
+    """Rates of weekly changes, and how each kind of source sends them."""
 
     newcomers_a_year: float
     departures_a_year: float
@@ -133,7 +133,7 @@ class FeedRates:
 
 @dataclass(frozen=True, slots=True)
 class MissingRates:
-    """What one kind of source leaves out."""
+    """Rates at which one kind of source leaves out values."""
 
     middle_name: float
     suffix: float
@@ -153,7 +153,7 @@ class MissingRates:
 
 @dataclass(frozen=True, slots=True)
 class NoiseRates:
-    """How one kind of source gets values wrong."""
+    """Rates at which one kind of source records wrong values."""
 
     given_typo: float
     given_nickname: float
@@ -188,7 +188,10 @@ class NoiseRates:
 
 @dataclass(frozen=True, slots=True)
 class MisspellingRates:
-    """How a name is misspelt; the rest is a slip of the keyboard."""
+    """Shares of misspellings by ear and by scanner.
+
+    The rest are keyboard slips.
+    """
 
     by_ear: float
     by_scanner: float
@@ -196,7 +199,7 @@ class MisspellingRates:
 
 @dataclass(frozen=True, slots=True)
 class ErrorFactors:
-    """How many times likelier the names of a group go wrong."""
+    """Factors by which names of a group are misrecorded more often."""
 
     black: float
     hispanic: float
@@ -207,7 +210,7 @@ class ErrorFactors:
 
 @dataclass(frozen=True, slots=True)
 class FlagRates:
-    """Special populations."""
+    """Rates of special populations."""
 
     disability: float
     disability_in_care: float
@@ -224,7 +227,10 @@ class FlagRates:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """All of ``rates.toml``; ``missing`` and ``noise`` by kind of source, ``digest`` of the file."""
+    """All rates of ``rates.toml``.
+
+    ``missing`` and ``noise`` are by kind of source; ``digest`` is of the file.
+    """
 
     state: StateRates
     families: FamilyRates
@@ -242,7 +248,11 @@ class Rates:
 
 
 def load_rates() -> Rates:
-    """Read the rates that ship with the simulator; a key too many or too few is an error."""
+    """Load the rates that ship with the simulator.
+
+    Raises:
+        TypeError: the file has a key too many or too few.
+    """
     content = resources.files("training.simulate").joinpath(_FILE).read_bytes()
     raw = tomllib.loads(content.decode())
     return Rates(

@@ -1,4 +1,4 @@
-"""The simulator as pure functions: a state whole, or block after block."""
+"""Simulation of a state, as a whole or block by block."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate.columns import Texts
-from training.simulate.people.blocks import Block, ProgressCallback, split_into_blocks, ignore_progress
+from training.simulate.people.blocks import Block, ProgressCallback, ignore_progress, split_into_blocks
 from training.simulate.people.names import NameBook, build_faker_names
 from training.simulate.people.population import SimulatedState, draw_state
 from training.simulate.rates import Rates, load_rates
@@ -19,7 +19,7 @@ _ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """A simulated state, or a block of one: its four files and all that is true of it."""
+    """Simulated state, or one block: its four files and its truth."""
 
     seed: int
     state: SimulatedState
@@ -27,11 +27,11 @@ class Population:
 
     @property
     def records(self) -> int:
-        """Source records in all files."""
+        """Number of source records in all files."""
         return sum(len(file) for file in self.files.values())
 
     def truth_column(self, field: str) -> Texts:
-        """One column of the truth over all files, in the order of the sources."""
+        """Return one column of the truth over all files, in source order."""
         return np.concatenate([file.truth[field] for file in self.files.values()])
 
 
@@ -42,17 +42,17 @@ def simulate(
     book: NameBook | None = None,
     rates: Rates | None = None,
 ) -> Population:
-    """Simulate a state of about ``records`` source records, held in memory whole.
+    """Simulate a state of about ``records`` source records in memory.
 
-    The same arguments give the same state to the byte, on any machine and under any hash seed. Of more
-    than some 100,000 records, use ``simulate_in_blocks``.
+    Equal arguments give the same state to the byte, on any machine and under any hash seed. Above some
+    100,000 records, use ``simulate_in_blocks``.
 
     Args:
-        records: how many source records to aim at; the files come within a few in a hundred.
-        seed: the seed of all that happens.
-        children: how many children to aim at, instead of records.
+        records: source records to aim at; the files come within a few percent.
+        seed: seed of all that happens.
+        children: children to aim at, instead of records.
         book: names to draw from; Faker's lists by default.
-        rates: how often things happen; ``rates.toml`` by default.
+        rates: rates of events; ``rates.toml`` by default.
     """
     rates = rates or load_rates()
     size = children or round(records / rates.state.records_per_child)
@@ -67,23 +67,26 @@ def simulate_in_blocks(
     rates: Rates | None = None,
     report: ProgressCallback = ignore_progress,
 ) -> Iterator[Population]:
-    """Simulate a state of any size block by block; a small one is one block, the same as ``simulate``.
+    """Simulate a state of any size block by block.
+
+    A small state is one block, equal to that of ``simulate``.
 
     Args:
-        records: as for ``simulate``.
-        seed: as for ``simulate``.
-        children: as for ``simulate``.
-        book: as for ``simulate``.
-        rates: as for ``simulate``.
-        report: told of each block begun.
+        records: source records to aim at.
+        seed: seed of all that happens.
+        children: children to aim at, instead of records.
+        book: names to draw from; Faker's lists by default.
+        rates: rates of events; ``rates.toml`` by default.
+        report: called as each block begins.
+        records_per_block: source records of one block.
     """
     rates = rates or load_rates()
     book = book or _default_names(rates)
     size = children or round(records / rates.state.records_per_child)
-    parts = split_into_blocks(seed, round(size * rates.state.records_per_child))
-    for place, block in enumerate(parts):
-        report("simulating", place, len(parts))
-        yield _simulate_block(block, round(size / len(parts)), book, rates)
+    state_blocks = split_into_blocks(seed, round(size * rates.state.records_per_child))
+    for position, block in enumerate(state_blocks):
+        report("simulating", position, len(state_blocks))
+        yield _simulate_block(block, round(size / len(state_blocks)), book, rates)
 
 
 def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
@@ -91,8 +94,10 @@ def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -
     rosters = draw_rosters(block.stage_generator(_ROSTER_STAGE), state.schooling, state.care, rates, block)
     ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
     files = {
-        source: write_source(block.stage_generator(_FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
-        for place, source in enumerate(Source)
+        source: write_source(
+            block.stage_generator(_FIRST_SOURCE_STAGE + position), state, rosters[source], ids
+        )
+        for position, source in enumerate(Source)
     }
     return Population(block.seed, state, files)
 

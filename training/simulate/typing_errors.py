@@ -1,7 +1,8 @@
-"""How names and numbers get written wrong: pure rules of (text, random integer).
+"""Spelling and typing errors in names and numbers.
 
-The tables are our own short ones: neighbouring keys, letters that scanners confuse, spellings that
-sound alike, and given names with several accepted spellings.
+Each is a pure function of text and random integer. The tables are our own short ones: neighboring
+keys, letters that scanners confuse, spellings that sound alike, and given names with several
+accepted spellings.
 """
 
 from functools import cache
@@ -18,7 +19,16 @@ _NEIGHBOR_KEYS = {
     for row in _KEY_ROWS
     for place, key in enumerate(row)
 }
-_SCANNER_CONFUSIONS = (("m", "rn"), ("rn", "m"), ("l", "1"), ("o", "0"), ("i", "l"), ("cl", "d"), ("e", "c"), ("h", "b"))
+_SCANNER_CONFUSIONS = (
+    ("m", "rn"),
+    ("rn", "m"),
+    ("l", "1"),
+    ("o", "0"),
+    ("i", "l"),
+    ("cl", "d"),
+    ("e", "c"),
+    ("h", "b"),
+)
 _SOUND_ALIKES = (
     ("ph", "f"), ("f", "ph"), ("ck", "k"), ("c", "k"), ("k", "c"), ("ie", "y"), ("y", "ie"), ("ee", "ea"),
     ("ea", "ee"), ("ai", "ay"), ("ay", "ai"), ("sh", "ch"), ("z", "s"), ("s", "z"), ("ll", "l"), ("l", "ll"),
@@ -41,38 +51,43 @@ _STREET_TYPES = {
     "Blvd": "Boulevard",
 }  # fmt: skip
 _SHORTEST_TO_SPOIL = 3
+_OMITTED, _DOUBLED, _EXCHANGED = range(3)
+"""Kinds of keyboard slips; the fourth is a neighboring key."""
 _SHARE_STEPS = 1_000
 
 
 def make_keyboard_slip(text: str, draw: int) -> str:
-    """One slip of the fingers: a key left out, doubled, exchanged with the next, or its neighbour hit."""
+    """Make one typing slip in a text.
+
+    A key is left out, doubled, exchanged with the next, or replaced by its neighbor.
+    """
     if len(text) < _SHORTEST_TO_SPOIL:
         return text
-    place = 1 + draw % (len(text) - 1)
-    letter = text[place]
-    kind = (draw >> 8) % 4
-    if kind == 0:
-        return text[:place] + text[place + 1 :]
-    if kind == 1:
-        return text[:place] + letter + text[place:]
-    if kind == 2 and place + 1 < len(text):  # noqa: PLR2004 - the third kind of four
-        return text[:place] + text[place + 1] + letter + text[place + 2 :]
+    position = 1 + draw % (len(text) - 1)
+    letter = text[position]
+    slip = (draw >> 8) % 4
+    if slip == _OMITTED:
+        return text[:position] + text[position + 1 :]
+    if slip == _DOUBLED:
+        return text[:position] + letter + text[position:]
+    if slip == _EXCHANGED and position + 1 < len(text):
+        return text[:position] + text[position + 1] + letter + text[position + 2 :]
     keys = _NEIGHBOR_KEYS.get(letter.lower(), "e")
-    return text[:place] + keys[(draw >> 12) % len(keys)] + text[place + 1 :]
+    return text[:position] + keys[(draw >> 12) % len(keys)] + text[position + 1 :]
 
 
 def _apply_table(text: str, draw: int, table: tuple[tuple[str, str], ...]) -> str:
-    """The first rule that applies, beginning at a random one; a keyboard slip where none does."""
+    """Apply the first rule that fits, or make a keyboard slip."""
     start = draw % len(table)
-    for wrong, other in chain(table[start:], table[:start]):
-        place = text.find(wrong, 1)
-        if place > 0:
-            return text[:place] + other + text[place + len(wrong) :]
+    for pattern, replacement in chain(table[start:], table[:start]):
+        position = text.find(pattern, 1)
+        if position > 0:
+            return text[:position] + replacement + text[position + len(pattern) :]
     return make_keyboard_slip(text, draw)
 
 
 def misspell(text: str, draw: int) -> str:
-    """One mistake: by ear, by scanner, or by hand."""
+    """Misspell a text by ear, by scanner or by a keyboard slip."""
     kind = (draw >> 20) % _SHARE_STEPS / _SHARE_STEPS
     rates = _load_misspelling_rates()
     if kind < rates.by_ear:
@@ -88,19 +103,19 @@ def _load_misspelling_rates() -> MisspellingRates:
 
 
 def change_digit(text: str, draw: int) -> str:
-    """One digit replaced, or two neighbours exchanged."""
-    places = [place for place, letter in enumerate(text) if letter.isdigit()]
-    if not places:
+    """Replace one digit, or exchange two neighboring digits."""
+    positions = [position for position, letter in enumerate(text) if letter.isdigit()]
+    if not positions:
         return text
-    place = places[draw % len(places)]
-    if (draw >> 8) % 2 and place + 1 < len(text) and text[place + 1].isdigit():
-        return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
-    digit = str((int(text[place]) + 1 + (draw >> 12) % 9) % 10)
-    return text[:place] + digit + text[place + 1 :]
+    position = positions[draw % len(positions)]
+    if (draw >> 8) % 2 and position + 1 < len(text) and text[position + 1].isdigit():
+        return text[:position] + text[position + 1] + text[position] + text[position + 2 :]
+    digit = str((int(text[position]) + 1 + (draw >> 12) % 9) % 10)
+    return text[:position] + digit + text[position + 1 :]
 
 
 def respell(text: str, draw: int) -> str:
-    """Another accepted spelling of a name that has several."""
+    """Return another accepted spelling of a name that has several."""
     variants = _VARIANTS.get(text, (text,))
     return variants[draw % len(variants)]
 
@@ -116,13 +131,13 @@ def _load_namer() -> NickNamer:
 
 
 def to_nickname(text: str, draw: int) -> str:
-    """A nickname of the name, where it has one."""
+    """Return a nickname of the name, if it has one."""
     short = _list_nicknames(text.lower())
     return short[draw % len(short)].title() if short else text
 
 
 def join_surnames(text: str, draw: int) -> str:
-    """Two surnames hyphenated, run together, or in the other order."""
+    """Hyphenate, join or swap two surnames."""
     first, _, second = text.partition(" ")
     if not second:
         return text
@@ -132,23 +147,23 @@ def join_surnames(text: str, draw: int) -> str:
 
 
 def keep_one_surname(text: str, draw: int) -> str:
-    """One of two surnames, mostly the first."""
+    """Keep one of two surnames, mostly the first."""
     first, _, second = text.replace("-", " ").partition(" ")
     return second if second and draw % 5 == 0 else first
 
 
 def restyle_phone(text: str, draw: int) -> str:
-    """A telephone number with other punctuation."""
+    """Write a phone number with other punctuation."""
     digits = "".join(letter for letter in text if letter.isdigit())
     return (digits, f"{digits[:3]}-{digits[3:6]}-{digits[6:]}", f"+1{digits}")[draw % 3]
 
 
 def spell_out_street(text: str, _draw: int) -> str:
-    """The street type in full."""
+    """Spell out the street type."""
     rest, _, kind = text.rpartition(" ")
     return f"{rest} {_STREET_TYPES.get(kind, kind)}"
 
 
 def remove_accents(text: str, _draw: int = 0) -> str:
-    """Without accents."""
+    """Remove the accents of a text."""
     return text if text.isascii() else str(anyascii(text))

@@ -1,1 +1,6 @@
-"""Makes a model folder of settings that Splink itself wrote."""
+"""Import of models that Splink itself trained.
+
+The package checks that the index can score such a model exactly, and writes it as a model folder.
+Settings that Splink saved and record files for term frequencies enter. A model folder leaves,
+without cautions.
+"""

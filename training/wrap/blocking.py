@@ -1,4 +1,7 @@
-"""Splink's blocking rules as rules of the index, where both find the same pairs."""
+"""Conversion of Splink's blocking rules to rules of the index.
+
+A rule converts only if both find the same pairs.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,21 +16,24 @@ from mpi.matching.model.blocking_keys import BlockingPart
 from training.fit.errors import TrainingError
 
 
-def convert_blocking_rules(stated: Iterable[str | Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The ``[blocking]`` table of a model, rules named by their place.
+def convert_blocking_rules(splink_rules: Iterable[str | Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Convert Splink's blocking rules to the ``[blocking]`` table of a model.
 
     Args:
-        stated: ``blocking_rules_to_generate_predictions`` of Splink's settings.
+        splink_rules: ``blocking_rules_to_generate_predictions`` of Splink's settings.
+
+    Returns:
+        Parts of each rule; rules are named by their position.
 
     Raises:
         TrainingError: a rule says more than that values, or their beginnings or ends, are equal.
     """
-    found = {}
-    for number, rule in enumerate(stated, 1):
+    rules = {}
+    for number, rule in enumerate(splink_rules, 1):
         sql = rule if isinstance(rule, str) else str(rule["blocking_rule"])
         exploded = frozenset() if isinstance(rule, str) else frozenset(rule.get("arrays_to_explode") or ())
-        found[f"rule-{number}"] = list(_parse_parts(sql, exploded))
-    return found
+        rules[f"rule-{number}"] = list(_parse_parts(sql, exploded))
+    return rules
 
 
 def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
@@ -35,12 +41,16 @@ def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError):
         raise TrainingError(f"blocking rule {sql!r}: it is not SQL") from None
-    for each in _flatten(tree.unnest()):
-        sides = {_record_side(side): _to_rule_part(side) for side in (each.this, each.expression)} if _is_equality(each) else {}
+    for condition in _flatten(tree.unnest()):
+        sides = (
+            {_record_side(side): _to_rule_part(side) for side in (condition.this, condition.expression)}
+            if _is_equality(condition)
+            else {}
+        )
         if set(sides) != {"l", "r"} or None in sides.values() or sides["l"] != sides["r"]:
             raise TrainingError(
-                f"blocking rule {sql!r}: {each.sql(dialect='duckdb')} does not say that a column of both "
-                "records, or the same part of it, is equal: write the rule into [blocking] of model.toml"
+                f"blocking rule {sql!r}: {condition.sql(dialect='duckdb')} does not say that a column of "
+                "both records, or the same part of it, is equal: write the rule into [blocking] of model.toml"
             )
         part = str(sides["l"])
         column = part.partition(":")[0]
@@ -51,8 +61,8 @@ def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
             )
         try:
             BlockingPart.parse(part)
-        except ModelError as fault:
-            raise TrainingError(f"blocking rule {sql!r}: {fault}") from None
+        except ModelError as error:
+            raise TrainingError(f"blocking rule {sql!r}: {error}") from None
         yield part
 
 
@@ -73,13 +83,16 @@ def _record_side(tree: exp.Expr) -> str:
 
 
 def _to_rule_part(tree: exp.Expr) -> str | None:
-    """What takes the same of a record, as ``model.toml`` writes it; None where nothing does."""
+    """Convert one side of an equality to a part of a rule.
+
+    It is written as in ``model.toml``; None if there is no such part.
+    """
     if isinstance(tree, exp.Column):
         return tree.name
-    form = tree.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
-    said = form.sql(dialect="duckdb").replace('"', "")
-    start = re.fullmatch(r"(?:SUBSTRING\((\w+), 1, (\d+)\)|LEFT\((\w+), (\d+)\))", said)
-    if start is not None:
-        return f"{start[1] or start[3]}:{start[2] or start[4]}"
-    end = re.fullmatch(r"RIGHT\((\w+), (\d+)\)", said)
-    return None if end is None else f"{end[1]}:-{end[2]}"
+    stripped = tree.transform(lambda node: exp.column(node.name) if isinstance(node, exp.Column) else node)
+    sql = stripped.sql(dialect="duckdb").replace('"', "")
+    prefix = re.fullmatch(r"(?:SUBSTRING\((\w+), 1, (\d+)\)|LEFT\((\w+), (\d+)\))", sql)
+    if prefix is not None:
+        return f"{prefix[1] or prefix[3]}:{prefix[2] or prefix[4]}"
+    suffix = re.fullmatch(r"RIGHT\((\w+), (\d+)\)", sql)
+    return None if suffix is None else f"{suffix[1]}:-{suffix[2]}"

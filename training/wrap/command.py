@@ -1,4 +1,4 @@
-"""``python -m training wrap``: bring a model that Splink itself trained."""
+"""Command ``python -m training wrap``: import a model that Splink trained."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from training.fit.model_writer import ModelIdentity
 from training.wrap.wrap import wrap_settings
 
 
-def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     settings: Annotated[Path, typer.Argument(help="What Splink's `save_model_to_json` wrote.")],
     data: Annotated[list[Path], typer.Option(help="CSV or Parquet, as for `fit`, for frequencies.")],
     out: Annotated[Path, typer.Option(help="Folder for the model; made if absent.")],
@@ -29,8 +29,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Wrap settings that Splink trained over this index's features as a model's folder."""
     try:
         thresholds = Thresholds(link=link, review=review, margin=margin)
-    except ValueError as fault:
-        raise TrainingError(str(fault)) from None
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
     records = read_current_records(data, read_layouts(data, mapping or [], file_format or [])).features
     wrap_settings(settings, records, out, ModelIdentity(name, version), thresholds)
     Console().print(f"{out}: frequencies of {len(records):,} records")

@@ -1,4 +1,4 @@
-"""A model folder around settings that Splink's own API saved."""
+"""Writer of a model folder from settings that Splink saved."""
 
 import json
 from collections.abc import Mapping
@@ -30,14 +30,16 @@ it here, and it has no cautions. Frequencies are those of the {records:,} record
 def wrap_settings(
     settings_file: Path, records: pa.Table, folder: Path, identity: ModelIdentity, thresholds: Thresholds
 ) -> None:
-    """Write the folder and load it, so that what cannot be scored exactly is refused here.
+    """Write a model folder from Splink settings, and load it again.
+
+    Loading refuses what cannot be scored exactly.
 
     Args:
-        settings_file: what ``linker.misc.save_model_to_json`` wrote.
-        records: features of the records whose frequencies count.
-        folder: made if absent.
-        identity: what the model is called.
-        thresholds: where the bands begin, for enterprise IDs and for research alike.
+        settings_file: file that ``linker.misc.save_model_to_json`` wrote.
+        records: feature table whose term frequencies count.
+        folder: folder of the model; made if absent.
+        identity: name and version of the model.
+        thresholds: thresholds for enterprise IDs and for research alike.
 
     Raises:
         TrainingError: the file is not Splink's settings, or a blocking rule has no counterpart.
@@ -51,10 +53,10 @@ def wrap_settings(
         for level in comparison.levels
         if level.adjustment is not None
     }
-    unknown = sorted(adjusted - (TEXT_COLUMNS & set(records.column_names)))
-    if unknown:
+    unusable = sorted(adjusted - (TEXT_COLUMNS & set(records.column_names)))
+    if unusable:
         raise TrainingError(
-            f"{settings_file}: it adjusts for frequencies of {unknown[0]!r}, which is no feature of one text"
+            f"{settings_file}: it adjusts for frequencies of {unusable[0]!r}, which is no feature of one text"
         )
     frequencies = count_frequencies(records, sorted(adjusted))
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,8 +76,8 @@ def wrap_settings(
 def _read_settings(settings_file: Path) -> dict[str, Any]:
     try:
         settings = json.loads(settings_file.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise TrainingError(f"{settings_file}: cannot be read as Splink's settings: {fault}") from None
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{settings_file}: cannot be read as Splink's settings: {error}") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("comparisons"), list):
         raise TrainingError(f"{settings_file}: not Splink's settings: it has no list of comparisons")
     return settings

@@ -109,7 +109,7 @@ def add_idempotency_key(viewer: Viewer, key: str | None, request: Request, body:
     call = b"\n".join(
         (request.method.encode(), request.scope["raw_path"], request.scope["query_string"], body)
     )
-    return replace(viewer, once=IdempotentCall(key, call))
+    return replace(viewer, idempotent_call=IdempotentCall(key, call))
 
 
 WriterDep = Annotated[Viewer, Depends(authenticate_writer)]

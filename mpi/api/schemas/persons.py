@@ -1,15 +1,18 @@
 """API schemas of persons, their history and search results."""
 
+from typing import Any, TypeAlias
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from mpi.api.schemas.examples import EXAMPLE_EID, EXAMPLE_TIME
 from mpi.domain.weight import Band
 from mpi.storage.repositories.persons.persons import PersonStatus
 
+_Json: TypeAlias = Any
 _LABEL = {"source": "D01-SIS", "local_id": "12345"}
 
 
-def _example(**values: object) -> ConfigDict:
+def _example(**values: _Json) -> ConfigDict:
     """Create a model configuration with an example."""
     return ConfigDict(json_schema_extra={"example": values})
 

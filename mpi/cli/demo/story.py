@@ -86,7 +86,7 @@ def _rank_child(index: Index, data: LabeledIndex, child: EnrolledChild) -> tuple
     twin = _find_twin(data, child)
     twin_weight = 0.0
     if twin is not None:
-        twin_weight = index.matcher.scorer.weight(data.features[child.care[0]], data.features[twin])
+        twin_weight = index.matcher.scorer.weigh(data.features[child.care[0]], data.features[twin])
     return twin is not None, _is_missed_by_exact_match(data, child), len(agencies), twin_weight
 
 
@@ -197,5 +197,5 @@ def _describe_twin(
         eid = unit.persons.by_ids([data.persons[twin]])[data.persons[twin]].eid
     label = data.labels[twin]
     record = read(index, make_operator(), label.source, label.local_id)["record"]
-    weight = index.matcher.scorer.weight(own_features, data.features[twin])
+    weight = index.matcher.scorer.weigh(own_features, data.features[twin])
     return eid, str(record.get("first_name", "")), weight

@@ -144,7 +144,7 @@ def _load_source(index: Index, folder: Path, source: Source, progress: Progress)
         make_operator(),
         source,
         rows,
-        LoadOptions(Snapshot.FULL, digest=rows.digest()),
+        LoadOptions(Snapshot.FULL, digest=rows.compute_digest()),
         lambda step, done, total: progress(f"{source}: {step}", done, total),
     )
     return SourceLoad(str(source), receipt.counts, time.perf_counter() - started)

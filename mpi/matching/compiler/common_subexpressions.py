@@ -52,7 +52,7 @@ class SharedConditions:
     layers: tuple[tuple[SharedTerm, ...], ...]
     conditions: tuple[str, ...]
 
-    def over(self, source: str) -> str:
+    def write_query(self, source: str) -> str:
         """A query of all columns of a source and of what the conditions share."""
         for layer in self.layers:
             source = f"SELECT *, {', '.join(f'{term.sql} AS {term.name}' for term in layer)} FROM ({source})"
@@ -64,29 +64,29 @@ class _ExpressionNode:
     """An expression: its parts, and the SQL that joins them; of one that is taken whole, its own SQL."""
 
     parts: tuple["_Node", ...]
-    joined: str
-    is_bare: bool = False
+    sql: str
+    is_atomic: bool = False
 
 
 @dataclass(slots=True)
 class _NodeTable:
     """Each expression once, however often it is written."""
 
-    known: dict[tuple[object, ...], _ExpressionNode] = field(default_factory=dict)
+    node_of: dict[tuple[object, ...], _ExpressionNode] = field(default_factory=dict)
 
-    def of(self, tree: exp.Expr) -> _ExpressionNode:
+    def add(self, tree: exp.Expr) -> _ExpressionNode:
         tree = tree.unnest()
         if isinstance(tree, exp.Not):
-            return self._once("NOT", (self.of(tree.this),))
+            return self._add_node("NOT", (self.add(tree.this),))
         if (between := _OPERATOR_SQL.get(type(tree))) is not None:
-            return self._once(between, (self.of(tree.this), self.of(tree.expression)))
+            return self._add_node(between, (self.add(tree.this), self.add(tree.expression)))
         # A function is taken whole: what its arguments have in common with others costs nothing.
         is_bare, sql = isinstance(tree, _ATOMIC_EXPRESSIONS), tree.sql(dialect=DIALECT)
-        return self._once(sql if is_bare else f"({sql})", (), is_bare=is_bare)
+        return self._add_node(sql if is_bare else f"({sql})", (), is_bare=is_bare)
 
-    def _once(self, joined: str, parts: tuple[_ExpressionNode, ...], *, is_bare: bool = False) -> _ExpressionNode:
+    def _add_node(self, joined: str, parts: tuple[_ExpressionNode, ...], *, is_bare: bool = False) -> _ExpressionNode:
         key = (joined, *(id(part) for part in parts))
-        return self.known.setdefault(key, _ExpressionNode(parts, joined, is_bare))
+        return self.node_of.setdefault(key, _ExpressionNode(parts, joined, is_bare))
 
 
 def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedConditions:
@@ -100,15 +100,15 @@ def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedCondit
         prefix: of the columns' names, with which no other column's begins.
     """
     nodes = _NodeTable()
-    roots = [nodes.of(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
-    used = Counter(id(part) for node in nodes.known.values() for part in node.parts)
+    roots = [nodes.add(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
+    used = Counter(id(part) for node in nodes.node_of.values() for part in node.parts)
     used.update(id(root) for root in roots)
     names: dict[int, str] = {}
     layers: list[list[SharedTerm]] = []
     depths: dict[int, int] = {}
-    for node in nodes.known.values():  # parts come before what they are parts of
+    for node in nodes.node_of.values():  # parts come before what they are parts of
         depth = max((depths[id(part)] for part in node.parts), default=0)
-        if used[id(node)] > 1 and not node.is_bare:
+        if used[id(node)] > 1 and not node.is_atomic:
             if depth == len(layers):
                 layers.append([])
             sql = _write_sql(node, names)
@@ -125,8 +125,8 @@ def _write_sql(node: _ExpressionNode, names: dict[int, str]) -> str:
     parts = [_write_sql(part, names) for part in node.parts]
     match parts:
         case []:
-            return node.joined
+            return node.sql
         case [only]:
-            return f"({node.joined} {only})"
+            return f"({node.sql} {only})"
         case _:
-            return f"({f' {node.joined} '.join(parts)})"
+            return f"({f' {node.sql} '.join(parts)})"

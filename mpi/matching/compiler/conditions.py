@@ -92,78 +92,78 @@ class Translator:
         read = {variable[:-2] for variable in self.variables}
         return tuple(column for column in FEATURE_COLUMNS if column in read)
 
-    def condition(self, sql: str) -> str:
+    def translate_condition(self, sql: str) -> str:
         """The Python expression that is true where DuckDB's answer is TRUE.
 
         Raises:
             NotCompilableError: with what was not understood.
         """
-        return self.holds(_parse_sql(sql))
+        return self.translate_true(_parse_sql(sql))
 
-    def symmetric_condition(self, sql: str) -> str:
+    def translate_symmetric(self, sql: str) -> str:
         """The same of a condition that is to say of two records what it says of them exchanged.
 
         Raises:
             NotCompilableError: with what was not understood, or that it depends on which record is left.
         """
         tree = _parse_sql(sql)
-        translated = self.holds(tree)
+        translated = self.translate_true(tree)
         if not is_symmetric(tree):
             raise NotCompilableError(f"{to_duckdb_sql(tree)} depends on which of the two records is left")
         return translated
 
-    def holds(self, tree: exp.Expr) -> str:
+    def translate_true(self, tree: exp.Expr) -> str:
         """Python for "the expression is TRUE"."""
-        return self._truth(tree, wanted=True)
+        return self._translate_truth(tree, wanted=True)
 
-    def fails(self, tree: exp.Expr) -> str:
+    def translate_false(self, tree: exp.Expr) -> str:
         """Python for "the expression is FALSE" (which is not the same as "not TRUE")."""
-        return self._truth(tree, wanted=False)
+        return self._translate_truth(tree, wanted=False)
 
-    def _truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
+    def _translate_truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
         match tree:
             case exp.Paren():
-                return self._truth(tree.this, wanted=wanted)
+                return self._translate_truth(tree.this, wanted=wanted)
             case exp.Not():
-                return self._truth(tree.this, wanted=not wanted)
+                return self._translate_truth(tree.this, wanted=not wanted)
             case exp.And() | exp.Or():
                 both = isinstance(tree, exp.And) == wanted
-                left = self._truth(tree.left, wanted=wanted)
-                right = self._truth(tree.right, wanted=wanted)
+                left = self._translate_truth(tree.left, wanted=wanted)
+                right = self._translate_truth(tree.right, wanted=wanted)
                 return f"({left} {'and' if both else 'or'} {right})"
             case exp.Boolean():
                 return str(bool(tree.this) == wanted)
             case exp.Is():
-                return self._is(tree, wanted=wanted)
+                return self._translate_is(tree, wanted=wanted)
             case exp.In() | exp.Between():
-                return self._truth(_expand_range(tree), wanted=wanted)
+                return self._translate_truth(_expand_range(tree), wanted=wanted)
             case _ if type(tree) in _OPERATORS:
-                return self._comparison(tree, wanted=wanted)
+                return self._translate_comparison(tree, wanted=wanted)
             case _:
-                value = self.value(tree)
+                value = self.translate_operand(tree)
                 if value.kind is not OperandKind.TRUTH:
                     raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a truth value")
                 return _join_guards(value.guards, value.code if wanted else f"not {value.code}")
 
-    def _is(self, tree: exp.Expr, *, wanted: bool) -> str:
+    def _translate_is(self, tree: exp.Expr, *, wanted: bool) -> str:
         if isinstance(tree.expression, exp.Null):
-            guards = self.value(tree.this).guards
+            guards = self.translate_operand(tree.this).guards
             present = " and ".join(guards) if guards else "True"
             return f"(not ({present}))" if wanted else f"({present})"
         if isinstance(tree.expression, exp.Boolean):
-            same = self._truth(tree.this, wanted=bool(tree.expression.this))
+            same = self._translate_truth(tree.this, wanted=bool(tree.expression.this))
             return same if wanted else f"(not {same})"
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is not IS NULL, IS TRUE or IS FALSE")
 
-    def _comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
-        left, right = self.value(tree.this), self.value(tree.expression)
+    def _translate_comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
+        left, right = self.translate_operand(tree.this), self.translate_operand(tree.expression)
         ordered = not isinstance(tree, exp.EQ | exp.NEQ)
         if left.kind is not right.kind or (ordered and left.kind in {OperandKind.LIST, OperandKind.TRUTH}):
             raise NotCompilableError(f"{to_duckdb_sql(tree)} compares a {left.kind.value} with a {right.kind.value}")
         operator = _OPERATORS[type(tree)][0 if wanted else 1]
         return _join_guards(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
-    def value(self, tree: exp.Expr) -> Operand:  # noqa: C901, PLR0911 - one return a form
+    def translate_operand(self, tree: exp.Expr) -> Operand:  # noqa: C901, PLR0911 - one return a form
         """Translate an operand.
 
         Raises:
@@ -171,36 +171,36 @@ class Translator:
         """
         match tree:
             case exp.Paren():
-                return self.value(tree.this)
+                return self.translate_operand(tree.this)
             case exp.Column():
-                return self._column(tree)
+                return self._translate_column(tree)
             case exp.Literal():
                 return _translate_literal(tree)
             case exp.Neg() | exp.Abs():
-                inner = self._number(tree.this)
+                inner = self._translate_number(tree.this)
                 sign = "-" if isinstance(tree, exp.Neg) else "abs"
                 return Operand(f"{sign}({inner.code})", OperandKind.NUMBER, inner.guards, inner.number)
             case exp.Add() | exp.Sub() | exp.Mul():
-                left, right = self._number(tree.this), self._number(tree.expression)
+                left, right = self._translate_number(tree.this), self._translate_number(tree.expression)
                 code = f"({left.code} {_ARITHMETIC[type(tree)]} {right.code})"
                 number = compute_range(tree, left.number, right.number)
                 return Operand(code, OperandKind.NUMBER, left.guards + right.guards, number)
             case exp.Cast():
-                return self._cast(tree)
+                return self._translate_cast(tree)
             case exp.Substring() | exp.Left():
-                return self._substring(tree)
+                return self._translate_substring(tree)
             case exp.Nullif():
-                return self._null_if(tree)
+                return self._translate_null_if(tree)
             case exp.Least() | exp.Greatest():
-                return self._choice(tree)
+                return self._translate_choice(tree)
             case exp.RegexpExtract():
-                return self._extract(tree)
+                return self._translate_extract(tree)
             case exp.ArrayMax() | exp.ArrayMin():
-                return self._pairwise(tree)
+                return self._translate_pairwise(tree)
             case _:
-                return self._function(tree)
+                return self._translate_function(tree)
 
-    def _column(self, tree: exp.Column) -> Operand:
+    def _translate_column(self, tree: exp.Column) -> Operand:
         column, side = tree.name[:-2], tree.name[-2:].lower()
         if column not in FEATURE_COLUMNS or side not in {"_l", "_r"}:
             raise NotCompilableError(f"{tree.name} is not a column of Features with _l or _r")
@@ -214,16 +214,16 @@ class Translator:
         Raises:
             NotCompilableError: it is no operand.
         """
-        return self.value(tree).kind is OperandKind.LIST
+        return self.translate_operand(tree).kind is OperandKind.LIST
 
-    def _number(self, tree: exp.Expr) -> Operand:
-        value = self.value(tree)
+    def _translate_number(self, tree: exp.Expr) -> Operand:
+        value = self.translate_operand(tree)
         if value.kind is not OperandKind.NUMBER:
             raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a number")
         return value
 
-    def _cast(self, tree: exp.Cast) -> Operand:
-        value = self.value(tree.this)
+    def _translate_cast(self, tree: exp.Cast) -> Operand:
+        value = self.translate_operand(tree.this)
         target = tree.to.sql(dialect="duckdb").upper()
         if value.kind is OperandKind.TEXT and target in {"TEXT", "VARCHAR"}:
             return value
@@ -231,8 +231,8 @@ class Translator:
             return Operand(f"float({value.code})", OperandKind.NUMBER, value.guards, DOUBLE)
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is a cast that is not supported")
 
-    def _substring(self, tree: exp.Expr) -> Operand:
-        value = self.value(tree.this)
+    def _translate_substring(self, tree: exp.Expr) -> Operand:
+        value = self.translate_operand(tree.this)
         start = 1 if isinstance(tree, exp.Left) else _parse_position(tree.args.get("start"))
         length = _parse_position(tree.expression if isinstance(tree, exp.Left) else tree.args.get("length"))
         if value.kind is not OperandKind.TEXT or start < 1 or length < 0:
@@ -242,25 +242,25 @@ class Translator:
             code, OperandKind.TEXT, value.guards, may_be_empty=start > 1 or not length or value.may_be_empty
         )
 
-    def _null_if(self, tree: exp.Nullif) -> Operand:
-        value, other = self.value(tree.this), self.value(tree.expression)
+    def _translate_null_if(self, tree: exp.Nullif) -> Operand:
+        value, other = self.translate_operand(tree.this), self.translate_operand(tree.expression)
         if value.kind is not OperandKind.TEXT or not isinstance(tree.expression, exp.Literal):
             raise NotCompilableError(f"{to_duckdb_sql(tree)} is not NULLIF of a text and a text in quotes")
-        name = self._temporary()
+        name = self._make_temporary()
         other_than = f"({name} := {value.code}) != {other.code}"
         empty = value.may_be_empty and tree.expression.name != ""
         return Operand(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
 
-    def _choice(self, tree: exp.Expr) -> Operand:
+    def _translate_choice(self, tree: exp.Expr) -> Operand:
         # Of several values these pass over the missing ones; all missing gives NULL.
-        values = [self._number(each) for each in (tree.this, *tree.expressions)]
+        values = [self._translate_number(each) for each in (tree.this, *tree.expressions)]
         codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
-        name = self._temporary()
+        name = self._make_temporary()
         taken = f"({name} := {_CHOICE_FUNCTIONS[type(tree)]}({', '.join(codes)})) is not None"
         return Operand(name, OperandKind.NUMBER, (taken,), merge_ranges([value.number for value in values]))
 
-    def _extract(self, tree: exp.RegexpExtract) -> Operand:
-        value, pattern = self.value(tree.this), tree.expression
+    def _translate_extract(self, tree: exp.RegexpExtract) -> Operand:
+        value, pattern = self.translate_operand(tree.this), tree.expression
         group = tree.args.get("group")
         whole = group is None or (isinstance(group, exp.Literal) and group.name == "0")
         others = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
@@ -270,22 +270,22 @@ class Translator:
         code = f"regexp_extract({value.code}, {pattern.name!r})"
         return Operand(code, OperandKind.TEXT, value.guards, may_be_empty=True)
 
-    def _pairwise(self, tree: exp.Expr) -> Operand:
+    def _translate_pairwise(self, tree: exp.Expr) -> Operand:
         name, columns = parse_pairwise_call(tree)
-        sides = [self._column(column) for column in columns]
+        sides = [self._translate_column(column) for column in columns]
         if any(side.kind is not OperandKind.LIST for side in sides):
             raise NotCompilableError(f"{to_duckdb_sql(tree)} is not about two lists of texts")
         code = f"{name}({', '.join(side.code for side in sides)})"
         number = LENGTH if name.endswith(tuple(_EDIT_DISTANCES)) else DOUBLE
         return Operand(code, OperandKind.NUMBER, sides[0].guards + sides[1].guards, number)
 
-    def _temporary(self) -> str:
+    def _make_temporary(self) -> str:
         self.temporaries += 1
         return f"t{self.temporaries}"
 
-    def _function(self, tree: exp.Expr) -> Operand:  # noqa: PLR0911 - one return a form
+    def _translate_function(self, tree: exp.Expr) -> Operand:  # noqa: PLR0911 - one return a form
         name, arguments = parse_function_call(tree)
-        values = tuple(self.value(argument) for argument in arguments)
+        values = tuple(self.translate_operand(argument) for argument in arguments)
         guards = tuple(guard for value in values for guard in value.guards)
         codes = [value.code for value in values]
         match name, tuple(value.kind for value in values):
@@ -302,16 +302,16 @@ class Translator:
             case ("list_contains", (OperandKind.LIST, OperandKind.TEXT)):
                 return Operand(f"({codes[1]} in {codes[0]})", OperandKind.TRUTH, guards)
             case ("try_strptime", (OperandKind.TEXT, OperandKind.TEXT)) if _is_date_column(*arguments):
-                return self._parsed_date(codes[0], guards)
+                return self._translate_date(codes[0], guards)
             case ("epoch", (OperandKind.TIME,)):
                 return Operand(codes[0], OperandKind.NUMBER, guards, DOUBLE)
             case _:
                 pass
         raise NotCompilableError(f"{to_duckdb_sql(tree)} uses a function that is not supported")
 
-    def _parsed_date(self, code: str, guards: tuple[str, ...]) -> Operand:
+    def _translate_date(self, code: str, guards: tuple[str, ...]) -> Operand:
         # A text that is no date gives NULL, so the result is kept in a variable that the guard tests.
-        name = self._temporary()
+        name = self._make_temporary()
         return Operand(name, OperandKind.TIME, (*guards, f"({name} := date_epoch({code})) is not None"))
 
 

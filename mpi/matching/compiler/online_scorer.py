@@ -69,34 +69,34 @@ class OnlineScorer:
     """Scores pairs of records; symmetric if the model's conditions are.
 
     Args:
-        levels: the model as read.
+        parameters: the model as read.
         cautions: the model's.
         columns: the columns of Features that it reads.
         source: the generated Python.
     """
 
-    levels: ScoringParameters = field(repr=False)
+    parameters: ScoringParameters = field(repr=False)
     cautions: Cautions = field(repr=False)
     columns: tuple[str, ...]
     source: str = field(repr=False)
     _compare: _CompareFunction = field(repr=False)
-    _caution: _FirstConditionFunction = field(repr=False)
-    _uncorroborated: _FirstConditionFunction = field(repr=False)
+    _first_caution: _FirstConditionFunction = field(repr=False)
+    _first_uncorroborated: _FirstConditionFunction = field(repr=False)
 
-    def weight(self, left: Features, right: Features) -> float:
+    def weigh(self, left: Features, right: Features) -> float:
         """The match weight of the pair in bits, prior included, as far as a caution lets it."""
         bits = self._compare(left, right)[0]
-        if bits > self.cautions.bits and self._caution(left, right) >= 0:
+        if bits > self.cautions.bits and self._first_caution(left, right) >= 0:
             return self.cautions.bits
         return bits
 
     def score(self, left: Features, right: Features) -> PairScore:
         """The pair's levels and match weight, and the caution that lowered it."""
         bits, levels, _ = self._compare(left, right)
-        caution = self._held_by(left, right, bits)
+        caution = self._find_caution(left, right, bits)
         return PairScore(levels, bits if caution is None else self.cautions.bits, caution)
 
-    def marks(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> PairMarks:
+    def mark_pairs(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> PairMarks:
         """Mark pairs.
 
         Args:
@@ -110,28 +110,28 @@ class OnlineScorer:
             uncorroborated=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits > cap and self._uncorroborated(features[left], features[right]) >= 0
+                if bits > cap and self._first_uncorroborated(features[left], features[right]) >= 0
             ),
             # Nothing but a caution gives just this weight, save by a coincidence of the sixth decimal.
             opposed=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits == round_weight(cap) and self._caution(features[left], features[right]) == 0
+                if bits == round_weight(cap) and self._first_caution(features[left], features[right]) == 0
             ),
         )
 
-    def _held_by(self, left: Features, right: Features, bits: float) -> str | None:
-        held = self._caution(left, right) if bits > self.cautions.bits else -1
+    def _find_caution(self, left: Features, right: Features, bits: float) -> str | None:
+        held = self._first_caution(left, right) if bits > self.cautions.bits else -1
         return None if held < 0 else list(self.cautions.conditions)[held]
 
     def explain(self, left: Features, right: Features) -> list[WeightContribution]:
         """The match weight by comparison, the prior first, a caution last; the bits add up to the weight."""
         total, values, parts = self._compare(left, right)
-        explained = [WeightContribution("prior", "two records taken at random", compute_prior_bits(self.levels))]
-        for comparison, value, bits in zip(self.levels.comparisons, values, parts, strict=True):
+        explained = [WeightContribution("prior", "two records taken at random", compute_prior_bits(self.parameters))]
+        for comparison, value, bits in zip(self.parameters.comparisons, values, parts, strict=True):
             label = next(level.label for level in comparison.levels if level.value == value)
             explained.append(WeightContribution(comparison.name, label, bits))
-        caution = self._held_by(left, right, total)
+        caution = self._find_caution(left, right, total)
         if caution is not None:
             explained.append(WeightContribution("caution", caution, self.cautions.bits - total))
         return explained
@@ -203,7 +203,7 @@ def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple
     body = []
     for number, (label, condition) in enumerate(conditions.items()):
         try:
-            translated = translator.symmetric_condition(condition)
+            translated = translator.translate_symmetric(condition)
         except NotCompilableError as fault:
             raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
         body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
@@ -252,7 +252,7 @@ def _generate_comparison(
 
 def _translate_level(comparison: Comparison, level: ComparisonLevel, translator: Translator) -> str:
     try:
-        return translator.symmetric_condition(level.condition or "")
+        return translator.translate_symmetric(level.condition or "")
     except NotCompilableError as fault:
         raise ModelError(
             f"comparison {comparison.name!r}, level {level.label!r}: cannot be compiled: {fault}"

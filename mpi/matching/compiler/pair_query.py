@@ -32,13 +32,13 @@ class _Stage:
 
     Args:
         numbers: of the comparisons.
-        shared: their conditions, in that order, and at the last stage the cautions.
-        to_come: the most that the comparisons of later stages can add, in bits.
+        conditions: their conditions, in that order, and at the last stage the cautions.
+        later_bits: the most that the comparisons of later stages can add, in bits.
     """
 
     numbers: tuple[int, ...]
-    shared: SharedConditions
-    to_come: float
+    conditions: SharedConditions
+    later_bits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class PairQuery:
     """
 
     columns: tuple[str, ...]
-    _levels: ScoringParameters = field(repr=False)
+    _parameters: ScoringParameters = field(repr=False)
     _cautions: Cautions = field(repr=False)
     _frequencies: Frequencies = field(repr=False)
     _stages: tuple[_Stage, ...] = field(repr=False)
 
-    def declare(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def load_frequencies(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Give a connection the model's frozen frequencies."""
         schema = pa.schema([("value", pa.string()), ("share", pa.float64())])
         for column, shares in self._frequencies.tables.items():
@@ -63,7 +63,7 @@ class PairQuery:
             connection.execute(f"CREATE TABLE {_name_frequency_table(column)} AS FROM frozen")
             connection.unregister("frozen")
 
-    def weighed(
+    def weigh(
         self, connection: duckdb.DuckDBPyConnection, pairs: pa.Table, features: str, floor: float
     ) -> pa.Table:
         """Weigh pairs.
@@ -78,30 +78,30 @@ class PairQuery:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
         """
         connection.register("pairs", pairs)
-        weighed = connection.sql(self.sql("pairs", features, floor)).to_arrow_table()
+        weighed = connection.sql(self.write_sql("pairs", features, floor)).to_arrow_table()
         connection.unregister("pairs")
         return weighed
 
-    def sql(self, pairs: str, features: str, floor: float) -> str:
+    def write_sql(self, pairs: str, features: str, floor: float) -> str:
         """The query over tables, by name."""
-        query, done = self._joined(pairs, features), set[int]()
+        query, done = self._write_join(pairs, features), set[int]()
         for stage in self._stages:
-            query = self._weighing(query, stage)
+            query = self._write_stage(query, stage)
             done.update(stage.numbers)
             # Far below what a weight is rounded to, and far above what adding in another order makes.
-            least = floor - stage.to_come - 2 * HALF_WEIGHT_STEP
-            query = f"SELECT * FROM ({query}) WHERE {self._sum(done)} >= {_write_double(least)}"
-        query = f"SELECT *, {self._sum(done)} AS bits FROM ({query})"
+            least = floor - stage.later_bits - 2 * HALF_WEIGHT_STEP
+            query = f"SELECT * FROM ({query}) WHERE {self._write_sum(done)} >= {_write_double(least)}"
+        query = f"SELECT *, {self._write_sum(done)} AS bits FROM ({query})"
         query = f"SELECT * FROM ({query}) WHERE bits >= {_write_double(floor - HALF_WEIGHT_STEP)}"
         query = f"SELECT *, round(bits, {WEIGHT_DECIMALS}) AS free FROM ({query})"
-        return f"SELECT lo, hi, {self._held_down()} AS bits FROM ({query}) ORDER BY lo, hi"
+        return f"SELECT lo, hi, {self._write_capped_weight()} AS bits FROM ({query}) ORDER BY lo, hi"
 
-    def _weighing(self, query: str, stage: _Stage) -> str:
+    def _write_stage(self, query: str, stage: _Stage) -> str:
         """What the comparisons of a stage add, as columns."""
-        said = iter(stage.shared.conditions)
+        said = iter(stage.conditions.conditions)
         levels, weights = [], []
         for number in stage.numbers:
-            comparison = self._levels.comparisons[number]
+            comparison = self._parameters.comparisons[number]
             whens = [f"WHEN {next(said)} THEN {place}" for place in range(len(_list_conditions(comparison)))]
             level = f"CASE {' '.join(whens)} ELSE {len(whens)} END" if whens else "0"
             levels.append(f"{level} AS level_{number}")
@@ -110,36 +110,36 @@ class PairQuery:
             if _is_adjusted(comparison):
                 adjusted = [_write_adjustment(level) for level in comparison.levels]
                 weights.append(_write_case_by_level(number, adjusted, "adjustment"))
-        query = f"SELECT {', '.join(['*', *levels])} FROM ({stage.shared.over(query)})"
+        query = f"SELECT {', '.join(['*', *levels])} FROM ({stage.conditions.write_query(query)})"
         return f"SELECT {', '.join(['*', *weights])} FROM ({query})"
 
-    def _joined(self, pairs: str, features: str) -> str:
+    def _write_join(self, pairs: str, features: str) -> str:
         """Both records of each pair, side by side."""
-        left, right = (self._side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi")))
+        left, right = (self._write_side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi")))
         return f"SELECT * FROM {pairs} JOIN ({left}) ON lo = id_l JOIN ({right}) ON hi = id_r"
 
-    def _side(self, side: str, end: str, pairs: str, features: str) -> str:
+    def _write_side(self, side: str, end: str, pairs: str, features: str) -> str:
         read = [f"unique_id AS id_{side}", *(f'"{column}" AS "{column}_{side}"' for column in self.columns)]
         shares, joins = [], []
-        for column in _list_adjusted_columns(self._levels):
+        for column in _list_adjusted_columns(self._parameters):
             known = f"coalesce({_name_frequency_table(column)}.share, {_write_double(self._frequencies.tails[column])})"
             shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
             joins.append(f'LEFT JOIN {_name_frequency_table(column)} ON {_name_frequency_table(column)}.value = "{column}"')
         named = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
         return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
 
-    def _sum(self, numbers: Collection[int]) -> str:
+    def _write_sum(self, numbers: Collection[int]) -> str:
         """The weights of these comparisons in the order in which Splink adds them."""
-        parts = [_write_double(compute_prior_bits(self._levels))]
+        parts = [_write_double(compute_prior_bits(self._parameters))]
         for number in sorted(numbers):
             parts.append(f"weight_{number}")
-            if _is_adjusted(self._levels.comparisons[number]):
+            if _is_adjusted(self._parameters.comparisons[number]):
                 parts.append(f"adjustment_{number}")
         return " + ".join(parts)
 
-    def _held_down(self) -> str:
-        said = self._stages[-1].shared.conditions
-        return self._cautions.hold("free", said[len(said) - len(self._cautions.conditions) :])
+    def _write_capped_weight(self) -> str:
+        said = self._stages[-1].conditions.conditions
+        return self._cautions.write_capped_weight("free", said[len(said) - len(self._cautions.conditions) :])
 
 
 def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> PairQuery:
@@ -154,14 +154,14 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
     """
     scorer = scorer or compile_scorer(model)
     stages: list[list[int]] = [[], [], []]
-    for number, comparison in enumerate(scorer.levels.comparisons):
+    for number, comparison in enumerate(scorer.parameters.comparisons):
         stages[2 if comparison.only_lowers else int(_has_edit_distance(comparison))].append(number)
     return PairQuery(
         scorer.columns,
-        scorer.levels,
+        scorer.parameters,
         model.cautions,
         model.frequencies,
-        tuple(_make_stage(scorer.levels, model, place, stages) for place in range(len(stages))),
+        tuple(_make_stage(scorer.parameters, model, place, stages) for place in range(len(stages))),
     )
 
 

@@ -28,7 +28,7 @@ def is_symmetric(tree: exp.Expr) -> bool:
     Args:
         tree: a condition that ``mpi.matching.compiler.conditions`` can translate.
     """
-    return _NormalForm().of(tree) == _NormalForm(exchanged=True).of(tree)
+    return _NormalForm().write(tree) == _NormalForm(are_exchanged=True).write(tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,73 +36,73 @@ class _NormalForm:
     """Writes an expression with all that has no order sorted, as a text to compare.
 
     Args:
-        exchanged: whether the two records are.
-        equal: columns that are equal on both sides wherever the expression matters, so that either may stand
+        are_exchanged: whether the two records are.
+        equal_columns: columns that are equal on both sides wherever the expression matters, so that either may stand
             for both.
-        strict: whether it matters if the expression is FALSE or NULL, and not only if it is TRUE.
+        is_strict: whether it matters if the expression is FALSE or NULL, and not only if it is TRUE.
     """
 
-    exchanged: bool = False
-    equal: frozenset[str] = frozenset()
-    strict: bool = False
+    are_exchanged: bool = False
+    equal_columns: frozenset[str] = frozenset()
+    is_strict: bool = False
 
-    def of(self, tree: exp.Expr) -> str:  # noqa: C901, PLR0911 - one return a form
+    def write(self, tree: exp.Expr) -> str:  # noqa: C901, PLR0911 - one return a form
         match tree:
             case exp.Paren():
-                return self.of(tree.this)
+                return self.write(tree.this)
             case exp.Column():
-                return self._column(tree.name.lower())
+                return self._write_column(tree.name.lower())
             case exp.And() | exp.Or():
-                return self._chain(tree)
+                return self._write_chain(tree)
             case exp.Is() | exp.Not():
-                return self._told(tree)
+                return self._write_is_or_not(tree)
             case exp.Abs() if isinstance(tree.this.unnest(), exp.Sub):
-                return self._sorted("distance", _get_operands(tree.this.unnest()))
+                return self._write_sorted("distance", _get_operands(tree.this.unnest()))
             case exp.Least() | exp.Greatest():
-                return self._sorted(type(tree).__name__, (tree.this, *tree.expressions))
+                return self._write_sorted(type(tree).__name__, (tree.this, *tree.expressions))
             case exp.ArrayMax() | exp.ArrayMin():
                 name, columns = parse_pairwise_call(tree)
-                return self._sorted(name, columns)
+                return self._write_sorted(name, columns)
             case exp.ArrayIntersect():
-                return self._sorted("list_intersect", tree.expressions)
+                return self._write_sorted("list_intersect", tree.expressions)
             case exp.Anonymous() if tree.name.lower() in _SYMMETRIC_FUNCTION_NAMES:
-                return self._sorted(tree.name.lower(), tree.expressions)
+                return self._write_sorted(tree.name.lower(), tree.expressions)
             case exp.GT() | exp.GTE():
-                return self._in_order(_REVERSED_OPERATORS[type(tree)], (tree.expression, tree.this))
+                return self._write_in_order(_REVERSED_OPERATORS[type(tree)], (tree.expression, tree.this))
             case _ if isinstance(tree, _COMMUTATIVE):
-                return self._sorted(type(tree).__name__, _get_operands(tree))
+                return self._write_sorted(type(tree).__name__, _get_operands(tree))
             case _:
                 name = type(tree).__name__ + ("" if tree.args.get("expressions") is None else tree.name)
                 parts = tuple(tree.iter_expressions())
-                return self._in_order(name, parts) if parts else f"{name} {tree.name!r}"
+                return self._write_in_order(name, parts) if parts else f"{name} {tree.name!r}"
 
-    def _column(self, name: str) -> str:
+    def _write_column(self, name: str) -> str:
         column, side = name[:-2], name[-2:]
-        if column in self.equal:
+        if column in self.equal_columns:
             return column
-        return column + ({"_l": "_r", "_r": "_l"}.get(side, side) if self.exchanged else side)
+        return column + ({"_l": "_r", "_r": "_l"}.get(side, side) if self.are_exchanged else side)
 
-    def _chain(self, tree: exp.Expr) -> str:
+    def _write_chain(self, tree: exp.Expr) -> str:
         parts = tuple(_flatten(tree, type(tree)))
-        if isinstance(tree, exp.Or) or self.strict:
-            return self._sorted(type(tree).__name__, parts)
+        if isinstance(tree, exp.Or) or self.is_strict:
+            return self._write_sorted(type(tree).__name__, parts)
         same = {part: column for part in parts if (column := _find_equal_column(part))}
-        inner = replace(self, equal=self.equal | frozenset(same.values()))
-        forms = sorted(f"same {same[part]}" if part in same else inner.of(part) for part in parts)
+        inner = replace(self, equal_columns=self.equal_columns | frozenset(same.values()))
+        forms = sorted(f"same {same[part]}" if part in same else inner.write(part) for part in parts)
         return f"And{forms}"
 
-    def _told(self, tree: exp.Expr) -> str:
+    def _write_is_or_not(self, tree: exp.Expr) -> str:
         """IS and NOT: only IS TRUE leaves it all one whether what it is about is FALSE or NULL."""
         true = isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Boolean) and tree.expression.this
         kept = isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is)
-        inner = replace(self, strict=not (true or kept))
-        return f"{type(tree).__name__}({', '.join(map(inner.of, tree.iter_expressions()))})"
+        inner = replace(self, is_strict=not (true or kept))
+        return f"{type(tree).__name__}({', '.join(map(inner.write, tree.iter_expressions()))})"
 
-    def _in_order(self, name: str, parts: Iterable[exp.Expr]) -> str:
-        return f"{name}({', '.join(map(self.of, parts))})"
+    def _write_in_order(self, name: str, parts: Iterable[exp.Expr]) -> str:
+        return f"{name}({', '.join(map(self.write, parts))})"
 
-    def _sorted(self, name: str, parts: Iterable[exp.Expr]) -> str:
-        return f"{name}{sorted(map(self.of, parts))}"
+    def _write_sorted(self, name: str, parts: Iterable[exp.Expr]) -> str:
+        return f"{name}{sorted(map(self.write, parts))}"
 
 
 def _get_operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:

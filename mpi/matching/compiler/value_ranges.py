@@ -32,11 +32,11 @@ class NumberRange:
 
     Args:
         form: how DuckDB keeps it.
-        most: the most that it can be, either side of zero, if it is whole.
+        maximum: the most that it can be, either side of zero, if it is whole.
     """
 
     form: NumberForm
-    most: float = 0
+    maximum: float = 0
 
 
 LENGTH = NumberRange(NumberForm.WHOLE, _MAX_LENGTH)
@@ -77,7 +77,7 @@ def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> Numb
         return DOUBLE
     if NumberForm.DECIMAL in forms:
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is computed in decimals: cast the other number to DOUBLE")
-    most = left.most * right.most if isinstance(tree, exp.Mul) else left.most + right.most
+    most = left.maximum * right.maximum if isinstance(tree, exp.Mul) else left.maximum + right.maximum
     if most > _MAX_INT32:
         raise NotCompilableError(f"{to_duckdb_sql(tree)} can be too large for 32 bits: cast a number to DOUBLE")
     return NumberRange(NumberForm.WHOLE, most)
@@ -88,4 +88,4 @@ def merge_ranges(numbers: Sequence[NumberRange]) -> NumberRange:
     for form in (NumberForm.DOUBLE, NumberForm.DECIMAL):
         if any(number.form is form for number in numbers):
             return NumberRange(form)
-    return NumberRange(NumberForm.WHOLE, max(number.most for number in numbers))
+    return NumberRange(NumberForm.WHOLE, max(number.maximum for number in numbers))

@@ -29,7 +29,7 @@ def is_another_child(scorer: OnlineScorer, before: Features, after: Features) ->
     scored = scorer.score(before, after)
     against = {
         comparison.name
-        for comparison, value in zip(scorer.levels.comparisons, scored.levels, strict=True)
+        for comparison, value in zip(scorer.parameters.comparisons, scored.levels, strict=True)
         if value != NULL_LEVEL
         and any(level.value == value and compute_level_bits(level) < 0 for level in comparison.levels)
     }

@@ -36,7 +36,7 @@ def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) ->
     if scored.caution is not None:
         return None
     slips: list[tuple[float, str]] = []
-    for comparison, value in zip(scorer.levels.comparisons, scored.levels, strict=True):
+    for comparison, value in zip(scorer.parameters.comparisons, scored.levels, strict=True):
         if value == NULL_LEVEL:
             continue
         level = next(each for each in comparison.levels if each.value == value)

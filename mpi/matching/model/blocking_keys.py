@@ -65,7 +65,7 @@ class BlockingPart:
             raise ModelError(f"blocking: there is no column {unknown[0]!r}")
         return cls(columns, int(match["take"]) if match["take"] else None)
 
-    def reader(self) -> PartReader:
+    def make_reader(self) -> PartReader:
         """What reads the values that fill the part; too short a value is kept as it is."""
         each = [_make_column_reader(column, self.take) for column in self.columns]
         return each[0] if len(each) == 1 else partial(_read_any, each)
@@ -146,7 +146,7 @@ class BlockingSpec:
                 raise ModelError(f"refinements: there is no blocking rule {name!r}")
         return cls(tuple(BlockingRule.parse(name, rules[name], fine.get(name, ())) for name in rules))
 
-    def stopping(self, stopped: frozenset[int]) -> Self:
+    def with_stopped_keys(self, stopped: frozenset[int]) -> Self:
         """The same rules without some keys."""
         return replace(self, stopped=stopped)
 
@@ -158,10 +158,10 @@ class BlockingSpec:
     @cached_property
     def readers(self) -> tuple[PartReader, ...]:
         """What reads each of ``parts``."""
-        return tuple(part.reader() for part in self.parts)
+        return tuple(part.make_reader() for part in self.parts)
 
     @cached_property
-    def joined(self) -> tuple[tuple[str, KeyTextMaker], ...]:
+    def key_text_makers(self) -> tuple[tuple[str, KeyTextMaker], ...]:
         """The hash domain of each rule, and what makes the texts of its keys of the values of ``parts``."""
         place = {part: number for number, part in enumerate(self.parts)}
         return tuple((_name_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
@@ -179,7 +179,7 @@ def _join_key_texts(taken: Callable[[PartValues], PartValues], filled: PartValue
 def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
     """The record's blocking keys: sorted, unique, signed 64-bit integers."""
     filled = [read(features) for read in blocking.readers]
-    found = set(seal.int64s([(domain, joined(filled)) for domain, joined in blocking.joined]))
+    found = set(seal.to_int64s([(domain, joined(filled)) for domain, joined in blocking.key_text_makers]))
     if blocking.stopped.isdisjoint(found):
         return sorted(found)
     return sorted(set(compute_keys_by_rule(features, blocking, seal).values()))
@@ -193,13 +193,13 @@ def compute_keys_by_rule(features: Features, blocking: BlockingSpec, seal: Keyed
         domain = _name_domain(rule)
         for combination in product(*(values[part] for part in rule.parts)):
             text = _SEPARATOR.join(combination)
-            key = seal.int64(domain, text)
+            key = seal.to_int64(domain, text)
             if key not in blocking.stopped:
                 found[rule.name, text] = key
                 continue
             for more in product(*(values[part] for part in rule.finer)) if rule.finer else ():
                 finer = _SEPARATOR.join((text, *more))
-                instead = seal.int64(_REFINED_DOMAIN + rule.name, finer)
+                instead = seal.to_int64(_REFINED_DOMAIN + rule.name, finer)
                 if instead not in blocking.stopped:
                     found[rule.name, finer] = instead
     return found

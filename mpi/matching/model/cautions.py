@@ -37,7 +37,7 @@ class Cautions:
         """Every caution, the opposed pairs' first."""
         return {OPPOSED_CAUTION: self.opposed, **self.when} if self.when else {}
 
-    def hold(self, bits: str, conditions: Sequence[str]) -> str:
+    def write_capped_weight(self, bits: str, conditions: Sequence[str]) -> str:
         """SQL of a weight as far as the cautions let it.
 
         Args:
@@ -49,9 +49,9 @@ class Cautions:
         is_held = f"{bits} > {self.bits!r} AND ({' OR '.join(conditions)})"
         return f"CASE WHEN {is_held} THEN {self.bits!r} ELSE {bits} END"
 
-    def fit(self, thresholds: Thresholds) -> bool:
+    def fits_review_band(self, thresholds: Thresholds) -> bool:
         """Whether a cautioned pair is for review by these thresholds, never linked by the model alone."""
-        return not self.when or thresholds.band(self.bits) is Band.REVIEW
+        return not self.when or thresholds.classify(self.bits) is Band.REVIEW
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Self:

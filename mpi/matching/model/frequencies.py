@@ -50,7 +50,7 @@ class Frequencies:
         frozen = {column: MappingProxyType(table) for column, table in tables.items()}
         return cls(MappingProxyType(frozen), MappingProxyType(dict(tails)))
 
-    def share(self, column: str, value: str) -> float:
+    def get_share(self, column: str, value: str) -> float:
         """The share of records that bear the value, or the column's tail."""
         return self.tables[column].get(value, self.tails[column])
 

@@ -123,7 +123,7 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
         raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
     except (TypeError, ValueError) as fault:
         raise ModelError(f"{folder}/model.toml: {fault}") from None
-    if not model.cautions.fit(model.thresholds):
+    if not model.cautions.fits_review_band(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
     if not of_any_standardizer:
         require_standardizer(model)

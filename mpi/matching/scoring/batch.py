@@ -87,11 +87,11 @@ class SplinkEngine:
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         _register_frequencies(self._linker, self._api, frequencies)
         # Splink takes a table name once; each chunk replaces what the name stands for.
-        self._block(PAIR_SCHEMA.empty_table())
+        self._set_pairs(PAIR_SCHEMA.empty_table())
         blocked = self._api.register("blocked", dataset_display_name="blocked")
         self._linker.table_management.register_blocked_pairs_for_predict(blocked)
 
-    def _block(self, pairs: pa.Table) -> None:
+    def _set_pairs(self, pairs: pa.Table) -> None:
         self._connection.register("chunk", pairs)
         self._connection.execute(
             "CREATE OR REPLACE TABLE blocked AS "
@@ -99,7 +99,7 @@ class SplinkEngine:
         )
         self._connection.unregister("chunk")
 
-    def scored(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
+    def score(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
         """Score one chunk of pairs, answered in the order of their record ids.
 
         Args:
@@ -107,7 +107,7 @@ class SplinkEngine:
             select: what to return, in SQL over Splink's columns.
             floor: lowest weight to return, in bits.
         """
-        self._block(pairs)
+        self._set_pairs(pairs)
         with without_filter_pushdown(self._connection):
             scored = self._linker.inference.predict(threshold_match_weight=floor, warning_mode="never")
         result = self._connection.sql(
@@ -139,12 +139,12 @@ def apply_cautions(
         for side in "lr"
     )
     shared = share_subexpressions(tuple(cautions.conditions.values()), "shared_")
-    both = shared.over(
+    both = shared.write_query(
         f"SELECT * FROM scored JOIN {next(sides)} ON lo = l_id JOIN {next(sides)} ON hi = r_id"
     )
     connection.register("scored", scored)
     result = connection.sql(
-        f"SELECT lo, hi, {cautions.hold('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
+        f"SELECT lo, hi, {cautions.write_capped_weight('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
     ).to_arrow_table()
     connection.unregister("scored")
     return result.cast(WEIGHT_SCHEMA)

@@ -27,8 +27,8 @@ class CursorPool:
     def __init__(self, connection: duckdb.DuckDBPyConnection, threads: int) -> None:
         self._connection = connection
         self._pool = ThreadPoolExecutor(threads)
-        self._at_work: set[duckdb.DuckDBPyConnection] = set()
-        self._is_left = False
+        self._active_cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._is_closing = False
 
     def __enter__(self) -> Self:
         return self
@@ -36,27 +36,27 @@ class CursorPool:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._is_left = True
+        self._is_closing = True
         # Again and again, as DuckDB forgets what it is told before a query begins.
-        while at_work := tuple(self._at_work):
+        while at_work := tuple(self._active_cursors):
             for cursor in at_work:
                 cursor.interrupt()
             time.sleep(_INTERRUPT_INTERVAL_S)
         self._pool.shutdown()
 
-    def ask(self, query: Callable[[duckdb.DuckDBPyConnection], Result]) -> Future[Result]:
+    def submit(self, query: Callable[[duckdb.DuckDBPyConnection], Result]) -> Future[Result]:
         """Have a query answered, with a cursor of its own."""
-        return self._pool.submit(self._answer, self._connection.cursor(), query)
+        return self._pool.submit(self._run, self._connection.cursor(), query)
 
-    def _answer(
+    def _run(
         self, cursor: duckdb.DuckDBPyConnection, query: Callable[[duckdb.DuckDBPyConnection], Result]
     ) -> Result:
         # Told by itself: of a thread whose beginning was interrupted the pool does not know.
-        self._at_work.add(cursor)
+        self._active_cursors.add(cursor)
         try:
             # Whoever leaves says so before it looks who is at work.
-            if self._is_left:
+            if self._is_closing:
                 raise CancelledError
             return query(cursor)
         finally:
-            self._at_work.discard(cursor)
+            self._active_cursors.discard(cursor)

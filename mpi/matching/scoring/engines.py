@@ -24,7 +24,7 @@ class BatchEngine(Protocol):
         """The engine as ``--engine`` names it."""
         ...
 
-    def weights(
+    def weigh_pairs(
         self,
         model: MatchModel,
         packed: Iterable[pa.RecordBatch],

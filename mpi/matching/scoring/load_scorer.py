@@ -61,7 +61,7 @@ class LoadScorer:
         scorer: the model's, where it is compiled already.
 
     Attributes:
-        rows: how many rows of features were kept; what is forgotten still takes its room.
+        stored_rows: how many rows of features were kept; what is forgotten still takes its room.
 
     Raises:
         ModelError: the model cannot be scored.
@@ -70,24 +70,24 @@ class LoadScorer:
     def __init__(
         self,
         model: MatchModel,
-        place: ScoringResources,
-        worth_a_thread: int = PAIRS_PER_THREAD,
+        resources: ScoringResources,
+        pairs_per_thread: int = PAIRS_PER_THREAD,
         scorer: OnlineScorer | None = None,
     ) -> None:
         self._query = compile_query(model, scorer)  # refuses what online would, before hours of work
         self._columns = self._query.columns
-        self._told = place.progress
-        self._worth_a_thread = worth_a_thread
-        self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder)
-        self._connection = connect_duckdb(Path(self._spill.name), place.memory)
+        self._progress = resources.progress
+        self._pairs_per_thread = pairs_per_thread
+        self._spill = tempfile.TemporaryDirectory(prefix="scoring-", dir=resources.folder)
+        self._connection = connect_duckdb(Path(self._spill.name), resources.memory)
         threads = int(self._connection.sql("SELECT current_setting('threads')").fetchall()[0][0])
         self._threads = min(threads, MAX_QUERIES)
-        self.rows = 0
+        self.stored_rows = 0
         for table in _FEATURE_TABLES:
             create_feature_table(self._connection, table, self._columns)
         every = " UNION ALL ".join(f"FROM {table}" for table in _FEATURE_TABLES)
         self._connection.execute(f"CREATE VIEW {FEATURE_TABLE} AS {every}")
-        self._query.declare(self._connection)
+        self._query.load_frequencies(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -102,11 +102,11 @@ class LoadScorer:
         self._connection.close()
         self._spill.cleanup()
 
-    def pairs_sharing(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
+    def find_pairs_sharing_keys(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
         """``candidate_pairs``, within the same bounds of memory as the features."""
         return find_pairs_sharing_keys(self._connection, keys, touched)
 
-    def lacking(self, numbers: np.ndarray) -> np.ndarray:
+    def find_missing(self, numbers: np.ndarray) -> np.ndarray:
         """Those records, ascending, of which no features are kept."""
         self._connection.register("wanted", pa.table({"unique_id": numbers}))
         found = self._connection.sql(
@@ -115,23 +115,23 @@ class LoadScorer:
         self._connection.unregister("wanted")
         return np.asarray(found["unique_id"], np.int64)
 
-    def keep(self, batches: Iterable[pa.RecordBatch]) -> None:
+    def add_features(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Add features as they are stored, in the schema PACKED, of records of which none are kept."""
 
         def counted() -> Iterable[pa.RecordBatch]:
             for batch in batches:
-                self.rows += batch.num_rows
+                self.stored_rows += batch.num_rows
                 yield batch
 
         insert_features(self._connection, "kept", counted(), self._columns)
 
-    def forget(self, numbers: np.ndarray) -> None:
+    def remove_features(self, numbers: np.ndarray) -> None:
         """Keep the features of these records no longer, if they are kept."""
         self._connection.register("gone", pa.table({"unique_id": numbers}))
         self._connection.execute("DELETE FROM kept USING gone WHERE kept.unique_id = gone.unique_id")
         self._connection.unregister("gone")
 
-    def scored(
+    def score(
         self,
         pairs: pa.Table,
         floor: float,
@@ -150,22 +150,22 @@ class LoadScorer:
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
         """
-        self._let_pass(passing, beside)
+        self._load_temporary(passing, beside)
         # By one end, so that each part needs the features of others.
         ordered = pairs.sort_by("hi")
-        parts = [ordered.slice(*part) for part in _divide_rows(pairs.num_rows, self._threads, self._worth_a_thread)]
+        parts = [ordered.slice(*part) for part in _divide_rows(pairs.num_rows, self._threads, self._pairs_per_thread)]
         found, done = [WEIGHT_SCHEMA.empty_table()], 0
-        weigh = self._query.weighed
+        weigh = self._query.weigh
         with without_filter_pushdown(self._connection), CursorPool(self._connection, self._threads) as at_once:
-            asked = [at_once.ask(partial(weigh, pairs=part, features=FEATURE_TABLE, floor=floor)) for part in parts]
+            asked = [at_once.submit(partial(weigh, pairs=part, features=FEATURE_TABLE, floor=floor)) for part in parts]
             for part, weighed in zip(parts, asked, strict=True):
                 found.append(weighed.result().cast(WEIGHT_SCHEMA))
                 done += part.num_rows
-                if self._told is not None:
-                    self._told(done, pairs.num_rows)
+                if self._progress is not None:
+                    self._progress(done, pairs.num_rows)
         return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
 
-    def _let_pass(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
+    def _load_temporary(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
         # Each table is made anew: rows that are deleted would keep their room.
         if isinstance(beside, int):
             self._connection.execute(

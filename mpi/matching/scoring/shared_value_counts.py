@@ -54,7 +54,7 @@ class SharedValueTable:
         self._connection = connection
         connection.execute("CREATE TABLE borne (kind VARCHAR, value VARCHAR, birth_date VARCHAR)")
 
-    def passing(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def count_batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The same batches, each counted before it is given on."""
         for batch in batches:
             create_feature_table(self._connection, "feature_table", _COUNTED_COLUMNS)
@@ -62,7 +62,7 @@ class SharedValueTable:
             self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({SHAREABLE_VALUES_SQL})")
             yield batch
 
-    def shared(self) -> dict[str, list[str]]:
+    def find_shared(self) -> dict[str, list[str]]:
         """The values that are shared, by column."""
         found: dict[str, list[str]] = {}
         for kind, value in self._connection.execute(SHARED_VALUES_SQL).fetchall():

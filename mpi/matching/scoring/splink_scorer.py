@@ -37,12 +37,12 @@ MIN_PREFILTER_PAIRS = 200_000
 class _ResultColumns(NamedTuple):
     """What is wanted of scored pairs, in SQL, and its columns."""
 
-    select: str
+    sql: str
     schema: pa.Schema
 
 
 _PAIR_COLUMNS = _ResultColumns("unique_id_l AS lo, unique_id_r AS hi", PAIR_SCHEMA)
-_WEIGHT_COLUMNS = _ResultColumns(f"{_PAIR_COLUMNS.select}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHT_SCHEMA)
+_WEIGHT_COLUMNS = _ResultColumns(f"{_PAIR_COLUMNS.sql}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHT_SCHEMA)
 
 
 def score_pairs(
@@ -105,7 +105,7 @@ def _open_feature_table(
         connection = connect_duckdb(Path(spill), place.memory)
         try:
             create_feature_table(connection, FEATURE_TABLE, scorer.columns)
-            yield connection, scorer.levels, scorer.columns
+            yield connection, scorer.parameters, scorer.columns
         finally:
             connection.close()
 
@@ -150,7 +150,7 @@ def _score_chunks(
     """What is wanted of the pairs from a floor up."""
     results = [wanted.schema.empty_table()]
     for start in range(0, pairs.num_rows, CHUNK_PAIRS):
-        scored = engine.scored(pairs.slice(start, CHUNK_PAIRS), wanted.select, floor)
+        scored = engine.score(pairs.slice(start, CHUNK_PAIRS), wanted.sql, floor)
         results.append(scored.cast(wanted.schema))
         if told is not None:
             told(min(start + CHUNK_PAIRS, pairs.num_rows), pairs.num_rows)

@@ -83,7 +83,7 @@ def to_spark_condition(sql: str) -> str:
     Raises:
         NotCompilableError: with what has no exact translation.
     """
-    Translator().condition(sql)
+    Translator().translate_condition(sql)
     return _translate(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
 
 

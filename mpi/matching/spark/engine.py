@@ -68,18 +68,18 @@ class SparkEngine:
         with _make_folder(work_dir) as folder, open_staging(self.staging or str(folder)) as place:
             progress(_PROGRESS_STEP, 0, 2)
             records = chain.from_iterable(map(_iter_features, packed))
-            table = place.write(
+            table = place.write_table(
                 "features.parquet", make_feature_schema(columns), make_feature_batches(records, columns)
             )
-            blocks = place.write("keys.parquet", keys.schema, iter(keys.to_batches()))
+            blocks = place.write_table("keys.parquet", keys.schema, iter(keys.to_batches()))
             progress(_PROGRESS_STEP, 1, 2)
             with _report_spark_failure(folder, work_dir), open_session(self.master, self.memory, folder) as session:
-                session.sparkContext.setCheckpointDir(place.of("checkpoints"))
+                session.sparkContext.setCheckpointDir(place.to_uri("checkpoints"))
                 features = session.read.parquet(table)
                 pairs = find_candidate_pairs(session.read.parquet(blocks))
                 scorer = SparkScorer(model.settings, model.frequencies, session, features)
-                held = apply_cautions(scorer.scored(pairs, floor), features, model.cautions, columns)
-                held.write.parquet(place.of("weights"))
+                held = apply_cautions(scorer.score(pairs, floor), features, model.cautions, columns)
+                held.write.parquet(place.to_uri("weights"))
             found = _read_weights(place)
             progress(_PROGRESS_STEP, 2, 2)
             return found
@@ -92,7 +92,7 @@ def _iter_features(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
 
 
 def _read_weights(place: Staging) -> pa.Table:
-    return place.read("weights").select(WEIGHT_SCHEMA.names).cast(WEIGHT_SCHEMA)
+    return place.read_table("weights").select(WEIGHT_SCHEMA.names).cast(WEIGHT_SCHEMA)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class ArrowFunction:
     def __init__(self, name: str, edition: str) -> None:
         self.name = name
         self.edition = edition
-        self._checked = False
+        self._is_checked = False
 
     def apply(self, returns: pa.DataType, *columns: pa.Array) -> pa.Array:
         """The function of every row.
@@ -40,12 +40,12 @@ class ArrowFunction:
         Raises:
             WorkerDiffersError: this machine has another edition.
         """
-        if not self._checked:
+        if not self._is_checked:
             if rapidfuzz.__version__ != self.edition:
                 raise WorkerDiffersError(
                     f"this worker has rapidfuzz {rapidfuzz.__version__}, the index {self.edition}"
                 )
-            self._checked = True
+            self._is_checked = True
         function: Callable[..., Any] = NAMESPACE[self.name]
         rows = zip(*(column.to_pylist() for column in columns), strict=True)
         return pa.array([None if None in row else function(*row) for row in rows], returns)

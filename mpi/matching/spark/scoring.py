@@ -73,9 +73,9 @@ class SparkScorer:
         self._linker = Linker(records, ours, log_level=None, validate_settings=False)
         for column in frequencies.tables:
             if column in features.columns:
-                self._register(column, frequencies)
+                self._register_frequencies(column, frequencies)
 
-    def _register(self, column: str, frequencies: Frequencies) -> None:
+    def _register_frequencies(self, column: str, frequencies: Frequencies) -> None:
         """Give Splink the frozen frequency of every value that there is, the tail included."""
         from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra
 
@@ -90,7 +90,7 @@ class SparkScorer:
         registered = self._api.register(full, dataset_display_name=f"frozen_{column}_{self._run}")
         self._linker.table_management.register_term_frequency_lookup(registered, column)
 
-    def scored(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
+    def score(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
         """Score pairs.
 
         Splink is given no floor: Spark would move that filter to where the weights are not reckoned yet, and

@@ -20,11 +20,11 @@ class Staging:
     path: str
     filesystem: fs.FileSystem = field(repr=False)
 
-    def of(self, name: str) -> str:
+    def to_uri(self, name: str) -> str:
         """The URI of something in it."""
         return f"{self.uri}/{name}"
 
-    def write(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:
+    def write_table(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:
         """Write a table, a batch at a time; returns its URI.
 
         Spark reads a group of rows as one task, so a group is one batch.
@@ -35,9 +35,9 @@ class Staging:
         ):
             for batch in batches:
                 writer.write_batch(batch)
-        return self.of(name)
+        return self.to_uri(name)
 
-    def read(self, name: str) -> pa.Table:
+    def read_table(self, name: str) -> pa.Table:
         """Read a table that Spark wrote."""
         return dataset.dataset(f"{self.path}/{name}", filesystem=self.filesystem, format="parquet").to_table()
 

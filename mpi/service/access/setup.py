@@ -33,7 +33,7 @@ def create_index(
             secrets.token_hex(8),
             clock.format_timestamp(clock.now()),
             is_test,
-            keyed_hash.token("check", _CHECKED_TEXT),
+            keyed_hash.to_token("check", _CHECKED_TEXT),
         )
         unit.configs.create_index(info)
         activate_config(unit, find_or_add_config(unit, matcher))
@@ -52,7 +52,7 @@ def require_secret(unit: ReadUnit, keyed_hash: KeyedHash) -> IndexInfo:
     info = unit.configs.index_info()
     if info is None:
         raise StoreError("there is no index here yet: run mpi init")
-    if not secrets.compare_digest(info.secret_check, keyed_hash.token("check", _CHECKED_TEXT)):
+    if not secrets.compare_digest(info.secret_check, keyed_hash.to_token("check", _CHECKED_TEXT)):
         raise StoreError("this is not the secret that the index was made with: set MPI_SECRET_FILE")
     return info
 

@@ -167,13 +167,14 @@ def change_password(index: Index, token: str, old: str, new: str) -> str:
 
 def csrf_token(index: Index, token: str) -> str:
     """Return the form token that is derived from a session token."""
-    return index.keyed_hash.token("csrf", token)
+    return index.keyed_hash.to_token("csrf", token)
 
 
 def _count_attempt(index: Index, name: str) -> Account | None:
-    """Count a password attempt and return the account; None if locked or unknown.
+    """Count a password attempt and return the account.
 
-    Something is written in either case, so that the time taken is equal.
+    None stands for an unknown or locked account. Something is written in either case, so that the time taken
+    is equal.
     """
     now = clock.now()
     with index.database.write(_ANONYMOUS, "sign-in", Lock.NONE) as unit:

@@ -38,7 +38,7 @@ def read_shared_values(
 
 
 def find_or_add_config(unit: WriteUnit, matcher: Matcher, shared: SharedValues = NO_SHARED_VALUES) -> int:
-    """Return the number of a configuration, and add it if it is new.
+    """Return the number of a configuration, added if new.
 
     The configuration is not put in force.
     """

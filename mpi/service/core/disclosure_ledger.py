@@ -28,7 +28,7 @@ def call_now(function: Callable[[], None]) -> None:
 
 
 class _PendingDisclosure:
-    """A ledger entry that waits to be written, or first to be built."""
+    """A ledger entry that waits to be built and written."""
 
     def __init__(
         self, build_entry: Callable[[], Disclosure], callback: WrittenCallback | None = None
@@ -47,6 +47,7 @@ class _PendingDisclosure:
             return None
 
     def settle(self, error: Exception | None) -> None:
+        """Report once that the entry is durable, or the error."""
         if self.written or self.failed:
             return
         self.written, self.failed = error is None, error is not None

@@ -58,9 +58,11 @@ class _PendingStep:
         self.error: BaseException | None = None
 
     def settle(self, answer: object = None, error: BaseException | None = None) -> None:
+        """Set the answer or the error of the step."""
         self.answer, self.error, self.settled = answer, error, True
 
     def run_alone(self, database: Database) -> None:
+        """Run the step in a transaction of its own."""
         try:
             with database.write(self.viewer, self.kind) as unit:
                 answer = _resolve(self.work(unit))
@@ -123,7 +125,7 @@ class GroupCommit:
             self._writer_lock.release()
         if step.error is not None:
             raise step.error
-        return step.answer  # type: ignore[no-any-return] - the queue holds steps of any answer type
+        return step.answer  # type: ignore[no-any-return]  # the queue holds steps of any answer type
 
     def _acquire_turn(self, step: _PendingStep) -> None:
         if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):

@@ -25,7 +25,7 @@ MAX_KEY_LENGTH = 200
 def find_stored_answer(
     unit: WriteUnit, index: Index, shown_fields: tuple[str, ...] = ()
 ) -> dict[str, Any] | None:
-    """Return the stored answer of a repeated call; None for a new one.
+    """Return the stored answer of a repeated call.
 
     Args:
         unit: the transaction of the step; on a repeated call it only writes the ledger entry.

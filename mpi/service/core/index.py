@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mpi.domain.errors import ModelMovedError
 from mpi.domain.features import Features
@@ -13,7 +15,6 @@ from mpi.domain.quality_rules import QualityRules
 from mpi.domain.record import CanonicalRecord
 from mpi.domain.survivorship import SurvivorshipRules
 from mpi.domain.viewer import SecondApprover
-from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
 from mpi.matching.model.blocking_keys import BlockingSpec
 from mpi.matching.model.model import MatchModel
 from mpi.service.core.block_limits import BlockCounts, BlockLimits
@@ -26,18 +27,38 @@ from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
 from mpi.storage.unit_of_work.unit import ReadUnit
 
+if TYPE_CHECKING:
+    from mpi.matching.compiler.online_scorer import OnlineScorer
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Matcher:
-    """A match model and its compiled scorer.
+    """A match model and its scorer, which is compiled when first used.
 
     Args:
         model: the loaded model.
-        scorer: the function that scores two records under the model.
     """
 
     model: MatchModel
-    scorer: OnlineScorer
+
+    @cached_property
+    def scorer(self) -> "OnlineScorer":
+        """The function that scores two records under the model.
+
+        Raises:
+            ModelError: the model cannot be compiled.
+        """
+        from mpi.matching.compiler import online_scorer  # noqa: PLC0415 - a look-up needs no scorer
+
+        return online_scorer.compile_scorer(self.model)
+
+    def compile(self) -> None:
+        """Compile the scorer now instead of at its first use.
+
+        Raises:
+            ModelError: the model cannot be compiled.
+        """
+        _ = self.scorer
 
     def __reduce__(self) -> tuple[Callable[[MatchModel], "Matcher"], tuple[MatchModel]]:
         """Pickle only the model, which the receiving process compiles again."""
@@ -67,7 +88,9 @@ def compile_matcher(model: MatchModel) -> Matcher:
     Raises:
         ModelError: the model cannot be compiled.
     """
-    return Matcher(model, compile_scorer(model))
+    matcher = Matcher(model)
+    matcher.compile()
+    return matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +108,7 @@ class SignInLimits:
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
-    """Settings of an open index; they do not change while the process runs.
+    """Settings of an open index, fixed while the process runs.
 
     Args:
         is_test: whether enterprise IDs are marked as test IDs.
@@ -106,7 +129,9 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database of an index with the two writers that batch calls into shared transactions.
+    """The database of an index and its two batched writers.
+
+    The writers put several calls into one transaction.
 
     Args:
         database: SQLite or PostgreSQL.
@@ -184,7 +209,7 @@ class Index:
 
     @property
     def last_config_id(self) -> int:
-        """The configuration of this model that was last seen in force; 0 for none."""
+        """The configuration of this model last seen in force; 0 for none."""
         return self.caches.active_config_ids.get(self.matcher.model.digest, 0)
 
     def shared_values(self, unit: ReadUnit) -> SharedValues:
@@ -215,7 +240,7 @@ class Index:
         cached = self.caches.blocking
         if config_id not in cached:
             stopped = self.shared_values_of(unit, config_id).stopped
-            cached[config_id] = self.matcher.model.blocking.stopping(stopped)
+            cached[config_id] = self.matcher.model.blocking.with_stopped_keys(stopped)
         return cached[config_id]
 
     def features_of(self, record: CanonicalRecord, source: str, shared: SharedValues) -> Features:
@@ -230,7 +255,9 @@ class Index:
 
 
 def canonical_key(keyed_hash: KeyedHash, source: str, local_id: str) -> int:
-    """Return the keyed hash of a record's label, which orders pairs and breaks ties.
+    """Return the keyed hash of a record's label.
+
+    The key orders the records of a pair and breaks ties.
 
     Args:
         keyed_hash: keyed hash of the index, whose key never rotates.
@@ -240,4 +267,4 @@ def canonical_key(keyed_hash: KeyedHash, source: str, local_id: str) -> int:
     Returns:
         A signed 64-bit integer, equal on every store.
     """
-    return keyed_hash.int64("canonical", f"{len(source)}|{source}|{local_id}")
+    return keyed_hash.to_int64("canonical", f"{len(source)}|{source}|{local_id}")

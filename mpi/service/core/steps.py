@@ -72,7 +72,8 @@ def check_reason(text: str) -> str:
     """
     if not text.strip() or len(text) > MAX_REASON_LENGTH or not text.isprintable():
         raise InputError(
-            f"reason: give a code of 1 to {MAX_REASON_LENGTH} characters, and in the note what tells of a person"
+            f"reason: give a code of 1 to {MAX_REASON_LENGTH} characters, "
+            "and in the note what tells of a person"
         )
     return text
 

@@ -134,7 +134,7 @@ def _visible_correction_decisions(unit: ReadUnit, corrections: Collection[int]) 
 
 
 def visible_source_ids(unit: ReadUnit) -> frozenset[int] | None:
-    """Return the numbers of sources that the viewer may see; None for all."""
+    """Return the numbers of the viewer's visible sources; None for all."""
     if unit.viewer.sources is None:
         return None
     return frozenset(source.id for source in unit.sources.all() if unit.viewer.may_see(source.code))

@@ -320,7 +320,7 @@ def revoke_decisions(unit: WriteUnit, decisions: Sequence[StoredDecision]) -> No
 def find_retained_records(
     unit: ReadUnit, affected: Collection[int], commit_no: int
 ) -> dict[int, frozenset[int]]:
-    """Return, by person, the records that each person already held before a step.
+    """Return the records that each person already held before a step.
 
     The enterprise ID of a person stays with these records.
 
@@ -328,6 +328,9 @@ def find_retained_records(
         unit: the transaction.
         affected: records that the step affects.
         commit_no: the commit of the step.
+
+    Returns:
+        Record numbers, by person.
     """
     retained = {}
     persons = set(unit.persons.current_persons(affected).values())

@@ -43,7 +43,7 @@ def list_links(index: Index, viewer: Viewer, eid_text: str) -> tuple[Link, ...]:
         if person is None:
             raise NotFoundError("this index never gave out that enterprise ID")
         labels = visible_labels(unit, unit.persons.members([person.id])[person.id])
-        floor = index.matcher.model.thresholds.stored_from
+        floor = index.matcher.model.thresholds.storage_floor
         edges = unit.derived_data.edges_of(index.config_id(unit), labels, floor)
     visible_edges = {pair: bits for pair, bits in edges.items() if pair[0] in labels and pair[1] in labels}
     disclose(index, viewer, Action.PERSON_READ, labels, FIELDS)

@@ -159,7 +159,7 @@ def explain_features(
     scorer, thresholds = index.matcher.scorer, index.matcher.model.thresholds
     scored = scorer.score(left, right)
     weight = round_weight(scored.bits)
-    band = thresholds.band(weight)
+    band = thresholds.classify(weight)
     contributions = scorer.explain(left, right)
     parts = tuple(_build_part(index, contribution) for contribution in contributions)
     changes = tuple(_find_changes(index, left, right, weight, band))
@@ -280,7 +280,7 @@ def _build_part(index: Index, contribution: WeightContribution) -> WeightPart:
 
 def _find_comparison(index: Index, name: str) -> Comparison | None:
     """Return the model's comparison of a name; None for prior and caution."""
-    comparisons = index.matcher.scorer.levels.comparisons
+    comparisons = index.matcher.scorer.parameters.comparisons
     return next((comparison for comparison in comparisons if comparison.name == name), None)
 
 
@@ -322,8 +322,8 @@ def _find_changes(
     thresholds = index.matcher.model.thresholds
     smallest_changes: dict[tuple[str, bool], tuple[float, PairVariation]] = {}
     for variation in generate_variations(left, right):
-        varied_weight = round_weight(index.matcher.scorer.weight(variation.left, variation.right))
-        if thresholds.band(varied_weight) is band:
+        varied_weight = round_weight(index.matcher.scorer.weigh(variation.left, variation.right))
+        if thresholds.classify(varied_weight) is band:
             continue
         change_key = (variation.subject, varied_weight > weight)
         if change_key not in smallest_changes or abs(varied_weight - weight) < abs(
@@ -337,7 +337,7 @@ def _find_changes(
         ]
         candidates.sort(key=lambda weighed: (abs(weighed[0] - weight), weighed[1].subject))
         changes += [
-            _build_change(variation, varied_weight, thresholds.band(varied_weight))
+            _build_change(variation, varied_weight, thresholds.classify(varied_weight))
             for varied_weight, variation in candidates[:MAX_CHANGES]
         ]
     return changes
@@ -346,8 +346,6 @@ def _find_changes(
 def _build_change(variation: PairVariation, weight: float, band: Band) -> BandChange:
     """Build the band change of a variation, with its sentence."""
     would_be: Mapping[str, str] = wording.load_words()["would_be"]
-    text = (
-        f"if {wording.describe_what_if(variation.subject, variation.how)}, the pair would weigh {wording.format_bits(weight)} "
-        f"and {would_be[band.value]}"
-    )
+    condition = wording.describe_what_if(variation.subject, variation.how)
+    text = f"if {condition}, the pair would weigh {wording.format_bits(weight)} and {would_be[band.value]}"
     return BandChange(wording.format_sentence(text), weight, band)

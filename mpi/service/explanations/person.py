@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import combinations
 
+from mpi.clustering.component import Sets
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import NotFoundError
@@ -123,10 +124,10 @@ def _load_weights(
     if len(features_by_record) <= MAX_SCORED_RECORDS:
         scorer = index.matcher.scorer
         return {
-            (left, right): round_weight(scorer.weight(features_by_record[left], features_by_record[right]))
+            (left, right): round_weight(scorer.weigh(features_by_record[left], features_by_record[right]))
             for left, right in combinations(sorted(features_by_record), 2)
         }
-    floor = index.matcher.model.thresholds.stored_from
+    floor = index.matcher.model.thresholds.storage_floor
     edges = unit.derived_data.edges_of(index.config_id(unit), list(features_by_record), floor)
     return {
         edge: bits
@@ -140,7 +141,7 @@ def _load_same_decisions(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dic
     decision_by_pair: dict[Pair, StoredDecision] = {}
     decisions = unit.decisions.of_records(list(labels)).values()
     for decision in sorted(decisions, key=lambda stored: (stored.authority, stored.id)):
-        # A held change is nobody's word: what it keeps together is shown as parts.
+        # A hold is not a decision of a person: the records that it keeps together show as parts.
         if decision.authority is Authority.HOLD or decision.status is not DecisionStatus.IN_FORCE:
             continue
         groups = visible_groups(unit, decision)
@@ -167,23 +168,16 @@ def _build_tree(
             return _ConnectionRank.DECIDED, -bits, ends
         return (_ConnectionRank.REVIEW if bits >= thresholds.review else _ConnectionRank.WEAK), -bits, ends
 
-    parents = {record: record for record in keys}
-
-    def find(record: int) -> int:
-        while parents[record] != record:
-            parents[record] = parents[parents[record]]
-            record = parents[record]
-        return record
-
+    sets = Sets()
     connected_pairs = []
     for pair in sorted({*weights, *same_decisions}, key=rank_pair):
-        left, right = map(find, pair)
+        left, right = map(sets.find, pair)
         if left != right and rank_pair(pair)[0] is not _ConnectionRank.WEAK:
-            parents[right] = left
+            sets.join_all(pair)
             connected_pairs.append(pair)
     parts: dict[int, list[int]] = {}
     for record in sorted(keys, key=keys.__getitem__):
-        parts.setdefault(find(record), []).append(record)
+        parts.setdefault(sets.find(record), []).append(record)
     return connected_pairs, sorted(parts.values(), key=lambda part: (-len(part), keys[part[0]]))
 
 
@@ -198,7 +192,7 @@ def _build_connection(
     """Build the connection of a pair, with its sentence."""
     left, right = pair
     bits = weights.get(pair)
-    band = None if bits is None else index.matcher.model.thresholds.band(bits)
+    band = None if bits is None else index.matcher.model.thresholds.classify(bits)
     summary = ""
     if bits is not None and band is not None and left in features_by_record and right in features_by_record:
         summary = summarize_pair(
@@ -234,7 +228,7 @@ def _summarize_person(
 ) -> str:
     """Return one sentence on what connects a person's records."""
     count = sum(len(part) for part in parts)
-    if count < len(("one", "other")):
+    if count <= 1:
         return "There is only one record of this person." if count else "This person holds no record now."
     reasons = [connection.because for connection in connections]
     phrases = [

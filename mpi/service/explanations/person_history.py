@@ -77,7 +77,8 @@ def _describe_step(own_eid: str, cause: str, steps: Sequence[LineageStep], *, is
     moved_away = [step for step in departures if step.after is not None]
     if withdrawals:
         phrases.append(
-            f"{_describe_records(withdrawals)} left and {'belongs' if len(withdrawals) == 1 else 'belong'} to nobody"
+            f"{_describe_records(withdrawals)} left and "
+            f"{'belongs' if len(withdrawals) == 1 else 'belong'} to nobody"
         )
     if moved_away:
         phrases.append(

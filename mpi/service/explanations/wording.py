@@ -63,7 +63,7 @@ def join_phrases(parts: Sequence[str]) -> str:
 
     Semicolons separate phrases that contain commas.
     """
-    if len(parts) < len(("one", "other")):
+    if len(parts) <= 1:
         return "".join(parts)
     *first, last = parts
     mark = ";" if any("," in part for part in parts) else ","

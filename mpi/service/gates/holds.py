@@ -64,18 +64,20 @@ def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
     with index.database.read(viewer) as unit:
         open_holds = unit.proposals.holds()
         commits = unit.commit_info({hold.commit_no for hold in open_holds})
-        views = [
-            HoldView(
-                hold.id,
-                hold.kind,
-                hold.status,
-                commits[hold.commit_no][0],
-                hold.detail.get("proposal"),
-                *load_groups(unit, hold.detail),
-                hold.detail.get(HELD_UNTIL),
+        views = []
+        for hold in open_holds:
+            before, after = load_groups(unit, hold.detail)
+            view = HoldView(
+                id=hold.id,
+                kind=hold.kind,
+                status=hold.status,
+                since=commits[hold.commit_no][0],
+                proposal=hold.detail.get("proposal"),
+                before=before,
+                after=after,
+                held_until=hold.detail.get(HELD_UNTIL),
             )
-            for hold in open_holds
-        ]
+            views.append(view)
         records = {record for hold in open_holds for _, group in hold.detail["before"] for record in group}
     disclose(index, viewer, Action.RECLUSTER, records, FIELDS)
     return views
@@ -189,7 +191,7 @@ def reopen_hold(unit: WriteUnit, refusal: Step) -> set[int]:
     [refused_hold] = [
         hold for hold in unit.proposals.holds(open_only=False) if hold.id == refusal.detail[REFUSED_HOLD]
     ]
-    # It may wait already, or have been refused anew, where a part of the refusal was taken back before.
+    # The hold may be open already, or refused again, if part of the refusal was undone before.
     is_refused_here = refused_hold.status == "refused" and refused_hold.ended_commit == refusal.commit_no
     if not is_refused_here or _is_origin_undone(unit, refused_hold):
         return set()

@@ -43,8 +43,8 @@ class CompactionMonitor:
         with index.database.read(viewer) as unit:
             newest, are_loads_done = unit.keys.segments.newest_mark(), unit.batches.are_all_done()
             cursors = unit.keys.segments.compaction_cursors()
-        is_cursors = merged != self._cursors
-        self._cursors = merged
+        is_compacting = cursors != self._cursors
+        self._cursors = cursors
         if newest != self._newest:
             self._newest, self._since = newest, time.monotonic()
         if newest is None or is_compacting:

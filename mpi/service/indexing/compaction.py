@@ -81,7 +81,7 @@ class LoadCompaction:
         return self._indexed_records >= MIN_INDEX_RECORDS
 
     def compact_while(self, is_waited_for: Callable[[], bool]) -> None:
-        """Compact while the caller waits, and longer if too many records are uncompacted.
+        """Compact while the caller waits, or while too much is uncompacted.
 
         Args:
             is_waited_for: returns whether the caller still waits.

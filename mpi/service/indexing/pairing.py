@@ -110,7 +110,7 @@ def edges_from_columns(lo: np.ndarray, hi: np.ndarray, bits: np.ndarray) -> Edge
 
 
 class PairScorer:
-    """Finds and scores pairs batch by batch, with a cache of stored features.
+    """Pair search and scoring, with a cache of stored features.
 
     Args:
         model: the model of the configuration.
@@ -159,7 +159,7 @@ class PairScorer:
         on_read: Callable[[], None] = lambda: None,
         pairs: pa.Table | None = None,
     ) -> ScoredPairs:
-        """Score every pair that shares a blocking key and contains a given record.
+        """Score the candidate pairs that contain a given record.
 
         Args:
             unit: the transaction; no older than that of the previous call.
@@ -174,9 +174,9 @@ class PairScorer:
         self._previous_records, self._previous_scoring = records, None
         if pairs is None:
             blocks = _read_key_table(unit, config_id, records, compared_records, self._open_snapshot)
-            pairs = scoring.pairs_sharing(blocks, _record_numbers(records))
+            pairs = scoring.find_pairs_sharing_keys(blocks, _record_numbers(records))
         # The given features replace the stored ones.
-        scoring.forget(np.fromiter((number for number in records if number > 0), np.int64))
+        scoring.remove_features(np.fromiter((number for number in records if number > 0), np.int64))
         ends = _sort_distinct(np.concatenate([pairs["lo"].to_numpy(), pairs["hi"].to_numpy()]))
         unstored_ids = np.fromiter(chain(records, compared_records), np.int64)
         scoring = self._load_missing(
@@ -205,7 +205,9 @@ class PairScorer:
             scoring = self._open_scoring()
         else:
             scoring = self._scoring
-            scoring.forget(np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64))
+            scoring.remove_features(
+                np.array(unit.keys.records_written_since(config_id, self._last_commit), np.int64)
+            )
         self._config_id, self._last_commit = config_id, commit_no
         return scoring
 
@@ -213,11 +215,11 @@ class PairScorer:
         self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
     ) -> LoadScorer:
         """Load the features that the scoring cache lacks."""
-        missing = scoring.missing(record_ids)
+        missing = scoring.lacking(record_ids)
         if scoring.rows and scoring.rows + len(missing) > self._max_cached_records:
             scoring, missing = self._open_scoring(), record_ids
         parts = unit.derived_data.iterate_features_in_parts(config_id, missing.tolist())
-        scoring.keep(batch_joined_features(parts))
+        scoring.add_features(batch_joined_features(parts))
         return scoring
 
     def _open_scoring(self) -> LoadScorer:

@@ -38,7 +38,7 @@ def score_pairs(
         features: features of both records of each pair.
         pairs: record numbers in either order.
     """
-    floor = matcher.model.thresholds.stored_from
+    floor = matcher.model.thresholds.storage_floor
     edges: Edges = {}
     for record, candidate in pairs:
         edge = (record, candidate) if record < candidate else (candidate, record)

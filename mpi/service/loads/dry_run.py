@@ -217,7 +217,7 @@ def _score_small_file(unit: ReadUnit, index: Index, config_id: int, file: _Numbe
         for candidate in matches:
             edge = (number, candidate) if number < candidate else (candidate, number)
             if edge not in edges:
-                edges[edge] = round_weight(index.matcher.scorer.weight(features[number], features[candidate]))
+                edges[edge] = round_weight(index.matcher.scorer.weigh(features[number], features[candidate]))
     return edges
 
 
@@ -251,7 +251,7 @@ def _count_bands(
     """Count the file's records by the band of their best match."""
     counts = dict.fromkeys(Band, 0)
     for bits, _ in best_pairs.values():
-        counts[index.matcher.model.thresholds.band(bits)] += 1
+        counts[index.matcher.model.thresholds.classify(bits)] += 1
     counts[Band.NON_LINK] += len(file.statements) - len(best_pairs)
     return counts
 
@@ -272,7 +272,7 @@ def _draw_samples(
         number
         for band in Band
         for number in [
-            candidate for candidate in nearest if thresholds.band(best_pairs[candidate][0]) is band
+            candidate for candidate in nearest if thresholds.classify(best_pairs[candidate][0]) is band
         ][:SAMPLE_PER_BAND]
     ]
     persons = unit.persons.current_persons(
@@ -285,7 +285,7 @@ def _draw_samples(
     eids = {number: person.eid for number, person in unit.persons.by_ids(set(persons.values())).items()}
     return tuple(
         _sample_from(
-            file, thresholds.band(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
+            file, thresholds.classify(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
         )
         for candidate in sample_numbers
     )

@@ -415,7 +415,7 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
     person_sets = Sets()
     for persons in persons_of.values():
         if persons:
-            person_sets.join(persons)
+            person_sets.join_all(persons)
     groups: dict[tuple[int, int], list[int]] = {}
     for record in sorted(records):
         persons = persons_of[record]

@@ -78,7 +78,7 @@ def plan_stop_list(index: Index, viewer: Viewer, limit: int) -> StopListPlan:
             )
         blocks = unit.keys.large_keys(config_id, limit)
         stopped_keys = lists.stopped | {key for key, _ in blocks}
-        remaining_blocking = index.matcher.model.blocking.stopping(stopped_keys)
+        remaining_blocking = index.matcher.model.blocking.with_stopped_keys(stopped_keys)
         pair_count = sum(comb(size, 2) for _, size in blocks)
         sums = _SampleSums()
         for key, size in blocks[:SAMPLE_BLOCKS]:
@@ -123,14 +123,14 @@ def _measure_block(
         record: set(keys(record_features, remaining_blocking, index.keyed_hash))
         for record, record_features in features.items()
     }
-    review = index.matcher.model.thresholds.stored_from
+    review = index.matcher.model.thresholds.storage_floor
     lost_candidates = [
         (first_record, second_record)
         for first_record, second_record in pairs
         if not keys_of[first_record] & keys_of[second_record]
     ]
     lost_count = sum(
-        index.matcher.scorer.weight(features[first_record], features[second_record]) >= review
+        index.matcher.scorer.weigh(features[first_record], features[second_record]) >= review
         for first_record, second_record in lost_candidates
     )
     return len(lost_candidates) / len(pairs), lost_count / len(pairs)

@@ -1,9 +1,10 @@
-"""Recipients of answers that depended on a link, listed when it is parted.
+"""Recipients of answers that depended on a now parted link.
 
-Consider two records that were one person from a commit on and are so no longer; an inactive record belongs to
-nobody. An answer since then about one of them counts if its client also received the other, in that answer or
-in another. A client that read only its own record is not listed; one that read both is. An export counts for
-every record that its client may see. Answers that leave during the step are not on the ledger yet.
+A steward who parts a link sees them at once. Consider two records that were one person from a commit on and
+are so no longer; an inactive record belongs to nobody. An answer since then about one of them counts if its
+client also received the other, in that answer or in another. A client that read only its own record is not
+listed; one that read both is. An export counts for every record that its client may see. Answers that leave
+during the step are not on the ledger yet.
 """
 
 from collections.abc import Collection, Mapping, Sequence

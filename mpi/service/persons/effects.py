@@ -50,12 +50,12 @@ class MovedRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnchangedLink:
-    """A link or separation that an undo leaves, and the decision that would change it.
+    """A link or separation that an undo leaves unchanged.
 
     Args:
         together: whether the groups stay one person; otherwise they stay apart.
         because: ``model`` or ``decision``.
-        offer: kind and groups of the opposite decision.
+        offer: kind and groups of the opposite decision, which would change it.
     """
 
     together: bool
@@ -65,7 +65,7 @@ class UnchangedLink:
 
 @dataclass(frozen=True, slots=True)
 class PastDisclosure:
-    """A past answer to a client that received both parts of a parted link.
+    """A past answer to a client that received two now separate records.
 
     Args:
         at: time of the answer (ISO, UTC).

@@ -42,7 +42,7 @@ def hash_etag(index: Index, seen: Sequence[tuple[str, str | None, Sequence[tuple
         index: the open index.
         seen: for each person, ordered by number: enterprise ID, status, and (record, version) pairs.
     """
-    return index.keyed_hash.token("etag", orjson.dumps(seen).decode())
+    return index.keyed_hash.to_token("etag", orjson.dumps(seen).decode())
 
 
 def _visible_status(unit: ReadUnit, person: Person) -> str | None:

@@ -40,7 +40,10 @@ UNKNOWN_ID = "this index never gave out that enterprise ID"
 
 @dataclass(frozen=True, slots=True)
 class OtherValue:
-    """A losing value of an attribute, and its record; unpacks as these two."""
+    """A value of an attribute that was not chosen.
+
+    Unpacks as the value and the record that states it.
+    """
 
     value: Any
     record: RecordRef
@@ -180,7 +183,7 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
         {correction.record: correction.corrected for correction in visible_corrections},
         frozenset(payloads),
         tuple(sorted(members)),
-        index.keyed_hash.token(
+        index.keyed_hash.to_token(
             "golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()
         ),
     )
@@ -189,7 +192,7 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
 def _read_payloads(
     unit: ReadUnit, members: Iterable[int], visible_corrections: Iterable[Correction]
 ) -> dict[int, tuple[int, bytes]]:
-    """Return source number and payload by record; held and withdrawn ones have none."""
+    """Return source number and payload of each active record."""
     payloads = unit.records.payloads(list(members))
     correction_records = unit.records.get([correction.record for correction in visible_corrections])
     versions = {
@@ -251,7 +254,7 @@ def _to_golden_value(
         value.value,
         labels[value.record],
         value.as_of,
-        chosen.rule.value,
+        chosen.reason.value,
         tuple(labels[other_value.record] for other_value in chosen.agreeing),
         tuple(OtherValue(other_value.value, labels[other_value.record]) for other_value in chosen.others),
         correction_views.get(value.record),

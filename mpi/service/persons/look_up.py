@@ -37,7 +37,7 @@ class LookUpQuery(Generic[Answer]):
 
 
 class FastPathMiss(Exception):  # noqa: N818 - what is the matter
-    """One statement does not answer the look-up, which must be read in full."""
+    """One statement cannot answer the look-up."""
 
 
 def look_up_fast(

@@ -109,7 +109,7 @@ def look_up_person(index: Index, viewer: Viewer, text: str, as_of: str | None = 
 def read_person(
     unit: ReadUnit, index: Index, text: str, as_of: str | None = None
 ) -> tuple[PersonView, Disclosure]:
-    """Return the person of an enterprise ID, and the ledger entry to write.
+    """Return an enterprise ID's person with the ledger entry to write.
 
     Arguments and errors as for ``look_up_person``. The entry must be durable before the answer leaves.
     """
@@ -201,12 +201,15 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
 
 
 def _visible_client(viewer: Viewer, client: str, *, is_by_step: bool) -> str | None:
-    """Return who made a change; None where it would reveal another source's record."""
+    """Return who made a change, or None if hidden.
+
+    The maker is hidden where the name would reveal another source's record.
+    """
     return client if viewer.sources is None or is_by_step or client == viewer.client else None
 
 
 def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[int, tuple[int, str]]:
-    """Return, by commit, the step done or undone in it, with a name."""
+    """Return the named steps done or undone in each commit."""
     decisions = unit.decisions.of_records(labels).values()
     step_ids = {
         decision.step_id
@@ -225,7 +228,10 @@ def _steps_by_commit(unit: ReadUnit, labels: Mapping[int, RecordRef]) -> dict[in
 
 @dataclass(frozen=True, slots=True)
 class CrosswalkEntry:
-    """A record and its enterprise ID; None where it had none at that time."""
+    """A record and its enterprise ID.
+
+    The ID is None where the record had none at that time.
+    """
 
     source: str
     local_id: str
@@ -243,7 +249,7 @@ class PersonRecords:
 def look_up_crosswalk(
     index: Index, viewer: Viewer, source_code: str, local_id: str, as_of: str | None = None
 ) -> CrosswalkEntry:
-    """Return the enterprise ID of a record, now or at a past time.
+    """Return a record's enterprise ID, now or at a past time.
 
     Args:
         index: the open index.
@@ -267,7 +273,7 @@ def look_up_crosswalk(
 def read_crosswalk(
     unit: ReadUnit, source_code: str, local_id: str, as_of: str | None = None
 ) -> tuple[CrosswalkEntry, Disclosure]:
-    """Return the enterprise ID of a record, and the ledger entry to write.
+    """Return a record's enterprise ID with the ledger entry to write.
 
     Arguments and errors as for ``look_up_crosswalk``. The entry must be durable before the answer leaves.
     """
@@ -290,7 +296,7 @@ def read_crosswalk(
 
 
 def _imported_person(unit: ReadUnit, record_id: int) -> int | None:
-    """Return the one person that holds all visible records of an imported ID."""
+    """Return the person that holds all visible records of an imported ID."""
     holders: set[int] = set()
     for decision in unit.decisions.of_records([record_id]).values():
         if decision.origin == IMPORT_ORIGIN and decision.status is DecisionStatus.IN_FORCE:
@@ -299,7 +305,7 @@ def _imported_person(unit: ReadUnit, record_id: int) -> int | None:
 
 
 def look_up_records(index: Index, viewer: Viewer, text: str, as_of: str | None = None) -> PersonRecords:
-    """Return the records of an enterprise ID, now or at a past time.
+    """Return an enterprise ID's records, now or at a past time.
 
     Args:
         index: the open index.

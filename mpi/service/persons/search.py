@@ -86,7 +86,10 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
 
 
 def _visible_candidates(unit: ReadUnit, viewer: Viewer, candidate_ids: set[int]) -> set[int]:
-    """Return the visible candidates; hidden ones must not even be scored (law 7)."""
+    """Return the visible candidates.
+
+    Hidden records must not even be scored (law 7).
+    """
     if viewer.sources is None:
         return candidate_ids
     labels = unit.records.labels(candidate_ids)
@@ -99,7 +102,7 @@ def _best_records(
     """Return each person's best record: (bits, record) by person."""
     best: dict[int, tuple[float, int]] = {}
     for record, features in features_by_record.items():
-        bits = round_weight(index.matcher.scorer.weight(query, features))
+        bits = round_weight(index.matcher.scorer.weigh(query, features))
         person = persons.get(record)
         if person is None or bits < index.matcher.model.thresholds.review:
             continue
@@ -113,6 +116,6 @@ def _to_result(index: Index, query: Features, eid: str, bits: float, features: F
         eid,
         bits,
         compute_probability(bits),
-        index.matcher.model.thresholds.band(bits),
+        index.matcher.model.thresholds.classify(bits),
         tuple(index.matcher.scorer.explain(query, features)),
     )

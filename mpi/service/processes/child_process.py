@@ -26,7 +26,7 @@ _CHILD_ENDED = "the process that computes was ended from outside, for want of me
 
 
 class _RemoteError(NamedTuple):
-    """An error of a child process in a form that can be pickled.
+    """An error of a child process in picklable form.
 
     Not every error can be built again from its message.
     """
@@ -36,6 +36,7 @@ class _RemoteError(NamedTuple):
     attributes: dict[str, Any]
 
     def to_error(self) -> MpiError:
+        """Build the error again."""
         error = self.kind.__new__(self.kind, *self.arguments)
         error.args = self.arguments
         error.__dict__.update(self.attributes)
@@ -88,7 +89,7 @@ def run_in_child_process(
             process.join()
     if raised is not None:
         raise raised.to_error()
-    return returned  # type: ignore[no-any-return] - a pipe has no type
+    return returned  # type: ignore[no-any-return]  # a pipe has no type
 
 
 def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *arguments: object) -> Result:

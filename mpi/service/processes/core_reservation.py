@@ -25,10 +25,10 @@ _RESCAN_INTERVAL_S = 1.0
 
 
 class CoreReservation:
-    """Context in which a core is left idle while requests are answered. Linux only.
+    """Context in which a core stays idle while requests are answered.
 
-    Requests are noticed by the growth of the disclosure ledger: no answer leaves without an entry. The
-    reservation begins as if a request had just been answered, until the first check.
+    It works on Linux only. Requests are noticed by the growth of the disclosure ledger: no answer leaves
+    without an entry. The reservation begins as if a request had just been answered, until the first check.
 
     Args:
         last_line_number: returns the number of the last ledger entry.

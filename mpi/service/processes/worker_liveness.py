@@ -18,7 +18,9 @@ def worker_name() -> str:
 
 
 def is_worker_alive(worker: str, heartbeat: str) -> bool:
-    """Return whether a worker process is alive, as far as can be known.
+    """Return whether a worker process is alive.
+
+    A worker on another host counts as alive while its heartbeat is recent.
 
     Args:
         worker: name from ``worker_name``; empty for none.

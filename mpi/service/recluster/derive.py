@@ -177,13 +177,13 @@ def derive(
     stopped_keys = (
         _find_stopped_keys(unit, index, matcher) if shared_values is None else shared_values.stopped
     )
-    blocking = matcher.model.blocking.stopping(stopped_keys)
+    blocking = matcher.model.blocking.with_stopped_keys(stopped_keys)
     deriver = BlockDeriver(
         index.keyed_hash, blocking, None if shared_values is None else shared_values.to_text()
     )
     columns = _DerivedColumns()
     columns.derive_blocks(deriver, _read_payload_blocks(unit, records), records, progress)
-    fresh_lists = replace(columns.value_counts.shared(), stopped=stopped_keys)
+    fresh_lists = replace(columns.value_counts.find_shared(), stopped=stopped_keys)
     used_lists = fresh_lists if shared_values is None else shared_values
     if shared_values is None:
         # Shared values are known only after every record is read.
@@ -198,7 +198,7 @@ def derive(
     rows = columns.build_keys(records)
     blocks = pa.table({"key": rows[:, 1], "record_id": rows[:, 0]})
     features = batch_stored_features(columns.features.items())
-    scored = engine.weights(matcher.model, features, blocks, floor, index.home, progress)
+    scored = engine.weigh_pairs(matcher.model, features, blocks, floor, index.home, progress)
     return DerivedData(
         features=columns.features,
         groups=groups,

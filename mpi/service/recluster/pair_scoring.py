@@ -77,12 +77,12 @@ def score_index(
         stored = _StoredData(unit, active.id)
         if stored.is_complete:
             with open_shared_value_table(index.home) as watch:
-                features = watch.passing(batch_stored_features(stored.read_all_features(progress)))
-                pairs = engine.weights(
+                features = watch.count_batches(batch_stored_features(stored.read_all_features(progress)))
+                pairs = engine.weigh_pairs(
                     matcher.model, features, stored.read_all_keys(), floor, index.home, progress
                 )
                 fresh_lists = replace(
-                    make_shared_values(watch.shared(), index.keyed_hash), stopped=shared_values.stopped
+                    make_shared_values(watch.find_shared(), index.keyed_hash), stopped=shared_values.stopped
                 )
             return IndexScores(
                 edges=edges_from_table(pairs),

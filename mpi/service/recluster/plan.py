@@ -131,7 +131,7 @@ def recluster(  # noqa: PLR0913 - each parameter is an independent option
         return _describe_applied(
             index, viewer, matcher, execute_run(index, viewer, matcher, request, progress, engine)
         )
-    floor = matcher.model.thresholds.stored_from
+    floor = matcher.model.thresholds.storage_floor
     with index.database.read(viewer) as unit:
         previous_lists, plan_lists = read_shared_values(unit, index, matcher, refresh=refresh_lists)
         plan_lists = plan_lists if lists is None else lists

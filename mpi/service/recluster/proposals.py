@@ -413,7 +413,7 @@ def _score_index(
 ) -> IndexScores:
     """Score the index under a model and its lists."""
     _, shared_values = read_shared_values(unit, index, matcher, refresh=refresh)
-    return score_index(unit, index, matcher, matcher.model.thresholds.stored_from, progress, shared_values)
+    return score_index(unit, index, matcher, matcher.model.thresholds.storage_floor, progress, shared_values)
 
 
 def _settle(unit: ReadUnit, matcher: Matcher, scores: IndexScores, on_date: str) -> Settlement:

@@ -50,11 +50,11 @@ def _each_row(index: Index, viewer: Viewer, progress: Progress) -> Iterator[Cros
         scores = score_index(unit, index, index.matcher, MIN_CANDIDATE_BITS, progress, shared_values)
         scope = load_whole_index(unit, scores.edges)
         source_of_key = {scope.keys[record]: label.source for record, label in unit.records.iterate_labels()}
-        priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.levels.prior)
+        priors = estimate_priors(map_edges_to_keys(scope), source_of_key, scorer.parameters.prior)
         parts = partition_closure(scope, scores.read_features, scorer, model.statistical, priors)
         random_hash = KeyedHash(secrets.token_bytes(SECRET_BYTES))
         research_ids = {
-            key: f"R-{random_hash.token('research', str(cluster[0]))[:_ID_LENGTH]}"
+            key: f"R-{random_hash.to_token('research', str(cluster[0]))[:_ID_LENGTH]}"
             for part in parts
             for cluster in part.clusters
             for key in cluster

@@ -305,7 +305,7 @@ def _derive_for_run(unit: ReadUnit, context: RunContext) -> DerivedData:
     lists_text = context.run.detail.get("lists")
     if lists_text is not None:
         shared_values = SharedValues.from_text(str(lists_text))
-    floor = matcher.model.thresholds.stored_from
+    floor = matcher.model.thresholds.storage_floor
     return derive(unit, index, matcher, floor, context.progress, shared_values, context.engine)
 
 

@@ -75,7 +75,7 @@ def simulate_thresholds(
         matcher = replace(index.matcher, model=replace(model, thresholds=thresholds))
     except ValueError as error:
         raise InputError(str(error)) from None
-    if not model.cautions.fit(thresholds):
+    if not model.cautions.fits_review_band(thresholds):
         raise InputError(
             f"a caution of the model gives pairs {model.cautions.bits} bits, which must be in the "
             "review band: try a review threshold of at most that, and a link threshold above it"

@@ -98,7 +98,7 @@ def load_closure(
         stored = frontier - new_records.keys.keys()
         _prefetch_neighbors(unit, config_id, stored, stored_from)
         if len(stored) <= MAX_CACHED_RECORDS and stored == visited - new_records.keys.keys():
-            # These are mostly all that there are.
+            # A small closure mostly ends here, so what settling reads is prefetched in the same round trip.
             _prefetch_settlement(unit, stored, stored)
         new_edges = unit.derived_data.edges_of(config_id, stored, stored_from) | new_records.select_edges(
             frontier
@@ -124,7 +124,7 @@ def load_closure(
         decisions=tuple(sorted(named_decision.decision for named_decision in decisions.values())),
         record_ids=frozenset(visited),
         outside_keys={record: canonical_key for record, canonical_key in keys.items() if record in outside},
-        named_decisions=tuple(decisions[number] for number in sorted(decisions)),
+        named_decisions=tuple(decisions[decision_id] for decision_id in sorted(decisions)),
         unreferenced=unreferenced,
     )
 

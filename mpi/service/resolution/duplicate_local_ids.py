@@ -5,7 +5,7 @@ Only sources that give each child a single local ID are checked.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mpi.clustering.component import order_pair
+from mpi.clustering.component import Sets, order_pair
 from mpi.clustering.partition import Partition
 from mpi.clustering.question_groups import format_question_key
 from mpi.domain.decision import Authority, Decision, DecisionKind
@@ -19,23 +19,13 @@ MULTIPLE = "multiple"
 """Task kind: do two local IDs of one source describe one child?"""
 
 
-class SameSets:
-    """Union-find of records that SAME decisions join, by canonical key."""
-
-    def __init__(self, decisions: Iterable[Decision]) -> None:
-        self._root: dict[int, int] = {}
-        for decision in decisions:
-            if decision.kind is DecisionKind.SAME:
-                first, *others = decision.groups[0]
-                for member in others:
-                    self._root[self.find(member)] = self.find(first)
-
-    def find(self, record: int) -> int:
-        """Return the representative of the set that a record belongs to."""
-        while (parent := self._root.get(record, record)) != record:
-            self._root[record] = self._root.get(parent, parent)
-            record = parent
-        return record
+def join_same_decisions(decisions: Iterable[Decision]) -> Sets:
+    """Return the sets of canonical keys that SAME decisions join."""
+    sets = Sets()
+    for decision in decisions:
+        if decision.kind is DecisionKind.SAME:
+            sets.join_all(decision.groups[0])
+    return sets
 
 
 def derive_duplicate_id_tasks(
@@ -53,7 +43,9 @@ def derive_duplicate_id_tasks(
     source_by_record = unit.records.source_ids_of(
         {numbers_by_key[key] for members in clusters for key in members}
     )
-    same_sets = SameSets(decision for decision in closure.decisions if decision.authority > Authority.HOLD)
+    same_sets = join_same_decisions(
+        decision for decision in closure.decisions if decision.authority > Authority.HOLD
+    )
     for members in clusters:
         sources = [source_by_record[numbers_by_key[key]] for key in members]
         if len(set(sources)) == len(sources):
@@ -75,7 +67,7 @@ def _build_task(
     bits = closure.edges.get((lo, hi))
     if bits is None:
         features = scoring.load_features((lo, hi))
-        bits = round_weight(scoring.scorer.weight(features[lo], features[hi]))
+        bits = round_weight(scoring.scorer.weigh(features[lo], features[hi]))
     low_key, high_key = order_pair(first_key, further_key)
     return Task(
         key=f"{MULTIPLE}:{low_key}:{high_key}",

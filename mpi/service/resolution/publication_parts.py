@@ -23,12 +23,12 @@ def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
         return builders.setdefault(dependent_sets.find(record), _SettlementBuilder())
 
     for assignment in settlement.assignments:
-        builder_of(assignment.records[0]).bearers.append(assignment)
+        builder_of(assignment.records[0]).assignments.append(assignment)
     for record in sorted(settlement.records):
         builder = builder_of(record)
         builder.records.append(record)
         if record in settlement.persons_before:
-            builder.current[record] = settlement.persons_before[record]
+            builder.persons_before[record] = settlement.persons_before[record]
     for task in settlement.tasks:
         builder_of(task.lo).tasks.append(task)
     for task in settlement.tasks_before:
@@ -51,10 +51,12 @@ def _join_dependent_records(settlement: Settlement) -> Sets:
         records_by_question.setdefault(task.question or task.key, []).extend(sorted(task.ends))
         records_by_question.setdefault(task.key, []).extend(sorted(task.ends))
     groups: Iterable[Iterable[int]] = (
-        *(assignment.records for assignment in settlement.assignments), *records_by_person.values(), *records_by_question.values()
-    )  # fmt: skip
+        *(assignment.records for assignment in settlement.assignments),
+        *records_by_person.values(),
+        *records_by_question.values(),
+    )
     for group in groups:
-        dependent_sets.join(group)
+        dependent_sets.join_all(group)
     return dependent_sets
 
 
@@ -62,8 +64,8 @@ class _SettlementBuilder:
     """Assignments, records and tasks of one independent part of a settlement."""
 
     def __init__(self) -> None:
-        self.bearers: list[ClusterAssignment] = []
-        self.current: dict[int, int] = {}
+        self.assignments: list[ClusterAssignment] = []
+        self.persons_before: dict[int, int] = {}
         self.records: list[int] = []
         self.tasks: list[Task] = []
         self.tasks_before: list[Task] = []
@@ -71,21 +73,23 @@ class _SettlementBuilder:
     def has_changes(self) -> bool:
         """Return whether publishing the part would write anything."""
         persons_after = {
-            record: assignment.person for assignment in self.bearers for record in assignment.records
+            record: assignment.person for assignment in self.assignments for record in assignment.records
         }
         return (
-            any(assignment.person is None for assignment in self.bearers)
-            or persons_after != self.current
+            any(assignment.person is None for assignment in self.assignments)
+            or persons_after != self.persons_before
             or tasks_differ(self.tasks_before, self.tasks)
         )
 
     def build(self, retired: set[int], emptied: set[int], reactivated: set[int]) -> Settlement:
         """Build the part's settlement, with the person changes that concern the part."""
-        persons_before = set(self.current.values())
-        persons_after = {assignment.person for assignment in self.bearers if assignment.person is not None}
+        persons_before = set(self.persons_before.values())
+        persons_after = {
+            assignment.person for assignment in self.assignments if assignment.person is not None
+        }
         return Settlement(
-            assignments=tuple(self.bearers),
-            persons_before=self.current,
+            assignments=tuple(self.assignments),
+            persons_before=self.persons_before,
             retired=tuple(sorted(retired & persons_before)),
             emptied=tuple(sorted(emptied & persons_before)),
             reactivated=tuple(sorted(reactivated & persons_after)),

@@ -172,7 +172,7 @@ def find_affected_records(unit: WriteUnit, index: Index, touched: Collection[int
     thresholds = index.matcher.model.thresholds
     config_id = index.config_id(unit)
     return load_closure(
-        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from
+        unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor
     ).record_ids
 
 
@@ -220,7 +220,7 @@ def _compute_settlement(
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     closure = load_closure(
-        unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from, loaded.newcomers
+        unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor, loaded.newcomers
     )
 
     def load_missing_features(record_ids: Collection[int]) -> Mapping[int, Features]:

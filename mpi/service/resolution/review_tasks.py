@@ -17,7 +17,7 @@ from mpi.matching.diagnostics.patterns import find_error_pattern
 from mpi.service.core.identity_key import identity_key
 from mpi.service.decisions.contradictions import find_contradiction
 from mpi.service.resolution.closure import Closure
-from mpi.service.resolution.duplicate_local_ids import SameSets, derive_duplicate_id_tasks
+from mpi.service.resolution.duplicate_local_ids import derive_duplicate_id_tasks, join_same_decisions
 from mpi.service.resolution.expected_harm import estimate_error_chance, estimate_harm
 from mpi.service.resolution.task_facts import PairScoring, TaskFacts
 from mpi.service.resolution.twins import find_known_twins
@@ -100,9 +100,15 @@ def _derive_overlay_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
         if record.state != RecordState.SEALED:
             question_key = format_question_key("o", record.canonical_key)
             yield Task(
-                key=f"{OVERLAY_TASK}:{record.canonical_key}", kind=OVERLAY_TASK, lo=number, hi=number, bits=0.0, reason="another-child",
-                question=question_key, subject=number,
-            )  # fmt: skip
+                key=f"{OVERLAY_TASK}:{record.canonical_key}",
+                kind=OVERLAY_TASK,
+                lo=number,
+                hi=number,
+                bits=0.0,
+                reason="another-child",
+                question=question_key,
+                subject=number,
+            )
 
 
 def _derive_claim_and_approval_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
@@ -156,8 +162,8 @@ class _SeparatedPairs:
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
         different_decisions = [decision for decision in decisions if decision.kind is DecisionKind.DIFFERENT]
-        self._find = SameSets(decisions if different_decisions else ()).find
-        self._apart = {
+        self._find = join_same_decisions(decisions if different_decisions else ()).find
+        self._separated = {
             frozenset((self._find(left), self._find(right)))
             for decision in different_decisions
             for position, group in enumerate(decision.groups)
@@ -168,7 +174,7 @@ class _SeparatedPairs:
 
     def are_separated(self, left: int, right: int) -> bool:
         """Return whether a decision says that two records are different persons."""
-        return bool(self._apart) and frozenset((self._find(left), self._find(right))) in self._apart
+        return bool(self._separated) and frozenset((self._find(left), self._find(right))) in self._separated
 
 
 def _collect_answered_weights(
@@ -205,12 +211,12 @@ def _derive_pair_tasks(
         for key in cluster
     }
     for partition in partitions:
-        for doubt in partition.doubts:
+        for doubt in partition.review_pairs:
             lo, hi = sorted(numbers_by_key[key] for key in doubt.pair)
             yield Task(
                 key=format_pair_key(doubt.pair), kind=PAIR, lo=lo, hi=hi, bits=doubt.bits, reason=doubt.reason
             )
-    # Pairs below the influence floor lie across components, so no partition has seen them.
+    # Pairs below the influence floor connect no component, so no partition contains them.
     keys_by_number = closure.outside_keys | closure.keys
     cut_pairs: dict[Pair, tuple[int, int, float]] = {}
     for (lo, hi), bits in closure.edges.items():
@@ -231,7 +237,10 @@ def _derive_pair_tasks(
         else:
             cut_pairs[order_pair(left, right)] = (lo, hi, bits)
     for edge in find_spanning_edges({edge: bits for edge, (_, _, bits) in cut_pairs.items()}, cluster_group):
-        yield Task(format_pair_key(edge), PAIR, *cut_pairs[edge], ReviewReason.OVERSIZED)
+        lo, hi, bits = cut_pairs[edge]
+        yield Task(
+            key=format_pair_key(edge), kind=PAIR, lo=lo, hi=hi, bits=bits, reason=ReviewReason.OVERSIZED
+        )
 
 
 def format_pair_key(canonical_pair: Pair) -> str:
@@ -258,9 +267,7 @@ def _derive_conflict_tasks(closure: Closure, suspended: set[int]) -> Iterator[Ta
         chain = (*(find_contradiction(by_id[decision_id], holding) or ()), decision_id)
         two_records = _pick_two_active_records(numbers_by_key, [by_id[chain_id] for chain_id in chain])
         if two_records is not None:
-            yield Task(
-                f"{CONFLICT}:{decision_id}", CONFLICT, *two_records, 0.0, "suspended", None, decision_id
-            )
+            yield _build_decision_task(CONFLICT, decision_id, two_records, "suspended")
 
 
 def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
@@ -280,17 +287,18 @@ def _derive_recheck_tasks(unit: ReadUnit, closure: Closure) -> Iterator[Task]:
         if two_records is None:
             continue
         if decision_id in outdated:
-            yield Task(f"{RECHECK}:{decision_id}", RECHECK, *two_records, 0.0, "changed", None, decision_id)
+            yield _build_decision_task(RECHECK, decision_id, two_records, "changed")
         elif named_decision.recheck_on is not None:
-            yield Task(
-                f"{RECHECK}:{decision_id}",
-                RECHECK,
-                *two_records,
-                0.0,
-                "due",
-                named_decision.recheck_on,
-                decision_id,
-            )
+            due_task = _build_decision_task(RECHECK, decision_id, two_records, "due")
+            yield replace(due_task, quiet_until=named_decision.recheck_on)
+
+
+def _build_decision_task(kind: str, decision_id: int, records: tuple[int, int], reason: str) -> Task:
+    """Build the task about a decision, with two of its records."""
+    lo, hi = records
+    return Task(
+        key=f"{kind}:{decision_id}", kind=kind, lo=lo, hi=hi, bits=0.0, reason=reason, decision_id=decision_id
+    )
 
 
 def _find_outdated_decisions(unit: ReadUnit, decision_ids: Mapping[int, NamedDecision]) -> set[int]:
@@ -318,7 +326,7 @@ def _pick_two_active_records(
     """Return two active records that decisions name; None where there are fewer."""
     groups = [group for decision in decisions for group in decision.groups]
     active_keys = sorted({key for group in groups for key in group if key in numbers_by_key})
-    if len(active_keys) < len(("one", "other")):
+    if len(active_keys) <= 1:
         return None
     lo, hi = sorted(numbers_by_key[key] for key in active_keys[:2])
     return lo, hi

@@ -67,7 +67,7 @@ class IdChoice:
     def rank_survivors(self, survivor_keys: Mapping[int, SurvivorKey]) -> dict[int, SurvivorKey]:
         """Return survivor keys adjusted so that chosen survivors rank highest."""
         yielding = {
-            person: replace(survivor_keys.get(person, SurvivorKey()), newer=True)
+            person: replace(survivor_keys.get(person, SurvivorKey()), is_newer=True)
             for person in self.yielding_persons
         }
         chosen = {
@@ -161,9 +161,9 @@ def settle(
     all_holders = [
         holder
         for holder in _load_holders(unit, closure, persons)
-        # Of a retired ID whose last records are partly of somebody who stays nothing can live again.
+        # A retired ID cannot be revived while an unchanged person holds some of its last records.
         if not (
-            holder.standing is HolderStatus.RETIRED and _holds_any(holder, unchanged_records, numbers_by_key)
+            holder.status is HolderStatus.RETIRED and _holds_any(holder, unchanged_records, numbers_by_key)
         )
     ]
     id_choice = _prefer_earlier_ids(unit, id_choice, all_holders, numbers_by_key)
@@ -179,7 +179,7 @@ def settle(
         derive_tasks(unit, closure, partitions, PairScoring(load_features, scorer, thresholds)),
     )
     person_by_cluster = {
-        assignment.cluster: (assignment.person, assignment.revived) for assignment in plan.assignments
+        assignment.cluster: (assignment.person, assignment.is_revived) for assignment in plan.assignments
     }
     person_by_cluster.update({cluster: (person, False) for cluster, person in unchanged_clusters.items()})
     cluster_assignments = tuple(
@@ -235,7 +235,7 @@ def _prefer_earlier_ids(
         & earlier_records.get(holder.person, set())
         for holder in holders
     }
-    active_persons = {holder.person for holder in holders if holder.standing is HolderStatus.ACTIVE}
+    active_persons = {holder.person for holder in holders if holder.status is HolderStatus.ACTIVE}
     kept_records = {
         person: records for person, records in retained.items() if records and person in active_persons
     }
@@ -270,7 +270,7 @@ def partition_closure(
             IDs.
     """
     numbers_by_key = {key: number for number, key in closure.keys.items()}
-    edges = priors.weights(map_edges_to_keys(closure))
+    edges = priors.shift_weights(map_edges_to_keys(closure))
     return [
         partition(component, thresholds)
         for component in _build_components(
@@ -298,59 +298,59 @@ def _build_components(
     priors: SourcePairPriors,
 ) -> Iterator[Component]:
     """Yield the components of a closure with the weight of every pair."""
-    component_pieces = find_components(numbers_by_key, edges, closure.decisions, thresholds)
+    unscored_components = find_components(numbers_by_key, edges, closure.decisions, thresholds)
     caution_cap = round_weight(scorer.cautions.bits)
     simple_components = [
-        _build_simple_component(piece, edges, thresholds, caution_cap) for piece in component_pieces
+        _build_simple_component(unscored, edges, thresholds, caution_cap) for unscored in unscored_components
     ]
     needed = {
         numbers_by_key[key]
-        for piece, simple in zip(component_pieces, simple_components, strict=True)
+        for unscored, simple in zip(unscored_components, simple_components, strict=True)
         if simple is None
-        for key in piece.records
+        for key in unscored.records
     }
     features_by_number = load_features(needed)
     features_by_key = {closure.keys[number]: value for number, value in features_by_number.items()}
-    for piece, simple_component in zip(component_pieces, simple_components, strict=True):
+    for unscored, simple_component in zip(unscored_components, simple_components, strict=True):
         if simple_component is not None:
             yield simple_component
             continue
-        weights = _complete_weights(piece, edges, features_by_key, scorer, priors)
-        marks = scorer.marks(weights, features_by_key)
+        weights = _complete_weights(unscored, edges, features_by_key, scorer, priors)
+        marks = scorer.mark_pairs(weights, features_by_key)
         yield Component(
-            records=piece.records,
+            records=unscored.records,
             weights=weights,
-            decisions=piece.decisions,
-            raised=piece.raised,
+            decisions=unscored.decisions,
+            raised_bits=unscored.raised_bits,
             uncorroborated=marks.uncorroborated,
             opposed=marks.opposed,
         )
 
 
 def _build_simple_component(
-    piece: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, caution_cap: float
+    unscored: UnscoredComponent, edges: Mapping[Pair, float], thresholds: Thresholds, caution_cap: float
 ) -> Component | None:
     """Build a component whose partition needs no features; None where features matter.
 
     These are a single record, a single pair, or records that all link by more than a cautioned pair can
     weigh. Every pair is weighed and no decision names any of the records.
     """
-    if piece.decisions:
+    if unscored.decisions:
         return None
     weights = {}
-    for key_pair in combinations(piece.records, 2):
+    for key_pair in combinations(unscored.records, 2):
         bits = edges.get(key_pair)
         if bits is None:
             return None
         weights[key_pair] = bits
-    component = Component(piece.records, weights, raised=piece.raised)
+    component = Component(unscored.records, weights, raised_bits=unscored.raised_bits)
     if len(weights) <= 1 or (min(weights.values()) > caution_cap and is_fully_linked(component, thresholds)):
         return component
     return None
 
 
 def _complete_weights(
-    piece: UnscoredComponent,
+    unscored: UnscoredComponent,
     edges: Mapping[Pair, float],
     features: Mapping[int, Features],
     scorer: OnlineScorer,
@@ -358,11 +358,11 @@ def _complete_weights(
 ) -> dict[Pair, float]:
     """Return the weight of every pair of a component, scoring missing pairs."""
     weights: dict[Pair, float] = {}
-    for position, left in enumerate(piece.records):
-        for right in piece.records[position + 1 :]:
+    for position, left in enumerate(unscored.records):
+        for right in unscored.records[position + 1 :]:
             bits = edges.get((left, right))
             weights[left, right] = (
-                priors.weight(left, right, scorer.weight(features[left], features[right]))
+                priors.shift_weight(left, right, scorer.weigh(features[left], features[right]))
                 if bits is None
                 else bits
             )
@@ -387,7 +387,7 @@ def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person
         )
         for number, person in sorted(persons.items())
         if person.status in standings
-        # A retired ID lives again only with all its records: some of this one's live elsewhere.
+        # A retired ID is revived only with all its records; some of these are active elsewhere.
         and not (person.status == PersonStatus.RETIRED and records_by_person[number] & active_outside)
     ]
 
@@ -408,7 +408,7 @@ def _load_survivor_keys(
     claims: dict[int, list[Holder]] = {}
     cluster_by_key = {key: position for position, cluster in enumerate(clusters) for key in cluster}
     for holder in holders:
-        if holder.standing is not HolderStatus.RETIRED:
+        if holder.status is not HolderStatus.RETIRED:
             for cluster in sorted({cluster_by_key[key] for key in holder.records if key in cluster_by_key}):
                 claims.setdefault(cluster, []).append(holder)
     rivals = {holder for claimants in claims.values() if len(claimants) > 1 for holder in claimants}

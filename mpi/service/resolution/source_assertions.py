@@ -156,7 +156,7 @@ def _replace_waiting_claims(
     Assertions already in force are not stored again. A statement older than another waiting one is ignored.
     """
     versions = {version.id: version for version in unit.records.versions(record_id)}
-    # None where a paused source said again what stands: that is no version of its own.
+    # None where a paused source repeated the current version, which creates no version.
     own_version = next(
         (version for version in versions.values() if version.received_commit == unit.commit_no), None
     )
@@ -241,7 +241,7 @@ def _find_records_of_eid(unit: WriteUnit, eid_text: str) -> set[int]:
     if person.status == PersonStatus.RETIRED:
         last_records = unit.persons.last_held_records([person])[person.id]
         current_holders = set(unit.persons.current_persons(visible_labels(unit, last_records)).values())
-        # Where it was split, nobody can tell which of them is meant.
+        # After a split it is unknown which of the persons is meant.
         if len(current_holders) != 1:
             return set()
         return set(visible_labels(unit, unit.persons.members(current_holders)[current_holders.pop()]))
@@ -309,7 +309,7 @@ def _is_same_merge(unit: WriteUnit, merge: StoredDecision, target: int) -> bool:
         return False
     if merge.status is not DecisionStatus.REVOKED:
         return True
-    # Only a person takes back the step: what a source states otherwise, or no more, ends the decision alone.
+    # Only a person undoes the step. A source that changes its statement ends the decision alone.
     step = None if merge.step_id is None else unit.steps.get(merge.step_id)
     return step is not None and step.undone_commit is not None
 
@@ -336,7 +336,7 @@ def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> A
     assertions = [
         assertion
         for assertion in unit.decisions.assertions_of_record(record_id, origin)
-        # One that names nobody else was mistyped: it stays a claim.
+        # An assertion without counterpart was mistyped: it stays a claim.
         if (assertion.status is DecisionStatus.IN_FORCE or _is_claim(assertion)) and len(assertion.seen) > 1
     ]
     ranks = _rank_counting_assertions(unit, record_id, assertions)
@@ -379,7 +379,7 @@ def _rank_counting_assertions(
         if current_version is None:
             is_counting = assertion.status is DecisionStatus.IN_FORCE
         elif seen_version is None:
-            # What a paused source said of what stood already waits for the source alone.
+            # A paused source's assertion about the current version waits only for the source.
             is_counting = assertion.status is DecisionStatus.IN_FORCE or not _is_paused(unit, record_id)
         else:
             is_counting = seen_version.state not in _WAITING and not _is_another_child(

@@ -55,7 +55,7 @@ def group_tasks(
     stored_pairs, derived_pairs = _index_by_pair(stored_tasks), _index_by_pair(tasks)
     namer = _QuestionNamer(unit, closure, partitions, stored_pairs)
     if closure.is_whole_index:
-        questions = ReviewPairGraph.of(derived_pairs).questions(derived_pairs)
+        questions = ReviewPairGraph.from_pairs(derived_pairs).group_into_questions(derived_pairs)
         return TaskReplacement(
             tuple(stored_tasks), (*other_tasks, *namer.name_questions(derived_pairs, questions))
         )
@@ -68,7 +68,7 @@ def group_tasks(
         )
     )
     changed_ends = {end for key_pair in stored_pairs.keys() ^ derived_pairs.keys() for end in key_pair}
-    questions = doubts_now.questions(derived_pairs) | regroup_questions(
+    questions = doubts_now.group_into_questions(derived_pairs) | regroup_questions(
         doubts_before, doubts_now, changed_ends
     )
     regrouped_tasks = unit.tasks.by_keys(
@@ -105,9 +105,9 @@ def _adjust_candidates(
     removed, added = group_candidates(removed_pairs), group_candidates(added_pairs)
 
     def read_candidates(records: Collection[int]) -> Mapping[int, Collection[int]]:
-        doubts.know(records)
+        doubts.load(records)
         return {
-            record: ({*doubts.candidates(record)} - removed.get(record, set())) | added.get(record, set())
+            record: ({*doubts.get_candidates(record)} - removed.get(record, set())) | added.get(record, set())
             for record in records
         }
 
@@ -133,7 +133,7 @@ class _QuestionNamer:
         self._stored = group_candidates(stored)
         self._keys = closure.outside_keys | closure.keys
         self._numbers = {key: number for number, key in self._keys.items()}
-        # Some may take no part any more.
+        # Some records may be inactive by now.
         ends = {end for task in stored.values() for end in task.ends}
         for number, record in unit.records.get(ends - self._keys.keys()).items():
             self._add_record(number, record.canonical_key)
@@ -148,15 +148,15 @@ class _QuestionNamer:
         for lo, hi, key in self._unit.tasks.ends_about_records(outside_numbers, PAIR):
             key_pair = first_key, second_key = parse_pair_key(key)
             stored_pairs.add(key_pair)
-            # A task tells its records by number and by key, each in their own order: of who was asked for
-            # both are known. Of what was settled the key may be another by now than its tasks say.
+            # A task names its records by number and by key, each ascending. Number and key of the asked
+            # record are known, which identifies the other. A settled record may have a new key by now.
             asked_number, counterpart = (lo, hi) if lo in outside_numbers else (hi, lo)
             if counterpart not in self._keys:
                 self._add_record(
                     counterpart, first_key if self._keys[asked_number] == second_key else second_key
                 )
         loaded = group_candidates(stored_pairs)
-        # Of what was settled, and of what is gone, there is nothing but what was read before.
+        # Settled and inactive records have only the pairs that were read before.
         return {
             record: (loaded if number in outside_numbers else self._stored).get(record, ())
             for record, number in numbers.items()
@@ -182,12 +182,12 @@ class _QuestionNamer:
             replace(
                 task,
                 question=questions[key_pair].key,
-                subject=self._subject(key_pair, questions[key_pair], facts),
+                subject=self._choose_subject(key_pair, questions[key_pair], facts),
             )
             for key_pair, task in tasks.items()
         ]
 
-    def _subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
+    def _choose_subject(self, key_pair: Pair, question: PairQuestion, facts: TaskFacts) -> int:
         """Return a question's subject record: newest of two, 0 for grids."""
         match question.shape:
             case QuestionShape.COUPLE:

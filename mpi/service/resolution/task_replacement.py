@@ -21,7 +21,7 @@ def replace_tasks(unit: WriteUnit, before: Collection[Task], after: Collection[T
     """
     questions_before, questions_now = unit.tasks.replace(before, after, unit.commit_no)
     moment = clock.format_timestamp(clock.now())
-    # The rows first and their numbers last: who claims a question on PostgreSQL locks in this order too.
+    # Rows first, counters last: claiming a question on PostgreSQL locks in the same order.
     closed = unit.task_work.close_without_tasks(questions_before - questions_now, moment)
     unit.owner_questions.withdraw_all_of_questions(closed)
     reopened = unit.task_work.reopen(questions_now - questions_before)

@@ -21,7 +21,7 @@ def find_known_twins(tasks: Collection[Task], facts: TaskFacts, load_features: F
         facts: versions, persons and sources of the records.
         load_features: loads the features of active records by number.
     """
-    # Most have no partner at all, and need no look at what they say.
+    # Most pairs have no partner, so their features need not be loaded.
     candidate_tasks = [task for task in tasks if all(len(facts.person_members[end]) > 1 for end in task.ends)]
     members = {
         member for task in candidate_tasks for end in task.ends for member in facts.person_members[end]

@@ -205,7 +205,7 @@ def compute_question_etag(unit: ReadUnit, index: Index, question: OpenQuestion) 
             for record, versions in find_pending_overlays(unit, question.records).items()
         ),
     ]
-    return index.keyed_hash.token("question", orjson.dumps([question.key, *question_state]).decode())
+    return index.keyed_hash.to_token("question", orjson.dumps([question.key, *question_state]).decode())
 
 
 def require_unchanged(
@@ -421,7 +421,7 @@ def _build_burst_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
 
 def compute_burst_etag(index: Index, burst: Burst) -> str:
     """Return the ETag of a burst, which changes with its size."""
-    return index.keyed_hash.token(
+    return index.keyed_hash.to_token(
         "burst", f"{burst.batch_id}|{burst.pattern}|{burst.questions}|{burst.weight}"
     )
 
@@ -434,7 +434,7 @@ def _build_closed_view(unit: ReadUnit, index: Index, key: str) -> QuestionView:
         raise NotFoundError("there is no such question")
     records = [record for record in work.about.get("records", ()) if isinstance(record, int)]
     record_cards = build_cards(unit, index, records)
-    closed_etag = index.keyed_hash.token("question", orjson.dumps([key, work.closed_at]).decode())
+    closed_etag = index.keyed_hash.to_token("question", orjson.dumps([key, work.closed_at]).decode())
     return QuestionView(
         summary=summary,
         shape=STAR,

@@ -111,9 +111,9 @@ def get_next_blind_pair(index: Index, viewer: Viewer) -> BlindView | None:
         waiting_pairs = _select_answerable(unit, unit.blind_pairs.unanswered_for(viewer.client))
         if not waiting_pairs:
             return None
-        # In an order of each judge's own, so that two at once rarely meet.
+        # Each judge has a different order, so that two rarely get the same pair.
         order = {
-            pair.id: index.keyed_hash.int64("blind-next", f"{viewer.client}|{pair.id}")
+            pair.id: index.keyed_hash.to_int64("blind-next", f"{viewer.client}|{pair.id}")
             for pair in waiting_pairs
         }
         pair = min(waiting_pairs, key=lambda blind_record: order[blind_record.id])
@@ -154,7 +154,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
         )
         claim_id = _add_claim_if_contradicted(unit, index, pair, verdict)
     disclose(index, viewer, Action.TASK_READ, (pair.lo, pair.hi), ("match_weight", "linked"))
-    band = index.matcher.model.thresholds.band(pair.bits)
+    band = index.matcher.model.thresholds.classify(pair.bits)
     return BlindResult(
         match_weight=pair.bits,
         band=band,
@@ -189,7 +189,7 @@ def sample_second_review(
         (min(left, right), max(left, right), verdict)
         for left, right, verdict in verdicts
         if verdict in VERDICTS
-        and index.keyed_hash.int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_SCALE
+        and index.keyed_hash.to_int64("second-review", f"{actor}|{left}|{right}|{now}") + _SHARE_SCALE
         < 2 * share
     ]
     if not sampled:
@@ -219,7 +219,7 @@ def sample_second_review(
                 hi=hi,
                 lo_version=records[lo].version_id or 0,
                 hi_version=records[hi].version_id or 0,
-                bits=round_weight(index.matcher.scorer.weight(features[lo], features[hi])),
+                bits=round_weight(index.matcher.scorer.weigh(features[lo], features[hi])),
                 linked=person_by_record.get(lo) is not None
                 and person_by_record.get(lo) == person_by_record.get(hi),
                 first_by=actor,
@@ -266,10 +266,10 @@ def _load_blind_records(unit: ReadUnit, index: Index, pair: BlindPair) -> tuple[
     low_record, high_record = (
         _build_blind_record(labels[end], record_from_bytes(payloads[end][1]), hidden_fields) for end in ends
     )
-    # Record numbers follow the order of arrival, and with it the source.
+    # Record numbers follow the order of arrival, which would reveal the source.
     return (
         (low_record, high_record)
-        if index.keyed_hash.int64("blind-order", str(pair.id)) % 2
+        if index.keyed_hash.to_int64("blind-order", str(pair.id)) % 2
         else (high_record, low_record)
     )
 

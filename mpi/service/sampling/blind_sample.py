@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
+from mpi.clustering.component import Sets
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
@@ -145,7 +146,7 @@ def draw_blind_sample(
             return _build_sample(sampled_month, stored_pairs, is_new=False)
         if sampled_month != this_month:
             raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
-        seed = index.keyed_hash.int64("blind-sample", sampled_month)
+        seed = index.keyed_hash.to_int64("blind-sample", sampled_month)
         drawn_pairs = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:
         if stored_pairs := unit.blind_pairs.samples(sampled_month, sampled_month):
@@ -256,7 +257,7 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
         )
         | own_features
     )
-    weigh = index.matcher.scorer.weight
+    weigh = index.matcher.scorer.weigh
     return {
         (record, candidate): round_weight(weigh(features_by_record[record], features_by_record[candidate]))
         for record, candidates_of_record in candidate_records.items()
@@ -277,13 +278,12 @@ class _DecidedPairs:
             for decision in unit.decisions.by_ids(decision_ids).values()
             if decision.status is DecisionStatus.IN_FORCE and decision.authority is not Authority.HOLD
         ]
-        self._root: dict[int, int] = {}
+        sets = Sets()
         for decision in decisions:
             if decision.kind is DecisionKind.SAME:
-                first, *others = decision.groups[0]
-                for member in others:
-                    self._root[self._find(member)] = self._find(first)
-        self._parted = {
+                sets.join_all(decision.groups[0])
+        self._find = sets.find
+        self._separated = {
             frozenset((self._find(left), self._find(right)))
             for decision in decisions
             if decision.kind is DecisionKind.DIFFERENT
@@ -293,19 +293,13 @@ class _DecidedPairs:
             for right in later_group
         }
 
-    def _find(self, record: int) -> int:
-        """Return the representative of a record's set."""
-        while (parent := self._root.get(record, record)) != record:
-            record = parent
-        return record
-
     def is_joined(self, pair: Pair) -> bool:
         """Return whether decisions say that two records are one person."""
         return self._find(pair[0]) == self._find(pair[1])
 
     def is_separated(self, pair: Pair) -> bool:
         """Return whether a decision says that two records are different persons."""
-        return frozenset(map(self._find, pair)) in self._parted
+        return frozenset(map(self._find, pair)) in self._separated
 
 
 def _draw_pairs(
@@ -330,18 +324,19 @@ def _draw_pairs(
         lo_version, hi_version = (version or 0 for version in versions)
         blind_pairs.append(
             BlindPair(
-                0,
-                stratum,
-                round(counted / stratum_pairs.fractions[stratum]),
-                counted,
-                "",
-                "",
-                config_id,
-                *pair,
-                lo_version,
-                hi_version,
-                weights[pair],
-                stratum in LINKED,
+                id=0,
+                stratum=stratum,
+                stratum_pairs=round(counted / stratum_pairs.fractions[stratum]),
+                stratum_seen=counted,
+                month="",
+                drawn_at="",
+                config_id=config_id,
+                lo=pair[0],
+                hi=pair[1],
+                lo_version=lo_version,
+                hi_version=hi_version,
+                bits=weights[pair],
+                linked=stratum in LINKED,
             )
         )
     return blind_pairs
@@ -362,5 +357,5 @@ def _load_weights(
     features = load_features(unit, index.config_id(unit), {end for pair in unscored_pairs for end in pair})
     for lo, hi in unscored_pairs:
         if lo in features and hi in features:
-            weights[lo, hi] = round_weight(index.matcher.scorer.weight(features[lo], features[hi]))
+            weights[lo, hi] = round_weight(index.matcher.scorer.weigh(features[lo], features[hi]))
     return weights

@@ -135,7 +135,7 @@ def get_next_practice_pair(index: Index, viewer: Viewer) -> PracticeView:
         answers = unit.practice_answers.answers_of(viewer.client)
         progress = _measure_progress(answers, index.settings.quality_rules)
     position_by_item = {answer.item: position for position, answer in enumerate(answers)}
-    # Answers come latest first: what was answered longest ago has the last place, and what never was, none.
+    # Answers come latest first, so the highest position was answered longest ago.
     pair = max(
         _order_pairs(index, viewer.client),
         key=lambda candidate: position_by_item.get(candidate.id, len(position_by_item)),
@@ -224,7 +224,7 @@ def _build_pair(pair: Mapping[str, Any]) -> PracticePair:
 def _order_pairs(index: Index, actor: str) -> list[PracticePair]:
     """Return all pairs in the person's own order, in which kinds alternate."""
     keyed_order = {
-        item: index.keyed_hash.int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
+        item: index.keyed_hash.to_int64("practice", f"{actor}|{item}") for item in load_practice_pairs()
     }
     by_kind: dict[str, list[PracticePair]] = {}
     for item in sorted(keyed_order, key=lambda each: keyed_order[each]):

@@ -276,6 +276,7 @@ class _StatementWriter:
         self.doubted: set[int] = set()
 
     def add(self, statement: Statement, existing: StoredRecord | None) -> None:
+        """Collect the rows of one statement."""
         record_id = self._numbers[statement.local_id]
         outcome = self._judged.outcomes[statement.local_id]
         if existing is not None and existing.overlaid:
@@ -389,6 +390,7 @@ class _StatementWriter:
         self._versions.append((row, statement))
 
     def flush(self) -> None:
+        """Write the collected rows."""
         records = self._unit.records
         activated = self._number_versions() if self._versions else {}
         for row in self._records:

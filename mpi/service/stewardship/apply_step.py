@@ -75,7 +75,7 @@ def apply_step(
         NotFoundError: a decision to supersede does not exist.
         ConflictError: a decision to supersede is not in force, or is not the maker's.
     """
-    record_ids = {record for drafts in step.drafts for record in drafts.record_ids}
+    record_ids = {record for draft in step.drafts for record in draft.record_ids}
     needs_second = needs_second_approver(unit, index, record_ids)
     maker = maker_from_viewer(unit.viewer)
     owners_to_ask = find_owners_to_ask(
@@ -132,7 +132,7 @@ def _check_freeze_windows(
 ) -> tuple[Mapping[str, Any], str | None]:
     """Return a step's freeze details, and the day they end."""
     today = clock.today()
-    # A window keeps people as they are, and a correction leaves them so.
+    # A freeze window protects memberships, which a correction never changes.
     heeds_windows = unit.freezes.all() and any(draft.origin != CORRECTION for draft in drafts)
     sources = find_visible_sources(unit, record_ids, unit.viewer.sources) if heeds_windows else set()
     if not unit.freezes.current_windows_of(sources, today):
@@ -151,7 +151,7 @@ def needs_second_approver(unit: ReadUnit, index: Index, record_ids: Collection[i
         case SecondApprover.ALWAYS:
             return True
         case SecondApprover.CROSS_AGENCY:
-            # A correction joins no two agencies: it is a record of the stewards' own.
+            # A correction is a record of the stewards' own source and joins no two agencies.
             agency_by_source = {
                 stored_source.code: stored_source.agency
                 for stored_source in unit.sources.all()

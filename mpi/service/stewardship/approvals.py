@@ -83,7 +83,7 @@ def approve_step(
     if (
         step is None
         or not decisions
-        or not all(is_wholly_visible(unit, one, step_id) for one in drop_revoked(decisions))
+        or not all(is_wholly_visible(unit, decision, step_id) for decision in drop_revoked(decisions))
     ):
         raise NotFoundError(f"there is no step {step_id}")
     if not step.detail.get(AWAITING) or step.undone_commit is not None:
@@ -112,12 +112,12 @@ def apply_if_approved(
         ConflictError: the step would revoke what a freeze window protects.
     """
     ask_new_owners(unit, step.id, step.detail, decisions)
-    unanswered_sources = [decision.source_id for decision in list_open_consents(unit, step.id)]
-    needs_second = any(decision.second for decision in unit.pending_approvals.all_of_step(step.id))
+    unanswered_sources = [consent.source_id for consent in list_open_consents(unit, step.id)]
+    needs_second = any(pending.second for pending in unit.pending_approvals.all_of_step(step.id))
     is_waiting = needs_second or bool(unanswered_sources)
     affected_records = find_affected_records(unit, [decision.id for decision in decisions])
     if is_waiting and not preview:
-        # Its task is another one now, or none.
+        # The approval changes or removes its task.
         resettle(unit, index, affected_records, step.kind)
         effect, shown = (
             StepEffect(
@@ -158,13 +158,13 @@ def apply_if_approved(
 def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecision]) -> str:
     """Return the day an approved step binds; store freeze delays."""
     today = clock.today()
-    # Of a step that was made in a window the decisions have the day of that, which may be lifted by now.
+    # Decisions made in a freeze window carry its end day, although it may be lifted by now.
     wanted_day = (
         step.detail[WANTED_FROM]
         if WANTED_FROM in step.detail
         else next((decision.effective_from for decision in waiting), None)
     )
-    # A window keeps people as they are, and a correction leaves them so.
+    # A freeze window protects memberships, which a correction never changes.
     record_ids = {record for decision in waiting if decision.origin != CORRECTION for record in decision.seen}
     maker = maker_from_detail(step.detail)
     frozen_sources = find_visible_sources(

@@ -50,7 +50,7 @@ def correct_value(
         index: the open index.
         viewer: the steward, who must be able to see the steward source.
         eid_text: the person's enterprise ID.
-        attribute: one of ``mpi.domain.survivorship.ONE``.
+        attribute: one of ``mpi.domain.survivorship.SINGLE_VALUE_ATTRIBUTES``.
         value: as a record would state it; for ``birth_place`` an object of its fields.
         options: reason and preview; the note states the evidence and is required.
 

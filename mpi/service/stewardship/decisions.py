@@ -279,7 +279,7 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
                 id=decision.id,
                 kind=decision.kind,
                 status=decision.status.value,
-                # It did not give way, for a viewer who may not know of what it gave way to.
+                # Suspension is hidden from viewers who may not see the stronger decision.
                 suspended=decision.status is DecisionStatus.IN_FORCE
                 and decision.id in suspended_ids
                 and find_conflict_chain(unit, decision) is not None,
@@ -287,7 +287,7 @@ def build_decision_views(unit: ReadUnit, decisions: Sequence[StoredDecision]) ->
                 by=made_by,
                 at=made_at,
                 reason=decision.reason,
-                # Another's note may tell of records that the viewer may not see.
+                # Another steward's note may mention records hidden from the viewer.
                 notes=tuple(notes.get(decision.id, ())) if may_undo(unit, decision) else (),
                 groups=tuple(tuple(labels[record] for record in group) for group in groups),
                 seen=_build_seen_versions(unit, decision, labels),
@@ -326,10 +326,10 @@ def require_well_formed(kind: DecisionKind, groups: RecordGroups) -> RecordGroup
     if len(record_ids) > MAX_RECORDS:
         raise InputError(f"groups: a decision names at most {MAX_RECORDS} records")
     if kind is DecisionKind.DIFFERENT:
-        if len(groups) < len(("one", "other")) or not all(groups):
+        if len(groups) <= 1 or not all(groups):
             raise InputError("groups: DIFFERENT takes two or more groups of one or more records")
         return groups
-    if len(groups) != 1 or len(record_ids) < len(("one", "other")):
+    if len(groups) != 1 or len(record_ids) <= 1:
         raise InputError(f"groups: {kind.value} takes one group of two or more records")
     if kind is DecisionKind.UNSURE and len(record_ids) > MAX_UNSURE_RECORDS:
         raise InputError(f"groups: UNSURE names at most {MAX_UNSURE_RECORDS} records")

@@ -6,6 +6,7 @@ stores both. Where a split or move supersedes a SAME, the SAME within each part 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import TracebackType
 
 from mpi.domain import eid as eids
 from mpi.domain.decision import DecisionKind
@@ -193,9 +194,9 @@ class _StewardStep:
         self._index = index
         self._viewer = viewer
         self._kind = kind
-        self._why = replace(options, reason=check_reason(options.reason), note=check_note(options.note))
+        self._options = replace(options, reason=check_reason(options.reason), note=check_note(options.note))
         self._context = step_transaction(index, viewer, kind, preview=options.preview)
-        self._said: list[DecisionDraft] = []
+        self._drafts: list[DecisionDraft] = []
         self._etag = ""
         self._shown: frozenset[int] = frozenset()
         self.members: Mapping[int, tuple[int, ...]] = {}
@@ -207,7 +208,7 @@ class _StewardStep:
         self.unit = self._context.__enter__()
         try:
             stored_answer = find_stored_answer(self.unit, self._index, FIELDS)
-        except BaseException as error:  # Ctrl-C too: the transaction was entered and must be left
+        except BaseException as error:  # an interrupt too must leave the transaction
             self._context.__exit__(type(error), error, error.__traceback__)
             raise
         if stored_answer is not None:
@@ -220,15 +221,18 @@ class _StewardStep:
             disclose(self._index, self._viewer, Action.DECIDE, self._shown, effect_fields(self.effect))
         return self.effect
 
-    def __exit__(self, *exception_info: object) -> bool | None:
-        return self._context.__exit__(*exception_info)  # type: ignore[arg-type]
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._context.__exit__(error_type, error, traceback)
 
     def load_persons(self, eid_texts: Sequence[str]) -> list[Person]:
         """Load the persons of the step by enterprise ID."""
         wanted_eids = [eids.parse_eid(eid_text) for eid_text in eid_texts]
-        if len(set(wanted_eids)) != len(wanted_eids) or (
-            self._kind == "merge" and len(wanted_eids) < len(("one", "other"))
-        ):
+        if len(set(wanted_eids)) != len(wanted_eids) or (self._kind == "merge" and len(wanted_eids) <= 1):
             raise InputError("give the enterprise IDs of two or more persons")
         persons = []
         for eid in wanted_eids:
@@ -253,23 +257,23 @@ class _StewardStep:
                 continue
             view = find_visible_status(self.unit, person)
             if view is None or view.status is PersonStatus.ACTIVE:
-                # It holds nothing that the viewer may know of, and so it is nobody to them.
+                # Every record is hidden from the viewer, so the person is unknown to them.
                 raise NotFoundError("this index never gave out that enterprise ID")
             raise ConflictError(f"{person.eid} is {view.status}: look it up to see who holds its records")
-        self._etag = require_current_etag(self.unit, self._index, persons, self._why.expected_etags)
+        self._etag = require_current_etag(self.unit, self._index, persons, self._options.expected_etags)
 
     def add_decision(self, kind: DecisionKind, groups: RecordGroups, supersedes: Collection[int]) -> None:
         """Add a decision to the step."""
-        note = None if self._said else self._why.note
+        note = None if self._drafts else self._options.note
         draft = DecisionDraft(
             kind=kind,
             groups=groups,
-            reason=self._why.reason,
+            reason=self._options.reason,
             origin=self._kind,
             note=note,
             supersedes=tuple(supersedes),
         )
-        self._said.append(draft)
+        self._drafts.append(draft)
 
     def restate_same_decisions(self, superseded_ids: Collection[int], parts: RecordGroups) -> None:
         """Store superseded SAME decisions again within each part."""
@@ -286,13 +290,15 @@ class _StewardStep:
         """Apply the step with its decisions and keep its effect."""
         planned_step = PlannedStep(
             kind=self._kind,
-            reason=self._why.reason,
-            drafts=self._said,
+            reason=self._options.reason,
+            drafts=self._drafts,
             detail=detail,
             choice=id_choice,
             etag=self._etag,
         )
-        self.effect, self._shown = apply_step(self.unit, self._index, planned_step, preview=self._why.preview)
+        self.effect, self._shown = apply_step(
+            self.unit, self._index, planned_step, preview=self._options.preview
+        )
 
 
 def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
@@ -304,7 +310,7 @@ def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
         raise InputError("groups: a record is named twice")
     if len(groups) == 1:
         groups = (*groups, tuple(record for record in members if record not in set(record_ids)))
-    if len(groups) < len(("one", "other")) or not all(groups):
+    if len(groups) <= 1 or not all(groups):
         raise InputError("groups: a split leaves two or more parts with records")
     return groups
 

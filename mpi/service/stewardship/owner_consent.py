@@ -116,7 +116,7 @@ def _answer_consent(
         else:
             effect, shown = _end_step(unit, index, step, decisions, preview=preview), frozenset()
         if not all(is_wholly_visible(unit, decision, step_id) for decision in decisions):
-            # What kind of step it is, and how many decisions it has, tells of records that are not shown.
+            # Kind and number of decisions would reveal hidden records.
             effect = replace(
                 effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
             )

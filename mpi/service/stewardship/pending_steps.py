@@ -118,7 +118,7 @@ def _build_view(
         for consent in stored_consents
         if is_source_owner(unit.viewer, codes[consent.source_id])
     }
-    is_whole = all(is_wholly_visible(unit, consent, step_id) for consent in made)
+    is_whole = all(is_wholly_visible(unit, decision, step_id) for decision in made)
     if step is None or not made or not (owned_sources or (is_whole and reads_decisions)):
         return None, set()
     made_at, made_by, _ = unit.commit_info({step.commit_no})[step.commit_no]
@@ -157,14 +157,25 @@ def _build_view(
     may_approve = needs_approval and not is_own and is_allowed(unit.viewer, Action.APPROVE)
     decisions = tuple(
         PendingDecision(
-            consent.id,
-            consent.kind,
-            tuple(tuple(records[record] for record in group) for group in consent.groups),
+            decision.id,
+            decision.kind,
+            tuple(tuple(records[record] for record in group) for group in decision.groups),
         )
-        for consent in made
+        for decision in made
     )
-    view = PendingStep(step=step_id, kind=step.kind, at=made_at, by=made_by, reason=step.reason, decisions=decisions, approval=needs_approval, consents=consents, records=labels,
-                       may_approve=may_approve, may_consent=may_consent)  # fmt: skip
+    view = PendingStep(
+        step=step_id,
+        kind=step.kind,
+        at=made_at,
+        by=made_by,
+        reason=step.reason,
+        decisions=decisions,
+        approval=needs_approval,
+        consents=consents,
+        records=labels,
+        may_approve=may_approve,
+        may_consent=may_consent,
+    )
     return view, set(records)
 
 

@@ -149,7 +149,7 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
             )
             for record_id, own_renames in renames.items()
         }
-    # Made before it was kept what each re-key gave: so the latest goes first.
+    # Old re-keys did not store the IDs that they gave, so they must be undone latest first.
     earlier_ids = unit.records.local_ids_until(records, step.commit_no)
     later_steps = (
         rename

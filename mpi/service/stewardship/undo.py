@@ -248,7 +248,7 @@ def undo_decisions(
     _require_no_pending_undo(unit, decisions)
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
-    # What two had to say, two have to take back; and what touches an owner's records, the owner has to see.
+    # A step with two approvers needs two for its undo; so do steps about an owner's records.
     binding_decisions = [decision for decision in decisions if decision.status not in _NOT_BINDING]
     needs_second = bool(binding_decisions) and made_by is not None and made_by.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)
@@ -445,7 +445,7 @@ def _find_still_separate(
             if other_position != position
         )
     ]
-    if len(separate_groups) < len(("one", "other")):
+    if len(separate_groups) <= 1:
         return []
     record_ids = {record for position in separate_groups for record in groups[position]}
     by_decision = any(

@@ -46,9 +46,9 @@ def test_on_a_merge_an_open_enrolment_survives_then_most_holders_then_the_oldest
 
 def test_in_an_undo_who_held_none_of_its_records_before_survives_nobody_who_did():
     history = [active(7, 1, 2), active(9, 3)]
-    keys = {7: SurvivorKey(open_enrollment=True, holders=2, newer=True), 9: SurvivorKey(holders=1)}
+    keys = {7: SurvivorKey(open_enrollment=True, holders=2, is_newer=True), 9: SurvivorKey(holders=1)}
     assert bearers([(1, 2, 3)], history, keys) == ({(1, 2, 3): 9}, (7,))
-    both = {7: keys[7], 9: SurvivorKey(holders=1, newer=True)}
+    both = {7: keys[7], 9: SurvivorKey(holders=1, is_newer=True)}
     assert bearers([(1, 2, 3)], history, both) == ({(1, 2, 3): 7}, (9,))
 
 

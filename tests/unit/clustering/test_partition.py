@@ -37,7 +37,7 @@ def test_a_pair_at_the_link_threshold_is_one_person_and_one_below_is_doubted():
     assert clusters({(1, 2): 14.0}) == ((1, 2),)
     found = partition(component({(1, 2): 13.999999}), THRESHOLDS)
     assert found.clusters == ((1,), (2,))
-    assert [(doubt.pair, doubt.reason) for doubt in found.doubts] == [((1, 2), ReviewReason.BAND)]
+    assert [(doubt.pair, doubt.reason) for doubt in found.review_pairs] == [((1, 2), ReviewReason.BAND)]
 
 
 def test_the_three_record_case_of_law_1_gives_one_answer_in_all_six_orders():
@@ -48,7 +48,7 @@ def test_the_three_record_case_of_law_1_gives_one_answer_in_all_six_orders():
         answers.add(
             (
                 frozenset(frozenset(named[r] for r in cluster) for cluster in found.clusters),
-                frozenset((frozenset(named[r] for r in d.pair), d.reason) for d in found.doubts),
+                frozenset((frozenset(named[r] for r in d.pair), d.reason) for d in found.review_pairs),
             )
         )
     [(persons, doubts)] = answers
@@ -116,7 +116,7 @@ def test_a_margin_of_0_leaves_all_to_cohesion():
 def test_a_second_best_beyond_the_margin_leaves_the_best_link_alone():
     found = partition(component({(1, 2): 25.0, (1, 3): 15.0}), THRESHOLDS)
     assert found.clusters == ((1, 2), (3,))
-    assert [doubt.reason for doubt in found.doubts] == [ReviewReason.SECOND_BEST]
+    assert [doubt.reason for doubt in found.review_pairs] == [ReviewReason.SECOND_BEST]
 
 
 def test_look_alike_twins_in_two_sources_pair_off_without_crossing():
@@ -132,7 +132,7 @@ def test_a_weak_bridge_does_not_merge_two_families():
     right = {(4, 5): 20.0, (4, 6): 20.0, (5, 6): 20.0}
     found = partition(component(left | right | {(3, 4): 14.5}), THRESHOLDS)
     assert found.clusters == ((1, 2, 3), (4, 5, 6))
-    assert (3, 4) in [doubt.pair for doubt in found.doubts]
+    assert (3, 4) in [doubt.pair for doubt in found.review_pairs]
 
 
 def test_same_joins_what_the_model_parts_and_different_parts_what_it_joins():
@@ -265,7 +265,7 @@ def test_an_oversized_component_is_parted_at_its_weakest_edges_and_says_so():
     chain = {(n, n + 1): 30.0 if n % 10 else 12.0 for n in range(60)}
     found = find_components(range(61), chain, (), THRESHOLDS)
     assert max(len(piece.records) for piece in found) <= 50
-    assert any(piece.raised for piece in found)
+    assert any(piece.raised_bits for piece in found)
     assert sorted(record for piece in found for record in piece.records) == list(range(61))
 
 
@@ -281,10 +281,10 @@ BITS = st.floats(-30, 40).map(lambda bits: round(bits, 6))
 @given(BITS, st.floats(0, 6), st.sampled_from([0.0, 2.0, 6.0]))
 def test_a_pair_alone_is_parted_by_the_same_rules_as_any_component(bits, cohesion, raised):
     thresholds = Thresholds(link=14, review=8, margin=3, cohesion=cohesion)
-    alone = Component((1, 2), {(1, 2): bits}, raised=raised)
+    alone = Component((1, 2), {(1, 2): bits}, raised_bits=raised)
     # UNSURE binds nothing, but with a decision the general rules are gone through.
     unsure = Decision(1, DecisionKind.UNSURE, Authority.STEWARD, ((1, 2),))
-    general = Component((1, 2), {(1, 2): bits}, (unsure,), raised=raised)
+    general = Component((1, 2), {(1, 2): bits}, (unsure,), raised_bits=raised)
     assert partition(alone, thresholds) == partition(general, thresholds)
 
 
@@ -302,7 +302,7 @@ def test_pieces_are_what_edges_and_decisions_join_and_the_large_ones_are_raised(
     place = {record: number for number, piece in enumerate(found) for record in piece.records}
     for (left, right), bits in edges.items():
         if {left, right} <= active and place[left] != place[right]:
-            raised = max(found[place[end]].raised for end in (left, right))
+            raised = max(found[place[end]].raised_bits for end in (left, right))
             assert bits < THRESHOLDS.influence_floor + raised
     for decision in decisions:
         alive = [record for record in decision.groups[0] if record in active]
@@ -322,6 +322,6 @@ def test_records_that_all_link_are_one_person_by_the_rules_for_any_component(bit
     alone = partition(Component((1, 2, 3, 4), weights, (), raised), thresholds)
     # A decision that constrains nothing sends them through the general rules.
     by_rule = partition(Component((1, 2, 3, 4), weights, (unsure,), raised), thresholds)
-    assert (alone.clusters, alone.doubts) == (by_rule.clusters, by_rule.doubts)
+    assert (alone.clusters, alone.review_pairs) == (by_rule.clusters, by_rule.review_pairs)
     if is_fully_linked(Component((1, 2, 3, 4), weights, (), raised), thresholds):
         assert alone.clusters == ((1, 2, 3, 4),)

@@ -26,7 +26,7 @@ few_pairs = st.sets(edges, max_size=6)
 
 
 def grouped(pairs):
-    return ReviewPairGraph.of(pairs).questions(pairs)
+    return ReviewPairGraph.from_pairs(pairs).group_into_questions(pairs)
 
 
 def shown(pairs):
@@ -141,7 +141,7 @@ def test_what_a_change_renames_is_told_whatever_else_there_is(pairs, come, gone)
 def _followed(before, after):
     """What is kept of the questions before, and what is told anew."""
     changed = {end for each in before ^ after for end in each}
-    told = regroup_questions(ReviewPairGraph.of(before), ReviewPairGraph.of(after), changed)
+    told = regroup_questions(ReviewPairGraph.from_pairs(before), ReviewPairGraph.from_pairs(after), changed)
     return {each: question for each, question in grouped(before).items() if each in after} | told
 
 
@@ -162,7 +162,7 @@ def test_a_change_asks_for_no_more_pairs_however_much_hangs_together():
             return ReviewPairGraph(lambda records: asked.update(records) or {r: doubts.candidates(r) for r in records})
 
         middle = length // 2
-        before, after = ReviewPairGraph.of(chain), ReviewPairGraph.of({*chain, (middle, length + 7)})
+        before, after = ReviewPairGraph.from_pairs(chain), ReviewPairGraph.from_pairs({*chain, (middle, length + 7)})
         regroup_questions(told_of(before), told_of(after), {middle, length + 7})
         return len(asked)
 

@@ -70,34 +70,34 @@ def test_the_order_in_which_records_are_read_changes_nothing(values, rule, rando
 @given(_VALUES, _RULES)
 def test_what_stands_was_stated_and_nothing_stated_is_lost(values, rule):
     chosen = choose_value(values, rule)
-    assert {chosen.said, *chosen.agreeing, *chosen.others} == set(values)
+    assert {chosen.stated, *chosen.agreeing, *chosen.others} == set(values)
     stood = choose_all_values(values, rule, DAY)
-    assert {each for one in stood for each in (one.said, *one.agreeing)} == set(values)
-    assert len({one.said.same for one in stood}) == len(stood)
+    assert {each for one in stood for each in (one.stated, *one.agreeing)} == set(values)
+    assert len({one.stated.comparable for one in stood}) == len(stood)
 
 
 @given(_VALUES, _RULES)
 def test_a_record_whose_value_does_not_stand_can_go_without_changing_what_does(values, rule):
-    stands, listed = choose_value(values, rule).said, [one.said for one in choose_all_values(values, rule, DAY)]
+    stands, listed = choose_value(values, rule).stated, [one.stated for one in choose_all_values(values, rule, DAY)]
     for gone in values:
         left = [each for each in values if each is not gone]
         if gone != stands:
-            assert choose_value(left, rule).said == stands
+            assert choose_value(left, rule).stated == stands
         if gone not in listed:
-            assert [one.said for one in choose_all_values(left, rule, DAY)] == listed
+            assert [one.stated for one in choose_all_values(left, rule, DAY)] == listed
 
 
 @given(_VALUES, _RULES)
 def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rule):
     chosen = choose_value(values, rule)
     differ = {each.same for each in values}
-    if chosen.said.kind == STEWARD_SOURCE_KIND:
-        assert chosen.rule is SelectionReason.CORRECTION
+    if chosen.stated.kind == STEWARD_SOURCE_KIND:
+        assert chosen.reason is SelectionReason.CORRECTION
     elif len(differ) == 1:
-        assert chosen.rule is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
-    elif chosen.rule is not SelectionReason.KEY:
-        criterion = Criterion(chosen.rule.value)
-        ranks = [rule.rank(criterion, other) < rule.rank(criterion, chosen.said) for other in chosen.others]
+        assert chosen.reason is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
+    elif chosen.reason is not SelectionReason.KEY:
+        criterion = Criterion(chosen.reason.value)
+        ranks = [rule.rank(criterion, other) < rule.rank(criterion, chosen.stated) for other in chosen.others]
         assert any(ranks)
 
 
@@ -105,9 +105,9 @@ def test_a_stewards_correction_stands_before_all_else_and_the_later_of_two():
     first = said("Anna", 2, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2024")
     second = said("Hanna", 3, source="STEWARD", kind=STEWARD_SOURCE_KIND, as_of="2025")
     verified = said("Ana", 1, verified=9, as_of="2026")
-    assert choose_value([verified, first, second], RULE).said == second
-    assert choose_value([verified, first], RULE).said == first
-    assert choose_value([verified, first], RULE).rule is SelectionReason.CORRECTION
+    assert choose_value([verified, first, second], RULE).stated == second
+    assert choose_value([verified, first], RULE).stated == first
+    assert choose_value([verified, first], RULE).reason is SelectionReason.CORRECTION
 
 
 @pytest.mark.parametrize(
@@ -123,17 +123,17 @@ def test_a_stewards_correction_stands_before_all_else_and_the_later_of_two():
 def test_each_criterion_decides_where_those_before_it_do_not(better, rule):
     plain = said("Ana", 1)
     chosen = choose_value([plain, replace(said("Anna", 2), **better)], RULE)
-    assert (chosen.said.value, chosen.rule, chosen.others) == ("Anna", rule, (plain,))
+    assert (chosen.stated.value, chosen.reason, chosen.others) == ("Anna", rule, (plain,))
 
 
 def test_what_nothing_tells_apart_is_settled_by_the_canonical_key():
     chosen = choose_value([said("Ana", 1), said("Anna", 2)], RULE)
-    assert (chosen.said.value, chosen.rule) == ("Anna", SelectionReason.KEY)
+    assert (chosen.stated.value, chosen.reason) == ("Anna", SelectionReason.KEY)
 
 
 def test_a_value_in_two_spellings_is_one_value():
     chosen = choose_value([said("Ana", 1), said("ANA", 2)], RULE)
-    assert (chosen.rule, chosen.others) == (SelectionReason.AGREED, ())
+    assert (chosen.reason, chosen.others) == (SelectionReason.AGREED, ())
     assert [each.record for each in chosen.agreeing] == [1]
 
 
@@ -144,13 +144,13 @@ def test_of_a_list_every_value_stands_those_of_the_day_first_and_the_latest_befo
         said("newer", 3, begin="2026-01-01"),
         said("to come", 4, begin="2027-01-01"),
     ]
-    assert [one.said.value for one in choose_all_values(homes, RULE, DAY)] == ["newer", "now", "to come", "old"]
+    assert [one.stated.value for one in choose_all_values(homes, RULE, DAY)] == ["newer", "now", "to come", "old"]
 
 
 def test_the_shipped_rules_have_one_for_every_attribute():
     rules = SurvivorshipRules.parse(SHIPPED).rules
     assert set(rules) == {*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES}
-    assert rules["birth_date"].by[0] is Criterion.VERIFICATION
+    assert rules["birth_date"].criteria[0] is Criterion.VERIFICATION
     assert rules["ethnicity"].trust.kinds["sis"] > rules["last_name"].trust.kinds["state_id"]
 
 
@@ -158,8 +158,8 @@ def test_an_attributes_own_trust_takes_the_place_of_the_shared_one():
     text = SHIPPED + 'phone2 = ["trust"]\n'.replace("phone2", "race")
     text = text.replace("sources = {}", 'sources = { "D01.SIS" = 99 }')
     rules = SurvivorshipRules.parse(text).rules
-    assert rules["race"].trust.of(said("x", source="D01.SIS")) == 99
-    assert rules["race"].trust.of(said("x", source="D09")) == 20
+    assert rules["race"].trust.rank_source(said("x", source="D01.SIS")) == 99
+    assert rules["race"].trust.rank_source(said("x", source="D09")) == 20
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_opposite_weights_have_opposite_chances(bits):
     ],
 )  # fmt: skip
 def test_a_band_begins_at_its_threshold(bits, band):
-    assert Thresholds(link=14, review=6, margin=3).band(bits) is band
+    assert Thresholds(link=14, review=6, margin=3).classify(bits) is band
 
 
 def test_the_influence_floor_is_the_link_threshold_less_the_margin():
@@ -52,7 +52,7 @@ def test_the_influence_floor_is_the_link_threshold_less_the_margin():
 
 @pytest.mark.parametrize(("review", "stored"), [(6.0, 6.0), (12.0, 11.0)])
 def test_every_edge_that_can_matter_is_stored(review, stored):
-    assert Thresholds(link=14, review=review, margin=3).stored_from == stored
+    assert Thresholds(link=14, review=review, margin=3).storage_floor == stored
 
 
 @pytest.mark.parametrize(("link", "review", "margin"), [(14, 6, 14), (14, 6, 20), (-1, -2, 0), (0, 0, 0)])

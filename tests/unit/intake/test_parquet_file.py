@@ -154,7 +154,7 @@ def test_rows_are_numbered_in_the_file_whatever_the_filter_passes_over(tmp_path,
         {"local_id": "1", "first_name": "P"},
         {"local_id": "3", "first_name": "R"},
     ]
-    assert rows.passed_over == 2
+    assert rows.skipped_rows == 2
     assert rows.bytes_read == rows.size_bytes
 
 

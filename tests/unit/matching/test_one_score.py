@@ -154,9 +154,9 @@ def splink_scores(model, made, pairs, folder):
     connection.register("feature_table", make_feature_table(made, scorer.columns))
     engine = SplinkEngine(model.settings, model.frequencies, connection, detailed=True)
     gammas = ", ".join(
-        f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons
+        f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.parameters.comparisons
     )
-    table = engine.scored(pairs, f"unique_id_l, unique_id_r, match_weight, {gammas}")
+    table = engine.score(pairs, f"unique_id_l, unique_id_r, match_weight, {gammas}")
     connection.close()
     return {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
 
@@ -166,8 +166,8 @@ def weighed_by_query(model, made, pairs, floor, folder):
     query = compile_query(model)
     with connect_duckdb(folder) as connection:
         connection.register("features", make_feature_table(made, query.columns))
-        query.declare(connection)
-        return query.weighed(connection, pairs, "features", floor)
+        query.load_frequencies(connection)
+        return query.weigh(connection, pairs, "features", floor)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -220,7 +220,7 @@ def test_predict_returns_the_same_weights_at_or_above_the_floor_and_no_others(tm
     scorer = compile_scorer(model)
     expected = {}
     for pair in zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True):
-        bits = round(scorer.weight(features[pair[0]], features[pair[1]]), 6)
+        bits = round(scorer.weigh(features[pair[0]], features[pair[1]]), 6)
         if bits >= 0:
             expected[pair] = bits
     found = {row[:2]: row[2] for row in zip(*table.to_pydict().values(), strict=True)}

@@ -153,7 +153,7 @@ def identifier(system: str, value: str, assigner: str = "OH") -> dict[str, str]:
 class TestIdentifiers:
     def test_each_is_a_keyed_token_of_system_assigner_and_value(self):
         assert features_of(identifiers=[identifier("state id", "9-01")]).identifiers == (
-            SEAL.token("identifier", "STATEID|OH|901"),
+            SEAL.to_token("identifier", "STATEID|OH|901"),
         )
 
     def test_case_and_punctuation_do_not_matter(self):

@@ -15,13 +15,13 @@ def identifier(system: str, value: str) -> dict[str, str]:
 @pytest.mark.parametrize("sent", [GOOD, DIGITS, "219 09 9998", 219099998, f" {GOOD} "])
 def test_each_way_to_write_a_number_gives_one_token(sent):
     record = record_of(ssn=sent)
-    assert record.ssn_token == SEAL.token("ssn", DIGITS)
-    assert record.ssn_last4_token == SEAL.token("ssn4", "9998")
+    assert record.ssn_token == SEAL.to_token("ssn", DIGITS)
+    assert record.ssn_last4_token == SEAL.to_token("ssn4", "9998")
 
 
 def test_a_number_sent_as_json_gets_its_leading_zero_back():
-    assert record_of(ssn=1234567).ssn_token == SEAL.token("ssn", "001234567")
-    assert record_of(ssn_last4=12).ssn_last4_token == SEAL.token("ssn4", "0012")
+    assert record_of(ssn=1234567).ssn_token == SEAL.to_token("ssn", "001234567")
+    assert record_of(ssn_last4=12).ssn_last4_token == SEAL.to_token("ssn4", "0012")
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_bad_last_four_digits_are_missing_and_reported(four):
 
 
 def test_the_last_four_stand_in_where_the_whole_number_is_invalid():
-    assert record_of(ssn="000-12-3456", ssn_last4="9998").ssn_last4_token == SEAL.token("ssn4", "9998")
+    assert record_of(ssn="000-12-3456", ssn_last4="9998").ssn_last4_token == SEAL.to_token("ssn4", "9998")
 
 
 def test_contradictory_fields_keep_the_whole_number_and_are_reported():
     record = record_of(ssn=GOOD, ssn_last4="1234")
-    assert record.ssn_token == SEAL.token("ssn", DIGITS)
-    assert record.ssn_last4_token == SEAL.token("ssn4", "9998")
+    assert record.ssn_token == SEAL.to_token("ssn", DIGITS)
+    assert record.ssn_last4_token == SEAL.to_token("ssn4", "9998")
     assert issues_of(ssn=GOOD, ssn_last4="1234") == {("ssn_last4", "conflicting-ssn")}
     assert issues_of(ssn=GOOD, ssn_last4="9998") == set()
 
@@ -82,15 +82,15 @@ def test_systems_that_only_contain_the_letters_are_not_taken_for_it(system):
 def test_an_identifier_that_is_an_ssn_becomes_tokens_and_leaves_the_identifiers():
     record = record_of(identifiers=[identifier("Social Security Number", GOOD)])
     assert record.identifiers == ()
-    assert record.ssn_token == SEAL.token("ssn", DIGITS)
-    assert record_of(identifiers=[identifier("ssn_last4", "9998")]).ssn_last4_token == SEAL.token(
+    assert record.ssn_token == SEAL.to_token("ssn", DIGITS)
+    assert record_of(identifiers=[identifier("ssn_last4", "9998")]).ssn_last4_token == SEAL.to_token(
         "ssn4", "9998"
     )
 
 
 def test_the_field_wins_over_an_identifier_that_differs():
     sent = {"ssn": GOOD, "identifiers": [identifier("SSN", "219-09-1234")]}
-    assert record_of(**sent).ssn_token == SEAL.token("ssn", DIGITS)
+    assert record_of(**sent).ssn_token == SEAL.to_token("ssn", DIGITS)
     assert issues_of(**sent) == {("ssn", "conflicting-ssn")}
 
 
@@ -114,8 +114,8 @@ def test_the_digits_are_nowhere_past_the_door(sent):
     shown = repr(received) + repr(to_canonical_fields(received.record)) + repr(features_of(**sent))
     shown += record_to_bytes(received.record).decode()
     for digits in ("9998", "219-09", "219099", "666-09"):
-        assert digits not in shown.replace(SEAL.token("ssn", DIGITS), "").replace(
-            SEAL.token("ssn4", "9998"), ""
+        assert digits not in shown.replace(SEAL.to_token("ssn", DIGITS), "").replace(
+            SEAL.to_token("ssn4", "9998"), ""
         )
 
 

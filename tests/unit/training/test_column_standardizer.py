@@ -75,7 +75,9 @@ ODD = [
 def by_row(paths):
     """The features as the index makes them, a record at a time."""
     rows = [row for path in paths for row in read_rows(path)]
-    return [(number, each) for number, each in enumerate(standardize_in_parallel(rows, 1)) if each is not None]
+    return [
+        (number, each) for number, each in enumerate(standardize_in_parallel(rows, 1)) if each is not None
+    ]
 
 
 def ordered(table):
@@ -117,7 +119,9 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
 
 def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
     empty = written(tmp_path / "empty.csv", [])
-    assert len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
+    assert (
+        len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
+    )
     odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
     assert read_current_records([odd]).features["given_forms"].to_pylist() == [["TY"]]
 
@@ -158,9 +162,13 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     lists = tmp_path / "lists.parquet"
     pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
     plain = written(tmp_path / "all.csv", rows)
-    assert ordered(read_current_records([plain]).features).equals(ordered(read_current_records([parquet]).features))
+    assert ordered(read_current_records([plain]).features).equals(
+        ordered(read_current_records([parquet]).features)
+    )
     assert read_raw_table([lists]) is None, "a list column is read row by row"
-    assert ordered(read_current_records([lists]).features).equals(ordered(read_current_records([plain]).features))
+    assert ordered(read_current_records([lists]).features).equals(
+        ordered(read_current_records([plain]).features)
+    )
     assert read_current_records([lists]).record_labels.equals(read_current_records([plain]).record_labels)
 
 

@@ -1,4 +1,4 @@
-"""A set of records whose truth is known, with what is needed to say where a model errs."""
+"""Dataset of records with known truth and the facts for error analysis."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +8,18 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from training.fit.errors import TrainingError
 from training.record_table import Records, features_by_id
-from training.records import RawRow, standardize_in_parallel, remove_shared_values
+from training.records import RawRow, remove_shared_values, standardize_in_parallel
 
 Person = Hashable
 
 
 @dataclass(frozen=True, slots=True)
 class CareRecords:
-    """Whose school is to be found.
+    """Records of children in care, and the school records to find.
 
     Args:
-        records: records of child welfare about children in care.
-        schools: records of schools about any child.
+        records: record IDs of child welfare about children in care.
+        schools: record IDs of schools about any child.
     """
 
     records: frozenset[int]
@@ -28,18 +28,18 @@ class CareRecords:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Records and, apart from them, what is true; only the records reach a model.
+    """Records with their truth; only the records reach a model.
 
     Args:
-        name: of the set.
-        records: record id and features.
-        truth: record id to true person.
-        sources: record id to the source that sent it; empty for one source.
-        households: true person to household; empty where the set does not tell.
-        tags: record id to what is true of it (``twin``, ``name_changed``, …); empty where not told.
+        name: name of the set.
+        records: record ID and features.
+        truth: record ID to true person.
+        sources: record ID to source; empty for one source.
+        households: true person to household; empty if the set does not tell.
+        tags: record ID to facts about it (``twin``, ``name_changed``, …); empty if not told.
         groups: dimension to true person to group, for the bias table.
-        care: who is in care; None where the set has no such records.
-        raw: the columns as published, for a way of linking that does not standardize; None for the same.
+        care: records of children in care; None if the set has none.
+        raw: the columns as published, for a method that does not standardize; None to compare features.
     """
 
     name: str
@@ -54,27 +54,30 @@ class Dataset:
 
     @property
     def features(self) -> Mapping[int, Features]:
-        """Record id to features."""
+        """Mapping of record ID to features."""
         return features_by_id(self.records)
 
     @property
     def source_by_record(self) -> dict[int, str]:
-        """Record id to source, of the records that are compared."""
+        """Mapping of record ID to source, for the compared records."""
         return {number: self.sources.get(number, self.name) for number, _ in self.records}
 
 
 def standardize_records(rows: Sequence[RawRow], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:
-    """The rows as records of an index with fresh lists, numbered by their place.
+    """Standardize rows as records of an index with fresh lists.
 
     Args:
-        rows: as they stand in the files; one that the door refuses is left out.
-        inactive: places of rows that an index holds and never compares.
+        rows: rows of record files; one that record validation refuses is left out.
+        inactive: positions of rows that an index holds and never compares.
+
+    Returns:
+        Record ID (the position of the row) and features.
 
     Raises:
-        TrainingError: there is none that can be used.
+        TrainingError: no row can be used.
     """
-    made = enumerate(standardize_in_parallel(rows))
-    found = [(n, features) for n, features in made if features is not None and n not in inactive]
-    if not found:
+    standardized = enumerate(standardize_in_parallel(rows))
+    records = [(n, features) for n, features in standardized if features is not None and n not in inactive]
+    if not records:
         raise TrainingError("the files hold no record that can be used")
-    return remove_shared_values(found)
+    return remove_shared_values(records)

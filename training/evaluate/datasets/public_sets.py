@@ -1,4 +1,4 @@
-"""The public development sets, in canonical columns."""
+"""Public development sets, mapped to canonical columns."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -20,16 +20,17 @@ _HOUSEHOLD_COLUMN = "household_true"
 
 @dataclass(frozen=True, slots=True)
 class DevelopmentSet:
-    """A set of records whose truth is known.
+    """Description of one public set of records with known truth.
 
     Args:
-        name: also its file's, without ``.parquet``.
-        to_canonical: its row as canonical fields.
-        raw: published column of each of the baseline's, for whoever does not standardize.
+        name: name of the set, and of its file without ``.parquet``.
+        to_canonical: function from a published row to canonical fields.
+        raw: published column for each column of the baseline, for a method that does not standardize.
         groups: dimension to the column that tells it.
         care_source: the source that is child welfare's.
-        date_format: form of its birth dates.
-        uses_own_model: whether a model is fitted on the set itself, unlabelled: it is not of US children.
+        date_format: format of its birth dates.
+        uses_own_model: whether a model is fitted on the set itself, unlabelled: it is not of US
+            children.
         uses_shipped_model: whether it is evaluated with the shipped model.
     """
 
@@ -43,19 +44,19 @@ class DevelopmentSet:
     uses_shipped_model: bool = True
 
     def read_rows(self, folder: Path) -> Iterator[RawRow]:
-        """The records of the set.
+        """Read the records of the set as raw rows.
 
         Raises:
-            FileError: the file is not there, or not Parquet.
+            FileError: the file does not exist, or is not Parquet.
         """
         for row in self._read_table(folder).to_pylist():
             yield self._to_raw_row(row)
 
     def load_dataset(self, folder: Path) -> Dataset:
-        """The set, standardized.
+        """Load the set as a standardized dataset.
 
         Raises:
-            FileError: the file is not there, or not Parquet.
+            FileError: the file does not exist, or is not Parquet.
         """
         table = self._read_table(folder)
         rows = table.to_pylist()
@@ -65,7 +66,9 @@ class DevelopmentSet:
             records=standardize_records([self._to_raw_row(row) for row in rows]),
             truth=truth,
             sources=dict(enumerate(str(row.get("source") or self.name) for row in rows)),
-            households={row[TRUTH_COLUMN]: row[_HOUSEHOLD_COLUMN] for row in rows if _HOUSEHOLD_COLUMN in row},
+            households={
+                row[TRUTH_COLUMN]: row[_HOUSEHOLD_COLUMN] for row in rows if _HOUSEHOLD_COLUMN in row
+            },
             groups=self._build_groups(rows),
             care=self._find_care_records(rows),
             raw=self._select_raw_columns(table),
@@ -84,39 +87,43 @@ class DevelopmentSet:
 
     def _select_raw_columns(self, table: pa.Table) -> pa.Table:
         columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
-        columns["birth_date"] = pa.array([self._to_iso_date(text) for text in columns["birth_date"].to_pylist()])
+        columns["birth_date"] = pa.array(
+            [self._to_iso_date(text) for text in columns["birth_date"].to_pylist()]
+        )
         return pa.table({"unique_id": pa.array(range(len(table)), pa.int64()), **columns})
 
     def _to_iso_date(self, text: str | None) -> str | None:
-        """The date as Splink asks for it, where it is one of the set's own form."""
+        """Convert a date of the set's format to ISO; keep others."""
         try:
-            return datetime.strptime(text or "", self.date_format).date().isoformat()  # noqa: DTZ007 - a day
+            return datetime.strptime(text or "", self.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
         except ValueError:
             return text
 
     def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
         if not self.groups:
             return {}
-        found: dict[str, dict[Person, str]] = {
+        groups: dict[str, dict[Person, str]] = {
             dimension: {row[TRUTH_COLUMN]: str(row[column]) for row in rows if row[column]}
             for dimension, column in self.groups.items()
         }
         surname, number = self.raw["surname"], self.raw["ssn"]
-        both = {row[TRUTH_COLUMN] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
-        numbered = {row[TRUTH_COLUMN] for row in rows if row[number]}
+        two_surnames = {row[TRUTH_COLUMN] for row in rows if set(str(row[surname] or "")) & {" ", "-"}}
+        with_ssn = {row[TRUTH_COLUMN] for row in rows if row[number]}
         people = {row[TRUTH_COLUMN] for row in rows}
-        found["surnames"] = {person: "two" if person in both else "one" for person in people}
-        found["SSN"] = {person: "known" if person in numbered else "missing" for person in people}
+        groups["surnames"] = {person: "two" if person in two_surnames else "one" for person in people}
+        groups["SSN"] = {person: "known" if person in with_ssn else "missing" for person in people}
         if self.care_source is not None:
-            cared = {row[TRUTH_COLUMN] for row in rows if row["source"] == self.care_source}
-            found["child welfare"] = {person: "known" if person in cared else "unknown" for person in people}
-        return found
+            in_care = {row[TRUTH_COLUMN] for row in rows if row["source"] == self.care_source}
+            groups["child welfare"] = {
+                person: "known" if person in in_care else "unknown" for person in people
+            }
+        return groups
 
     def _find_care_records(self, rows: list[PublishedRow]) -> CareRecords | None:
         if self.care_source is None:
             return None
-        cared = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
-        return CareRecords(cared, frozenset(range(len(rows))) - cared)
+        care_records = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
+        return CareRecords(care_records, frozenset(range(len(rows))) - care_records)
 
 
 def _map_town_row(row: PublishedRow) -> PublishedRow:
@@ -152,7 +159,7 @@ def _map_state_row(row: PublishedRow) -> PublishedRow:
 
 def _map_febrl_row(row: PublishedRow) -> PublishedRow:
     number = row["soc_sec_id"]
-    held = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
+    identifiers = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
     return {
         "first_name": row["given_name"],
         "last_name": row["surname"],
@@ -162,7 +169,7 @@ def _map_febrl_row(row: PublishedRow) -> PublishedRow:
         "state": row["state"],
         "postal_code": row["postcode"],
         "birth_date": row["date_of_birth"],
-        "identifiers": json.dumps(held) if number else None,
+        "identifiers": json.dumps(identifiers) if number else None,
     }
 
 
@@ -190,9 +197,36 @@ _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
     DevelopmentSet("pp_children_multi", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, date_format="%m/%d/%Y"),
-    DevelopmentSet("pp_link_census_2020_2030", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, date_format="%m/%d/%Y", uses_own_model=True),
-    DevelopmentSet("sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care_source="cw"),
-    DevelopmentSet("febrl3", _map_febrl_row, _FEBRL_COLUMNS, {}, date_format="%Y%m%d", uses_own_model=True, uses_shipped_model=False),
-    DevelopmentSet("febrl4", _map_febrl_row, _FEBRL_COLUMNS, {}, date_format="%Y%m%d", uses_own_model=True, uses_shipped_model=False),
-    DevelopmentSet("fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, uses_own_model=True, uses_shipped_model=False),
+    DevelopmentSet(
+        "pp_link_census_2020_2030",
+        _map_town_row,
+        _TOWN_COLUMNS,
+        _TOWN_GROUPS,
+        date_format="%m/%d/%Y",
+        uses_own_model=True,
+    ),
+    DevelopmentSet(
+        "sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care_source="cw"
+    ),
+    DevelopmentSet(
+        "febrl3",
+        _map_febrl_row,
+        _FEBRL_COLUMNS,
+        {},
+        date_format="%Y%m%d",
+        uses_own_model=True,
+        uses_shipped_model=False,
+    ),
+    DevelopmentSet(
+        "febrl4",
+        _map_febrl_row,
+        _FEBRL_COLUMNS,
+        {},
+        date_format="%Y%m%d",
+        uses_own_model=True,
+        uses_shipped_model=False,
+    ),
+    DevelopmentSet(
+        "fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, uses_own_model=True, uses_shipped_model=False
+    ),
 )

@@ -1,4 +1,4 @@
-"""A simulated state as a set of records whose truth is known."""
+"""Simulated states as datasets with known truth."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from training.simulate.simulation import Population, simulate
 from training.simulate.sources.rosters import Source
 
 SEED = 20_263
-"""Of the evaluation's own states: no model is fitted on them."""
+"""Seed of the evaluation's own states; no model is fitted on them."""
 
 NEVER_COMPARED_TAGS = frozenset({"sealed", "expunged"})
 """Tags of records that an index holds and never compares."""
@@ -23,19 +23,28 @@ _GROUP_NAMES = ("white", "Black", "Hispanic", "Asian", "African-born", "other")
 
 
 def simulate_dataset(records: int, names: Path | None) -> Dataset:
-    """A state of about so many records, named from census tables where there are any."""
+    """Simulate a dataset of about so many records.
+
+    Args:
+        records: source records to aim at.
+        names: folder of census name tables; None, or no folder, for Faker's names.
+    """
     return to_dataset("simulated_state", simulate(records=records, seed=SEED, book=load_name_book(names)))
 
 
 def load_name_book(names: Path | None) -> NameBook:
-    """Names for the evaluation's states."""
+    """Load the names for the evaluation's states.
+
+    Args:
+        names: folder of census name tables; None, or no folder, for Faker's names.
+    """
     rates = load_rates().names
     book = build_faker_names(rates.tail_share, rates.surname_tail_share)
     return read_census_names(names, book) if names is not None and names.is_dir() else book
 
 
 def to_dataset(name: str, population: Population) -> Dataset:
-    """The records of a simulated state, standardized, and its truth apart."""
+    """Convert a simulated state to a standardized dataset with its truth."""
     rows: list[RawRow] = []
     for source, file in population.files.items():
         columns = [(field, values) for field, values in file.columns.items() if any(values)]
@@ -46,8 +55,8 @@ def to_dataset(name: str, population: Population) -> Dataset:
     people = population.truth_column("person_id").tolist()
     tags = [frozenset(held.split("|")) for held in population.truth_column("tags").tolist()]
     sources = population.truth_column("source").tolist()
-    barred = frozenset(n for n, held in enumerate(tags) if held & NEVER_COMPARED_TAGS)
-    records = standardize_records(rows, inactive=barred)
+    never_compared = frozenset(n for n, held in enumerate(tags) if held & NEVER_COMPARED_TAGS)
+    records = standardize_records(rows, inactive=never_compared)
     return Dataset(
         name=name,
         records=records,
@@ -60,19 +69,27 @@ def to_dataset(name: str, population: Population) -> Dataset:
     )
 
 
-def find_care_records(records: Iterable[int], sources: Sequence[str], tags: Sequence[frozenset[str]]) -> CareRecords:
-    """Which of the records are of child welfare about children in care, and which are of schools."""
-    client, school = set(), set()
+def find_care_records(
+    records: Iterable[int], sources: Sequence[str], tags: Sequence[frozenset[str]]
+) -> CareRecords:
+    """Find records of children in care and records of schools.
+
+    Args:
+        records: record IDs to sort.
+        sources: source of every record ID.
+        tags: tags of every record ID.
+    """
+    in_care, at_school = set(), set()
     for number in records:
         if sources[number] != Source.CCWIS:
-            school.add(number)
+            at_school.add(number)
         elif "in_care" in tags[number]:
-            client.add(number)
-    return CareRecords(frozenset(client), frozenset(school))
+            in_care.add(number)
+    return CareRecords(frozenset(in_care), frozenset(at_school))
 
 
 def child_row_from_id(person: Person) -> int:
-    """The row of a person among the simulated children."""
+    """Return the row of a person among the simulated children."""
     return int(str(person)[1:]) - 1
 
 
@@ -80,24 +97,32 @@ def _build_groups(
     population: Population, rows: list[RawRow], people: list[str], tags: list[frozenset[str]]
 ) -> dict[str, dict[Person, str]]:
     births, homes = population.state.births, population.state.homes
-    held: dict[str, set[str]] = {}
-    numbered: set[str] = set()
+    tags_by_person: dict[str, set[str]] = {}
+    with_ssn: set[str] = set()
     for person, row, marks in zip(people, rows, tags, strict=True):
-        held.setdefault(person, set()).update(marks)
+        tags_by_person.setdefault(person, set()).update(marks)
         if row.fields.keys() & {"ssn", "ssn_last4"}:
-            numbered.add(person)
+            with_ssn.add(person)
     group = homes.group[births.home]
     return {
-        "race or ethnicity": {person: _GROUP_NAMES[group[child_row_from_id(person)]] for person in held},
-        "sex": {person: ("female", "male")[births.male[child_row_from_id(person)]] for person in held},
-        "surnames": {p: "two" if "two_surnames" in marks else "one" for p, marks in held.items()},
-        "SSN": {person: "known" if person in numbered else "missing" for person in held},
-        "foster care": {person: classify_foster_status(marks) for person, marks in held.items()},
+        "race or ethnicity": {
+            person: _GROUP_NAMES[group[child_row_from_id(person)]] for person in tags_by_person
+        },
+        "sex": {
+            person: ("female", "male")[births.male[child_row_from_id(person)]] for person in tags_by_person
+        },
+        "surnames": {p: "two" if "two_surnames" in marks else "one" for p, marks in tags_by_person.items()},
+        "SSN": {person: "known" if person in with_ssn else "missing" for person in tags_by_person},
+        "foster care": {person: classify_foster_status(marks) for person, marks in tags_by_person.items()},
     }
 
 
 def classify_foster_status(marks: set[str]) -> str:
-    """A child's foster status for the bias table, from the tags of its records."""
+    """Return a child's foster status for the bias table.
+
+    Args:
+        marks: tags of the child's records.
+    """
     if "adopted" in marks:
         return "adopted"
     if "in_care" in marks:
@@ -106,5 +131,5 @@ def classify_foster_status(marks: set[str]) -> str:
 
 
 def find_recorded_children(population: Population) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Rows of the children of whom any source has a record."""
+    """Return the rows of children with a record in any source."""
     return np.unique([child_row_from_id(person) for person in population.truth_column("person_id")])

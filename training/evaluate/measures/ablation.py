@@ -1,4 +1,4 @@
-"""What each part of the model and of the partition buys: the same records without it."""
+"""Ablation: accuracy and review tasks without each part of the model."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ _LEAST_MARGIN = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class AblationRow:
-    """The operational partition without one part.
+    """Result of the operational partition without one part.
 
     Args:
-        without: the part.
-        scores: pairs.
-        relatives: children of one household taken for one child.
-        tasks: review tasks.
+        without: the part that was left out.
+        scores: counts of pairs.
+        relatives: children of one household linked as one child.
+        tasks: number of review tasks.
     """
 
     without: str
@@ -35,49 +35,68 @@ class AblationRow:
 
 
 def measure_ablation(model: MatchModel, dataset: Dataset) -> Iterator[AblationRow]:
-    """The whole model, then without each comparison, then without each part of the partition."""
-    weighed = score_records(model, dataset.records)
-    yield _judge_partition("nothing", partition_records(weighed, model.thresholds), dataset)
+    """Evaluate the whole model, then without each of its parts.
+
+    The parts are each comparison, the cautions, the condition of opposed pairs, cohesion and margin.
+    """
+    scored = score_records(model, dataset.records)
+    yield _judge_partition("nothing", partition_records(scored, model.thresholds), dataset)
     for name, settings in _silence_each_comparison(model.settings):
-        lesser = replace(model, settings=settings)
-        found = partition_records(score_records(lesser, dataset.records), model.thresholds)
-        yield _judge_partition(f"comparison {name}", found, dataset)
-    for name, cautions in (("all cautions", NO_CAUTIONS), ("the caution of strangers", _ignore_contradictions(model))):
-        lesser = replace(model, cautions=cautions)
-        yield _judge_partition(name, partition_records(score_records(lesser, dataset.records), model.thresholds), dataset)
+        reduced = replace(model, settings=settings)
+        partition = partition_records(score_records(reduced, dataset.records), model.thresholds)
+        yield _judge_partition(f"comparison {name}", partition, dataset)
+    for name, cautions in (
+        ("all cautions", NO_CAUTIONS),
+        ("the caution of strangers", _ignore_contradictions(model)),
+    ):
+        reduced = replace(model, cautions=cautions)
+        yield _judge_partition(
+            name, partition_records(score_records(reduced, dataset.records), model.thresholds), dataset
+        )
     for name, thresholds in _weaken_thresholds(model.thresholds):
-        yield _judge_partition(name, partition_records(weighed, thresholds), dataset)
+        yield _judge_partition(name, partition_records(scored, thresholds), dataset)
 
 
 def _silence_each_comparison(settings: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for dropped in settings["comparisons"]:
-        others = [_silence_comparison(each) if each is dropped else each for each in settings["comparisons"]]
-        yield str(dropped["output_column_name"]), {**settings, "comparisons": others}
+        comparisons = [
+            _silence_comparison(comparison) if comparison is dropped else comparison
+            for comparison in settings["comparisons"]
+        ]
+        yield str(dropped["output_column_name"]), {**settings, "comparisons": comparisons}
 
 
 def _silence_comparison(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """The comparison with every level at 0 bits."""
+    """Return the comparison with every level at 0 bits."""
     levels = []
     for level in comparison["comparison_levels"]:
-        kept = {name: value for name, value in level.items() if name != "tf_adjustment_column"}
+        silenced = {name: value for name, value in level.items() if name != "tf_adjustment_column"}
         if not level.get("is_null_level"):
-            kept |= {"m_probability": _NEUTRAL_PROBABILITY, "u_probability": _NEUTRAL_PROBABILITY}
-        levels.append(kept)
+            silenced |= {"m_probability": _NEUTRAL_PROBABILITY, "u_probability": _NEUTRAL_PROBABILITY}
+        levels.append(silenced)
     return {**comparison, "comparison_levels": levels}
 
 
 def _ignore_contradictions(model: MatchModel) -> Cautions:
-    """Name and birth date alone link whatever speaks against them."""
+    """Return cautions under which name and birth date alone link."""
     return replace(model.cautions, uncorroborated="FALSE", opposed="FALSE")
 
 
 def _weaken_thresholds(thresholds: Thresholds) -> Iterator[tuple[str, Thresholds]]:
-    """The margin at next to nothing still contests what a rival outweighs."""
+    """Yield thresholds without cohesion, and with hardly any margin.
+
+    The least margin still contests a link that a rival outweighs.
+    """
     yield "cohesion", replace(thresholds, cohesion=_NO_COHESION)
     yield "second-best margin", replace(thresholds, margin=_LEAST_MARGIN)
 
 
-def _judge_partition(name: str, found: ModelPartition, dataset: Dataset) -> AblationRow:
-    kin = count_linked_relatives(found.clusters, dataset)
+def _judge_partition(name: str, partition: ModelPartition, dataset: Dataset) -> AblationRow:
+    relative_links = count_linked_relatives(partition.clusters, dataset)
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
-    return AblationRow(name, count_pairs(found.clusters, truth), kin.wrong if kin else 0, len(found.tasks))
+    return AblationRow(
+        name,
+        count_pairs(partition.clusters, truth),
+        relative_links.wrong if relative_links else 0,
+        len(partition.tasks),
+    )

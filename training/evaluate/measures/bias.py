@@ -1,4 +1,4 @@
-"""The bias table: whether some children are linked, missed or asked about more than others."""
+"""Bias table: missed links, false links and reviews by group of children."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -9,19 +9,22 @@ from training.evaluate.measures.wrong_pairs import find_false_links, list_pairs
 from training.evaluate.model_clusters import ModelPartition
 
 MAX_GAP = 0.05
-"""How far the rate of a group may lie above that of all children before the evaluation fails."""
+"""Most that a group's rate may exceed the rate of all children.
+
+Beyond it the evaluation fails.
+"""
 LEAST_CHILDREN = 100
-"""Groups of fewer children are shown and not judged."""
+"""Fewest children of a judged group; smaller ones are only shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class BiasRow:
-    """One group of children.
+    """Error and review rates of one group of children.
 
     Args:
         dimension: such as ``race``.
         group: such as ``hispanic``.
-        children: how many.
+        children: number of children.
         missed: share of the true pairs of their records that are not linked.
         false: share of their records with a false link.
         reviewed: share of their records that a review task names.
@@ -35,23 +38,39 @@ class BiasRow:
     reviewed: Estimate
 
 
-def build_bias_table(found: ModelPartition, truth: Groups, groups: Mapping[str, Mapping[Hashable, str]]) -> list[BiasRow]:
-    """A row for all children, then one a group of each dimension."""
-    wrong = {number for pair in find_false_links(found.clusters, truth) for number in pair}
-    asked = {number for pair in found.tasks for number in pair}
+def build_bias_table(
+    partition: ModelPartition, truth: Groups, groups: Mapping[str, Mapping[Hashable, str]]
+) -> list[BiasRow]:
+    """Build a row for all children and one for each group."""
+    wrong_records = {number for pair in find_false_links(partition.clusters, truth) for number in pair}
+    reviewed_records = {number for pair in partition.tasks for number in pair}
     matches = [
-        (truth[left], found.clusters[left] != found.clusters[right]) for left, right in list_pairs(truth)
+        (truth[left], partition.clusters[left] != partition.clusters[right])
+        for left, right in list_pairs(truth)
     ]
     everyone = dict.fromkeys(truth.values(), "all")
     return [
-        _build_row(dimension, group, {p for p, held in of.items() if held == group}, truth, matches, wrong, asked)
-        for dimension, of in {"all": everyone, **groups}.items()
-        for group in sorted(set(of.values()))
+        _build_row(
+            dimension,
+            group,
+            {p for p, person_group in group_by_person.items() if person_group == group},
+            truth,
+            matches,
+            wrong_records,
+            reviewed_records,
+        )
+        for dimension, group_by_person in {"all": everyone, **groups}.items()
+        for group in sorted(set(group_by_person.values()))
     ]
 
 
 def find_gaps(rows: list[BiasRow], gap: float = MAX_GAP) -> list[str]:
-    """A line for each rate that lies, beyond chance, more than ``gap`` above that of all children."""
+    """Describe each group rate that exceeds the rate of all children.
+
+    Args:
+        rows: rows of the bias table, all children first.
+        gap: excess that is allowed; the lower bound of the rate must lie above it.
+    """
     if not rows:
         return []
     overall = rows[0]
@@ -71,16 +90,16 @@ def _build_row(
     people: set[Hashable],
     truth: Groups,
     matches: list[tuple[Hashable, bool]],
-    wrong: set[int],
-    asked: set[int],
+    wrong_records: set[int],
+    reviewed_records: set[int],
 ) -> BiasRow:
     records = {number for number, person in truth.items() if person in people}
-    theirs = [missed for person, missed in matches if person in people]
+    missed_flags = [missed for person, missed in matches if person in people]
     return BiasRow(
         dimension,
         group,
         len(people),
-        missed=estimate_share(sum(theirs), len(theirs)),
-        false=estimate_share(len(wrong & records), len(records)),
-        reviewed=estimate_share(len(asked & records), len(records)),
+        missed=estimate_share(sum(missed_flags), len(missed_flags)),
+        false=estimate_share(len(wrong_records & records), len(records)),
+        reviewed=estimate_share(len(reviewed_records & records), len(records)),
     )

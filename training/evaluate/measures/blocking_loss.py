@@ -1,4 +1,4 @@
-"""Blocking loss: the matches that are never compared, estimated without the truth and counted with it."""
+"""Blocking loss: matches that blocking never compares, estimated and counted."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ SAMPLED_PAIRS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class RuleRecall:
-    """What one blocking rule adds to those before it.
+    """Pairs and recall that one blocking rule adds to earlier rules.
 
     Args:
-        name: of the rule.
-        pairs: that it brings, whatever others bring.
-        alone: matches that no other rule brings.
-        pairs_so_far: distinct pairs of it and the rules before it.
-        recall_so_far: share of all matches among those.
+        name: name of the rule.
+        pairs: pairs that the rule yields, including those of other rules.
+        alone: matches that only this rule yields.
+        pairs_so_far: distinct pairs of this rule and the rules before it.
+        recall_so_far: share of all matches among those pairs.
     """
 
     name: str
@@ -38,12 +38,12 @@ class RuleRecall:
 
 @dataclass(frozen=True, slots=True)
 class BlockingRecall:
-    """What blocking finds.
+    """Candidate pairs and recall of the model's blocking.
 
     Args:
-        candidates: pairs compared.
-        estimated_recall: share of the matches among them, without the truth.
-        recall: the same, by the truth.
+        candidates: number of compared pairs.
+        estimated_recall: share of the matches among them, estimated without the truth.
+        recall: share of the matches among them, by the truth.
         rules: each rule; the first finds most matches, each next one most of those still missing.
     """
 
@@ -53,37 +53,63 @@ class BlockingRecall:
     rules: tuple[RuleRecall, ...]
 
 
-def measure_blocking_loss(model: MatchModel, weighed: ScoredRecords, truth: Groups, matches: int) -> BlockingRecall:
-    """Estimate and count."""
-    pairs = weighed.candidates
+def measure_blocking_loss(
+    model: MatchModel, scored: ScoredRecords, truth: Groups, matches: int
+) -> BlockingRecall:
+    """Measure the recall of blocking, with and without the truth.
+
+    Args:
+        model: model whose blocking rules are measured.
+        scored: scored records.
+        truth: record ID to true person.
+        matches: number of true pairs.
+    """
+    pairs = scored.candidates
     sides = zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True)
-    same = np.fromiter((is_same_person(truth, pair) for pair in sides), dtype=np.bool_, count=pairs.num_rows)
-    names, brought = [rule.name for rule in model.blocking.rules], pairs["rules"].to_numpy()
-    every, found = Counter(brought.tolist()), Counter(brought[same].tolist())
+    is_match = np.fromiter(
+        (is_same_person(truth, pair) for pair in sides), dtype=np.bool_, count=pairs.num_rows
+    )
+    names, pair_rules = [rule.name for rule in model.blocking.rules], pairs["rules"].to_numpy()
+    pair_counts, match_counts = Counter(pair_rules.tolist()), Counter(pair_rules[is_match].tolist())
     return BlockingRecall(
         pairs.num_rows,
-        estimate_recall(model, weighed),
-        estimate_share(int(same.sum()), matches, default=1.0),
-        tuple(_to_rule_recall(added, matches) for added in rank_rules_by_contribution(names, every, found)),
+        estimate_recall(model, scored),
+        estimate_share(int(is_match.sum()), matches, default=1.0),
+        tuple(
+            _to_rule_recall(contribution, matches)
+            for contribution in rank_rules_by_contribution(names, pair_counts, match_counts)
+        ),
     )
 
 
-def _to_rule_recall(added: RuleContribution, matches: int) -> RuleRecall:
-    reached = estimate_share(int(added.matches_so_far), matches, default=1.0)
-    return RuleRecall(added.name, added.pairs, int(added.unique_matches), added.pairs_so_far, reached)
+def _to_rule_recall(contribution: RuleContribution, matches: int) -> RuleRecall:
+    recall = estimate_share(int(contribution.matches_so_far), matches, default=1.0)
+    return RuleRecall(
+        contribution.name,
+        contribution.pairs,
+        int(contribution.unique_matches),
+        contribution.pairs_so_far,
+        recall,
+    )
 
 
-def estimate_recall(model: MatchModel, weighed: ScoredRecords) -> float:
-    """Chao's lower bound of the matches that no rule found, from those that one or two rules found.
+def estimate_recall(model: MatchModel, scored: ScoredRecords) -> float:
+    """Estimate blocking recall without the truth, by Chao's lower bound.
 
-    Rules are the traps of a capture-recapture study (Chao 1987). Rules that ask for the same fields catch
-    the same pairs, so the bound is low where whole fields are missing: it is an alarm, not a measurement.
+    The bound estimates the matches that no rule found from those that one or two rules found. Rules are
+    the traps of a capture-recapture study (Chao 1987). Rules that need the same fields catch the same
+    pairs, so the bound is low where whole fields are missing: it is an alarm, not a measurement.
     """
-    likely = sorted(pair for pair, bits in weighed.edges.items() if bits >= model.thresholds.link)
+    likely = sorted(pair for pair, bits in scored.edges.items() if bits >= model.thresholds.link)
     likely = likely[:: max(1, len(likely) // SAMPLED_PAIRS)]
     records = {number for pair in likely for number in pair}
-    keys = {number: compute_keys_by_rule(weighed.records[number], model.blocking, KEYED_HASH).keys() for number in records}
-    caught = Counter(len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely)
-    once, twice = caught[1], caught[2]
+    keys = {
+        number: compute_keys_by_rule(scored.records[number], model.blocking, KEYED_HASH).keys()
+        for number in records
+    }
+    pairs_by_rule_count = Counter(
+        len({rule for rule, _ in keys[left] & keys[right]}) for left, right in likely
+    )
+    once, twice = pairs_by_rule_count[1], pairs_by_rule_count[2]
     unseen = once * (once - 1) / (2 * (twice + 1))
     return len(likely) / (len(likely) + unseen) if likely else 1.0

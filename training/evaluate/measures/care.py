@@ -1,4 +1,4 @@
-"""Children in care: whose school is found, and who gets the wrong one."""
+"""School records found for children in care."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from training.evaluate.model_clusters import group_by_cluster
 
 @dataclass(frozen=True, slots=True)
 class SchoolsFound:
-    """School records found for children in care.
+    """Links from children in care to school records.
 
     Args:
         children: children in care who have a school record.
-        found: share of them with a school record linked to a record of theirs.
+        found: share of them with a school record linked to one of their records.
         links: pairs of a record of a child in care and a school record that share a person.
-        false: how many of those are of two children.
+        false: number of those pairs that are of two children.
         precision: share of the links that are right.
     """
 
@@ -29,25 +29,25 @@ class SchoolsFound:
 
 
 def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsFound:
-    """Look from each child in care to the schools."""
-    schooled = {truth[number] for number in care.schools}
-    children = {truth[number] for number in care.records} & schooled
+    """Count the right and wrong school links of children in care."""
+    with_school = {truth[number] for number in care.schools}
+    children = {truth[number] for number in care.records} & with_school
     links = [
-        (left, right)
+        (left, right_links)
         for members in group_by_cluster(clusters).values()
         for left in members
         if left in care.records
-        for right in members
-        if right in care.schools
+        for right_links in members
+        if right_links in care.schools
     ]
-    right = [pair for pair in links if _is_same_child(truth, pair)]
-    found = {truth[number] for number, _ in right}
+    right_links = [pair for pair in links if _is_same_child(truth, pair)]
+    found = {truth[number] for number, _ in right_links}
     return SchoolsFound(
         children=len(children),
         found=estimate_share(len(found), len(children)),
         links=len(links),
-        false=len(links) - len(right),
-        precision=estimate_share(len(right), len(links), default=1.0),
+        false=len(links) - len(right_links),
+        precision=estimate_share(len(right_links), len(links), default=1.0),
     )
 
 

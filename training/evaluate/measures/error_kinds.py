@@ -1,4 +1,4 @@
-"""Errors by kind: which children they befall."""
+"""Classification of false and missed pairs by cause."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,14 +13,18 @@ _EXPLAINING_TAGS = (
     "placeholder_name", "former_identity", "name_changed", "carer_surname", "adopted", "mononym",
     "registered_twice", "two_surnames", "twin",
 )  # fmt: skip
-"""Tags that may explain why records of one child do not look it, the likeliest reason first."""
+"""Tags that may explain a missed match, the likeliest reason first."""
 
 
 def count_errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict[str, int]]:
-    """False and missed pairs by kind, each pair under one kind."""
+    """Count false and missed pairs by kind, each pair under one kind."""
     features = dataset.features
-    false = Counter(_classify_false_link(pair, dataset, features) for pair in find_false_links(clusters, dataset.truth))
-    missed = Counter(_classify_missed_link(pair, dataset, features) for pair in find_missed_links(clusters, dataset.truth))
+    false = Counter(
+        _classify_false_link(pair, dataset, features) for pair in find_false_links(clusters, dataset.truth)
+    )
+    missed = Counter(
+        _classify_missed_link(pair, dataset, features) for pair in find_missed_links(clusters, dataset.truth)
+    )
     return {"false": dict(false.most_common()), "missed": dict(missed.most_common())}
 
 
@@ -38,13 +42,13 @@ def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Fe
 
 
 def _classify_missed_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
-    held = frozenset[str]().union(*_pair_tags(pair, dataset))
-    told = next((tag.replace("_", " ") for tag in _EXPLAINING_TAGS if tag in held), None)
-    return told or _describe_difference(*(features[number] for number in pair))
+    pair_tags = frozenset[str]().union(*_pair_tags(pair, dataset))
+    tag_reason = next((tag.replace("_", " ") for tag in _EXPLAINING_TAGS if tag in pair_tags), None)
+    return tag_reason or _describe_difference(*(features[number] for number in pair))
 
 
 def _describe_difference(left: Features, right: Features) -> str:
-    """What the two records themselves show."""
+    """Describe what differs between the two records themselves."""
     if left.birth_date is None or right.birth_date is None:
         return "birth date missing or placeholder"
     if left.given is None or right.given is None:

@@ -1,8 +1,8 @@
-"""Review on an ordinary night: what a feed's new and changed records ask of stewards.
+"""Review tasks that the new and changed records of weekly feeds cause.
 
-A night on which every record was never seen before is the hardest there is; in life nearly all of a feed is
-about children whom the index knows. Weekly feeds of a simulated state are followed, and the tasks that were
-not there the week before are counted against the records that the week wrote or changed.
+A night on which every record is new is the hardest there is; usually nearly all of a feed is about
+children whom the index knows. Weekly feeds of a simulated state are followed, and tasks that did
+not exist the week before are counted against the records that the week wrote or changed.
 """
 
 from collections.abc import Iterator
@@ -27,46 +27,54 @@ RecordKey = tuple[str, str]
 
 
 def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> Estimate:
-    """Tasks a new or changed record, over the last weeks of a feed.
+    """Measure review tasks per new or changed record of a weekly feed.
 
     Args:
-        model: that decides.
-        records: how many the first week's files hold, about.
-        names: the folder of census tables, where there is one.
+        model: model that decides.
+        records: approximate number of records in the first week's files.
+        names: folder of census tables; None for Faker's names.
     """
-    asked = written = 0
-    before: set[frozenset[RecordKey]] | None = None
-    for week, (held, changed) in enumerate(_replay_weeks(records, names)):
+    task_count = written_count = 0
+    earlier_tasks: set[frozenset[RecordKey]] | None = None
+    for week, (held_rows, changed_keys) in enumerate(_replay_weeks(records, names)):
         if week < WEEKS - COUNTED_WEEKS:
             continue
-        tasks = _find_tasks(model, held)
-        if before is not None:
-            asked += len(tasks - before)
-            written += len(changed & held.keys())
-        before = tasks
-    return estimate_share(asked, max(written, asked))
+        tasks = _find_tasks(model, held_rows)
+        if earlier_tasks is not None:
+            task_count += len(tasks - earlier_tasks)
+            written_count += len(changed_keys & held_rows.keys())
+        earlier_tasks = tasks
+    return estimate_share(task_count, max(written_count, task_count))
 
 
-def _replay_weeks(records: int, names: Path | None) -> Iterator[tuple[dict[RecordKey, RawRow], set[RecordKey]]]:
-    """Week by week, every record on the books and the keys of those that the week wrote or changed."""
+def _replay_weeks(
+    records: int, names: Path | None
+) -> Iterator[tuple[dict[RecordKey, RawRow], set[RecordKey]]]:
+    """Yield each week's held records and the keys of changed ones."""
     rates, book = load_rates(), load_name_book(names)
     children = estimate_children(records, SEED, WEEKS, rates, book)
     feed = BlockFeed(Block(SEED), estimate_cast_size(children, WEEKS, rates), WEEKS, rates, book)
-    held: dict[RecordKey, RawRow] = {}
-    week, changed = 0, set[RecordKey]()
+    held_rows: dict[RecordKey, RawRow] = {}
+    week, changed_keys = 0, set[RecordKey]()
     for file in feed.generate_weeks():
         if file.week > week:
-            yield dict(held), changed
-            week, changed = file.week, set()
-        came = dict(_to_rows(file))
+            yield dict(held_rows), changed_keys
+            week, changed_keys = file.week, set()
+        file_rows = dict(_to_rows(file))
         if file.full:
-            for gone in [key for key in held if key[0] == str(file.source) and key not in came]:
-                del held[gone]
-        changed |= {key for key, row in came.items() if key not in held or held[key].fields != row.fields}
-        held |= came
-        for key in [key for key, row in came.items() if _is_never_compared(row)]:
-            del held[key]
-    yield dict(held), changed
+            for missing_key in [
+                key for key in held_rows if key[0] == str(file.source) and key not in file_rows
+            ]:
+                del held_rows[missing_key]
+        changed_keys |= {
+            key
+            for key, row in file_rows.items()
+            if key not in held_rows or held_rows[key].fields != row.fields
+        }
+        held_rows |= file_rows
+        for key in [key for key, row in file_rows.items() if _is_never_compared(row)]:
+            del held_rows[key]
+    yield dict(held_rows), changed_keys
 
 
 def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RawRow]]:
@@ -81,8 +89,8 @@ def _is_never_compared(row: RawRow) -> bool:
     return any(kind in str(row.fields.get("restrictions", "")) for kind in _NEVER_COMPARED_KINDS)
 
 
-def _find_tasks(model: MatchModel, held: dict[RecordKey, RawRow]) -> set[frozenset[RecordKey]]:
-    keys = sorted(held)
-    weighed = score_records(model, standardize_records([held[key] for key in keys]))
-    found = partition_records(weighed, model.thresholds)
-    return {frozenset((keys[left], keys[right])) for left, right in found.tasks}
+def _find_tasks(model: MatchModel, held_rows: dict[RecordKey, RawRow]) -> set[frozenset[RecordKey]]:
+    keys = sorted(held_rows)
+    scored = score_records(model, standardize_records([held_rows[key] for key in keys]))
+    partition = partition_records(scored, model.thresholds)
+    return {frozenset((keys[left], keys[right])) for left, right in partition.tasks}

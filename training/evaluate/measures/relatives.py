@@ -1,4 +1,4 @@
-"""Children of one household: how many of them were taken for one child."""
+"""Children of one household who were linked as one child."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from training.evaluate.model_clusters import group_by_cluster
 
 @dataclass(frozen=True, slots=True)
 class RelativeLinks:
-    """Pairs of children of one household.
+    """Pairs of children of one household, and those linked as one.
 
     Args:
-        pairs: how many there are.
-        wrong: those any of whose records share a person.
-        twins: of the wrong ones, those of one birth date.
-        share: wrong ones of all.
+        pairs: number of pairs.
+        wrong: pairs any of whose records share a cluster.
+        twins: wrong pairs of one birth date.
+        share: wrong pairs of all pairs.
     """
 
     pairs: int
@@ -28,21 +28,31 @@ class RelativeLinks:
 
 
 def count_linked_relatives(clusters: Groups, dataset: Dataset) -> RelativeLinks | None:
-    """Count them; None where the set does not tell households."""
+    """Count children of one household who were linked as one.
+
+    Returns:
+        The counts; None if the set does not tell households.
+    """
     if not dataset.households:
         return None
     homes = group_by_cluster(dict(dataset.households))  # type: ignore[arg-type]
     pairs = sum(len(members) * (len(members) - 1) // 2 for members in homes.values())
     wrong = find_merged_people(clusters, dataset.truth, dataset.households)
-    born = _collect_birth_dates(dataset)
-    twins = sum(bool(born[left] & born[right]) for left, right in wrong)
+    birth_dates = _collect_birth_dates(dataset)
+    twins = sum(bool(birth_dates[left] & birth_dates[right]) for left, right in wrong)
     return RelativeLinks(pairs, len(wrong), twins, estimate_share(len(wrong), pairs))
 
 
 def find_merged_people(
     clusters: Groups, truth: Mapping[int, Hashable], kin: Mapping[Hashable, Hashable]
 ) -> set[tuple[Hashable, Hashable]]:
-    """Pairs of different people of one kin any of whose records share a cluster."""
+    """Find pairs of related people any of whose records share a cluster.
+
+    Args:
+        clusters: record ID to cluster.
+        truth: record ID to true person.
+        kin: person to group of relatives.
+    """
     wrong: set[tuple[Hashable, Hashable]] = set()
     for members in group_by_cluster(clusters).values():
         people = sorted({truth[n] for n in members if truth.get(n) in kin}, key=str)
@@ -51,7 +61,7 @@ def find_merged_people(
 
 
 def _collect_birth_dates(dataset: Dataset) -> dict[Hashable, set[str]]:
-    found: dict[Hashable, set[str]] = {}
+    dates_by_person: dict[Hashable, set[str]] = {}
     for number, features in dataset.records:
-        found.setdefault(dataset.truth[number], set()).update(features.birth_dates)
-    return found
+        dates_by_person.setdefault(dataset.truth[number], set()).update(features.birth_dates)
+    return dates_by_person

@@ -1,4 +1,4 @@
-"""Clerical review: how much of it there is, and what it is worth."""
+"""Clerical review: number of tasks and the missed links that they hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from training.evaluate.measures.wrong_pairs import find_missed_links, is_same_pe
 from training.evaluate.model_clusters import ModelPartition, ScoredRecords
 
 TASKS_PER_HOUR = 25
-"""What a steward decides in an hour (the project's assumption)."""
+"""Tasks that a steward decides in an hour (the project's assumption)."""
 ARRIVAL_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewLoad:
-    """The review tasks of a first load.
+    """Review tasks of a first load.
 
     Args:
-        tasks: how many.
-        hours: of a steward's work.
-        of_records: tasks a record.
+        tasks: number of tasks.
+        hours: hours of a steward's work.
+        of_records: tasks per record.
         same: share of tasks whose two records are one person.
-        missed: true pairs that are not linked.
-        held: share of those that come together once every task is answered rightly.
+        missed: number of true pairs that are not linked.
+        held: share of those that are linked once every task is answered correctly.
     """
 
     tasks: int
@@ -37,35 +37,40 @@ class ReviewLoad:
     held: Estimate
 
 
-def measure_review(found: ModelPartition, truth: Groups) -> ReviewLoad:
-    """Judge the tasks of a partition."""
-    tasks, records = found.tasks, len(found.clusters)
-    right = [pair for pair in tasks if is_same_person(truth, pair)]
-    missed = find_missed_links(found.clusters, truth)
+def measure_review(partition: ModelPartition, truth: Groups) -> ReviewLoad:
+    """Measure the review tasks of a partition against the truth."""
+    tasks, records = partition.tasks, len(partition.clusters)
+    right_tasks = [pair for pair in tasks if is_same_person(truth, pair)]
+    missed = find_missed_links(partition.clusters, truth)
     answered = nx.Graph()
-    answered.add_edges_from((found.clusters[left], found.clusters[right_]) for left, right_ in right)
-    home = {node: n for n, part in enumerate(nx.connected_components(answered)) for node in part}
-    held = sum(_come_together(found.clusters, home, pair) for pair in missed)
+    answered.add_edges_from(
+        (partition.clusters[left], partition.clusters[right_]) for left, right_ in right_tasks
+    )
+    component_of_cluster = {
+        node: n for n, part in enumerate(nx.connected_components(answered)) for node in part
+    }
+    held_count = sum(_come_together(partition.clusters, component_of_cluster, pair) for pair in missed)
     return ReviewLoad(
         tasks=len(tasks),
         hours=len(tasks) / TASKS_PER_HOUR,
         of_records=estimate_share(len(tasks), max(records, len(tasks))),
-        same=estimate_share(len(right), len(tasks)),
+        same=estimate_share(len(right_tasks), len(tasks)),
         missed=len(missed),
-        held=estimate_share(held, len(missed), default=1.0),
+        held=estimate_share(held_count, len(missed), default=1.0),
     )
 
 
-def measure_arrival_review(weighed: ScoredRecords, found: ModelPartition) -> Estimate:
-    """Tasks a record of a delta that holds only records never seen before: the hardest night there is.
+def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> Estimate:
+    """Measure tasks per record of a load of new records only.
 
-    Every so many-th record is taken to arrive last; its tasks are those that name it.
+    That is the hardest night there is. Every n-th record counts as the last to arrive; its tasks are
+    those that name it.
     """
-    late = {number for number in weighed.records if number % ARRIVAL_STEP == 0}
-    tasks = sum(left in late or right in late for left, right in found.tasks)
-    return estimate_share(tasks, max(len(late), tasks))
+    new_records = {number for number in scored.records if number % ARRIVAL_STEP == 0}
+    tasks = sum(left in new_records or right in new_records for left, right in partition.tasks)
+    return estimate_share(tasks, max(len(new_records), tasks))
 
 
-def _come_together(clusters: Groups, home: Mapping[object, int], pair: Pair) -> bool:
-    left, right = (home.get(clusters[number]) for number in pair)
+def _come_together(clusters: Groups, component_of_cluster: Mapping[object, int], pair: Pair) -> bool:
+    left, right = (component_of_cluster.get(clusters[number]) for number in pair)
     return left is not None and left == right

@@ -1,4 +1,4 @@
-"""Precision, recall and F1: of pairs, of records (B-cubed) and of whole persons."""
+"""Precision, recall and F1 of pairs, of records (B-cubed) and of persons."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from training.evaluate.measures.intervals import Bootstrap, Estimate, Totals, estimate_share
 
 Groups = Mapping[int, Hashable]
-"""Record id to the group that it is in."""
+"""Mapping of record ID to its group."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """Counts of pairs of records.
+    """Counts of linked and matching pairs of records.
 
     Args:
-        true_links: pairs rightly put together.
-        links: pairs put together.
+        true_links: linked pairs that are one person.
+        links: linked pairs.
         matches: pairs that are one person.
     """
 
@@ -26,12 +26,12 @@ class PairCounts:
 
     @property
     def precision(self) -> float:
-        """Share of links that are right; 1 where there is none."""
+        """Share of links that are right; 1 without links."""
         return self.true_links / self.links if self.links else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of matches that are linked; 1 where there is none."""
+        """Share of matches that are linked; 1 without matches."""
         return self.true_links / self.matches if self.matches else 1.0
 
     @property
@@ -43,7 +43,7 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """Precision, recall and F1 by one way of counting, each with its interval."""
+    """Precision, recall and F1 with their intervals."""
 
     precision: Estimate
     recall: Estimate
@@ -52,11 +52,11 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, slots=True)
 class PartitionQuality:
-    """A partition against the truth.
+    """Quality of a partition against the truth, counted in three ways.
 
     Args:
         pairwise: over pairs of records; large persons weigh more.
-        b_cubed: over records: how pure and how whole the person of each is (Bagga and Baldwin 1998).
+        b_cubed: over records: how pure and how complete the person of each is (Bagga and Baldwin 1998).
         persons: over persons: how many are exactly right.
     """
 
@@ -66,7 +66,12 @@ class PartitionQuality:
 
 
 def count_pairs(clusters: Groups, truth: Groups) -> PairCounts:
-    """Compare clusters with the truth, both record id to group; records without truth are left out."""
+    """Count linked and matching pairs; leave out records without truth.
+
+    Args:
+        clusters: record ID to cluster.
+        truth: record ID to true person.
+    """
     known = [number for number in clusters if truth.get(number) is not None]
     return PairCounts(
         true_links=_sum_pairs(Counter((clusters[number], truth[number]) for number in known)),
@@ -76,52 +81,53 @@ def count_pairs(clusters: Groups, truth: Groups) -> PairCounts:
 
 
 def measure_quality(clusters: Groups, truth: Groups) -> PartitionQuality:
-    """All measures with intervals.
+    """Measure the quality of a partition, with intervals.
 
-    The bootstrap draws the pieces that clusters and true persons chain together: no count crosses two of
-    them, so they are the smallest groups that can be drawn independently. A precision or recall without
-    an error gets Wilson's interval instead, for resampling perfection gives only perfection.
+    The bootstrap draws the pieces that clusters and true persons chain together: no count crosses two
+    of them, so they are the smallest groups that can be drawn independently. A precision or recall
+    without an error gets Wilson's interval instead, because resampling perfection gives only
+    perfection.
     """
-    drawn = Bootstrap(_PieceCounts(cells).row for cells in split_into_pieces(clusters, truth))
+    bootstrap = Bootstrap(_PieceCounts(cells).row for cells in split_into_pieces(clusters, truth))
     return PartitionQuality(
-        pairwise=_estimate_measure(drawn, 0, 1, 0, 2),
-        b_cubed=_estimate_measure(drawn, 3, 5, 4, 5),
-        persons=_estimate_measure(drawn, 6, 7, 6, 8),
+        pairwise=_estimate_measure(bootstrap, 0, 1, 0, 2),
+        b_cubed=_estimate_measure(bootstrap, 3, 5, 4, 5),
+        persons=_estimate_measure(bootstrap, 6, 7, 6, 8),
     )
 
 
 Cells = Counter[tuple[Hashable, Hashable]]
-"""(cluster, true person) to how many records are in both."""
+"""Number of records by cluster and true person."""
 
 
 def split_into_pieces(clusters: Groups, truth: Groups) -> Iterator[Cells]:
-    """The pieces that share no cluster and no true person."""
+    """Split the records into pieces that share no cluster and no person."""
     cells: Cells = Counter(
         (cluster, truth[number]) for number, cluster in clusters.items() if truth.get(number) is not None
     )
-    by_cluster: dict[Hashable, list[Hashable]] = {}
-    by_person: dict[Hashable, list[Hashable]] = {}
+    persons_by_cluster: dict[Hashable, list[Hashable]] = {}
+    clusters_by_person: dict[Hashable, list[Hashable]] = {}
     for cluster, person in cells:
-        by_cluster.setdefault(cluster, []).append(person)
-        by_person.setdefault(person, []).append(cluster)
+        persons_by_cluster.setdefault(cluster, []).append(person)
+        clusters_by_person.setdefault(person, []).append(cluster)
     seen: set[Hashable] = set()
-    for start in by_cluster:
+    for start in persons_by_cluster:
         if start in seen:
             continue
         seen.add(start)
-        piece, waiting = Counter[tuple[Hashable, Hashable]](), [start]
-        while waiting:
-            cluster = waiting.pop()
-            for person in by_cluster[cluster]:
+        piece, pending = Counter[tuple[Hashable, Hashable]](), [start]
+        while pending:
+            cluster = pending.pop()
+            for person in persons_by_cluster[cluster]:
                 piece[cluster, person] = cells[cluster, person]
-                fresh = [other for other in by_person[person] if other not in seen]
-                seen.update(fresh)
-                waiting.extend(fresh)
+                unseen = [neighbor for neighbor in clusters_by_person[person] if neighbor not in seen]
+                seen.update(unseen)
+                pending.extend(unseen)
         yield piece
 
 
 class _PieceCounts:
-    """The counts of one piece."""
+    """Additive counts of one piece."""
 
     def __init__(self, cells: Cells) -> None:
         clusters: Counter[Hashable] = Counter()
@@ -143,32 +149,34 @@ class _PieceCounts:
         )
 
 
-def _estimate_measure(drawn: Bootstrap, right: int, linked: int, found: int, matches: int) -> PrecisionRecall:
-    """A measure from the places of its four counts in a row."""
+def _estimate_measure(
+    bootstrap: Bootstrap, correct: int, linked: int, recalled: int, matches: int
+) -> PrecisionRecall:
+    """Estimate a measure from the positions of its four counts."""
 
     def precision(row: Totals) -> float:
-        return float(row[right] / row[linked]) if row[linked] else 1.0
+        return float(row[correct] / row[linked]) if row[linked] else 1.0
 
     def recall(row: Totals) -> float:
-        return float(row[found] / row[matches]) if row[matches] else 1.0
+        return float(row[recalled] / row[matches]) if row[matches] else 1.0
 
     def f1(row: Totals) -> float:
         both = precision(row) + recall(row)
         return 2 * precision(row) * recall(row) / both if both else 0.0
 
-    totals = drawn.totals
+    totals = bootstrap.totals
     return PrecisionRecall(
-        precision=_replace_degenerate_interval(drawn.estimate(precision), totals[linked]),
-        recall=_replace_degenerate_interval(drawn.estimate(recall), totals[matches]),
-        f1=_replace_degenerate_interval(drawn.estimate(f1), totals[linked]),
+        precision=_replace_degenerate_interval(bootstrap.estimate(precision), totals[linked]),
+        recall=_replace_degenerate_interval(bootstrap.estimate(recall), totals[matches]),
+        f1=_replace_degenerate_interval(bootstrap.estimate(f1), totals[linked]),
     )
 
 
-def _replace_degenerate_interval(figure: Estimate, whole: float) -> Estimate:
-    if 0 < figure.value < 1:
-        return figure
-    count = round(whole)
-    return estimate_share(count if figure.value else 0, count, default=figure.value)
+def _replace_degenerate_interval(estimate: Estimate, total: float) -> Estimate:
+    if 0 < estimate.value < 1:
+        return estimate
+    count = round(total)
+    return estimate_share(count if estimate.value else 0, count, default=estimate.value)
 
 
 def _sum_pairs(groups: Counter[Hashable] | Cells) -> int:

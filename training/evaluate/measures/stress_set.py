@@ -1,9 +1,9 @@
-"""The stress set: strangers of one name and birth date, more of them than any state has.
+"""Stress set: many strangers who share name and birth date.
 
-In life there are some 280 such pairs in a million children, too few to measure by. Here pairs of children
-of different households, of one sex and group and born within days of each other, are given one
-name and birth date *before* the four systems write them down, so that every source errs on them at its usual
-rate. A pair bears a name in proportion to the square of how common it is, as chance has it in life.
+In life there are some 280 such pairs in a million children, too few to measure by. Here pairs of
+children of different households, of one sex and group and born within days of each other, get one
+name and birth date *before* the four systems record them, so that every source errs on them at its
+usual rate. A pair gets a name in proportion to the square of how common it is, as by chance.
 """
 
 from dataclasses import dataclass
@@ -27,19 +27,22 @@ from training.simulate.sources.rosters import Roster, Source, draw_rosters
 _ROSTER_STAGE, _CHOICE_STAGE, _FIRST_SOURCE_STAGE = 7, 90, 10
 _FEWEST_PAIRS = 3_000
 HISPANIC_SHARE = 0.75
-"""Of the pairs, where there are enough such children: a Hispanic child has such a stranger 8 to 18 times as
-often as another (design section 6), and some two in ten children are Hispanic."""
+"""Share of Hispanic pairs, where there are enough such children.
+
+A Hispanic child has such a stranger 8 to 18 times as often as another (design section 6), and some
+two in ten children are Hispanic.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StressResult:
-    """What became of the pairs.
+    """Links and reviews of the stress set's pairs.
 
     Args:
         pairs: pairs of strangers who both have records.
-        hispanic: how many of them are Hispanic.
+        hispanic: number of Hispanic pairs.
         linked: pairs any of whose records share a person; ``high`` is the upper 95 % bound.
-        reviewed: pairs not linked that a review task puts side by side.
+        reviewed: pairs not linked that a review task names.
     """
 
     pairs: int
@@ -50,7 +53,7 @@ class StressResult:
 
 @dataclass(frozen=True, slots=True)
 class StressSet:
-    """A state with many strangers of one name and birth date, and who they are."""
+    """Dataset with many pairs of strangers of one name and birth date."""
 
     dataset: Dataset
     pairs: tuple[tuple[Person, Person], ...]
@@ -58,11 +61,11 @@ class StressSet:
 
 
 def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
-    """Simulate a state and make strangers alike.
+    """Simulate a state in which strangers share name and birth date.
 
     Args:
-        children: how many live in it.
-        pairs: how many pairs of them to make alike.
+        children: number of children in the state.
+        pairs: number of pairs to make alike.
         book: names to draw from.
     """
     rates = load_rates()
@@ -71,7 +74,9 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     chosen = _make_alike(state, rosters, pairs)
     ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
     files = {
-        source: write_source(stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids)
+        source: write_source(
+            stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids
+        )
         for place, source in enumerate(Source)
     }
     dataset = to_dataset("strangers", Population(SEED + 1, state, files))
@@ -83,17 +88,19 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     )
 
 
-def judge_stress_set(found: ModelPartition, stress: StressSet) -> StressResult:
-    """Count what became of the pairs."""
+def judge_stress_set(partition: ModelPartition, stress: StressSet) -> StressResult:
+    """Count the linked and the reviewed pairs of the stress set."""
     truth = stress.dataset.truth
     kin = {person: number for number, pair in enumerate(stress.pairs) for person in pair}
-    linked = {kin[left] for left, _ in find_merged_people(found.clusters, truth, kin)}
-    asked = {kin[truth[left]] for left, right in found.tasks if _is_chosen_pair((left, right), truth, kin)}
+    linked = {kin[left] for left, _ in find_merged_people(partition.clusters, truth, kin)}
+    reviewed = {
+        kin[truth[left]] for left, right in partition.tasks if _is_chosen_pair((left, right), truth, kin)
+    }
     return StressResult(
         pairs=len(stress.pairs),
         hispanic=stress.hispanic,
         linked=estimate_share(len(linked), len(stress.pairs)),
-        reviewed=len(asked - linked),
+        reviewed=len(reviewed - linked),
     )
 
 
@@ -103,15 +110,15 @@ def _is_chosen_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
 
 
 def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
-    """Give the second of each chosen pair the first's name and birth date, and its home the surname."""
+    """Copy name and birth date within chosen pairs; rename the second home."""
     births, people, homes = state.births, state.people, state.homes
-    found = _find_neighbors(state, rosters)
-    share_of = _measure_commonness(state, found[:, 0])
+    neighbors = _find_neighbors(state, rosters)
+    commonness = _measure_commonness(state, neighbors[:, 0])
     rng = stage_generator(SEED + 1, _CHOICE_STAGE)
-    hispanic = homes.group[births.home[found[:, 0]]] == HISPANIC
-    first = _draw_places(rng, share_of * hispanic, round(wanted * HISPANIC_SHARE))
-    order = np.concatenate([first, _draw_places(rng, share_of * ~hispanic, wanted - len(first))])
-    chosen = [(int(left), int(right)) for left, right in found[np.sort(order)]]
+    hispanic = homes.group[births.home[neighbors[:, 0]]] == HISPANIC
+    first = _draw_places(rng, commonness * hispanic, round(wanted * HISPANIC_SHARE))
+    order = np.concatenate([first, _draw_places(rng, commonness * ~hispanic, wanted - len(first))])
+    chosen = [(int(left), int(right)) for left, right in neighbors[np.sort(order)]]
     for left, right in chosen:
         home, old = births.home[right], people.last[right]
         for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):
@@ -125,34 +132,37 @@ def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], wanted: in
 
 
 def _draw_places(
-    rng: np.random.Generator, share_of: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
+    rng: np.random.Generator, shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Places drawn in proportion, each once; those of no share never."""
-    size = min(wanted, int(np.count_nonzero(share_of)))
-    return np.asarray(rng.choice(len(share_of), size, replace=False, p=share_of / max(share_of.sum(), 1)))
+    """Draw distinct positions in proportion to their shares."""
+    size = min(wanted, int(np.count_nonzero(shares)))
+    return np.asarray(rng.choice(len(shares), size, replace=False, p=shares / max(shares.sum(), 1)))
 
 
 def _find_neighbors(
     state: SimulatedState, rosters: dict[Source, Roster]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Disjoint pairs of recorded only children of one sex and group, next to each other in age."""
+    """Find disjoint pairs of recorded only children of similar age.
+
+    Both children of a pair have one sex and group.
+    """
     births, people = state.births, state.people
     recorded = np.unique(np.concatenate([roster.child for roster in rosters.values()]))
-    alone = np.bincount(births.home, minlength=len(state.homes))[births.home[recorded]] == 1
-    free = recorded[alone & ~people.changed[recorded] & ~people.namesake[recorded]]
-    group = state.homes.group[births.home[free]]
-    free = free[np.lexsort((births.day[free], births.male[free], group))]
-    pairs = free[: len(free) // 2 * 2].reshape(-1, 2)
-    alike = (births.male[pairs[:, 0]] == births.male[pairs[:, 1]]) & (
+    is_only_child = np.bincount(births.home, minlength=len(state.homes))[births.home[recorded]] == 1
+    eligible = recorded[is_only_child & ~people.changed[recorded] & ~people.namesake[recorded]]
+    group = state.homes.group[births.home[eligible]]
+    eligible = eligible[np.lexsort((births.day[eligible], births.male[eligible], group))]
+    pairs = eligible[: len(eligible) // 2 * 2].reshape(-1, 2)
+    is_alike = (births.male[pairs[:, 0]] == births.male[pairs[:, 1]]) & (
         state.homes.group[births.home[pairs[:, 0]]] == state.homes.group[births.home[pairs[:, 1]]]
     )
-    return np.asarray(pairs[alike])
+    return np.asarray(pairs[is_alike])
 
 
 def _measure_commonness(
     state: SimulatedState, children: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """How common each child's full name is: first-name count times surname count."""
+    """Return first-name count times surname count of each child."""
     total = np.ones(len(children))
     for column in (state.people.first, state.people.last):
         _, code, counts = np.unique(column.astype(str), return_inverse=True, return_counts=True)

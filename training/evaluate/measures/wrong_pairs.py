@@ -1,4 +1,4 @@
-"""Pairs of records that a partition got wrong."""
+"""False links and missed links of a partition."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from itertools import combinations
@@ -9,24 +9,29 @@ from training.evaluate.model_clusters import group_by_cluster
 
 
 def list_pairs(groups: Groups) -> Iterator[Pair]:
-    """Every pair of records in one group, the lower first; records without a group are in none."""
-    known = {number: group for number, group in groups.items() if group is not None}
-    for members in group_by_cluster(known).values():
+    """Yield every pair of records in one group, the lower ID first.
+
+    Records without a group are in no pair.
+    """
+    grouped = {number: group for number, group in groups.items() if group is not None}
+    for members in group_by_cluster(grouped).values():
         yield from combinations(sorted(members), 2)
 
 
 def find_false_links(clusters: Groups, truth: Groups) -> list[Pair]:
-    """Linked pairs of two people."""
-    return [pair for pair in list_pairs(clusters) if _has_truth(truth, pair) and not _is_one_group(truth, pair)]
+    """Return the linked pairs of two people."""
+    return [
+        pair for pair in list_pairs(clusters) if _has_truth(truth, pair) and not _is_one_group(truth, pair)
+    ]
 
 
 def find_missed_links(clusters: Groups, truth: Groups) -> list[Pair]:
-    """Pairs of one person that are not linked."""
+    """Return the pairs of one person that are not linked."""
     return [pair for pair in list_pairs(truth) if not _is_one_group(clusters, pair)]
 
 
 def is_same_person(truth: Mapping[int, Hashable], pair: Pair) -> bool:
-    """Whether both records are known to be of one person."""
+    """Return whether both records are known to be of one person."""
     return _has_truth(truth, pair) and _is_one_group(truth, pair)
 
 

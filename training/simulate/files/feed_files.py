@@ -1,4 +1,7 @@
-"""Weekly feeds on disk: a folder a week, a CSV file a source; their list, the truth and the manifest."""
+"""Writer of weekly feeds: a folder per week, a file per source.
+
+It also writes the list of files, the truth and the manifest.
+"""
 
 import csv
 import json
@@ -13,7 +16,7 @@ from mpi.domain.errors import FileError
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.columns import Texts
 from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, estimate_cast_size
-from training.simulate.files.output import merge_manifests, build_manifest
+from training.simulate.files.output import build_manifest, merge_manifests
 from training.simulate.people.blocks import ProgressCallback, split_into_blocks
 from training.simulate.people.names import NameBook
 from training.simulate.rates import Rates
@@ -26,14 +29,15 @@ _WEEK_FOLDERS = "week-*"
 
 @dataclass(frozen=True, slots=True)
 class FeedPlan:
-    """What to simulate.
+    """Parameters of a simulation of weekly feeds.
 
     Args:
-        seed: of all that happens.
-        children: in the state in the first week.
-        weeks: after the first.
+        seed: seed of all that happens.
+        children: number of children in the state in the first week.
+        weeks: weeks after the first.
         book: names to draw from.
-        rates: of a state as of the last week.
+        rates: rates of a state as of the last week.
+        records_per_block: source records of one block.
     """
 
     seed: int
@@ -44,7 +48,10 @@ class FeedPlan:
 
 
 def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
-    """Write the feeds block after block into the folder, which is made; gives back the manifest.
+    """Write weekly feeds block by block into a folder, made if absent.
+
+    Returns:
+        The manifest.
 
     Raises:
         FileError: the folder cannot be made or written, or holds weekly feeds already.
@@ -59,19 +66,19 @@ def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[s
 
 
 def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
-    cast = estimate_cast_size(plan.children, plan.weeks, plan.rates)
-    parts = split_into_blocks(plan.seed, round(cast * plan.rates.state.records_per_child))
+    cast_size = estimate_cast_size(plan.children, plan.weeks, plan.rates)
+    state_blocks = split_into_blocks(plan.seed, round(cast_size * plan.rates.state.records_per_child))
     files = _FeedFiles(folder)
     manifest: dict[str, Any] = {}
-    steps = len(parts) * (plan.weeks + 1)
-    for place, block in enumerate(parts):
-        feed = BlockFeed(block, round(cast / len(parts)), plan.weeks, plan.rates, plan.book)
+    steps = len(state_blocks) * (plan.weeks + 1)
+    for position, block in enumerate(state_blocks):
+        feed = BlockFeed(block, round(cast_size / len(state_blocks)), plan.weeks, plan.rates, plan.book)
         for file in feed.generate_weeks():
             files.append(file)
-            report("simulating", place * (plan.weeks + 1) + file.week, steps)
+            report("simulating", position * (plan.weeks + 1) + file.week, steps)
         population = feed.build_population()
-        for told in population.files.values():
-            files.append_truth([told.truth[name] for name in FEED_TRUTH_FIELDS])
+        for source_file in population.files.values():
+            files.append_truth([source_file.truth[name] for name in FEED_TRUTH_FIELDS])
         manifest = merge_manifests(manifest, build_manifest(population))
     files.list_feeds()
     manifest["weeks"] = plan.weeks
@@ -82,14 +89,17 @@ def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict
 
 @dataclass(slots=True)
 class _FeedFiles:
-    """The files, each opened for the while of one block: there may be more than can be open at once."""
+    """Feed files of a folder, opened only to append a block.
+
+    There may be more files than can be open at once.
+    """
 
     folder: Path
     _feeds: dict[str, list[object]] = field(default_factory=dict)
     _started: set[str] = field(default_factory=set)
 
     def append(self, file: WeekFile) -> None:
-        """Add a block's records to a week's file."""
+        """Append a block's records to a week's file."""
         name = f"week-{file.week:04}/{file.source}.csv"
         snapshot = "full" if file.full else "delta"
         as_of = f"{np.datetime_as_string(file.day)}{NIGHTLY_TIME}"
@@ -98,22 +108,22 @@ class _FeedFiles:
         self._append_rows(name, SENT_FIELDS, file.columns)
 
     def append_truth(self, columns: Sequence[Texts]) -> None:
-        """Add a block's truth."""
+        """Append a block's truth to the truth file."""
         self._append_rows(TRUTH, FEED_TRUTH_FIELDS, columns)
 
     def list_feeds(self) -> None:
-        """Write the list of all files in the order in which they are to be loaded."""
+        """Write the list of all files in loading order."""
         rows = list(self._feeds.values())
         self._append_rows(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
 
     def _append_rows(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
         path = self.folder / name
-        begun = name in self._started
-        if not begun:
+        has_started = name in self._started
+        if not has_started:
             path.parent.mkdir(exist_ok=True)
             self._started.add(name)
-        with path.open("a" if begun else "w", encoding="utf-8", newline="") as opened:
-            writer = csv.writer(opened, lineterminator="\n")
-            if not begun:
+        with path.open("a" if has_started else "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not has_started:
                 writer.writerow(header)
             writer.writerows(zip(*columns, strict=True))

@@ -1,9 +1,9 @@
-"""Weekly feeds of one block: the first week everything, then what changed, or everything again.
+"""Weekly feeds of one block: full snapshots and deltas.
 
-A record is written when its source first has it, and from then on only those parts of it that something
-happened to: a mistake stays until somebody puts it right. Whoever is sealed or expunged is told of once
-and never sent again. Each file is what its source would send: everything on its books, or the records
-written since the week before.
+A record is written when its source first has it. From then on only those parts change that
+something happened to: an error stays until somebody corrects it. A sealed or expunged record is
+sent once more with its restriction and never again. Each file is what its source would send: all
+its records, or the records written since the week before.
 """
 
 from collections.abc import Iterator
@@ -22,9 +22,21 @@ from training.simulate.people.state_on_date import rewind_state
 from training.simulate.people.timeline import DAYS_A_WEEK, draw_timeline, extend_rates
 from training.simulate.rates import Rates
 from training.simulate.simulation import Population
-from training.simulate.sources.enrollment_periods import COLUMNS, RecordSchedule, RecordPart, find_first_registrations, draw_schedule
+from training.simulate.sources.enrollment_periods import (
+    COLUMNS,
+    RecordPart,
+    RecordSchedule,
+    draw_schedule,
+    find_first_registrations,
+)
 from training.simulate.sources.identity import IdentityColumns, StateIds
-from training.simulate.sources.records import NIGHTLY_TIME, TRUTH_FIELDS, SourceFile, write_truth, write_source
+from training.simulate.sources.records import (
+    NIGHTLY_TIME,
+    TRUTH_FIELDS,
+    SourceFile,
+    write_source,
+    write_truth,
+)
 from training.simulate.sources.restrictions import find_expunged, find_sealed
 from training.simulate.sources.rosters import Roster, Source, draw_rosters
 
@@ -38,18 +50,19 @@ _ERROR_RATES = (
     "birth_wrong_digit", "birth_swapped", "birth_off_by_one", "birth_placeholder", "birth_of_sibling",
     "old_identity",
 )  # fmt: skip
-"""Rates of ``noise`` that are nought where somebody puts a record right."""
+"""Rates of ``noise`` that are zero when a record is corrected."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeekFile:
-    """What one block adds to one source's file of one week.
+    """Records that one block adds to one source's file of one week.
 
     Args:
-        week: 0 is the first.
-        day: on which the source was read.
-        full: whether the file holds everything on the books.
-        columns: in the order of ``SENT_FIELDS``.
+        week: number of the week; 0 is the first.
+        day: day on which the source was read.
+        source: the source.
+        full: whether the file is a full snapshot.
+        columns: columns in the order of ``SENT_FIELDS``.
     """
 
     week: int
@@ -63,35 +76,56 @@ class WeekFile:
 
 
 def estimate_cast_size(children: int, weeks: int, rates: Rates) -> int:
-    """How many children live in some week, of a state that has so many in the first."""
+    """Estimate the children who live in the state in any week.
+
+    Args:
+        children: number of children in the first week.
+        weeks: weeks after the first.
+        rates: rates of a state as of the last week.
+    """
     window = rates.state.oldest_years + 1
     return round(children * (extend_rates(rates, weeks).state.oldest_years + 1) / window)
 
 
 def estimate_children(records: int, seed: int, weeks: int, rates: Rates, book: NameBook) -> int:
-    """How many children a state has whose first week holds about so many records, by a small block."""
+    """Estimate the children of a state from its first week's records.
+
+    A small block is simulated for the ratio.
+
+    Args:
+        records: source records of the first week to aim at.
+        seed: seed of the small block.
+        weeks: weeks after the first.
+        rates: rates of a state as of the last week.
+        book: names to draw from.
+    """
     guess = round(records / rates.state.records_per_child)
     sample = min(guess, _SAMPLE_CHILDREN)
-    found = BlockFeed(Block(seed), estimate_cast_size(sample, weeks, rates), weeks, rates, book).count_first_week()
-    return round(sample * records / max(found, 1))
+    first_week_records = BlockFeed(
+        Block(seed), estimate_cast_size(sample, weeks, rates), weeks, rates, book
+    ).count_first_week()
+    return round(sample * records / max(first_week_records, 1))
 
 
 def is_full_snapshot(source: Source, week: int, rates: Rates) -> bool:
-    """Whether a source sends all its records in that week, or those written since the last."""
+    """Return whether a source sends a full snapshot in that week."""
     return week % rates.feed.full_every_weeks[source.kind] == 0
 
 
 class BlockFeed:
-    """One block over the weeks: ask for its weeks in order, once, then for what is true of it."""
+    """Simulation of one block over the weeks.
+
+    Read its weeks once, in order, then its population.
+    """
 
     def __init__(self, block: Block, children: int, weeks: int, rates: Rates, book: NameBook) -> None:
-        """Draw who lives in it and what happens to them.
+        """Draw the children of the block and what happens to them.
 
         Args:
-            block: which part of the state.
-            children: who live in it in some week (``estimate_cast_size``).
-            weeks: after the first.
-            rates: of a state as of the last week.
+            block: part of the state.
+            children: children who live in it in any week (``estimate_cast_size``).
+            weeks: weeks after the first.
+            rates: rates of a state as of the last week.
             book: names to draw from.
         """
         self._weeks = weeks
@@ -106,56 +140,62 @@ class BlockFeed:
         }
 
     def _draw_rosters(self, block: Block) -> dict[Source, Roster]:
-        """Everybody whom each source has in some week."""
+        """Draw every record that each source has in any week."""
         state, pupils = self._state, self._timeline.find_pupils()
         moved = pupils & ~np.isnat(self._timeline.moved_on)
         schooling = replace(state.schooling, enrolled=pupils, leaver=np.zeros_like(pupils), moved=moved)
         return draw_rosters(block.stage_generator(_ROSTER_STAGE), schooling, state.care, state.rates, block)
 
     def count_first_week(self) -> int:
-        """How many records the first week's files hold."""
-        return sum(int(each.schedule.is_held_on(self._timeline.start).sum()) for each in self._records_by_source.values())
+        """Count the records in the first week's files."""
+        return sum(
+            int(each.schedule.is_held_on(self._timeline.start).sum())
+            for each in self._records_by_source.values()
+        )
 
     def generate_weeks(self) -> Iterator[WeekFile]:
-        """Each week's file of each source."""
+        """Yield each week's file of each source."""
         for week in range(self._weeks + 1):
             day = self._timeline.start + np.timedelta64(week * DAYS_A_WEEK, "D")
             view = rewind_state(self._state, self._timeline, day)
             ids = self._state_ids_on(day)
-            for place, (source, register) in enumerate(self._records_by_source.items()):
-                rng = view.block.stage_generator(_FIRST_WEEK_STAGE + week * len(Source) + place)
-                written = register.advance(rng, view, ids, week)
+            for position, (source, records) in enumerate(self._records_by_source.items()):
+                rng = view.block.stage_generator(_FIRST_WEEK_STAGE + week * len(Source) + position)
+                is_written = records.advance(rng, view, ids, week)
                 full = is_full_snapshot(source, week, view.rates)
-                rows = np.flatnonzero(register.is_held if full else written)
-                columns = [register.columns[name][rows] for name in SENT_FIELDS]
+                rows = np.flatnonzero(records.is_held if full else is_written)
+                columns = [records.columns[name][rows] for name in SENT_FIELDS]
                 yield WeekFile(week, day, source, full, columns)
 
     def _state_ids_on(self, day: np.datetime64) -> StateIds:
-        """The state IDs that had been given out by then."""
-        book = self._records_by_source[Source.STATE].schedule
-        out = book.roster.child[book.created_on <= day]
-        twice = book.roster.child[(book.created_on <= day) & book.roster.second]
-        primary, other = blank_column(len(self._ids.primary)), blank_column(len(self._ids.secondary))
-        primary[out], other[twice] = self._ids.primary[out], self._ids.secondary[twice]
-        return StateIds(primary, other)
+        """Return the state IDs that were assigned by the given day."""
+        schedule = self._records_by_source[Source.STATE].schedule
+        assigned = schedule.roster.child[schedule.created_on <= day]
+        assigned_twice = schedule.roster.child[(schedule.created_on <= day) & schedule.roster.second]
+        primary, secondary = blank_column(len(self._ids.primary)), blank_column(len(self._ids.secondary))
+        primary[assigned], secondary[assigned_twice] = (
+            self._ids.primary[assigned],
+            self._ids.secondary[assigned_twice],
+        )
+        return StateIds(primary, secondary)
 
     def build_population(self) -> Population:
-        """Every record that was ever sent, as last written, with the truth as of the last week."""
+        """Return every record ever sent, as last written, with final truth."""
         view = rewind_state(self._state, self._timeline, self._timeline.end)
-        files = {source: register.to_source_file(view) for source, register in self._records_by_source.items()}
+        files = {source: records.to_source_file(view) for source, records in self._records_by_source.items()}
         return Population(self._state.block.seed, view, files)
 
 
 class _SourceRecords:
-    """The records of one source as they stand."""
+    """Records of one source in their current version."""
 
-    def __init__(self, book: RecordSchedule, children: int) -> None:
-        size = len(book.roster)
-        self.schedule = book
+    def __init__(self, schedule: RecordSchedule, children: int) -> None:
+        size = len(schedule.roster)
+        self.schedule = schedule
         self.columns = {name: blank_column(size) for name in SENT_FIELDS}
         self.is_held = np.zeros(size, dtype=bool)
         self._is_barred = np.zeros(size, dtype=bool)
-        self._first_ids = find_first_registrations(book.roster, children)
+        self._first_ids = find_first_registrations(schedule.roster, children)
         self._first_week = np.full(size, _NEVER_WRITTEN)
         self._last_week = np.full(size, _NEVER_WRITTEN)
         self._marks = {
@@ -163,49 +203,55 @@ class _SourceRecords:
         }
 
     def advance(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, week: int) -> Bools:
-        """Bring the records up to the view's day; gives back those that were written."""
-        day, book = view.rates.state.today, self.schedule
-        held = book.is_held_on(day) & ~self._is_barred
-        new = held & (self._first_week == _NEVER_WRITTEN)
-        standing = held & ~new
-        parts = self._find_due_parts(view, standing)
-        right = (
-            standing & ~(book.earlier_from <= day) & draw_events(rng, view.rates.feed.corrected_a_week, len(held))
+        """Update the records to the view's day; return which were written."""
+        day, schedule = view.rates.state.today, self.schedule
+        is_held = schedule.is_held_on(day) & ~self._is_barred
+        is_new = is_held & (self._first_week == _NEVER_WRITTEN)
+        is_known = is_held & ~is_new
+        parts = self._find_due_parts(view, is_known)
+        is_corrected = (
+            is_known
+            & ~(schedule.earlier_from <= day)
+            & draw_events(rng, view.rates.feed.corrected_a_week, len(is_held))
         )
-        merged = standing & (book.merged_on <= day) & (self.columns["merged_into"] == "")
-        written = new | right | merged
+        is_merged = is_known & (schedule.merged_on <= day) & (self.columns["merged_into"] == "")
+        is_written = is_new | is_corrected | is_merged
         for rows in parts.values():
-            written |= rows
-        self._write_rows(rng, view, ids, np.flatnonzero(written), new, parts)
-        self._correct_rows(rng, view, ids, np.flatnonzero(right))
-        self._set_merged_into(np.flatnonzero(held & (book.merged_on <= day)))
+            is_written |= rows
+        self._write_rows(rng, view, ids, np.flatnonzero(is_written), is_new, parts)
+        self._correct_rows(rng, view, ids, np.flatnonzero(is_corrected))
+        self._set_merged_into(np.flatnonzero(is_held & (schedule.merged_on <= day)))
         if week:
-            self.columns["as_of"][written] = f"{day}{NIGHTLY_TIME}"
-        self._is_barred |= written & self._find_barred(view)
-        self._first_week[new] = week
-        self._last_week[held] = week
-        self.is_held = held
-        return np.asarray(written)
+            self.columns["as_of"][is_written] = f"{day}{NIGHTLY_TIME}"
+        self._is_barred |= is_written & self._find_barred(view)
+        self._first_week[is_new] = week
+        self._last_week[is_held] = week
+        self.is_held = is_held
+        return np.asarray(is_written)
 
-    def _find_due_parts(self, view: SimulatedState, standing: Bools) -> dict[RecordPart, Bools]:
+    def _find_due_parts(self, view: SimulatedState, is_known: Bools) -> dict[RecordPart, Bools]:
         day = view.rates.state.today
-        before = day - np.timedelta64(DAYS_A_WEEK, "D")
-        parts = {part: standing & self.schedule.is_due_between(part, before, day) for part in RecordPart}
+        previous = day - np.timedelta64(DAYS_A_WEEK, "D")
+        parts = {part: is_known & self.schedule.is_due_between(part, previous, day) for part in RecordPart}
         # What speaks of an earlier time is kept as it was, save that it is left, sealed or expunged.
-        kept = self.schedule.earlier_from <= day
+        is_earlier = self.schedule.earlier_from <= day
         for part in (RecordPart.IDENTITY, RecordPart.HOME):
-            parts[part] &= ~kept
+            parts[part] &= ~is_earlier
         if self.schedule.roster.source is not Source.CCWIS:
-            parts[RecordPart.CARE] &= ~kept
-            new_year = school_year_start(np.array([before, day]))
+            parts[RecordPart.CARE] &= ~is_earlier
+            new_year = school_year_start(np.array([previous, day]))
             if new_year[0] != new_year[1]:
-                parts[RecordPart.SCHOOL] |= standing & view.schooling.enrolled[self.schedule.roster.child] & ~kept
+                parts[RecordPart.SCHOOL] |= (
+                    is_known & view.schooling.enrolled[self.schedule.roster.child] & ~is_earlier
+                )
         return parts
 
     def _select_roster(self, rows: Ints, day: np.datetime64) -> Roster:
-        held = self.schedule.roster
-        earlier = self.schedule.earlier_from[rows] <= day
-        return Roster(held.source, held.child[rows], earlier, held.second[rows], held.local_id[rows])
+        roster = self.schedule.roster
+        is_earlier = self.schedule.earlier_from[rows] <= day
+        return Roster(
+            roster.source, roster.child[rows], is_earlier, roster.second[rows], roster.local_id[rows]
+        )
 
     def _write_rows(
         self,
@@ -213,39 +259,41 @@ class _SourceRecords:
         view: SimulatedState,
         ids: StateIds,
         rows: Ints,
-        new: Bools,
+        is_new: Bools,
         parts: dict[RecordPart, Bools],
     ) -> None:
-        """Write the rows, and keep of each what is new: all of it, or the parts that are due."""
+        """Write rows; keep new records whole, and only due parts of others."""
         if not len(rows):
             return
         file = write_source(rng, view, self._select_roster(rows, view.rates.state.today), ids)
-        whole = new[rows]
+        is_whole = is_new[rows]
         for name in SENT_FIELDS:
-            self.columns[name][rows[whole]] = file.columns[name][whole]
-        self._copy_marks(rows, file.identity, whole)
-        for part, due in parts.items():
-            here = due[rows] & ~whole
+            self.columns[name][rows[is_whole]] = file.columns[name][is_whole]
+        self._copy_marks(rows, file.identity, is_whole)
+        for part, is_due in parts.items():
+            is_changed = is_due[rows] & ~is_whole
             if part is RecordPart.IDENTITY:
                 # A source that has not heard of the change leaves the record as it is.
-                self._marks["former"][rows[here]] = file.identity.former[here]
-                here &= ~file.identity.former
-                self._copy_marks(rows, file.identity, here)
+                self._marks["former"][rows[is_changed]] = file.identity.former[is_changed]
+                is_changed &= ~file.identity.former
+                self._copy_marks(rows, file.identity, is_changed)
             for name in COLUMNS[part]:
-                self.columns[name][rows[here]] = file.columns[name][here]
-        self.columns["merged_into"][rows[whole]] = ""
+                self.columns[name][rows[is_changed]] = file.columns[name][is_changed]
+        self.columns["merged_into"][rows[is_whole]] = ""
 
-    def _copy_marks(self, rows: Ints, identity: IdentityColumns, here: Bools) -> None:
+    def _copy_marks(self, rows: Ints, identity: IdentityColumns, selected: Bools) -> None:
         for name, marks in self._marks.items():
-            marks[rows[here]] = getattr(identity, name)[here]
+            marks[rows[selected]] = getattr(identity, name)[selected]
 
-    def _correct_rows(self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints) -> None:
-        """Write names and birth date of the rows without a mistake."""
+    def _correct_rows(
+        self, rng: np.random.Generator, view: SimulatedState, ids: StateIds, rows: Ints
+    ) -> None:
+        """Write names and birth dates of the rows without errors."""
         if not len(rows):
             return
         kind = self.schedule.roster.source.kind
-        nought: dict[str, Any] = dict.fromkeys(_ERROR_RATES, 0.0)
-        noise = replace(view.rates.noise[kind], **nought)
+        zero_rates: dict[str, Any] = dict.fromkeys(_ERROR_RATES, 0.0)
+        noise = replace(view.rates.noise[kind], **zero_rates)
         missing = replace(view.rates.missing[kind], middle_name=0.0, suffix=0.0, birth_date=0.0)
         rates = replace(
             view.rates,
@@ -268,11 +316,11 @@ class _SourceRecords:
         return np.asarray(find_sealed(view, roster) | find_expunged(view, roster))
 
     def to_source_file(self, state: SimulatedState) -> SourceFile:
-        """The records ever sent, in the order of their local IDs, and the truth about them at the end."""
+        """Return all records ever sent by local ID, with final truth."""
         rows = np.flatnonzero(self._first_week != _NEVER_WRITTEN)
         day = state.rates.state.today
         roster = self._select_roster(rows, day)
-        marks = {name: held[rows] for name, held in self._marks.items()}
+        marks = {name: mark[rows] for name, mark in self._marks.items()}
         marks["former"] |= roster.earlier & state.people.changed[roster.child]
         identity = IdentityColumns({}, **marks)
         truth = write_truth(state, roster, identity)

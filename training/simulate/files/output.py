@@ -1,4 +1,4 @@
-"""Files: one a source in canonical columns, ``truth`` and ``manifest.json``."""
+"""Writer of a simulated state: one file per source, truth and manifest."""
 
 import json
 from collections import Counter
@@ -16,7 +16,10 @@ from training.simulate.sources.rosters import Source
 
 
 def save_population(population: Population, folder: Path) -> dict[str, Any]:
-    """Write a state as CSV into the folder, which is made; gives back the manifest.
+    """Write a state as CSV into a folder, made if absent.
+
+    Returns:
+        The manifest.
 
     Raises:
         FileError: the folder cannot be made or written.
@@ -24,8 +27,20 @@ def save_population(population: Population, folder: Path) -> dict[str, Any]:
     return save_populations([population], folder)
 
 
-def save_populations(populations: Iterable[Population], folder: Path, form: FileFormat = FileFormat.CSV) -> dict[str, Any]:
-    """Write the blocks of a state as they come, each let go before the next is made.
+def save_populations(
+    populations: Iterable[Population], folder: Path, form: FileFormat = FileFormat.CSV
+) -> dict[str, Any]:
+    """Write the blocks of a state one after another.
+
+    Each block is released before the next is simulated.
+
+    Args:
+        populations: blocks of the state.
+        folder: folder for the files; made if absent.
+        form: format of the files.
+
+    Returns:
+        The manifest.
 
     Raises:
         FileError: the folder cannot be made or written.
@@ -40,7 +55,9 @@ def _write_populations(populations: Iterable[Population], folder: Path, form: Fi
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:
-        tables = {source: stack.enter_context(TableWriter(folder, source, SENT_FIELDS, form)) for source in Source}
+        tables = {
+            source: stack.enter_context(TableWriter(folder, source, SENT_FIELDS, form)) for source in Source
+        }
         truth = stack.enter_context(TableWriter(folder, "truth", TRUTH_FIELDS, form))
         for population in populations:
             for source, file in population.files.items():
@@ -53,9 +70,11 @@ def _write_populations(populations: Iterable[Population], folder: Path, form: Fi
 
 
 def build_manifest(population: Population) -> dict[str, Any]:
-    """The manifest: what was simulated, how much of it, and by which rates."""
+    """Build the manifest: seed, rates and counts of a simulated state."""
     state = population.state
-    tags = Counter(mark for held in population.truth_column("tags") for mark in held.split("|") if mark)
+    tags = Counter(
+        mark for record_tags in population.truth_column("tags") for mark in record_tags.split("|") if mark
+    )
     return {
         "synthetic": True,
         "seed": population.seed,
@@ -74,12 +93,12 @@ _COUNTS = ("records", "persons", "children", "households")
 _COUNTS_BY_NAME = ("records_by_source", "tagged_records")
 
 
-def merge_manifests(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of two parts of a state, which share nobody."""
-    if not one:
-        return other
-    sums = {name: one[name] + other[name] for name in _COUNTS}
+def merge_manifests(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Merge the manifests of two parts of a state that share nobody."""
+    if not first:
+        return second
+    sums = {name: first[name] + second[name] for name in _COUNTS}
     for name in _COUNTS_BY_NAME:
-        both = Counter(one[name]) + Counter(other[name])
-        sums[name] = {key: both[key] for key in dict.fromkeys([*one[name], *sorted(other[name])])}
-    return one | sums
+        counts = Counter(first[name]) + Counter(second[name])
+        sums[name] = {key: counts[key] for key in dict.fromkeys([*first[name], *sorted(second[name])])}
+    return first | sums

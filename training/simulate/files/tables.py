@@ -1,4 +1,4 @@
-"""Tables that grow block by block: CSV or Parquet, one open file each."""
+"""Tables that grow block by block, as CSV or Parquet files."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,17 @@ from training.simulate.columns import Texts
 
 
 class FileFormat(StrEnum):
-    """How the files are written."""
+    """Formats of the written files."""
 
     CSV = "csv"
     PARQUET = "parquet"
 
 
-class TableWriter(AbstractContextManager["Table"]):
-    """A file of text columns under a header; an empty text is an empty cell, or null in Parquet."""
+class TableWriter(AbstractContextManager["TableWriter"]):
+    """Writer of text columns under a header.
+
+    An empty text is an empty cell in CSV and null in Parquet.
+    """
 
     def __init__(self, folder: Path, name: str, header: Sequence[str], form: FileFormat) -> None:
         self._header = tuple(header)
@@ -38,7 +41,7 @@ class TableWriter(AbstractContextManager["Table"]):
             self._parquet: Any = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def append(self, columns: Sequence[Texts]) -> None:
-        """Add rows, given by column in the order of the header."""
+        """Append rows, given as columns in header order."""
         if self._file is not None:
             self._rows.writerows(zip(*columns, strict=True))
             return
@@ -47,7 +50,7 @@ class TableWriter(AbstractContextManager["Table"]):
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -58,10 +61,10 @@ class TableWriter(AbstractContextManager["Table"]):
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of such a file, an empty cell as an empty text.
+    """Read the rows of a written table, empty cells as empty texts.
 
     Raises:
-        FileError: it cannot be read.
+        FileError: the file cannot be read.
     """
     try:
         if path.suffix == f".{FileFormat.CSV}":

@@ -1,8 +1,9 @@
-"""Blocks: the parts that a state is made of, one after the other, so that memory does not grow with it.
+"""Blocks: parts of a state that are simulated one after another.
 
-A family lives in one block, and its kin and carers with it; strangers of one name and birth date meet
-across blocks as they would in life. Every number that must be unique in the state (local IDs, persons,
-households, SSNs) is interleaved: block *b* of *n* gives out those that leave *b* when divided by *n*.
+Memory then does not grow with the state. A family lives in one block with its relatives and
+caregivers; strangers of one name and birth date meet across blocks as in life. Every number that
+must be unique in the state (local IDs, persons, households, SSNs) is interleaved: block *b* of *n*
+assigns those that leave *b* when divided by *n*.
 """
 
 from collections.abc import Callable
@@ -13,34 +14,45 @@ import numpy as np
 from training.simulate.columns import Ints, Rng
 
 RECORDS_PER_BLOCK = 50_000
-"""Source records of a block: some 200 MB while it is being made."""
+"""Source records of a block, which take some 200 MB."""
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told the step, how much of it is done, and of how much."""
+"""Function called with the step, the part done and the total."""
 
 
 def ignore_progress(_step: str, _done: int, _total: int) -> None:
-    """Nobody watches."""
+    """Ignore progress reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One part of a state: its place among ``of`` blocks, under the seed of the whole."""
+    """Part of a simulated state: state seed, block number and block count."""
 
     seed: int
     number: int = 0
     block_count: int = 1
 
     def stage_generator(self, number: int) -> Rng:
-        """The random numbers of one stage, so that a change in one leaves the others as they were."""
+        """Return the random generator of one stage.
+
+        Stages have separate generators, so that a change in one leaves the others as they were.
+        """
         return np.random.default_rng([self.seed, number, *([self.number] if self.number else [])])
 
     def interleave(self, numbers: Ints) -> Ints:
-        """The block's own numbers as numbers that no other block gives out."""
+        """Convert the block's numbers to numbers that no other block assigns."""
         return numbers * self.block_count + self.number
 
 
 def split_into_blocks(seed: int, records: int) -> list[Block]:
-    """The blocks of a state of that many records; a small state is one."""
+    """Split a state of that many records into blocks.
+
+    A small state is one block.
+
+    Args:
+        seed: seed of the state.
+        records: source records of the state.
+        records_per_block: source records of one block.
+    """
     count = max(1, round(records / RECORDS_PER_BLOCK))
     return [Block(seed, number, count) for number in range(count)]

@@ -1,4 +1,4 @@
-"""Families: homes, parents, births with their spacing, twins."""
+"""Families: households, guardians, spaced births and twins."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,18 @@ _HOMES_STAGE = 2
 _DAYS_A_YEAR = 365.25
 _DAYS_A_MONTH = _DAYS_A_YEAR / 12
 _CHILDBEARING_YEARS = 12
-"""Families are begun over so many years before the oldest child's birth, so that cohorts are even."""
+"""Years over which families begin before the oldest child's birth.
 
+Cohorts are even then.
+"""
+
+_BOYS_SHARE = 0.512  # of births
 _MARRIED_NAME = 0.6  # mothers of two-parent homes who bear the father's surname [own assumption]
 
 
 @dataclass(slots=True)
 class Homes:
-    """One entry a household; guardian 1 is usually the mother."""
+    """Households, one entry each; guardian 1 is usually the mother."""
 
     group: Ints
     child_surname: Texts
@@ -48,7 +52,7 @@ class Homes:
 
 @dataclass(slots=True)
 class Births:
-    """One entry a child: its home, day of birth, sex (1 male), and its birth event."""
+    """Births of children: home, day, sex (1 male) and birth event."""
 
     home: Ints
     day: Dates
@@ -62,22 +66,22 @@ class Births:
 
 
 def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
-    """About ``children`` children of 0 to the oldest years, in families, by their birth events."""
+    """Draw families with about so many children up to the oldest age."""
     families = rates.families
     window = rates.state.oldest_years + 1
     span = window + _CHILDBEARING_YEARS
     mean = sum((n + 1) * share for n, share in enumerate(families.children_shares))
     homes = round(children * span / window / mean)
-    events = draw_choices(rng, families.children_shares, homes) + 1
-    home = np.repeat(np.arange(homes), events)
-    first = np.cumsum(events) - events
-    days = _draw_event_days(rng, home, first, families) + np.repeat(
-        rng.random(homes) * span * _DAYS_A_YEAR, events
+    births_per_home = draw_choices(rng, families.children_shares, homes) + 1
+    home = np.repeat(np.arange(homes), births_per_home)
+    first_birth = np.cumsum(births_per_home) - births_per_home
+    days = _draw_event_days(rng, home, first_birth, families) + np.repeat(
+        rng.random(homes) * span * _DAYS_A_YEAR, births_per_home
     )
     born = rates.state.today - np.timedelta64(round(span * _DAYS_A_YEAR), "D") + days.astype(np.int64)
     oldest = np.datetime64(str(rates.state.today.astype("datetime64[Y]").astype(int) + 1970 - window), "Y")
-    kept = (born <= rates.state.today) & (born > _same_day_of_year(rates.state.today, oldest))
-    return _draw_children(rng, home[kept], born[kept], families)
+    is_in_range = (born <= rates.state.today) & (born > _same_day_of_year(rates.state.today, oldest))
+    return _draw_children(rng, home[is_in_range], born[is_in_range], families)
 
 
 def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime64:
@@ -86,14 +90,14 @@ def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime6
 
 
 def _draw_event_days(
-    rng: Rng, home: Ints, first: Ints, families: FamilyRates
+    rng: Rng, home: Ints, first_birth: Ints, families: FamilyRates
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Days from the family's first birth to each birth."""
+    """Draw the days from the family's first birth to each birth."""
     months = families.spacing_median_months * np.exp(families.spacing_spread * rng.standard_normal(len(home)))
     gaps = np.maximum(months, families.spacing_least_months) * _DAYS_A_MONTH
-    gaps[first] = 0.0
+    gaps[first_birth] = 0.0
     total = np.cumsum(gaps)
-    return np.asarray(total - total[first][home])
+    return np.asarray(total - total[first_birth][home])
 
 
 def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> Births:
@@ -107,7 +111,7 @@ def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> 
     event = np.repeat(np.arange(len(home)), size)
     _, homes = np.unique(home, return_inverse=True)
     order = np.arange(len(event)) - np.repeat(np.cumsum(size) - size, size)
-    male = (rng.random(len(event)) < 0.512).astype(np.int64)  # noqa: PLR2004 - boys among births
+    male = (rng.random(len(event)) < _BOYS_SHARE).astype(np.int64)
     return Births(
         home=np.repeat(homes.astype(np.int64), size),
         day=np.repeat(born, size),
@@ -119,7 +123,7 @@ def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> 
 
 
 def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[Homes, Addresses]:
-    """That many households, and the addresses that they live or lived at."""
+    """Draw households and the addresses where they live or lived."""
     rng = block.stage_generator(_HOMES_STAGE)
     families = rates.families
     group = draw_choices(rng, families.group_shares, size)
@@ -135,19 +139,19 @@ def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[H
     surname = book.draw_surnames(rng, group)
     mother = book.draw_surnames(rng, group)
     has_second = draw_events(rng, families.two_guardians, size)
-    both = (group == HISPANIC) & draw_events(rng, families.two_surnames, size)
-    hyphen = (group != HISPANIC) & draw_events(rng, families.hyphenated, size)
+    has_two_surnames = (group == HISPANIC) & draw_events(rng, families.two_surnames, size)
+    is_hyphenated = (group != HISPANIC) & draw_events(rng, families.hyphenated, size)
     father_named = draw_events(rng, families.father_named, size)
     first = book.draw_given(rng, group, np.zeros(size, dtype=np.int64))
-    second = np.where(has_second, book.draw_given(rng, group, np.ones(size, dtype=np.int64)), "")
+    second_first = np.where(has_second, book.draw_given(rng, group, np.ones(size, dtype=np.int64)), "")
     homes = Homes(
         group=group,
-        child_surname=_choose_child_surnames(surname, mother, father_named, both, hyphen),
-        two_surnames=both,
+        child_surname=_choose_child_surnames(surname, mother, father_named, has_two_surnames, is_hyphenated),
+        two_surnames=has_two_surnames,
         father_named=father_named & has_second,
         guardian1_first=first,
         guardian1_last=np.where(has_second & draw_events(rng, _MARRIED_NAME, size), surname, mother),
-        guardian2_first=second,
+        guardian2_first=second_first,
         guardian2_last=np.where(has_second, surname, ""),
         town=addresses.town[:size],
         address=np.arange(size),
@@ -162,18 +166,22 @@ def draw_homes(block: Block, size: int, rates: Rates, book: NameBook) -> tuple[H
     return homes, addresses
 
 
-def _choose_child_surnames(father: Texts, mother: Texts, father_named: Bools, both: Bools, hyphen: Bools) -> Texts:
-    """The surname of a home's children: one parent's, or both, by custom."""
+def _choose_child_surnames(
+    father: Texts, mother: Texts, father_named: Bools, has_two_surnames: Bools, is_hyphenated: Bools
+) -> Texts:
+    """Choose the surname of a home's children: one parent's, or both."""
     surnames = np.where(father_named, father, mother)
-    surnames[both] = father[both] + " " + mother[both]
-    surnames[hyphen] = father[hyphen] + "-" + mother[hyphen]
+    surnames[has_two_surnames] = father[has_two_surnames] + " " + mother[has_two_surnames]
+    surnames[is_hyphenated] = father[is_hyphenated] + "-" + mother[is_hyphenated]
     return surnames
 
 
 def _draw_emails(rng: Rng, first: Texts, last: Texts) -> Texts:
     numbers = rng.integers(1, 100, len(first)).tolist()
     names = zip(first, last, numbers, strict=True)
-    return text_column([f"{_keep_letters(f)}.{_keep_letters(s)}{number}@example.org" for f, s, number in names])
+    return text_column(
+        [f"{_keep_letters(f)}.{_keep_letters(s)}{number}@example.org" for f, s, number in names]
+    )
 
 
 def _keep_letters(name: str) -> str:

@@ -1,8 +1,8 @@
-"""Names to draw from: weighted lists by cultural group and sex, from Faker or from census tables.
+"""Weighted name lists by cultural group and sex.
 
-Groups are those of ``rates.toml``: they choose names and nothing else. Faker's US lists carry weights;
-for lists without, the weight falls with rank as in life (Zipf), the rank being fixed by a seed of its
-own, so that a name is equally common in every simulated state.
+Groups are those of ``rates.toml``: they choose names and nothing else. Faker's US lists have
+weights. For lists without, the weight falls with rank as in life (Zipf), the rank being fixed by
+its own seed, so that a name is equally common in every simulated state.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,11 @@ GROUPS = 6
 _RANK_SEED = 20_260_901
 _ZIPF_FLATTENING = 20.0
 _SPANISH_SURNAME_FLATTENING, _SPANISH_GIVEN_FLATTENING = 10.0, 4.0
-"""Steeper, so that two Hispanic children share a surname (42 in 10,000) or a given name as by the census."""
+"""Flattening of the Zipf weights of Spanish names.
+
+It is steeper, so that two Hispanic children share a surname (42 in 10,000) or a given name as in
+the census.
+"""
 _NEIGHBORS = 3
 _AFTER_LATIN = "\u0250"
 
@@ -45,42 +49,44 @@ _DISTINCTIVE_GIVEN = {
 
 @dataclass(frozen=True, slots=True)
 class NamePool:
-    """A weighted list of names; ``edges`` is the cumulative share of each."""
+    """Weighted list of names; ``edges`` is the cumulative share of each."""
 
     names: Texts
     edges: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, float]) -> "NamePool":
-        """A pool in which a name is drawn in proportion to its weight."""
+        """Return a pool that draws names in proportion to their weights."""
         shares = np.cumsum(np.fromiter(weights.values(), dtype=float))
         return cls(text_column(list(weights)), shares / shares[-1])
 
     def draw(self, rng: Rng, size: int) -> Texts:
-        """That many names."""
-        places = np.searchsorted(self.edges, rng.random(size), side="right")
-        drawn: Texts = self.names[np.minimum(places, len(self.names) - 1)]
+        """Draw names from the pool."""
+        positions = np.searchsorted(self.edges, rng.random(size), side="right")
+        drawn: Texts = self.names[np.minimum(positions, len(self.names) - 1)]
         return drawn
 
 
 @dataclass(frozen=True, slots=True)
 class NameBook:
-    """All pools: surnames by group, given names by (group, male)."""
+    """All name pools: surnames by group, given names by group and sex."""
 
     surnames: tuple[NamePool, ...]
     given: tuple[tuple[NamePool, NamePool], ...]
     sorted_given: tuple[Texts, Texts]
 
     @classmethod
-    def from_pools(cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]) -> "NameBook":
-        """A book of these pools; each pair of given-name pools is (female, male)."""
+    def from_pools(
+        cls, surnames: Sequence[NamePool], given: Sequence[tuple[NamePool, NamePool]]
+    ) -> "NameBook":
+        """Return a book of pools; given-name pairs are (female, male)."""
         by_sex = [
             text_column(sorted(set(chain.from_iterable(pair[sex].names for pair in given)))) for sex in (0, 1)
         ]
         return cls(tuple(surnames), tuple(given), (by_sex[0], by_sex[1]))
 
     def draw_surnames(self, rng: Rng, groups: Ints) -> Texts:
-        """A surname for each, by group."""
+        """Draw a surname for each entry by its group."""
         drawn = np.empty(len(groups), dtype=object)
         for group, pool in enumerate(self.surnames):
             rows = np.flatnonzero(groups == group)
@@ -88,7 +94,7 @@ class NameBook:
         return drawn
 
     def draw_given(self, rng: Rng, groups: Ints, male: Ints) -> Texts:
-        """A given name for each, by group and sex (1 for male)."""
+        """Draw given names by group and sex (1 for male)."""
         drawn = np.empty(len(groups), dtype=object)
         for group, pair in enumerate(self.given):
             for sex, pool in enumerate(pair):
@@ -97,20 +103,29 @@ class NameBook:
         return drawn
 
     def draw_look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
-        """For each name another of that sex that begins like it: a near neighbour in the alphabet."""
+        """Draw another name of the same sex that begins like each name.
+
+        It is a near neighbor in the alphabet.
+        """
         steps = rng.integers(1, _NEIGHBORS + 1, len(names)) * rng.choice([-1, 1], len(names))
-        found = np.empty(len(names), dtype=object)
+        look_alikes = np.empty(len(names), dtype=object)
         for sex, alphabet in enumerate(self.sorted_given):
             rows = np.flatnonzero(male == sex)
-            places = np.searchsorted(alphabet, names[rows]) + steps[rows]
-            found[rows] = alphabet[np.clip(places, 0, len(alphabet) - 1)]
-        return found
+            positions = np.searchsorted(alphabet, names[rows]) + steps[rows]
+            look_alikes[rows] = alphabet[np.clip(positions, 0, len(alphabet) - 1)]
+        return look_alikes
 
 
 def zipf_weights(
     names: Iterable[str], common: Sequence[str] = (), flattening: float = _ZIPF_FLATTENING
 ) -> dict[str, float]:
-    """Weights that fall with rank; ``common`` names rank first, the rest in a fixed shuffled order."""
+    """Return weights that fall with rank.
+
+    Args:
+        names: names in any order; their ranks follow a fixed shuffle.
+        common: names that rank first.
+        flattening: number added to each rank.
+    """
     rest = sorted(set(names) - set(common))
     np.random.default_rng(_RANK_SEED).shuffle(rest)
     ranked = [*common, *rest]
@@ -118,7 +133,7 @@ def zipf_weights(
 
 
 def blend_weights(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
-    """One weighting out of several, each given its share of the whole."""
+    """Blend several weightings, each with its share of the total."""
     blended: dict[str, float] = {}
     for share, weights in parts:
         total = sum(weights.values())
@@ -128,24 +143,26 @@ def blend_weights(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[st
 
 
 def _faker_weights(locale: str, attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
-    """A list of one of Faker's locales as weights: its own where it has them, else by rank."""
+    """Return a Faker name list as weights, its own or by rank."""
     names = getattr(import_module(f"faker.providers.person.{locale}").Provider, attribute)
-    latin = {
+    latin_names = {
         " ".join(name.split()): name
         for name in names
         if name.replace(" ", "").isalpha() and name[0] < _AFTER_LATIN
     }
     if isinstance(names, Mapping):
-        return {name: float(names[written]) for name, written in latin.items()}
-    return zipf_weights(latin, flattening=flattening)
+        return {name: float(names[written]) for name, written in latin_names.items()}
+    return zipf_weights(latin_names, flattening=flattening)
 
 
-def _blend_locales(locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING) -> dict[str, float]:
+def _blend_locales(
+    locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING
+) -> dict[str, float]:
     return blend_weights([(1.0, _faker_weights(locale, attribute, flattening)) for locale in locales])
 
 
 def _build_surname_pools(tail_share: float) -> list[NamePool]:
-    usual = _faker_weights("en_US", "last_names")
+    us_names = _faker_weights("en_US", "last_names")
     european = _blend_locales(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
     spanish = zipf_weights(
         [*_faker_weights("es_MX", "last_names"), *_faker_weights("es_ES", "last_names")],
@@ -158,17 +175,17 @@ def _build_surname_pools(tail_share: float) -> list[NamePool]:
         (0.30, _faker_weights("zh_CN", "last_romanized_names")),
     ])  # fmt: skip
     african = _blend_locales(("yo_NG", "ig_NG", "ha_NG", "en_KE"), "last_names")
-    american = blend_weights([(1 - tail_share, usual), (tail_share, european)])
+    american = blend_weights([(1 - tail_share, us_names), (tail_share, european)])
     mixed = blend_weights([(0.6, american), (0.2, spanish), (0.1, asian), (0.1, african)])
-    black = blend_weights([(1 - tail_share / 2, usual), (tail_share / 2, european)])
+    black = blend_weights([(1 - tail_share / 2, us_names), (tail_share / 2, european)])
     weightings = (american, black, spanish, asian, african, mixed)
     return [NamePool.from_weights(weights) for weights in weightings]
 
 
 def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
-    usual = _faker_weights("en_US", attribute)
+    us_names = _faker_weights("en_US", attribute)
     tail = _faker_weights("en", attribute)
-    american = blend_weights([(1 - tail_share, usual), (tail_share, tail)])
+    american = blend_weights([(1 - tail_share, us_names), (tail_share, tail)])
     distinctive = zipf_weights((), common=_DISTINCTIVE_GIVEN[male])
     spanish = _blend_locales(("es_MX", "es_ES"), attribute, _SPANISH_GIVEN_FLATTENING)
     asian = blend_weights([
@@ -183,11 +200,11 @@ def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> li
 
 
 def build_faker_names(tail_share: float, surname_tail_share: float) -> NameBook:
-    """The book that needs nothing but the ``faker`` package.
+    """Build a name book from the ``faker`` package alone.
 
     Args:
-        tail_share: share of given names drawn outside the commonest.
-        surname_tail_share: share of surnames drawn outside the thousand commonest.
+        tail_share: share of given names drawn outside the most common.
+        surname_tail_share: share of surnames drawn outside the thousand most common.
     """
     female = _build_given_weights("first_names_female", male=False, tail_share=tail_share)
     male = _build_given_weights("first_names_male", male=True, tail_share=tail_share)

@@ -1,11 +1,12 @@
-"""Strangers of one name and birth date, as many as life has.
+"""Strangers who share name and birth date, at realistic rates.
 
-Names drawn from tables of given names and of surnames, each by group, meet by chance less often than whole
-names do in life: the tables do not tell which given names go with which surnames, and today's children bear
-more different given names than the tables, which are of all ages. What chance leaves out is made up here,
-openly, at the rates of ``[strangers]`` in ``rates.toml``: children of different homes, of one sex and group
-and born within days of each other, are given one name and birth date before any system writes them down.
-A name is taken in proportion to the square of how common it is, as chance would.
+Names drawn from tables of given names and of surnames, each by group, coincide less often than
+whole names do in life: the tables do not tell which given names go with which surnames, and today's
+children have more different given names than the tables, which are of all ages. The missing pairs
+are added here, openly, at the rates of ``[strangers]`` in ``rates.toml``: children of different
+homes, of one sex and group and born within days of each other, get one name and birth date before
+any system records them. A name is taken in proportion to the square of how common it is, as by
+chance.
 """
 
 from collections import Counter
@@ -28,63 +29,68 @@ _NEAR_DAYS = np.timedelta64(10, "D")
 def make_strangers_alike(
     block: Block, births: Births, homes: Homes, care: Care, people: ChildIdentities, rates: Rates
 ) -> None:
-    """Give some children of the block the name and birth date of a stranger in it, and mark both.
+    """Give some children a stranger's name and birth date, and mark both.
 
     The number of such pairs grows with the square of the children of the state, as pairs do.
     """
     rng = block.stage_generator(_STAGE)
     hispanic = homes.group[births.home] == HISPANIC
     millions = len(births) * block.block_count / _A_MILLION
-    for rate, of_group in (
+    for rate, is_in_group in (
         (rates.strangers.hispanic_pairs, hispanic),
         (rates.strangers.other_pairs, ~hispanic),
     ):
-        pairs = _find_neighbors(births, homes, care, people, of_group)
+        pairs = _find_neighbors(births, homes, care, people, is_in_group)
         wanted = min(int(rng.poisson(rate * millions**2 / block.block_count)), len(pairs))
-        for one, other in _draw_by_commonness(rng, people, pairs, wanted).tolist():
-            _make_alike(births, homes, people, one, other)
+        for first, second in _draw_by_commonness(rng, people, pairs, wanted).tolist():
+            _make_alike(births, homes, people, first, second)
 
 
-def _find_neighbors(births: Births, homes: Homes, care: Care, people: ChildIdentities, allowed: Bools) -> Ints:
-    """Disjoint pairs of one sex and group, next to each other in age; the second has no brother or sister.
+def _find_neighbors(
+    births: Births, homes: Homes, care: Care, people: ChildIdentities, is_in_group: Bools
+) -> Ints:
+    """Find disjoint pairs of one sex and group and of similar age.
 
-    The second is the younger, so that becoming older contradicts nothing that has happened to it.
+    The second child has no brother or sister. It is the younger, so that becoming older contradicts
+    nothing that has happened to it.
     """
-    usual = allowed & ~people.changed & ~people.namesake & (people.suffix == "") & ~care.adopted
-    rows = np.flatnonzero(usual)
+    is_eligible = is_in_group & ~people.changed & ~people.namesake & (people.suffix == "") & ~care.adopted
+    rows = np.flatnonzero(is_eligible)
     group = homes.group[births.home]
     rows = rows[np.lexsort((births.day[rows], births.male[rows], group[rows]))]
-    one, other = rows[:-1], rows[1:]
-    alone = np.bincount(births.home, minlength=len(homes))[births.home[other]] == 1
-    fits = alone & (care.kin_home[other] < 0) & (births.home[one] != births.home[other])
-    fits &= (births.male[one] == births.male[other]) & (group[one] == group[other])
-    fits &= births.day[other] - births.day[one] <= _NEAR_DAYS
-    places = np.flatnonzero(fits)
+    first, second = rows[:-1], rows[1:]
+    is_only_child = np.bincount(births.home, minlength=len(homes))[births.home[second]] == 1
+    is_pair = is_only_child & (care.kin_home[second] < 0) & (births.home[first] != births.home[second])
+    is_pair &= (births.male[first] == births.male[second]) & (group[first] == group[second])
+    is_pair &= births.day[second] - births.day[first] <= _NEAR_DAYS
+    positions = np.flatnonzero(is_pair)
     # Of two pairs that share a child the first stays.
-    kept = [place for n, place in enumerate(places.tolist()) if not n or place - places[n - 1] > 1]
-    return np.asarray(np.stack([one[kept], other[kept]], axis=1))
+    disjoint = [
+        position for n, position in enumerate(positions.tolist()) if not n or position - positions[n - 1] > 1
+    ]
+    return np.asarray(np.stack([first[disjoint], second[disjoint]], axis=1))
 
 
 def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, wanted: int) -> Ints:
-    """That many of the pairs, by how common the name of the first child is in the block."""
+    """Draw pairs by how common the first child's name is."""
     if not wanted:
         return pairs[:0]
-    common = np.ones(len(pairs))
+    commonness = np.ones(len(pairs))
     for column in (people.first, people.last):
-        borne = Counter(column.tolist())
-        common *= [borne[name] for name in column[pairs[:, 0]]]
-    chosen = rng.choice(len(pairs), size=wanted, replace=False, p=common / common.sum())
+        name_counts = Counter(column.tolist())
+        commonness *= [name_counts[name] for name in column[pairs[:, 0]]]
+    chosen = rng.choice(len(pairs), size=wanted, replace=False, p=commonness / commonness.sum())
     return np.asarray(pairs[np.sort(chosen)])
 
 
-def _make_alike(births: Births, homes: Homes, people: ChildIdentities, one: int, other: int) -> None:
-    """Give the other child the one's name and birth date, and the other's home the surname."""
-    home, surname = births.home[other], people.last[other]
+def _make_alike(births: Births, homes: Homes, people: ChildIdentities, first: int, second: int) -> None:
+    """Copy name and birth date to the second child; rename its home."""
+    home, surname = births.home[second], people.last[second]
     for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):
         if column[home] == surname:
-            column[home] = people.last[one]
-    homes.two_surnames[home] = homes.two_surnames[births.home[one]]
-    people.first[other], people.last[other] = people.first[one], people.last[one]
-    people.first_before[other], people.last_before[other] = people.first[one], people.last[one]
-    births.day[other] = people.birth_before[other] = births.day[one]
-    people.stranger[[one, other]] = True
+            column[home] = people.last[first]
+    homes.two_surnames[home] = homes.two_surnames[births.home[first]]
+    people.first[second], people.last[second] = people.first[first], people.last[first]
+    people.first_before[second], people.last_before[second] = people.first[first], people.last[first]
+    births.day[second] = people.birth_before[second] = births.day[first]
+    people.stranger[[first, second]] = True

@@ -1,4 +1,4 @@
-"""The invented state: towns in three districts, streets, apartment houses, phones."""
+"""Invented places of the state: towns, streets, apartment houses and phone numbers."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,17 @@ import numpy as np
 from training.simulate.columns import Ints, Rng, Texts, blank_column, draw_events, text_column
 
 STATE = "OH"
-"""A real code, so that state tables accept it; every town, county and street name is invented."""
+"""Postal code of the invented state.
+
+The code is real, so that state tables accept it; every town, county and street name is invented.
+"""
 
 NORTH, SOUTH, ELSEWHERE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A town: its weight is the share of its region's households that live there."""
+    """Town; its weight is its share of the region's households."""
 
     name: str
     county: str
@@ -69,7 +72,7 @@ _AREA_CODES = (  # noqa: SIM905 - 210 literals would fill a page
 ).split()
 _AREA_CODES_A_BLOCK = 14
 _EXCHANGES = ("555", "958", "959")
-"""Exchanges that are given to nobody's home: fiction and line tests."""
+"""Phone exchanges that no home has: fiction and line tests."""
 
 _HOMES_A_BUILDING = 40
 _UNITS_IN_BUILDINGS = 0.5  # apartments that are in one of the big houses [own assumption]
@@ -77,7 +80,10 @@ _UNITS_IN_BUILDINGS = 0.5  # apartments that are in one of the big houses [own a
 
 @dataclass(slots=True)
 class Addresses:
-    """A table of addresses; households, foster homes and facilities point into it by row."""
+    """Table of addresses.
+
+    Households, foster homes and facilities point to its rows.
+    """
 
     line1: Texts
     line2: Texts
@@ -88,7 +94,7 @@ class Addresses:
         return len(self.line1)
 
     def concatenate(self, other: "Addresses") -> "Addresses":
-        """Both tables, the other's rows after this one's."""
+        """Return both tables, the other's rows after this one's."""
         return Addresses(
             np.concatenate([self.line1, other.line1]),
             np.concatenate([self.line2, other.line2]),
@@ -103,7 +109,7 @@ TOWN_REGIONS = np.array([town.region for town in TOWNS])
 
 
 def draw_towns(rng: Rng, regions: Ints) -> Ints:
-    """A town in each one's region."""
+    """Draw a town in each entry's region."""
     drawn = np.zeros(len(regions), dtype=np.int64)
     for region in (NORTH, SOUTH, ELSEWHERE):
         rows = np.flatnonzero(regions == region)
@@ -114,7 +120,7 @@ def draw_towns(rng: Rng, regions: Ints) -> Ints:
 
 
 def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
-    """An address in each town; some in apartment houses, which many households share."""
+    """Draw an address in each town; some are in shared apartment houses."""
     size = len(towns)
     streets = _STREETS[rng.integers(0, len(_STREETS), size)]
     types = _TYPES[rng.choice(len(_TYPES), size, p=_falling_weights(len(_TYPES)))]
@@ -134,7 +140,7 @@ def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:
 
 
 def _share_buildings(rng: Rng, addresses: Addresses, rows: Ints) -> None:
-    """Put these addresses into a few houses, each the first line of one of them."""
+    """Move these addresses into a few shared houses."""
     if not len(rows):
         return
     houses = rows[rng.integers(0, max(1, len(rows) // _HOMES_A_BUILDING), len(rows))]
@@ -149,7 +155,10 @@ def _falling_weights(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float
 
 
 def draw_phones(rng: Rng, size: int, block: int) -> Texts:
-    """Telephone numbers that no home has; each block has area codes of its own, as long as they last."""
+    """Draw phone numbers that no home has.
+
+    Each block has its own area codes, as long as they last.
+    """
     first = block * _AREA_CODES_A_BLOCK % len(_AREA_CODES)
     area = (first + rng.integers(0, _AREA_CODES_A_BLOCK, size)).tolist()
     exchange = rng.integers(0, len(_EXCHANGES), size).tolist()
@@ -160,11 +169,11 @@ def draw_phones(rng: Rng, size: int, block: int) -> Texts:
 
 
 def to_district_codes(towns: Ints) -> Texts:
-    """The school district of each town."""
+    """Return the school district of each town."""
     counties = sorted({town.county for town in TOWNS if town.region == ELSEWHERE})
     by_county = dict(zip(counties, _OTHER_DISTRICTS, strict=True))
     codes = text_column([
         DISTRICTS[town.region] if town.region != ELSEWHERE else by_county[town.county] for town in TOWNS
     ])  # fmt: skip
-    found: Texts = codes[towns]
-    return found
+    districts: Texts = codes[towns]
+    return districts

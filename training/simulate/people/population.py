@@ -1,4 +1,4 @@
-"""What is true of the simulated state, drawn stage by stage."""
+"""True state of a block, drawn stage by stage."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from training.simulate.rates import Rates
 
 @dataclass(frozen=True, slots=True)
 class SimulatedState:
-    """Everything that is true of a block: children, homes, care, schooling."""
+    """Truth about a block: children, homes, care, schooling and flags."""
 
     block: Block
     rates: Rates
@@ -30,8 +30,18 @@ class SimulatedState:
     flags: Flags
 
 
-def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None) -> SimulatedState:
-    """Let about so many children live; each stage has random numbers of its own."""
+def draw_state(
+    seed: int, children: int, rates: Rates, book: NameBook, block: Block | None = None
+) -> SimulatedState:
+    """Draw the state of a block stage by stage.
+
+    Args:
+        seed: seed of the state if there is no block.
+        children: approximate number of children.
+        rates: rates of the state.
+        book: names to draw from.
+        block: part of the state; None for a state of one block.
+    """
     block = block or Block(seed)
     births = draw_births(block.stage_generator(1), children, rates)
     homes, addresses = draw_homes(block, int(births.home[-1]) + 1, rates, book)
@@ -45,5 +55,5 @@ def draw_state(seed: int, children: int, rates: Rates, book: NameBook, block: Bl
 
 
 def stage_generator(seed: int, number: int) -> Rng:
-    """The random numbers of one stage of a state of one block."""
+    """Return the random generator of a stage of a one-block state."""
     return Block(seed).stage_generator(number)

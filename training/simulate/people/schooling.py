@@ -1,4 +1,4 @@
-"""Schooling: who is on which school system's books, in which district, grade and school, since when."""
+"""Schooling: enrollment, district, grade and school of each child, with dates."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from training.simulate.columns import Bools, Dates, Ints, Rng, Texts, draw_events, text_column
 from training.simulate.people.care import TRIAL_HOME_VISIT, Care
 from training.simulate.people.families import Births, Homes
-from training.simulate.people.places import TOWN_REGIONS, Addresses, to_district_codes, draw_towns
+from training.simulate.people.places import TOWN_REGIONS, Addresses, draw_towns, to_district_codes
 from training.simulate.rates import Rates
 
 GRADES = ("PK", "KG", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12")
@@ -18,7 +18,10 @@ _SCHOOLS_A_LEVEL = 6
 
 @dataclass(slots=True)
 class Schooling:
-    """One entry a child; ``town_before`` is the town of the school left, where the child ``moved``."""
+    """School facts, one entry per child.
+
+    ``town_before`` is the town of the school left, if the child ``moved``.
+    """
 
     enrolled: Bools
     leaver: Bools
@@ -34,20 +37,23 @@ class Schooling:
 
     @property
     def on_file(self) -> Bools:
-        """Whether the state's student file knows the child."""
+        """Whether the state's student file knows each child."""
         return np.asarray(self.enrolled | self.leaver)
 
     def remove_deceased(self, died: Dates) -> None:
-        """Take the children who died off the rolls, on the day of death; a move after it never was."""
-        dead = ~np.isnat(died)
-        self.leaver |= self.enrolled & dead
-        self.enrolled &= ~dead
-        self.moved &= ~dead
-        self.exit = np.where(dead & self.leaver, died, self.exit)
-        self.entry = np.where(dead, np.fmin(self.entry, died), self.entry)
+        """Remove children who died from the rolls, on the day of death.
+
+        A move after that day never happened.
+        """
+        is_dead = ~np.isnat(died)
+        self.leaver |= self.enrolled & is_dead
+        self.enrolled &= ~is_dead
+        self.moved &= ~is_dead
+        self.exit = np.where(is_dead & self.leaver, died, self.exit)
+        self.entry = np.where(is_dead, np.fmin(self.entry, died), self.entry)
 
     def school_codes(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
-        """School and district codes, now or before the move."""
+        """Return school and district codes, now or before the move."""
         districts = to_district_codes((self.town_before if before else self.town)[rows])
         numbers = (self.number[rows] + (1 if before else 0)).tolist()
         schools = [f"{d}-{lv}{n}" for d, lv, n in zip(districts, self.level[rows], numbers, strict=True)]
@@ -57,16 +63,16 @@ class Schooling:
 def draw_schooling(
     rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses, rates: Rates
 ) -> Schooling:
-    """Enrol the children of school age, and some younger, and keep some leavers on file."""
+    """Draw the enrollment of children; keep some leavers on file."""
     size, school, today = len(births), rates.school, rates.state.today
     age = ((today - births.day).astype(np.int64) / 365.25).astype(np.int64)
     of_age = (age >= _SCHOOL_FROM) & (age < _LEAVERS_FROM)
     rate = np.where(care.in_care, school.in_care_enrolled, school.public)
-    enrolled = of_age & draw_events(rng, rate, size)
-    enrolled |= (age >= _PRESCHOOL_FROM) & (age < _SCHOOL_FROM) & draw_events(rng, school.preschool, size)
-    leaver = (age >= _LEAVERS_FROM) & draw_events(rng, school.leaver_on_file, size)
+    is_enrolled = of_age & draw_events(rng, rate, size)
+    is_enrolled |= (age >= _PRESCHOOL_FROM) & (age < _SCHOOL_FROM) & draw_events(rng, school.preschool, size)
+    is_leaver = (age >= _LEAVERS_FROM) & draw_events(rng, school.leaver_on_file, size)
     town = _choose_school_towns(rng, births, homes, care, addresses)
-    moved = draw_events(
+    has_moved = draw_events(
         rng,
         np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts),
         size,
@@ -75,34 +81,37 @@ def draw_schooling(
     grade = np.clip(age - _SCHOOL_FROM + 1, 0, len(GRADES) - 1)
     moved_on = today - rng.integers(20, 500, size).astype("timedelta64[D]")
     entry = _draw_entry_days(today, age, rng)
-    entry = np.where(moved, moved_on + np.timedelta64(4, "D"), entry)
-    nothing = np.datetime64("NaT", "D")
+    entry = np.where(has_moved, moved_on + np.timedelta64(4, "D"), entry)
+    never = np.datetime64("NaT", "D")
     level = np.where(grade >= HIGH_FROM, "H", np.where(grade >= MIDDLE_FROM, "M", "E"))
     return Schooling(
-        enrolled=enrolled,
-        leaver=leaver,
-        moved=moved & (enrolled | leaver),
+        enrolled=is_enrolled,
+        leaver=is_leaver,
+        moved=has_moved & (is_enrolled | is_leaver),
         town=town,
         town_before=draw_towns(rng, region_before),
         grade=text_column(GRADES)[grade],
         level=level.astype(object),
         number=rng.integers(1, _SCHOOLS_A_LEVEL + 1, len(homes))[births.home],
         entry=entry,
-        exit_before=np.where(moved, moved_on, nothing),
-        exit=np.where(leaver, _draw_exit_days(today, rng, size), nothing),
+        exit_before=np.where(has_moved, moved_on, never),
+        exit=np.where(is_leaver, _draw_exit_days(today, rng, size), never),
     )
 
 
 def _choose_school_towns(rng: Rng, births: Births, homes: Homes, care: Care, addresses: Addresses) -> Ints:
-    """Where the child lives; half of the children in care stay at the school of origin."""
+    """Return the town of each child's school.
+
+    Half of the children in care stay at the school of origin.
+    """
     town = homes.town[births.home]
-    lives = np.where(care.address >= 0, addresses.town[care.address], town)
-    origin = care.in_care & draw_events(rng, 0.5, len(births))
-    return np.where(origin | (care.setting == TRIAL_HOME_VISIT), town, lives)
+    home_town = np.where(care.address >= 0, addresses.town[care.address], town)
+    stays_at_origin = care.in_care & draw_events(rng, 0.5, len(births))
+    return np.where(stays_at_origin | (care.setting == TRIAL_HOME_VISIT), town, home_town)
 
 
 def _draw_entry_days(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
-    """A day in the second half of an August, up to four years ago."""
+    """Draw days in late August, up to four years ago."""
     years = np.minimum(rng.integers(0, 5, len(age)), np.maximum(age - _PRESCHOOL_FROM, 0))
     august = today.astype("datetime64[Y]") - years.astype("timedelta64[Y]")
     start = august.astype("datetime64[M]") + np.timedelta64(7, "M")

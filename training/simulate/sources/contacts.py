@@ -1,9 +1,9 @@
-"""A record's contact columns: addresses, guardians, telephone, e-mail, household numbers."""
+"""Contact columns of a record: guardians, phone, e-mail and household IDs."""
 
 import numpy as np
 
 from training.simulate import typing_errors
-from training.simulate.columns import Bools, Rng, Texts, rewrite_values, draw_events, text_column
+from training.simulate.columns import Bools, Rng, Texts, draw_events, rewrite_values, text_column
 from training.simulate.people.care import NOT_PLACED, RELATIVE_HOME
 from training.simulate.people.flags import to_json_cells
 from training.simulate.people.population import SimulatedState
@@ -20,42 +20,46 @@ _HOUSEHOLD_STAGE = 20
 
 
 def write_contacts(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
-    """All contact columns of a source."""
-    whose = OtherHome.draw(rng, state, roster)
-    columns = write_addresses(rng, state, roster, whose)
-    columns |= _write_guardians(rng, state, roster, whose)
-    columns |= _write_phone_and_email(rng, state, roster, whose)
+    """Write all contact columns of a source, addresses included."""
+    other_home = OtherHome.draw(rng, state, roster)
+    columns = write_addresses(rng, state, roster, other_home)
+    columns |= _write_guardians(rng, state, roster, other_home)
+    columns |= _write_phone_and_email(rng, state, roster, other_home)
     columns["household_ids"] = _write_household_ids(rng, state, roster)
     return columns
 
 
-def _write_guardians(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> dict[str, Texts]:
-    """The first guardian as flat columns, and the list where there are two."""
+def _write_guardians(
+    rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome
+) -> dict[str, Texts]:
+    """Write the first guardian as flat columns, and a list of two."""
     homes, care, size = state.homes, state.care, len(roster)
     home = state.births.home[roster.child]
-    father = (homes.guardian2_first[home] != "") & draw_events(rng, _FATHER_FIRST, size)
-    first = np.where(father, homes.guardian2_first[home], homes.guardian1_first[home])
-    last = np.where(father, homes.guardian2_last[home], homes.guardian1_last[home])
-    relation = np.where(father, "Father", "Mother").astype(object)
-    named = whose.any_other & (care.carer_first[roster.child] != "")
-    carer_relation = _caregiver_relationship(state, roster)
+    is_father_first = (homes.guardian2_first[home] != "") & draw_events(rng, _FATHER_FIRST, size)
+    first = np.where(is_father_first, homes.guardian2_first[home], homes.guardian1_first[home])
+    last = np.where(is_father_first, homes.guardian2_last[home], homes.guardian1_last[home])
+    relation = np.where(is_father_first, "Father", "Mother").astype(object)
+    has_caregiver = other_home.any_other & (care.carer_first[roster.child] != "")
+    caregiver_relation = _caregiver_relationship(state, roster)
     parent = (first.copy(), last.copy(), relation.copy())
-    leads = named & (whose.adoptive | (roster.source is not Source.CCWIS) | draw_events(rng, _CARER_FIRST, size))
-    first[leads] = care.carer_first[roster.child][leads]
-    last[leads] = care.carer_last[roster.child][leads]
-    relation[leads] = carer_relation[leads]
-    gone = draw_events(rng, state.rates.missing[roster.source.kind].guardian, size)
+    is_caregiver_first = has_caregiver & (
+        other_home.adoptive | (roster.source is not Source.CCWIS) | draw_events(rng, _CARER_FIRST, size)
+    )
+    first[is_caregiver_first] = care.carer_first[roster.child][is_caregiver_first]
+    last[is_caregiver_first] = care.carer_last[roster.child][is_caregiver_first]
+    relation[is_caregiver_first] = caregiver_relation[is_caregiver_first]
+    is_missing = draw_events(rng, state.rates.missing[roster.source.kind].guardian, size)
     _misspell_guardians(rng, first, last)
     for column in (first, last, relation):
-        column[gone] = ""
-    both = named & whose.placement & ~gone & (roster.source is Source.CCWIS)
-    carer = (care.carer_first[roster.child], care.carer_last[roster.child], carer_relation)
-    second = tuple(np.where(leads, a, b) for a, b in zip(parent, carer, strict=True))
+        column[is_missing] = ""
+    has_both = has_caregiver & other_home.placement & ~is_missing & (roster.source is Source.CCWIS)
+    caregiver = (care.carer_first[roster.child], care.carer_last[roster.child], caregiver_relation)
+    second = tuple(np.where(is_caregiver_first, a, b) for a, b in zip(parent, caregiver, strict=True))
     return {
         "guardian_first_name": first,
         "guardian_last_name": last,
         "guardian_relationship": relation,
-        "guardians": _list_two_guardians((first, last, relation), second, both),
+        "guardians": _list_two_guardians((first, last, relation), second, has_both),
     }
 
 
@@ -73,38 +77,45 @@ def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
     return relation
 
 
-def _list_two_guardians(one: tuple[Texts, ...], two: tuple[Texts, ...], rows: Bools) -> Texts:
+def _list_two_guardians(first: tuple[Texts, ...], second: tuple[Texts, ...], selected: Bools) -> Texts:
     names = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
-    held: list[list[dict[str, str]]] = [[] for _ in range(len(rows))]
-    for row in np.flatnonzero(rows).tolist():
-        held[row] = [
+    guardian_lists: list[list[dict[str, str]]] = [[] for _ in range(len(selected))]
+    for row in np.flatnonzero(selected).tolist():
+        guardian_lists[row] = [
             {name: column[row] for name, column in zip(names, columns, strict=True) if column[row]}
-            for columns in (one, two)
+            for columns in (first, second)
         ]
-    return to_json_cells(held)
+    return to_json_cells(guardian_lists)
 
 
-def _write_phone_and_email(rng: Rng, state: SimulatedState, roster: Roster, whose: OtherHome) -> dict[str, Texts]:
-    """Telephone and e-mail of the family; a carer's are not on file."""
+def _write_phone_and_email(
+    rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome
+) -> dict[str, Texts]:
+    """Write the family's phone and e-mail; a caregiver's are not on file."""
     missing, size = state.rates.missing[roster.source.kind], len(roster)
     homes, home = state.homes, state.births.home[roster.child]
-    old = draw_events(rng, _OLD_PHONE, size)
-    phone = np.where(old, homes.phone_before[home], homes.phone[home])
+    is_old = draw_events(rng, _OLD_PHONE, size)
+    phone = np.where(is_old, homes.phone_before[home], homes.phone[home])
     email = homes.email[home]
     rewrite_values(phone, draw_events(rng, _PHONE_OTHERWISE, size), rng, typing_errors.restyle_phone)
-    phone[draw_events(rng, missing.phone, size) | whose.any_other] = ""
-    email[draw_events(rng, missing.email, size) | whose.any_other] = ""
+    phone[draw_events(rng, missing.phone, size) | other_home.any_other] = ""
+    email[draw_events(rng, missing.email, size) | other_home.any_other] = ""
     return {"phone": phone, "email": email}
 
 
 def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
-    """The source's own family or case number, which says nothing outside it."""
+    """Write the source's own family or case numbers.
+
+    They say nothing outside the source.
+    """
     # Not of the source's random numbers: a record written later has its family's number all the same.
-    own = state.block.stage_generator(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
-    numbers = own.permutation(len(state.homes) * 3)[: len(state.homes)]
+    source_rng = state.block.stage_generator(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
+    numbers = source_rng.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"
-    held = text_column([f"{prefix}{100_000 + number}" for number in state.block.interleave(numbers).tolist()])
-    column: Texts = held[state.births.home[roster.child]]
+    household_ids = text_column(
+        [f"{prefix}{100_000 + number}" for number in state.block.interleave(numbers).tolist()]
+    )
+    column: Texts = household_ids[state.births.home[roster.child]]
     column[draw_events(rng, state.rates.missing[roster.source.kind].household, len(roster))] = ""
     column[state.care.adopted[roster.child] & ~roster.earlier] = ""
     return column

@@ -1,4 +1,4 @@
-"""A source's books over time: which records it holds in which weeks, and when each is to be written anew."""
+"""Schedule of a source's records: created, rewritten, merged and removed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,14 +14,14 @@ from training.simulate.sources.rosters import Roster, Source
 _STAGE = 30
 _ALWAYS = np.datetime64("1900-01-01", "D")
 _SCHOOLS_LEARN_DAYS, _CCWIS_LEARNS_DAYS = 60, 14
-"""A system learns of what happened elsewhere within so many days [own assumption]."""
+"""Most days until a system learns of events elsewhere [own assumption]."""
 _KEPT_AFTER_MOVE = (60, 400)
 _SECOND_MADE, _SECOND_KEPT = (10, 300), (60, 700)
-"""Days from the first registration to a second one, and for how long a school's stays on the books."""
+"""Days until a second registration, and days until its removal."""
 
 
 class RecordPart(StrEnum):
-    """What of a record is written anew together, as one screen of the system is."""
+    """Parts of a record that are rewritten together, like one screen."""
 
     IDENTITY = "identity"
     HOME = "home"
@@ -48,20 +48,25 @@ COLUMNS = {
     RecordPart.DEATH: ("death_date",),
     RecordPart.BARS: ("restrictions",),
 }  # fmt: skip
-"""The columns of each part; a part leaves the others as they were written, mistakes and all."""
+"""Columns of each record part.
+
+Rewriting a part leaves the other columns as they were written, errors included.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSchedule:
-    """One entry a record that the source ever has; a day is NaT where the thing never happens.
+    """Dates of a source's records, one entry each.
+
+    A day is NaT if the event never happens.
 
     Args:
-        roster: all of them; whether a record speaks of an earlier time is told by ``earlier_from``.
-        created_on: first day on the books.
-        dropped_on: first day off them.
-        earlier_from: since when the record speaks of an earlier time.
-        merged_on: since when it is known to be a second registration.
-        rewrite_dates: days on which each part is to be written anew.
+        roster: all records; ``earlier_from`` tells whether one describes an earlier time.
+        created_on: first day on file.
+        dropped_on: first day no longer on file.
+        earlier_from: day since which the record describes an earlier time.
+        merged_on: day since which it is known to be a second registration.
+        rewrite_dates: days on which each part is rewritten.
     """
 
     roster: Roster
@@ -72,92 +77,116 @@ class RecordSchedule:
     rewrite_dates: dict[RecordPart, list[Dates]]
 
     def is_held_on(self, day: np.datetime64) -> Bools:
-        """The records on the books on that day."""
+        """Return which records are on file on the given day."""
         return np.asarray((self.created_on <= day) & ~(self.dropped_on <= day))
 
     def is_due_between(self, part: RecordPart, after: np.datetime64, day: np.datetime64) -> Bools:
-        """The records of which that part is to be written anew after one day and until another."""
-        found = np.zeros(len(self.roster), dtype=bool)
+        """Return which records have a part rewritten between two days.
+
+        Args:
+            part: the part.
+            after: first day, exclusive.
+            day: last day, inclusive.
+        """
+        is_due = np.zeros(len(self.roster), dtype=bool)
         for dates in self.rewrite_dates[part]:
-            found |= (dates > after) & (dates <= day)
-        return found
+            is_due |= (dates > after) & (dates <= day)
+        return is_due
 
 
 def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> RecordSchedule:
-    """The books of one source, from the roster of all whom it ever has.
+    """Draw the schedule of one source's records.
 
     Args:
-        state: as of the timeline's end.
-        timeline: when things happened.
+        state: state as of the timeline's end.
+        timeline: days of events.
         roster: every record that the source has in any week.
     """
     rng = state.block.stage_generator(_STAGE + list(Source).index(roster.source))
     care, people, child = state.care, state.people, roster.child
     at_ccwis = roster.source is Source.CCWIS
-    days = _draw_client_dates(rng, state, timeline, roster) if at_ccwis else _draw_pupil_dates(rng, timeline, roster)
-    made = days[0]
+    days = (
+        _draw_client_dates(rng, state, timeline, roster)
+        if at_ccwis
+        else _draw_pupil_dates(rng, timeline, roster)
+    )
+    created_on = days[0]
     lag = _draw_durations(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
 
-    def learned(dates: Dates, after: Spans) -> Dates:
+    def learning_days(dates: Dates, delay: Spans) -> Dates:
         """When the source learns of it; what is older than the record stands in it from the first."""
-        return np.where(dates > made, dates + after, NEVER)
+        return np.where(dates > created_on, dates + delay, NEVER)
 
-    at_once = np.zeros_like(lag)
+    no_delay = np.zeros_like(lag)
     placements = [care.removed_on[child], care.placed_on[child], care.ended_on[child]]
-    due = {
-        RecordPart.IDENTITY: [learned(people.changed_on[child], lag)],
-        RecordPart.HOME: [learned(timeline.home_moved_on[state.births.home[child]], lag)],
-        RecordPart.CARE: [learned(dates, at_once if at_ccwis else lag) for dates in placements],
-        RecordPart.SCHOOL: [timeline.moved_on[child], timeline.entered_on[child], timeline.school_ends_on[child]],
-        RecordPart.DEATH: [learned(people.died[child], lag)],
+    rewrite_dates = {
+        RecordPart.IDENTITY: [learning_days(people.changed_on[child], lag)],
+        RecordPart.HOME: [learning_days(timeline.home_moved_on[state.births.home[child]], lag)],
+        RecordPart.CARE: [learning_days(dates, no_delay if at_ccwis else lag) for dates in placements],
+        RecordPart.SCHOOL: [
+            timeline.moved_on[child],
+            timeline.entered_on[child],
+            timeline.school_ends_on[child],
+        ],
+        RecordPart.DEATH: [learning_days(people.died[child], lag)],
         RecordPart.BARS: [timeline.expunged_on[child]],
     }
-    return RecordSchedule(roster, *days, due | {RecordPart.SCHOOL if at_ccwis else RecordPart.BARS: []})
+    return RecordSchedule(
+        roster, *days, rewrite_dates | {RecordPart.SCHOOL if at_ccwis else RecordPart.BARS: []}
+    )
 
 
 def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
-    """When each pupil's record is made and dropped, speaks of earlier times, and is merged: never."""
+    """Draw when each pupil's record is created, dropped, outdated and merged.
+
+    It is never merged.
+    """
     child, size = roster.child, len(roster)
-    made, dropped = timeline.school_starts_on[child], timeline.dropped_on[child]
+    created_on, dropped_on = timeline.school_starts_on[child], timeline.dropped_on[child]
     earlier_from = np.where(roster.second, _ALWAYS, NEVER)
     if roster.source is not Source.STATE:
-        left = roster.earlier & ~roster.second
+        has_left = roster.earlier & ~roster.second
         moved_on = timeline.moved_on[child]
-        made = np.where(~left & ~np.isnat(moved_on), timeline.entered_on[child], made)
-        dropped = np.where(left, moved_on + _draw_durations(rng, _KEPT_AFTER_MOVE, size), dropped)
-        earlier_from = np.where(left, moved_on, earlier_from)
-    second = made + _draw_durations(rng, _SECOND_MADE, size)
-    kept = np.fmin(dropped, second + _draw_durations(rng, _SECOND_KEPT, size))
+        created_on = np.where(~has_left & ~np.isnat(moved_on), timeline.entered_on[child], created_on)
+        dropped_on = np.where(has_left, moved_on + _draw_durations(rng, _KEPT_AFTER_MOVE, size), dropped_on)
+        earlier_from = np.where(has_left, moved_on, earlier_from)
+    second_created_on = created_on + _draw_durations(rng, _SECOND_MADE, size)
+    second_dropped_on = np.fmin(dropped_on, second_created_on + _draw_durations(rng, _SECOND_KEPT, size))
     return (
-        np.where(roster.second, second, made),
-        np.where(roster.second, kept, dropped),
+        np.where(roster.second, second_created_on, created_on),
+        np.where(roster.second, second_dropped_on, dropped_on),
         earlier_from,
         np.full(size, NEVER),
     )
 
 
-def _draw_client_dates(rng: Rng, state: SimulatedState, timeline: Timeline, roster: Roster) -> tuple[Dates, Dates, Dates, Dates]:
-    """The same of clients: an adopted child's second is made at adoption, when the first becomes history."""
+def _draw_client_dates(
+    rng: Rng, state: SimulatedState, timeline: Timeline, roster: Roster
+) -> tuple[Dates, Dates, Dates, Dates]:
+    """Draw when each client's record is created, dropped, outdated and merged.
+
+    An adopted child's second record is created at adoption, when the first becomes history.
+    """
     child, size, care = roster.child, len(roster), state.care
-    made = timeline.known_on[child]
-    new_client, twice = roster.second & ~roster.earlier, roster.second & roster.earlier
-    made = np.where(new_client, care.ended_on[child] + np.timedelta64(1, "D"), made)
-    made = np.where(twice, made + _draw_durations(rng, _SECOND_MADE, size), made)
+    created_on = timeline.known_on[child]
+    is_new_client, is_duplicate = roster.second & ~roster.earlier, roster.second & roster.earlier
+    created_on = np.where(is_new_client, care.ended_on[child] + np.timedelta64(1, "D"), created_on)
+    created_on = np.where(is_duplicate, created_on + _draw_durations(rng, _SECOND_MADE, size), created_on)
     earlier_from = np.where(roster.earlier & ~roster.second, care.ended_on[child], NEVER)
-    earlier_from = np.where(twice, _ALWAYS, earlier_from)
-    merged = twice & ~care.adopted[child] & draw_events(rng, state.rates.care.merged_client, size)
-    merged_on = np.where(merged, made + _draw_durations(rng, _SECOND_KEPT, size), NEVER)
-    return made, np.where(roster.second, NEVER, timeline.closed_on[child]), earlier_from, merged_on
+    earlier_from = np.where(is_duplicate, _ALWAYS, earlier_from)
+    is_merged = is_duplicate & ~care.adopted[child] & draw_events(rng, state.rates.care.merged_client, size)
+    merged_on = np.where(is_merged, created_on + _draw_durations(rng, _SECOND_KEPT, size), NEVER)
+    return created_on, np.where(roster.second, NEVER, timeline.closed_on[child]), earlier_from, merged_on
 
 
 def find_first_registrations(roster: Roster, children: int) -> Texts:
-    """For each record the local ID of the child's first registration."""
-    first = blank_column(children)
-    kept = ~(roster.second & roster.earlier)
-    first[roster.child[kept]] = roster.local_id[kept]
-    found: Texts = first[roster.child]
-    return found
+    """Return the local ID of the child's first registration, for each record."""
+    first_ids = blank_column(children)
+    is_first = ~(roster.second & roster.earlier)
+    first_ids[roster.child[is_first]] = roster.local_id[is_first]
+    ids: Texts = first_ids[roster.child]
+    return ids
 
 
-def _draw_durations(rng: Rng, between: tuple[int, int], size: int) -> Spans:
-    return rng.integers(*between, size).astype("timedelta64[D]")
+def _draw_durations(rng: Rng, bounds: tuple[int, int], size: int) -> Spans:
+    return rng.integers(*bounds, size).astype("timedelta64[D]")

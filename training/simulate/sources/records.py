@@ -1,4 +1,4 @@
-"""Source records: the canonical columns of each system's file, and the truth about each record."""
+"""Source records: canonical columns of each system, and their truth."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from mpi.domain.record import SENT_FIELDS
 from training.simulate.columns import Bools, Dates, Rng, Texts, blank_column, draw_events, to_iso_dates
 from training.simulate.people.care import GROUP_HOME, RELATIVE_HOME, SETTINGS
-from training.simulate.people.flags import write_care_flags, to_json_cells, write_school_flags
+from training.simulate.people.flags import to_json_cells, write_care_flags, write_school_flags
 from training.simulate.people.places import TOWN_COUNTIES
 from training.simulate.people.population import SimulatedState
 from training.simulate.sources.contacts import write_contacts
@@ -16,15 +16,16 @@ from training.simulate.sources.restrictions import find_expunged, find_sealed, w
 from training.simulate.sources.rosters import Roster, Source
 
 NIGHTLY_TIME = "T04:00:00.000000Z"
-"""The hour, in UTC, at which each system is read."""
+"""UTC time at which each system is read."""
 TRUTH_FIELDS = ("source", "local_id", "person_id", "household_id", "tags")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One system's file and, apart from it, the truth: the columns of SENT_FIELDS and TRUTH_FIELDS.
+    """One system's file and, separately, its truth.
 
-    ``identity`` says what befell each record when it was written.
+    The columns are SENT_FIELDS and TRUTH_FIELDS. ``identity`` holds what happened to each record when
+    it was written.
     """
 
     source: Source
@@ -37,7 +38,7 @@ class SourceFile:
 
 
 def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds) -> SourceFile:
-    """Everything that a source says, with its own gaps and mistakes."""
+    """Write all records of a source, with its gaps and errors."""
     identity = write_identity(rng, state, roster, ids)
     columns = {name: blank_column(len(roster)) for name in SENT_FIELDS}
     columns["local_id"] = roster.local_id
@@ -60,87 +61,98 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
     schooling, child = state.schooling, roster.child
     school, district = schooling.school_codes(child)
     school_before, district_before = schooling.school_codes(child, before=True)
-    entry = to_iso_dates(schooling.entry[child])
-    left = to_iso_dates(schooling.exit[child])
+    entry_dates = to_iso_dates(schooling.entry[child])
+    exit_dates = to_iso_dates(schooling.exit[child])
     exit_before = to_iso_dates(schooling.exit_before[child])
-    earlier = roster.earlier & schooling.moved[child]
+    is_earlier = roster.earlier & schooling.moved[child]
     columns = {
-        "school_id": np.where(earlier, school_before, school),
-        "district_id": np.where(earlier, district_before, district),
+        "school_id": np.where(is_earlier, school_before, school),
+        "district_id": np.where(is_earlier, district_before, district),
         "grade": schooling.grade[child],
-        "entry_date": np.where(earlier, "", entry),
-        "exit_date": np.where(earlier, exit_before, left),
+        "entry_date": np.where(is_earlier, "", entry_dates),
+        "exit_date": np.where(is_earlier, exit_before, exit_dates),
     }
     columns["enrollments"] = blank_column(len(roster))
     if roster.source is Source.STATE:
-        both = np.flatnonzero(schooling.moved[child] & ~roster.earlier)
-        held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
-        for row in both.tolist():
-            now = {
+        moved_rows = np.flatnonzero(schooling.moved[child] & ~roster.earlier)
+        enrollment_lists: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
+        for row in moved_rows.tolist():
+            present = {
                 name: columns[name][row] for name in columns if name != "enrollments" and columns[name][row]
             }
-            before = {
+            previous = {
                 "school_id": school_before[row],
                 "district_id": district_before[row],
                 "exit_date": exit_before[row],
             }
-            held[row] = [now, before]
-        columns["enrollments"] = to_json_cells(held)
+            enrollment_lists[row] = [present, previous]
+        columns["enrollments"] = to_json_cells(enrollment_lists)
     return columns
 
 
 def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
-    """The present placement, and the first one where it was another."""
+    """Write the present placement, and the first one if it differs."""
     care, child = state.care, roster.child
-    removed, placed, ended = (to_iso_dates(days[child]) for days in (care.removed_on, care.placed_on, care.ended_on))
+    removal, placement, end = (
+        to_iso_dates(days[child]) for days in (care.removed_on, care.placed_on, care.ended_on)
+    )
     counties = TOWN_COUNTIES[state.addresses.town[np.maximum(care.address[child], 0)]]
-    held: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
-    for row in np.flatnonzero((removed != "") & ~(roster.second & ~roster.earlier)).tolist():
-        if ended[row]:
-            held[row] = [{"type": "foster_family_home", "begin": removed[row], "end": ended[row]}]
+    placement_lists: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
+    for row in np.flatnonzero((removal != "") & ~(roster.second & ~roster.earlier)).tolist():
+        if end[row]:
+            placement_lists[row] = [{"type": "foster_family_home", "begin": removal[row], "end": end[row]}]
             continue
-        present = {"type": SETTINGS[care.setting[child[row]]], "begin": placed[row]}
+        present = {"type": SETTINGS[care.setting[child[row]]], "begin": placement[row]}
         if care.address[child[row]] >= 0:
             present["county"] = counties[row]
-        held[row] = [present]
-        if placed[row] != removed[row]:
-            held[row].append({"type": "foster_family_home", "begin": removed[row], "end": placed[row]})
-    return to_json_cells(held)
+        placement_lists[row] = [present]
+        if placement[row] != removal[row]:
+            placement_lists[row].append(
+                {"type": "foster_family_home", "begin": removal[row], "end": placement[row]}
+            )
+    return to_json_cells(placement_lists)
 
 
 def _write_merged_into(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
-    """Second registrations that a worker has found, each with the client that it was merged into."""
-    first = blank_column(len(state.births))
-    kept = ~(roster.second & roster.earlier)
-    first[roster.child[kept]] = roster.local_id[kept]
-    merged = ~kept & ~state.care.adopted[roster.child]
-    merged &= draw_events(rng, state.rates.care.merged_client, len(roster))
-    return np.where(merged, first[roster.child], "")
+    """Write the first client of second registrations that a worker found."""
+    first_ids = blank_column(len(state.births))
+    is_first = ~(roster.second & roster.earlier)
+    first_ids[roster.child[is_first]] = roster.local_id[is_first]
+    is_merged = ~is_first & ~state.care.adopted[roster.child]
+    is_merged &= draw_events(rng, state.rates.care.merged_client, len(roster))
+    return np.where(is_merged, first_ids[roster.child], "")
 
 
 def _draw_as_of(rng: Rng, state: SimulatedState, roster: Roster, former: Bools) -> Dates:
-    """When each record was last true at its source: no earlier than anything that it tells of."""
+    """Draw when each record was last true at its source.
+
+    It is no earlier than any date in the record.
+    """
     today, size, child = state.rates.state.today, len(roster), roster.child
-    recent = 1 if roster.source is not Source.CCWIS else 200
-    days = rng.integers(0, recent, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
-    moment: Dates = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
-    told: list[Dates] = [
+    recent_days = 1 if roster.source is not Source.CCWIS else 200
+    days = rng.integers(0, recent_days, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
+    as_of: Dates = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
+    record_dates: list[Dates] = [
         state.people.died[child],
         np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),
     ]
     if roster.source is Source.CCWIS:
-        told += [state.care.removed_on[child], state.care.placed_on[child], state.care.ended_on[child]]
+        record_dates += [
+            state.care.removed_on[child],
+            state.care.placed_on[child],
+            state.care.ended_on[child],
+        ]
     else:
-        left = roster.earlier & state.schooling.moved[child]
-        now = np.fmax(state.schooling.entry[child], state.schooling.exit[child])
-        told += [np.where(left, state.schooling.exit_before[child], now)]
-    for dates in told:
-        moment = np.fmax(moment, dates)
-    return moment
+        has_left = roster.earlier & state.schooling.moved[child]
+        school_dates = np.fmax(state.schooling.entry[child], state.schooling.exit[child])
+        record_dates += [np.where(has_left, state.schooling.exit_before[child], school_dates)]
+    for dates in record_dates:
+        as_of = np.fmax(as_of, dates)
+    return as_of
 
 
 def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> dict[str, Texts]:
-    """The columns of TRUTH_FIELDS: whose each record is, and what is true of it."""
+    """Write the TRUTH_FIELDS columns: person, household and tags of each record."""
     child = roster.child
     source = np.full(len(roster), str(roster.source), dtype=object)
     homes = state.block.interleave(state.births.home[child]) + 1
@@ -155,11 +167,11 @@ def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns
 
 def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> Texts:
     child, care, births = roster.child, state.care, state.births
-    homes = np.bincount(births.home, minlength=len(state.homes))
-    own_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]
-    marks: dict[str, Bools] = {
+    children_per_home = np.bincount(births.home, minlength=len(state.homes))
+    has_home_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]
+    rows_by_tag: dict[str, Bools] = {
         "twin": births.multiple[child],
-        "sibling": homes[births.home[child]] > 1,
+        "sibling": children_per_home[births.home[child]] > 1,
         "junior": state.people.suffix[child] != "",
         "name_changed": state.people.changed[child],
         "former_identity": identity.former,
@@ -167,7 +179,7 @@ def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns
         "stranger_namesake": state.people.stranger[child],
         "mononym": state.people.first[child] == state.people.last[child],
         "address_confidential": state.homes.confidential[births.home[child]],
-        "two_surnames": state.homes.two_surnames[births.home[child]] & own_surname,
+        "two_surnames": state.homes.two_surnames[births.home[child]] & has_home_surname,
         "in_care": care.in_care[child],
         "left_care": care.left_care[child],
         "adopted": care.adopted[child],
@@ -186,7 +198,7 @@ def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns
         "earlier": roster.earlier,
     }
     tags = blank_column(len(roster))
-    for mark, rows in marks.items():
-        tags[rows] = tags[rows] + f"{mark}|"
-    tags[:] = [held.rstrip("|") for held in tags]
+    for tag, rows in rows_by_tag.items():
+        tags[rows] = tags[rows] + f"{tag}|"
+    tags[:] = [record_tags.rstrip("|") for record_tags in tags]
     return tags

@@ -1,4 +1,4 @@
-"""Sealed and expunged files: what child welfare may no longer show, and says so."""
+"""Sealed and expunged child-welfare records, and their restrictions."""
 
 import numpy as np
 
@@ -9,18 +9,24 @@ from training.simulate.sources.rosters import Roster, Source
 
 
 def find_sealed(state: SimulatedState, roster: Roster) -> Bools:
-    """Clients under the birth name of a child whose adoption was sealed; the new client is another key."""
-    old = roster.earlier & (roster.source is Source.CCWIS)
-    return np.asarray(old & state.care.sealed[roster.child])
+    """Return clients under the birth name of a sealed adoption.
+
+    The new client has another local ID.
+    """
+    is_earlier_client = roster.earlier & (roster.source is Source.CCWIS)
+    return np.asarray(is_earlier_client & state.care.sealed[roster.child])
 
 
 def find_expunged(state: SimulatedState, roster: Roster) -> Bools:
-    """Clients whose record was expunged."""
+    """Return clients whose record was expunged."""
     return np.asarray(state.care.expunged[roster.child] & (roster.source is Source.CCWIS))
 
 
 def write_restrictions(state: SimulatedState, roster: Roster, confidential: Texts) -> Texts:
-    """The restrictions cell: a seal from the end of care, an expungement, or what was there."""
+    """Write the restrictions cell of each record.
+
+    It is a seal from the end of care, an expungement, or the given confidentiality.
+    """
     column = confidential.copy()
     sealed, expunged = find_sealed(state, roster), find_expunged(state, roster)
     since = to_iso_dates(state.care.ended_on[roster.child])

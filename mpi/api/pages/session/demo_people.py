@@ -29,7 +29,7 @@ def create_demo_person(index: Index, role: str | None) -> SignedInAccount:
         name=name,
         full_name=full_name,
         role=demo_role,
-        csrf=index.keyed_hash.token("csrf", "open pages"),
+        csrf=index.keyed_hash.to_token("csrf", "open pages"),
     )
 
 

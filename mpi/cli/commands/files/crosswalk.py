@@ -25,7 +25,7 @@ def run(
 
     moment = parse_moment(as_of)
     known_at = None if moment is None else clock.format_timestamp(moment)
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         crosswalk_entry = persons.look_up_crosswalk(session.index, session.viewer, source, local_id, known_at)
     entry = asdict(crosswalk_entry)
     if as_json:

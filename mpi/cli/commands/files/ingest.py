@@ -82,7 +82,7 @@ def run(
     layout = _load_layout(mapping, where or [], snapshot)
     with open_session() as session, show_progress() as report:
         rows = reader.open_file(file, layout, file_format)
-        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.digest())
+        options = load.LoadOptions(snapshot, parse_moment(as_of), confirm, rows.compute_digest())
         if trial:
             trial_result = dry_run.dry_run(
                 session.index, session.viewer, source, report_rows_read(rows, report), options, report
@@ -129,7 +129,7 @@ def _show_result(
         if receipt.rejects:
             rejects_path = _write_rejects(session, receipt, rejects)
     finally:
-        show_receipt(receipt, rows.passed_over, rejects_path, as_json=as_json)
+        show_receipt(receipt, rows.skipped_rows, rejects_path, as_json=as_json)
     _report_outcome(receipt, rejects_path)
 
 

@@ -21,7 +21,7 @@ def run(
     """List all changes to the records of an enterprise ID."""
     from mpi.service.persons import persons
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         steps = persons.look_up_lineage(session.index, session.viewer, eid)
     if as_json:
         print_json([asdict(step) for step in steps])

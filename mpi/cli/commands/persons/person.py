@@ -30,7 +30,7 @@ def run(
 
     moment = parse_moment(as_of)
     known_at = None if moment is None else clock.format_timestamp(moment)
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         view = persons.look_up_person(session.index, session.viewer, eid, known_at)
     if as_json:
         print_json(asdict(view))

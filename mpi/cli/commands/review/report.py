@@ -15,7 +15,7 @@ def run(
     """Show statistics of the index."""
     from mpi.service.quality import reports
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         figures = reports.make_report(session.index, session.viewer, name)
     if as_json:
         rows = [dict(zip(figures.columns, row, strict=True)) for row in figures.rows]

@@ -69,7 +69,7 @@ def test_each_condition_says_what_it_said(stated, drawn):
     with duckdb.connect() as connection:
         connection.register("pairs", pa.table(columns, schema=schema))
         before = connection.sql(f"SELECT {', '.join(stated)} FROM pairs").fetchall()
-        after = connection.sql(f"SELECT {', '.join(shared.conditions)} FROM ({shared.over('FROM pairs')})")
+        after = connection.sql(f"SELECT {', '.join(shared.conditions)} FROM ({shared.write_query('FROM pairs')})")
         assert after.fetchall() == before
 
 
@@ -104,7 +104,7 @@ def test_a_lambda_is_taken_whole():
 
 def test_the_default_model_computes_nothing_twice_for_a_pair_that_is_near():
     model = load_model(find_model_folder())
-    lowering = [one for one in compile_scorer(model).levels.comparisons if one.only_lowers]
+    lowering = [one for one in compile_scorer(model).parameters.comparisons if one.only_lowers]
     stated = [level.condition for one in lowering for level in one.levels if level.condition is not None]
     stated += model.cautions.conditions.values()
     shared = share_subexpressions(stated, "shared_")

@@ -74,7 +74,7 @@ def compiled():
     translator = Translator()
     return [
         eval(  # noqa: S307 - the generated code is what is tested
-            f"lambda {', '.join(f'{c}_l, {c}_r' for c in COLUMNS)}: {translator.condition(sql)}",
+            f"lambda {', '.join(f'{c}_l, {c}_r' for c in COLUMNS)}: {translator.translate_condition(sql)}",
             NAMESPACE,
         )
         for sql in CONDITIONS
@@ -93,7 +93,7 @@ def duckdb_answers(shared=False):
     # Each of them twice, so that there is nothing in them that is not shared.
     terms = share_subexpressions([*CONDITIONS, *CONDITIONS], "shared_")
     conditions, pair = (
-        (terms.conditions[: len(CONDITIONS)], terms.over(pair)) if shared else (CONDITIONS, pair)
+        (terms.conditions[: len(CONDITIONS)], terms.write_query(pair)) if shared else (CONDITIONS, pair)
     )
     sql = f"SELECT {', '.join(f'coalesce({sql}, false)' for sql in conditions)} FROM ({pair})"
     return lambda row: connection.execute(sql, row).fetchone()
@@ -146,7 +146,7 @@ def test_every_condition_holds_for_the_same_pairs_as_in_duckdb(left, right):
 )
 def test_what_is_not_known_to_be_exact_is_refused(sql):
     with pytest.raises(NotCompilableError):
-        Translator().condition(sql)
+        Translator().translate_condition(sql)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_is_not_known_to_be_exact_is_refused(sql):
     ],
 )
 def test_a_condition_that_says_the_same_of_records_exchanged_is_taken(sql):
-    Translator().symmetric_condition(sql)
+    Translator().translate_symmetric(sql)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_condition_that_says_the_same_of_records_exchanged_is_taken(sql):
 )
 def test_a_condition_that_depends_on_which_record_is_left_is_refused(sql):
     with pytest.raises(NotCompilableError, match="left"):
-        Translator().symmetric_condition(sql)
+        Translator().translate_symmetric(sql)
 
 
 @pytest.mark.parametrize(
@@ -192,10 +192,10 @@ def test_a_condition_that_depends_on_which_record_is_left_is_refused(sql):
 )
 def test_a_pattern_that_engines_may_read_differently_is_refused(pattern):
     with pytest.raises(NotCompilableError, match="pattern"):
-        Translator().condition(f"regexp_extract(given_l, '{pattern}', 0) = given_r")
+        Translator().translate_condition(f"regexp_extract(given_l, '{pattern}', 0) = given_r")
 
 
 def test_a_value_in_a_condition_cannot_smuggle_code():
     hostile = "given_l = '\"); import os; (\"'"
-    code = Translator().condition(hostile)
+    code = Translator().translate_condition(hostile)
     assert eval(code, {**NAMESPACE, "given_l": '"); import os; ("'}) is True  # noqa: S307

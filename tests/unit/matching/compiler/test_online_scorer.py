@@ -49,11 +49,11 @@ def test_the_contributions_add_up_to_the_weight_and_the_prior_comes_first(seed):
     left, right = record(rng), record(rng)
     explained = SCORER.explain(left, right)
     assert explained[0].comparison == "prior"
-    assert sum(part.bits for part in explained) == pytest.approx(SCORER.weight(left, right), abs=1e-9)
+    assert sum(part.bits for part in explained) == pytest.approx(SCORER.weigh(left, right), abs=1e-9)
 
 
 def test_records_that_state_nothing_weigh_the_prior():
-    assert SCORER.weight(Features(), Features()) == SCORER.explain(Features(), Features())[0].bits
+    assert SCORER.weigh(Features(), Features()) == SCORER.explain(Features(), Features())[0].bits
     assert set(SCORER.score(Features(), Features()).levels) <= {-1, 0}
 
 
@@ -63,16 +63,16 @@ def test_a_value_missing_on_one_side_is_neutral(column):
     states = {name: getattr(CHILD, name) for name in Features.__slots__}
     knows = Features(**{**states, column: value})
     lacks = Features(**{**states, column: () if column == "identifiers" else None})
-    both_lack = SCORER.weight(lacks, lacks)
-    assert SCORER.weight(knows, lacks) == both_lack
+    both_lack = SCORER.weigh(lacks, lacks)
+    assert SCORER.weigh(knows, lacks) == both_lack
 
 
 def test_one_child_in_two_records_links():
-    assert SCORER.weight(CHILD, CHILD) > MODEL.thresholds.link
+    assert SCORER.weigh(CHILD, CHILD) > MODEL.thresholds.link
 
 
 def test_twins_of_different_names_do_not_link_though_all_else_agrees():
-    assert SCORER.weight(CHILD, with_given(CHILD, "MALIK")) < MODEL.thresholds.review
+    assert SCORER.weigh(CHILD, with_given(CHILD, "MALIK")) < MODEL.thresholds.review
 
 
 def test_siblings_of_one_home_do_not_link():
@@ -85,12 +85,12 @@ def test_siblings_of_one_home_do_not_link():
         birth_year=2014,
         sex="F",
     )
-    assert SCORER.weight(CHILD, sister) < 0
+    assert SCORER.weigh(CHILD, sister) < 0
 
 
 def test_twins_of_like_names_with_a_second_doubt_do_not_link():
     assert (
-        SCORER.weight(
+        SCORER.weigh(
             with_given(CHILD, "JAYDEN", multiple_birth=True), with_given(CHILD, "JAYLEN", multiple_birth=True)
         )
         < MODEL.thresholds.link
@@ -104,10 +104,10 @@ def test_a_multiple_birth_never_raises_a_weight():
         values = {name: getattr(left, name) for name in Features.__slots__}
         plain = Features(**{**values, "multiple_birth": None})
         twin = Features(**{**values, "multiple_birth": True})
-        assert SCORER.weight(twin, right) <= SCORER.weight(plain, right)
+        assert SCORER.weigh(twin, right) <= SCORER.weigh(plain, right)
 
 
 def test_a_rarer_name_weighs_more():
     common = with_given(CHILD, "MICHAEL")
     rare = with_given(CHILD, "XZQYV")
-    assert SCORER.weight(rare, rare) > SCORER.weight(common, common) + 3
+    assert SCORER.weigh(rare, rare) > SCORER.weigh(common, common) + 3

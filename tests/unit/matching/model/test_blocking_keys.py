@@ -159,15 +159,15 @@ def test_a_stopped_key_is_nobodys_and_its_rules_refinement_stands_for_it():
     )
     plain = compute_keys_by_rule(child, spec, SEAL)
     names = plain["names", "ANA\x1fGARCIA"]
-    without = compute_keys_by_rule(child, spec.stopping(frozenset({names})), SEAL)
+    without = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({names})), SEAL)
     assert set(without) - set(plain) == {("names", "ANA\x1fGARCIA\x1f2014")}
     assert set(plain) - set(without) == {("names", "ANA\x1fGARCIA")}
     assert names not in without.values()
     finer = without["names", "ANA\x1fGARCIA\x1f2014"]
-    both = compute_keys_by_rule(child, spec.stopping(frozenset({names, finer})), SEAL)
+    both = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({names, finer})), SEAL)
     assert both.keys() == plain.keys() - {("names", "ANA\x1fGARCIA")}
     postal = plain["postal", "43001\x1fA"]
-    unrefined = compute_keys_by_rule(child, spec.stopping(frozenset({postal})), SEAL)
+    unrefined = compute_keys_by_rule(child, spec.with_stopped_keys(frozenset({postal})), SEAL)
     assert unrefined.keys() == plain.keys() - {("postal", "43001\x1fA")}
 
 

@@ -50,7 +50,7 @@ def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
     made = dict(records(400, 5))
     lowered = 0
     for left, right in permutations(list(made)[:120], 2):
-        without, held = free.weight(made[left], made[right]), scorer.weight(made[left], made[right])
+        without, held = free.weigh(made[left], made[right]), scorer.weight(made[left], made[right])
         assert held <= without
         if held < without:
             assert held == model.cautions.bits

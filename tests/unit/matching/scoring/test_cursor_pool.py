@@ -64,7 +64,7 @@ def interrupted_soon(when):
 def test_each_query_is_answered_more_of_them_than_threads(connection):
     with CursorPool(connection, 2) as at_once:
         asked = [
-            at_once.ask(lambda cursor, number=number: cursor.sql(f"SELECT {number}").fetchall())
+            at_once.submit(lambda cursor, number=number: cursor.sql(f"SELECT {number}").fetchall())
             for number in range(7)
         ]
         assert [answered.result() for answered in asked] == [[(number,)] for number in range(7)]
@@ -78,8 +78,8 @@ def test_an_interrupt_ends_what_is_asked_and_what_would_be_next(connection):
         return two_minutes(cursor)
 
     with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
-        asked = [at_once.ask(first) for _ in range(2)]
-        at_once.ask(asked_later.append)
+        asked = [at_once.submit(first) for _ in range(2)]
+        at_once.submit(asked_later.append)
         asked[0].result()
     assert not asked_later
 
@@ -93,7 +93,7 @@ def test_an_interrupt_ends_a_query_that_is_begun_after_it(connection):
         return two_minutes(cursor)
 
     with interrupted_soon(begun), CursorPool(connection, 2) as at_once:
-        at_once.ask(late).result()
+        at_once.submit(late).result()
 
 
 def test_an_interrupt_while_a_thread_begins_leaves_no_query_behind(connection, monkeypatch):
@@ -113,7 +113,7 @@ def test_an_interrupt_while_a_thread_begins_leaves_no_query_behind(connection, m
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt), CursorPool(connection, 2) as at_once:
-        at_once.ask(at_work)
+        at_once.submit(at_work)
     assert over.is_set()
     connection.close()
 
@@ -124,7 +124,7 @@ def test_a_query_that_comes_to_its_turn_after_all_have_left_is_not_asked(connect
         "mpi.matching.scoring.cursor_pool.ThreadPoolExecutor.submit", lambda _, *work: kept.append(work)
     )
     with CursorPool(connection, 2) as at_once:
-        at_once.ask(asked.append)
+        at_once.submit(asked.append)
     answer, *rest = kept[0]
     with pytest.raises(CancelledError):
         answer(*rest)
@@ -134,13 +134,13 @@ def test_a_query_that_comes_to_its_turn_after_all_have_left_is_not_asked(connect
 def test_an_error_of_one_query_is_told_and_ends_the_others(connection):
     began = time.monotonic()
     with pytest.raises(duckdb.CatalogException), CursorPool(connection, 2) as at_once:
-        at_once.ask(two_minutes)
-        at_once.ask(lambda cursor: cursor.sql("FROM nowhere").fetchall()).result()
+        at_once.submit(two_minutes)
+        at_once.submit(lambda cursor: cursor.sql("FROM nowhere").fetchall()).result()
     assert time.monotonic() - began < SOON_S
 
 
 def test_whoever_is_interrupted_while_pairs_are_scored_does_not_wait_for_them(tmp_path, monkeypatch):
-    weighed, begun = PairQuery.weighed, threading.Event()
+    weighed, begun = PairQuery.weigh, threading.Event()
 
     def begins(*asked, **named):
         begun.set()
@@ -149,7 +149,7 @@ def test_whoever_is_interrupted_while_pairs_are_scored_does_not_wait_for_them(tm
     monkeypatch.setattr(PairQuery, "weighed", begins)
     monkeypatch.setattr(PairQuery, "sql", lambda *_: TWO_MINUTES)
     pairs = pa.table({"lo": range(-50, 0), "hi": range(50)}, schema=PAIR_SCHEMA)
-    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), worth_a_thread=10) as kept:
+    with LoadScorer(load_model(find_model_folder()), ScoringResources(tmp_path), pairs_per_thread=10) as kept:
         with interrupted_soon(begun):
-            kept.scored(pairs, -200.0, ())
+            kept.score(pairs, -200.0, ())
         assert kept._connection.sql("SELECT current_setting('disabled_optimizers')").fetchall() == [("",)]

@@ -134,7 +134,7 @@ def test_progress_is_told_of_each_part(tmp_path, monkeypatch):
     monkeypatch.setattr(load_scorer, "MAX_QUERIES", 1)
     told, made = [], dict(records(20, 10))
     with LoadScorer(MODEL, ScoringResources(tmp_path, progress=lambda done, total: told.append((done, total)))) as opened:
-        opened.keep(stored({number: made[number] for number in range(10)}))
+        opened.add_features(stored({number: made[number] for number in range(10)}))
         passing = {-1 - place: made[number] for place, number in enumerate(range(10, 20))}
-        opened.scored(pairs_of(passing, range(10)), FLOOR, stored(passing))
+        opened.score(pairs_of(passing, range(10)), FLOOR, stored(passing))
     assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]

@@ -39,8 +39,8 @@ def test_the_values_found_by_set_are_those_found_record_by_record(tmp_path, seed
     made = [(number, at_home(each, rng)) for number, each in records(600, seed)]
     batches = list(batch_stored_features((number, features_to_bytes(each)) for number, each in made))
     with open_shared_value_table(tmp_path) as watched:
-        assert list(watched.passing(batches)) == batches
-        found = watched.shared()
+        assert list(watched.count_batches(batches)) == batches
+        found = watched.find_shared()
     expected = find_shared_values((each for _, each in made), SEAL)
     assert make_shared_values(found, SEAL) == expected
     assert set(found) == {"addresses", "phones", "email", "household_ids"}

@@ -94,8 +94,8 @@ def spark_scores(session, folder, model, made, pairs):
     scorer = compile_scorer(model)
     features = written(session, folder, "features", make_feature_table(made, scorer.columns))
     blocked = written(session, folder, "pairs", pairs)
-    told = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).scored(blocked)
-    gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.levels.comparisons]
+    told = SparkScorer(model.settings, model.frequencies, session, features, detailed=True).score(blocked)
+    gammas = [f"gamma_{comparison.name.replace(' ', '_')}" for comparison in scorer.parameters.comparisons]
     table = told.select("lo", "hi", "match_weight", *gammas).toArrow()
     held = apply_cautions(told.select("lo", "hi", "bits"), features, model.cautions, scorer.columns).toArrow()
     scores = {(row[0], row[1]): (row[2], row[3:]) for row in zip(*table.to_pydict().values(), strict=True)}
@@ -125,7 +125,7 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
         assert levels == online_levels == on_duckdb[left, right][1] == on_spark[right, left][1]
         assert bits == pytest.approx(online, abs=1e-6)
         assert bits == pytest.approx(on_duckdb[left, right][0], abs=1e-6)
-        weight = scorer.weight(features[left], features[right])
+        weight = scorer.weigh(features[left], features[right])
         assert held[left, right] == pytest.approx(weight, abs=1.5e-6)
         assert by_load[left, right] == pytest.approx(weight, abs=1.5e-6)
         seen.update(enumerate(levels))
@@ -163,7 +163,7 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     tmp_path = tmp_path / "home"
     tmp_path.mkdir()
     made = records(1500, 3)
-    blocks, floor = keys_of(made, model), model.thresholds.stored_from
+    blocks, floor = keys_of(made, model), model.thresholds.storage_floor
     expected = DUCKDB_ENGINE.weights(model, stored(made), blocks, floor, tmp_path, ignore_progress)
     modes = []
 

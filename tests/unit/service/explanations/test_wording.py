@@ -14,7 +14,7 @@ from mpi.service.explanations import wording
 def test_every_comparison_level_and_caution_of_the_shipped_model_has_its_words():
     scorer = compile_scorer(load_model(find_model_folder()))
     words = wording.load_words()
-    for comparison in scorer.levels.comparisons:
+    for comparison in scorer.parameters.comparisons:
         assert comparison.name in words["comparisons"]
         said = words["levels"][comparison.name]
         assert [level.label for level in comparison.levels if level.label not in said] == []

@@ -135,7 +135,7 @@ def _load_table(index, folder, read, **options):
         f'[fields]\nfirst_name = "FN"\nlast_name = "LN"\nbirth_date = "{read["birth_date"]}"\n'
     )
     file = open_file(path, load_mapping(mapping), None)
-    return load(index, OPERATOR, "sis", file, LoadOptions(digest=file.digest(), **options))
+    return load(index, OPERATOR, "sis", file, LoadOptions(digest=file.compute_digest(), **options))
 
 
 def _birth_dates(index):

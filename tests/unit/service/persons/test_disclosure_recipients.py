@@ -161,11 +161,11 @@ def test_a_client_of_certain_sources_learns_nothing_even_with_the_right(one):
 def test_a_repeated_call_is_not_shown_what_its_client_may_no_longer_read(one):
     look_up_person(one, SCHOOL, links(one)["sis:1"])
     eid, once = links(one)["sis:1"], IdempotentCall("key", b"split")
-    first = split(one, replace(OFFICER, once=once), eid, [labels("ccwis:1")], WHY)
+    first = split(one, replace(OFFICER, idempotent_call=once), eid, [labels("ccwis:1")], WHY)
     assert first.disclosures
-    again = replace(OFFICER, actions=frozenset({Action.DECIDE}), once=once)
+    again = replace(OFFICER, actions=frozenset({Action.DECIDE}), idempotent_call=once)
     assert split(one, again, eid, [labels("ccwis:1")], WHY).disclosures == ()
-    again = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), once=once)
+    again = replace(OFFICER, sources=frozenset({"sis", "ccwis"}), idempotent_call=once)
     narrowed = split(one, again, eid, [labels("ccwis:1")], WHY)
     assert (narrowed.disclosed, narrowed.disclosures) == (None, ())
 
@@ -222,7 +222,7 @@ def test_a_repeated_undo_of_a_load_tells_the_number_alone(index):
     put(index, "sis:1")
     bad = load_rows(index, "ccwis", a_child("1"))
     look_up_person(index, SCHOOL, links(index)["sis:1"])
-    caller = replace(LOADER, once=IdempotentCall("key", b"undo"))
+    caller = replace(LOADER, idempotent_call=IdempotentCall("key", b"undo"))
     assert undo_load(index, caller, bad.batch).disclosures
     again = undo_load(index, caller, bad.batch)
     assert (again.disclosed, again.disclosures) == (1, ())

@@ -374,7 +374,7 @@ def test_an_answer_against_a_decision_in_force_is_refused_with_the_chain_and_may
 def test_one_call_under_one_key_answers_once(index):
     one_pair(index)
     key = the_question(index).key
-    once = replace(ANN, once=IdempotentCall("k", b"call"))
+    once = replace(ANN, idempotent_call=IdempotentCall("k", b"call"))
     said = verdicts(index, "same")
     first, again = (answer_question(index, once, key, said, "typo") for _ in range(2))
     assert first.step == again.step

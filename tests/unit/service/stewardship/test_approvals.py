@@ -159,7 +159,7 @@ def test_within_one_agency_nothing_waits_and_a_viewer_approves_only_what_it_sees
 def test_an_undo_that_waits_is_asked_for_once_under_one_key(careful):
     made = merge(careful, FIRST, both(careful), StepOptions("x"))
     approve(careful, SECOND, made.step)
-    once = replace(FIRST, once=IdempotentCall("k", b"call"))
+    once = replace(FIRST, idempotent_call=IdempotentCall("k", b"call"))
     asked = [undo_step(careful, once, made.step) for _ in range(2)]
     assert asked[0].awaiting
     assert asked[0].step == asked[1].step

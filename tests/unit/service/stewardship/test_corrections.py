@@ -150,7 +150,7 @@ def test_a_second_steward_is_refused_who_read_the_value_before_the_first_correct
 
 
 def test_the_same_call_again_under_its_key_corrects_once(index, eid):
-    viewer = replace(OPERATOR, once=IdempotentCall("k", b"call"))
+    viewer = replace(OPERATOR, idempotent_call=IdempotentCall("k", b"call"))
     first = correct_value(index, viewer, eid, "middle_name", "Louise", WHY)
     assert correct_value(index, viewer, eid, "middle_name", "Louise", WHY).step == first.step
     assert len(list_decisions(index, OPERATOR)) == 1

@@ -341,7 +341,7 @@ def test_a_sealed_record_shows_in_no_decision(strangers):
 
 def test_what_was_written_about_an_expunged_record_is_destroyed_with_it(strangers):
     """Notes tell of a person, and kept answers name local IDs."""
-    once = replace(OPERATOR, once=IdempotentCall("k", b"call"))
+    once = replace(OPERATOR, idempotent_call=IdempotentCall("k", b"call"))
     said(strangers, "SAME", ["sis:1", "ccwis:1"], viewer=once, note="Xanthippe's cousin")
     kept = said(strangers, "DIFFERENT", ["sis:1"], ["ccwis:2"], note="about another")
     upsert(strangers, OPERATOR, "ccwis", a_child("1", restrictions=[{"kind": "expunged"}]))

@@ -344,7 +344,7 @@ def test_a_freeze_window_holds_what_an_owner_consented_to(asking):
 
 def test_consent_under_one_key_is_given_once_and_answered_alike(asking):
     made = merged(asking)
-    once = replace(OWNER, once=IdempotentCall("k", b"call"))
+    once = replace(OWNER, idempotent_call=IdempotentCall("k", b"call"))
     given = [give_consent(asking, once, made.step) for _ in range(2)]
     assert [len(told.moved) for told in given] == [1, 1]
     assert len(set(both(asking))) == 1

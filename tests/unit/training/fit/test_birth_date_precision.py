@@ -41,5 +41,7 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
 def test_the_share_of_whole_dates_is_of_those_that_are_known():
     records = of_years(population(400)[0], 4)
     unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
-    assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(0.75, abs=0.01)
+    assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(
+        0.75, abs=0.01
+    )
     assert measure_complete_dates(make_feature_table(unknown, FEATURE_COLUMNS)) == 1

@@ -66,7 +66,9 @@ def test_looser_rules_compare_the_pairs_that_the_service_compares(standing):
     made, connection = standing
     spec = BlockingSpec.parse(RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
-    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by([("lo", "ascending"), ("hi", "ascending")])
+    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
+        [("lo", "ascending"), ("hi", "ascending")]
+    )
     assert ours.equals(theirs)
 
 
@@ -93,7 +95,9 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
         tight, wide = (
             {
                 (lo.as_py(), hi.as_py())
-                for lo, hi in zip(*find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True)
+                for lo, hi in zip(
+                    *find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True
+                )
             }
             for rules in ({name: tighter.parts}, {tighter.replaces: STANDARD_RULES[tighter.replaces]})
         )

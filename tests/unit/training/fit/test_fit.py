@@ -156,7 +156,7 @@ def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
     found = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))
     assert dict(found.tables["given"]) == {"ANA": 10 / 19}
-    assert found.share("given", "XIOMARA") == found.share("given", "NEVER SEEN") == 9 / 19
+    assert found.get_share("given", "XIOMARA") == found.get_share("given", "NEVER SEEN") == 9 / 19
 
 
 @pytest.mark.parametrize(

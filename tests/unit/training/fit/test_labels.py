@@ -66,7 +66,7 @@ def surprise(fitted, records, truth, folder, but_not=()):
     for numbers in by_surname.values():
         for lo, hi in combinations(numbers, 2):
             if (lo, hi) not in told:
-                bits = max(min(scorer.weight(held[lo], held[hi]), 30.0), -30.0)
+                bits = max(min(scorer.weigh(held[lo], held[hi]), 30.0), -30.0)
                 right = bits if truth[lo] == truth[hi] else -bits
                 found.append(math.log2(1 + 2**-right))
     return sum(found) / len(found)
@@ -165,7 +165,10 @@ def test_labels_that_cannot_all_be_right_are_counted_and_left_out(tmp_path):
     read = read_decisions(straight, names)
     assert (read.pairs.to_pylist(), read.contradicted_count) == ([{"lo": 1, "hi": 4, "same": False}], 2)
     chain = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,cw,a,SAME", "cw,a,sis,b,DIFFERENT")
-    assert (len(read_decisions(chain, names).pairs), read_decisions(chain, names).contradicted_count) == (0, 3)
+    assert (len(read_decisions(chain, names).pairs), read_decisions(chain, names).contradicted_count) == (
+        0,
+        3,
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
     made, connection = standing
     spec = BlockingSpec.parse(STANDARD_RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
-    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by([("lo", "ascending"), ("hi", "ascending")])
+    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
+        [("lo", "ascending"), ("hi", "ascending")]
+    )
     assert ours.num_rows > 1000
     assert ours.equals(theirs)
 
@@ -88,7 +90,7 @@ def test_levels_and_term_frequencies_are_those_that_splink_scores_with(standing)
     ours = LevelReader(settings, frequencies, connection).read(pairs)
     engine = SplinkEngine(settings, frequencies, connection, detailed=True)
     gammas = ", ".join(f"gamma_{each.name}::TINYINT AS {each.name}" for each in COMPARISONS)
-    theirs = engine.scored(pairs, f"{gammas}, mw_tf_adj_given + mw_tf_adj_surname AS rarity")
+    theirs = engine.score(pairs, f"{gammas}, mw_tf_adj_given + mw_tf_adj_surname AS rarity")
     assert (ours.values == np.column_stack([theirs[each.name].to_numpy() for each in COMPARISONS])).all()
     adjusted = {"given": 8, "surname": 9}
     names = [each.name for each in COMPARISONS]

@@ -76,7 +76,11 @@ def test_where_nothing_tells_the_guards_weigh_what_they_state():
 
 def test_few_pairs_take_few_bits_off_however_clean_they_are():
     assert RelativeCounts(5, 0, 0, 0).relief_bits < 1
-    assert RelativeCounts(5, 0, 0, 0).relief_bits < RelativeCounts(50, 0, 0, 0).relief_bits < RelativeCounts(5000, 0, 0, 0).relief_bits
+    assert (
+        RelativeCounts(5, 0, 0, 0).relief_bits
+        < RelativeCounts(50, 0, 0, 0).relief_bits
+        < RelativeCounts(5000, 0, 0, 0).relief_bits
+    )
 
 
 def test_usual_relatives_take_nothing_off():
@@ -94,7 +98,11 @@ def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence
     assert before.keys() == after.keys()
     for name, level in before.items():
         expected = min(0.0, level.fixed_bits + kin.relief_bits) if level.relative_guard else level.fixed_bits
-        assert after[name].fixed_bits == pytest.approx(expected) if level.relative_guard else after[name] == level
+        assert (
+            after[name].fixed_bits == pytest.approx(expected)
+            if level.relative_guard
+            else after[name] == level
+        )
     assert any(level.relative_guard for level in FAMILY.levels)
     assert not any(level.relative_guard for level in MULTIPLE_BIRTH.levels)
 

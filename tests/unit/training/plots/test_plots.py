@@ -18,7 +18,9 @@ from training.plots import canvas
 from training.plots.figures import draw_evaluation, draw_model
 from training.publish.checks import publish_model
 
-RULES = tuple(rank_rules_by_contribution(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0}))
+RULES = tuple(
+    rank_rules_by_contribution(("names", "birth", "none"), {0b01: 40, 0b11: 30}, {0b01: 1.5, 0b11: 28.0})
+)
 
 
 def measured(folder):
@@ -35,7 +37,7 @@ def measured(folder):
 
 
 def texts(path):
-    written = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own file
+    written = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - a file that this test wrote
     return {"".join(each.itertext()).strip() for each in written}
 
 
@@ -66,7 +68,8 @@ def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
     for name in ("one", "two"):
         folder = tmp_path / name
         drawn.append([
-            *draw_model(folder, model.settings, list_fixed_levels(), RULES), *draw_evaluation(folder, evaluation)
+            *draw_model(folder, model.settings, list_fixed_levels(), RULES),
+            *draw_evaluation(folder, evaluation),
         ])  # fmt: skip
     assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
     for path in drawn[0]:

@@ -98,7 +98,10 @@ def test_names_of_minorities_go_wrong_more_often() -> None:
 def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None:
     draws = np.random.default_rng(1).integers(0, DRAW_LIMIT, 4_000).tolist()
     by_hand = np.mean(
-        [typing_errors.misspell("Marla", draw) == typing_errors.make_keyboard_slip("Marla", draw) for draw in draws]
+        [
+            typing_errors.misspell("Marla", draw) == typing_errors.make_keyboard_slip("Marla", draw)
+            for draw in draws
+        ]
     )
     rates = load_rates().misspelling
     assert by_hand == pytest.approx(1 - rates.by_ear - rates.by_scanner, abs=0.05)

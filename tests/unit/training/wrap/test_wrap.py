@@ -138,8 +138,8 @@ def test_a_wrapped_model_finds_and_weighs_the_pairs_that_splink_itself_predicts(
     assert blocked == expected.keys()
     assert len(blocked) > 1000
     for (left, right), bits in expected.items():
-        assert scorer.weight(features[left], features[right]) == pytest.approx(bits, abs=1e-6)
-        assert scorer.weight(features[right], features[left]) == pytest.approx(bits, abs=1e-6)
+        assert scorer.weigh(features[left], features[right]) == pytest.approx(bits, abs=1e-6)
+        assert scorer.weigh(features[right], features[left]) == pytest.approx(bits, abs=1e-6)
 
 
 @pytest.mark.slow
@@ -205,7 +205,9 @@ def test_what_cannot_be_scored_exactly_is_refused_by_name_when_it_is_wrapped(dat
     records = read_current_records([data]).features
     thresholds = Thresholds(link=5, review=0, margin=2)
     with pytest.raises(ModelError, match="lat_long"):
-        wrap_settings(tmp_path / "saved.json", records, tmp_path / "out", ModelIdentity("km", "1"), thresholds)
+        wrap_settings(
+            tmp_path / "saved.json", records, tmp_path / "out", ModelIdentity("km", "1"), thresholds
+        )
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", "{}"])

@@ -132,7 +132,9 @@ def test_strangers_bear_common_names(block: SimulatedState) -> None:
     assert mean_of[0] > 1.3 * mean_of[1]
 
 
-def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth(block: SimulatedState) -> None:
+def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth(
+    block: SimulatedState,
+) -> None:
     births, care = block.births, block.care
     for pair in pairs_of(block):
         for row in pair:

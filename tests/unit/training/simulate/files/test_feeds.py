@@ -25,7 +25,7 @@ from training.simulate.people.blocks import Block, ignore_progress
 from training.simulate.people.names import build_faker_names
 from training.simulate.people.population import draw_state
 from training.simulate.people.timeline import draw_timeline, extend_rates
-from training.simulate.rates import load_rates as load_rates
+from training.simulate.rates import load_rates
 from training.simulate.sources.enrollment_periods import RecordPart, draw_schedule
 from training.simulate.sources.rosters import Source, draw_rosters
 
@@ -109,7 +109,9 @@ def test_the_first_week_holds_about_the_records_asked_for(weeks: int) -> None:
     made = plan(weeks)
     children = estimate_children(3_000, 2, weeks, made.rates, made.book)
     feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
-    assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(3_000, rel=0.1)
+    assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(
+        3_000, rel=0.1
+    )
 
 
 def test_districts_send_everything_and_the_others_mostly_what_changed(feeds) -> None:
@@ -223,7 +225,9 @@ def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
     made = plan(weeks=52)
     state = draw_state(4, 3_000, extend_rates(made.rates, 52), made.book)
     timeline = draw_timeline(state, 52)
-    for roster in draw_rosters(state.block.stage_generator(7), state.schooling, state.care, state.rates).values():
+    for roster in draw_rosters(
+        state.block.stage_generator(7), state.schooling, state.care, state.rates
+    ).values():
         book = draw_schedule(state, timeline, roster)
         changed_on = state.people.changed_on[roster.child]
         due = book.rewrite_dates[RecordPart.IDENTITY][0]

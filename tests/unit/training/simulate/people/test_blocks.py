@@ -85,7 +85,9 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
 def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
     manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
-    tags = Counter(tag for part in parts for held in part.truth_column("tags") for tag in held.split("|") if tag)
+    tags = Counter(
+        tag for part in parts for held in part.truth_column("tags") for tag in held.split("|") if tag
+    )
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
 
 
