@@ -23,7 +23,7 @@ from mpi.domain.errors import RecordError
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.scoring.batch import make_feature_schema, make_feature_table
 from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS
-from mpi.standardize.process_pool import start_pool as processes
+from mpi.standardize.process_pool import start_pool
 from training.field_groups import (
     FIRST_GROUPS,
     OTHER_GROUPS,
@@ -65,14 +65,11 @@ def standardize_table(
         ``unique_id`` (the position of the row) and all feature columns, as ``feature_table`` returns
         them, in no particular order. Rows that record validation refuses are left out.
     """
-    ordinary, unusual = _split_ordinary_rows(raw)
-    received = clock.now()
     count = workers or os.cpu_count() or 1
     if count == 1 or len(raw) < parallel_from:
-        pool = None
-        return _standardize(raw, ordinary, unusual, _ColumnBuilder(raw.take(ordinary), received, values_per_task), None)
-    with processes(count) as pool:
-        return _standardize(raw, ordinary, unusual, received, pool)
+        return _standardize(raw, values_per_task, None)
+    with start_pool(count) as pool:
+        return _standardize(raw, values_per_task, pool)
 
 
 def _split_ordinary_rows(raw: pa.Table) -> tuple[Indices, Indices]:
@@ -88,16 +85,17 @@ def _split_ordinary_rows(raw: pa.Table) -> tuple[Indices, Indices]:
     return np.flatnonzero(~is_unusual), np.flatnonzero(is_unusual)
 
 
-def _standardize(
-    raw: pa.Table, ordinary: Indices, unusual: Indices, received: datetime, pool: Executor | None
-) -> pa.Table:
+def _standardize(raw: pa.Table, values_per_task: int, pool: Executor | None) -> pa.Table:
+    """Standardize ordinary rows by column and unusual rows as a whole."""
+    ordinary, unusual = _split_ordinary_rows(raw)
+    received = clock.now()
     positioned = raw.append_column("place", pa.array(np.arange(len(raw))))
     parts = (
         positioned.take(unusual[start : start + _ROWS_PER_TASK])
         for start in range(0, len(unusual), _ROWS_PER_TASK)
     )
     unusual_tasks = _start_tasks((("", received, part) for part in parts), pool)
-    builder = _ColumnBuilder(raw.take(ordinary), received)
+    builder = _ColumnBuilder(raw.take(ordinary), received, values_per_task)
     builder.add_groups(FIRST_GROUPS, pool)
     builder.add_groups(OTHER_GROUPS, pool)
     return pa.concat_tables([builder.build_features(ordinary), *(wait() for wait in unusual_tasks)])
@@ -106,7 +104,8 @@ def _standardize(
 class _ColumnBuilder:
     """Feature columns of one table, built group by group."""
 
-    def __init__(self, raw: pa.Table, received: datetime) -> None:
+    def __init__(self, raw: pa.Table, received: datetime, values_per_task: int) -> None:
+        self._values_per_task = values_per_task
         self._length = len(raw)
         self._received = received
         self._raw = {name: raw[name].combine_chunks() for name in raw.column_names}
@@ -120,8 +119,8 @@ class _ColumnBuilder:
         for group in groups:
             first_rows, combination = self._find_distinct(group)
             parts = (
-                first_rows[start : start + VALUES_PER_TASK]
-                for start in range(0, len(first_rows), VALUES_PER_TASK)
+                first_rows[start : start + self._values_per_task]
+                for start in range(0, len(first_rows), self._values_per_task)
             )
             started.append(
                 (combination, _start_tasks((self._build_task(group, part) for part in parts), pool))

@@ -136,7 +136,13 @@ def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
     identifiers, ssns = list_items.build_identifiers(cell)
     sealed = tokenize_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
     tokens = tokenize_identifiers(identifiers, KEYED_HASH)
-    return sealed.full_token, sealed.last4_token, tokens.tokens or None, tokens.near or None, tokens.systems or None
+    return (
+        sealed.full_token,
+        sealed.last4_token,
+        tokens.tokens or None,
+        tokens.near or None,
+        tokens.systems or None,
+    )
 
 
 def _read_home(values: Values, _: datetime) -> Sequence[object]:

@@ -62,7 +62,8 @@ class ArrowRecords(Sequence[tuple[int, Features]]):
         batch_rows: rows that an iteration decodes at once.
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, batch_rows: int = BATCH_ROWS) -> None:
+        self._batch_rows = batch_rows
         self.table = table.sort_by("unique_id").combine_chunks()
         self.features = ArrowFeatures(self.table)
 
@@ -70,8 +71,8 @@ class ArrowRecords(Sequence[tuple[int, Features]]):
         return len(self.table)
 
     def __iter__(self) -> Iterator[tuple[int, Features]]:
-        for start in range(0, len(self.table), BATCH_ROWS):
-            yield from decode_features(self.table.slice(start, BATCH_ROWS))
+        for start in range(0, len(self.table), self._batch_rows):
+            yield from decode_features(self.table.slice(start, self._batch_rows))
 
     @overload
     def __getitem__(self, index: int) -> tuple[int, Features]: ...
@@ -86,7 +87,7 @@ class ArrowRecords(Sequence[tuple[int, Features]]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrowRecords) and self.table.equals(other.table)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] - the table is too large to hash
 
 
 def features_by_id(records: Records) -> Mapping[int, Features]:

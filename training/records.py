@@ -19,7 +19,7 @@ from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_value_detection import find_shared_values
-from mpi.standardize.shared_values import without_shared
+from mpi.standardize.shared_values import drop_shared_values
 
 KEYED_HASH = KeyedHash(bytes(SECRET_BYTES))
 """Fixed keyed hash of training runs.
@@ -95,7 +95,7 @@ def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[
     """
     all_records = list(records)
     shared = find_shared_values((features for _, features in all_records), KEYED_HASH)
-    return [(number, without_shared(features, shared, KEYED_HASH)) for number, features in all_records]
+    return [(number, drop_shared_values(features, shared, KEYED_HASH)) for number, features in all_records]
 
 
 def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:

@@ -1,7 +1,7 @@
 """Removal of shared values from a feature table.
 
 It applies the rules of ``mpi.standardize.shared_values``: SQL finds the values over all rows, and
-the few records that have one go through ``without_shared`` itself.
+the few records that have one go through ``drop_shared_values`` itself.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.scoring.batch import connect_duckdb, make_feature_table
 from mpi.matching.scoring.shared_value_counts import SHAREABLE_VALUES_SQL, SHARED_VALUES_SQL
-from mpi.standardize.shared_values import make_shared_values, without_shared
+from mpi.standardize.shared_values import make_shared_values, drop_shared_values
 from training.record_table import decode_features
 from training.records import KEYED_HASH
 
@@ -50,7 +50,7 @@ def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) ->
     shared = make_shared_values(values, KEYED_HASH)
     has_shared = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
     affected = decode_features(standing.filter(has_shared))
-    changed = ((number, without_shared(features, shared, KEYED_HASH)) for number, features in affected)
+    changed = ((number, drop_shared_values(features, shared, KEYED_HASH)) for number, features in affected)
     return pa.concat_tables(
         [standing.filter(pc.invert(has_shared)), make_feature_table(changed, FEATURE_COLUMNS)]
     )

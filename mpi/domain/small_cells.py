@@ -38,6 +38,6 @@ def suppress_cells_in_parts(parts: Sequence[Mapping[CellName, int]], least: int 
     return {name: None if in_part[name] is None else count for name, count in of_all.items()}
 
 
-def shown(count: int, least: int = SMALLEST_SHOWN_COUNT) -> int | None:
+def suppress_count(count: int, least: int = SMALLEST_SHOWN_COUNT) -> int | None:
     """A count by itself; None where it is too small to be shown."""
     return None if 0 < count < least else count

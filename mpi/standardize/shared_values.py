@@ -92,7 +92,7 @@ def make_shared_values(values: Mapping[str, Iterable[str]], seal: KeyedHash) -> 
     return SharedValues(MappingProxyType({column: held for column, held in hashes.items() if held}))
 
 
-def without_shared(features: Features, shared: SharedValues, seal: KeyedHash) -> Features:
+def drop_shared_values(features: Features, shared: SharedValues, seal: KeyedHash) -> Features:
     """The features without shared values; city and postal code stay, as they never stood for a household.
 
     Args:

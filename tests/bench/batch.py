@@ -10,7 +10,7 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker
 
 from mpi.domain.viewer import make_operator
-from mpi.matching.scoring.batch import _register_frequencies, candidate_pairs, connect_duckdb
+from mpi.matching.scoring.batch import _register_frequencies, find_all_candidate_pairs, connect_duckdb
 from tests.bench.searching import every_record
 from tests.bench.state import Made
 
@@ -47,7 +47,7 @@ def _splink(made: Made) -> float:
         connection = connect_duckdb(Path(spill))
         connection.register("feature_table", table)
         began = time.perf_counter()
-        pairs = candidate_pairs(keys)
+        pairs = find_all_candidate_pairs(keys)
         connection.register("pairs", pairs)
         connection.execute(
             "CREATE TABLE blocked AS SELECT '0' AS match_key, lo AS join_key_l, hi AS join_key_r FROM pairs"

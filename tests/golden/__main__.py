@@ -13,7 +13,7 @@ from mpi.matching.model.model import DEFAULT_MODEL
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
 from mpi.standardize.shared_value_detection import find_shared_values
-from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, without_shared
+from mpi.standardize.shared_values import NO_SHARED_VALUES, SharedValues, drop_shared_values
 from tests.golden.hard_cases import Case, cases, decide, make_state, others
 from tests.golden.scenes import RECLUSTERED
 
@@ -31,7 +31,7 @@ def main() -> None:
             decided = decide(case, state, Path(folder) / name)
             expected = case.expected.removesuffix("_no_address")
             shared = _shared(case)
-            pair = (without_shared(_features(*side), shared, _SEAL) for side in (case.left, case.right))
+            pair = (drop_shared_values(_features(*side), shared, _SEAL) for side in (case.left, case.right))
             bits = scorer.weigh(*pair)
             decisions[name] = {"decided": decided, "expected": expected, "kept": decided == expected}
             if not as_json:

@@ -29,7 +29,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.scoring import engines
-from mpi.matching.scoring.batch import WEIGHT_SCHEMA, candidate_pairs
+from mpi.matching.scoring.batch import WEIGHT_SCHEMA, find_all_candidate_pairs
 from mpi.service.core.index import Matcher
 from mpi.service.indexing import pairing
 from mpi.service.maintenance.rebuild import rebuild
@@ -96,7 +96,7 @@ class ByRecord:
         self._kept = []
 
     def pairs_sharing(self, keys, touched):
-        return candidate_pairs(keys, touched)
+        return find_all_candidate_pairs(keys, touched)
 
     def lacking(self, numbers):
         return numbers
@@ -141,7 +141,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
         self.quicker = [
             patch.object(pairing, "LoadScorer", partial(ByRecord, self.predicted)),
             patch.object(engines, "score_stored_pairs", self.predicted),
-            patch.object(engines, "candidate_pairs", pairs_of_blocks),
+            patch.object(engines, "find_all_candidate_pairs", pairs_of_blocks),
         ]
         for one in (*self.patches, *self.quicker):
             one.start()

@@ -128,7 +128,11 @@ def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
     return [
         _at_most_row(f"{name}: review tasks a record, first load", None, tasks.of_records.value, 0.02),
         AcceptanceRow(
-            f"{name}: tasks that are the same child", None, same, f"{FEWEST_SAME} to {MOST_SAME}", FEWEST_SAME <= same <= MOST_SAME
+            f"{name}: tasks that are the same child",
+            None,
+            same,
+            f"{FEWEST_SAME} to {MOST_SAME}",
+            FEWEST_SAME <= same <= MOST_SAME,
         ),
         _at_least_row(f"{name}: missed links held in review", None, tasks.held.value, 0.6),
     ]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,16 +32,8 @@ class GoldenResult:
     wrong: tuple[str, ...]
 
 
-def decide_golden_pairs(data: Path) -> GoldenResult:
-    """Decide each golden pair in its own index with the shipped model.
-
-    Args:
-        data: the suite's folder, which holds ``hardcases/hard_cases.csv``.
-        command: program that decides the pairs and prints JSON.
-
-    Raises:
-        TrainingError: the pairs could not be decided at all.
-    """
+def _run_program(data: Path) -> str:
+    """Run the program that decides the golden pairs; return its output."""
     process = subprocess.run(
         [sys.executable, "-m", "tests.golden", "--json"],
         cwd=_ROOT,
@@ -49,8 +42,21 @@ def decide_golden_pairs(data: Path) -> GoldenResult:
         text=True,
         check=False,
     )
+    return process.stdout
+
+
+def decide_golden_pairs(data: Path, run_program: Callable[[Path], str] = _run_program) -> GoldenResult:
+    """Decide each golden pair in its own index with the shipped model.
+
+    Args:
+        data: the suite's folder, which holds ``hardcases/hard_cases.csv``.
+        run_program: function that decides the pairs of the folder and returns the results as JSON.
+
+    Raises:
+        TrainingError: the pairs could not be decided at all.
+    """
     try:
-        decided = json.loads(process.stdout)
+        decided = json.loads(run_program(data))
     except ValueError:
         raise TrainingError("the golden pairs could not be decided: run `python -m tests.golden`") from None
     wrong = tuple(name for name, case in decided.items() if not case["kept"])

@@ -1,10 +1,11 @@
 """Clusters of a model: blocking, scoring and partition, as in the service."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, islice
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -21,6 +22,8 @@ from training.blocking import find_candidate_pairs
 from training.record_table import ArrowFeatures, Records, features_by_id
 
 BATCH_PIECES = 5_000
+
+_Member = TypeVar("_Member", bound=Hashable)
 
 Clusters = dict[int, int]
 """Record ID to cluster ID, which is the cluster's lowest record ID."""
@@ -84,7 +87,10 @@ def score_records(model: MatchModel, records: Records) -> ScoredRecords:
 
 
 def partition_records(
-    scored: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS
+    scored: ScoredRecords,
+    thresholds: Thresholds,
+    priors: SourcePairPriors = MODEL_PRIORS,
+    batch_pieces: int = BATCH_PIECES,
 ) -> ModelPartition:
     """Partition scored records and list the review tasks.
 
@@ -96,7 +102,7 @@ def partition_records(
     """
     clusters: Clusters = {number: number for number in scored.records}
     tasks: set[Pair] = set()
-    for component in split_into_components(scored, thresholds, priors):
+    for component in split_into_components(scored, thresholds, priors, batch_pieces):
         result = partition(component, thresholds)
         tasks.update(doubt.pair for doubt in result.review_pairs)
         for cluster in result.clusters:
@@ -111,7 +117,10 @@ def partition_records(
 
 
 def split_into_components(
-    scored: ScoredRecords, thresholds: Thresholds, priors: SourcePairPriors = MODEL_PRIORS
+    scored: ScoredRecords,
+    thresholds: Thresholds,
+    priors: SourcePairPriors = MODEL_PRIORS,
+    batch_pieces: int = BATCH_PIECES,
 ) -> Iterator[Component]:
     """Yield the components of several records, with all their weights.
 
@@ -123,18 +132,18 @@ def split_into_components(
     """
     all_pieces = find_components(scored.records, priors.shift_weights(scored.edges), (), thresholds)
     connected = (piece for piece in all_pieces if len(piece.records) > 1)
-    while batch := list(islice(connected, BATCH_PIECES)):
+    while batch := list(islice(connected, batch_pieces)):
         if isinstance(scored.records, ArrowFeatures):
             scored.records.preload({number for piece in batch for number in piece.records})
         for piece in batch:
             yield _build_component(scored, piece, priors)
 
 
-def group_by_cluster(clusters: Mapping[int, object]) -> dict[object, list[int]]:
-    """Return the records of each cluster."""
-    members: dict[object, list[int]] = {}
-    for number, cluster in clusters.items():
-        members.setdefault(cluster, []).append(number)
+def group_by_cluster(clusters: Mapping[_Member, object]) -> dict[object, list[_Member]]:
+    """Return the members of each cluster."""
+    members: dict[object, list[_Member]] = {}
+    for member, cluster in clusters.items():
+        members.setdefault(cluster, []).append(member)
     return members
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulate.columns import Texts
-from training.simulate.people.blocks import Block, ProgressCallback, ignore_progress, split_into_blocks
+from training.simulate.people.blocks import (
+    RECORDS_PER_BLOCK,
+    Block,
+    ProgressCallback,
+    ignore_progress,
+    split_into_blocks,
+)
 from training.simulate.people.names import NameBook, build_faker_names
 from training.simulate.people.population import SimulatedState, draw_state
 from training.simulate.rates import Rates, load_rates
@@ -66,6 +72,8 @@ def simulate_in_blocks(
     book: NameBook | None = None,
     rates: Rates | None = None,
     report: ProgressCallback = ignore_progress,
+    *,
+    records_per_block: int = RECORDS_PER_BLOCK,
 ) -> Iterator[Population]:
     """Simulate a state of any size block by block.
 
@@ -83,7 +91,8 @@ def simulate_in_blocks(
     rates = rates or load_rates()
     book = book or _default_names(rates)
     size = children or round(records / rates.state.records_per_child)
-    state_blocks = split_into_blocks(seed, round(size * rates.state.records_per_child))
+    state_records = round(size * rates.state.records_per_child)
+    state_blocks = split_into_blocks(seed, state_records, records_per_block)
     for position, block in enumerate(state_blocks):
         report("simulating", position, len(state_blocks))
         yield _simulate_block(block, round(size / len(state_blocks)), book, rates)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from mpi.api.middleware.fast_path_dispatch import FastPathRoute
 from mpi.domain.viewer import Viewer
 from mpi.service.core.index import Index
-from mpi.service.persons.look_up import FastPathMiss, LookUpQuery, look_up, look_up_fast, look_up_in_full
+from mpi.service.persons.look_up import FastPathMissError, LookUpQuery, look_up, look_up_fast, look_up_in_full
 from mpi.storage.repositories.access.disclosures import Disclosure
 
 _BEARER = "bearer "
@@ -92,7 +92,7 @@ async def _look_up_in_ledger_thread(
 
     try:
         await _await_disclosure(index, _LOOK_UP_VIEWER, make_line)
-    except FastPathMiss:
+    except FastPathMissError:
         answer, line, viewer = await run_in_threadpool(look_up_in_full, index, key, purpose, query)
         await _await_disclosure(index, viewer, lambda: line)
         return answer

@@ -170,7 +170,7 @@ def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequenci
         connection.unregister("frozen")
 
 
-def candidate_pairs(
+def find_all_candidate_pairs(
     keys: pa.Table,
     touched: pa.Array | None = None,
     *,
@@ -203,7 +203,7 @@ def candidate_pairs(
 def find_pairs_sharing_keys(
     connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
 ) -> pa.Table:
-    """``candidate_pairs`` on a connection."""
+    """``find_all_candidate_pairs`` on a connection."""
     connection.register("keys", keys)
     left, order = "keys", "a.record_id < b.record_id"
     if touched is not None:

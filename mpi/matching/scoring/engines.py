@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import candidate_pairs
+from mpi.matching.scoring.batch import find_all_candidate_pairs
 from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 
@@ -79,7 +79,7 @@ class DuckDbEngine:
         progress: Progress,
     ) -> pa.Table:
         """See ``BatchEngine``."""
-        pairs = candidate_pairs(keys, memory=self.memory, work_dir=work_dir)
+        pairs = find_all_candidate_pairs(keys, memory=self.memory, work_dir=work_dir)
 
         def report(done: int, total: int) -> None:
             progress("scoring pairs", done, total)

@@ -134,11 +134,11 @@ def list_clients(index: Index, viewer: Viewer) -> list[ClientView]:
         times = unit.commit_info({c for _, *commits in clients for c in commits if c is not None})
     return [
         ClientView(
-            client.name,
-            tuple(sorted(client.actions)),
-            None if client.sources is None else tuple(sorted(client.sources)),
-            times[added][0],
-            None if revoked is None else times[revoked][0],
+            name=client.name,
+            scopes=tuple(sorted(client.actions)),
+            sources=None if client.sources is None else tuple(sorted(client.sources)),
+            since=times[added][0],
+            revoked=None if revoked is None else times[revoked][0],
         )
         for client, added, revoked in clients
     ]

@@ -238,5 +238,10 @@ def _to_signed_in_account(index: Index, session: SignIn, token: str) -> SignedIn
     actions = frozenset() if account.must_change else ACTIONS_BY_ROLE[role]
     viewer = Viewer(account.name, session.purpose, actions, account.sources)
     return SignedInAccount(
-        viewer, account.name, account.full_name, role, csrf_token(index, token), account.must_change
+        viewer=viewer,
+        name=account.name,
+        full_name=account.full_name,
+        role=role,
+        csrf=csrf_token(index, token),
+        must_change=account.must_change,
     )

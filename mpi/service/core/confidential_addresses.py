@@ -6,7 +6,7 @@ An address that one agency keeps confidential could be learned from another agen
 from collections.abc import Collection
 
 from mpi.service.core.visibility import visible_labels
-from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -27,4 +27,4 @@ def has_confidential_address(unit: ReadUnit, record_ids: Collection[int]) -> boo
         for record_id in person_records
     }
     payloads = unit.records.payloads(visible_labels(unit, {*record_ids, *member_ids}))
-    return any(is_confidential(record_from_bytes(payload)) for _, payload in payloads.values())
+    return any(is_address_confidential(record_from_bytes(payload)) for _, payload in payloads.values())

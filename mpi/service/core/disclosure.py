@@ -50,11 +50,11 @@ def build_disclosure(
     Arguments as for ``disclose``.
     """
     return Disclosure(
-        clock.format_timestamp(clock.now()),
-        viewer.client,
-        viewer.purpose,
-        action,
-        tuple(sorted(record_ids)),
-        tuple(fields),
-        handle,
+        at=clock.format_timestamp(clock.now()),
+        client=viewer.client,
+        purpose=viewer.purpose,
+        action=action,
+        record_ids=tuple(sorted(record_ids)),
+        fields=tuple(fields),
+        handle=handle,
     )

@@ -125,7 +125,8 @@ class GroupCommit:
             self._writer_lock.release()
         if step.error is not None:
             raise step.error
-        return step.answer  # type: ignore[no-any-return]  # the queue holds steps of any answer type
+        answer: Answer = step.answer
+        return answer
 
     def _acquire_turn(self, step: _PendingStep) -> None:
         if self._writer_lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):

@@ -41,12 +41,12 @@ def find_stored_answer(
         ReusedKeyError: another call used the key before.
         ConflictError: the answer shows a record that the viewer may no longer see.
     """
-    idempotency = unit.viewer.once
-    if idempotency is None:
+    call = unit.viewer.idempotent_call
+    if call is None:
         return None
-    if not 0 < len(idempotency.key) <= MAX_KEY_LENGTH:
+    if not 0 < len(call.key) <= MAX_KEY_LENGTH:
         raise InputError(f"an Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters")
-    stored = unit.idempotent_answers.get(unit.viewer.client, idempotency.key)
+    stored = unit.idempotent_answers.get(unit.viewer.client, call.key)
     if stored is None:
         return None
     if stored.digest != _call_digest(unit, index):
@@ -73,15 +73,15 @@ def store_answer(unit: WriteUnit, index: Index, answer: object, record_ids: Coll
         answer: plain values or a dataclass of them.
         record_ids: the records that the answer shows.
     """
-    idempotency = unit.viewer.once
-    if idempotency is None:
+    call = unit.viewer.idempotent_call
+    if call is None:
         return
     now = clock.now()
     unit.idempotent_answers.delete_before(clock.format_timestamp(now - RETENTION))
     stored = StoredAnswer(_call_digest(unit, index), tuple(sorted(record_ids)), orjson.dumps(answer))
-    unit.idempotent_answers.save(unit.viewer.client, idempotency.key, clock.format_timestamp(now), stored)
+    unit.idempotent_answers.save(unit.viewer.client, call.key, clock.format_timestamp(now), stored)
 
 
 def _call_digest(unit: WriteUnit, index: Index) -> str:
-    idempotency = unit.viewer.once
-    return "" if idempotency is None else index.keyed_hash.token("once", idempotency.call.hex())
+    call = unit.viewer.idempotent_call
+    return "" if call is None else index.keyed_hash.to_token("once", call.request.hex())

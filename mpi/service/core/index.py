@@ -21,7 +21,7 @@ from mpi.service.core.block_limits import BlockCounts, BlockLimits
 from mpi.service.core.disclosure_ledger import DisclosureLedger
 from mpi.service.core.group_commit import GroupCommit
 from mpi.standardize.record import standardize
-from mpi.standardize.shared_values import SharedValues, without_shared
+from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.repositories.derived.configs import ActiveConfig
 from mpi.storage.repositories.sources.sources import Source
 from mpi.storage.unit_of_work.database import Database
@@ -251,7 +251,7 @@ class Index:
             source: code of its source.
             shared: shared values of the configuration in force.
         """
-        return without_shared(standardize(record, source, self.keyed_hash), shared, self.keyed_hash)
+        return drop_shared_values(standardize(record, source, self.keyed_hash), shared, self.keyed_hash)
 
 
 def canonical_key(keyed_hash: KeyedHash, source: str, local_id: str) -> int:

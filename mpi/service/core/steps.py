@@ -17,7 +17,7 @@ MAX_REASON_LENGTH = 64
 MAX_NOTE_LENGTH = 4000
 
 
-class _PreviewRollback(Exception):  # noqa: N818 - a signal, not an error
+class _PreviewRollbackError(Exception):
     """Signal that a preview is complete and must be rolled back."""
 
 
@@ -35,19 +35,28 @@ def step_transaction(index: Index, viewer: Viewer, kind: str, *, preview: bool) 
         with index.database.write(viewer, kind) as unit:
             yield unit
             _roll_back_if(preview)
-    except _PreviewRollback:
+    except _PreviewRollbackError:
         pass
 
 
 def _roll_back_if(preview: bool) -> None:
     if preview:
-        raise _PreviewRollback
+        raise _PreviewRollbackError
 
 
 def add_step(unit: WriteUnit, kind: str, reason: str, detail: Mapping[str, Any]) -> int:
     """Store a step and return its number."""
     step_id = unit.counters.take("step")
-    unit.steps.add(Step(step_id, kind, unit.commit_no, None, reason, dict(detail)))
+    unit.steps.add(
+        Step(
+            id=step_id,
+            kind=kind,
+            commit_no=unit.commit_no,
+            undone_commit=None,
+            reason=reason,
+            detail=dict(detail),
+        )
+    )
     return step_id
 
 

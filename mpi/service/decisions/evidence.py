@@ -42,7 +42,7 @@ def collect_evidence(
     pair_count = _count_pairs(kind, [len(group) for group in groups_with_features])
     if pair_count <= MAX_PAIRS_SCORED:
         pairs = _list_pairs(kind, groups_with_features)
-        weights = [(round_weight(scorer.weight(features[lo], features[hi])), lo, hi) for lo, hi in pairs]
+        weights = [(round_weight(scorer.weigh(features[lo], features[hi])), lo, hi) for lo, hi in pairs]
     else:
         weights = _stored_weights(unit, index, kind, groups_with_features)
     ranked = sorted(weights, key=lambda each: (-each[0], each[1:]))
@@ -76,7 +76,7 @@ def _stored_weights(
     group_by_record = {record: group_number for group_number, group in enumerate(groups) for record in group}
     is_across = kind is DecisionKind.DIFFERENT
     edges = unit.derived_data.edges_of(
-        index.config_id(unit), group_by_record, index.matcher.model.thresholds.stored_from
+        index.config_id(unit), group_by_record, index.matcher.model.thresholds.storage_floor
     )
     return [
         (bits, lo, hi)

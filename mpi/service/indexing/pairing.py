@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.model.model import MatchModel
-from mpi.matching.scoring.batch import candidate_pairs
+from mpi.matching.scoring.batch import find_all_candidate_pairs
 from mpi.matching.scoring.feature_batches import batch_joined_features, batch_stored_features
 from mpi.matching.scoring.load_scorer import PAIRS_PER_THREAD, LoadScorer, PairProgress, ScoringResources
 from mpi.service.core.comparable_record import PackedRecord, unpack_features
@@ -186,8 +186,8 @@ class PairScorer:
         compared_features: Iterator[pa.RecordBatch] | int = _feature_batches(compared_records)
         if isinstance(compared, PreviousBatch) and scoring is previous_scoring:
             compared_features = compared.offset
-        scored = scoring.scored(
-            pairs, self._model.thresholds.stored_from, _feature_batches(records), compared_features
+        scored = scoring.score(
+            pairs, self._model.thresholds.storage_floor, _feature_batches(records), compared_features
         )
         self._previous_scoring = scoring
         lo, hi, bits = (scored[name].to_numpy() for name in ("lo", "hi", "bits"))
@@ -215,8 +215,8 @@ class PairScorer:
         self, scoring: LoadScorer, unit: ReadUnit, config_id: int, record_ids: np.ndarray
     ) -> LoadScorer:
         """Load the features that the scoring cache lacks."""
-        missing = scoring.lacking(record_ids)
-        if scoring.rows and scoring.rows + len(missing) > self._max_cached_records:
+        missing = scoring.find_missing(record_ids)
+        if scoring.stored_rows and scoring.stored_rows + len(missing) > self._max_cached_records:
             scoring, missing = self._open_scoring(), record_ids
         parts = unit.derived_data.iterate_features_in_parts(config_id, missing.tolist())
         scoring.add_features(batch_joined_features(parts))
@@ -247,7 +247,7 @@ def score_candidate_pairs(
     for ``PairScorer.score_pairs``.
     """
     blocks = _read_key_table(unit, config_id, records, open_snapshot=open_snapshot)
-    pairs = candidate_pairs(
+    pairs = find_all_candidate_pairs(
         blocks, _record_numbers(records), memory=resources.memory, work_dir=resources.folder
     )
     if pairs.num_rows < MIN_PAIRS_FOR_DUCKDB:

@@ -43,7 +43,7 @@ def score_pairs(
     for record, candidate in pairs:
         edge = (record, candidate) if record < candidate else (candidate, record)
         if edge not in edges:
-            bits = round_weight(matcher.scorer.weight(features[record], features[candidate]))
+            bits = round_weight(matcher.scorer.weigh(features[record], features[candidate]))
             if bits >= floor:
                 edges[edge] = bits
     return edges

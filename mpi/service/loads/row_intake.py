@@ -27,7 +27,7 @@ from mpi.standardize.payload import features_to_bytes
 from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
-from mpi.standardize.shared_values import SharedValues, without_shared
+from mpi.standardize.shared_values import SharedValues, drop_shared_values
 
 BLOCK_ROWS = 500
 """Rows that one process validates at a time.
@@ -189,7 +189,7 @@ class RowValidator:
         Args:
             record: a valid canonical record.
         """
-        features = without_shared(
+        features = drop_shared_values(
             standardize(record, self.source, self.keyed_hash), self.shared, self.keyed_hash
         )
         blocking_keys = array("q", keys(features, self.blocking, self.keyed_hash))

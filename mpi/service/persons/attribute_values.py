@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mpi.domain.record import CanonicalRecord
+from mpi.domain.record import Address, CanonicalRecord
 from mpi.domain.survivorship import StatedValue
 from mpi.standardize.address.addresses import parse_address, parse_city
 from mpi.standardize.fields import codes
@@ -57,20 +57,26 @@ def read_attribute_values(
     """
     is_documented = any(identifier.system in verifying for identifier in record.identifiers)
     base = StatedValue(
-        None, "", origin.record, origin.canonical_key, origin.source, origin.source_kind, record.as_of or "",
+        value=None,
+        comparable="",
+        record=origin.record,
+        key=origin.canonical_key,
+        source=origin.source,
+        kind=origin.source_kind,
+        as_of=record.as_of or "",
         verified=int(is_documented),
-    )  # fmt: skip
+    )
     for attribute, read in _SINGLE_VALUE_READERS.items():
         value_read = read(record)
         if value_read is not None:
             value, comparable, completeness = value_read
-            yield attribute, replace(base, value=value, same=comparable, complete=completeness)
+            yield attribute, replace(base, value=value, comparable=comparable, complete=completeness)
     if (birth_date_read := _read_date(record.birth_date, record.as_of)) is not None:
         value, comparable, completeness = birth_date_read
         verified = _birth_date_quality(record.birth_date_quality, is_documented)
         yield (
             "birth_date",
-            replace(base, value=value, same=comparable, complete=completeness, verified=verified),
+            replace(base, value=value, comparable=comparable, complete=completeness, verified=verified),
         )
     yield from _read_lists(record, base)
 
@@ -191,8 +197,8 @@ def _read_lists(record: CanonicalRecord, base: StatedValue) -> Iterator[tuple[st
                 replace(
                     base,
                     value=shown_value,
-                    same=comparable,
-                    place=position,
+                    comparable=comparable,
+                    position=position,
                     complete=len(shown_value),
                     begin=begin,
                     end=end,
@@ -208,7 +214,7 @@ def _join_squeezed(*texts: str | None) -> str:
     return "|".join(squeeze(text) if text else "" for text in texts)
 
 
-def _home_key(address: Any) -> str:  # noqa: ANN401 - an Address
+def _home_key(address: Address) -> str:
     place = parse_address(address)
     if place.key:
         return f"{place.key}|{place.unit or ''}"

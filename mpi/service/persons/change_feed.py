@@ -105,14 +105,14 @@ def read_change_feed(index: Index, viewer: Viewer, after: int = 0, limit: int = 
         visible_events[-1].commit_no if visible_events else after,
         tuple(
             ChangeEvent(
-                event.commit_no,
-                seq,
-                times[event.commit_no][0],
-                event.cause,
-                labels[event.record_id].source,
-                labels[event.record_id].local_id,
-                None if event.before is None else eids[event.before],
-                None if event.after is None else eids[event.after],
+                commit=event.commit_no,
+                seq=seq,
+                at=times[event.commit_no][0],
+                cause=event.cause,
+                source=labels[event.record_id].source,
+                local_id=labels[event.record_id].local_id,
+                before=None if event.before is None else eids[event.before],
+                after=None if event.after is None else eids[event.after],
             )
             for seq, event in _number_events(visible_events, labels)
         ),

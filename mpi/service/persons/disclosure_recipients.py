@@ -172,13 +172,13 @@ def _past_disclosures(
             sorted_labels = tuple(sorted(affected, key=lambda label: (label.source, label.local_id)))
             answers.append(
                 PastDisclosure(
-                    entry.at,
-                    entry.client,
-                    entry.purpose,
-                    entry.action,
-                    entry.fields,
-                    entry.handle,
-                    sorted_labels,
+                    at=entry.at,
+                    client=entry.client,
+                    purpose=entry.purpose,
+                    action=entry.action,
+                    fields=entry.fields,
+                    handle=entry.handle,
+                    records=sorted_labels,
                 )
             )
     return answers[::-1]

@@ -201,11 +201,11 @@ def describe_changes_of_commits(
     flags = _read_flags(unit, shown_ids)
     person_effects = [
         PersonEffect(
-            eids[person_id],
-            changes[person_id],
-            _sort_labels(held_before.get(person_id, {})),
-            _sort_labels(held_after.get(person_id, {})),
-            _flag_populations({*held_before.get(person_id, {}), *held_after.get(person_id, {})}, flags),
+            enterprise_id=eids[person_id],
+            change=changes[person_id],
+            before=_sort_labels(held_before.get(person_id, {})),
+            after=_sort_labels(held_after.get(person_id, {})),
+            flags=_flag_populations({*held_before.get(person_id, {}), *held_after.get(person_id, {})}, flags),
         )
         for person_id in sorted(persons)
     ]

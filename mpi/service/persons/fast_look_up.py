@@ -76,13 +76,13 @@ def look_up_person_fast(
     flags = tuple(to_flag_view(row, labels[row.record_id]) for row in flag_rows)
     versions = [(record_id, visible_rows[record_id].version_id) for record_id in labels]
     view = PersonView(
-        eid,
-        PersonStatus.ACTIVE,
-        (eid,),
-        tuple(labels.values()),
-        flags,
-        rows[0].since,
-        hash_etag(index, [(eid, PersonStatus.ACTIVE, versions)]),
+        enterprise_id=eid,
+        status=PersonStatus.ACTIVE,
+        now=(eid,),
+        records=tuple(labels.values()),
+        flags=flags,
+        since=rows[0].since,
+        etag=hash_etag(index, [(eid, PersonStatus.ACTIVE, versions)]),
     )
     fields = ("now", "records", *(("flags",) if flags else ()))
     return view, build_disclosure(viewer, Action.PERSON_READ, labels, fields)

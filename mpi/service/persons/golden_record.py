@@ -30,7 +30,7 @@ from mpi.service.decisions.decision_log import may_undo
 from mpi.service.persons.attribute_values import CONFIDENTIAL_ATTRIBUTES, ValueOrigin, read_attribute_values
 from mpi.service.persons.person_status import find_visible_status
 from mpi.service.statements.correction_records import Correction, find_corrections
-from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.payload import record_from_bytes
 from mpi.storage.repositories.persons.persons import Person
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -140,7 +140,13 @@ def look_up_golden_record(index: Index, viewer: Viewer, text: str) -> GoldenReco
             raise NotFoundError(UNKNOWN_ID)
         built = build_golden_record(unit, index, person)
         now = sorted(holder.eid for holder in unit.persons.by_ids(visible_status.holders).values())
-        record = GoldenRecord(person.eid, visible_status.status, tuple(now), built.values, built.etag)
+        record = GoldenRecord(
+            enterprise_id=person.eid,
+            status=visible_status.status,
+            now=tuple(now),
+            values=built.values,
+            etag=built.etag,
+        )
     attributes = dict.fromkeys(value.attribute for value in record.values)
     disclose(index, viewer, Action.PERSON_READ, built.record_ids, ("now", *attributes))
     return record
@@ -178,12 +184,14 @@ def build_golden_record(unit: ReadUnit, index: Index, person: Person) -> BuiltGo
     views = _correction_views(unit, visible_corrections)
     values = tuple(_to_golden_value(attribute, choice, labels, views) for attribute, choice in chosen)
     return BuiltGoldenRecord(
-        values,
-        {attribute: choice.said for attribute, choice in chosen if attribute in SINGLE_VALUE_ATTRIBUTES},
-        {correction.record: correction.corrected for correction in visible_corrections},
-        frozenset(payloads),
-        tuple(sorted(members)),
-        index.keyed_hash.to_token(
+        values=values,
+        current_values={
+            attribute: choice.stated for attribute, choice in chosen if attribute in SINGLE_VALUE_ATTRIBUTES
+        },
+        corrected_records={correction.record: correction.corrected for correction in visible_corrections},
+        record_ids=frozenset(payloads),
+        member_ids=tuple(sorted(members)),
+        etag=index.keyed_hash.to_token(
             "golden", orjson.dumps([person.eid, [asdict(value) for value in values]]).decode()
         ),
     )
@@ -213,12 +221,14 @@ def _collect_values(
     keys = {record_id: record.canonical_key for record_id, record in unit.records.get(list(payloads)).items()}
     records = {record_id: record_from_bytes(payload) for record_id, (_, payload) in payloads.items()}
     # Another agency's record of the child could reveal a confidential address.
-    is_any_confidential = any(is_confidential(record) for record in records.values())
+    is_any_confidential = any(is_address_confidential(record) for record in records.values())
     values_by_attribute: dict[str, list[StatedValue]] = {}
     for record_id, record in records.items():
         source = sources[payloads[record_id][0]]
         origin = ValueOrigin(record_id, keys[record_id], source.code, source.kind)
-        for attribute, value in read_attribute_values(record, origin, index.settings.survivorship.verifying):
+        for attribute, value in read_attribute_values(
+            record, origin, index.settings.survivorship.verifying_systems
+        ):
             if not (is_any_confidential and attribute in CONFIDENTIAL_ATTRIBUTES):
                 values_by_attribute.setdefault(attribute, []).append(value)
     return values_by_attribute
@@ -248,16 +258,18 @@ def _to_golden_value(
     labels: Mapping[int, RecordRef],
     correction_views: Mapping[int, CorrectionView],
 ) -> GoldenValue:
-    value = chosen.said
+    value = chosen.stated
     return GoldenValue(
-        attribute,
-        value.value,
-        labels[value.record],
-        value.as_of,
-        chosen.reason.value,
-        tuple(labels[other_value.record] for other_value in chosen.agreeing),
-        tuple(OtherValue(other_value.value, labels[other_value.record]) for other_value in chosen.others),
-        correction_views.get(value.record),
+        attribute=attribute,
+        value=value.value,
+        record=labels[value.record],
+        as_of=value.as_of,
+        rule=chosen.reason.value,
+        agreeing=tuple(labels[other_value.record] for other_value in chosen.agreeing),
+        others=tuple(
+            OtherValue(other_value.value, labels[other_value.record]) for other_value in chosen.others
+        ),
+        correction=correction_views.get(value.record),
     )
 
 
@@ -269,12 +281,12 @@ def _correction_views(unit: ReadUnit, visible_corrections: Iterable[Correction])
     notes = unit.steps.notes([decision.id for decision in decision_by_record.values()])
     return {
         record: CorrectionView(
-            commits[decision.commit_no][1],
-            commits[decision.commit_no][0],
-            decision.reason,
+            by=commits[decision.commit_no][1],
+            at=commits[decision.commit_no][0],
+            reason=decision.reason,
             # Somebody else's note may describe hidden records.
-            "\n".join(notes.get(decision.id, ())) or None if may_undo(unit, decision) else None,
-            decision.step_id,
+            evidence="\n".join(notes.get(decision.id, ())) or None if may_undo(unit, decision) else None,
+            step=decision.step_id,
         )
         for record, decision in decision_by_record.items()
     }

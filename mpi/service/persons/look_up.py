@@ -36,7 +36,7 @@ class LookUpQuery(Generic[Answer]):
     full: Callable[[ReadUnit], tuple[Answer, Disclosure]]
 
 
-class FastPathMiss(Exception):  # noqa: N818 - what is the matter
+class FastPathMissError(Exception):
     """One statement cannot answer the look-up."""
 
 
@@ -49,7 +49,7 @@ def look_up_fast(
         FastPathMiss: one statement does not suffice, or the call is to be refused.
     """
     if not key:
-        raise FastPathMiss
+        raise FastPathMissError
     with index.database.read_autocommit(_ANONYMOUS) as unit:
 
         def viewer_for(client: Client) -> Viewer:
@@ -58,7 +58,7 @@ def look_up_fast(
 
         result = query.fast(unit, hash_token(key), viewer_for)
         if result is None:
-            raise FastPathMiss
+            raise FastPathMissError
         return *result, unit.viewer
 
 
@@ -80,7 +80,7 @@ def look_up(
         NotAuthenticated: the key is missing, unknown or revoked.
         InputError: the purpose of use does not exist.
     """
-    with suppress(FastPathMiss):
+    with suppress(FastPathMissError):
         return look_up_fast(index, key, purpose, query)
     return look_up_in_full(index, key, purpose, query)
 

@@ -124,13 +124,13 @@ def read_person(
     labels = visible_labels(unit, members)
     since = unit.commit_info({visible_status.since_commit})[visible_status.since_commit][0]
     view = PersonView(
-        person.eid,
-        visible_status.status,
-        _current_ids(unit, person, visible_status.holders),
-        tuple(labels[record_id] for record_id in members if record_id in labels),
-        _flag_views(unit, members, labels) if commit_no is None else (),
-        since,
-        compute_etag(unit, index, [person]) if commit_no is None else "",
+        enterprise_id=person.eid,
+        status=visible_status.status,
+        now=_current_ids(unit, person, visible_status.holders),
+        records=tuple(labels[record_id] for record_id in members if record_id in labels),
+        flags=_flag_views(unit, members, labels) if commit_no is None else (),
+        since=since,
+        etag=compute_etag(unit, index, [person]) if commit_no is None else "",
     )
     fields = ("now", "records", *(("flags",) if view.flags else ()))
     return view, build_disclosure(unit.viewer, Action.PERSON_READ, labels, fields)
@@ -176,20 +176,25 @@ def look_up_lineage(index: Index, viewer: Viewer, text: str) -> tuple[LineageSte
             (
                 event.commit_no,
                 LineageStep(
-                    commits[event.commit_no][0],
-                    _visible_client(
+                    at=commits[event.commit_no][0],
+                    client=_visible_client(
                         viewer, commits[event.commit_no][1], is_by_step=event.commit_no in named_steps
                     ),
-                    event.cause,
-                    labels[event.record_id],
-                    None if event.before is None else eid_by_person[event.before],
-                    None if event.after is None else eid_by_person[event.after],
-                    named_steps[event.commit_no][0] if event.commit_no in named_steps else None,
+                    cause=event.cause,
+                    record=labels[event.record_id],
+                    before=None if event.before is None else eid_by_person[event.before],
+                    after=None if event.after is None else eid_by_person[event.after],
+                    step=named_steps[event.commit_no][0] if event.commit_no in named_steps else None,
                 ),
             )
             for event in visible_events
         ] + [
-            (commit, LineageStep(*commits[commit][:2], cause, None, None, None, step))
+            (
+                commit,
+                LineageStep(
+                    *commits[commit][:2], cause=cause, record=None, before=None, after=None, step=step
+                ),
+            )
             for commit, (step, cause) in steps_without_events.items()
         ]
         steps = tuple(
@@ -371,6 +376,14 @@ def _flag_views(
 def to_flag_view(row: Any, label: RecordRef) -> FlagView:  # noqa: ANN401 - a row of the flag table, with ``as_of``
     """Convert a stored flag to its view."""
     return FlagView(
-        row.population, row.value, row.definition, row.detail, row.begin, row.end,
-        row.asserted_by or label.source, label.source, label.local_id, row.as_of,
-    )  # fmt: skip
+        population=row.population,
+        value=row.value,
+        definition=row.definition,
+        detail=row.detail,
+        begin=row.begin,
+        end=row.end,
+        asserted_by=row.asserted_by or label.source,
+        source=label.source,
+        local_id=label.local_id,
+        as_of=row.as_of,
+    )

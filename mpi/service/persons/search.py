@@ -16,7 +16,7 @@ from mpi.service.core.stored_features import load_features, split_into_batches
 from mpi.service.indexing.reindex import find_candidates
 from mpi.standardize.record import standardize
 from mpi.standardize.record_validation import validate_record
-from mpi.standardize.shared_values import without_shared
+from mpi.standardize.shared_values import drop_shared_values
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 MAX_RESULTS = 10
@@ -62,7 +62,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
-        query = without_shared(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
+        query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
         own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
         candidate_ids = _visible_candidates(
             unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER]
@@ -113,9 +113,9 @@ def _best_records(
 
 def _to_result(index: Index, query: Features, eid: str, bits: float, features: Features) -> SearchResult:
     return SearchResult(
-        eid,
-        bits,
-        compute_probability(bits),
-        index.matcher.model.thresholds.classify(bits),
-        tuple(index.matcher.scorer.explain(query, features)),
+        enterprise_id=eid,
+        match_weight=bits,
+        probability=compute_probability(bits),
+        band=index.matcher.model.thresholds.classify(bits),
+        explanation=tuple(index.matcher.scorer.explain(query, features)),
     )

@@ -89,7 +89,8 @@ def run_in_child_process(
             process.join()
     if raised is not None:
         raise raised.to_error()
-    return returned  # type: ignore[no-any-return]  # a pipe has no type
+    result: Result = returned
+    return result
 
 
 def run_with_index_in_child_process(index: Index, work: Callable[..., Result], *arguments: object) -> Result:

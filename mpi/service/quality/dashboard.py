@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.rater_agreement import measure_agreement
 from mpi.domain.sampling import Estimate, estimate_share
-from mpi.domain.small_cells import shown, suppress_cells, suppress_cells_in_parts
+from mpi.domain.small_cells import suppress_count, suppress_cells, suppress_cells_in_parts
 from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index
@@ -211,7 +211,7 @@ def measure_quality(index: Index, viewer: Viewer) -> QualityFigures:
             unit, _format_earlier_month(now, SAMPLE_MONTHS - 1), now.strftime("%Y-%m")
         )
         stewards = measure_throughput(unit, clock.format_timestamp(now - timedelta(days=THROUGHPUT_DAYS)))
-        show_count = shown if suppress else _keep_count
+        show_count = suppress_count if suppress else _keep_count
         return QualityFigures(
             at=clock.format_timestamp(now),
             suppressed=suppress,
@@ -254,7 +254,7 @@ def _measure_workload(unit: ReadUnit, now: datetime, *, suppress: bool) -> Workl
     work_counts = unit.figures.count_by_state(moment)
     closed_counts = unit.figures.count_closed(clock.format_timestamp(now - timedelta(days=NEW_DAYS)))
     oldest_opened_at = unit.figures.oldest_opened_at(today)
-    show_count = shown if suppress else _keep_count
+    show_count = suppress_count if suppress else _keep_count
     open_total, new_total = sum(by_kind.values()), sum(new_by_kind.values())
     # The total and the new questions together disclose the number of older ones.
     new_shown = None if show_count(open_total - new_total) is None else show_count(new_total)
@@ -334,7 +334,7 @@ def _compute_match_rate(counts: tuple[int, int], *, suppress: bool) -> MatchRate
         return MatchRate(in_care, found_count, rate)
     cells = suppress_cells({"found": found_count, "not": in_care - found_count})
     is_hidden = None in cells.values()
-    return MatchRate(shown(in_care), cells["found"], None if is_hidden else rate)
+    return MatchRate(suppress_count(in_care), cells["found"], None if is_hidden else rate)
 
 
 def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreement, ...]:
@@ -355,7 +355,7 @@ def _measure_agreement(unit: ReadUnit, *, suppress: bool) -> tuple[StewardAgreem
         cells = _suppress_cells(
             {"agreed": judged.agreed, "not": judged.pairs - judged.agreed}, suppress=suppress
         )
-        pairs = shown(judged.pairs) if suppress else judged.pairs
+        pairs = suppress_count(judged.pairs) if suppress else judged.pairs
         kappa = None if pairs is None else judged.kappa
         agreements.append(
             StewardAgreement(first=first, second=second, pairs=pairs, agreed=cells["agreed"], kappa=kappa)
@@ -373,7 +373,7 @@ def _count_links(unit: ReadUnit, months: tuple[MonthlyAccuracy, ...], *, suppres
         if authority in (Authority.SOURCE, Authority.MIGRATION)
     )
     strata = months[0].strata if months else ()
-    show_count = shown if suppress else _keep_count
+    show_count = suppress_count if suppress else _keep_count
     sizes = (
         suppress_stratum_sizes(strata) if suppress else {stratum.stratum: stratum.pairs for stratum in strata}
     )

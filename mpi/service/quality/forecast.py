@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, shown, suppress_cells
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_count, suppress_cells
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress
@@ -137,8 +137,8 @@ def forecast_workload(
         hours=hours,
         hours_a_week=hours_a_week,
     )
-    if suppress and None in (shown(simulation.tasks), shown(tasks)):
-        trial = replace(trial, questions=shown(simulation.tasks), hours=None, hours_a_week=None)
+    if suppress and None in (suppress_count(simulation.tasks), suppress_count(tasks)):
+        trial = replace(trial, questions=suppress_count(simulation.tasks), hours=None, hours_a_week=None)
     return replace(result, other=trial)
 
 
@@ -191,7 +191,7 @@ def _build_forecast(
     suppress: bool,
 ) -> Forecast:
     """Build the forecast from backlog, daily counts and throughput."""
-    show_count = shown if suppress else _keep_count
+    show_count = suppress_count if suppress else _keep_count
     measured = compute_minutes_per_answer(people)
     minutes = float(MINUTES_A_TASK) if measured is None else measured
     full_days = [day for day in days if day.day < today.isoformat()]
@@ -251,7 +251,7 @@ def _suppress_days(days: Sequence[DailyCounts], full_days: int) -> tuple[DailyCo
 
     def suppress_column(counts: Sequence[int]) -> list[int | None]:
         cells = suppress_cells({str(number): count for number, count in enumerate(counts[:full_days])})
-        return [*cells.values(), *map(shown, counts[full_days:])]
+        return [*cells.values(), *map(suppress_count, counts[full_days:])]
 
     arrived = suppress_column([day.arrived or 0 for day in days])
     answered = suppress_column([day.answered or 0 for day in days])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, shown, suppress_cells
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_count, suppress_cells
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair
@@ -159,7 +159,7 @@ def _suppress_stratum(result: StratumResult, pairs: int | None) -> StratumResult
     cells = suppress_cells({"judged": drawn - dropped - waiting, "dropped": dropped, "waiting": waiting})
     # A small stratum is drawn whole, so the number drawn would disclose its size.
     suppressed_result = replace(
-        result, pairs=pairs, drawn=shown(drawn), dropped=cells["dropped"], waiting=cells["waiting"]
+        result, pairs=pairs, drawn=suppress_count(drawn), dropped=cells["dropped"], waiting=cells["waiting"]
     )
     if pairs is None:
         suppressed_result = replace(suppressed_result, drawn=None, dropped=None, waiting=None)

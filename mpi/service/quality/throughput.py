@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mpi.domain.small_cells import shown, suppress_cells
+from mpi.domain.small_cells import suppress_count, suppress_cells
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ANSWER_ACTION = "answer"
@@ -67,7 +67,7 @@ def _suppress_throughput(throughput: Throughput, answers: int | None) -> Through
     """Suppress the small counts of one person."""
     if answers is None:
         return replace(throughput, answers=None, timed=None, hours=None, an_hour=None)
-    timed = shown(throughput.timed or 0)
+    timed = suppress_count(throughput.timed or 0)
     return replace(throughput, timed=timed, an_hour=None if timed is None else throughput.an_hour)
 
 

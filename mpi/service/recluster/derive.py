@@ -26,7 +26,7 @@ from mpi.standardize.payload import features_from_bytes, features_to_bytes, reco
 from mpi.standardize.process_pool import map_chunks
 from mpi.standardize.record import standardize
 from mpi.standardize.shared_value_detection import SharedValueCounter
-from mpi.standardize.shared_values import SharedValues, without_shared
+from mpi.standardize.shared_values import SharedValues, drop_shared_values
 from mpi.storage.key_index.segment_arrays import STORED_DTYPE
 from mpi.storage.repositories.derived.derived import Edges
 from mpi.storage.unit_of_work.unit import ReadUnit
@@ -140,7 +140,7 @@ class BlockDeriver:
                 features = standardize(record_from_bytes(payload.body), payload.source, self.keyed_hash)
                 block.value_counts.add(features, self.keyed_hash)
             if self.shared is not None:
-                features = without_shared(features, self.shared, self.keyed_hash)
+                features = drop_shared_values(features, self.shared, self.keyed_hash)
                 record_keys = keys(features, self.blocking, self.keyed_hash)
                 block.key_counts.append(len(record_keys))
                 block.keys.extend(record_keys)

@@ -32,7 +32,7 @@ from mpi.service.statements.correction_records import find_bound_records
 from mpi.service.statements.current_version import recompute_current_versions
 from mpi.service.statements.intake import StatementOutcome, prepare_comparable, write_statements
 from mpi.service.statements.statement import Statement, build_statement
-from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.standardize.record_validation import ValidatedRecord as Came
 from mpi.standardize.record_validation import validate_record
@@ -435,7 +435,7 @@ def _is_home_confidential(unit: ReadUnit, record: StoredRecord, canonical: Canon
     described_records = (
         find_bound_records(unit, record.id) if record.state == RecordState.ASIDE else {record.id}
     )
-    return is_confidential(canonical) or has_confidential_address(unit, described_records)
+    return is_address_confidential(canonical) or has_confidential_address(unit, described_records)
 
 
 def _date_by_receipt(record: CanonicalRecord, stored: StoredRecord | None) -> CanonicalRecord:

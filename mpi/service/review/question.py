@@ -29,7 +29,7 @@ from mpi.service.review.open_questions import (
 from mpi.service.review.queue_reader import Filters, find_burst, list_single_questions, summarize_burst
 from mpi.service.statements.overlay_detection import find_pending_overlays
 from mpi.service.stewardship.overlays import REFUSE, RELEASE
-from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.payload import record_from_bytes, to_canonical_fields
 from mpi.storage.repositories.review.task_queue import Burst
 from mpi.storage.repositories.review.task_work import QuestionAction
@@ -307,7 +307,7 @@ def _build_pending_cards(unit: ReadUnit, question: OpenQuestion) -> tuple[Record
             *(record_from_bytes(version.payload) for version in active_versions),
         ]
         confidential = any(
-            is_confidential(compared) for compared in compared_records
+            is_address_confidential(compared) for compared in compared_records
         ) or has_confidential_address(unit, labels)
         values, withheld = _split_values(pending_record, confidential=confidential)
         pending_cards.append(

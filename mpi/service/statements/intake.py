@@ -220,7 +220,13 @@ def write_statements(
     for statement in statements:
         writer.add(statement, existing.get(statement.local_id))
     writer.flush()
-    result = IntakeResult(judged.outcomes, record_ids, writer.changed, writer.gone, writer.doubted)
+    result = IntakeResult(
+        outcomes=judged.outcomes,
+        record_ids=record_ids,
+        changed=writer.changed,
+        removed=writer.gone,
+        overlay_suspects=writer.doubted,
+    )
     _recompute_overlaid(unit, index, result, existing)
     return result
 
@@ -354,7 +360,13 @@ class _StatementWriter:
         self._sight(existing.id, statement, existing.version_id)
 
     def _sight(self, record_id: int, statement: Statement, version_id: int | None) -> None:
-        sighting = Sighting(record_id, SightingKind.SAME, statement.as_of, version_id, self._batch_id)
+        sighting = Sighting(
+            record_id=record_id,
+            kind=SightingKind.SAME,
+            as_of=statement.as_of,
+            version_id=version_id,
+            batch_id=self._batch_id,
+        )
         self._sightings.append(sighting)
 
     def _record(self, record_id: int, statement: Statement, state: RecordState = RecordState.ACTIVE) -> None:
@@ -425,8 +437,10 @@ class _StatementWriter:
             row |= {"id": version_id, "received_commit": self._unit.commit_no, "ended_commit": None}
             if row["state"] == "active":
                 active[row["record_id"]] = {
-                    "record_id": row["record_id"], "version_id": version_id, "as_of": statement.as_of,
-                }  # fmt: skip
+                    "record_id": row["record_id"],
+                    "version_id": version_id,
+                    "as_of": statement.as_of,
+                }
         return active
 
     def _write_versions(self, activated: list[dict[str, Any]]) -> None:

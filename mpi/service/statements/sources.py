@@ -52,11 +52,11 @@ def add_source(index: Index, viewer: Viewer, new_source: NewSource) -> Source:
             raise ConflictError("stewards' corrections have a source already")
         source_id = unit.counters.take("source")
         source = Source(
-            source_id,
-            new_source.code,
-            new_source.name or new_source.code,
-            new_source.agency or new_source.code,
-            new_source.kind,
+            id=source_id,
+            code=new_source.code,
+            name=new_source.name or new_source.code,
+            agency=new_source.agency or new_source.code,
+            kind=new_source.kind,
             group_id=1,
             paused=False,
             duplicates_expected=not new_source.has_one_id_per_child,

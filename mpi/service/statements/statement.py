@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord, Flag, QualityIssue
 from mpi.service.core.comparable_record import PackedRecord
-from mpi.standardize.address.addresses import is_confidential
+from mpi.standardize.address.addresses import is_address_confidential
 from mpi.standardize.fields.dates import is_future, parse_date, to_iso_day
 from mpi.standardize.payload import record_from_bytes, to_payload_and_hash
 
@@ -58,17 +58,17 @@ def build_statement(
     """Build a statement from a validated record."""
     payload, digest = to_payload_and_hash(record)
     return Statement(
-        record.local_id,
-        record.as_of or "",
-        digest + _date_marks(record),
-        payload,
-        issues,
-        record.flags,
-        record.subject,
-        record.merged_into,
-        find_seal_kind(record),
-        line_number,
-        comparable,
+        local_id=record.local_id,
+        as_of=record.as_of or "",
+        content_hash=digest + _date_marks(record),
+        payload=payload,
+        issues=issues,
+        flags=record.flags,
+        subject=record.subject,
+        merged_into=record.merged_into,
+        seal_kind=find_seal_kind(record),
+        line_number=line_number,
+        comparable=comparable,
     )
 
 
@@ -100,7 +100,7 @@ def _date_marks(record: CanonicalRecord) -> str:
     birth_dates = [text for text in (record.birth_date, *record.previous_birth_dates) if text]
     is_ahead = ["1" if as_of and is_future(parse_date(text), as_of) else "0" for text in birth_dates]
     marks = [f"+ahead{''.join(is_ahead)}"] if "1" in is_ahead else []
-    if is_confidential(record):
+    if is_address_confidential(record):
         marks.append("+confidential")
     return "".join(marks)
 

@@ -43,12 +43,12 @@ def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
     A confidential record may state the programme's substitute address or, by mistake, the true one:
     neither says where the person lives, so neither is compared.
     """
-    if not record.addresses or is_confidential(record):
+    if not record.addresses or is_address_confidential(record):
         return ()
     return tuple(map(parse_address, record.addresses))
 
 
-def is_confidential(record: CanonicalRecord) -> bool:
+def is_address_confidential(record: CanonicalRecord) -> bool:
     """Whether the record's addresses are confidential at the time of its statement.
 
     A restriction whose end cannot be read, or lies ahead, holds; so does one that is yet to begin.
@@ -63,7 +63,7 @@ def is_confidential(record: CanonicalRecord) -> bool:
 
 def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
     """The same of a stored record in the form in which it is sent and shown."""
-    return is_confidential(
+    return is_address_confidential(
         CanonicalRecord(
             local_id=record["local_id"],
             addresses=tuple(Address(**address) for address in record.get("addresses", ())),

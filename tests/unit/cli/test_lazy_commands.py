@@ -1,4 +1,4 @@
-"""Help and completion import no database, matching or web library."""
+"""Commands import only what they need: help no library of the index, a look-up no engine."""
 
 import os
 import subprocess
@@ -55,3 +55,12 @@ def test_completion_of_an_option_imports_no_heavy_package():
     )
     assert "mpi.cli.commands.persons.person" in loaded
     assert not HEAVY & loaded
+
+
+def test_a_look_up_imports_no_engine(home, mpi):
+    record = {"source": "sis", "local_id": "1", "first_name": "Ana", "last_name": "Lopez"}
+    eid = mpi("resolve", "--json", send=record).json["enterprise_id"]
+    look_up = "import sys; from mpi.cli.main import run; assert run(['person', sys.argv[1]]) == 0; "
+    loaded = imported(look_up + "print(*sys.modules)", eid)
+    assert "sqlalchemy" in loaded
+    assert not {"duckdb", "faker", "fastapi", "networkx", "pyarrow", "splink", "sqlglot"} & loaded

@@ -14,7 +14,7 @@ from mpi.standardize.shared_values import (
     MIN_BIRTH_DATES,
     NO_SHARED_VALUES,
     SharedValues,
-    without_shared,
+    drop_shared_values,
 )
 from tests.unit.standardize.making import SEAL, features_of
 
@@ -29,7 +29,7 @@ def children(count: int = MIN_BIRTH_DATES, **sent: object) -> list[Features]:
 
 
 def left_of(features: Features, *shared: list[Features]) -> Features:
-    return without_shared(features, find_shared_values([one for some in shared for one in some], SEAL), SEAL)
+    return drop_shared_values(features, find_shared_values([one for some in shared for one in some], SEAL), SEAL)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_equal_texts_of_different_columns_are_different_values():
     listed = find_shared_values(children(household_ids="A@B.EXAMPLE"), SEAL)
     mine = replace(features_of(), email="sis|A@B EXAMPLE")
     assert len(listed) == 1
-    assert without_shared(mine, listed, SEAL) is mine
+    assert drop_shared_values(mine, listed, SEAL) is mine
 
 
 SENT = st.fixed_dictionaries(
@@ -136,8 +136,8 @@ SENT = st.fixed_dictionaries(
 @given(st.lists(SENT, max_size=60), SENT)
 def test_taking_out_what_is_shared_twice_is_taking_it_out_once(records, sent):
     listed = find_shared_values([features_of(**each) for each in records] + children(**HAVEN), SEAL)
-    once = without_shared(features_of(**sent), listed, SEAL)
-    assert without_shared(once, listed, SEAL) == once
+    once = drop_shared_values(features_of(**sent), listed, SEAL)
+    assert drop_shared_values(once, listed, SEAL) == once
 
 
 def test_the_lists_are_told_by_keyed_hashes_and_come_back_from_their_text():

@@ -35,7 +35,7 @@ def count_linked_relatives(clusters: Groups, dataset: Dataset) -> RelativeLinks 
     """
     if not dataset.households:
         return None
-    homes = group_by_cluster(dict(dataset.households))  # type: ignore[arg-type]
+    homes = group_by_cluster(dataset.households)
     pairs = sum(len(members) * (len(members) - 1) // 2 for members in homes.values())
     wrong = find_merged_people(clusters, dataset.truth, dataset.households)
     birth_dates = _collect_birth_dates(dataset)

@@ -6,6 +6,7 @@ name and birth date *before* the four systems record them, so that every source 
 usual rate. A pair gets a name in proportion to the square of how common it is, as by chance.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,6 @@ from training.simulate.sources.records import write_source
 from training.simulate.sources.rosters import Roster, Source, draw_rosters
 
 _ROSTER_STAGE, _CHOICE_STAGE, _FIRST_SOURCE_STAGE = 7, 90, 10
-_FEWEST_PAIRS = 3_000
 HISPANIC_SHARE = 0.75
 """Share of Hispanic pairs, where there are enough such children.
 
@@ -104,8 +104,8 @@ def judge_stress_set(partition: ModelPartition, stress: StressSet) -> StressResu
     )
 
 
-def _is_chosen_pair(pair: Pair, truth: object, kin: dict[Person, int]) -> bool:
-    left, right = (truth[number] for number in pair)  # type: ignore[index]
+def _is_chosen_pair(pair: Pair, truth: Mapping[int, Person], kin: Mapping[Person, int]) -> bool:
+    left, right = (truth[number] for number in pair)
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
 

@@ -17,7 +17,7 @@ from mpi.domain.record import SENT_FIELDS
 from training.simulate.columns import Texts
 from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, WeekFile, estimate_cast_size
 from training.simulate.files.output import build_manifest, merge_manifests
-from training.simulate.people.blocks import ProgressCallback, split_into_blocks
+from training.simulate.people.blocks import RECORDS_PER_BLOCK, ProgressCallback, split_into_blocks
 from training.simulate.people.names import NameBook
 from training.simulate.rates import Rates
 from training.simulate.sources.records import NIGHTLY_TIME
@@ -45,6 +45,7 @@ class FeedPlan:
     weeks: int
     book: NameBook
     rates: Rates
+    records_per_block: int = RECORDS_PER_BLOCK
 
 
 def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
@@ -67,7 +68,8 @@ def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[s
 
 def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
     cast_size = estimate_cast_size(plan.children, plan.weeks, plan.rates)
-    state_blocks = split_into_blocks(plan.seed, round(cast_size * plan.rates.state.records_per_child))
+    state_records = round(cast_size * plan.rates.state.records_per_child)
+    state_blocks = split_into_blocks(plan.seed, state_records, plan.records_per_block)
     files = _FeedFiles(folder)
     manifest: dict[str, Any] = {}
     steps = len(state_blocks) * (plan.weeks + 1)

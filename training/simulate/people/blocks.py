@@ -44,7 +44,7 @@ class Block:
         return numbers * self.block_count + self.number
 
 
-def split_into_blocks(seed: int, records: int) -> list[Block]:
+def split_into_blocks(seed: int, records: int, records_per_block: int = RECORDS_PER_BLOCK) -> list[Block]:
     """Split a state of that many records into blocks.
 
     A small state is one block.
@@ -54,5 +54,5 @@ def split_into_blocks(seed: int, records: int) -> list[Block]:
         records: source records of the state.
         records_per_block: source records of one block.
     """
-    count = max(1, round(records / RECORDS_PER_BLOCK))
+    count = max(1, round(records / records_per_block))
     return [Block(seed, number, count) for number in range(count)]

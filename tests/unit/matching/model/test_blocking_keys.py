@@ -9,7 +9,7 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.model.blocking_keys import BlockingSpec, keys, compute_keys_by_rule
-from mpi.matching.scoring.batch import candidate_pairs, find_large_blocks
+from mpi.matching.scoring.batch import find_all_candidate_pairs, find_large_blocks
 
 SEAL = KeyedHash(b"k" * 32)
 SPEC = BlockingSpec.parse(
@@ -138,8 +138,8 @@ def test_candidates_are_the_distinct_pairs_that_share_a_key(rows, touched):
         assert len(listed) == len(set(listed))
         return set(listed)
 
-    assert pairs(candidate_pairs(table)) == expected
-    some = candidate_pairs(table, pa.array(sorted(touched), pa.int64()))
+    assert pairs(find_all_candidate_pairs(table)) == expected
+    some = find_all_candidate_pairs(table, pa.array(sorted(touched), pa.int64()))
     assert pairs(some) == {pair for pair in expected if touched & set(pair)}
 
 
@@ -147,7 +147,7 @@ def test_large_blocks_are_told_and_still_paired():
     table = pa.table({"key": pa.array([7] * 5 + [8], pa.int64()), "record_id": pa.array([*range(5), 0])})
     assert find_large_blocks(table, 4).to_pylist() == [{"key": 7, "size": 5}]
     assert find_large_blocks(table, 5).num_rows == 0
-    assert candidate_pairs(table).num_rows == 10
+    assert find_all_candidate_pairs(table).num_rows == 10
 
 
 def test_a_stopped_key_is_nobodys_and_its_rules_refinement_stands_for_it():

@@ -29,7 +29,7 @@ from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.model import find_model_folder, load_model
-from mpi.matching.scoring.batch import PAIR_SCHEMA, candidate_pairs, make_feature_table
+from mpi.matching.scoring.batch import PAIR_SCHEMA, find_all_candidate_pairs, make_feature_table
 from mpi.matching.scoring.engines import DUCKDB_ENGINE
 from mpi.matching.scoring.feature_batches import batch_stored_features
 from mpi.matching.spark import functions
@@ -152,7 +152,7 @@ def test_candidate_pairs_are_those_of_duckdb(tmp_path):
     blocks = keys_of(records(2000, 5), load_model(find_model_folder()))
     with a_session(tmp_path / "spark") as session:
         found = spark_candidate_pairs(written(session, tmp_path / "spark", "keys", blocks)).toArrow()
-    assert as_pairs(found) == as_pairs(candidate_pairs(blocks))
+    assert as_pairs(found) == as_pairs(find_all_candidate_pairs(blocks))
     assert found.num_rows > 2000
 
 

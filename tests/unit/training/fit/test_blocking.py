@@ -6,7 +6,7 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import candidate_pairs, connect_duckdb, make_feature_table
+from mpi.matching.scoring.batch import find_all_candidate_pairs, connect_duckdb, make_feature_table
 from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
 from training.blocking import (
@@ -66,7 +66,7 @@ def test_looser_rules_compare_the_pairs_that_the_service_compares(standing):
     made, connection = standing
     spec = BlockingSpec.parse(RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
-    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
+    theirs = find_all_candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
         [("lo", "ascending"), ("hi", "ascending")]
     )
     assert ours.equals(theirs)

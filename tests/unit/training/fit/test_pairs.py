@@ -8,7 +8,7 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
-from mpi.matching.scoring.batch import SplinkEngine, candidate_pairs, connect_duckdb, make_feature_table
+from mpi.matching.scoring.batch import SplinkEngine, find_all_candidate_pairs, connect_duckdb, make_feature_table
 from training.blocking import compute_blocking_keys, join_candidate_pairs
 from training.fit.blocking import STANDARD_RULES
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
@@ -65,7 +65,7 @@ def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
     made, connection = standing
     spec = BlockingSpec.parse(STANDARD_RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
-    theirs = candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
+    theirs = find_all_candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
         [("lo", "ascending"), ("hi", "ascending")]
     )
     assert ours.num_rows > 1000

@@ -20,7 +20,7 @@ from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.blocking_keys import keys
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import candidate_pairs
+from mpi.matching.scoring.batch import find_all_candidate_pairs
 from mpi.service.recluster.plan import recluster
 from tests.index import OPERATOR, an_index, load_rows
 from training.__main__ import build_app
@@ -133,7 +133,7 @@ def test_a_wrapped_model_finds_and_weighs_the_pairs_that_splink_itself_predicts(
         for row in rows
     }
     own = [(key, n) for n, each in features.items() for key in keys(each, model.blocking, SEAL)]
-    pairs = candidate_pairs(pa.table({"key": [k for k, _ in own], "record_id": [n for _, n in own]}))
+    pairs = find_all_candidate_pairs(pa.table({"key": [k for k, _ in own], "record_id": [n for _, n in own]}))
     blocked = {tuple(sorted(pair)) for pair in zip(*pairs.to_pydict().values(), strict=True)}
     assert blocked == expected.keys()
     assert len(blocked) > 1000
