@@ -133,7 +133,7 @@ def _list_link_edges(component: Component, link: float) -> list[tuple[float, Pai
 
 def _grow_uncontested(
     component: Component, binding: DecisionGroups, edges: list[tuple[float, Pair]], cohesion: float
-) -> "_Clusters":
+) -> "_GrowingClusters":
     """The clusters that the edges would join if none were contested."""
     clusters = _GrowingClusters(component, binding)
     for _, edge in edges:
@@ -143,7 +143,7 @@ def _grow_uncontested(
 
 
 def _find_rival(
-    component: Component, vouched: "_Clusters", edge: Pair, bits: float, margin: float
+    component: Component, vouched: "_GrowingClusters", edge: Pair, bits: float, margin: float
 ) -> ReviewReason | None:
     """The reason why a rival contests the edge at either end, if one does."""
     left, right = edge

@@ -155,7 +155,7 @@ class ReviewPairGraph:
         candidates = self.get_loaded(record)
         return None if candidates is None else len(candidates) < BUSY_CANDIDATES
 
-    def _make_question(self, records: frozenset[int], parts: "_Parts") -> PairQuestion:
+    def _make_question(self, records: frozenset[int], parts: "_BoundedComponents") -> PairQuestion:
         """The question that all pairs of a few records are."""
         if len(records) == len(("one", "other")):
             return PairQuestion(min(records), QuestionShape.COUPLE)

@@ -60,7 +60,7 @@ class _LineReader:
         self.row_bytes = 0
         self.is_at_end = False
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "_LineReader":
         return self
 
     def __next__(self) -> str:

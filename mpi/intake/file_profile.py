@@ -102,7 +102,7 @@ def profile_file(rows: FileRows, seal: KeyedHash, received: datetime) -> FilePro
     return tally.build_profile(rows.skipped_rows)
 
 
-def _count_validation(row: CanonicalRow, tally: "_Tally", seal: KeyedHash, received: datetime) -> None:
+def _count_validation(row: CanonicalRow, tally: "_FileCounter", seal: KeyedHash, received: datetime) -> None:
     try:
         found = validate_record(row.fields, seal, received)
     except RecordError as error:

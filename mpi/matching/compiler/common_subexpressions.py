@@ -63,7 +63,7 @@ class SharedConditions:
 class _ExpressionNode:
     """An expression: its parts, and the SQL that joins them; of one that is taken whole, its own SQL."""
 
-    parts: tuple["_Node", ...]
+    parts: tuple["_ExpressionNode", ...]
     sql: str
     is_atomic: bool = False
 
