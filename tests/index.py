@@ -13,8 +13,8 @@ from mpi.bootstrap import init_index
 from mpi.config import Settings
 from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
+from mpi.matching.compiler import online_scorer
 from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer
-from mpi.service.core import index as index_module
 from mpi.service.core.index import Index
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
@@ -43,7 +43,7 @@ def an_index(
     if database_url is None and not (folder / "mpi.db").exists():
         for name, content in _database_without_a_row().items():
             (folder / name).write_bytes(content)
-    with patch.object(index_module, "compile_scorer", _compiled):
+    with patch.object(online_scorer, "compile_scorer", _compiled):
         index, _key = init_index(settings, is_test=True)
     for code in sources:
         add_source(index, OPERATOR, NewSource(code))

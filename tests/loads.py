@@ -19,7 +19,12 @@ _SMALL_WINDOWS = {
     "SECOND_WINDOW_FROM": 300,
     "LARGEST_WINDOW": 800,
 }
-_SMALL_RUNS = {"MERGED_RECORDS": 600, "WORTH_RECORDS": 1, "LARGE_RECORDS": 1, "FEW_STATEMENTS": 1}
+_SMALL_RUNS = {
+    "MAX_UNMERGED_RECORDS": 600,
+    "MIN_MERGE_RECORDS": 1,
+    "MIN_INDEX_RECORDS": 1,
+    "MIN_STATEMENTS": 1,
+}
 """Where there are runs, small loads have some too, and merge before the last chunk and after it."""
 
 
@@ -46,7 +51,7 @@ def waiting(index) -> int:
 def sound(index) -> None:
     """Every law holds, and the edges are those that the records have, found anew."""
     assert verify(index, OPERATOR) == []
-    floor = index.matcher.model.thresholds.stored_from
+    floor = index.matcher.model.thresholds.storage_floor
     with index.database.read(OPERATOR) as unit:
         stored = unit.derived_data.all_edges(index.config_id(unit))
         anew = derive(unit, index, index.matcher, floor, ignore_progress, index.shared_values(unit)).edges
