@@ -1,4 +1,4 @@
-"""Resuming: what was interrupted, a re-cluster or a load, is carried on or tidied by whoever serves."""
+"""Background threads that resume interrupted re-clusters and compact key segments."""
 
 import logging
 import random
@@ -19,56 +19,63 @@ from mpi.service.indexing.background_compaction import CompactionMonitor, compac
 from mpi.service.recluster.run_state import get_engine_name, is_alive
 from mpi.storage.repositories.derived.runs import RunStage
 
-LOOK_EVERY_S = 60.0
-FIRST_LOOK_WITHIN_S = 5.0
-"""After the one that says how things stand: of processes that begin together one is the first to see it."""
+CHECK_INTERVAL_S = 60.0
+"""Seconds between two later checks."""
+FIRST_CHECK_WITHIN_S = 5.0
+"""Seconds within which the second check comes.
+
+The delay is random, so that of several processes that start together one takes an interrupted run up first.
+"""
 
 _log = logging.getLogger("mpi.api")
 
 
-def keep_resuming(app: FastAPI) -> None:
-    """Look again and again, in threads of their own, whether a re-cluster or a load was interrupted."""
-    for look_on, name in ((_resume, "resuming"), (_merge, "merging what loads left")):
-        threading.Thread(target=look_on, args=(app,), name=name, daemon=True).start()
+def start_resumption(app: FastAPI) -> None:
+    """Start the threads that check for interrupted re-clusters and unmerged key segments."""
+    for check, name in ((_resume_runs, "resume runs"), (_compact_segments, "compact key segments")):
+        threading.Thread(target=check, args=(app,), name=name, daemon=True).start()
 
 
-def _resume(app: FastAPI) -> None:
-    for _ in _looks():
+def _resume_runs(app: FastAPI) -> None:
+    for _ in _wait_for_checks():
         try:
             resume_interrupted(app)
         except MpiError as error:
-            # Another process took it up, or the store is away: it is looked at again.
-            _log.warning("an interrupted re-cluster was not carried on: %s (%s)", error, describe_origin(error))
+            # Another process took it over, or the store is unreachable: the next check sees.
+            _log.warning("an interrupted re-cluster was not resumed: %s (%s)", error, describe_origin(error))
 
 
-def _merge(app: FastAPI) -> None:
-    left = CompactionMonitor()
-    for _ in _looks():
+def _compact_segments(app: FastAPI) -> None:
+    monitor = CompactionMonitor()
+    for _ in _wait_for_checks():
         index: Index = app.state.index
         try:
-            if left.is_compaction_due(index, make_operator()):
+            if monitor.is_compaction_due(index, make_operator()):
                 compact_in_child_process(index.database, make_operator())
         except MpiError as error:
-            _log.warning("keys that a load left were not merged: %s", error)
+            _log.warning("key segments were not compacted: %s", error)
 
 
-def _looks() -> Iterator[None]:
-    """One at once, one soon after, and then again and again."""
+def _wait_for_checks() -> Iterator[None]:
+    """Yield when a check is due: at once, soon after, then regularly."""
     pause = threading.Event()
     yield
-    pause.wait(random.uniform(0, FIRST_LOOK_WITHIN_S))  # noqa: S311 - no secret
+    pause.wait(random.uniform(0, FIRST_CHECK_WITHIN_S))  # noqa: S311 - no secret
     while True:
         yield
-        pause.wait(LOOK_EVERY_S)
+        pause.wait(CHECK_INTERVAL_S)
 
 
 def resume_interrupted(app: FastAPI) -> bool:
-    """Carry on the re-cluster that no process carries out any more; returns whether there was one.
+    """Resume a re-cluster run whose process died.
+
+    Returns:
+        Whether there was such a run.
 
     Raises:
-        ConflictError: another process has taken it up, or its pairs were to be scored by more than this
-            machine, for which they may be too many.
-        ModelError: its model is not here.
+        ConflictError: another process has taken the run over, or its pairs were to be scored by an engine
+            that this machine may not be large enough to replace.
+        ModelError: the run's model is not installed here.
     """
     index: Index = app.state.index
     with index.database.read(make_operator()) as unit:

@@ -1,8 +1,8 @@
-"""Processes that run as soon as they are woken, beside others that compute for long.
+"""Short scheduler time slices for processes that answer calls on Linux.
 
-Linux lets a process that computes go on for its slice, some three milliseconds, while one that was woken by
-the disk or by a caller waits. With a shorter slice of its own that one goes first; its share of the processor
-stays as it is. A look-up is woken some six times; ADR 0060 has figures.
+Linux lets a computing process finish its time slice, some three milliseconds, while a process that the disk
+or a client woke has to wait. A process with a shorter slice goes first when it wakes; its share of the
+processor stays the same. A look-up wakes some six times; docs/decisions/0060 has figures.
 """
 
 import ctypes
@@ -10,11 +10,14 @@ import os
 import sys
 
 SLICE_NS = 500_000
-"""Nanoseconds. A look-up computes for less between two waits; the kernel takes from 0.1 to 100 ms."""
+"""Length of the time slice in nanoseconds.
+
+A look-up computes for less than this between two waits. The kernel accepts 0.1 to 100 ms.
+"""
 
 
 class _Attributes(ctypes.Structure):
-    """``struct sched_attr`` in its first version; see sched_setattr(2)."""
+    """The first version of ``struct sched_attr``; see sched_setattr(2)."""
 
     _fields_ = (
         ("size", ctypes.c_uint32),
@@ -28,33 +31,41 @@ class _Attributes(ctypes.Structure):
     )
 
 
-def wake_soon() -> bool:
-    """Ask for short slices for this thread, and the threads and processes that it begins from now on.
+def request_short_slice() -> bool:
+    """Request short time slices for this thread and all that it starts.
 
-    Returns whether they are had: not before Linux 6.12 and glibc 2.41, nor on other systems, nor where an
-    operator has put the process into another class than the ordinary one.
+    Returns:
+        Whether they were granted. They are not before Linux 6.12 and glibc 2.41, on other systems, or where
+        an operator has given the process another scheduling class.
     """
     if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
         return False
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "sched_setattr"):
         return False
-    wanted = _Attributes(
+    attributes = _Attributes(
         size=ctypes.sizeof(_Attributes),
         policy=os.SCHED_OTHER,
         nice=os.getpriority(os.PRIO_PROCESS, 0),
         runtime=SLICE_NS,
     )
-    libc.sched_setattr(0, ctypes.byref(wanted), 0)
+    libc.sched_setattr(0, ctypes.byref(attributes), 0)
     return slice_ns() == SLICE_NS
 
 
 def slice_ns(thread: int = 0) -> int | None:
-    """Nanoseconds of the slice of a thread, by its number, or of this one; None where that is not told."""
+    """Return the time slice of a thread in nanoseconds.
+
+    Args:
+        thread: its number; 0 for the calling thread.
+
+    Returns:
+        None where the system does not tell.
+    """
     if sys.platform != "linux":
         return None
-    libc, found = ctypes.CDLL(None), _Attributes()
+    libc, attributes = ctypes.CDLL(None), _Attributes()
     if not hasattr(libc, "sched_getattr"):
         return None
-    failed = libc.sched_getattr(thread, ctypes.byref(found), ctypes.sizeof(found), 0)
-    return None if failed else int(found.runtime)
+    failed = libc.sched_getattr(thread, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
+    return None if failed else int(attributes.runtime)

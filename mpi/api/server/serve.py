@@ -1,4 +1,4 @@
-"""Serve the application with uvicorn, on this machine's own address only."""
+"""Serving the HTTP application with uvicorn on a loopback address."""
 
 import ipaddress
 import logging
@@ -8,32 +8,35 @@ import sys
 import uvicorn
 
 from mpi.api.app import create_app
-from mpi.api.server.resumption import keep_resuming
-from mpi.api.server.scheduler_slice import wake_soon
+from mpi.api.server.resumption import start_resumption
+from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.domain.errors import InputError
 from mpi.service.core.index import Index
 
 GRACE_S = 10
-"""Seconds that calls under way get when the server is stopped."""
+"""Seconds that running calls get to finish when the server stops."""
 
 
 def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> None:
-    """Serve until interrupted; calls under way are finished first.
+    """Serve the index from this process until it is interrupted.
+
+    Running calls are finished first.
 
     Args:
         index: the open index.
         host: a loopback address or ``localhost``.
-        port: 0 for any that is free.
-        open_pages: whether the pages ask nobody to sign in; a test index only.
+        port: 0 for any free one.
+        open_pages: whether pages need no sign-in; allowed for a test index only.
 
     Raises:
-        InputError: another host, a port that cannot be had, or open pages of a real index.
+        InputError: the host is not a loopback address, the port is taken, or a real index is asked for open
+            pages.
     """
     app = create_app(index, open_pages=open_pages)
     listener = listen(host, port)
-    wake_soon()
+    request_short_slice()
     log_to_stderr()
-    keep_resuming(app)
+    start_resumption(app)
     # uvicorn's own access log shows whole paths, and those hold local IDs.
     config = uvicorn.Config(
         app, access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S
@@ -42,10 +45,10 @@ def serve(index: Index, host: str, port: int, *, open_pages: bool = False) -> No
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address.
+    """Return a socket that is bound to a loopback address.
 
     Raises:
-        InputError: the address is not one of this machine's loopback, or the port cannot be had.
+        InputError: the host is not a loopback address, or the port is taken.
     """
     address = "127.0.0.1" if host == "localhost" else host
     if not _is_loopback(address):
@@ -73,7 +76,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def log_to_stderr() -> None:
-    """Log what the program says of itself; never a path, a query or a value."""
+    """Send the program's log to standard error, without paths, queries or values."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     for name in ("mpi", "uvicorn.error"):

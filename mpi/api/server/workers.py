@@ -5,8 +5,8 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from mpi.api.app import create_app
-from mpi.api.server.resumption import keep_resuming
-from mpi.api.server.scheduler_slice import wake_soon
+from mpi.api.server.resumption import start_resumption
+from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.api.server.serve import GRACE_S, listen, log_to_stderr
 from mpi.api.server.shared_port import open_shared_port
 from mpi.bootstrap import open_index
@@ -34,7 +34,7 @@ def serve_with(host: str, port: int, workers: int) -> None:
     with listen(host, port) as free:
         address, number = free.getsockname()[:2]
     shared = open_shared_port(address, number)
-    wake_soon()
+    request_short_slice()
     config = uvicorn.Config(
         "mpi.api.server.workers:application", factory=True, workers=workers,
         access_log=False, log_config=None, server_header=False, timeout_graceful_shutdown=GRACE_S,
@@ -47,7 +47,7 @@ def serve_with(host: str, port: int, workers: int) -> None:
 def application() -> FastAPI:
     """Return the application of one worker, around the index that the environment names."""
     log_to_stderr()
-    wake_soon()
+    request_short_slice()
     app = create_app(open_index(Settings()))
-    keep_resuming(app)
+    start_resumption(app)
     return app

@@ -24,12 +24,12 @@ def served(tmp_path, monkeypatch, database_url):
 
 def look(app, monkeypatch, times):
     """As the thread of a process that serves does, so many times."""
-    monkeypatch.setattr(resumption, "FIRST_LOOK_WITHIN_S", 0.0)
-    monkeypatch.setattr(resumption, "LOOK_EVERY_S", 0.0)
-    looks = resumption._looks
-    monkeypatch.setattr(resumption, "_looks", lambda: islice(looks(), times))
-    resumption._merge(app)
-    monkeypatch.setattr(resumption, "_looks", looks)
+    monkeypatch.setattr(resumption, "FIRST_CHECK_WITHIN_S", 0.0)
+    monkeypatch.setattr(resumption, "CHECK_INTERVAL_S", 0.0)
+    looks = resumption._wait_for_checks
+    monkeypatch.setattr(resumption, "_wait_for_checks", lambda: islice(looks(), times))
+    resumption._compact_segments(app)
+    monkeypatch.setattr(resumption, "_wait_for_checks", looks)
 
 
 def test_whoever_serves_merges_what_a_load_left_once_it_sees_that_nobody_does(served, monkeypatch):
@@ -47,7 +47,7 @@ def test_a_merge_that_fails_is_logged_and_tried_again(served, monkeypatch, caplo
     index, url = served.state.index, served.state.index.database.url
     monkeypatch.setattr(index.database, "url", "sqlite:////nowhere/mpi.db")
     look(served, monkeypatch, 2)
-    assert "keys that a load left were not merged: the database cannot be opened" in caplog.text
+    assert "key segments were not compacted: the database cannot be opened" in caplog.text
     assert waiting(index) > 0
     monkeypatch.setattr(index.database, "url", url)
     look(served, monkeypatch, 2)

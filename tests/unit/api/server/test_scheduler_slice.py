@@ -36,7 +36,7 @@ def test_what_it_begins_later_has_them_too() -> None:
     _needs_short_slices()
     # In a thread of its own, as the tests' own slices stay what they are.
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(scheduler_slice.wake_soon).result()
+        pool.submit(scheduler_slice.request_short_slice).result()
         told = pool.submit(
             subprocess.run, [sys.executable, "-c", "from mpi.api import waking; print(waking.slice_ns())"],
             check=True, capture_output=True, text=True,
@@ -54,5 +54,5 @@ def test_a_process_that_an_operator_has_put_into_another_class_is_left_there() -
 @pytest.mark.skipif(sys.platform != "linux", reason="it is a system call of Linux")
 def test_a_system_without_the_call_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler_slice.ctypes, "CDLL", lambda _name: object())
-    assert not scheduler_slice.wake_soon()
+    assert not scheduler_slice.request_short_slice()
     assert scheduler_slice.slice_ns() is None
