@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.scoring.batch import connect_duckdb, make_feature_table
 from mpi.matching.scoring.shared_value_counts import SHAREABLE_VALUES_SQL, SHARED_VALUES_SQL
-from mpi.standardize.shared_values import make_shared_values, drop_shared_values
+from mpi.standardize.shared_values import drop_shared_values, make_shared_values
 from training.record_table import decode_features
 from training.records import KEYED_HASH
 

@@ -110,15 +110,15 @@ def _describe_blocking(fitted: FittedModel) -> str:
 def _describe_relatives(relatives: RelativeCounts) -> str:
     one_differs = relatives.given_differs + relatives.birth_differs
     counts_text = (
-        f"of {relatives.pairs:,} pairs of one home and surname {relatives.both_differ:,} differ in given name "
-        f"and birth date, {one_differs:,} in one of them"
+        f"of {relatives.pairs:,} pairs of one home and surname {relatives.both_differ:,} differ in given "
+        f"name and birth date, {one_differs:,} in one of them"
     )
     if not relatives.relief_bits:
         return f"Relatives are not shown to be rare ({counts_text}): the guards weigh what they state."
     return (
-        f"Relatives are rare here ({counts_text}), at most {relatives.upper_bound:.1g} pairs for each pair of "
-        f"one person (95 %), so that the guards against them weigh {relatives.relief_bits:.1f} bits less. Fit anew before "
-        "records of whole families are loaded."
+        f"Relatives are rare here ({counts_text}), at most {relatives.upper_bound:.1g} pairs for each pair "
+        f"of one person (95 %), so that the guards against them weigh {relatives.relief_bits:.1f} bits less. "
+        "Fit anew before records of whole families are loaded."
     )
 
 

@@ -13,7 +13,6 @@ from mpi.domain.errors import FileError
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.domain.record import SENT_FIELDS
 from mpi.matching.scoring.batch import make_feature_table
-from training import column_standardizer
 from training.column_standardizer import standardize_table
 from training.current_records import read_current_records
 from training.raw_table import read_raw_table
@@ -99,14 +98,14 @@ def state(tmp_path_factory):
     return sorted(path for path in out.glob("*.csv") if path.stem != "truth")
 
 
-def test_the_records_of_a_state_get_the_features_that_the_index_gives_them(state):
+def test_column_standardizer_gives_the_features_of_the_index(state):
     theirs = make_feature_table(by_row(state), FEATURE_COLUMNS)
     ours = standardize_table(read_raw_table(state), 1)
     assert len(ours) > 2_900
     assert ordered(ours).equals(ordered(theirs))
 
 
-def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out(tmp_path):
+def test_unusual_records_get_equal_features_and_refused_ones_none(tmp_path):
     rng = random.Random(3)
     mixed = [{**rng.choice(ODD), **rng.choice(ODD)} for _ in range(1_500)]
     path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
@@ -117,7 +116,7 @@ def test_records_out_of_the_ordinary_get_them_too_and_those_refused_are_left_out
     )
 
 
-def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
+def test_empty_file_and_file_of_unusual_records_are_read(tmp_path):
     empty = written(tmp_path / "empty.csv", [])
     assert (
         len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
@@ -126,15 +125,14 @@ def test_a_file_of_nothing_and_one_of_odd_records_alone_are_read(tmp_path):
     assert read_current_records([odd]).features["given_forms"].to_pylist() == [["TY"]]
 
 
-def test_several_processes_make_what_one_makes(state, monkeypatch):
+def test_several_processes_give_the_result_of_one(state):
     sent = read_raw_table(state).slice(0, 600)
     alone = standardize_table(sent, 1)
-    monkeypatch.setattr(column_standardizer, "PARALLEL_FROM_ROWS", 0)
-    monkeypatch.setattr(column_standardizer, "VALUES_PER_TASK", 200)
-    assert ordered(standardize_table(sent, 2)).equals(ordered(alone))
+    parallel = standardize_table(sent, 2, parallel_from=0, values_per_task=200)
+    assert ordered(parallel).equals(ordered(alone))
 
 
-def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
+def test_shared_values_are_removed_as_in_a_recluster(tmp_path):
     rng, rows = random.Random(2), []
     for n in range(400):
         home = rng.choice(
@@ -154,7 +152,7 @@ def test_shared_homes_are_taken_out_as_a_re_cluster_takes_them_out(tmp_path):
     assert ordered(ours).equals(ordered(theirs))
 
 
-def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_path):
+def test_csv_parquet_and_row_reader_agree(state, tmp_path):
     rows = [{**sent.fields, "source": sent.source} for path in state for sent in read_rows(path)][:300]
     parquet = tmp_path / "all.parquet"
     columns = {name: [row.get(name, "") for row in rows] for name in ("source", *SENT_FIELDS)}
@@ -172,7 +170,7 @@ def test_a_file_is_read_alike_from_csv_and_parquet_and_row_by_row(state, tmp_pat
     assert read_current_records([lists]).record_labels.equals(read_current_records([plain]).record_labels)
 
 
-def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp_path):
+def test_surname_null_is_a_name_and_uneven_rows_are_read(tmp_path):
     path = tmp_path / "uneven.csv"
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
     assert ordered(read_current_records([path]).features)["given"].to_pylist() == ["ANA", "JO"]
@@ -183,7 +181,7 @@ def test_the_surname_null_is_a_name_and_rows_of_uneven_length_are_still_read(tmp
     assert ordered(read_current_records([path]).features)["surname"].to_pylist() == ["NULL", None]
 
 
-def test_a_column_that_is_not_canonical_is_named(tmp_path):
+def test_non_canonical_column_is_named(tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("local_id,firstname\n1,Ana\n", encoding="utf-8")
     with pytest.raises(FileError, match="'firstname' is not a canonical column"):

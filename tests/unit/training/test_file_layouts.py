@@ -56,7 +56,7 @@ def written(path: Path, header: str, *rows) -> Path:
     return path
 
 
-def test_a_mapped_file_teaches_what_the_same_records_with_canonical_columns_do(canonical, as_sent, mapping):
+def test_mapped_file_gives_the_features_of_the_canonical_file(canonical, as_sent, mapping):
     plain = read_current_records([canonical])
     mapped = read_current_records([as_sent], read_layouts([as_sent], [f"sis={mapping}"], []))
     assert mapped.features.to_pylist() == plain.features.to_pylist()
@@ -64,7 +64,7 @@ def test_a_mapped_file_teaches_what_the_same_records_with_canonical_columns_do(c
     assert len(plain.features) == len(CHILDREN)
 
 
-def test_files_of_several_forms_are_read_together(canonical, mapping, tmp_path):
+def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path):
     interchanged = tmp_path / "state.xml"
     interchanged.write_text(interchange("Student", student("9")), encoding="utf-8")
     paths = [canonical, interchanged]
@@ -86,18 +86,18 @@ def test_files_of_several_forms_are_read_together(canonical, mapping, tmp_path):
         ([], ["sis=csv", "sis=csv"], "said twice"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(canonical, mappings, formats, told):
+def test_invalid_layout_option_is_refused(canonical, mappings, formats, told):
     with pytest.raises(InputError, match=told):
         read_layouts([canonical], mappings, formats)
 
 
-def test_a_mapping_that_does_not_account_for_the_columns_is_refused(canonical, mapping):
+def test_mapping_that_does_not_fit_the_columns_is_refused(canonical, mapping):
     with pytest.raises(MappingError):
         read_current_records([canonical], read_layouts([canonical], [f"sis={mapping}"], []))
 
 
 @pytest.mark.parametrize("command", [["fit"], ["wrap", "saved.json", "--link", "5", "--review", "0"]])
-def test_the_commands_take_what_ingest_takes(as_sent, mapping, tmp_path, command):
+def test_fit_and_wrap_accept_mapping_and_format_options(as_sent, mapping, tmp_path, command):
     asked = [*command, "--data", str(as_sent), "--out", str(tmp_path / "model")]
     refused = CliRunner().invoke(build_app(asked), asked)
     assert "STU_ID" in str(refused.exception), "no canonical column"

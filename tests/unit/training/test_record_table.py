@@ -9,11 +9,9 @@ from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import make_feature_table
 from tests.models import tiny_model
 from tests.unit.training.fit.test_fit import population
-from training import record_table
-from training.evaluate import model_clusters
 from training.evaluate.baseline import cluster_exact_matches
 from training.evaluate.model_clusters import partition_records, score_records
-from training.record_table import ArrowRecords, features_by_id
+from training.record_table import BATCH_ROWS, ArrowRecords, features_by_id
 
 
 @pytest.fixture(scope="module")
@@ -21,33 +19,33 @@ def records():
     return population(600)[0]
 
 
-def kept_as_columns(records):
+def to_arrow(records, batch_rows=BATCH_ROWS):
+    """Store the records, in random order, as Arrow columns."""
     mixed = random.Random(1).sample(records, len(records))
-    return ArrowRecords(make_feature_table(mixed, FEATURE_COLUMNS))
+    return ArrowRecords(make_feature_table(mixed, FEATURE_COLUMNS), batch_rows)
 
 
-def test_they_come_in_the_order_of_their_ids_as_they_were(records, monkeypatch):
-    monkeypatch.setattr(record_table, "BATCH_ROWS", 7)
-    found = kept_as_columns(records)
+def test_records_are_decoded_unchanged_in_id_order(records):
+    found = to_arrow(records, batch_rows=7)
     assert list(found) == records
     assert (len(found), found[3], found[-1]) == (len(records), records[3], records[-1])
     assert list(found[5:9]) == records[5:9]
-    assert found == kept_as_columns(records)
+    assert found == to_arrow(records)
 
 
-def test_a_record_is_found_by_its_id_whether_at_hand_or_not(records):
-    features = features_by_id(kept_as_columns(records[::2]))
-    features.have_at_hand({0, 4})
+def test_record_is_found_by_id_with_and_without_preloading(records):
+    features = features_by_id(to_arrow(records[::2]))
+    features.preload({0, 4})
     assert [features[number] for number in (0, 2, 4)] == [dict(records)[number] for number in (0, 2, 4)]
     assert (list(features)[:3], len(features), 3 in features, 10**6 in features) == (
         [0, 2, 4], len(records[::2]), False, False,
     )  # fmt: skip
 
 
-def test_a_model_finds_the_same_persons_in_them(records, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_clusters, "BATCH_PIECES", 10)
+def test_partition_of_arrow_records_is_the_same(records, tmp_path):
     model = load_model(tiny_model(tmp_path))
-    one, other = (score_records(model, held) for held in (records, kept_as_columns(records)))
-    assert dict(other.edges) == dict(one.edges)
-    assert partition_records(other, model.thresholds) == partition_records(one, model.thresholds)
-    assert cluster_exact_matches(kept_as_columns(records)) == cluster_exact_matches(records)
+    from_features, from_arrow = (score_records(model, stored) for stored in (records, to_arrow(records)))
+    assert dict(from_arrow.edges) == dict(from_features.edges)
+    expected = partition_records(from_features, model.thresholds)
+    assert partition_records(from_arrow, model.thresholds, batch_pieces=10) == expected
+    assert cluster_exact_matches(to_arrow(records)) == cluster_exact_matches(records)

@@ -50,7 +50,7 @@ def test_a_caution_only_lowers_and_never_below_the_review_band(model, scorer):
     made = dict(records(400, 5))
     lowered = 0
     for left, right in permutations(list(made)[:120], 2):
-        without, held = free.weigh(made[left], made[right]), scorer.weight(made[left], made[right])
+        without, held = free.weigh(made[left], made[right]), scorer.weigh(made[left], made[right])
         assert held <= without
         if held < without:
             assert held == model.cautions.bits
@@ -64,13 +64,13 @@ def test_the_explanation_names_the_caution_and_its_bits_add_up(scorer):
     assert parts[-1].comparison == "caution"
     assert parts[-1].level == OPPOSED_CAUTION
     assert sum(part.bits for part in parts) == pytest.approx(
-        scorer.weight(schooled("a"), schooled("b")), abs=1e-9
+        scorer.weigh(schooled("a"), schooled("b")), abs=1e-9
     )
     assert all(part.comparison != "caution" for part in scorer.explain(ISAIAH, schooled("a")))
 
 
 def test_name_and_birth_date_alone_link_where_nothing_speaks_against(model, scorer):
-    assert scorer.weight(ISAIAH, schooled("a")) >= model.thresholds.link
+    assert scorer.weigh(ISAIAH, schooled("a")) >= model.thresholds.link
 
 
 @pytest.mark.parametrize(
@@ -126,22 +126,22 @@ HERE = {"addresses": ("4 QUARRY RD|43078",), "city": "LIMA", "guardians": ("ANN 
 )
 def test_what_a_stranger_would_not_share_outweighs_another_home(model, scorer, left, right):
     moved = replace(ISAIAH, **ELSEWHERE), replace(ISAIAH, **HERE)
-    assert scorer.weight(*moved) == model.cautions.bits
+    assert scorer.weigh(*moved) == model.cautions.bits
     borne_out = replace(moved[0], **left), replace(moved[1], **right)
-    assert scorer.weight(*borne_out) > model.thresholds.link
-    assert scorer.weight(*reversed(borne_out)) == scorer.weight(*borne_out)
+    assert scorer.weigh(*borne_out) > model.thresholds.link
+    assert scorer.weigh(*reversed(borne_out)) == scorer.weigh(*borne_out)
 
 
 def test_a_guardian_of_the_childs_own_name_says_no_more_than_the_childs_name(model, scorer):
     mother = {"guardian_surnames": ("WASHINGTON",)}
     pair = replace(ISAIAH, **ELSEWHERE | mother), replace(ISAIAH, **HERE | mother)
-    assert scorer.weight(*pair) == model.cautions.bits
+    assert scorer.weigh(*pair) == model.cautions.bits
 
 
 def test_two_families_numbers_speak_against_only_where_one_source_gave_both(model, scorer):
     ours = replace(ISAIAH, household_ids=("sis|1",), household_system="sis")
     theirs = replace(ISAIAH, household_ids=("ccwis|2",), household_system="ccwis")
-    assert scorer.weight(ours, theirs) > model.thresholds.link
+    assert scorer.weigh(ours, theirs) > model.thresholds.link
 
 
 HOME = {"addresses": ("4 QUARRY RD|43078",)}
@@ -152,18 +152,18 @@ def test_a_placeholder_given_name_links_by_surname_birthday_and_home_but_never_o
     model, scorer
 ):
     named = replace(ISAIAH, **HOME)
-    assert scorer.weight(NAMELESS, named) > model.thresholds.link
+    assert scorer.weigh(NAMELESS, named) > model.thresholds.link
     for doubt in ({"multiple_birth": True}, {"sex": "F"}, {"addresses": ()}):
-        assert scorer.weight(replace(NAMELESS, **doubt), named) <= model.cautions.bits
+        assert scorer.weigh(replace(NAMELESS, **doubt), named) <= model.cautions.bits
 
 
 def test_marks_tell_pairs_that_rest_on_name_and_birth_date_and_those_that_something_opposes(scorer):
     features = {1: ISAIAH, 2: schooled("a"), 3: schooled("b")}
     weights = {
-        (left, right): round(scorer.weight(features[left], features[right]), 6)
+        (left, right): round(scorer.weigh(features[left], features[right]), 6)
         for left, right in ((1, 2), (1, 3), (2, 3))
     }
-    marks = scorer.marks(weights, features)
+    marks = scorer.mark_pairs(weights, features)
     assert marks.uncorroborated == {(1, 2), (1, 3)}
     assert marks.opposed == {(2, 3)}
 

@@ -48,13 +48,13 @@ def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
     made = dict(records(240, 5))
     first, later = dict(list(made.items())[:100]), dict(list(made.items())[100:160])
     for some, others in ((range(160, 200), first), (range(200, 240), first | later)):
-        lacking = kept.lacking(np.array(sorted(others)))
+        lacking = kept.find_missing(np.array(sorted(others)))
         assert len(lacking) == len(others) - (len(first) if len(others) > len(first) else 0)
-        kept.keep(stored({number: made[number] for number in lacking.tolist()}))
+        kept.add_features(stored({number: made[number] for number in lacking.tolist()}))
         # By the same numbers every time, as statements of one window are numbered as those of another.
         passing = {-1 - place: made[number] for place, number in enumerate(some)}
         pairs = pairs_of(passing, others)
-        found = kept.scored(pairs, FLOOR, stored(passing))
+        found = kept.score(pairs, FLOOR, stored(passing))
         assert found == once(tmp_path, others | passing, pairs)
         assert found.num_rows
 
@@ -62,16 +62,16 @@ def test_what_is_kept_is_scored_as_splink_scores_what_is_read_anew(
 def test_what_was_forgotten_is_lacking_and_may_be_kept_otherwise(kept, tmp_path):
     made = dict(records(60, 6))
     before = {number: made[number] for number in range(20)}
-    kept.keep(stored(before))
+    kept.add_features(stored(before))
     changed = {number: made[number + 20] for number in (3, 7)}
-    kept.forget(np.array([3, 7, 99]))
-    assert kept.lacking(np.arange(20)).tolist() == [3, 7]
-    kept.keep(stored(changed))
-    assert kept.lacking(np.arange(20)).tolist() == []
-    assert kept.rows == 22
+    kept.remove_features(np.array([3, 7, 99]))
+    assert kept.find_missing(np.arange(20)).tolist() == [3, 7]
+    kept.add_features(stored(changed))
+    assert kept.find_missing(np.arange(20)).tolist() == []
+    assert kept.stored_rows == 22
     passing = {-1 - place: made[number] for place, number in enumerate(range(40, 60))}
     pairs = pairs_of(passing, before)
-    assert kept.scored(pairs, FLOOR, stored(passing)) == once(tmp_path, before | changed | passing, pairs)
+    assert kept.score(pairs, FLOOR, stored(passing)) == once(tmp_path, before | changed | passing, pairs)
 
 
 def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
@@ -82,33 +82,33 @@ def test_what_passes_by_is_gone_though_scoring_fails(kept, monkeypatch):
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
         patched.setattr(PairQuery, "weighed", fails)
-        kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
-    found = kept.scored(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
+        kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[1], -2: made[2]}))
+    found = kept.score(pairs_of([-1], [-2]), FLOOR, stored({-1: made[3], -2: made[4]}))
     assert found.num_rows == 1
 
 
 def test_what_passed_by_the_last_time_passes_again_under_other_numbers(kept, tmp_path):
     made = dict(records(90, 9))
-    kept.keep(stored({number: made[number] for number in range(30)}))
+    kept.add_features(stored({number: made[number] for number in range(30)}))
     first = {-1 - place: made[30 + place] for place in range(20)}
-    kept.scored(pairs_of(first, range(30)), FLOOR, stored(first))
+    kept.score(pairs_of(first, range(30)), FLOOR, stored(first))
     second = {-1 - place: made[50 + place] for place in range(40)}
     lower = {number - 40: features for number, features in first.items()}
     pairs = pairs_of(second, [*lower, *range(30)])
-    found = kept.scored(pairs, FLOOR, stored(second), 40)
+    found = kept.score(pairs, FLOOR, stored(second), 40)
     whole = {number: made[number] for number in range(30)} | lower | second
     assert found == once(tmp_path, whole, pairs)
-    again = kept.scored(pairs, FLOOR, stored(second), stored(lower))
+    again = kept.score(pairs, FLOOR, stored(second), stored(lower))
     assert again == found
 
 
 def test_nothing_piles_up_beside_the_features(kept):
     made = dict(records(40, 8))
-    kept.keep(stored({number: made[number] for number in range(20)}))
+    kept.add_features(stored({number: made[number] for number in range(20)}))
     tables = []
     for _ in range(2):
         passing = {-1 - place: made[number] for place, number in enumerate(range(20, 40))}
-        kept.scored(pairs_of(passing, range(20)), FLOOR, stored(passing))
+        kept.score(pairs_of(passing, range(20)), FLOOR, stored(passing))
         tables.append(kept._connection.sql("SELECT count(*) FROM duckdb_tables()").fetchall())
     assert tables[0] == tables[1]
 

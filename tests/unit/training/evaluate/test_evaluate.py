@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from subprocess import CompletedProcess
 
 import pytest
 from typer.testing import CliRunner
@@ -41,7 +40,7 @@ CLUSTERS = {0: 0, 1: 0, 2: 2, 3: 2, 4: 4, 5: 5}
 """One right link, one false (2 with 3), three missed."""
 
 
-def test_a_share_has_wilsons_interval_and_stays_within_nought_and_one():
+def test_share_has_wilsons_interval_within_zero_and_one():
     found = estimate_share(1, 10)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0179, 0.4042)
     assert estimate_share(0, 3000).low == 0
@@ -50,7 +49,7 @@ def test_a_share_has_wilsons_interval_and_stays_within_nought_and_one():
     assert (estimate_share(0, 0).low, estimate_share(0, 0).high) == (0, 1)
 
 
-def test_the_bootstrap_is_the_same_every_time_and_holds_the_value():
+def test_bootstrap_is_reproducible_and_contains_the_value():
     rows = [(1.0, 1.0)] * 80 + [(0.0, 1.0)] * 20
     first, again = (Bootstrap(rows).estimate(lambda row: row[0] / row[1]) for _ in range(2))
     assert first == again
@@ -59,7 +58,7 @@ def test_the_bootstrap_is_the_same_every_time_and_holds_the_value():
     assert 0.85 < first.high < 0.89
 
 
-def test_quality_counts_pairs_records_and_whole_persons():
+def test_quality_counts_pairs_records_and_exact_persons():
     found = measure_quality(CLUSTERS, TRUTH)
     assert (found.pairwise.precision.value, found.pairwise.recall.value) == (1 / 2, 1 / 4)
     # Records 0, 1, 4 and 5 are in pure clusters; 2 and 3 share one evenly.
@@ -68,7 +67,7 @@ def test_quality_counts_pairs_records_and_whole_persons():
     assert (found.persons.precision.value, found.persons.recall.value) == (1 / 4, 1 / 3)
 
 
-def test_a_perfect_partition_is_not_certain():
+def test_perfect_partition_still_has_an_interval():
     found = measure_quality(dict(TRUTH), TRUTH).pairwise.precision
     assert found.value == found.high == 1
     assert found.low < 0.6
@@ -79,13 +78,13 @@ def test_false_and_missed_pairs_are_listed():
     assert find_missed_links(CLUSTERS, TRUTH) == [(0, 2), (1, 2), (3, 4)]
 
 
-def test_review_counts_what_right_answers_would_bring_together():
+def test_review_counts_missed_links_that_correct_answers_join():
     found = measure_review(ModelPartition(CLUSTERS, ((0, 2), (4, 5))), TRUTH)
     assert (found.tasks, found.same.value, found.missed) == (2, 0.5, 3)
     assert found.held.value == pytest.approx(2 / 3)  # the answer to (0, 2) brings (1, 2) with it
 
 
-def test_children_of_one_household_taken_for_one_are_counted_once_a_pair():
+def test_linked_siblings_are_counted_once_per_pair():
     records = [(n, child(given=f"N{n}")) for n in range(6)]
     found = count_linked_relatives(
         {0: 0, 1: 1, 2: 0, 3: 0, 4: 0, 5: 5}, Dataset("x", records, TRUTH, {"a": 1, "b": 1, "c": 2})
@@ -93,7 +92,7 @@ def test_children_of_one_household_taken_for_one_are_counted_once_a_pair():
     assert (found.pairs, found.wrong, found.twins) == (1, 1, 1)
 
 
-def test_the_school_of_a_child_in_care_is_found_or_mistaken():
+def test_right_and_wrong_school_links_of_children_in_care_are_counted():
     care = CareRecords(records=frozenset({0, 3}), schools=frozenset({1, 2, 4}))
     found = find_schools(CLUSTERS, TRUTH, care)
     assert (found.children, found.found.value, found.links, found.false) == (2, 0.5, 2, 1)
@@ -101,7 +100,7 @@ def test_the_school_of_a_child_in_care_is_found_or_mistaken():
     assert (apart.links, apart.false, apart.precision.value) == (1, 0, 1)
 
 
-def test_errors_are_told_by_kind():
+def test_errors_are_counted_by_kind():
     records = [
         (0, child()), (1, child()), (2, child(surname="ORTIZ")), (3, child(given="EVA", surname="ORTIZ")),
         (4, child(given="EVA", born="2013-03-04")), (5, child()),
@@ -113,7 +112,7 @@ def test_errors_are_told_by_kind():
     }
 
 
-def test_a_group_past_the_gap_is_named_and_a_small_one_is_not_judged():
+def test_group_above_the_bias_gap_is_named_unless_small():
     truth = {n: f"p{n // 2}" for n in range(1200)}
     clusters = {n: n // 2 if n < 1000 else n for n in range(1200)}
     groups = {"race": {f"p{n}": "x" if n >= 490 else "y" for n in range(600)}}
@@ -143,7 +142,7 @@ def dataset():
     return Dataset("small", records, truth)
 
 
-def test_an_evaluation_shows_every_way_on_the_same_records(model, dataset):
+def test_evaluation_runs_every_method_on_the_same_records(model, dataset):
     found = evaluate_dataset(model, dataset)
     ways = [line.way for line in found.lines]
     assert ways[0] == "exact name and birth date"
@@ -156,7 +155,7 @@ def test_an_evaluation_shows_every_way_on_the_same_records(model, dataset):
     assert found.blocking_recall == 1
 
 
-def test_each_blocking_rule_says_what_it_adds_and_the_last_says_what_all_find(model, dataset):
+def test_blocking_rules_report_added_matches_and_total_recall(model, dataset):
     found = evaluate_dataset(model, dataset).blocking
     assert {rule.name for rule in found.rules} == {"names", "birth", "ssn"}
     names, birth, ssn = found.rules
@@ -167,13 +166,13 @@ def test_each_blocking_rule_says_what_it_adds_and_the_last_says_what_all_find(mo
     assert ssn.recall_so_far == found.recall
 
 
-def test_an_ablation_shows_what_a_comparison_buys(model, dataset):
+def test_ablation_shows_the_loss_without_a_comparison(model, dataset):
     rows = {row.without: row.scores for row in measure_ablation(model, dataset)}
     assert rows["comparison birth_date"].recall < rows["nothing"].recall
     assert rows["comparison ssn"] == rows["nothing"]  # nobody has one
 
 
-def test_strangers_are_given_one_name_and_birth_date_before_anything_is_written():
+def test_stress_set_gives_strangers_one_name_and_birth_date():
     stress = build_stress_set(3_000, 60, load_name_book(None))
     assert len(stress.pairs) == 60
     held = {}
@@ -187,37 +186,31 @@ def test_strangers_are_given_one_name_and_birth_date_before_anything_is_written(
     assert judge_stress_set(ModelPartition(together, ()), stress).linked.value == 1
 
 
-def test_most_strangers_are_hispanic_as_in_life_where_there_are_enough():
+def test_most_stress_set_strangers_are_hispanic():
     stress = build_stress_set(3_000, 20, load_name_book(None))
     assert stress.hispanic == round(20 * HISPANIC_SHARE)
 
 
-def test_a_feed_of_known_children_asks_less_than_a_night_of_new_ones(model):
+def test_feed_of_known_children_needs_few_reviews(model):
     found = measure_feed_review(model, 1_500, None)
     assert 0 <= found.value < 0.05
     assert found.high > 0, "some record must have been written"
 
 
-def test_the_golden_pairs_are_counted_by_what_their_own_program_says(monkeypatch, tmp_path):
-    def decided(command, **_):
-        assert command[1:] == ["-m", "tests.golden", "--json"]
-        return CompletedProcess(command, 1, json.dumps({"HC01": {"kept": True}, "HC02": {"kept": False}}))
-
-    monkeypatch.setattr("training.evaluate.golden_pairs.subprocess.run", decided)
-    assert decide_golden_pairs(tmp_path) == GoldenResult(2, 1, ("HC02",))
-    [row] = build_acceptance_rows({}, golden=decide_golden_pairs(tmp_path))
+def test_golden_pairs_are_counted_from_program_output(tmp_path):
+    output = json.dumps({"HC01": {"kept": True}, "HC02": {"kept": False}})
+    result = decide_golden_pairs(tmp_path, lambda _data: output)
+    assert result == GoldenResult(2, 1, ("HC02",))
+    [row] = build_acceptance_rows({}, golden=result)
     assert (row.measured, row.kept) == (1, False)
 
 
-def test_golden_pairs_that_cannot_be_decided_are_an_error_and_no_figure(monkeypatch, tmp_path):
-    monkeypatch.setattr(
-        "training.evaluate.golden_pairs.subprocess.run", lambda c, **_: CompletedProcess(c, 1, "")
-    )
+def test_undecided_golden_pairs_raise_an_error(tmp_path):
     with pytest.raises(TrainingError, match="golden"):
-        decide_golden_pairs(tmp_path)
+        decide_golden_pairs(tmp_path, lambda _data: "")
 
 
-def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):
+def test_evaluate_command_prints_json(dataset, model, tmp_path):
     file = tmp_path / "records.csv"
     lines = ["first_name,last_name,birth_date,true_id"]
     lines += [
@@ -233,7 +226,7 @@ def test_the_command_prints_figures_for_programs(dataset, model, tmp_path):
     assert told["bias_past_gap"] == []
 
 
-def test_a_set_that_the_suite_lacks_is_named():
+def test_unknown_suite_set_is_named():
     asked = ["evaluate", "--data", "x", "--suite", "dev", "--only", "nonsense"]
     result = CliRunner().invoke(build_app(asked), asked)
     assert "no set 'nonsense'" in str(result.exception)

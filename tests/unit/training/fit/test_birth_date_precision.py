@@ -28,7 +28,7 @@ def of_years(records, one_in):
 
 
 @pytest.mark.parametrize(("one_in", "guard", "doubted"), [(10, -3.0, True), (1, 0.0, False)])
-def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_path, one_in, guard, doubted):
+def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in, guard, doubted):
     records = of_years(population(1600)[0], one_in)
     made = fit(records, OPTIONS)
     levels = (level for each in read_parameters(made.settings).comparisons for level in each.levels)
@@ -38,7 +38,7 @@ def test_a_date_that_is_not_whole_is_doubted_only_where_it_is_an_exception(tmp_p
     assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted
 
 
-def test_the_share_of_whole_dates_is_of_those_that_are_known():
+def test_complete_date_share_ignores_unknown_dates():
     records = of_years(population(400)[0], 4)
     unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
     assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(

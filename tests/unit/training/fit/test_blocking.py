@@ -6,7 +6,7 @@ import pytest
 from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
 from mpi.matching.model.model import load_model
-from mpi.matching.scoring.batch import find_all_candidate_pairs, connect_duckdb, make_feature_table
+from mpi.matching.scoring.batch import connect_duckdb, find_all_candidate_pairs, make_feature_table
 from tests.unit.training.fit.test_fit import population
 from tests.unit.training.fit.test_pairs import records
 from training.blocking import (
@@ -40,14 +40,14 @@ def bit(name, rules=RULES):
 
 
 def chosen(groups, budget=1e9, rules=RULES, growth=1.0):
-    """Choose from (rules that bring the pairs, pairs, probability that each is a match)."""
+    """Choose from (rules that bring the pairs, pairs, probability that rule is a match)."""
     brought = np.concatenate([np.full(count, rules, dtype=np.int64) for rules, count, _ in groups])
     expected = np.concatenate([np.full(count, share) for _, count, share in groups])
     return choose_rules(rules, brought, expected, budget, growth)
 
 
 def chosen_for_many(share, growth=1.0, also=()):
-    """Choose where a loose rule alone brings 10,000 pairs, each a match with that probability."""
+    """Choose where a loose rule alone brings 10,000 pairs, rule a match with that probability."""
     wide, tight = (bit(name, FOR_MANY) for name in ("names-day", "names-day-1"))
     groups = [(wide | tight, 1000, 1.0), (wide, 10_000, share), *also]
     return chosen(groups, rules=FOR_MANY, growth=growth)
@@ -62,7 +62,7 @@ def standing(tmp_path):
     connection.close()
 
 
-def test_looser_rules_compare_the_pairs_that_the_service_compares(standing):
+def test_looser_rules_give_the_candidate_pairs_of_the_service(standing):
     made, connection = standing
     spec = BlockingSpec.parse(RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
@@ -72,7 +72,7 @@ def test_looser_rules_compare_the_pairs_that_the_service_compares(standing):
     assert ours.equals(theirs)
 
 
-def test_what_a_rule_costs_is_counted_without_making_its_pairs(standing):
+def test_rule_pairs_are_counted_without_listing_them(standing):
     made, connection = standing
     rule = BlockingRule.parse("birth-root", ["birth_dates", "given_roots"])
     keys = compute_blocking_keys(made, BlockingSpec((rule,)))["key"].to_pylist()
@@ -80,7 +80,7 @@ def test_what_a_rule_costs_is_counted_without_making_its_pairs(standing):
     assert count_rule_pairs(connection, rule) == sum(n * (n - 1) // 2 for n in sizes.values())
 
 
-def test_rules_are_tried_only_as_far_as_the_budget_and_the_size_allow(standing):
+def test_trial_rules_depend_on_budget_and_index_size(standing):
     made, connection = standing
     few = select_trial_rules(connection, 1, 1)
     some = select_trial_rules(connection, len(made), len(made))
@@ -89,7 +89,7 @@ def test_rules_are_tried_only_as_far_as_the_budget_and_the_size_allow(standing):
     assert select_trial_rules(connection, len(made), SMALL_INDEX_RECORDS + 1) == FOR_MANY
 
 
-def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standing):
+def test_tighter_rule_yields_a_subset_of_pairs(standing):
     made, _ = standing
     for name, tighter in TIGHTER_RULES.items():
         tight, wide = (
@@ -105,46 +105,46 @@ def test_a_tighter_rule_brings_no_pair_that_the_one_in_its_place_does_not(standi
         assert tight
 
 
-def test_a_tighter_rule_is_refined_where_the_one_in_its_place_is():
+def test_tighter_rule_is_refined_like_the_replaced_rule():
     parsed = {rule.name: rule for rule in BlockingSpec.parse(FOR_MANY).rules}
     for name, tighter in TIGHTER_RULES.items():
         assert (name in REFINEMENTS) == (tighter.replaces in REFINEMENTS)
         assert parsed[name]
 
 
-def test_a_rule_that_adds_hardly_a_match_for_its_pairs_gives_way_to_its_tighter_form():
+def test_rule_with_a_low_yield_is_replaced_by_its_tighter_form():
     found = chosen_for_many(LEAST_STANDARD_YIELD / 2)
     assert "names-day-1" in found.rules
     assert "names-day" not in found.rules
     assert len(found.rules) == len(STANDARD_RULES)
-    assert sum(each.alone for each in found.added) == pytest.approx(1000)
-    assert {each.name for each in found.added} == found.rules.keys()
+    assert sum(rule.unique_matches for rule in found.contributions) == pytest.approx(1000)
+    assert {rule.name for rule in found.contributions} == found.rules.keys()
 
 
-def test_a_rule_that_is_worth_its_pairs_stays_as_it_is():
+def test_rule_with_a_sufficient_yield_is_kept():
     assert list(chosen_for_many(LEAST_STANDARD_YIELD * 2).rules) == list(STANDARD_RULES)
 
 
-def test_pairs_of_strangers_are_reckoned_at_the_size_that_the_index_will_have():
+def test_yield_is_computed_for_the_future_index_size():
     assert "names-day-1" in chosen_for_many(LEAST_STANDARD_YIELD * 2, growth=5.0).rules
     assert "names-day" in chosen_for_many(LEAST_STANDARD_YIELD / 2, growth=0.1).rules
 
 
-def test_a_rule_whose_tighter_form_spares_nothing_stays_as_it_is():
+def test_rule_is_kept_if_its_tighter_form_spares_no_pair():
     both = bit("names-day", FOR_MANY) | bit("names-day-1", FOR_MANY)
     assert list(chosen([(both, 1000, 1e-6)], rules=FOR_MANY).rules) == list(STANDARD_RULES)
 
 
-def test_what_two_rules_find_together_is_the_others_once_one_has_given_way():
+def test_shared_matches_count_for_the_rule_that_remains():
     day, year = (bit(name, FOR_MANY) for name in ("names-day", "names-year"))
-    # By itself each is worth nothing; what both bring is worth its pairs to the one that is left.
+    # By itself rule is worth nothing; what both bring is worth its pairs to the one that is left.
     both = (day | year, 10_000, LEAST_STANDARD_YIELD * 4)
     found = chosen_for_many(0.0, also=[both, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
     assert "names-day-1" in found.rules
     assert "names-year" in found.rules
 
 
-def test_the_card_says_which_rules_are_tighter(tmp_path):
+def test_card_names_the_tighter_rules(tmp_path):
     fitted = fit(population(600)[0], FitOptions(random_pairs=60_000, index_size=10_000_000))
     write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))
     tighter = [name for name in fitted.blocking.rules if name in TIGHTER_RULES]
@@ -156,28 +156,28 @@ def test_the_card_says_which_rules_are_tighter(tmp_path):
     assert find_candidate_pairs(population(600)[0], model.blocking).num_rows == fitted.candidates
 
 
-def test_a_looser_rule_is_taken_for_the_matches_that_only_it_finds():
+def test_looser_rule_is_chosen_for_its_unique_matches():
     made = chosen([(STANDING, 1000, 1.0), (bit("home"), 100, 0.5)])
     assert list(made.rules) == [*STANDARD_RULES, "home"]
-    assert sum(each.alone for each in made.added) == pytest.approx(1050)
+    assert sum(rule.unique_matches for rule in made.contributions) == pytest.approx(1050)
 
 
-def test_a_rule_that_brings_many_pairs_for_a_match_is_not_taken():
+def test_looser_rule_with_a_low_yield_is_not_chosen():
     assert list(chosen([(STANDING, 1000, 1.0), (bit("home"), 10_000, 0.001)]).rules) == list(STANDARD_RULES)
 
 
-def test_a_rule_that_finds_what_another_has_found_is_not_taken():
+def test_redundant_looser_rule_is_not_chosen():
     found = chosen([(STANDING | bit("birth"), 1000, 1.0), (bit("home") | bit("starts"), 100, 0.5)])
     assert len(found.rules.keys() - STANDARD_RULES.keys()) == 1
 
 
-def test_rules_are_not_taken_past_the_budget():
+def test_looser_rules_stay_within_the_pair_budget():
     groups = [(STANDING, 1000, 1.0), (bit("home"), 100, 0.5), (bit("surname"), 5000, 0.1)]
     assert {"home", "surname"} <= chosen(groups).rules.keys()
     assert "surname" not in chosen(groups, budget=2000).rules
 
 
-def test_recall_is_estimated_from_matches_that_one_rule_or_two_find():
+def test_recall_estimate_follows_chaos_lower_bound():
     two = int(STANDING | bit("birth-root"))
     assert chosen([(two, 1000, 1.0)]).recall == 1.0
     assert chosen([(two, 1000, 1.0), (STANDING, 100, 1.0)]).recall == pytest.approx(
@@ -185,7 +185,7 @@ def test_recall_is_estimated_from_matches_that_one_rule_or_two_find():
     )
 
 
-def test_a_model_says_the_rules_that_were_chosen_and_compares_their_pairs(tmp_path):
+def test_written_model_holds_the_chosen_rules(tmp_path):
     # Every other child's birth date is unknown, and the rest of the record is all there is.
     made = [
         (

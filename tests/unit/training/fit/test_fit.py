@@ -65,29 +65,29 @@ def fitted():
 def folder(fitted, tmp_path_factory):
     made = fitted[2]
     path = tmp_path_factory.mktemp("fit") / "model"
-    write_model(path, ModelIdentity("try", "1"), made, choose_thresholds(made.learned.bits))
+    write_model(path, ModelIdentity("try", "1"), made, choose_thresholds(made.learned.weights))
     return path
 
 
-def test_the_number_of_matches_is_learned_without_labels(fitted):
+def test_number_of_matches_is_learned_without_labels(fitted):
     assert fitted[2].matches == pytest.approx(1000, rel=0.05)
 
 
-def test_columns_that_are_empty_everywhere_are_left_out_and_named(fitted):
+def test_comparisons_of_empty_columns_are_dropped_and_named(fitted):
     assert {"ssn", "middle", "suffix"} <= set(fitted[2].dropped)
     compared = {each["output_column_name"] for each in fitted[2].settings["comparisons"]}
     assert "ssn" not in compared
     assert {"given", "surname", "birth_date", "family"} <= compared
 
 
-def test_the_same_data_and_seed_give_the_same_model(fitted):
+def test_equal_data_and_seed_give_the_same_model(fitted):
     assert fit(fitted[0], OPTIONS).settings == fitted[2].settings
 
 
-def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_less(fitted, tmp_path):
+def test_doubling_the_index_size_lowers_each_weight_by_one_bit(fitted, tmp_path):
     records, _, made = fitted
     larger = fit(records, replace(OPTIONS, index_size=2 * len(records)))
-    assert larger.learned.weights == pytest.approx(made.learned.bits - 1, abs=1e-3)
+    assert larger.learned.weights == pytest.approx(made.learned.weights - 1, abs=1e-3)
     assert larger.matches == made.matches
 
     write_model(tmp_path, ModelIdentity("try", "1"), larger, choose_thresholds(larger.learned.weights))
@@ -97,7 +97,7 @@ def test_a_model_for_an_index_of_twice_as_many_records_weighs_each_pair_a_bit_le
     assert f"holds for an index of {2 * len(records):,} records" in (tmp_path / "card.md").read_text()
 
 
-def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, folder):
+def test_fitted_folder_loads_and_clusters_its_records(fitted, folder):
     records, truth, _ = fitted
     model = load_model(folder)
     result = evaluate(model, records, truth)
@@ -107,7 +107,7 @@ def test_a_fitted_folder_loads_and_finds_the_people_it_was_fitted_on(fitted, fol
     assert result.lines[0].way == "exact name and birth date"
 
 
-def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder, tmp_path):
+def test_published_model_is_identical_and_never_replaced(folder, tmp_path):
     published = publish_model(folder, tmp_path)
     assert published == tmp_path / "try" / "1"
     assert load_model(published).digest == load_model(folder).digest
@@ -116,10 +116,10 @@ def test_a_published_model_is_the_same_to_the_byte_and_is_never_replaced(folder,
         publish_model(folder, tmp_path)
 
 
-def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tmp_path):
+def test_threshold_on_a_pairs_weight_is_not_published(fitted, folder, tmp_path):
     made = fitted[2]
-    bits = float(sorted(made.learned.bits)[-5])
-    chosen = choose_thresholds(made.learned.bits)
+    bits = float(sorted(made.learned.weights)[-5])
+    chosen = choose_thresholds(made.learned.weights)
     moved = replace(chosen, operational=replace(chosen.operational, link=bits))
     write_model(tmp_path / "m", ModelIdentity("try", "2"), made, moved)
     assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
@@ -128,23 +128,23 @@ def test_a_threshold_on_the_weight_of_a_pair_is_not_published(fitted, folder, tm
 
 
 def test_chosen_thresholds_are_clear_of_every_weight(fitted):
-    bits = fitted[2].learned.bits
+    bits = fitted[2].learned.weights
     assert min(measure_gaps(bits, choose_thresholds(bits)).values()) > CLEARANCE
 
 
-def test_research_links_from_about_even_odds_and_looks_for_no_second_best(fitted):
-    chosen = choose_thresholds(fitted[2].learned.bits)
+def test_research_threshold_is_near_even_odds_without_margin(fitted):
+    chosen = choose_thresholds(fitted[2].learned.weights)
     assert chosen.statistical.link == pytest.approx(STATISTICAL_BITS, abs=0.1)
     assert chosen.statistical.margin == 0
     assert chosen.operational.link == pytest.approx(math.log2(FALSE_LINK_COST), abs=0.1)
 
 
-def test_a_folder_keeps_both_purposes_apart(fitted, folder):
-    chosen, model = choose_thresholds(fitted[2].learned.bits), load_model(folder)
+def test_model_folder_holds_thresholds_of_both_purposes(fitted, folder):
+    chosen, model = choose_thresholds(fitted[2].learned.weights), load_model(folder)
     assert (model.thresholds, model.statistical) == (chosen.operational, chosen.statistical)
 
 
-def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(folder):
+def test_card_states_expected_false_links_per_10000(folder):
     [line] = [x for x in (folder / "card.md").read_text().splitlines() if "per 10,000" in x]
     shares = [float(x) for x in re.findall(r"(?:IDs|research) ([0-9.]+) \(95 %", line)]
     assert len(shares) == 2
@@ -152,7 +152,7 @@ def test_the_card_says_how_many_links_in_ten_thousand_are_expected_to_be_false(f
     assert shares[0] <= shares[1]
 
 
-def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
+def test_value_of_fewer_than_ten_records_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
     found = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))
     assert dict(found.tables["given"]) == {"ANA": 10 / 19}
@@ -169,7 +169,7 @@ def test_a_value_that_fewer_than_ten_records_bear_is_never_listed():
     ],
     ids=["few records", "one column", "all missing", "no duplicates"],
 )
-def test_data_that_can_teach_nothing_is_refused_with_the_reason(records, told):
+def test_degenerate_data_is_refused_with_the_reason(records, told):
     if told == "duplicates":
         records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in population(900)[0]))]
         seen = set()
@@ -178,7 +178,7 @@ def test_data_that_can_teach_nothing_is_refused_with_the_reason(records, told):
         fit(records, FitOptions(random_pairs=20_000))
 
 
-def test_exact_match_joins_only_equal_names_and_birth_dates_and_never_missing_ones():
+def test_exact_match_joins_equal_names_and_birth_dates_only():
     ana = Features(given="ANA", surname="DIAZ", birth_date="2011-01-02")
     unknown = Features(given="ANA", surname="DIAZ")
     assert cluster_exact_matches([(3, ana), (1, ana), (2, unknown), (4, unknown)]) == {1: 1, 2: 2, 3: 1, 4: 4}
@@ -194,7 +194,7 @@ def test_plain_splink_gives_every_record_a_cluster(fitted):
 @pytest.mark.parametrize(
     "known", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
 )
-def test_plain_splink_takes_whatever_columns_there_are(fitted, known):
+def test_plain_splink_accepts_missing_columns(fitted, known):
     records, truth, _ = fitted
     bare = [(number, Features(**{name: getattr(one, name) for name in known})) for number, one in records]
     assert cluster_with_splink(bare).keys() == truth.keys()
@@ -206,7 +206,7 @@ def test_pairwise_scores_count_pairs():
     assert (scores.precision, scores.recall, scores.f1) == (1 / 3, 1 / 2, 0.4)
 
 
-def test_a_name_that_stands_crosswise_is_counted_once():
+def test_name_in_the_other_name_field_is_counted_once():
     """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
     records, _ = population(1200)
     turned = [

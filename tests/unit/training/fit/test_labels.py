@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import combinations
@@ -24,7 +25,6 @@ from training.fit.fit import fit_table
 from training.fit.labels import LABEL_SCHEMA, add_labels
 from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
-from training.plots import canvas
 
 
 def labels(pairs):
@@ -56,7 +56,7 @@ def unlabelled(people):
 
 def surprise(fitted, records, truth, folder, but_not=()):
     """Mean bits by which the truth of pairs that nobody labelled surprises the model."""
-    write_model(folder, ModelIdentity("x", "1"), fitted, choose_thresholds(fitted.learned.bits))
+    write_model(folder, ModelIdentity("x", "1"), fitted, choose_thresholds(fitted.learned.weights))
     scorer, held = compile_scorer(load_model(folder)), dict(records)
     told = {(lo, hi) for lo, hi, _ in but_not}
     by_surname = {}
@@ -72,13 +72,13 @@ def surprise(fitted, records, truth, folder, but_not=()):
     return sum(found) / len(found)
 
 
-def test_without_labels_a_fit_is_what_it_was(people, unlabelled):
+def test_empty_labels_do_not_change_the_fit(people, unlabelled):
     again = fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
     assert again.settings == unlabelled.settings
     assert again.label_counts == (0, 0)
 
 
-def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
+def test_labels_improve_the_weights_of_namesakes(people, unlabelled, tmp_path):
     records, truth, kin = people
     said = kin[::2]
     taught = fit_table(make_feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
@@ -88,7 +88,7 @@ def test_labels_teach_what_no_unlabelled_pair_can(people, unlabelled, tmp_path):
     assert after < 0.95 * before
 
 
-def test_labels_of_the_review_band_alone_do_not_mislead(people, tmp_path):
+def test_labels_from_the_review_band_do_not_bias_the_fit(people, tmp_path):
     records, truth = population(2000, seed=8)
     table = make_feature_table(records, FEATURE_COLUMNS)
     without = fit_table(table, OPTIONS)
@@ -112,7 +112,7 @@ CANDIDATES = pa.table(
 )
 
 
-def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not():
+def test_match_missed_by_blocking_is_added_but_non_match_is_not():
     said = labels([(1, 2, True), (2, 3, False), (4, 9, True), (4, 8, False)])
     pairs, known = add_labels(CANDIDATES, said, 10, np.random.default_rng(1))
     assert list(zip(*(pairs[name].to_pylist() for name in ("lo", "hi", "rules")), strict=True)) == [
@@ -121,7 +121,7 @@ def test_a_match_that_blocking_missed_is_added_and_two_people_kept_apart_are_not
     assert known.expected_matches(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
 
 
-def test_where_candidates_are_drawn_labelled_pairs_are_all_kept_and_weigh_as_if_drawn():
+def test_sampling_keeps_labelled_pairs_with_the_sampling_weight():
     said = labels([(1, 2, True), (5, 6, True)])
     pairs, known = add_labels(CANDIDATES, said, 2, np.random.default_rng(1))
     kept = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
@@ -144,7 +144,7 @@ def decided(folder, *lines):
     return path
 
 
-def test_decisions_are_read_once_a_pair_whichever_record_comes_first(tmp_path):
+def test_decision_in_either_record_order_counts_once(tmp_path):
     path = decided(tmp_path, "sis,b,cw,a,SAME", "cw, a ,sis,b,SAME", "sis,c,sis,b,DIFFERENT")
     read = read_decisions(path, NAMES)
     assert read.pairs.to_pylist() == [
@@ -153,13 +153,13 @@ def test_decisions_are_read_once_a_pair_whichever_record_comes_first(tmp_path):
     assert (read.unknown_count, read.contradicted_count) == (0, 0)
 
 
-def test_labels_of_records_that_the_data_does_not_hold_just_once_are_counted_and_left_out(tmp_path):
+def test_labels_of_missing_or_duplicate_records_are_left_out(tmp_path):
     path = decided(tmp_path, "sis,b,sis,zzz,SAME", "sis,a,sis,b,SAME", "sis,b,sis,c,SAME")
     read = read_decisions(path, NAMES)
     assert (len(read.pairs), read.unknown_count) == (1, 2), "there are two records sis/a"
 
 
-def test_labels_that_cannot_all_be_right_are_counted_and_left_out(tmp_path):
+def test_contradictory_labels_are_left_out(tmp_path):
     names = NAMES.slice(1)
     straight = decided(tmp_path, "sis,b,sis,c,SAME", "sis,c,sis,b,DIFFERENT", "cw,a,sis,b,DIFFERENT")
     read = read_decisions(straight, names)
@@ -178,12 +178,12 @@ def test_labels_that_cannot_all_be_right_are_counted_and_left_out(tmp_path):
         ("sis,b,sis,b,SAME", "line 2: both records"),
     ],
 )
-def test_a_label_that_says_nothing_is_refused_with_its_line(line, told, tmp_path):
+def test_invalid_label_is_refused_with_its_line(line, told, tmp_path):
     with pytest.raises(TrainingError, match=told):
         read_decisions(decided(tmp_path, line), NAMES)
 
 
-def test_a_file_of_other_columns_is_refused_by_the_first_that_is_missing(tmp_path):
+def test_missing_column_of_a_label_file_is_named(tmp_path):
     path = tmp_path / "pairs.csv"
     path.write_text("left,right\n1,2\n", encoding="utf-8")
     with pytest.raises(FileError, match="no column 'left_source'"):
@@ -212,7 +212,7 @@ def fitted_by_command(data, out, *more):
     return result.stderr
 
 
-def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(data, tmp_path):
+def test_fit_command_and_card_report_the_number_of_labels(data, tmp_path):
     said = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
     told = fitted_by_command(data, tmp_path / "model", "--decisions", str(said))
     assert "labels: 2 pairs" in told
@@ -221,12 +221,12 @@ def test_the_command_says_how_many_labels_it_used_and_the_card_keeps_it(data, tm
     assert "with 2 labels of stewards (1 of one person, 1 of two)" in card
 
 
-def test_a_model_is_the_same_with_and_without_the_extra_that_draws_it(data, tmp_path, monkeypatch):
+def test_model_digest_does_not_depend_on_the_plots_extra(data, tmp_path, monkeypatch):
     assert "plots left out" not in fitted_by_command(data, tmp_path / "drawn")
     assert {path.stem for path in (tmp_path / "drawn" / "plots").iterdir()} == {
         "match-weights", "m-and-u", "blocking-expected",
     }  # fmt: skip
-    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
     assert "plots left out: they need the extra `plots`" in fitted_by_command(data, tmp_path / "bare")
     assert not (tmp_path / "bare" / "plots").exists()
     assert load_model(tmp_path / "bare").digest == load_model(tmp_path / "drawn").digest

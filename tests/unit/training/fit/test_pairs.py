@@ -8,7 +8,12 @@ import pytest
 
 from mpi.domain.features import FEATURE_COLUMNS, Features
 from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys_by_rule
-from mpi.matching.scoring.batch import SplinkEngine, find_all_candidate_pairs, connect_duckdb, make_feature_table
+from mpi.matching.scoring.batch import (
+    SplinkEngine,
+    connect_duckdb,
+    find_all_candidate_pairs,
+    make_feature_table,
+)
 from training.blocking import compute_blocking_keys, join_candidate_pairs
 from training.fit.blocking import STANDARD_RULES
 from training.fit.comparisons import COMPARISONS, FREQUENCY_COLUMNS
@@ -61,7 +66,7 @@ def standing(tmp_path):
     connection.close()
 
 
-def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
+def test_fit_uses_the_candidate_pairs_of_the_service(standing):
     made, connection = standing
     spec = BlockingSpec.parse(STANDARD_RULES)
     ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
@@ -72,7 +77,7 @@ def test_a_fit_compares_the_candidate_pairs_of_the_service(standing):
     assert ours.equals(theirs)
 
 
-def test_each_pair_knows_which_rules_bring_it(standing):
+def test_each_pair_lists_the_rules_that_yield_it(standing):
     made, connection = standing
     spec, features = BlockingSpec.parse(STANDARD_RULES), dict(made)
     keys = {number: set(compute_keys_by_rule(each, spec, KEYED_HASH)) for number, each in features.items()}
@@ -82,7 +87,7 @@ def test_each_pair_knows_which_rules_bring_it(standing):
         assert {name for at, name in enumerate(names) if pair["rules"] >> at & 1} == shared
 
 
-def test_levels_and_term_frequencies_are_those_that_splink_scores_with(standing):
+def test_levels_and_term_frequencies_equal_splinks(standing):
     made, connection = standing
     settings = build_untrained_settings(COMPARISONS)
     frequencies = count_frequencies(make_feature_table(made, FEATURE_COLUMNS), FREQUENCY_COLUMNS)

@@ -49,32 +49,32 @@ def counted(tmp_path, records):
         connection.close()
 
 
-def test_without_siblings_the_guards_weigh_less(tmp_path):
-    kin = counted(tmp_path, homes(1000, children=1))
-    assert kin.pairs == 1000
-    assert kin.both_differ < 30
-    assert 4 < kin.relief < 9
+def test_guards_weigh_less_without_siblings(tmp_path):
+    counts = counted(tmp_path, homes(1000, children=1))
+    assert counts.pairs == 1000
+    assert counts.both_differ < 30
+    assert 4 < counts.relief_bits < 9
 
 
-def test_with_siblings_the_guards_weigh_what_they_state(tmp_path):
-    kin = counted(tmp_path, homes(500, children=2))
-    assert kin.both_differ > kin.alike
-    assert kin.relief == 0
+def test_guards_weigh_in_full_with_siblings(tmp_path):
+    counts = counted(tmp_path, homes(500, children=2))
+    assert counts.both_differ > counts.alike
+    assert counts.relief_bits == 0
 
 
-def test_a_home_that_one_child_in_ten_shares_with_a_sibling_takes_some_bits_off_and_not_all(tmp_path):
+def test_few_siblings_relieve_the_guards_partly(tmp_path):
     mixed = homes(900, children=1) + [
         (n + 10_000, features) for n, features in homes(1_000, children=2)[3600:]
     ]
-    kin = counted(tmp_path, mixed)
-    assert 0 < kin.relief < 2
+    counts = counted(tmp_path, mixed)
+    assert 0 < counts.relief_bits < 2
 
 
-def test_where_nothing_tells_the_guards_weigh_what_they_state():
+def test_guards_weigh_in_full_without_evidence():
     assert RelativeCounts(0, 0, 0, 0).relief_bits == 0
 
 
-def test_few_pairs_take_few_bits_off_however_clean_they_are():
+def test_relief_grows_with_the_number_of_pairs():
     assert RelativeCounts(5, 0, 0, 0).relief_bits < 1
     assert (
         RelativeCounts(5, 0, 0, 0).relief_bits
@@ -83,21 +83,23 @@ def test_few_pairs_take_few_bits_off_however_clean_they_are():
     )
 
 
-def test_usual_relatives_take_nothing_off():
+def test_usual_share_of_relatives_gives_no_relief():
     assert RelativeCounts(1000, 50, 90, round(1000 * USUAL_RELATIVES)).relief_bits == 0
 
 
-def test_pairs_that_independence_expects_are_no_relatives():
+def test_pairs_expected_by_independence_are_not_relatives():
     assert RelativeCounts(1000, 100, 100, 10).relief_bits > RelativeCounts(1000, 0, 0, 10).relief_bits
 
 
-def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence():
-    kin = RelativeCounts(1000, 50, 90, 5)
+def test_only_relative_guards_are_relieved_and_stay_at_most_zero():
+    counts = RelativeCounts(1000, 50, 90, 5)
     before = {(c.name, x.label): x for c in COMPARISONS for x in c.levels}
-    after = {(c.name, x.label): x for c in relieve_guards(COMPARISONS, kin) for x in c.levels}
+    after = {(c.name, x.label): x for c in relieve_guards(COMPARISONS, counts) for x in c.levels}
     assert before.keys() == after.keys()
     for name, level in before.items():
-        expected = min(0.0, level.fixed_bits + kin.relief_bits) if level.relative_guard else level.fixed_bits
+        expected = (
+            min(0.0, level.fixed_bits + counts.relief_bits) if level.relative_guard else level.fixed_bits
+        )
         assert (
             after[name].fixed_bits == pytest.approx(expected)
             if level.relative_guard
@@ -107,14 +109,14 @@ def test_only_guards_against_relatives_are_relieved_and_none_turns_into_evidence
     assert not any(level.relative_guard for level in MULTIPLE_BIRTH.levels)
 
 
-def test_cautions_that_twins_give_cause_for_go_only_where_relatives_are_rare():
+def test_twin_cautions_are_dropped_only_if_relatives_are_rare():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
     assert len(TWIN_CAUTIONS) >= 2
     assert build_cautions(thresholds, relief_bits=3.9).when == CAUTIONS
     assert build_cautions(thresholds, relief_bits=4.0).when.keys() == CAUTIONS.keys() - TWIN_CAUTIONS
 
 
-def test_a_number_a_slip_apart_opposes_unless_it_was_learned_to_link():
+def test_near_number_opposes_unless_it_links_by_itself():
     thresholds = Thresholds(link=4.0, review=1.5, margin=2.5)
     assert "identifiers_near" not in build_cautions(thresholds, near_number_bits=2.8).opposed
     assert "identifiers_near" in build_cautions(thresholds, near_number_bits=4.0).opposed
@@ -145,7 +147,7 @@ def guard(tmp_path, left, right):
         ("MARCUS", "2012-03-22", "siblings: one home, given name and birthday different"),
     ],
 )
-def test_a_slip_in_a_birth_date_is_told_from_a_relative(tmp_path, given, born, label):
+def test_birth_date_error_is_distinguished_from_a_relative(tmp_path, given, born, label):
     rng, home = random.Random(1), "12 OAK ST|43001"
     left = child(rng, "WASHINGTON", home, "ISAIAH", "2012-03-21")
     assert guard(tmp_path, left, child(rng, "WASHINGTON", home, given, born)) == label

@@ -28,12 +28,12 @@ CHAIN = {(1, 2): 20.0, (2, 3): 18.0, (1, 3): 2.0}
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule_keeps_what_all_agrees_and_parts_what_nothing_joins(rule):
+def test_every_rule_joins_agreeing_records_and_separates_others(rule):
     assert made(rule, TRIANGLE, records=range(1, 5)) == [[1, 2, 3], [4]]
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_only_connected_components_crosses_a_weak_bridge(rule):
+def test_only_connected_components_joins_families_over_a_weak_link(rule):
     whole = [[1, 2, 3, 4, 5, 6]]
     assert (made(rule, FAMILIES) == whole) == (rule == "connected components")
 
@@ -50,11 +50,11 @@ def test_only_connected_components_crosses_a_weak_bridge(rule):
         ("shipped", [[1, 2, 3]]),
     ],
 )
-def test_rules_differ_on_a_chain_whose_ends_are_barely_alike(rule, clusters):
+def test_rules_differ_on_a_chain_with_dissimilar_ends(rule, clusters):
     assert made(rule, CHAIN) == clusters
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_no_rule_depends_on_the_order_of_the_weights(rule):
+def test_result_does_not_depend_on_weight_order(rule):
     turned = dict(reversed(FAMILIES.items()))
     assert made(rule, turned) == made(rule, FAMILIES)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,7 +15,7 @@ from training.__main__ import build_app
 from training.blocking import rank_rules_by_contribution
 from training.fit.comparisons import list_fixed_levels
 from training.fit.model_writer import format_checksums_toml
-from training.plots import canvas
+from training.plots.canvas import PlotsMissingError
 from training.plots.figures import draw_evaluation, draw_model
 from training.publish.checks import publish_model
 
@@ -41,14 +42,14 @@ def texts(path):
     return {"".join(each.itertext()).strip() for each in written}
 
 
-def test_rules_come_in_the_order_of_what_they_add_and_the_last_holds_all():
+def test_rules_are_ranked_by_added_matches_and_totals_accumulate():
     first, second, third = RULES
     assert (first.name, first.pairs, first.unique_matches, first.matches_so_far) == ("names", 70, 1.5, 29.5)
     assert (second.name, second.pairs, second.unique_matches) == ("birth", 30, 0)
     assert (third.name, third.pairs, third.pairs_so_far, third.matches_so_far) == ("none", 0, 70, 29.5)
 
 
-def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_path):
+def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
     model = load_model(find_model_folder())
     weights, rates, rules = draw_model(tmp_path, model.settings, list_fixed_levels(), RULES)
     assert {path.name for path in (weights, rates, rules)} == {
@@ -61,7 +62,7 @@ def test_a_models_figures_name_every_comparison_and_what_its_levels_weigh(tmp_pa
     assert {"names", "birth", "1.0000"} <= texts(rules)
 
 
-def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
+def test_figures_are_reproducible_undated_and_small(tmp_path):
     model = load_model(find_model_folder())
     evaluation = measured(tiny_model(tmp_path / "tiny"))
     drawn = []
@@ -78,7 +79,7 @@ def test_figures_are_the_same_to_the_byte_hold_no_date_and_stay_small(tmp_path):
         assert not re.search(r"<dc:date>|20[0-9]{2}-[01][0-9]-", text)
 
 
-def test_the_figures_of_an_evaluation_say_what_was_observed_set_by_set(tmp_path):
+def test_evaluation_figures_show_each_set(tmp_path):
     calibration, recall = draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
     assert {"claimed", "observed, 95 %"} <= texts(calibration)
     assert any(text.startswith("sim") for text in texts(calibration))
@@ -86,14 +87,14 @@ def test_the_figures_of_an_evaluation_say_what_was_observed_set_by_set(tmp_path)
     assert "ssn" not in texts(recall), "a rule that brings no pair"
 
 
-def test_drawing_without_the_extra_is_refused_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
-    with pytest.raises(canvas.PlotsMissingError, match="install the extra `plots`"):
+def test_drawing_without_matplotlib_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
+    with pytest.raises(PlotsMissingError, match="install the extra `plots`"):
         draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
     assert not (tmp_path / "plots").exists()
 
 
-def test_pictures_are_no_part_of_a_model(tmp_path):
+def test_figures_do_not_change_the_model_digest(tmp_path):
     folder = tiny_model(tmp_path / "tiny")
     before = load_model(folder).digest
     arguments = ["plots", str(folder)]
@@ -104,7 +105,7 @@ def test_pictures_are_no_part_of_a_model(tmp_path):
     assert not [name for name in MODEL_FILES if "plots" in name]
 
 
-def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path, monkeypatch):
+def test_publishing_copies_figures_and_draws_the_evaluation(tmp_path, monkeypatch):
     folder = tiny_model(tmp_path / "tiny")
     head = (folder / "model.toml").read_text()
     (folder / "metrics.json").write_text(json.dumps({"records": 10_000, "threshold_gaps": {}}))
@@ -119,13 +120,13 @@ def test_publishing_takes_the_figures_along_and_draws_what_was_measured(tmp_path
     card = (published / "card.md").read_text()
     for target in re.findall(r"\]\(([^)]+svg)\)", card.partition("## Measured")[2]):
         assert (published / target).exists()
-    monkeypatch.setattr(canvas, "find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
     without = publish_model(folder, tmp_path / "others", file)
     assert "calibration.svg" not in (without / "card.md").read_text()
     assert load_model(without).ref == "tiny/1"
 
 
-def test_the_shipped_model_has_its_figures_and_is_the_model_that_it_was():
+def test_shipped_model_has_figures_and_an_unchanged_digest():
     folder = find_model_folder()
     assert {path.stem for path in (folder / "plots").iterdir()} == {
         "match-weights", "m-and-u", "calibration", "blocking-recall", "blocking-expected",

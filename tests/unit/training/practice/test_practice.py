@@ -27,7 +27,7 @@ def person_of(population, record):
     }
 
 
-def test_what_is_said_of_a_pair_is_true_in_the_state(population, chosen):
+def test_truth_of_each_pair_agrees_with_the_state(population, chosen):
     for pair in chosen[:12]:
         one, other = (person_of(population, record) for record in pair["records"])
         assert one
@@ -35,7 +35,7 @@ def test_what_is_said_of_a_pair_is_true_in_the_state(population, chosen):
         assert bool(one & other) == (pair["truth"] == "same"), pair["why"]
 
 
-def test_as_many_are_of_one_child_as_of_two_as_far_as_the_state_has_the_kinds(chosen):
+def test_pairs_of_one_and_of_two_children_are_balanced(chosen):
     truths = [pair["truth"] for pair in chosen]
     # A state of 4,000 records has few children of one name and year.
     assert truths.count("different") >= 10
@@ -43,14 +43,14 @@ def test_as_many_are_of_one_child_as_of_two_as_far_as_the_state_has_the_kinds(ch
     assert {pair["kind"] for pair in chosen} >= {"twins", "siblings", "misspelt", "moved"}
 
 
-def test_the_same_state_gives_the_same_pairs_in_an_order_that_tells_nothing(population, chosen):
+def test_same_state_gives_the_same_pairs_in_random_order(population, chosen):
     assert choose_practice_pairs(population, 32) == chosen
     assert [pair["id"] for pair in chosen] == list(range(1, len(chosen) + 1))
     truths = [pair["truth"] for pair in chosen]
     assert truths not in (sorted(truths), sorted(truths, reverse=True))
 
 
-def test_no_pair_shows_what_is_left_out(chosen):
+def test_no_pair_shows_a_hidden_field(chosen):
     for pair in chosen:
         for record in pair["records"]:
             assert not HIDDEN_FIELDS & record["values"].keys()

@@ -51,7 +51,7 @@ def folder(tmp_path):
     return made
 
 
-def test_a_card_shows_the_bar_the_groups_and_the_calibration_that_were_measured(folder, tmp_path):
+def test_card_shows_acceptance_groups_and_calibration(folder, tmp_path):
     file = tmp_path / "evaluation.json"
     file.write_text(json.dumps(evaluation_of(folder)))
     published = publish_model(folder, tmp_path / "models", file)
@@ -64,7 +64,7 @@ def test_a_card_shows_the_bar_the_groups_and_the_calibration_that_were_measured(
     assert load_model(published).ref == "tiny/1", "the checksums are those of the new card"
 
 
-def test_an_evaluation_of_another_model_is_refused_and_nothing_is_published(folder, tmp_path):
+def test_evaluation_of_another_model_is_refused(folder, tmp_path):
     file = tmp_path / "evaluation.json"
     file.write_text(json.dumps({**evaluation_of(folder), "digest": "another"}))
     with pytest.raises(TrainingError, match="another model"):
@@ -72,7 +72,7 @@ def test_an_evaluation_of_another_model_is_refused_and_nothing_is_published(fold
     assert not (tmp_path / "models").exists()
 
 
-def test_a_file_that_is_no_evaluation_is_named(folder, tmp_path):
+def test_invalid_evaluation_file_is_named(folder, tmp_path):
     file = tmp_path / "evaluation.json"
     file.write_text("no JSON")
     with pytest.raises(TrainingError, match=r"evaluation\.json"):

@@ -31,7 +31,7 @@ def kinds(column: Texts) -> list[str]:
     return [json.loads(cell)[0]["kind"] if cell else "" for cell in column]
 
 
-def test_a_seal_lies_on_the_old_client_and_the_new_one_has_another_key(ccwis: SourceFile) -> None:
+def test_seal_is_on_the_old_client_only(ccwis: SourceFile) -> None:
     sealed = np.flatnonzero([kind == "sealed" for kind in kinds(ccwis.columns["restrictions"])])
     assert len(sealed) > 30
     assert tagged(ccwis, "adopted")[sealed].mean() > 0.99
@@ -47,7 +47,7 @@ def test_some_adoptions_are_open(ccwis: SourceFile) -> None:
     assert 0.5 < tagged(ccwis, "sealed")[former].mean() < 0.95
 
 
-def test_no_source_tells_the_former_name_after_a_sealed_adoption(population: Population) -> None:
+def test_sealed_adoption_hides_the_former_name(population: Population) -> None:
     sealed = population.state.care.sealed
     for file in population.files.values():
         child = np.array([int(person[1:]) - 1 for person in file.truth["person_id"]])
@@ -61,14 +61,14 @@ def test_expunged_clients_were_never_in_care(ccwis: SourceFile) -> None:
     assert not any(ccwis.columns["placements"][expunged])
 
 
-def test_a_merged_client_names_another_client_of_the_same_child(ccwis: SourceFile) -> None:
+def test_merged_client_names_another_client_of_the_child(ccwis: SourceFile) -> None:
     person = dict(zip(ccwis.columns["local_id"], ccwis.truth["person_id"], strict=True))
     merged = [(here, to) for here, to in zip(person, ccwis.columns["merged_into"], strict=True) if to]
     assert len(merged) > 20
     assert all(here != to and person[here] == person[to] for here, to in merged)
 
 
-def test_the_dead_are_on_no_roll_and_nothing_is_known_after(population: Population) -> None:
+def test_deceased_children_are_on_no_roll(population: Population) -> None:
     dead = ~np.isnat(population.state.people.died)
     assert dead.any()
     assert not population.state.schooling.enrolled[dead].any()
@@ -77,12 +77,12 @@ def test_the_dead_are_on_no_roll_and_nothing_is_known_after(population: Populati
             assert died <= as_of
 
 
-def test_sex_x_comes_at_its_rate(population: Population) -> None:
+def test_sex_x_occurs_at_its_rate(population: Population) -> None:
     sex = population.files[Source.STATE].columns["sex"]
     assert 0 < (sex == "X").mean() < 0.005
 
 
-def test_names_of_minorities_go_wrong_more_often() -> None:
+def test_minority_names_are_misrecorded_more_often() -> None:
     rates = load_rates()
     noise = {kind: replace(held, given_typo=0.1) for kind, held in rates.noise.items()}
     population = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise))
@@ -95,7 +95,7 @@ def test_names_of_minorities_go_wrong_more_often() -> None:
     assert wrong[group == HISPANIC].mean() > 1.2 * wrong[group == WHITE].mean()
 
 
-def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None:
+def test_misspelling_kinds_occur_at_their_rates() -> None:
     draws = np.random.default_rng(1).integers(0, DRAW_LIMIT, 4_000).tolist()
     by_hand = np.mean(
         [
@@ -107,7 +107,7 @@ def test_misspellings_are_by_ear_by_scanner_and_by_hand_at_their_rates() -> None
     assert by_hand == pytest.approx(1 - rates.by_ear - rates.by_scanner, abs=0.05)
 
 
-def test_most_identities_that_change_do_so_in_the_first_two_years() -> None:
+def test_most_identity_changes_occur_in_the_first_two_years() -> None:
     population = simulate(records=20_000, seed=6)
     people, births = population.state.people, population.state.births
     grown = people.changed & ~population.state.care.adopted

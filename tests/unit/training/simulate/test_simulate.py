@@ -86,7 +86,7 @@ def test_another_seed_gives_another_state() -> None:
     )
 
 
-def test_files_come_near_the_records_asked_for(population: Population) -> None:
+def test_record_counts_are_near_the_requested_number(population: Population) -> None:
     assert population.records == pytest.approx(RECORDS, rel=0.06)
     shares = {source: len(file) / population.records for source, file in population.files.items()}
     assert shares[Source.STATE] == pytest.approx(0.45, abs=0.04)
@@ -95,20 +95,18 @@ def test_files_come_near_the_records_asked_for(population: Population) -> None:
     assert shares[Source.SOUTH] == pytest.approx(0.175, abs=0.04)
 
 
-def test_children_may_be_asked_for_instead_of_records() -> None:
+def test_number_of_children_can_be_requested() -> None:
     assert len(simulate(children=2_000).state.births) == pytest.approx(2_000, rel=0.10)
 
 
-def test_headers_are_the_canonical_record_and_nothing_of_the_truth(folder: Path) -> None:
+def test_headers_are_canonical_and_hold_no_truth(folder: Path) -> None:
     for source in Source:
         header = (folder / f"{source}.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
         assert header == list(SENT_FIELDS)
         assert not set(header) & set(TRUTH_FIELDS) - {"local_id"}
 
 
-def test_truth_numbers_do_not_show_in_the_sources(
-    folder: Path, rows: dict[str, list[dict[str, str]]]
-) -> None:
+def test_source_files_hold_no_truth_ids(folder: Path, rows: dict[str, list[dict[str, str]]]) -> None:
     told = {value for source in rows.values() for row in source for value in row.values() if "[" not in value}
     truth = read(folder / "truth.csv")
     assert not told & {row["person_id"] for row in truth}
@@ -120,7 +118,7 @@ def test_local_ids_are_unique_within_a_source(rows: dict[str, list[dict[str, str
         assert len({row["local_id"] for row in source}) == len(source)
 
 
-def test_local_ids_follow_no_order_of_children(population: Population) -> None:
+def test_local_ids_are_unrelated_to_child_order(population: Population) -> None:
     persons = population.files[Source.STATE].truth["person_id"]
     order = np.array([int(person[1:]) for person in persons])
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.1
@@ -132,7 +130,7 @@ def test_truth_covers_every_record_once(folder: Path, rows: dict[str, list[dict[
     assert truth == records
 
 
-def test_manifest_says_that_it_is_synthetic_and_counts_add_up(folder: Path, population: Population) -> None:
+def test_manifest_is_marked_synthetic_and_adds_up(folder: Path, population: Population) -> None:
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["synthetic"] is True
     assert manifest["seed"] == population.seed
@@ -140,13 +138,13 @@ def test_manifest_says_that_it_is_synthetic_and_counts_add_up(folder: Path, popu
     assert manifest == build_manifest(population)
 
 
-def test_children_are_of_the_ages_asked_for(state: SimulatedState) -> None:
+def test_children_are_within_the_age_range(state: SimulatedState) -> None:
     today = state.rates.state.today
     assert state.births.day.max() <= today
     assert (today - state.births.day.min()).astype(int) < 21 * 366
 
 
-def test_twins_share_a_birth_date_and_a_home_and_siblings_do_not(state: SimulatedState) -> None:
+def test_twins_share_birth_date_and_home_but_siblings_are_spaced(state: SimulatedState) -> None:
     births = state.births
     for event in np.unique(births.event[births.multiple]):
         rows = births.event == event
@@ -156,26 +154,26 @@ def test_twins_share_a_birth_date_and_a_home_and_siblings_do_not(state: Simulate
     assert gaps.min() >= 10.5 * 30
 
 
-def test_multiple_births_come_at_the_national_rate() -> None:
+def test_multiple_births_occur_at_the_national_rate() -> None:
     births = simulate(records=20_000, seed=3).state.births
     assert births.multiple.mean() == pytest.approx(0.032, abs=0.005)
 
 
-def test_no_two_children_of_a_home_are_born_with_one_name(state: SimulatedState) -> None:
+def test_given_names_are_distinct_within_a_home(state: SimulatedState) -> None:
     people, home = state.people, state.births.home
     usual = ~people.namesake
     names = list(zip(home[usual], people.first_before[usual], strict=True))
     assert len(set(names)) == pytest.approx(len(names), abs=2)
 
 
-def test_schools_hold_no_ssn_and_child_welfare_holds_some(rows: dict[str, list[dict[str, str]]]) -> None:
+def test_only_child_welfare_holds_ssns(rows: dict[str, list[dict[str, str]]]) -> None:
     for source in (Source.NORTH, Source.SOUTH, Source.STATE):
         assert not any(row["ssn"] or row["ssn_last4"] for row in rows[source])
     with_number = [row for row in rows[Source.CCWIS] if row["ssn"] or row["ssn_last4"]]
     assert len(with_number) / len(rows[Source.CCWIS]) == pytest.approx(0.45, abs=0.05)
 
 
-def test_state_ids_reach_districts_mostly_and_child_welfare_seldom(
+def test_districts_hold_most_state_ids_and_child_welfare_few(
     rows: dict[str, list[dict[str, str]]],
 ) -> None:
     assert share(rows[Source.STATE], "identifiers") == 1
@@ -192,13 +190,13 @@ def share(rows: list[dict[str, str]], field: str) -> float:
 
 
 @pytest.mark.parametrize("source", Source)
-def test_gaps_come_at_the_rates_of_the_file(source: Source, population: Population, rows) -> None:
+def test_missing_values_occur_at_their_rates(source: Source, population: Population, rows) -> None:
     missing = population.state.rates.missing[source.kind]
     for field, rate in (("sex", missing.sex), ("race", missing.race), ("birth_city", missing.birth_place)):
         assert 1 - share(rows[source], field) == pytest.approx(rate, abs=0.06), field
 
 
-def test_child_welfare_knows_the_child_otherwise_more_often_than_schools(population: Population) -> None:
+def test_child_welfare_birth_dates_are_wrong_more_often(population: Population) -> None:
     def wrong(source: Source) -> float:
         file, births = population.files[source], population.state.births
         person = np.array([int(held[1:]) - 1 for held in file.truth["person_id"]])
@@ -208,7 +206,7 @@ def test_child_welfare_knows_the_child_otherwise_more_often_than_schools(populat
     assert 0.005 < wrong(Source.STATE) < wrong(Source.CCWIS) < 0.15
 
 
-def test_every_flag_is_whole_dated_and_of_a_known_population(rows: dict[str, list[dict[str, str]]]) -> None:
+def test_flags_are_complete_dated_and_of_known_populations(rows: dict[str, list[dict[str, str]]]) -> None:
     seen = set()
     for source, held in rows.items():
         for row in held:
@@ -223,14 +221,14 @@ def test_every_flag_is_whole_dated_and_of_a_known_population(rows: dict[str, lis
     assert {population for kind, population in seen if kind == "ccwis"} == {FOSTER_CARE, "disability"}
 
 
-def test_flags_overlap_as_in_life(state: SimulatedState) -> None:
+def test_special_populations_overlap(state: SimulatedState) -> None:
     disability, care = state.flags.true["disability"], state.care
     assert disability[care.in_care].mean() > 1.5 * disability[~care.in_care].mean()
     assert state.flags.true["economic_disadvantage"][care.in_care].all()
     assert not (disability & state.flags.true["section_504"]).any()
 
 
-def test_a_child_in_care_is_flagged_and_placed_by_child_welfare(rows, tags) -> None:
+def test_child_in_care_has_a_flag_and_a_placement(rows, tags) -> None:
     for row in rows[Source.CCWIS]:
         marks = tags[Source.CCWIS, row["local_id"]]
         open_care = [
@@ -243,7 +241,7 @@ def test_a_child_in_care_is_flagged_and_placed_by_child_welfare(rows, tags) -> N
             assert "end" not in json.loads(row["placements"])[0]
 
 
-def test_a_group_home_gathers_unrelated_children_at_one_address(population: Population) -> None:
+def test_group_home_holds_unrelated_children_at_one_address(population: Population) -> None:
     care, births = population.state.care, population.state.births
     in_group = care.setting == 3
     places, sizes = np.unique(care.address[in_group], return_counts=True)
@@ -253,7 +251,7 @@ def test_a_group_home_gathers_unrelated_children_at_one_address(population: Popu
     assert sizes.max() < 45
 
 
-def test_flat_columns_are_the_first_entry_of_their_list(rows: dict[str, list[dict[str, str]]]) -> None:
+def test_flat_columns_equal_the_first_list_entry(rows: dict[str, list[dict[str, str]]]) -> None:
     lists = 0
     for held in rows.values():
         for row in held:
@@ -265,7 +263,7 @@ def test_flat_columns_are_the_first_entry_of_their_list(rows: dict[str, list[dic
     assert lists > 50
 
 
-def test_adopted_children_have_a_second_client_under_the_new_name(folder: Path, rows, tags) -> None:
+def test_adopted_children_have_a_second_client_with_the_new_name(folder: Path, rows, tags) -> None:
     person = {(row["source"], row["local_id"]): row["person_id"] for row in read(folder / "truth.csv")}
     first, second = {}, {}
     for row in rows[Source.CCWIS]:
@@ -281,7 +279,7 @@ def test_adopted_children_have_a_second_client_under_the_new_name(folder: Path, 
     assert sum(first[child] != second[child] for child in second) > 0.9 * len(second)
 
 
-def test_a_former_name_is_given_only_beside_a_new_one(rows, tags) -> None:
+def test_former_names_occur_only_on_records_with_the_new_name(rows, tags) -> None:
     given = 0
     for source, held in rows.items():
         for row in held:
@@ -299,7 +297,7 @@ def test_some_children_have_two_state_ids(population: Population) -> None:
     assert 0.01 < twice / len(persons) < 0.04
 
 
-def test_movers_are_in_both_districts_and_have_left_the_first(rows, tags) -> None:
+def test_movers_are_in_both_districts_and_left_the_first(rows, tags) -> None:
     left = [
         row
         for source in (Source.NORTH, Source.SOUTH)
@@ -311,13 +309,13 @@ def test_movers_are_in_both_districts_and_have_left_the_first(rows, tags) -> Non
     assert all(row["exit_date"] and not row["entry_date"] for row in left)
 
 
-def test_leavers_have_left(rows, tags) -> None:
+def test_leavers_have_an_exit_date(rows, tags) -> None:
     leavers = [row for row in rows[Source.STATE] if "leaver" in tags[Source.STATE, row["local_id"]]]
     assert len(leavers) > 50
     assert all(row["exit_date"] for row in leavers)
 
 
-def test_records_are_not_older_than_what_they_tell(rows: dict[str, list[dict[str, str]]]) -> None:
+def test_as_of_is_not_before_any_date_of_the_record(rows: dict[str, list[dict[str, str]]]) -> None:
     for held in rows.values():
         for row in held:
             assert row["as_of"].endswith("T04:00:00.000000Z")
@@ -325,7 +323,7 @@ def test_records_are_not_older_than_what_they_tell(rows: dict[str, list[dict[str
             assert row["as_of"] <= "2026-09-01T04:00:00.000000Z"
 
 
-def test_the_hard_cases_of_the_field_all_occur(population: Population) -> None:
+def test_all_hard_cases_occur(population: Population) -> None:
     wanted = {
         "twin", "sibling", "adopted", "name_changed", "in_care", "left_care", "enrolled", "group_home",
         "kinship_care", "placeholder_name", "two_surnames", "junior", "moved", "registered_twice",
@@ -346,7 +344,7 @@ def test_confidential_families_show_only_the_substitute_address(rows, tags) -> N
             assert row["restrictions"]
 
 
-def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
+def test_simulate_command_writes_a_state_and_prints_counts(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path / "state"), "--records", "400", "--seed", "9"]
     result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
@@ -354,12 +352,12 @@ def test_the_command_writes_a_state_and_says_how_much(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "state" / "manifest.json").read_text())["seed"] == 9
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(population: Population, tmp_path: Path) -> None:
+def test_unwritable_folder_is_refused(population: Population, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot be written"):
         save_population(population, tmp_path / "file" / "state")
 
 
-def test_only_the_command_asked_for_is_imported() -> None:
+def test_only_the_called_command_is_imported() -> None:
     assert len(build_app(["simulate"]).registered_commands) == 1
     assert len(build_app(["--help"]).registered_commands) == len(COMMANDS)

@@ -22,19 +22,19 @@ SIZE = 4_000
 
 
 @given(NAMES, DRAW)
-def test_a_misspelling_keeps_the_first_letter_and_never_loses_the_name(name: str, draw: int) -> None:
+def test_misspelling_keeps_the_first_letter_and_the_length(name: str, draw: int) -> None:
     wrong = typing_errors.misspell(name, draw)
     assert wrong[0] == name[0]
     assert abs(len(wrong) - len(name)) <= 2
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12), DRAW)
-def test_a_keyboard_slip_changes_one_place(name: str, draw: int) -> None:
+def test_keyboard_slip_is_one_edit(name: str, draw: int) -> None:
     assert OSA.distance(name, typing_errors.make_keyboard_slip(name, draw)) <= 1
 
 
 @given(st.from_regex(r"[0-9]{3}-[0-9]{2}-[0-9]{4}", fullmatch=True), DRAW)
-def test_a_wrong_digit_keeps_the_shape_of_a_number(number: str, draw: int) -> None:
+def test_changed_digit_keeps_the_format_of_a_number(number: str, draw: int) -> None:
     wrong = typing_errors.change_digit(number, draw)
     assert [letter.isdigit() for letter in wrong] == [letter.isdigit() for letter in number]
     assert sum(a != b for a, b in zip(wrong, number, strict=True)) <= 2
@@ -55,7 +55,7 @@ def test_a_wrong_digit_keeps_the_shape_of_a_number(number: str, draw: int) -> No
         (typing_errors.restyle_phone, "(614) 555-1234", {"6145551234", "614-555-1234", "+16145551234"}),
     ],
 )
-def test_other_ways_of_writing(rule, name: str, allowed: set[str]) -> None:
+def test_spelling_rule_gives_accepted_variants(rule, name: str, allowed: set[str]) -> None:
     written = {rule(name, draw) for draw in range(60)}
     assert written & allowed
     if rule is not typing_errors.to_nickname:
@@ -71,12 +71,12 @@ def birth_dates(kind: str, **changes: float) -> tuple[list[str], list[str], list
     return days.astype(str).tolist(), written.tolist(), quality.tolist()
 
 
-def test_written_birth_dates_are_real_dates_not_in_the_future() -> None:
+def test_recorded_birth_dates_are_valid_and_not_in_the_future() -> None:
     for written in birth_dates("ccwis")[1]:
         assert not written or date.fromisoformat(written) <= date(2026, 9, 1)
 
 
-def test_wrong_birth_dates_come_at_the_rates_of_the_source() -> None:
+def test_wrong_birth_dates_occur_at_the_source_rates() -> None:
     noise, missing = load_rates().noise["ccwis"], load_rates().missing["ccwis"]
     true, written, _ = birth_dates("ccwis")
     usual = noise.birth_wrong_digit + noise.birth_off_by_one + noise.birth_placeholder
@@ -86,14 +86,14 @@ def test_wrong_birth_dates_come_at_the_rates_of_the_source() -> None:
     assert written.count("") / SIZE == pytest.approx(missing.birth_date, abs=0.012)
 
 
-def test_estimated_birth_dates_are_the_first_of_a_january() -> None:
+def test_estimated_birth_dates_are_the_first_of_january() -> None:
     _, written, quality = birth_dates("ccwis")
     estimated = [day for day, said in zip(written, quality, strict=True) if said == "estimated"]
     assert len(estimated) > 20
     assert all(day.endswith("-01-01") for day in estimated)
 
 
-def test_infants_of_a_multiple_birth_are_told_apart_by_letters() -> None:
+def test_infants_of_a_multiple_birth_get_distinct_letters() -> None:
     given_names = draw_placeholders(
         np.random.default_rng(1),
         np.array([10, 10, 10, 3_000]),
@@ -105,7 +105,7 @@ def test_infants_of_a_multiple_birth_are_told_apart_by_letters() -> None:
     assert given_names.tolist() == ["Baby Boy A", "Baby Girl B", "Baby Boy", ""]
 
 
-def test_names_are_cut_to_the_field_and_placeholders_stay() -> None:
+def test_names_are_truncated_and_placeholders_kept() -> None:
     rates = load_rates()
     first = text_column(["Christopher-Michael", "Baby Boy"] * 500)
     names = RecordedNames(
@@ -122,7 +122,7 @@ def test_names_are_cut_to_the_field_and_placeholders_stay() -> None:
     assert "Christopher-Mic" in names.first
 
 
-def test_the_state_writes_upper_case_without_accents() -> None:
+def test_state_file_is_upper_case_without_accents() -> None:
     rates = load_rates()
     names = RecordedNames(
         *(text_column([text] * 50) for text in ("José", "Ángel", "Peña", "Jr")), np.zeros(50, dtype=bool)
@@ -131,5 +131,5 @@ def test_the_state_writes_upper_case_without_accents() -> None:
     assert all(name.isascii() and name == name.upper() for name in [*names.first, *names.last])
 
 
-def test_an_event_happens_at_its_rate() -> None:
+def test_event_happens_at_its_rate() -> None:
     assert draw_events(np.random.default_rng(0), 0.3, 20_000).mean() == pytest.approx(0.3, abs=0.02)

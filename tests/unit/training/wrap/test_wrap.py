@@ -114,7 +114,7 @@ def folder(data, trained, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_wrapped_model_finds_and_weighs_the_pairs_that_splink_itself_predicts(trained, folder):
+def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
     connection, saved = trained
     api = DuckDBAPI(connection)
     linker = Linker(api.register("children"), saved)
@@ -143,7 +143,7 @@ def test_a_wrapped_model_finds_and_weighs_the_pairs_that_splink_itself_predicts(
 
 
 @pytest.mark.slow
-def test_an_index_re_clusters_with_it(folder, tmp_path):
+def test_index_reclusters_with_a_wrapped_model(folder, tmp_path):
     with an_index(tmp_path / "home", "sis") as index:
         load_rows(index, "sis", *children(40))
         plan = recluster(index, OPERATOR, open_matcher(str(folder)), apply=True)
@@ -166,7 +166,7 @@ def test_an_index_re_clusters_with_it(folder, tmp_path):
         ({"blocking_rule": "l.phones = r.phones", "arrays_to_explode": ["phones"]}, ["phones"]),
     ],
 )
-def test_a_rule_that_says_what_is_equal_is_one_of_the_index(rule, parts):
+def test_equality_rule_is_converted(rule, parts):
     assert convert_blocking_rules([rule]) == {"rule-1": parts}
 
 
@@ -184,13 +184,13 @@ def test_a_rule_that_says_what_is_equal_is_one_of_the_index(rule, parts):
         "l.surname =",
     ],
 )
-def test_a_rule_that_says_anything_else_is_refused_with_its_text(rule):
+def test_other_rule_is_refused_with_its_text(rule):
     with pytest.raises(TrainingError) as refusal:
         convert_blocking_rules([rule])
     assert rule in str(refusal.value)
 
 
-def test_what_cannot_be_scored_exactly_is_refused_by_name_when_it_is_wrapped(data, tmp_path):
+def test_comparison_without_exact_scoring_is_refused_by_name(data, tmp_path):
     level = {"m_probability": 0.5, "u_probability": 0.5}
     stated = library.DistanceInKMAtThresholds("lat", "long", [1]).get_comparison("duckdb").as_dict()
     for each in stated["comparison_levels"]:
@@ -211,7 +211,7 @@ def test_what_cannot_be_scored_exactly_is_refused_by_name_when_it_is_wrapped(dat
 
 
 @pytest.mark.parametrize("text", ["not json", "[]", "{}"])
-def test_a_file_that_is_not_splinks_settings_is_refused(data, tmp_path, text):
+def test_file_without_splink_settings_is_refused(data, tmp_path, text):
     (tmp_path / "saved.json").write_text(text)
     with pytest.raises(TrainingError, match=r"saved\.json"):
         wrap_settings(

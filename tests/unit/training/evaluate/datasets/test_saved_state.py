@@ -38,7 +38,7 @@ def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
-def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) -> None:
+def test_saved_state_equals_the_simulated_state(folder: Path, made: Dataset) -> None:
     read = load_saved_state(folder)
     assert read.name == "state"
     assert list(read.records) == made.records
@@ -52,19 +52,19 @@ def test_a_saved_state_is_the_state_that_was_saved(folder: Path, made: Dataset) 
     assert sum(true[person] in (group, "African-born") for person, group in told.items()) > 0.95 * len(told)
 
 
-def test_a_record_that_is_never_compared_is_nobodys_missed_link(made: Dataset, folder: Path) -> None:
+def test_never_compared_record_is_left_out_of_the_truth(made: Dataset, folder: Path) -> None:
     assert any("sealed" in held for held in made.tags.values())
     for dataset in (made, load_saved_state(folder)):
         assert dataset.care is not None
         assert set(dataset.truth) == set(dataset.features) >= dataset.care.records | dataset.care.schools
 
 
-def test_parquet_reads_as_csv_does(population: Population, folder: Path, tmp_path: Path) -> None:
+def test_parquet_and_csv_give_the_same_dataset(population: Population, folder: Path, tmp_path: Path) -> None:
     save_populations([population], tmp_path / "state", FileFormat.PARQUET)
     assert load_saved_state(tmp_path / "state") == load_saved_state(folder)
 
 
-def test_weekly_feeds_are_read_as_they_stand_after_the_last_week(tmp_path: Path) -> None:
+def test_weekly_feeds_give_records_as_of_the_last_week(tmp_path: Path) -> None:
     book = build_faker_names(0.5, 0.6)
     save_feeds(FeedPlan(3, 500, 6, book, load_rates()), tmp_path, lambda _step, _done, _total: None)
     read = load_saved_state(tmp_path)
@@ -78,13 +78,13 @@ def test_weekly_feeds_are_read_as_they_stand_after_the_last_week(tmp_path: Path)
     assert len(on_the_books) <= len(read.truth) < len(truth)
 
 
-def test_only_a_folder_with_a_truth_is_taken_for_a_saved_state(folder: Path, tmp_path: Path) -> None:
+def test_only_a_folder_with_a_truth_file_is_a_saved_state(folder: Path, tmp_path: Path) -> None:
     assert is_saved_state(folder)
     assert not is_saved_state(tmp_path)
     assert not is_saved_state(folder / "truth.csv")
 
 
-def test_a_state_that_lacks_a_file_or_truth_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+def test_incomplete_saved_state_is_refused(folder: Path, tmp_path: Path) -> None:
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     lines = (folder / "truth.csv").read_text(encoding="utf-8").splitlines()
@@ -99,7 +99,7 @@ def test_a_state_that_lacks_a_file_or_truth_is_refused_in_one_line(folder: Path,
         load_saved_state(tmp_path)
 
 
-def test_the_command_evaluates_a_saved_state(folder: Path, tmp_path: Path) -> None:
+def test_evaluate_command_accepts_a_saved_state(folder: Path, tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "tiny")
     arguments = ["evaluate", "--data", str(folder), "--model", str(model), "--json"]
     result = CliRunner().invoke(build_app(arguments), arguments)

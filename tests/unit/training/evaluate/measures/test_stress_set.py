@@ -65,12 +65,12 @@ def holds_to_life(book: NameBook) -> None:
     assert 8 < ((2 * hispanic + 2 * across) / share) / ((2 * others + 2 * across) / (1 - share)) < 18
 
 
-def test_strangers_of_one_name_and_birthday_meet_as_often_as_in_life() -> None:
+def test_stranger_pairs_are_as_frequent_as_in_life() -> None:
     holds_to_life(usual_names())
 
 
 @pytest.mark.data
-def test_they_do_with_the_names_of_the_census() -> None:
+def test_stranger_pairs_are_as_frequent_as_in_life_with_census_names() -> None:
     folder = Path(os.environ.get("MPI_EVAL_DATA", PROJECT.parent / "shared" / "data")) / "names"
     if not folder.is_dir():
         pytest.skip("no census tables: set MPI_EVAL_DATA to the folder of the evaluation sets")
@@ -99,7 +99,7 @@ def pairs_of(state: SimulatedState) -> list[list[int]]:
     return list(alike.values())
 
 
-def test_strangers_made_alike_share_name_and_birth_date_and_no_home(block: SimulatedState) -> None:
+def test_strangers_share_name_and_birth_date_but_no_home(block: SimulatedState) -> None:
     pairs = pairs_of(block)
     assert all(len(pair) > 1 for pair in pairs)
     home, group = block.births.home, block.homes.group[block.births.home]
@@ -108,21 +108,21 @@ def test_strangers_made_alike_share_name_and_birth_date_and_no_home(block: Simul
         assert len(set(group[pair].tolist())) == 1
 
 
-def test_strangers_come_at_their_rates_by_group(block: SimulatedState) -> None:
+def test_stranger_pairs_follow_the_rates_of_their_group(block: SimulatedState) -> None:
     group = block.homes.group[block.births.home][block.people.stranger]
     expected = 4_000 * (len(block.births) * BLOCKS / 1e6) ** 2 / BLOCKS
     assert (group == HISPANIC).sum() / 2 == pytest.approx(expected, rel=0.4)
     assert (group != HISPANIC).sum() / 2 == pytest.approx(expected / 4, rel=0.8)
 
 
-def test_pairs_grow_with_the_square_of_the_state() -> None:
+def test_stranger_pairs_grow_with_the_square_of_the_state() -> None:
     alone = draw_state(3, CHILDREN, crowded(), usual_names(), Block(3))
     of_many = draw_state(3, CHILDREN, crowded(), usual_names(), Block(3, 0, BLOCKS))
     assert alone.people.stranger.sum() <= 6
     assert of_many.people.stranger.sum() > 10 * alone.people.stranger.sum()
 
 
-def test_strangers_bear_common_names(block: SimulatedState) -> None:
+def test_strangers_have_common_names(block: SimulatedState) -> None:
     """Chance brings together those whose name many bear, and those above all."""
     last, marked = block.people.last, block.people.stranger
     names, counts = np.unique(last.astype(str), return_counts=True)
@@ -132,7 +132,7 @@ def test_strangers_bear_common_names(block: SimulatedState) -> None:
     assert mean_of[0] > 1.3 * mean_of[1]
 
 
-def test_a_stranger_made_alike_has_its_home_renamed_and_nothing_before_its_birth(
+def test_stranger_has_no_event_before_the_new_birth_date(
     block: SimulatedState,
 ) -> None:
     births, care = block.births, block.care

@@ -2,6 +2,7 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from tests.index import OPERATOR, an_index
 from training.__main__ import build_app
 from training.simulate.files.feed_files import FEED_FIELDS, FeedPlan, save_feeds
 from training.simulate.files.feeds import FEED_TRUTH_FIELDS, BlockFeed, estimate_cast_size, estimate_children
-from training.simulate.people import blocks
 from training.simulate.people.blocks import Block, ignore_progress
 from training.simulate.people.names import build_faker_names
 from training.simulate.people.population import draw_state
@@ -84,7 +84,7 @@ def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) 
     )
 
 
-def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_feeds(tmp_path: Path) -> None:
     for name in ("one", "two"):
         save_feeds(plan(weeks=3, children=200), tmp_path / name, ignore_progress)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
@@ -93,7 +93,7 @@ def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
-def test_the_list_names_every_file_with_its_records_in_order_of_week(folder: Path, feeds) -> None:
+def test_feed_list_names_every_file_in_week_order(folder: Path, feeds) -> None:
     assert {line["file"] for line, _ in feeds} == {
         f"week-{week:04}/{source}.csv" for week in range(WEEKS + 1) for source in Source
     }
@@ -105,7 +105,7 @@ def test_the_list_names_every_file_with_its_records_in_order_of_week(folder: Pat
 
 
 @pytest.mark.parametrize("weeks", [1, 200])
-def test_the_first_week_holds_about_the_records_asked_for(weeks: int) -> None:
+def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
     made = plan(weeks)
     children = estimate_children(3_000, 2, weeks, made.rates, made.book)
     feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
@@ -114,7 +114,7 @@ def test_the_first_week_holds_about_the_records_asked_for(weeks: int) -> None:
     )
 
 
-def test_districts_send_everything_and_the_others_mostly_what_changed(feeds) -> None:
+def test_districts_send_full_snapshots_and_others_mostly_deltas(feeds) -> None:
     every = load_rates().feed.full_every_weeks
     for line, _ in feeds:
         kind = Source(line["source"]).kind
@@ -123,14 +123,14 @@ def test_districts_send_everything_and_the_others_mostly_what_changed(feeds) -> 
     assert 0 < np.mean(deltas) < 20
 
 
-def test_the_truth_tells_of_every_record_ever_sent_once(folder: Path, feeds, truth: dict[Key, Row]) -> None:
+def test_truth_covers_every_sent_record_once(folder: Path, feeds, truth: dict[Key, Row]) -> None:
     sent = {(line["source"], number) for line, rows in feeds for number in rows}
     assert set(truth) == sent
     assert len(read(folder / "truth.csv")) == len(truth)
     assert tuple(next(iter(truth.values()))) == FEED_TRUTH_FIELDS
 
 
-def test_the_truth_says_from_when_to_when_a_record_was_on_the_books(feeds, truth: dict[Key, Row]) -> None:
+def test_truth_states_first_and_last_week_of_each_record(feeds, truth: dict[Key, Row]) -> None:
     for line, rows in feeds:
         if line["source"] != Source.NORTH:
             continue
@@ -142,7 +142,7 @@ def test_the_truth_says_from_when_to_when_a_record_was_on_the_books(feeds, truth
         assert set(rows) == on_the_books
 
 
-def test_a_record_to_which_nothing_happened_is_sent_as_it_was(feeds) -> None:
+def test_unchanged_record_is_sent_unchanged(feeds) -> None:
     same = changed = 0
     for line, rows, before in steps(feeds):
         for number in rows.keys() & before.keys():
@@ -155,7 +155,7 @@ def test_a_record_to_which_nothing_happened_is_sent_as_it_was(feeds) -> None:
     assert same > 10 * changed > 0
 
 
-def test_a_full_snapshot_holds_what_the_deltas_before_it_said(feeds) -> None:
+def test_full_snapshot_agrees_with_earlier_deltas(feeds) -> None:
     compared = 0
     for line, rows, before in steps(feeds):
         if line["source"] == Source.CCWIS and line["snapshot"] == "full" and before:
@@ -168,7 +168,7 @@ def test_a_full_snapshot_holds_what_the_deltas_before_it_said(feeds) -> None:
     assert compared == WEEKS // 4
 
 
-def test_what_happens_to_children_happens_from_week_to_week(feeds, truth: dict[Key, Row]) -> None:
+def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None:
     assert changes(feeds, Source.CCWIS, "placements") > 10
     assert changes(feeds, Source.CCWIS, "address_line1") > 10
     assert changes(feeds, Source.STATE, "grade") > 300
@@ -187,9 +187,7 @@ def test_what_happens_to_children_happens_from_week_to_week(feeds, truth: dict[K
     assert max(born) > feeds[0][0]["as_of"][:10]
 
 
-def test_a_sealed_client_is_told_of_once_and_followed_by_the_adopted_child_under_another_number(
-    feeds, truth: dict[Key, Row]
-) -> None:
+def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: dict[Key, Row]) -> None:
     clients = defaultdict(list)
     for (source, number), row in truth.items():
         if source == Source.CCWIS:
@@ -209,7 +207,7 @@ def test_a_sealed_client_is_told_of_once_and_followed_by_the_adopted_child_under
     assert followed > 1
 
 
-def test_a_pupil_leaves_the_school_that_he_went_to(feeds) -> None:
+def test_pupil_leaves_the_school_attended(feeds) -> None:
     left = [
         (before[number]["school_id"], row["school_id"])
         for line, rows, before in steps(feeds)
@@ -221,7 +219,7 @@ def test_a_pupil_leaves_the_school_that_he_went_to(feeds) -> None:
     assert all(before == after for before, after in left)
 
 
-def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
+def test_events_before_a_record_need_no_rewrite() -> None:
     made = plan(weeks=52)
     state = draw_state(4, 3_000, extend_rates(made.rates, 52), made.book)
     timeline = draw_timeline(state, 52)
@@ -236,7 +234,7 @@ def test_what_is_older_than_a_record_stands_in_it_from_the_first() -> None:
         assert not np.isnat(due).all()
 
 
-def test_nothing_is_told_before_it_happens(feeds) -> None:
+def test_no_event_is_reported_before_it_happens(feeds) -> None:
     for line, rows in feeds:
         day = line["as_of"][:10]
         for row in rows.values():
@@ -247,7 +245,7 @@ def test_nothing_is_told_before_it_happens(feeds) -> None:
             assert max(told) <= day
 
 
-def test_nobody_is_given_a_state_id_before_it_exists(feeds) -> None:
+def test_state_id_is_not_used_before_it_exists(feeds) -> None:
     given = {number for line, rows in feeds if line["source"] == Source.STATE for number in rows}
     known: set[str] = set()
     for line, rows in feeds:
@@ -273,9 +271,9 @@ def test_no_week_trips_a_load_guard(feeds) -> None:
         assert find_hold_reason(LoadEffect(len(before), len(gone), renamed, sealed)) is None, line["file"]
 
 
-def test_blocks_share_no_record_or_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "RECORDS_PER_BLOCK", 300)
-    save_feeds(plan(weeks=2, children=600), tmp_path, ignore_progress)
+def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
+    small_blocks = replace(plan(weeks=2, children=600), records_per_block=300)
+    save_feeds(small_blocks, tmp_path, ignore_progress)
     rows = read(tmp_path / "truth.csv")
     assert len({(row["source"], row["local_id"]) for row in rows}) == len(rows) > 600
     assert json.loads((tmp_path / "manifest.json").read_text())["records"] == len(rows)
@@ -297,20 +295,20 @@ def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
             assert not receipt.history
 
 
-def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+def test_progress_is_reported_to_the_end(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: told.append(step))
     assert {total for _, _, total in told} == {3}
     assert sorted({done for _, done, _ in told}) == [0, 1, 2]
 
 
-def test_a_folder_that_holds_feeds_is_left_as_it_is(tmp_path: Path) -> None:
+def test_folder_with_feeds_is_refused(tmp_path: Path) -> None:
     save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
     with pytest.raises(FileError, match="weekly feeds already"):
         save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
 
 
-def test_the_command_writes_weekly_feeds(tmp_path: Path) -> None:
+def test_simulate_command_writes_weekly_feeds(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path / "out"), "--records", "300", "--weeks", "2"]
     result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output

@@ -13,23 +13,20 @@ from mpi.domain.record import SENT_FIELDS
 from training.__main__ import build_app
 from training.simulate.files.output import save_population, save_populations
 from training.simulate.files.tables import FileFormat
-from training.simulate.people import blocks
 from training.simulate.simulation import Population, simulate, simulate_in_blocks
 from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
 
-
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "RECORDS_PER_BLOCK", 600)
+SMALL_BLOCK = 600
+"""Source records of a block, so that a small state has several."""
 
 
 @pytest.fixture
-def parts(small_blocks: None) -> list[Population]:
-    return list(simulate_in_blocks(records=3_000, seed=7))
+def parts() -> list[Population]:
+    return list(simulate_in_blocks(records=3_000, seed=7, records_per_block=SMALL_BLOCK))
 
 
-def test_a_small_state_is_one_block_and_the_same_as_a_whole_one(tmp_path: Path) -> None:
+def test_small_state_is_one_block_equal_to_the_whole_state(tmp_path: Path) -> None:
     save_population(simulate(records=400, seed=3), tmp_path / "whole")
     save_populations(simulate_in_blocks(records=400, seed=3), tmp_path / "blocks")
     for path in (tmp_path / "whole").iterdir():
@@ -37,41 +34,46 @@ def test_a_small_state_is_one_block_and_the_same_as_a_whole_one(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("field", ["local_id", "household_ids", "ssn"])
-def test_numbers_of_one_block_come_in_no_other(parts: list[Population], field: str) -> None:
+def test_numbers_are_unique_across_blocks(parts: list[Population], field: str) -> None:
     for source in Source:
         held = [set(part.files[source].columns[field]) - {""} for part in parts]
         assert len(set.union(*held)) == sum(map(len, held)), source
 
 
-def test_families_never_straddle_blocks(parts: list[Population]) -> None:
+def test_families_stay_within_one_block(parts: list[Population]) -> None:
     for field in ("person_id", "household_id"):
         held = [set(part.truth_column(field)) for part in parts]
         assert len(parts) == 5
         assert len(set.union(*held)) == sum(map(len, held))
 
 
-@pytest.mark.usefixtures("small_blocks")
-def test_each_block_is_told_of_as_it_begins() -> None:
-    told: list[tuple[str, int, int]] = []
-    parts = sum(1 for _ in simulate_in_blocks(records=1_800, report=lambda *step: told.append(step)))
-    assert told == [("simulating", place, parts) for place in range(3)]
+def test_progress_is_reported_for_each_block() -> None:
+    reports: list[tuple[str, int, int]] = []
+    parts = sum(
+        1
+        for _ in simulate_in_blocks(
+            records=1_800, report=lambda *step: reports.append(step), records_per_block=SMALL_BLOCK
+        )
+    )
+    assert reports == [("simulating", place, parts) for place in range(3)]
 
 
-def test_every_child_has_an_ssn_of_its_own(parts: list[Population]) -> None:
+def test_every_child_has_its_own_ssn(parts: list[Population]) -> None:
     numbers = np.concatenate([part.state.people.ssn for part in parts])
     assert len(set(numbers)) == len(numbers)
 
 
-def test_the_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
-    again = list(simulate_in_blocks(records=3_000, seed=7))
+def test_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
+    again = list(simulate_in_blocks(records=3_000, seed=7, records_per_block=SMALL_BLOCK))
     for one, other in zip(parts, again, strict=True):
         assert one.truth_column("local_id").tolist() == other.truth_column("local_id").tolist()
 
 
-@pytest.mark.usefixtures("small_blocks")
-def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
+def test_parquet_and_csv_hold_the_same_values(tmp_path: Path) -> None:
     for form in FileFormat:
-        manifest = save_populations(simulate_in_blocks(records=1_500, seed=2), tmp_path / form, form)
+        manifest = save_populations(
+            simulate_in_blocks(records=1_500, seed=2, records_per_block=SMALL_BLOCK), tmp_path / form, form
+        )
     for name, header in [*((str(source), SENT_FIELDS) for source in Source), ("truth", TRUTH_FIELDS)]:
         with (tmp_path / "csv" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
@@ -82,7 +84,7 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
     assert manifest == json.loads((tmp_path / "csv" / "manifest.json").read_text())
 
 
-def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
+def test_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> None:
     manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
     tags = Counter(
@@ -91,11 +93,12 @@ def test_the_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path)
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
 
 
-@pytest.mark.usefixtures("small_blocks")
 def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
     def peak(records: int) -> int:
         tracemalloc.start()
-        save_populations(simulate_in_blocks(records=records), tmp_path / str(records))
+        save_populations(
+            simulate_in_blocks(records=records, records_per_block=SMALL_BLOCK), tmp_path / str(records)
+        )
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held
@@ -104,7 +107,7 @@ def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
     assert peak(3_600) < 1.5 * peak(1_200)
 
 
-def test_the_command_writes_parquet(tmp_path: Path) -> None:
+def test_simulate_command_writes_parquet(tmp_path: Path) -> None:
     arguments = ["simulate", "--out", str(tmp_path), "--records", "400", "--format", "parquet"]
     result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output

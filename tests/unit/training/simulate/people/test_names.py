@@ -38,20 +38,20 @@ def groups(group: int) -> np.ndarray:
     return np.full(SIZE, group)
 
 
-def test_the_commonest_surname_is_common_and_the_tail_is_long(book: NameBook) -> None:
+def test_surnames_have_a_common_head_and_a_long_tail(book: NameBook) -> None:
     drawn = book.draw_surnames(rng(), groups(WHITE)).tolist()
     assert 0.003 < drawn.count("Smith") / SIZE < 0.03
     assert len(set(drawn)) > 1_000
 
 
-def test_groups_are_named_otherwise(book: NameBook) -> None:
+def test_groups_have_different_names(book: NameBook) -> None:
     hispanic = set(book.draw_surnames(rng(), groups(HISPANIC)).tolist())
     assert "García" in hispanic
     assert "García" not in set(book.draw_surnames(rng(), groups(WHITE)).tolist())
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_every_name_is_in_letters_of_latin_script(book: NameBook, group: int) -> None:
+def test_names_use_latin_letters(book: NameBook, group: int) -> None:
     for pool in (book.surnames[group], *book.given[group]):
         assert len(pool.names) > 20
         assert pool.edges[-1] == pytest.approx(1.0)
@@ -59,26 +59,26 @@ def test_every_name_is_in_letters_of_latin_script(book: NameBook, group: int) ->
             assert re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)*", name)
 
 
-def test_given_names_follow_the_sex(book: NameBook) -> None:
+def test_given_names_depend_on_sex(book: NameBook) -> None:
     boys = book.draw_given(rng(), groups(WHITE), np.ones(SIZE, dtype=np.int64)).tolist()
     girls = book.draw_given(rng(), groups(WHITE), np.zeros(SIZE, dtype=np.int64)).tolist()
     assert boys.count("Michael") > 10 > girls.count("Michael")
     assert girls.count("Jennifer") > 10 > boys.count("Jennifer")
 
 
-def test_a_look_alike_is_another_name_that_begins_alike(book: NameBook) -> None:
+def test_look_alike_is_another_name_with_the_same_initial(book: NameBook) -> None:
     names = text_column(["Jayden", "Marisol", "Christina"] * 50)
     alike = book.draw_look_alikes(rng(), names, np.array([1, 0, 0] * 50))
     assert not (alike == names).any()
     assert all(a[0] == b[0] for a, b in zip(alike, names, strict=True))
 
 
-def test_weights_by_rank_do_not_depend_on_the_order_given() -> None:
+def test_zipf_weights_do_not_depend_on_input_order() -> None:
     assert zipf_weights(["Ada", "Bo", "Cy"]) == zipf_weights(["Cy", "Ada", "Bo"])
     assert next(iter(zipf_weights(["Ada", "Bo", "Cy"], common=("Bo",)))) == "Bo"
 
 
-def test_a_blend_gives_each_part_its_share() -> None:
+def test_blend_gives_each_part_its_share() -> None:
     assert blend_weights([(0.75, {"a": 1.0, "b": 1.0}), (0.25, {"b": 5.0})]) == {"a": 0.375, "b": 0.625}
 
 
@@ -93,7 +93,7 @@ def census(folder: Path) -> None:
     pq.write_table(pa.table(table), folder / "census_2020_first_names.parquet")
 
 
-def test_census_tables_name_by_group_and_sex(book: NameBook, tmp_path: Path) -> None:
+def test_census_names_depend_on_group_and_sex(book: NameBook, tmp_path: Path) -> None:
     census(tmp_path)
     made = read_census_names(tmp_path, book)
     assert set(made.surnames[WHITE].names) == {"Alder", "Brisa"}
@@ -104,7 +104,7 @@ def test_census_tables_name_by_group_and_sex(book: NameBook, tmp_path: Path) -> 
     assert made.surnames[AFRICAN] is book.surnames[AFRICAN]
 
 
-def test_a_folder_without_census_tables_is_refused_in_one_line(book: NameBook, tmp_path: Path) -> None:
+def test_folder_without_census_tables_is_refused(book: NameBook, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"census_2020\.parquet is not a readable census table"):
         read_census_names(tmp_path, book)
     pq.write_table(pa.table({"name": ["ALDER"]}), tmp_path / "census_2020.parquet")
@@ -112,7 +112,7 @@ def test_a_folder_without_census_tables_is_refused_in_one_line(book: NameBook, t
         read_census_names(tmp_path, book)
 
 
-def test_census_tables_without_a_name_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
+def test_census_tables_without_names_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
     census(tmp_path)
     whole = pq.read_table(tmp_path / "census_2020.parquet")
     pq.write_table(whole.slice(2), tmp_path / "census_2020.parquet")
@@ -120,7 +120,7 @@ def test_census_tables_without_a_name_for_a_group_are_refused(book: NameBook, tm
         read_census_names(tmp_path, book)
 
 
-def test_every_rate_says_where_it_comes_from() -> None:
+def test_every_rate_names_its_source() -> None:
     lines = (
         resources.files("training.simulate").joinpath("rates.toml").read_text(encoding="utf-8").splitlines()
     )
