@@ -1,11 +1,11 @@
-# Shared by the scripts beside it: makes .venv with what a pinned, hashed requirements file names.
+# Shared functions of the scripts: create .venv from a pinned, hashed requirements file.
 # usage: . "$(dirname "$0")/lib.sh"; make_env base|dev
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 python="$root/.venv/bin/python"
 
-# Every python3 on the PATH, newest names last: the first may lack venv where a later one has it.
+# Print the first Python on the PATH that is new enough and has venv: the first python3 may lack it.
 find_python() {
     local candidate
     for candidate in $(type -aP python3 python3.14 python3.13 python3.12 python3.11 2>/dev/null); do
@@ -18,7 +18,7 @@ find_python() {
     return 1
 }
 
-# The lines that decide what is installed, so that a stale environment is noticed.
+# Print a checksum of the files that determine the environment, so that a stale one is noticed.
 fingerprint() { cat "requirements/build.txt" "requirements/$1.txt" pyproject.toml | cksum | tr ' ' '-'; }
 
 make_env() {
@@ -30,7 +30,7 @@ make_env() {
     local base
     base=$(find_python) || exit 1
     echo "making the environment in .venv (once; a minute or so) …" >&2
-    # One that was cut short in the making may have a python and no pip.
+    # An interrupted creation may leave a Python without pip.
     "$python" -m pip --version >/dev/null 2>&1 || "$base" -m venv --clear .venv
     local pip=("$python" -m pip --quiet --disable-pip-version-check install)
     "${pip[@]}" --require-hashes -r requirements/build.txt
