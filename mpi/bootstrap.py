@@ -197,7 +197,7 @@ def load_survivorship(settings: Settings) -> SurvivorshipRules:
 
 
 def keep_model(settings: Settings, ref: str | None) -> None:
-    """Copy a model into the home folder, where the index finds it later.
+    """Copy a model into the home folder, for later starts.
 
     Args:
         settings: home folder.

@@ -12,6 +12,15 @@ settings.load_profile("busy")
 STORES = ("sqlite", "postgresql")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave a test's second store to the whole suite, except for the contract that both stores keep."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if params.get("database_url") == "postgresql" and "conformance" not in item.path.parts:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A PostgreSQL server of this test process; without one the test fails, and says why."""

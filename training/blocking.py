@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
-from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingPart, BlockingRule, BlockingSpec, compute_keys
 from mpi.matching.scoring.batch import PAIR_SCHEMA, connect_duckdb
 from training.record_table import Records, to_feature_table
 from training.records import KEYED_HASH
@@ -24,7 +24,7 @@ def compute_blocking_keys(records: Records, blocking: BlockingSpec) -> pa.Table:
     record_keys: list[int] = []
     record_ids: list[int] = []
     for number, features in records:
-        own_keys = keys(features, blocking, KEYED_HASH)
+        own_keys = compute_keys(features, blocking, KEYED_HASH)
         record_keys.extend(own_keys)
         record_ids.extend([number] * len(own_keys))
     return pa.table({"key": pa.array(record_keys, pa.int64()), "record_id": pa.array(record_ids, pa.int64())})

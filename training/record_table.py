@@ -87,7 +87,7 @@ class ArrowRecords(Sequence[tuple[int, Features]]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrowRecords) and self.table.equals(other.table)
 
-    __hash__ = None  # type: ignore[assignment] - the table is too large to hash
+    __hash__ = None  # type: ignore[assignment]  # the table is too large to hash
 
 
 def features_by_id(records: Records) -> Mapping[int, Features]:

@@ -46,7 +46,7 @@ def read_settings() -> Settings:
 
 @contextmanager
 def open_session(*, for_model_change: bool = False, for_look_up: bool = False) -> Iterator[CommandSession]:
-    """Open the index that the environment names and close it at the end.
+    """Open the index that the environment names, and close it afterwards.
 
     Nearly every use case is one transaction, so Ctrl-C leaves nothing of it; of a large load it leaves whole
     chunks.

@@ -20,7 +20,8 @@ PROGRAM = "mpi"
 class _RootGroup(LazyGroup):
     """Root command that turns Ctrl-C and closed pipes into errors."""
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's own types are private
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer's Click is private
+        """Run the command with the garbage collector paused during imports."""
         # Typer itself would end the process on these two errors.
         try:
             with PausedCollection():

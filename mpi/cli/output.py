@@ -30,7 +30,7 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table, or a list for each row where it is too wide."""
+    """Print a table, or a list for each row if too wide."""
     rows = list(rows)
     console = _create_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

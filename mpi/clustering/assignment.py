@@ -1,13 +1,15 @@
-"""Assignment: which enterprise ID each cluster bears. Pure; the plan is frozen when it is made.
+"""Assignment of enterprise IDs to clusters of records.
 
-Persons propose to clusters in the order of how many of their last records each holds; a cluster takes the
-best proposer by the survivor rule (open enrolment, then most holders, then oldest ID). A person that loses
+The functions are pure; a plan is frozen when it is made.
+
+Persons propose to clusters, first to the cluster that holds most of their last records. A cluster accepts the
+best proposer by the survivor rule (open enrollment, then most records, then oldest ID). A person that loses
 proposes to its next cluster. This is deferred acceptance (Gale and Shapley, 1962): with strict preferences
-its result does not depend on the order of proposing. Where something is taken back, who held none of its
-records before that comes last. So on a split the ID stays with the part that holds
+its result does not depend on the order of proposing. Where a step is undone, a person that held none of the
+records before that step comes last. So on a split the ID stays with the part that holds
 most of its last records, on a merge the survivor rule decides, and no ID is retired while a part of it
-is left without one. A cluster that is exactly what a retired ID last held is a person's last wish: it takes
-another part where it has one, so that parting a merge gives both IDs back.
+is left without one. A cluster that is exactly what a retired ID last held is a person's last choice: it takes
+another part where it has one, so that undoing a merge gives both IDs back.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +21,7 @@ Cluster = tuple[int, ...]
 
 
 class HolderStatus(StrEnum):
-    """Where a person stands before the plan."""
+    """The status of a person before the plan."""
 
     ACTIVE = "active"
     EMPTY = "empty"
@@ -28,12 +30,12 @@ class HolderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person that may bear a cluster.
+    """A person that may get a cluster.
 
     Args:
-        person: its number, which is its mint order.
+        person: number of the person; a lower number is an older ID.
         status: active, empty (all its records withdrawn) or retired.
-        records: canonical keys it holds; for one that is empty or retired, those it last held.
+        records: canonical keys that the person holds; last held, if it is empty or retired.
     """
 
     person: int
@@ -43,12 +45,15 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class SurvivorKey:
-    """What the survivor rule ranks a person by, frozen into the plan when it is made.
+    """The properties by which the survivor rule ranks a person.
+
+    They are frozen into the plan when it is made.
 
     Args:
-        open_enrollment: whether a record of it has an enrolment open on the plan's date.
-        holders: how many of its records are active.
-        is_newer: whether it held none of its records before that which is taken back: it yields to who did.
+        open_enrollment: whether a record of the person has an enrollment open on the plan's date.
+        holders: number of the person's active records.
+        is_newer: whether the person held none of its records before the step being undone; it yields to those
+            that did.
     """
 
     open_enrollment: bool = False
@@ -58,7 +63,7 @@ class SurvivorKey:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One cluster and the person that bears it: ``person`` is None where an ID is to be minted."""
+    """One cluster and its person; ``person`` is None for a new ID."""
 
     cluster: Cluster
     person: int | None
@@ -67,11 +72,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPlan:
-    """Who bears what after the plan.
+    """The persons of all clusters, and the persons to retire.
 
     Args:
         assignments: one for each cluster, by cluster.
-        retired: persons that bear nothing any more though their records live on, ascending.
+        retired: persons without a cluster though their records are active, ascending.
     """
 
     assignments: tuple[Assignment, ...]
@@ -83,6 +88,7 @@ _Rank = tuple[bool, bool, int, int]
 
 @dataclass(slots=True)
 class _Proposer:
+    """A person with the clusters that it has not proposed to yet."""
     holder: Holder
     wishes: list[Cluster] = field(default_factory=list)
 
@@ -92,30 +98,30 @@ def assign_persons(
     history: Sequence[Holder],
     survivor_keys: Mapping[int, SurvivorKey],
 ) -> AssignmentPlan:
-    """Give each cluster the person that bears it.
+    """Assign a person, or a new ID, to each cluster.
 
     Args:
         clusters: the partition; disjoint.
-        history: every person that holds, or when retired or emptied last held, one of its records.
-        survivor_keys: the survivor keys of those persons; one left out ranks as if it had nothing.
+        history: every person that holds one of the records, or last held one before it was retired or emptied.
+        survivor_keys: by person; a person left out ranks as if all its properties were zero.
     """
     ordered = sorted(clusters)
-    of_record = {record: cluster for cluster in ordered for record in cluster}
+    cluster_of = {record: cluster for cluster in ordered for record in cluster}
     rank = _make_rank(survivor_keys)
-    borne: dict[Cluster, Holder] = {}
-    awaited = _find_reserved_clusters(history, of_record)
+    bearers: dict[Cluster, Holder] = {}
+    reserved_clusters = _find_reserved_clusters(history, cluster_of)
     for standing in (HolderStatus.ACTIVE, HolderStatus.EMPTY):
-        free = [h for h in history if h.status is standing]
-        waiting = [_Proposer(h, _list_wishes(h, of_record, awaited)) for h in sorted(free, key=rank)]
-        _run_proposals(waiting, borne, rank, contest=standing)
-    _revive_retired([h for h in history if h.status is HolderStatus.RETIRED], of_record, borne, rank)
-    kept = {holder.person for holder in borne.values()}
+        candidates = [h for h in history if h.status is standing]
+        proposers = [_Proposer(h, _list_wishes(h, cluster_of, reserved_clusters)) for h in sorted(candidates, key=rank)]
+        _run_proposals(proposers, bearers, rank, contested_status=standing)
+    _revive_retired([h for h in history if h.status is HolderStatus.RETIRED], cluster_of, bearers, rank)
+    assigned_persons = {holder.person for holder in bearers.values()}
     return AssignmentPlan(
         tuple(
             Assignment(
                 cluster,
-                borne[cluster].person if cluster in borne else None,
-                cluster in borne and borne[cluster].status is HolderStatus.RETIRED,
+                bearers[cluster].person if cluster in bearers else None,
+                cluster in bearers and bearers[cluster].status is HolderStatus.RETIRED,
             )
             for cluster in ordered
         ),
@@ -124,68 +130,71 @@ def assign_persons(
                 holder.person
                 for holder in history
                 if holder.status is not HolderStatus.RETIRED
-                and holder.person not in kept
-                and any(record in of_record for record in holder.records)
+                and holder.person not in assigned_persons
+                and any(record in cluster_of for record in holder.records)
             )
         ),
     )
 
 
-def _make_rank(survivor: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
+def _make_rank(survivor_keys: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
+    """Return the sort key of the survivor rule; lower prevails."""
     def rank(holder: Holder) -> _Rank:
-        key = survivor.get(holder.person, SurvivorKey())
+        key = survivor_keys.get(holder.person, SurvivorKey())
         return (key.is_newer, not key.open_enrollment, -key.holders, holder.person)
 
     return rank
 
 
 def _run_proposals(
-    waiting: list[_Proposer],
-    borne: dict[Cluster, Holder],
+    proposers: list[_Proposer],
+    bearers: dict[Cluster, Holder],
     rank: Callable[[Holder], _Rank],
-    contest: HolderStatus,
+    contested_status: HolderStatus,
 ) -> None:
-    wishes = {proposer.holder.person: proposer for proposer in waiting}
-    while waiting:
-        proposer = waiting.pop()
+    """Let persons propose until each has a cluster or no choice left."""
+    proposer_of = {proposer.holder.person: proposer for proposer in proposers}
+    while proposers:
+        proposer = proposers.pop()
         while proposer.wishes:
             cluster = proposer.wishes.pop(0)
-            bearer = borne.get(cluster)
+            bearer = bearers.get(cluster)
             if bearer is None:
-                borne[cluster] = proposer.holder
+                bearers[cluster] = proposer.holder
                 break
             # An empty person finds its records again, but takes no active person's place.
-            if bearer.status is contest and rank(proposer.holder) < rank(bearer):
-                borne[cluster] = proposer.holder
-                waiting.append(wishes[bearer.person])
+            if bearer.status is contested_status and rank(proposer.holder) < rank(bearer):
+                bearers[cluster] = proposer.holder
+                proposers.append(proposer_of[bearer.person])
                 break
 
 
 def _list_wishes(
-    holder: Holder, of_record: Mapping[int, Cluster], awaited: frozenset[Cluster] = frozenset()
+    holder: Holder, cluster_of: Mapping[int, Cluster], reserved_clusters: frozenset[Cluster] = frozenset()
 ) -> list[Cluster]:
-    held: dict[Cluster, int] = {}
+    """List a person's clusters, most of its records first."""
+    record_counts: dict[Cluster, int] = {}
     for record in sorted(holder.records):
-        if record in of_record:
-            held[of_record[record]] = held.get(of_record[record], 0) + 1
-    return sorted(held, key=lambda cluster: (cluster in awaited, -held[cluster], cluster))
+        if record in cluster_of:
+            record_counts[cluster_of[record]] = record_counts.get(cluster_of[record], 0) + 1
+    return sorted(record_counts, key=lambda cluster: (cluster in reserved_clusters, -record_counts[cluster], cluster))
 
 
-def _find_reserved_clusters(history: Iterable[Holder], of_record: Mapping[int, Cluster]) -> frozenset[Cluster]:
-    """Clusters that are exactly what a retired ID last held, of the records that are active."""
-    retired = (holder for holder in history if holder.status is HolderStatus.RETIRED)
-    last = (tuple(sorted(r for r in holder.records if r in of_record)) for holder in retired)
-    return frozenset(records for records in last if records and of_record[records[0]] == records)
+def _find_reserved_clusters(history: Iterable[Holder], cluster_of: Mapping[int, Cluster]) -> frozenset[Cluster]:
+    """Return the clusters equal to a retired ID's last active records."""
+    retired_holders = (holder for holder in history if holder.status is HolderStatus.RETIRED)
+    last_records = (tuple(sorted(r for r in holder.records if r in cluster_of)) for holder in retired_holders)
+    return frozenset(records for records in last_records if records and cluster_of[records[0]] == records)
 
 
 def _revive_retired(
     holders: Iterable[Holder],
-    of_record: Mapping[int, Cluster],
-    borne: dict[Cluster, Holder],
+    cluster_of: Mapping[int, Cluster],
+    bearers: dict[Cluster, Holder],
     rank: Callable[[Holder], _Rank],
 ) -> None:
-    """A retired ID lives again where all its last records that are active are one cluster nobody bears."""
+    """Revive retired IDs whose active records are one unassigned cluster."""
     for holder in sorted(holders, key=rank):
-        wishes = _list_wishes(holder, of_record)
-        if len(wishes) == 1 and wishes[0] not in borne:
-            borne[wishes[0]] = holder
+        wishes = _list_wishes(holder, cluster_of)
+        if len(wishes) == 1 and wishes[0] not in bearers:
+            bearers[wishes[0]] = holder

@@ -1,8 +1,8 @@
-"""Components: the pieces that can be partitioned apart from each other.
+"""Connected components of records, which are partitioned independently.
 
 Two records are in one component where a chain of pairs at or above the influence floor, or of decisions,
-joins them. No rule of the partition looks outside a component, so the partition of the whole is the union
-of the partitions of its components.
+joins them. No rule of the partition looks outside a component, so the partition of all records is the union
+of the partitions of their components.
 """
 
 import math
@@ -18,26 +18,27 @@ Pair = tuple[int, int]
 """Two canonical keys, the lower first."""
 
 MAX_COMPONENT_RECORDS = 50
-"""Above this many records a component's join weight is raised until its pieces fit."""
+"""Records above which a component's join threshold is raised until its parts fit."""
 THRESHOLD_STEP_BITS = 2.0
+"""Bits by which the join threshold of a large component is raised at a time."""
 
 
 def order_pair(left: int, right: int) -> Pair:
-    """The one canonical order of a pair."""
+    """Return two canonical keys as a pair, the lower first."""
     return (left, right) if left < right else (right, left)
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Records to be partitioned together, with everything that bears on it.
+    """Records to partition together, with their weights and decisions.
 
     Args:
         records: canonical keys of the active records, ascending.
-        weights: bits of every pair of them, blocked or not, rounded to 1e-6.
-        decisions: decisions in force that name any of them, or that a chain of decisions reaches.
-        raised_bits: bits by which its link threshold is raised because it was too large.
+        weights: bits of every pair of the records, blocked or not, rounded to 1e-6.
+        decisions: decisions in force that name any of the records, directly or by a chain of decisions.
+        raised_bits: bits added to the link threshold because the component was too large.
         uncorroborated: pairs that link by name and birth date alone.
-        opposed: pairs that would, if nothing spoke against them.
+        opposed: pairs that would link by name and birth date alone, if nothing opposed them.
     """
 
     records: tuple[int, ...]
@@ -48,13 +49,22 @@ class Component:
     opposed: frozenset[Pair] = frozenset()
 
     def weight(self, left: int, right: int) -> float:
-        """Bits of a pair; -inf for one that was never scored (a withdrawn record's)."""
+        """Return the bits of a pair; -inf for one never scored.
+
+        A withdrawn record's pairs are not scored.
+        """
         return self.weights.get(order_pair(left, right), -math.inf)
 
 
 @dataclass(frozen=True, slots=True)
 class UnscoredComponent:
-    """A component before its missing pairs are scored."""
+    """A component whose missing pairs are not scored yet.
+
+    Args:
+        records: canonical keys of the active records, ascending.
+        decisions: decisions in force that name any of them.
+        raised_bits: bits added to the link threshold because the component was too large.
+    """
 
     records: tuple[int, ...]
     decisions: tuple[Decision, ...] = ()
@@ -67,36 +77,36 @@ def find_components(
     decisions: Iterable[Decision],
     thresholds: Thresholds,
 ) -> list[UnscoredComponent]:
-    """Find the components of the given records.
+    """Find the components of records.
 
     Args:
         records: canonical keys of active records; the result covers exactly these.
         edges: bits of the known pairs; those below the influence floor are ignored.
-        decisions: decisions in force; they may name withdrawn records, which carry a chain but are
-            in no piece.
+        decisions: decisions in force; they may name withdrawn records, which connect others but are
+            in no component.
         thresholds: give the influence floor.
 
     Returns:
-        Pieces in ascending order of their first record.
+        Components in ascending order of their first record.
     """
-    active = frozenset(records)
-    found: list[UnscoredComponent] = []
-    for connected in _connect_records(active, edges, sorted(decisions), thresholds.influence_floor):
+    active_records = frozenset(records)
+    components: list[UnscoredComponent] = []
+    for connected in _connect_records(active_records, edges, sorted(decisions), thresholds.influence_floor):
         if len(connected.records) > MAX_COMPONENT_RECORDS:
-            found += _split_oversized(connected, thresholds.influence_floor, 0.0)
+            components += _split_oversized(connected, thresholds.influence_floor, 0.0)
         else:
-            found.append(UnscoredComponent(connected.records, connected.decisions))
-    return sorted(found, key=lambda piece: piece.records)
+            components.append(UnscoredComponent(connected.records, connected.decisions))
+    return sorted(components, key=lambda piece: piece.records)
 
 
 @dataclass(frozen=True, slots=True)
 class _ConnectedRecords:
-    """What hangs together.
+    """Connected records, before the size limit is applied.
 
     Args:
         records: active records, ascending.
-        decisions: those that name a record of it, a withdrawn one too, ascending.
-        edges: the edges from the floor up; only where there are too many records.
+        decisions: decisions that name a record of the set, a withdrawn one too, ascending.
+        edges: edges from the floor up; given only where the records are too many.
     """
 
     records: tuple[int, ...]
@@ -133,70 +143,76 @@ class Sets:
 
 
 def _connect_records(
-    active: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
+    active_records: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
 ) -> Iterator[_ConnectedRecords]:
-    """Records joined by edges and decisions. No graph is built: nearly all stand alone or in pairs."""
+    """Join records by edges and decisions.
+
+    No graph is built, because nearly all records are alone or in pairs.
+    """
     sets = Sets()
-    strong = [e for e, bits in edges.items() if bits >= floor and e[0] in active and e[1] in active]
-    for edge in strong:
+    strong_edges = [e for e, bits in edges.items() if bits >= floor and e[0] in active_records and e[1] in active_records]
+    for edge in strong_edges:
         sets.join_all(edge)
     for decision in decisions:
         sets.join_all(record for group in decision.groups for record in group)
-    naming: dict[int, list[Decision]] = {}
+    decisions_of: dict[int, list[Decision]] = {}
     for decision in decisions:
-        naming.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
+        decisions_of.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
     members = sets.list_sets()
-    large = {place for place, each in members.items() if len(each) > MAX_COMPONENT_RECORDS}
-    inside: dict[int, dict[Pair, float]] = {place: {} for place in large}
-    for edge in strong if large else ():
-        if (place := sets.find(edge[0])) in large:
-            inside[place][edge] = edges[edge]
-    alone = active.difference(*members.values()) if members else active
-    yield from (_ConnectedRecords((record,), ()) for record in alone)
-    for place, each in members.items():
-        if found := tuple(sorted(active.intersection(each))):
-            yield _ConnectedRecords(found, tuple(naming.get(place, ())), inside.get(place, {}))
+    large_roots = {root for root, members_of_set in members.items() if len(members_of_set) > MAX_COMPONENT_RECORDS}
+    edges_of: dict[int, dict[Pair, float]] = {root: {} for root in large_roots}
+    for edge in strong_edges if large_roots else ():
+        if (root := sets.find(edge[0])) in large_roots:
+            edges_of[root][edge] = edges[edge]
+    lone_records = active_records.difference(*members.values()) if members else active_records
+    yield from (_ConnectedRecords((record,), ()) for record in lone_records)
+    for root, members_of_set in members.items():
+        if connected := tuple(sorted(active_records.intersection(members_of_set))):
+            yield _ConnectedRecords(connected, tuple(decisions_of.get(root, ())), edges_of.get(root, {}))
 
 
-def _split_oversized(connected: _ConnectedRecords, floor: float, raised: float) -> Iterator[UnscoredComponent]:
-    """The pieces of what hangs together by too many records, once the join weight is raised far enough."""
+def _split_oversized(connected: _ConnectedRecords, floor: float, raised_bits: float) -> Iterator[UnscoredComponent]:
+    """Split connected records by raising the join threshold until they fit."""
     if len(connected.records) <= MAX_COMPONENT_RECORDS or not connected.edges:
-        yield UnscoredComponent(connected.records, connected.decisions, raised)
+        yield UnscoredComponent(connected.records, connected.decisions, raised_bits)
         return
-    raised += THRESHOLD_STEP_BITS
+    raised_bits += THRESHOLD_STEP_BITS
     members = frozenset(connected.records)
     graph = nx.Graph()
     graph.add_nodes_from(connected.records)
     graph.add_weighted_edges_from(
-        (*e, bits) for e, bits in connected.edges.items() if bits >= floor + raised
+        (*edge, bits) for edge, bits in connected.edges.items() if bits >= floor + raised_bits
     )
     for decision in connected.decisions:
         if decision.kind is DecisionKind.SAME:
             nx.add_path(graph, [record for group in decision.groups for record in group])
     for nodes in nx.connected_components(graph):
-        if found := tuple(sorted(nodes & members)):
+        if records := tuple(sorted(nodes & members)):
             # The edges that raising can still part, and so not those of decisions.
-            inside = {
+            edges = {
                 order_pair(left, right): bits
                 for left, right, bits in graph.edges(nodes, "weight")
                 if bits is not None
             }
-            yield from _split_oversized(_ConnectedRecords(found, _select_decisions(connected.decisions, nodes), inside), floor, raised)
+            yield from _split_oversized(_ConnectedRecords(records, _select_decisions(connected.decisions, nodes), edges), floor, raised_bits)
 
 
-def _select_decisions(decisions: tuple[Decision, ...], nodes: set[int]) -> tuple[Decision, ...]:
-    return tuple(d for d in decisions if any(record in nodes for group in d.groups for record in group))
+def _select_decisions(decisions: tuple[Decision, ...], records: set[int]) -> tuple[Decision, ...]:
+    """Return the decisions that name any of the records."""
+    return tuple(decision for decision in decisions if any(record in records for group in decision.groups for record in group))
 
 
 def find_spanning_edges(edges: Mapping[Pair, float], piece_of: Mapping[int, int]) -> list[Pair]:
-    """The fewest and heaviest edges that still join every two pieces that any edges join (Kruskal, 1956).
+    """Return a maximum spanning forest of components (Kruskal, 1956).
+
+    These are the fewest and heaviest edges that still join all components that any edges join.
 
     Args:
-        edges: bits of pairs whose ends lie in different pieces.
-        piece_of: the piece of each record.
+        edges: bits of pairs whose ends lie in different components.
+        piece_of: number of each record's component.
 
     Returns:
-        Heaviest first; of *n* pieces in one component n - 1 edges, where the pairs may be n * n / 2.
+        Heaviest first; n - 1 edges for *n* connected components, where the pairs may be n * n / 2.
     """
     root: dict[int, int] = {}
 

@@ -1,9 +1,9 @@
-"""What decisions bind: groups held together, groups held apart, and which decision gave way.
+"""Groups of records that decisions join or separate.
 
-Higher authority first; within one authority DIFFERENT before SAME; and where SAMEs chain two records that
-are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest first and
-refusing the one that would close such a chain suspends exactly that one (the argument is Kruskal's for a
-maximum spanning tree), whatever order they came in.
+Decisions apply by authority, highest first; within one authority DIFFERENT before SAME. Where SAMEs chain two
+records that are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest first and
+refusing the one that would close such a chain suspends exactly that one (by Kruskal's argument for a
+maximum spanning tree), in whatever order they came.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,13 @@ from mpi.domain.decision import Decision, DecisionKind
 
 
 class DecisionGroups:
-    """Groups that decisions made, over the active records of a component and the withdrawn ones they name."""
+    """Groups of records formed by decisions.
+
+    They include active records of a component, and the withdrawn ones that its decisions name.
+
+    Args:
+        records: canonical keys of the active records.
+    """
 
     def __init__(self, records: Iterable[int]) -> None:
         self._active = tuple(sorted(records))
@@ -29,18 +35,22 @@ class DecisionGroups:
         return root
 
     def are_joined(self, left: int, right: int) -> bool:
-        """Whether decisions hold the two together."""
+        """Return whether decisions join two records."""
         return self._find(left) == self._find(right)
 
     def are_separated(self, left: int, right: int) -> bool:
-        """Whether a decision holds the groups of the two apart."""
+        """Return whether a decision separates the groups of two records."""
         if not self._apart:
             return False
         roots = {self._find(left), self._find(right)}
-        return any({self._find(one), self._find(other)} == roots for one, other in self._apart)
+        return any({self._find(separated_left), self._find(separated_right)} == roots for separated_left, separated_right in self._apart)
 
     def separate(self, decision: Decision) -> bool:
-        """Apply a DIFFERENT; False, and nothing is applied, where its groups are already together."""
+        """Apply a DIFFERENT decision.
+
+        Returns:
+            False, and nothing is applied, where its groups are already joined.
+        """
         pairs = [
             (left, right)
             for number, group in enumerate(decision.groups)
@@ -54,7 +64,11 @@ class DecisionGroups:
         return True
 
     def join(self, decision: Decision) -> bool:
-        """Apply a SAME; False, and nothing is applied, where it would join what is held apart."""
+        """Apply a SAME decision.
+
+        Returns:
+            False, and nothing is applied, where it would join separated groups.
+        """
         before = dict(self._root)
         first, *rest = decision.groups[0]
         for other in rest:
@@ -70,7 +84,7 @@ class DecisionGroups:
 
     @property
     def groups(self) -> list[list[int]]:
-        """The active records, grouped, each group ascending."""
+        """Groups of active records, each ascending."""
         grouped: dict[int, list[int]] = {}
         for record in self._active:
             grouped.setdefault(self._find(record), []).append(record)
@@ -78,14 +92,15 @@ class DecisionGroups:
 
 
 def apply_decisions(component: Component) -> DecisionGroups:
-    """Apply the decisions in force to a component, in their order of precedence."""
+    """Apply a component's decisions in force, in order of precedence."""
     binding = DecisionGroups(component.records)
-    ordered = sorted(component.decisions, key=lambda d: _rank_decision(component, d))
-    binding.suspended = tuple(decision for decision in ordered if not _apply_decision(binding, decision))
+    decisions = sorted(component.decisions, key=lambda d: _rank_decision(component, d))
+    binding.suspended = tuple(decision for decision in decisions if not _apply_decision(binding, decision))
     return binding
 
 
 def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
+    """Apply one decision; False where a stronger one contradicts it."""
     match decision.kind:
         case DecisionKind.SAME:
             return binding.join(decision)
@@ -96,11 +111,12 @@ def _apply_decision(binding: DecisionGroups, decision: Decision) -> bool:
 
 
 def _rank_decision(component: Component, decision: Decision) -> tuple[int, bool, float, object, int]:
+    """Return the sort key of precedence; lower is applied first."""
     weakest = 0.0
     if decision.kind is DecisionKind.SAME:
         group = decision.groups[0]
         weakest = min(
-            (component.weight(a, b) for n, a in enumerate(group) for b in group[n + 1 :]),
+            (component.weight(left, right) for position, left in enumerate(group) for right in group[position + 1 :]),
             default=0.0,
         )
     return (

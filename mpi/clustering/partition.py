@@ -1,16 +1,17 @@
-"""The partition: which records of a component are one person. Pure, deterministic, order-neutral.
+"""Partition of a component of records into persons.
 
-It is a function of the set of weights and the set of decisions: inputs are sorted by canonical key, every
-tie is explicit, weights are rounded to 1e-6 bits, and no unordered set is iterated. In order:
+The partition is pure, deterministic and independent of order. It is a function of the set of weights and the set
+of decisions: inputs are sorted by canonical key, every tie is explicit, weights are rounded to 1e-6 bits, and no
+unordered set is iterated. In order:
 
-1. decisions bind: SAME joins, DIFFERENT parts, higher authority first (``binding``);
-2. an edge at or above the link threshold is *contested* where a rival, that is not the same person as
-   the edge's other end, comes within the margin of it or beats it: it never links. Rival and other end are
-   the same person where they are probably each other, or where all three would be in one cluster whose
-   halves, as it grew, linked by their mean: several records of one child vouch for a poor one. They are
-   never taken for the same person where the edge rests on name and birth date alone, and so does what
-   joins rival and other end, against which something speaks: so do strangers of one name and birthday;
-3. the edges left join clusters, strongest first, as long as the halves cohere: their mean weight over
+1. Decisions bind: SAME joins, DIFFERENT separates, higher authority first (``decision_groups``).
+2. An edge at or above the link threshold is *contested*, and never links, where a rival comes within the margin
+   of it or beats it. A rival that is the same person as the edge's other end does not count. Rival and other end
+   are the same person where they are probably each other, or where all three would be in one cluster whose
+   halves, as it grew, linked by their mean: several records of one child support a poor one. They are never
+   taken for the same person where the edge rests on name and birth date alone, and so does the pair of rival and
+   other end, against which something speaks: strangers of one name and birth date look like that.
+3. The remaining edges join clusters, strongest first, as long as the halves cohere: their mean weight over
    every pair between them, scored whether blocked or not, stays at or above the cohesion threshold.
 """
 
@@ -24,18 +25,27 @@ from mpi.domain.decision import Decision
 from mpi.domain.weight import Thresholds
 
 SAME_PERSON_BITS = 0.0
-"""Two rivals at or above this weight are probably each other, and so no ambiguity: even odds."""
+"""Weight from which two rivals are probably one person: even odds.
+
+Such rivals make no ambiguity.
+"""
 
 PAIR_CAP_BITS = 20.0
-"""One pair counts at most this much, either way, in a mean: no single pair outvotes the rest."""
+"""Most that one pair counts in a mean, either way, in bits.
+
+No single pair outvotes the rest.
+"""
 
 _ROUNDING_BITS = 1e-6
 _MAX_RECORDS_WITHOUT_RIVAL = 2
-"""Most components have no more records; of three there may be a rival."""
+"""Most records of a component in which no edge has a rival.
+
+Most components have no more records.
+"""
 
 
 class ReviewReason(StrEnum):
-    """Why a pair that weighs enough to be looked at is not linked."""
+    """The reason why a pair at review weight is not linked."""
 
     BAND = "band"
     AMBIGUOUS = "ambiguous"
@@ -47,7 +57,7 @@ class ReviewReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReviewPair:
-    """A pair for clerical review."""
+    """A pair of records for clerical review."""
 
     pair: Pair
     bits: float
@@ -56,12 +66,12 @@ class ReviewPair:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Who is who in a component.
+    """The clusters of a component, with pairs for review.
 
     Args:
         clusters: each ascending, ordered by first record; together they are the component's records.
         review_pairs: pairs at or above the review threshold that ended in different clusters, by pair.
-        suspended: decisions that could not hold because they meet a stronger one.
+        suspended: decisions that give way to a stronger one that they contradict.
     """
 
     clusters: tuple[tuple[int, ...], ...]
@@ -70,7 +80,7 @@ class Partition:
 
 
 def partition(component: Component, thresholds: Thresholds) -> Partition:
-    """Partition one component.
+    """Partition one component into clusters.
 
     Args:
         component: its records, the weights of all their pairs, the decisions in force.
@@ -80,14 +90,14 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
         return _partition_small(component, thresholds)
     if is_fully_linked(component, thresholds):
         return Partition((component.records,))
-    binding = apply_decisions(component)
-    clusters = _GrowingClusters(component, binding)
+    decision_groups = apply_decisions(component)
+    clusters = _GrowingClusters(component, decision_groups)
     contested: dict[Pair, ReviewReason] = {}
-    link = thresholds.link + component.raised_bits
-    edges = _list_link_edges(component, link)
-    vouched = _grow_uncontested(component, binding, edges, link)
+    link_bits = thresholds.link + component.raised_bits
+    edges = _list_link_edges(component, link_bits)
+    uncontested_clusters = _grow_uncontested(component, decision_groups, edges, link_bits)
     for bits, edge in edges:
-        reason = _find_rival(component, vouched, edge, bits, thresholds.margin) if thresholds.margin else None
+        reason = _find_rival(component, uncontested_clusters, edge, bits, thresholds.margin) if thresholds.margin else None
         if reason is None and clusters.would_cohere(edge, thresholds.cohesion):
             clusters.join(edge)
         elif reason is not None:
@@ -95,47 +105,48 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
     return Partition(
         clusters.to_tuples(),
         tuple(_list_review_pairs(component, thresholds, clusters, contested)),
-        binding.suspended,
+        decision_groups.suspended,
     )
 
 
 def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
-    """The same for a record alone, or a pair about which nobody decided: no rival, and no other half."""
+    """Partition one or two records without decisions, where no rival exists."""
     if len(component.records) == 1:
         return Partition((component.records,))
     left, right = component.records
     bits = component.weight(left, right)
-    clipped = max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
-    if bits >= thresholds.link + component.raised_bits and clipped >= thresholds.cohesion:
+    capped_bits = max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
+    if bits >= thresholds.link + component.raised_bits and capped_bits >= thresholds.cohesion:
         return Partition((component.records,))
-    doubts = (ReviewPair((left, right), bits, _explain_uncontested(component, thresholds, bits)),)
-    return Partition(((left,), (right,)), doubts if bits >= thresholds.review else ())
+    review_pairs = (ReviewPair((left, right), bits, _explain_uncontested(component, thresholds, bits)),)
+    return Partition(((left,), (right,)), review_pairs if bits >= thresholds.review else ())
 
 
 def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
-    """Whether each record links with every other and nobody decided: then they are one person.
+    """Return whether every pair links, so that all are one person.
 
-    Every rival of an edge is probably the same person as its other end, no half is incoherent, and no pair
-    is left to doubt. Marks bear on a pair of these only where it is opposed, and so does not weigh enough.
+    Every rival of an edge then is probably the same person as its other end, no half is incoherent, and no pair
+    is left for review. Only an opposed pair could change that, and such a pair does not weigh enough to link.
     """
     count = len(component.records)
     if component.decisions or component.opposed or len(component.weights) < count * (count - 1) // 2:
         return False
     # A mean of several may be lower than the least of them by what adding them rounds away.
-    least = max(thresholds.link + component.raised_bits, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
-    return thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS and min(component.weights.values()) >= least
+    lowest_bits = max(thresholds.link + component.raised_bits, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
+    return thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS and min(component.weights.values()) >= lowest_bits
 
 
-def _list_link_edges(component: Component, link: float) -> list[tuple[float, Pair]]:
-    edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
+def _list_link_edges(component: Component, link_bits: float) -> list[tuple[float, Pair]]:
+    """List the edges at or above the link threshold, strongest first."""
+    edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link_bits]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
 def _grow_uncontested(
-    component: Component, binding: DecisionGroups, edges: list[tuple[float, Pair]], cohesion: float
+    component: Component, decision_groups: DecisionGroups, edges: list[tuple[float, Pair]], cohesion: float
 ) -> "_GrowingClusters":
-    """The clusters that the edges would join if none were contested."""
-    clusters = _GrowingClusters(component, binding)
+    """Join the clusters that the edges would join if none were contested."""
+    clusters = _GrowingClusters(component, decision_groups)
     for _, edge in edges:
         if clusters.would_cohere(edge, cohesion):
             clusters.join(edge)
@@ -143,49 +154,50 @@ def _grow_uncontested(
 
 
 def _find_rival(
-    component: Component, vouched: "_GrowingClusters", edge: Pair, bits: float, margin: float
+    component: Component, uncontested_clusters: "_GrowingClusters", edge: Pair, bits: float, margin: float
 ) -> ReviewReason | None:
-    """The reason why a rival contests the edge at either end, if one does."""
+    """Return why a rival at either end contests the edge, if one does."""
     left, right = edge
-    binding = vouched.binding
-    if binding.same(left, right):
+    decision_groups = uncontested_clusters.decision_groups
+    if decision_groups.are_joined(left, right):
         return None
-    bare = edge in component.uncorroborated
-    found: ReviewReason | None = None
-    for end, other in ((left, right), (right, left)):
+    is_uncorroborated = edge in component.uncorroborated
+    reason: ReviewReason | None = None
+    for end, opposite in ((left, right), (right, left)):
         for rival in component.records:
-            if rival in (end, other):
+            if rival in (end, opposite):
                 continue
             rival_bits = component.weight(end, rival)
             if rival_bits <= bits - margin:
                 continue
-            if binding.same(other, rival) or binding.apart(end, rival):
+            if decision_groups.are_joined(opposite, rival) or decision_groups.are_separated(end, rival):
                 continue
-            if not (bare and order_pair(other, rival) in component.opposed) and (
-                component.weight(other, rival) >= SAME_PERSON_BITS
-                or (vouched.together(end, rival) and vouched.together(other, rival))
+            if not (is_uncorroborated and order_pair(opposite, rival) in component.opposed) and (
+                component.weight(opposite, rival) >= SAME_PERSON_BITS
+                or (uncontested_clusters.are_together(end, rival) and uncontested_clusters.are_together(opposite, rival))
             ):
                 continue
             if rival_bits < bits + margin:
                 return ReviewReason.AMBIGUOUS
-            found = ReviewReason.SECOND_BEST
-    return found
+            reason = ReviewReason.SECOND_BEST
+    return reason
 
 
 class _GrowingClusters:
-    """Clusters while they grow, starting from the groups that decisions hold together."""
+    """Clusters while they grow from the groups that decisions join."""
 
-    def __init__(self, component: Component, binding: DecisionGroups) -> None:
+    def __init__(self, component: Component, decision_groups: DecisionGroups) -> None:
         self._component = component
-        self.decision_groups = binding
-        self._members = {group[0]: list(group) for group in binding.groups}
-        self._first_record_of = {record: group[0] for group in binding.groups for record in group}
+        self.decision_groups = decision_groups
+        self._members = {group[0]: list(group) for group in decision_groups.groups}
+        self._first_record_of = {record: group[0] for group in decision_groups.groups for record in group}
 
     def are_together(self, left: int, right: int) -> bool:
+        """Return whether two records are in one cluster."""
         return self._first_record_of[left] == self._first_record_of[right]
 
     def would_cohere(self, edge: Pair, cohesion: float) -> bool:
-        """Whether the clusters at both ends may be one person."""
+        """Return whether the clusters at both ends of an edge may be joined."""
         first, second = self._first_record_of[edge[0]], self._first_record_of[edge[1]]
         if first == second:
             return True
@@ -200,6 +212,7 @@ class _GrowingClusters:
         return total / count >= cohesion
 
     def join(self, edge: Pair) -> None:
+        """Join the clusters at both ends of an edge."""
         first, second = sorted((self._first_record_of[edge[0]], self._first_record_of[edge[1]]))
         if first == second:
             return
@@ -208,6 +221,7 @@ class _GrowingClusters:
         self._members[first] = sorted(self._members[first] + self._members.pop(second))
 
     def to_tuples(self) -> tuple[tuple[int, ...], ...]:
+        """Return the clusters, each ascending, ordered by first record."""
         return tuple(sorted(tuple(members) for members in self._members.values()))
 
 
@@ -217,6 +231,7 @@ def _list_review_pairs(
     clusters: _GrowingClusters,
     contested: dict[Pair, ReviewReason],
 ) -> Iterator[ReviewPair]:
+    """List unlinked pairs at review weight, each with its reason."""
     for edge in sorted(component.weights):
         bits = component.weights[edge]
         if bits < thresholds.review or clusters.are_together(*edge):
@@ -226,7 +241,7 @@ def _list_review_pairs(
 
 
 def _explain_uncontested(component: Component, thresholds: Thresholds, bits: float) -> ReviewReason:
-    """Why a pair that no rival contests is not linked."""
+    """Return why a pair without a rival is not linked."""
     if bits < thresholds.link:
         return ReviewReason.BAND
     return ReviewReason.OVERSIZED if bits < thresholds.link + component.raised_bits else ReviewReason.INCOHESIVE

@@ -1,15 +1,15 @@
-"""Grouping: which pairs in doubt are one question for a steward. Pure, order-neutral, and local.
+"""Grouping of review pairs into questions for a steward.
 
-Pairs that share a record belong together: whoever looks at one of them needs the other. Where one record is
-in every pair, it is the question and the others are its candidates: a *star*. Where none is, as with two
-twins in each of two sources, all of them are looked at side by side: a *grid*, up to as many records as fit a
-page. What hangs together in more records than that is cut: first the stars around *busy* records, then each
-rest that fits a page is a question as it is, and of a rest that does not each pair is asked about its busier
-record.
+The functions are pure, and independent of order. Pairs that share a record belong together: whoever looks at one
+of them needs the other. Where one record is in every pair, it is the question and the others are its candidates:
+a *star*. Where none is, as with two twins in each of two sources, all records are shown side by side: a *grid*,
+up to as many records as fit a page. A larger connected component is cut: first the stars around *busy* records;
+then each remaining component that fits a page is a question as it is; and of one that does not fit, each pair is
+asked about its busier record.
 
-Local means that a pair which comes or goes changes no question but those near by, however much hangs together
-beyond: ``regroup_questions`` tells them, and asks for no other pairs. In a large state that counts, for there a good
-part of all pairs in doubt hang together.
+The grouping is local: a pair that comes or goes changes no question but those near by, however large its
+component. ``regroup_questions`` finds them, and reads no other pairs. In a large state that counts, for there a
+good part of all review pairs is connected.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -19,34 +19,40 @@ from enum import StrEnum
 from mpi.clustering.component import Pair, order_pair
 
 MAX_GRID_RECORDS = 12
-"""Records of a grid: more do not fit side by side."""
+"""Most records of a grid; more do not fit side by side."""
 BUSY_CANDIDATES = 6
-"""Candidates from which a record is busy: of 3 to 16 what leaves the fewest questions (ADR 0062)."""
+"""Number of candidates from which a record is busy.
+
+Of 3 to 16, this leaves the fewest questions (ADR 0062).
+"""
 
 _UNSIGNED = 2**64 - 1
 
 CandidateReader = Callable[[Collection[int]], Mapping[int, Collection[int]]]
-"""All whom each of some records may be, by canonical keys; who is in no pair may be left out."""
+"""A function that reads all candidates of records, by canonical key.
+
+Records without a pair may be left out of the answer.
+"""
 
 
 class QuestionShape(StrEnum):
-    """How the records of a question stand to each other."""
+    """The layout of a question's records."""
 
     COUPLE = "couple"
-    """Two records and nobody else."""
+    """Two records that have no other candidates."""
     STAR = "star"
-    """The record that names it, and its candidates."""
+    """One record and its candidates."""
     GRID = "grid"
-    """Several alike."""
+    """Several similar records side by side."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairQuestion:
-    """What pairs in doubt are shown as at once.
+    """The question in which a review pair is shown.
 
     Args:
-        named_by: canonical key of the record that names it: a star's centre, else the lowest key.
-        shape: how its records stand to each other.
+        named_by: canonical key of the record that names the question: a star's center, else the lowest key.
+        shape: layout of its records.
     """
 
     named_by: int
@@ -54,201 +60,211 @@ class PairQuestion:
 
     @property
     def key(self) -> str:
-        """Its name, which is the same whenever the same record is asked about: ``q-`` and 16 hex digits."""
+        """Name of the question, stable for its naming record.
+
+        ``q-`` and 16 hexadecimal digits.
+        """
         return format_question_key("q", self.named_by)
 
 
 def format_question_key(kind: str, record: int) -> str:
-    """The name of a question: a letter of its kind, and the canonical key of the record that names it."""
+    """Format the name of a question.
+
+    Args:
+        kind: a letter of its kind.
+        record: canonical key of the record that names the question.
+    """
     return f"{kind}-{record & _UNSIGNED:016x}"
 
 
 def group_candidates(pairs: Iterable[Pair]) -> dict[int, set[int]]:
-    """The candidates of each record that is in some of the pairs."""
-    found: dict[int, set[int]] = {}
+    """Return the candidates of each record in some pairs."""
+    candidates_of: dict[int, set[int]] = {}
     for left, right in pairs:
-        found.setdefault(left, set()).add(right)
-        found.setdefault(right, set()).add(left)
-    return found
+        candidates_of.setdefault(left, set()).add(right)
+        candidates_of.setdefault(right, set()).add(left)
+    return candidates_of
 
 
 class ReviewPairGraph:
-    """Pairs in doubt, of which no more is read than is asked for.
+    """The graph of review pairs, read only as far as needed.
 
     Args:
-        read: tells the candidates of records.
+        read: reads the candidates of records.
     """
 
-    def __init__(self, read: CandidateReader) -> None:
-        self._reader = read
+    def __init__(self, reader: CandidateReader) -> None:
+        self._reader = reader
         self._candidates_of: dict[int, Collection[int]] = {}
         self._components = _BoundedComponents(self, lambda _: True)
         self._components_without_busy = _BoundedComponents(self, self._is_not_busy)
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
-        """Of pairs that are all at hand."""
-        found = group_candidates(pairs)
-        return cls(lambda records: {record: found[record] for record in records if record in found})
+        """Make the graph of pairs that are all in memory."""
+        candidates_of = group_candidates(pairs)
+        return cls(lambda records: {record: candidates_of[record] for record in records if record in candidates_of})
 
     def load(self, records: Collection[int]) -> None:
-        """Read what is not known of records, at once."""
+        """Read the candidates of records not loaded yet, at one call."""
         unknown = [record for record in records if record not in self._candidates_of]
         if unknown:
-            told = self._reader(unknown)
-            self._candidates_of.update({record: told.get(record, ()) for record in unknown})
+            candidates_of = self._reader(unknown)
+            self._candidates_of.update({record: candidates_of.get(record, ()) for record in unknown})
 
     def get_loaded(self, record: int) -> Collection[int] | None:
-        """A record's candidates, where they have been read."""
+        """Return a record's candidates; None where they are not loaded yet."""
         return self._candidates_of.get(record)
 
     def get_candidates(self, record: int) -> Collection[int]:
-        """A record's candidates."""
+        """Return a record's candidates, reading them where necessary."""
         self.load([record])
         return self._candidates_of[record]
 
     def is_busy(self, record: int) -> bool:
-        """Whether a record has so many candidates that it is a question of its own."""
+        """Return whether a record has enough candidates for its own question."""
         return len(self.get_candidates(record)) >= BUSY_CANDIDATES
 
     def group_into_questions(self, pairs: Collection[Pair]) -> dict[Pair, PairQuestion]:
-        """The question of each of some pairs in doubt."""
-        ends = {end for each in pairs for end in each}
-        parts = self._components.find(ends)
-        cut = {end for end in ends if parts[end] is None}
-        self.load(cut)
-        rests = self._components_without_busy.find({end for end in cut if not self.is_busy(end)})
-        whole = {part: self._make_question(part, self._components) for part in _select_joined(parts)}
-        left = {rest: self._make_question(rest, self._components_without_busy) for rest in _select_joined(rests)}
-        found: dict[Pair, PairQuestion] = {}
-        for each in pairs:
-            part = parts[each[0]]
-            rest = None if self.is_busy(each[1]) else rests.get(each[0])
-            if part is not None:
-                found[each] = whole[part]
+        """Return the question of each of some review pairs."""
+        ends = {end for pair_of_records in pairs for end in pair_of_records}
+        component_of = self._components.find(ends)
+        cut_ends = {end for end in ends if component_of[end] is None}
+        self.load(cut_ends)
+        rest_of = self._components_without_busy.find({end for end in cut_ends if not self.is_busy(end)})
+        question_of_component = {component: self._make_question(component, self._components) for component in _select_joined(component_of)}
+        question_of_rest = {rest: self._make_question(rest, self._components_without_busy) for rest in _select_joined(rest_of)}
+        questions: dict[Pair, PairQuestion] = {}
+        for pair_of_records in pairs:
+            component = component_of[pair_of_records[0]]
+            rest = None if self.is_busy(pair_of_records[1]) else rest_of.get(pair_of_records[0])
+            if component is not None:
+                questions[pair_of_records] = question_of_component[component]
             elif rest is not None:
-                found[each] = left[rest]
+                questions[pair_of_records] = question_of_rest[rest]
             else:
-                found[each] = PairQuestion(min(each, key=self._rank_by_candidates), QuestionShape.STAR)
-        return found
+                questions[pair_of_records] = PairQuestion(min(pair_of_records, key=self._rank_by_candidates), QuestionShape.STAR)
+        return questions
 
     def find_affected(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
-        """The pairs whose question may be another because records have other candidates than elsewhere.
+        """Return the pairs whose question may change with some records' candidates.
 
         Args:
-            records: those that do.
-            turned: which of them are busy only here, or only there.
+            records: records whose candidates differ before and after a change.
+            toggled: those of them that are busy only before or only after.
         """
         self.load(records)
-        found = {order_pair(record, other) for record in records for other in self.get_candidates(record)}
-        parts = self._components.find(records)
-        found.update(*map(self._components.list_pairs, _select_joined(parts)))
-        cut = {record for record in records if parts[record] is None}
-        beside = cut | {other for record in cut & {*turned} for other in self.get_candidates(record)}
-        self.load(beside)
-        rests = self._components_without_busy.find({record for record in beside if not self.is_busy(record)})
-        found.update(*map(self._components_without_busy.list_pairs, _select_joined(rests)))
-        return found
+        affected = {order_pair(record, candidate) for record in records for candidate in self.get_candidates(record)}
+        component_of = self._components.find(records)
+        affected.update(*map(self._components.list_pairs, _select_joined(component_of)))
+        cut_records = {record for record in records if component_of[record] is None}
+        near_records = cut_records | {candidate for record in cut_records & {*turned} for candidate in self.get_candidates(record)}
+        self.load(near_records)
+        rest_of = self._components_without_busy.find({record for record in near_records if not self.is_busy(record)})
+        affected.update(*map(self._components_without_busy.list_pairs, _select_joined(rest_of)))
+        return affected
 
     def _is_not_busy(self, record: int) -> bool | None:
-        """Whether a record is not busy; None where that is not known yet."""
+        """Return whether a record is not busy; None where not loaded yet."""
         candidates = self.get_loaded(record)
         return None if candidates is None else len(candidates) < BUSY_CANDIDATES
 
-    def _make_question(self, records: frozenset[int], parts: "_BoundedComponents") -> PairQuestion:
-        """The question that all pairs of a few records are."""
+    def _make_question(self, records: frozenset[int], components: "_BoundedComponents") -> PairQuestion:
+        """Return the one question of all pairs of a small component."""
         if len(records) == len(("one", "other")):
             return PairQuestion(min(records), QuestionShape.COUPLE)
-        numbers = {record: sum(1 for _ in parts.beside(record)) for record in records}
-        centre = min(records, key=lambda record: (-numbers[record], record))
+        neighbor_counts = {record: sum(1 for _ in components.iter_neighbors(record)) for record in records}
+        center = min(records, key=lambda record: (-neighbor_counts[record], record))
         # Every pair counts at both its ends.
-        if sum(numbers.values()) == 2 * numbers[centre]:
-            return PairQuestion(centre, QuestionShape.STAR)
+        if sum(neighbor_counts.values()) == 2 * neighbor_counts[center]:
+            return PairQuestion(center, QuestionShape.STAR)
         return PairQuestion(min(records), QuestionShape.GRID)
 
     def _rank_by_candidates(self, record: int) -> tuple[int, int]:
+        """Return the sort key of a record, most candidates first."""
         return -len(self.get_candidates(record)), record
 
 
 class _BoundedComponents:
-    """What hangs together in no more records than fit a page.
+    """Connected components of no more records than fit a page.
 
     Args:
-        doubts: the pairs.
-        takes: which records take part; the others join nobody. None where that is not known yet.
+        graph: the review pairs.
+        is_member: whether a record takes part; None where that is not loaded yet. Other records connect nothing.
     """
 
-    def __init__(self, doubts: ReviewPairGraph, takes: Callable[[int], bool | None]) -> None:
-        self._graph = doubts
-        self._is_member = takes
+    def __init__(self, graph: ReviewPairGraph, is_member: Callable[[int], bool | None]) -> None:
+        self._graph = graph
+        self._is_member = is_member
         self._component_of: dict[int, frozenset[int] | None] = {}
 
     def find(self, records: Collection[int]) -> dict[int, frozenset[int] | None]:
-        """For each record, those that hang together with it, itself too; None where they are too many."""
-        waiting = [record for record in records if record not in self._component_of]
-        while waiting:
+        """Return each record's component; None where it is too large."""
+        pending = [record for record in records if record not in self._component_of]
+        while pending:
             # What the searches need next is read at once for all of them.
-            missing = set().union(*(self._search(record) for record in waiting))
+            missing = set().union(*(self._search(record) for record in pending))
             self._graph.load(missing)
-            waiting = [record for record in waiting if record not in self._component_of]
+            pending = [record for record in pending if record not in self._component_of]
         return {record: self._component_of[record] for record in records}
 
     def _search(self, record: int) -> set[int]:
-        """Find the part of a record; or return the records of which something must be read before."""
+        """Find a record's component, or return the records to load first."""
         if record in self._component_of:
             return set()
-        together, waiting, missing, many = {record}, [record], set[int](), False
-        while waiting:
-            one = waiting.pop()
-            others = self._graph.get_loaded(one)
-            if others is None:
-                missing.add(one)
+        component, pending, missing, is_too_large = {record}, [record], set[int](), False
+        while pending:
+            current = pending.pop()
+            candidates = self._graph.get_loaded(current)
+            if candidates is None:
+                missing.add(current)
                 continue
-            for other in others:
-                if other in together:
+            for candidate in candidates:
+                if candidate in component:
                     continue
-                taken = self._is_member(other)
-                if taken is None:
-                    missing.add(other)
-                elif taken:
-                    together.add(other)
-                    waiting.append(other)
-                    many = many or self._component_of.get(other, ()) is None
-            if many or len(together) > MAX_GRID_RECORDS:
-                self._component_of.update(dict.fromkeys(together))
+                is_member = self._is_member(candidate)
+                if is_member is None:
+                    missing.add(candidate)
+                elif is_member:
+                    component.add(candidate)
+                    pending.append(candidate)
+                    is_too_large = is_too_large or self._component_of.get(candidate, ()) is None
+            if is_too_large or len(component) > MAX_GRID_RECORDS:
+                self._component_of.update(dict.fromkeys(component))
                 return set()
         if not missing:
-            part = frozenset(together)
-            self._component_of.update(dict.fromkeys(together, part))
+            records = frozenset(component)
+            self._component_of.update(dict.fromkeys(component, records))
         return missing
 
     def iter_neighbors(self, record: int) -> Iterator[int]:
-        """The candidates of a record that take part."""
-        return (other for other in self._graph.get_candidates(record) if self._is_member(other))
+        """Return the candidates of a record that take part."""
+        return (candidate for candidate in self._graph.get_candidates(record) if self._is_member(candidate))
 
-    def list_pairs(self, part: frozenset[int]) -> set[Pair]:
-        """The pairs between records of a part."""
-        return {order_pair(record, other) for record in part for other in self.iter_neighbors(record)}
+    def list_pairs(self, component: frozenset[int]) -> set[Pair]:
+        """Return the pairs between records of a component."""
+        return {order_pair(record, neighbor) for record in component for neighbor in self.iter_neighbors(record)}
 
 
-def _select_joined(parts: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
-    return {part for part in parts.values() if part is not None and len(part) > 1}
+def _select_joined(component_of: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
+    """Return the components of two or more records."""
+    return {component for component in component_of.values() if component is not None and len(component) > 1}
 
 
 def regroup_questions(before: ReviewPairGraph, after: ReviewPairGraph, changed: Collection[int]) -> dict[Pair, PairQuestion]:
-    """The questions of all pairs that are another question than before, and of some that are not.
+    """Return the questions of all pairs whose question has changed.
 
     Args:
-        before: the pairs before something changed.
+        before: the pairs before a change.
         after: the pairs now.
-        changed: the ends of every pair that came or went, at least.
+        changed: at least the ends of every pair that came or went.
 
     Returns:
-        By pair of ``after``, whatever came, too.
+        By pair of ``after``, new pairs too; the question of some is unchanged.
     """
     before.load(changed)
     after.load(changed)
-    turned = {record for record in changed if before.is_busy(record) != after.is_busy(record)}
-    near = before.find_affected(changed, turned) | after.find_affected(changed, turned)
-    after.load({record for record, _ in near})
-    return after.group_into_questions([each for each in near if each[1] in after.get_candidates(each[0])])
+    toggled = {record for record in changed if before.is_busy(record) != after.is_busy(record)}
+    affected = before.find_affected(changed, toggled) | after.find_affected(changed, toggled)
+    after.load({record for record, _ in affected})
+    return after.group_into_questions([record_pair for record_pair in affected if record_pair[1] in after.get_candidates(record_pair[0])])

@@ -1,4 +1,7 @@
-"""The one reader of the clock, so that tests can set it; and moments as the index writes them."""
+"""The clock in UTC, and the text form of timestamps.
+
+All other modules read the clock here, so that tests can set it.
+"""
 
 from datetime import UTC, datetime
 
@@ -6,30 +9,40 @@ from mpi.domain.errors import InputError
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
+    """Return the current time in UTC, with time zone."""
     return datetime.now(UTC)
 
 
 def today() -> str:
-    """The present day in UTC, ``YYYY-MM-DD``."""
+    """Return the current date in UTC as ``YYYY-MM-DD``."""
     return now().date().isoformat()
 
 
 def format_timestamp(moment: datetime) -> str:
-    """A moment as the index writes it: ``2026-11-24T15:04:05.123456Z``, which sorts as text."""
+    """Format a timestamp as the index stores it.
+
+    Args:
+        moment: with time zone.
+
+    Returns:
+        Text such as ``2026-11-24T15:04:05.123456Z``, which sorts in order of time.
+    """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_timestamp(text: str) -> str:
-    """A moment as typed, as the index writes it: a date is its first instant, no offset means UTC.
+    """Parse a date or time that a user typed into a stored timestamp.
+
+    Args:
+        text: ISO 8601. A date stands for its first instant; a time without offset is UTC.
 
     Raises:
-        InputError: it is not an ISO 8601 date or time.
+        InputError: the text is no ISO 8601 date or time.
     """
     try:
-        read = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
             "as_of must be an ISO 8601 date or time, such as 2026-11-24T15:04:05Z (in a URL write + as %2B)"
         ) from None
-    return format_timestamp(read if read.tzinfo else read.replace(tzinfo=UTC))
+    return format_timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

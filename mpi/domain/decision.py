@@ -1,14 +1,17 @@
-"""Decisions: what a person, a source or a boundary has said about groups of records (law 3)."""
+"""Decisions that groups of records are or are not one person.
+
+A person, a source or a legal boundary makes a decision. No automatic step contradicts one in force (law 3).
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 CORRECTION = "correction"
-"""Origin of the decisions that bind stewards' corrections, and kind of the steps that make them."""
+"""Origin of decisions that tie corrections to records, and kind of correction steps."""
 
 
 class DecisionKind(StrEnum):
-    """What was said."""
+    """The statement that a decision makes about groups of records."""
 
     SAME = "SAME"
     DIFFERENT = "DIFFERENT"
@@ -16,7 +19,10 @@ class DecisionKind(StrEnum):
 
 
 class Authority(IntEnum):
-    """Whose word outranks whose; higher wins. A hold keeps what is published until a person releases it."""
+    """The rank of a decision's author; the higher value prevails.
+
+    A hold keeps what is published until a person releases it.
+    """
 
     HOLD = 0
     MIGRATION = 1
@@ -27,13 +33,13 @@ class Authority(IntEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Decision:
-    """A decision in force, over records by their canonical keys.
+    """A decision in force about records, named by their canonical keys.
 
     Args:
-        id: its number in the registry; only for reporting, never for precedence.
+        id: number of the decision in the database; for reports only, never for precedence.
         kind: SAME, DIFFERENT or UNSURE.
-        authority: whose word it is.
-        groups: SAME has one group; DIFFERENT two or more, pairwise apart.
+        authority: rank of the author.
+        groups: canonical keys. SAME has one group; DIFFERENT has two or more, each apart from every other.
     """
 
     id: int

@@ -1,11 +1,11 @@
-"""Enterprise IDs: opaque, easy to read aloud, and checked.
+"""Enterprise IDs: how they are made, checked and written.
 
-Twelve symbols of Crockford's base 32 in groups of four, such as ``7K3M-92QX-0HTV``: eleven random
-symbols (55 bits) and a check symbol, which stays inside the same 32 symbols.
+An ID is twelve symbols of Crockford's base 32 in groups of four, such as ``7K3M-92QX-0HTV``: eleven random
+symbols (55 bits) and a check symbol, which is one of the same 32 symbols.
 
 The check is a weighted sum over GF(32), where every symbol is an element of the field and the weight of
-position *i* is g**i for a primitive element g. Weights are non-zero, so a single wrong symbol is always
-caught; weights of neighbours differ, so an adjacent swap is always caught. (Crockford's own check symbols
+position *i* is g**i for a primitive element g. Weights are not zero, so a single wrong symbol is always
+caught. Weights of neighbors differ, so an adjacent swap is always caught. (Crockford's own check symbols
 ``*~$=U`` are bad in URLs and aloud.) The alphabet: https://www.crockford.com/base32.html
 """
 
@@ -25,11 +25,13 @@ _PRIMITIVE_POLYNOMIAL = 0b100101  # x^5 + x^2 + 1, primitive over GF(2)
 
 
 def _multiply_by_generator(value: int) -> int:
+    """Multiply a field element by the generator g."""
     value <<= 1
     return value ^ _PRIMITIVE_POLYNOMIAL if value & 0b100000 else value
 
 
 def _multiply(left: int, right: int) -> int:
+    """Multiply two elements of GF(32)."""
     product = 0
     while right:
         if right & 1:
@@ -40,6 +42,7 @@ def _multiply(left: int, right: int) -> int:
 
 
 def _compute_position_weights() -> tuple[int, ...]:
+    """Return the weight of each symbol position, first to last."""
     # The check symbol itself has weight 1, so it equals the sum of the others.
     weights = [1]
     while len(weights) < _LENGTH:
@@ -48,10 +51,14 @@ def _compute_position_weights() -> tuple[int, ...]:
 
 
 _WEIGHTED_VALUES = tuple(tuple(_multiply(weight, value) for value in range(32)) for weight in _compute_position_weights())
-"""The product of each position's weight with each symbol's value: a load mints hundreds of thousands."""
+"""Product of each position's weight and each symbol's value.
+
+Precomputed, because a load mints hundreds of thousands of IDs.
+"""
 
 
 def _compute_checksum(values: list[int]) -> int:
+    """Return the weighted sum of symbol values; 0 for a valid ID."""
     total = 0
     for products, value in zip(_WEIGHTED_VALUES, values, strict=False):
         total ^= products[value]
@@ -59,29 +66,30 @@ def _compute_checksum(values: list[int]) -> int:
 
 
 def _format_symbols(symbols: str) -> str:
+    """Write twelve symbols in groups of four."""
     return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
 
 
 def mint_eid(*, test: bool, randbelow: Callable[[int], int] = secrets.randbelow) -> str:
-    """Make a new enterprise ID.
+    """Make a new random enterprise ID.
 
     Args:
         test: whether the index is a test index, whose IDs start with ``T``.
-        randbelow: the source of randomness; the system's own unless a test gives another.
+        randbelow: source of randomness; the operating system's own unless a test gives another.
     """
-    firsts = TEST_MARK if test else ALPHABET.replace(TEST_MARK, "")
-    symbols = firsts[randbelow(len(firsts))]
+    first_symbols = TEST_MARK if test else ALPHABET.replace(TEST_MARK, "")
+    symbols = first_symbols[randbelow(len(first_symbols))]
     symbols += "".join(ALPHABET[randbelow(32)] for _ in range(_LENGTH - 2))
     return _format_symbols(symbols + ALPHABET[_compute_checksum([_SYMBOL_VALUES[s] for s in symbols])])
 
 
 def parse_eid(text: str) -> str:
-    """Read an enterprise ID as a person might type it, into its one written form.
+    """Parse an enterprise ID as a person types it into its standard form.
 
     Case, hyphens and spaces do not matter; O is read as 0, I and L as 1.
 
     Raises:
-        EidError: it is not an enterprise ID; the message says which rule it breaks.
+        EidError: the text is no enterprise ID; the message says which rule it breaks.
     """
     symbols = text.upper().replace("-", "").replace(" ", "").translate(_LOOKALIKE_SYMBOLS)
     if len(symbols) != _LENGTH:
@@ -96,5 +104,5 @@ def parse_eid(text: str) -> str:
 
 
 def is_test_eid(eid: str) -> bool:
-    """Whether the ID was minted by a test index."""
+    """Return whether an enterprise ID was minted by a test index."""
     return eid.startswith(TEST_MARK)

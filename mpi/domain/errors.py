@@ -1,23 +1,24 @@
-"""Everything the index refuses, as one tree.
+"""Errors of the index, as one class tree.
 
 MpiError
-├── InputError            what was sent is wrong: say where, and what to do
+├── InputError            the input is wrong: the message says where, and what to do
 │   ├── RecordError       one canonical record: which field, and why
 │   ├── FileError         a whole file cannot be read
-│   ├── MappingError      a mapping file, or a column it does not account for
+│   ├── MappingError      a mapping file, or a column that no mapping accounts for
 │   ├── SurvivorshipError a survivorship file: which line and key
-│   └── EidError          not an enterprise ID
+│   ├── EidError          not an enterprise ID
+│   └── ReusedKeyError    an idempotency key was used before for another call
 ├── NotFoundError         no such source, record or person (for this viewer)
-├── ConflictError         the state does not allow it
+├── ConflictError         the present state does not allow it
 │   ├── ModelMovedError   another process has moved the index to another model
 │   ├── DecisionConflict  contradicts a decision in force
 │   ├── ClaimedError      somebody else has claimed the question, until when
-│   └── StaleError        what it was read from has changed since
-├── NotAuthenticated      nobody knows who asks
-├── AccessDenied          the policy says no
+│   └── StaleError        the data has changed since the caller read it
+├── NotAuthenticated      the caller is not known
+├── AccessDenied          the policy does not permit the call
 ├── LoadHeld              a load guard stopped a file; nothing of it was applied
 ├── ModelError            a model folder is missing, corrupt or cannot be compiled
-├── EngineError           the engine that was asked for is missing, or failed
+├── EngineError           the requested engine is missing, or failed
 └── StoreError            the database is missing, locked, full, or of another version
 
 A message says what was wrong, where, and what to do. It never holds a value of a person's record.
@@ -25,14 +26,14 @@ A message says what was wrong, where, and what to do. It never holds a value of 
 
 
 class MpiError(Exception):
-    """The index could not do what was asked."""
+    """Base class of all errors that the index raises on purpose."""
 
     code = "error"
     """Stable machine-readable name; the tail of the problem+json ``type``."""
 
 
 class InputError(MpiError):
-    """What was sent is wrong."""
+    """Input from a caller is wrong."""
 
     code = "invalid-input"
 
@@ -42,7 +43,7 @@ class RecordError(InputError):
 
     Args:
         field: the canonical field at fault, or ``"record"`` for the whole.
-        reason: a stable reason code (``missing``, ``too-long``, ``not-text``, …).
+        reason: stable reason code (``missing``, ``too-long``, ``not-text``, …).
         detail: one sentence for a person, without the value.
     """
 
@@ -56,47 +57,47 @@ class RecordError(InputError):
 
 
 class FileError(InputError):
-    """A file cannot be read as what it is said to be."""
+    """A file cannot be read in its stated format."""
 
     code = "unreadable-file"
 
 
 class MappingError(InputError):
-    """A mapping file is wrong, or a column has no place in it."""
+    """A mapping file is wrong, or does not account for a column."""
 
     code = "invalid-mapping"
 
 
 class SurvivorshipError(InputError):
-    """A survivorship file says what cannot be; the message names the file, the line and the key."""
+    """A survivorship file is wrong; the message names file, line and key."""
 
     code = "invalid-survivorship"
 
 
 class EidError(InputError):
-    """The text is not an enterprise ID."""
+    """A text is not an enterprise ID."""
 
     code = "invalid-enterprise-id"
 
 
 class NotFoundError(MpiError):
-    """There is no such thing that this viewer may know of."""
+    """Nothing of that name exists that the viewer may know of."""
 
     code = "not-found"
 
 
 class ConflictError(MpiError):
-    """The present state does not allow it."""
+    """The present state of the index does not allow the call."""
 
     code = "conflict"
 
 
 class ModelMovedError(ConflictError):
-    """Another process has moved the index to another model than the one that this one was opened on."""
+    """Another process has moved the index to another model."""
 
 
 class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
-    """It contradicts a decision in force.
+    """A new decision contradicts decisions in force.
 
     Args:
         detail: one sentence for a person.
@@ -111,61 +112,61 @@ class DecisionConflict(ConflictError):  # noqa: N818 - the field's word
 
 
 class ClaimedError(ConflictError):
-    """Somebody else has claimed the question.
+    """Another steward has claimed the question.
 
     Args:
-        claimed_by: who; None where the caller may not know.
-        until: the moment (ISO, UTC) at which the claim ends by itself; None as well.
+        claimed_by: name of that steward; None where the caller may not know.
+        until: when the claim ends by itself (ISO timestamp, UTC); None likewise.
     """
 
     code = "claimed"
 
     def __init__(self, claimed_by: str | None, until: str | None) -> None:
-        who = "somebody" if claimed_by is None else repr(claimed_by)
+        claimant = "somebody" if claimed_by is None else repr(claimed_by)
         end = "" if until is None else f" until {until[:16].replace('T', ' ')} UTC"
-        super().__init__(f"{who} has claimed the question{end}")
+        super().__init__(f"{claimant} has claimed the question{end}")
         self.claimed_by = claimed_by
         self.until = until
 
 
 class StaleError(ConflictError):
-    """What the caller read has changed since: read it again."""
+    """Data has changed since the caller read it."""
 
     code = "stale"
 
 
 class ReusedKeyError(InputError):
-    """An idempotency key came again with another call."""
+    """An idempotency key was used before for another call."""
 
     code = "idempotency-key-reused"
 
 
 class NotAuthenticated(MpiError):  # noqa: N818 - the field's word
-    """The call bears no key, or one that is not known or was revoked."""
+    """A call has no key, or one that is unknown or revoked."""
 
     code = "not-authenticated"
 
 
 class AccessDenied(MpiError):  # noqa: N818 - the field's word
-    """The policy does not permit it."""
+    """The access policy does not permit a call."""
 
     code = "access-denied"
 
 
 class LoadHeld(MpiError):  # noqa: N818 - the field's word
-    """A load guard held the file whole; nothing of it was applied."""
+    """A load guard stopped a file; nothing of the file was applied."""
 
     code = "load-held"
 
 
 class ModelError(MpiError):
-    """A model folder is missing, corrupt, or says something that cannot be compiled."""
+    """A model folder is missing, corrupt, or cannot be compiled."""
 
     code = "model-unusable"
 
 
 class EngineError(MpiError):
-    """The engine that was asked for is not installed, does not start, or failed."""
+    """The requested engine is not installed, does not start, or failed."""
 
     code = "engine-unusable"
 
@@ -177,14 +178,15 @@ class StoreError(MpiError):
 
 
 def describe_origin(error: BaseException) -> str:
-    """Where an error came from, the caller first: what may be logged, as its message may hold a value.
+    """Describe where an error was raised, for the log, caller first.
 
-    Notes of an error of ours (PEP 678) are told too: where it came from in another process.
+    The message of an error may hold a value of a record, so the log gets this instead. Notes of an ``MpiError``
+    (PEP 678) are included: they say where the error was raised in another process.
     """
     frames = []
-    step = error.__traceback__
-    while step is not None:
-        frames.append(f"{step.tb_frame.f_code.co_qualname}:{step.tb_lineno}")
-        step = step.tb_next
+    traceback = error.__traceback__
+    while traceback is not None:
+        frames.append(f"{traceback.tb_frame.f_code.co_qualname}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
     notes: list[str] = getattr(error, "__notes__", []) if isinstance(error, MpiError) else []
     return "; ".join([" > ".join(frames), *notes])

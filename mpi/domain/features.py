@@ -1,8 +1,8 @@
-"""Features: one record made comparable. What the model compares, and all that it may compare.
+"""Features: the comparable form of one record, and all that a model compares.
 
 Every column is missing (None or an empty tuple) rather than empty, folded (ASCII, upper case) and free
 of placeholders. Special-population flags, race and ethnicity are not here: they are never evidence (law 8).
-The columns are the columns of the scoring table in DuckDB and of the compiled scorer alike.
+The scoring table in DuckDB and the compiled scorer have the same columns.
 """
 
 from dataclasses import dataclass, fields
@@ -13,26 +13,25 @@ class Features:
     """The comparable form of a record version.
 
     Args:
-        given: first name, letters only, spaces closed up (``MARYANN``); None for a placeholder.
-        given_forms: every given name the record bears: ``given``, its tokens, preferred and other names.
-        given_roots: ``given_forms`` with the formal names that each is a nickname of
-            (``LIZ``: ``ELIZABETH``).
+        given: first name, letters only, without spaces (``MARYANN``); None for a placeholder.
+        given_forms: every given name of the record: ``given``, its tokens, preferred and other names.
+        given_roots: ``given_forms`` with the formal names of each nickname (``LIZ``: ``ELIZABETH``).
         middle: middle name or initial, letters only.
-        middle_initial: its first letter.
-        surname: last name with particles, hyphens and spaces closed up (``VANDENBERG``).
-        surname_tokens: its parts, sorted, without particles; two surnames are two tokens.
-        surname_forms: every last name the record bears, each closed up: current, preferred, other names.
+        middle_initial: first letter of ``middle``.
+        surname: last name with particles, without hyphens and spaces (``VANDENBERG``).
+        surname_tokens: parts of the last name, sorted, without particles; two surnames are two tokens.
+        surname_forms: every last name of the record, without spaces: current, preferred, other names.
         suffix: ``JR``, ``SR``, ``II``, ``III``, ``IV``.
         birth_date: ``YYYY-MM-DD`` if whole and not a placeholder.
         birth_date_swapped: day and month exchanged, where that is another real date.
         birth_dates: ``birth_date`` with previous birth dates.
-        birth_year: the year, also of a partial or placeholder date.
+        birth_year: year of birth, also of a partial or placeholder date.
         sex: ``M``, ``F`` or ``X``.
         ssn: keyed token of a valid nine-digit number.
         ssn_last4: keyed token of the last four digits, from either field.
         identifiers: keyed tokens of (system, assigner, value), sorted.
-        identifiers_near: shorter keyed tokens of the same with one character of the value left out, and of
-            the whole; two values that one slip of the pen tells apart share one.
+        identifiers_near: shorter keyed tokens of each value whole and with one character left out; two
+            values that differ by one typing error share one.
         identifier_systems: keyed tokens of (system, assigner) alone, sorted.
         street_number: house number.
         street: street name in USPS abbreviations, without number and unit.
@@ -40,21 +39,20 @@ class Features:
         city: city.
         state: two letters where known.
         postal_code: five digits.
-        addresses: ``number street|postal code or city`` of each address, sorted; ``|unit`` after it where the
-            configuration lists the house as a shared one.
+        addresses: ``number street|postal code or city`` of each address, sorted; followed by ``|unit`` where
+            the configuration lists the house as a shared one.
         phones: E.164 numbers, sorted.
         email: lower case.
-        guardians: ``GIVEN SURNAME`` of each parent or guardian, closed up, and with the formal names that the
-            given name may be a nickname of; sorted.
-        household_ids: the source's household or family identifiers, namespaced by source, sorted.
+        guardians: ``GIVEN SURNAME`` of each parent or guardian, without spaces inside a name, also under each
+            formal name of a nickname; sorted.
+        household_ids: the source's household or family identifiers, prefixed by the source, sorted.
         birth_place: ``CITY|STATE|COUNTRY`` of birth.
-        multiple_birth: whether the source says twin or other multiple; may only lower a band.
-        placement_homes: those of ``addresses`` in which the child is or was placed, sorted; may only lower a
-            band.
-        shared_homes: addresses that the configuration lists as homes of many people, taken out of
+        multiple_birth: whether the source says twin or other multiple; can only lower a band.
+        placement_homes: the ``addresses`` in which the child is or was placed, sorted; can only lower a band.
+        shared_homes: addresses that the configuration lists as homes of many people, removed from
             ``addresses``, sorted.
-        guardian_surnames: the last names of ``guardians``, sorted.
-        household_system: the source whose ``household_ids`` they are; None where it gave none.
+        guardian_surnames: last names of ``guardians``, sorted.
+        household_system: the source that issued ``household_ids``; None where it gave none.
     """
 
     given: str | None = None
@@ -96,5 +94,8 @@ class Features:
 
 
 FEATURE_COLUMNS = tuple(field.name for field in fields(Features))
+"""Names of all feature columns, in stored order."""
 LIST_COLUMNS = frozenset(field.name for field in fields(Features) if str(field.type).startswith("tuple"))
+"""Feature columns that hold a list of texts."""
 TEXT_COLUMNS = frozenset(field.name for field in fields(Features) if field.type == str | None)
+"""Feature columns that hold one text."""

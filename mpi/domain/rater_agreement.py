@@ -1,7 +1,7 @@
-"""How far two people agree beyond chance: Cohen's kappa, with its interval.
+"""Agreement of two raters beyond chance: Cohen's kappa with its interval.
 
-Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share on which both said the same, and p_e what would be by
-chance if each kept to how often they say what (Cohen 1960, A coefficient of agreement for nominal scales,
+Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share of pairs with equal verdicts, and p_e the share expected
+by chance from how often each rater gives each verdict (Cohen 1960, A coefficient of agreement for nominal scales,
 Educational and Psychological Measurement 20:37-46).
 """
 
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from mpi.domain.sampling import Estimate, NORMAL_DEVIATE_95, estimate_share
 
 VerdictPair = tuple[str, str]
-"""What the one said, and what the other said of the same pair."""
+"""Verdicts of the first and second rater about one pair of records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How two people agree over the pairs that both judged.
+    """Agreement of two raters over the pairs that both judged.
 
     Args:
-        pairs: how many both judged.
-        agreed: of how many they said the same.
-        kappa: with its 95 % interval; None where nothing but one answer was ever given by either, so that
+        pairs: number of pairs that both judged.
+        agreed: number of pairs with equal verdicts.
+        kappa: Cohen's kappa with its 95 % interval; None where both raters only ever gave one verdict, so that
             chance alone would have them agree.
     """
 
@@ -32,60 +32,64 @@ class Agreement:
 
 
 def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
-    """Kappa of two people's verdicts.
+    """Compute the agreement of two raters from their verdicts.
 
     The interval is kappa ± z times the standard error of Fleiss, Cohen and Everitt (1969, Large sample
-    standard errors of kappa and weighted kappa, Psychological Bulletin 72:323-327). That error is 0 where
-    they agreed throughout, however few the pairs: the low end then is that of Wilson's interval for the
-    share agreed upon, with agreement by chance as it was seen.
+    standard errors of kappa and weighted kappa, Psychological Bulletin 72:323-327). That error is 0 where all
+    verdicts are equal, however few the pairs. The low end then is that of Wilson's interval for the share of
+    equal verdicts, with the agreement by chance that was observed.
 
     Args:
-        counts: how many pairs got each two verdicts.
+        counts: number of pairs by the two verdicts.
     """
     total = sum(counts.values())
-    agreed = sum(count for (one, other), count in counts.items() if one == other)
+    agreed = sum(count for (first_verdict, second_verdict), count in counts.items() if first_verdict == second_verdict)
     if not total:
         return Agreement(0, 0, None)
     cells = {pair: count / total for pair, count in counts.items()}
-    first, second = _compute_marginal_shares(cells)
-    by_chance = sum(held * second.get(verdict, 0.0) for verdict, held in first.items())
-    if by_chance == 1.0:
+    first_shares, second_shares = _compute_marginal_shares(cells)
+    chance_share = sum(share * second_shares.get(verdict, 0.0) for verdict, share in first_shares.items())
+    if chance_share == 1.0:
         return Agreement(total, agreed, None)
-    kappa = (agreed / total - by_chance) / (1 - by_chance)
+    kappa = (agreed / total - chance_share) / (1 - chance_share)
     if agreed == total:
-        low = (estimate_share(agreed, total).low - by_chance) / (1 - by_chance)
+        low = (estimate_share(agreed, total).low - chance_share) / (1 - chance_share)
         return Agreement(total, agreed, Estimate(kappa, low, kappa))
-    spread = NORMAL_DEVIATE_95 * math.sqrt(_compute_kappa_variance(cells, first, second, kappa, by_chance) / total)
-    return Agreement(total, agreed, Estimate(kappa, max(kappa - spread, -1.0), min(kappa + spread, 1.0)))
+    half_width = NORMAL_DEVIATE_95 * math.sqrt(_compute_kappa_variance(cells, first_shares, second_shares, kappa, chance_share) / total)
+    return Agreement(total, agreed, Estimate(kappa, max(kappa - half_width, -1.0), min(kappa + half_width, 1.0)))
 
 
 def _compute_marginal_shares(cells: Mapping[VerdictPair, float]) -> tuple[dict[str, float], dict[str, float]]:
-    first: dict[str, float] = {}
-    second: dict[str, float] = {}
-    for (one, other), held in cells.items():
-        first[one] = first.get(one, 0.0) + held
-        second[other] = second.get(other, 0.0) + held
-    return first, second
+    """Return the share of each verdict, for either rater."""
+    first_shares: dict[str, float] = {}
+    second_shares: dict[str, float] = {}
+    for (first_verdict, second_verdict), share in cells.items():
+        first_shares[first_verdict] = first_shares.get(first_verdict, 0.0) + share
+        second_shares[second_verdict] = second_shares.get(second_verdict, 0.0) + share
+    return first_shares, second_shares
 
 
 def _compute_kappa_variance(
     cells: Mapping[VerdictPair, float],
-    first: Mapping[str, float],
-    second: Mapping[str, float],
+    first_shares: Mapping[str, float],
+    second_shares: Mapping[str, float],
     kappa: float,
-    by_chance: float,
+    chance_share: float,
 ) -> float:
-    """Of kappa, times the number of pairs (Fleiss, Cohen and Everitt 1969, formula 13)."""
-    rest = 1 - kappa
-    alike = sum(
-        held * (1 - (first[one] + second[other]) * rest) ** 2
-        for (one, other), held in cells.items()
-        if one == other
+    """Return kappa's variance times the number of pairs.
+
+    Source: Fleiss, Cohen and Everitt 1969, formula 13.
+    """
+    disagreement = 1 - kappa
+    equal_term = sum(
+        share * (1 - (first_shares[first_verdict] + second_shares[second_verdict]) * disagreement) ** 2
+        for (first_verdict, second_verdict), share in cells.items()
+        if first_verdict == second_verdict
     )
-    unlike = rest**2 * sum(
-        held * (second.get(one, 0.0) + first.get(other, 0.0)) ** 2
-        for (one, other), held in cells.items()
-        if one != other
+    unequal_term = disagreement**2 * sum(
+        share * (second_shares.get(first_verdict, 0.0) + first_shares.get(second_verdict, 0.0)) ** 2
+        for (first_verdict, second_verdict), share in cells.items()
+        if first_verdict != second_verdict
     )
-    centre = (kappa - by_chance * rest) ** 2
-    return max(alike + unlike - centre, 0.0) / (1 - by_chance) ** 2
+    center = (kappa - chance_share * disagreement) ** 2
+    return max(equal_term + unequal_term - center, 0.0) / (1 - chance_share) ** 2

@@ -1,11 +1,11 @@
-"""The canonical record: what one source states about one person, after the door.
+"""The canonical record: what one source states about one person.
 
-The field names are the project's published interface (docs/canonical-record.md). ``ssn`` and
-``ssn_last4`` are fields of the *sent* record only: at the door they become keyed tokens, and no object,
-table, log or reject holds the digits.
+The field names are the project's published interface (docs/canonical-record.md). ``ssn`` and ``ssn_last4`` are
+fields of the *sent* record only: validation turns them into keyed tokens, and no object, table, log or reject
+holds the digits.
 
-A record and its entries are named tuples: as frozen dataclasses they took four times as long to make, and
-making them was a tenth of all that was done with a record that is loaded.
+A record and its entries are named tuples: frozen dataclasses took four times as long to make, a tenth of the
+time of a load.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SENT_FIELDS = (
 
 
 class Identifier(NamedTuple):
-    """A business identifier, unique only within (system, assigner)."""
+    """An identifier of a person, unique only within (system, assigner)."""
 
     system: str
     assigner: str
@@ -45,7 +45,7 @@ class OtherName(NamedTuple):
 
 
 class Address(NamedTuple):
-    """Where the person lives or lived."""
+    """An address where the person lives or lived."""
 
     address_line1: str | None = None
     address_line2: str | None = None
@@ -69,7 +69,7 @@ class Guardian(NamedTuple):
 
 
 class Enrollment(NamedTuple):
-    """A school enrolment; ``[entry_date, exit_date)``."""
+    """A school enrollment, over ``[entry_date, exit_date)``."""
 
     school_id: str | None = None
     district_id: str | None = None
@@ -79,7 +79,7 @@ class Enrollment(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """A placement in care; ``[begin, end)``."""
+    """A placement in care, over ``[begin, end)``."""
 
     type: str | None = None
     begin: str | None = None
@@ -88,16 +88,18 @@ class Placement(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """A special-population flag as a source asserts it; absence of a flag means unknown.
+    """A special-population flag as a source asserts it.
+
+    The absence of a flag means unknown.
 
     Args:
         population: such as ``foster_care``, ``homeless``, ``english_learner`` (docs/reference/flags.md).
         value: ``Y``, ``N`` or ``U``.
         definition: whose definition applies, such as ``ESSA`` or ``LCFF``.
         detail: a code within the population.
-        begin: first day on which it holds, ``YYYY-MM-DD``.
-        end: first day on which it no longer holds.
-        asserted_by: who says so, where that is not the source itself.
+        begin: first day on which the flag holds, ``YYYY-MM-DD``.
+        end: first day on which the flag no longer holds.
+        asserted_by: who asserts the flag, where that is not the source itself.
     """
 
     population: str
@@ -110,7 +112,7 @@ class Flag(NamedTuple):
 
 
 class Restriction(NamedTuple):
-    """A legal bar on the record."""
+    """A legal restriction on the use or disclosure of a record."""
 
     kind: str
     begin: str | None = None
@@ -121,13 +123,14 @@ class Restriction(NamedTuple):
 class CanonicalRecord(NamedTuple):
     """One source's whole statement about one person at one time.
 
-    Text is as the source wrote it, trimmed; dates are text as sent (standardize reads them). The lists
-    ``addresses``, ``guardians``, ``enrollments`` hold the flat columns as their first entry.
+    Text is as the source wrote it, trimmed; dates are text as sent. The lists ``addresses``, ``guardians`` and
+    ``enrollments`` hold the flat columns as their first entry.
 
     Args:
         ssn_token: keyed token of a plausible SSN; None where missing or never issued.
-        ssn_last4_token: keyed token of its last four digits.
-        as_of: moment the statement was true at its source, ISO 8601 UTC (``mpi.domain.clock.format_timestamp``).
+        ssn_last4_token: keyed token of the last four digits of the SSN.
+        as_of: time at which the statement was true at its source, ISO 8601 UTC
+            (``mpi.domain.clock.format_timestamp``).
     """
 
     local_id: str
@@ -167,7 +170,9 @@ class CanonicalRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QualityIssue:
-    """Something about a value that the source should look at; never the value itself.
+    """A fault of a value that its source should correct.
+
+    The value itself is not kept.
 
     Args:
         field: the canonical field.

@@ -1,11 +1,11 @@
-"""The reference of a record: its source and its local ID there."""
+"""References to source records by source and local ID."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRef:
-    """A record named by its source and local ID."""
+    """A reference to a source record by source code and local ID."""
 
     source: str
     local_id: str

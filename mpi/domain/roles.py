@@ -1,15 +1,18 @@
-"""Roles of people who sign in: a role is a set of actions, and nothing else says yes."""
+"""Roles of people who sign in, with the actions of each.
+
+A person may do what a role permits, and nothing else.
+"""
 
 from enum import StrEnum
 
 from mpi.domain.viewer import Action
 
 APPROVER_ASSIGNEE = "role:approver"
-"""The assignee of an escalated question. No client or account can have this name."""
+"""Assignee of an escalated question; no client or account can have this name."""
 
 
 class Role(StrEnum):
-    """What a person is here for."""
+    """The task of a person who signs in, as a set of actions."""
 
     STEWARD = "steward"
     APPROVER = "approver"
@@ -34,7 +37,7 @@ ACTIONS_BY_ROLE: dict[Role, frozenset[Action]] = {
         Action.ACCOUNT_ADMIN,
     }),
 }  # fmt: skip
-"""What each role may do, on the sources that the account names.
+"""Actions of each role, on the sources that the account names.
 
 An operator sees no record and no child; so not the items of a proposal either, which name both.
 """
@@ -50,4 +53,4 @@ PURPOSES_BY_ROLE: dict[Role, tuple[str, ...]] = {
     Role.SOURCE_OWNER: ("data_quality", "subject_access"),
     Role.OPERATOR: ("system_admin", "data_quality"),
 }
-"""Purposes of use that a person of the role may sign in for; the first where they name none."""
+"""Purposes of use for which each role may sign in, default first."""

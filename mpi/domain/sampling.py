@@ -1,10 +1,10 @@
-"""Random samples of pairs by stratum, and what they tell of all pairs: precision and recall with intervals.
+"""Stratified random samples of pairs, with estimates of precision and recall.
 
 The estimator is stratified (Cochran 1977, Sampling Techniques, chapter 5): each stratum's share of true
 matches counts by how many pairs the stratum holds. Where a stratum's pairs were counted from a part of the
 records only, its size is an estimate too (double sampling for stratification, Cochran chapter 12).
 
-Each share has Wilson's interval (1927), which holds near 0 and 1. They are put together by the method of
+Each share has Wilson's interval (1927), which holds near 0 and 1. They are combined by the method of
 variance estimates recovery, MOVER: the distances from each share to its limits are squared and added, each
 end for itself (Zou and Donner 2008, Statistics in Medicine 27:1693-1702; for strata Yan and Su 2010,
 Statistics in Biopharmaceutical Research 2:329-335), and for a ratio by formula 9 of Donner and Zou (2012,
@@ -24,7 +24,7 @@ NORMAL_DEVIATE_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its 95 % interval."""
+    """An estimated value with its 95 % interval."""
 
     value: float
     low: float
@@ -33,13 +33,13 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class JudgedStratum:
-    """What people said of the pairs drawn from one stratum.
+    """A stratum of pairs with the verdicts of its sample.
 
     Args:
-        pairs: pairs that the stratum holds, or is estimated to hold.
-        counted: pairs of it that were counted for that; as many as ``pairs`` where all were.
-        same: pairs judged of one child.
-        different: pairs judged of different children.
+        pairs: number of pairs in the stratum, exact or estimated.
+        counted: number of its pairs from which ``pairs`` was estimated; equal to ``pairs`` where all were counted.
+        same: pairs judged to be of one child.
+        different: pairs judged to be of different children.
     """
 
     pairs: int
@@ -49,131 +49,152 @@ class JudgedStratum:
 
     @property
     def verdicts(self) -> int:
-        """Pairs with a verdict that counts."""
+        """Number of sampled pairs with a verdict of same or different."""
         return self.same + self.different
 
 
 def estimate_share(part: int, whole: int) -> Estimate:
-    """A proportion with Wilson's score interval; of nothing it is 0, somewhere between 0 and 1."""
+    """Estimate a proportion with Wilson's score interval.
+
+    Args:
+        part: number of hits.
+        whole: number of trials; 0 gives 0 with the interval 0 to 1.
+    """
     if not whole:
         return Estimate(0.0, 0.0, 1.0)
-    found = part / whole
-    spread = NORMAL_DEVIATE_95 * math.sqrt(found * (1 - found) / whole + NORMAL_DEVIATE_95**2 / (4 * whole**2))
-    centre, scale = found + NORMAL_DEVIATE_95**2 / (2 * whole), 1 + NORMAL_DEVIATE_95**2 / whole
-    low = 0.0 if part == 0 else (centre - spread) / scale
-    high = 1.0 if part == whole else (centre + spread) / scale
-    return Estimate(found, low, high)
+    share = part / whole
+    half_width = NORMAL_DEVIATE_95 * math.sqrt(share * (1 - share) / whole + NORMAL_DEVIATE_95**2 / (4 * whole**2))
+    center, scale = share + NORMAL_DEVIATE_95**2 / (2 * whole), 1 + NORMAL_DEVIATE_95**2 / whole
+    low = 0.0 if part == 0 else (center - half_width) / scale
+    high = 1.0 if part == whole else (center + half_width) / scale
+    return Estimate(share, low, high)
 
 
 def estimate_precision(linked: Sequence[JudgedStratum]) -> Estimate | None:
-    """Of the linked pairs, the share that are matches; None until each stratum has a verdict, or if none is.
+    """Estimate the share of linked pairs that are matches.
 
     Args:
-        linked: the strata of linked pairs; one that holds none counts for nothing.
+        linked: strata of linked pairs; one without pairs counts for nothing.
+
+    Returns:
+        None where no pair is linked, or a stratum has no verdict yet.
     """
-    strata = [one for one in linked if one.pairs]
-    if not strata or not all(one.verdicts for one in strata):
+    strata = [stratum for stratum in linked if stratum.pairs]
+    if not strata or not all(stratum.verdicts for stratum in strata):
         return None
-    total = sum(one.pairs for one in strata)
-    weights = [one.pairs / total for one in strata]
-    shares = [estimate_share(one.same, one.verdicts) for one in strata]
-    value = sum(weight * each.value for weight, each in zip(weights, shares, strict=True))
+    total = sum(stratum.pairs for stratum in strata)
+    weights = [stratum.pairs / total for stratum in strata]
+    shares = [estimate_share(stratum.same, stratum.verdicts) for stratum in strata]
+    value = sum(weight * share.value for weight, share in zip(weights, shares, strict=True))
     # That the weights are estimates themselves: the second term of Cochran's formula 12.2.
-    seen = sum(one.counted for one in strata)
-    spread = sum(w * (each.value - value) ** 2 for w, each in zip(weights, shares, strict=True))
-    between = NORMAL_DEVIATE_95**2 * spread / seen * (1 - seen / max(total, seen))
+    counted = sum(stratum.counted for stratum in strata)
+    spread = sum(w * (share.value - value) ** 2 for w, share in zip(weights, shares, strict=True))
+    between = NORMAL_DEVIATE_95**2 * spread / counted * (1 - counted / max(total, counted))
     below = between + sum(
-        (w * (each.value - each.low)) ** 2 * _compute_unjudged_share(one)
-        for w, each, one in zip(weights, shares, strata, strict=True)
+        (w * (share.value - share.low)) ** 2 * _compute_unjudged_share(stratum)
+        for w, share, stratum in zip(weights, shares, strata, strict=True)
     )
     above = between + sum(
-        (w * (each.high - each.value)) ** 2 * _compute_unjudged_share(one)
-        for w, each, one in zip(weights, shares, strata, strict=True)
+        (w * (share.high - share.value)) ** 2 * _compute_unjudged_share(stratum)
+        for w, share, stratum in zip(weights, shares, strata, strict=True)
     )
     return Estimate(value, max(value - math.sqrt(below), 0.0), min(value + math.sqrt(above), 1.0))
 
 
 def estimate_recall(linked: Sequence[JudgedStratum], apart: Sequence[JudgedStratum]) -> Estimate | None:
-    """Of the matches among all pairs of the strata, the share that are linked; None as for ``estimate_precision``.
+    """Estimate the share of matches that are linked.
 
     Args:
-        linked: the strata of linked pairs.
-        apart: the strata of pairs that were not linked.
+        linked: strata of linked pairs.
+        apart: strata of pairs that were not linked.
+
+    Returns:
+        None where the strata hold no pair, or a stratum has no verdict yet.
     """
-    strata = [one for one in (*linked, *apart) if one.pairs]
-    if not strata or not all(one.verdicts for one in strata):
+    strata = [stratum for stratum in (*linked, *apart) if stratum.pairs]
+    if not strata or not all(stratum.verdicts for stratum in strata):
         return None
-    found, missed = _estimate_matches(linked), _estimate_matches(apart)
-    if not found.value:
-        return Estimate(0.0, 0.0, 1.0) if missed.value else None
-    low, high = _compute_ratio_limits(missed, found)
-    return Estimate(1 / (1 + missed.value / found.value), 1 / (1 + high), 1 / (1 + low))
+    linked_matches, missed_matches = _estimate_matches(linked), _estimate_matches(apart)
+    if not linked_matches.value:
+        return Estimate(0.0, 0.0, 1.0) if missed_matches.value else None
+    low, high = _compute_ratio_limits(missed_matches, linked_matches)
+    return Estimate(1 / (1 + missed_matches.value / linked_matches.value), 1 / (1 + high), 1 / (1 + low))
 
 
-def _compute_unjudged_share(one: JudgedStratum) -> float:
-    """The part of a stratum that nobody judged: what was judged is known, and errs no more (Cochran 2.7)."""
-    return max(1 - one.verdicts / one.pairs, 0.0)
+def _compute_unjudged_share(stratum: JudgedStratum) -> float:
+    """Return the share of a stratum without a verdict.
+
+    Judged pairs have no sampling error (finite population correction, Cochran 2.7).
+    """
+    return max(1 - stratum.verdicts / stratum.pairs, 0.0)
 
 
 def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
-    """How many matches strata hold together."""
+    """Estimate the number of matches in all strata together."""
     value = below = above = 0.0
-    for one in strata:
-        if not one.pairs:
+    for stratum in strata:
+        if not stratum.pairs:
             continue
-        part = estimate_share(one.same, one.verdicts)
+        share = estimate_share(stratum.same, stratum.verdicts)
         # A count of n that stands for the whole has a standard error of the square root of n.
-        counted = (NORMAL_DEVIATE_95 * one.pairs * part.value) ** 2 / one.counted * (1 - one.counted / max(one.pairs, one.counted))
-        value += one.pairs * part.value
-        below += (one.pairs * (part.value - part.low)) ** 2 * _compute_unjudged_share(one) + counted
-        above += (one.pairs * (part.high - part.value)) ** 2 * _compute_unjudged_share(one) + counted
+        size_variance = (NORMAL_DEVIATE_95 * stratum.pairs * share.value) ** 2 / stratum.counted * (1 - stratum.counted / max(stratum.pairs, stratum.counted))
+        value += stratum.pairs * share.value
+        below += (stratum.pairs * (share.value - share.low)) ** 2 * _compute_unjudged_share(stratum) + size_variance
+        above += (stratum.pairs * (share.high - share.value)) ** 2 * _compute_unjudged_share(stratum) + size_variance
     return Estimate(value, max(value - math.sqrt(below), 0.0), value + math.sqrt(above))
 
 
 def _compute_ratio_limits(top: Estimate, bottom: Estimate) -> tuple[float, float]:
-    """The limits of top / bottom, two independent estimates (Donner and Zou 2012, formula 9)."""
+    """Return the interval of a ratio of two independent estimates.
+
+    Source: Donner and Zou 2012, formula 9.
+    """
     product = top.value * bottom.value
-    wide = bottom.high * (2 * bottom.value - bottom.high)
-    if wide > 0:
-        inner = product**2 - top.low * (2 * top.value - top.low) * wide
-        low = (product - math.sqrt(max(inner, 0.0))) / wide
+    upper_factor = bottom.high * (2 * bottom.value - bottom.high)
+    if upper_factor > 0:
+        discriminant = product**2 - top.low * (2 * top.value - top.low) * upper_factor
+        low = (product - math.sqrt(max(discriminant, 0.0))) / upper_factor
     else:
         low = top.low / bottom.high
-    narrow = bottom.low * (2 * bottom.value - bottom.low)
-    if narrow <= 0:
+    lower_factor = bottom.low * (2 * bottom.value - bottom.low)
+    if lower_factor <= 0:
         return max(low, 0.0), math.inf
-    inner = product**2 - top.high * (2 * top.value - top.high) * narrow
-    return max(low, 0.0), (product + math.sqrt(max(inner, 0.0))) / narrow
+    discriminant = product**2 - top.high * (2 * top.value - top.high) * lower_factor
+    return max(low, 0.0), (product + math.sqrt(max(discriminant, 0.0))) / lower_factor
 
 
 def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
-    """How many to draw from each stratum: as many from each, and what one lacks from the others.
+    """Divide a sample evenly over strata, as far as their pairs allow.
 
-    Equal parts, since what is asked of each stratum is whether it is as good as its weights say.
+    What one stratum lacks comes from the others. The parts are equal, since each stratum is to show whether it is
+    as good as its weights say.
 
     Args:
-        size: how many in all.
-        available: how many each stratum has.
+        size: pairs to draw in all.
+        available: pairs that each stratum has.
+
+    Returns:
+        Pairs to draw from each stratum.
     """
-    taken = [0] * len(available)
-    left = min(size, sum(available))
-    while left:
-        open_ones = [place for place, most in enumerate(available) if taken[place] < most]
-        part = max(left // len(open_ones), 1)
-        for place in open_ones:
-            more = min(part, available[place] - taken[place], left)
-            taken[place] += more
-            left -= more
-    return taken
+    allocation = [0] * len(available)
+    remaining = min(size, sum(available))
+    while remaining:
+        open_strata = [stratum for stratum, pairs in enumerate(available) if allocation[stratum] < pairs]
+        part = max(remaining // len(open_strata), 1)
+        for stratum in open_strata:
+            added = min(part, available[stratum] - allocation[stratum], remaining)
+            allocation[stratum] += added
+            remaining -= added
+    return allocation
 
 
 def draw_numbers(seed: int, highest: int, most: int) -> list[int]:
-    """Numbers from 1 to ``highest``, each as likely as any other, ascending; all of them if there are few.
+    """Draw distinct random numbers from 1 up, ascending.
 
     Args:
         seed: the same seed draws the same numbers.
-        highest: the last number there is.
-        most: how many at most.
+        highest: the last number that can be drawn.
+        most: how many at most; all numbers where there are no more.
     """
     if highest <= most:
         return list(range(1, highest + 1))

@@ -1,23 +1,23 @@
-"""Small cells: counts so small that they would tell of a child are not shown, nor what they follow from."""
+"""Suppression of counts so small that they could identify a child."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 SMALLEST_SHOWN_COUNT = 10
-"""Counts from 1 to one less are not shown to whoever may not see records."""
+"""Smallest count above 0 shown to viewers who may not read records."""
 
 CellName = TypeVar("CellName", bound=str)
 
 
 def suppress_cells(cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
-    """Counts that add up to a total that is known, with None for what is not shown.
+    """Replace small counts by None, where their total is known.
 
-    Where one alone would be left out, the total would tell it: then the next smallest is left out too. A
-    count of 0 is shown, as it tells of nobody.
+    Where only one count would be suppressed, the total would reveal it: then the next smallest is suppressed too.
+    A count of 0 is shown, as it identifies nobody.
 
     Args:
-        cells: counts, each of others than the rest.
-        least: the smallest count that is shown.
+        cells: counts of disjoint groups.
+        least: smallest count that is shown.
     """
     hidden = {name for name, count in cells.items() if 0 < count < least}
     rest = {name: count for name, count in cells.items() if count and name not in hidden}
@@ -27,11 +27,11 @@ def suppress_cells(cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_CO
 
 
 def suppress_cells_in_parts(parts: Sequence[Mapping[CellName, int]], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
-    """Counts of which the total of each part is known besides that of all; as ``suppress_cells``.
+    """Replace small counts by None, where totals of parts are known too.
 
     Args:
-        parts: counts, each of others than the rest.
-        least: the smallest count that is shown.
+        parts: counts of disjoint groups, in parts whose totals are published.
+        least: smallest count that is shown.
     """
     of_all = suppress_cells({name: count for part in parts for name, count in part.items()}, least)
     in_part = {name: count for part in parts for name, count in suppress_cells(part, least).items()}
@@ -39,5 +39,5 @@ def suppress_cells_in_parts(parts: Sequence[Mapping[CellName, int]], least: int 
 
 
 def suppress_count(count: int, least: int = SMALLEST_SHOWN_COUNT) -> int | None:
-    """A count by itself; None where it is too small to be shown."""
+    """Return a single count, or None where it is too small."""
     return None if 0 < count < least else count

@@ -1,4 +1,4 @@
-"""Who is asking, and what the policy lets them do: the one place that says yes."""
+"""Viewers, and the access policy that decides what each may do."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +14,7 @@ PURPOSES = (
 
 
 class Action(StrEnum):
-    """Everything the index can be asked to do."""
+    """An action that a viewer may be permitted to do."""
 
     RECORD_WRITE = "record.write"
     RECORD_READ = "record.read"
@@ -43,14 +43,20 @@ class Action(StrEnum):
 RESERVED_NAMES = frozenset(
     {"operator", "nobody", "index", "demo-steward", "demo-approver", "demo-source-owner", "demo-operator"}
 )
-"""Names on commits that are no account and no client: the command line's, ours, and a demonstration's."""
+"""Names on commits that no account or client may have.
+
+They are the command line's, the index's own, and those of a demonstration.
+"""
 
 _ALL_SOURCES_ACTIONS = frozenset({Action.DISCLOSURE_READ})
-"""What only a client of all sources may do: that an agency asked about a child tells that it knows them."""
+"""Actions permitted only to clients of all sources.
+
+That an agency asked about a child shows that it knows the child.
+"""
 
 
 class SecondApprover(StrEnum):
-    """Which steps of a steward wait for a second one."""
+    """Which steps of a steward need a second person's approval."""
 
     NEVER = "never"
     CROSS_AGENCY = "cross-agency"
@@ -59,11 +65,11 @@ class SecondApprover(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """That a call must not be done twice.
+    """A call that must take effect only once.
 
     Args:
         key: the caller's idempotency key.
-        request: what is asked, whole: method, path and body; only a keyed hash of it is kept.
+        request: method, path and body; only a keyed hash of them is kept.
     """
 
     key: str
@@ -72,14 +78,14 @@ class IdempotentCall:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, for what purpose, and which actions their key carries.
+    """The caller of the index, with purpose of use and permitted actions.
 
     Args:
-        client: the name of the client or account, or the operator; goes on every commit.
+        client: name of the client or account, or the operator; stored with every commit.
         purpose: purpose of use, one of PURPOSES, or None where the caller gave none.
-        actions: what the client was granted.
-        sources: codes of the sources it may write and read; None for all.
-        idempotent_call: set where the call bears an idempotency key.
+        actions: actions that the client was granted.
+        sources: codes of the sources that the client may read and write; None for all.
+        idempotent_call: set where the call has an idempotency key.
     """
 
     client: str
@@ -89,30 +95,33 @@ class Viewer:
     idempotent_call: IdempotentCall | None = field(default=None, compare=False, repr=False)
 
     def may_see(self, source: str) -> bool:
-        """Whether records of the source exist for this viewer at all (law 7)."""
+        """Return whether the viewer may know of a source's records (law 7)."""
         return self.sources is None or source in self.sources
 
 
 def is_source_owner(viewer: Viewer, source: str) -> bool:
-    """Whether the viewer speaks for the owner of a source: named for it, and granted to consent.
+    """Return whether the viewer speaks for the owner of a source.
 
-    Who was given all sources was given none as its owner.
+    The viewer must be named for the source and may consent. Access to all sources makes no owner.
     """
     return Action.CONSENT in viewer.actions and viewer.sources is not None and source in viewer.sources
 
 
 def make_operator(name: str = "operator") -> Viewer:
-    """The person at the machine's own command line, who holds the database file itself."""
+    """Make the viewer of the command line, who holds the database file."""
     return Viewer(name, "system_admin", frozenset(Action), None)
 
 
 def is_allowed(viewer: Viewer, action: Action) -> bool:
-    """Whether the policy lets the viewer do it: for what is left out of an answer, instead of refusing it."""
+    """Return whether the policy permits the viewer an action.
+
+    For what is left out of an answer; ``require_permission`` refuses a call.
+    """
     return action in viewer.actions and (viewer.sources is None or action not in _ALL_SOURCES_ACTIONS)
 
 
 def require_permission(viewer: Viewer, action: Action, source: str | None = None) -> None:
-    """Let the call pass, or raise: the policy, deny unless granted.
+    """Raise unless the viewer was granted the action.
 
     Raises:
         AccessDenied: the client was not granted the action, or not on this source.

@@ -1,17 +1,23 @@
-"""Match weights in bits, and the bands that thresholds make of them."""
+"""Match weights in bits, and the thresholds that divide them into bands."""
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 WEIGHT_DECIMALS = 6
-"""Weights are compared after rounding to 1e-6 bits, so that engines that agree to that agree on order."""
+"""Decimals to which weights are rounded before they are compared.
+
+Engines agree within 1e-6 bits, so rounded weights have the same order in all of them.
+"""
 HALF_WEIGHT_STEP = 0.5 * 10**-WEIGHT_DECIMALS
-"""Bits; a weight that is no further below a floor rounds up to it, and so is at it."""
+"""Half of the last decimal of a weight, in bits.
+
+A weight that is no further below a floor rounds up to the floor.
+"""
 
 
 class Band(StrEnum):
-    """What a match weight means for a pair, before decisions and the rest of its component."""
+    """The band of a pair by weight alone, before decisions and clustering."""
 
     LINK = "LINK"
     REVIEW = "REVIEW"
@@ -20,13 +26,13 @@ class Band(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where the bands begin, in bits.
+    """Match weights at which the bands begin, in bits.
 
     Args:
         link: from this weight on, a pair may be linked.
         review: from this weight on, a pair that is not linked is for a steward.
-        margin: a best match that beats the second best by less is ambiguous; 0 for no look at a second
-            best, which a research partition does not need.
+        margin: a best match that beats the second best by less is ambiguous; 0 switches the check off, as for a
+            research partition.
         cohesion: lowest mean weight between the halves of a person.
 
     Raises:
@@ -46,23 +52,27 @@ class Thresholds:
 
     @property
     def influence_floor(self) -> float:
-        """Bits from which a pair can bear on the partition at all; pairs below never do."""
+        """Lowest weight in bits at which a pair can affect the partition."""
         return self.link - self.margin
 
     @property
     def storage_floor(self) -> float:
-        """Bits from which a pair is kept as an edge."""
+        """Lowest weight in bits at which a pair is stored as an edge."""
         return min(self.influence_floor, self.review)
 
     def classify(self, bits: float) -> Band:
-        """The band of a pair on its own weight."""
+        """Return the band of a pair by its weight in bits."""
         if bits >= self.link:
             return Band.LINK
         return Band.REVIEW if bits >= self.review else Band.NON_LINK
 
 
 def compute_probability(bits: float) -> float:
-    """The match probability of a weight in bits (prior included): 2**w / (1 + 2**w)."""
+    """Convert a match weight to the probability of a match.
+
+    Args:
+        bits: weight with the prior included; the result is 2**bits / (1 + 2**bits).
+    """
     if bits > 0:
         return 1 / (1 + math.pow(2, -bits))
     odds = math.pow(2, max(bits, -1000.0))
@@ -70,5 +80,5 @@ def compute_probability(bits: float) -> float:
 
 
 def round_weight(bits: float) -> float:
-    """The weight as it is compared and stored."""
+    """Round a weight to the decimals that are compared and stored."""
     return round(bits, WEIGHT_DECIMALS)

@@ -1,8 +1,8 @@
-"""AFCARS 2020 out-of-home care XML: a child's record number, birth date, sex, and removals.
+"""Reader of AFCARS 2020 out-of-home care XML files.
 
-Only these are read. Circumstances of removal, health, trafficking, pregnancy, parents' rights and tribal
-elements stay in the file: an index of identities has no use for them. Element numbers and codes: AFCARS
-2020 final rule, 85 FR 28410.
+Only a child's record number, birth date, sex, race and removals are read. Circumstances of removal, health,
+trafficking, pregnancy, parents' rights and tribal elements stay in the file: an index of identities has no use
+for them. Element numbers and codes: AFCARS 2020 final rule, 85 FR 28410.
 """
 
 from calendar import monthrange
@@ -29,7 +29,7 @@ _RACES = {
     "E16_child_race_native_hawaiian_pacific_islander": "NativeHawaiianOrOtherPacificIslander",
     "E17_child_race_white": "White",
 }
-"""Races in the words of CEDS element 001943."""
+"""Race elements, with the race codes of CEDS element 001943."""
 
 _ETHNICITIES = {"0": "NotHispanic", "1": "Hispanic"}
 _ABSENCE_TYPES = {"12": "runaway", "13": "whereabouts_unknown"}
@@ -37,7 +37,10 @@ _ABSENCE_TYPES = {"12": "runaway", "13": "whereabouts_unknown"}
 
 
 class AfcarsFile:
-    """An AFCARS 2020 file as canonical rows.
+    """An AFCARS 2020 file, read as canonical rows.
+
+    Args:
+        path: the file.
 
     Raises:
         FileError: it is no XML, or no AFCARS file.
@@ -51,50 +54,52 @@ class AfcarsFile:
 
     @property
     def position(self) -> int:
-        """Bytes read."""
+        """Number of bytes read."""
         return self._records.position
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield a row for each ``record``."""
+        """Yield a canonical row for each child ``record``."""
         agency, as_of = self._read_header()
         for record in self._records.records(frozenset(("record",))):
             if record.element is None:
                 yield RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
             else:
-                sent = _read_child(record.element, agency, as_of)
-                yield CanonicalRow(record.line, record.offset, sent)
+                fields = _read_child(record.element, agency, as_of)
+                yield CanonicalRow(record.line, record.offset, fields)
 
     def _read_header(self) -> tuple[str | None, str | None]:
-        """The agency, and the last day of the report period."""
-        found: dict[str, str | None] = {}
+        """Return the agency, and the last day of the report period."""
+        texts: dict[str, str | None] = {}
         for record in XmlFile(self._path, record_depth=1).records(frozenset(_HEADER_ELEMENTS)):
             if record.element is not None:
-                found[record.element.tag] = (record.element.text or "").strip() or None
-            if len(found) == len(_HEADER_ELEMENTS):
+                texts[record.element.tag] = (record.element.text or "").strip() or None
+            if len(texts) == len(_HEADER_ELEMENTS):
                 break
-        return found.get(_HEADER_ELEMENTS[0]), _parse_period_end(found.get(_HEADER_ELEMENTS[1]))
+        return texts.get(_HEADER_ELEMENTS[0]), _parse_period_end(texts.get(_HEADER_ELEMENTS[1]))
 
 
 def _read_child(record: Element, agency: str | None, as_of: str | None) -> Fields:
+    """Return the canonical fields of one child record."""
     number = read_child_text(record, "E4_child_record_number")
     removals = record.findall("E69_E186_removals/removal_2020")
-    sent: Fields = {
+    fields: Fields = {
         "local_id": number,
         "birth_date": _parse_day(read_child_text(record, "E5_date_of_birth")),
         "sex": _SEX.get(read_child_text(record, "E6_sex") or ""),
         "race": [race for tag, race in _RACES.items() if read_child_text(record, tag) == "1"],
         "ethnicity": _ETHNICITIES.get(read_child_text(record, "E21_child_hispanic_latino") or ""),
         "flags": [flag for removal in removals if (flag := _read_foster_care(removal))],
-        "placements": [place for removal in removals for place in _read_placements(removal)],
+        "placements": [placement for removal in removals for placement in _read_placements(removal)],
         "as_of": as_of,
     }
     if agency and number:
         identifier = {"system": "afcars_record_number", "assigner": agency, "value": number}
-        sent["identifiers"] = [identifier]
-    return {name: value for name, value in sent.items() if value}
+        fields["identifiers"] = [identifier]
+    return {name: value for name, value in fields.items() if value}
 
 
 def _read_foster_care(removal: Element) -> Fields | None:
+    """Return the foster-care flag of a removal; None without a date."""
     begin = _parse_day(read_child_text(removal, "E69_removal_date"))
     if begin is None:
         return None
@@ -104,29 +109,33 @@ def _read_foster_care(removal: Element) -> Fields | None:
 
 
 def _read_placements(removal: Element) -> Iterator[Fields]:
-    """Yield the living arrangements; each ends where the next begins, the last where care ends."""
-    found = removal.findall("E112_E146_living_arrangements/living_arrangement")
-    begins = [_parse_day(read_child_text(place, "E112_date_living_arrangement")) for place in found]
+    """Yield a removal's living arrangements as placements.
+
+    Each ends where the next begins, the last where care ends.
+    """
+    arrangements = removal.findall("E112_E146_living_arrangements/living_arrangement")
+    begins = [_parse_day(read_child_text(arrangement, "E112_date_living_arrangement")) for arrangement in arrangements]
     ends = [*begins, _parse_day(read_child_text(removal, "E153_exit_date"))][1:]
     county = read_child_text(removal, "E3_local_agency")
-    for place, begin, end in zip(found, begins, ends, strict=True):
-        sent = {"type": _read_placement_type(place), "begin": begin, "end": end, "county": county}
-        yield {name: value for name, value in sent.items() if value}
+    for arrangement, begin, end in zip(arrangements, begins, ends, strict=True):
+        fields = {"type": _read_placement_type(arrangement), "begin": begin, "end": end, "county": county}
+        yield {name: value for name, value in fields.items() if value}
 
 
-def _read_placement_type(place: Element) -> str:
-    if read_child_text(place, "E113_foster_family_home") != "1":
-        return _ABSENCE_TYPES.get(read_child_text(place, "E120_other_living_arrangement_type") or "", "other")
-    home = place.find("E114_E146_foster_family_home_type")
+def _read_placement_type(arrangement: Element) -> str:
+    """Return the placement type of a living arrangement."""
+    if read_child_text(arrangement, "E113_foster_family_home") != "1":
+        return _ABSENCE_TYPES.get(read_child_text(arrangement, "E120_other_living_arrangement_type") or "", "other")
+    home = arrangement.find("E114_E146_foster_family_home_type")
     if read_child_text(home, "E117_relative_foster_family") == "1":
         return "relative_foster_home"
     return "kin_foster_home" if read_child_text(home, "E119_kin_foster_family") == "1" else "foster_home"
 
 
 def _parse_day(text: str | None) -> str | None:
-    """``YYYY-MM-DD`` of a YYYYMMDD; None for the codes that AFCARS writes instead of a date.
+    """Convert YYYYMMDD to ``YYYY-MM-DD``; None for AFCARS's codes instead of dates.
 
-    An impossible day keeps its parts, for the door to say so.
+    An impossible day keeps its parts, for validation to report.
     """
     if text is None or text.startswith(_SENTINEL_YEARS):
         return None
@@ -136,7 +145,7 @@ def _parse_day(text: str | None) -> str | None:
 
 
 def _parse_period_end(text: str | None) -> str | None:
-    """The last day of a report period that is written YYYYMM."""
+    """Return the last day of a report period written YYYYMM."""
     if text is None or len(text) != len("YYYYMM") or not text.isdecimal():
         return None
     year, month = int(text[:4]), int(text[4:])

@@ -1,4 +1,7 @@
-"""Cells to text and dates, as a mapping asks for them; pure, and never inventing a value."""
+"""Conversion of file cells to text, numbers and ISO dates.
+
+The functions are pure, and never invent a value.
+"""
 
 import math
 import re
@@ -26,14 +29,17 @@ _DIRECTIVE = re.compile(r"%.")
 _LETTER_DIRECTIVES = frozenset({"%b", "%B"})
 
 _POSIX_PIVOT = 69
-"""POSIX strptime reads %y from 69 as 19yy, below as 20yy."""
+"""First two-digit year of the 1900s, as POSIX strptime reads %y."""
 
 _PLAUSIBLE_YEARS = range(1850, 2151)
-"""Years that make one reading of a date likelier than another; no value is dropped for its year."""
+"""Years that make one reading of a date likelier than another.
+
+No value is dropped for its year.
+"""
 
 
 def to_text(value: object) -> str | None:
-    """A cell as text, trimmed; None where it is empty.
+    """Convert a cell to trimmed text; None where it is empty.
 
     A number without a fraction is written without one, since a nullable integer column often arrives as
     floats. A midnight without time zone is a date. Lists, objects and bytes are no text and give None.
@@ -50,10 +56,13 @@ def to_text(value: object) -> str | None:
 
 
 def to_number(value: float | Decimal) -> object:
-    """A number for the door: an integer where it has no fraction, None where it is missing, else text.
+    """Convert a number so that validation can read it.
 
-    By the integer the door restores leading zeros. A float that may have lost digits is left as it is, for
-    the door to refuse.
+    An integer lets validation restore leading zeros. A float that may have lost digits is left as it is, for
+    validation to refuse.
+
+    Returns:
+        An integer where the number has no fraction, None where it is missing, else text.
     """
     if is_inexact(value):
         return value
@@ -62,6 +71,7 @@ def to_number(value: float | Decimal) -> object:
 
 
 def _format_number(value: float | Decimal) -> str | None:
+    """Write a number as text; None for NaN."""
     if math.isnan(value):
         return None
     integer = to_whole_number(value)
@@ -71,6 +81,7 @@ def _format_number(value: float | Decimal) -> str | None:
 
 
 def _format_timestamp(value: datetime) -> str:
+    """Write a timestamp as ISO text; a date where it is midnight."""
     if value.tzinfo is not None:
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if value.time() == datetime.min.time():
@@ -78,38 +89,46 @@ def _format_timestamp(value: datetime) -> str:
     return value.isoformat()
 
 
-def _is_beside_digits(one: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
-    """Whether digits stand right beside it, as in %Y%m%d: where one ends is told by their number alone."""
-    edges = {one.start(), one.end()}
-    others = [other for other in directives if other is not one and other[0] not in _LETTER_DIRECTIVES]
-    return any(edges & {other.start(), other.end()} for other in others)
+def _is_beside_digits(directive: re.Match[str], directives: Sequence[re.Match[str]]) -> bool:
+    """Return whether digits of another directive stand right beside, as in %Y%m%d.
+
+    Then only the number of digits tells where one part ends.
+    """
+    edges = {directive.start(), directive.end()}
+    digit_directives = [neighbor for neighbor in directives if neighbor is not directive and neighbor[0] not in _LETTER_DIRECTIVES]
+    return any(edges & {neighbor.start(), neighbor.end()} for neighbor in digit_directives)
 
 
 @dataclass(frozen=True, slots=True)
 class DateFormat:
-    """One ``strptime``-like format, matched by shape, so that impossible dates keep their parts."""
+    """A ``strptime``-like date format, compiled to a regular expression.
+
+    It matches by shape, so that impossible dates keep their parts.
+    """
 
     pattern: re.Pattern[str]
 
     @classmethod
     def parse(cls, template: str) -> "DateFormat":
-        """Compile a format of ``%Y %y %m %d %b %B`` (and ``%H %M %S``, which are read over).
+        """Compile a format of ``%Y %y %m %d %b %B``.
+
+        ``%H %M %S`` are matched and ignored.
 
         Raises:
             ValueError: another directive, one twice, or no year.
         """
-        parts, place = [], 0
+        parts, position = [], 0
         directives = list(_DIRECTIVE.finditer(template))
-        for found in directives:
-            if found[0] not in _DIRECTIVES:
-                raise ValueError(f"{found[0]} is not one of {' '.join(_DIRECTIVES)}")
-            directive = _DIRECTIVES[found[0]]
+        for directive_match in directives:
+            if directive_match[0] not in _DIRECTIVES:
+                raise ValueError(f"{directive_match[0]} is not one of {' '.join(_DIRECTIVES)}")
+            directive = _DIRECTIVES[directive_match[0]]
             parts += [
-                re.escape(template[place : found.start()]),
-                directive.replace("{1,2}", "{2}") if _is_beside_digits(found, directives) else directive,
+                re.escape(template[position : directive_match.start()]),
+                directive.replace("{1,2}", "{2}") if _is_beside_digits(directive_match, directives) else directive,
             ]
-            place = found.end()
-        parts.append(re.escape(template[place:]))
+            position = directive_match.end()
+        parts.append(re.escape(template[position:]))
         try:
             pattern = re.compile("".join(parts))
         except re.error as error:
@@ -119,17 +138,22 @@ class DateFormat:
         return cls(pattern)
 
     def parse_date(self, value: str) -> tuple[int, int | None, int | None] | None:
-        """Year, month and day of a text of this shape; month or day 0 where they do not exist."""
-        found = self.pattern.fullmatch(value)
-        if found is None:
+        """Return year, month and day of a text in this format.
+
+        Returns:
+            None where the text has another shape; a part is None where the format lacks it, and the month is 0 where
+            its name is unknown.
+        """
+        match = self.pattern.fullmatch(value)
+        if match is None:
             return None
-        parts = found.groupdict()
+        parts = match.groupdict()
         year = int(parts.get("year") or parts["short_year"])
         if "short_year" in parts:
             year += 1900 if year >= _POSIX_PIVOT else 2000
         if "month_name" in parts:
-            short = parts["month_name"][:3].lower()
-            month: int | None = _MONTHS.index(short) + 1 if short in _MONTHS else 0
+            short_name = parts["month_name"][:3].lower()
+            month: int | None = _MONTHS.index(short_name) + 1 if short_name in _MONTHS else 0
         else:
             month = int(parts["month"]) if "month" in parts else None
         return year, month, int(parts["day"]) if "day" in parts else None
@@ -139,13 +163,16 @@ _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
 
 
 def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
-    """A date written in one of the formats as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``.
+    """Convert a date in one of several formats to ISO text.
 
-    Of several formats that fit, the first that gives a real and plausible date; else the first that fits,
-    with its parts in order even if no such day exists, so that standardize can say what is wrong with
-    it. A value that is ISO already, a partial date too, passes. None where nothing fits.
+    Of several formats that fit, the first that gives a real and plausible date counts; else the first that fits,
+    with its parts in order even if no such day exists, so that standardization can report the fault. A value that is
+    ISO already, a partial date too, passes.
+
+    Returns:
+        ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``; None where nothing fits.
     """
-    readings = [reading for form in formats if (reading := form.parse_date(value)) is not None]
+    readings = [reading for date_format in formats if (reading := date_format.parse_date(value)) is not None]
     if not readings:
         return value if _ISO_DATE.fullmatch(value) else None
     year, month, day = next(filter(_is_plausible, readings), readings[0])
@@ -155,6 +182,7 @@ def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
 
 
 def _is_plausible(reading: tuple[int, int | None, int | None]) -> bool:
+    """Return whether a date exists and its year is plausible."""
     year, month, day = reading
     try:
         date(year, 1 if month is None else month, 1 if day is None else day)

@@ -1,4 +1,4 @@
-"""Whether a mapping and a file's columns account for each other."""
+"""Checks that a mapping and a file's columns account for each other."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,40 +8,39 @@ from mpi.domain.errors import MappingError
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping
 
 _COLUMN_NAME = re.compile(r"[A-Za-z_][\w .\-/()#?:]{0,63}")
-"""What a column name looks like; anything else may be a value, and is not repeated in a message."""
+"""Shape of a column name; other text may be a value, and is not repeated in a message."""
 
 
 def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: bool) -> None:
-    """Hold a mapping against the columns of a file.
+    """Raise where a mapping and a file's columns do not fit.
 
     Args:
         mapping: the mapping.
-        columns: the columns that the file has.
+        columns: columns of the file.
         complete: whether these are all; where rows name their own (NDJSON), a column that the mapping
             needs may come later, and is not missed.
 
     Raises:
-        MappingError: columns are not accounted for, or some that the mapping needs are not there; all
-            are named.
+        MappingError: columns are not accounted for, or some that the mapping needs are missing; all are named.
     """
-    known = list_columns(mapping)
-    unknown = [column for column in columns if column not in known]
-    if unknown and len(unknown) == len(columns):
+    known_columns = list_columns(mapping)
+    unknown_columns = [column for column in columns if column not in known_columns]
+    if unknown_columns and len(unknown_columns) == len(columns):
         # Its "header" may be a row of values, which no message may repeat.
         raise MappingError(
             f"none of the file's {len(columns)} columns is one that {mapping.name} knows: is this the "
             "right mapping, and is the first line a header?"
         )
     problems = []
-    if unknown:
-        listed = ", ".join(_describe_column(column, columns.index(column), known) for column in unknown)
+    if unknown_columns:
+        descriptions = ", ".join(_describe_column(column, columns.index(column), known_columns) for column in unknown_columns)
         problems.append(
-            f"{mapping.name} does not account for {listed}: map each column, or list it under ignore"
+            f"{mapping.name} does not account for {descriptions}: map each column, or list it under ignore"
         )
-    missing = list(_iter_missing_columns(mapping, columns)) if complete else []
-    if missing:
+    missing_columns = list(_iter_missing_columns(mapping, columns)) if complete else []
+    if missing_columns:
         problems.append(
-            f"{mapping.name} needs {', '.join(dict.fromkeys(missing))}, which the file does not have: "
+            f"{mapping.name} needs {', '.join(dict.fromkeys(missing_columns))}, which the file does not have: "
             "correct the name, or set optional = true"
         )
     problems += _find_mistaken_constants(mapping, columns)
@@ -50,13 +49,13 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
 
 
 def list_columns(mapping: FileMapping) -> dict[str, None]:
-    """Every column that the mapping names, in its order."""
-    used = [column for names, _ in _iter_used_columns(mapping) for column in names]
-    return dict.fromkeys([*used, *sorted(mapping.ignore)])
+    """Return every column that the mapping names, in its order."""
+    used_columns = [column for names, _ in _iter_used_columns(mapping) for column in names]
+    return dict.fromkeys([*used_columns, *sorted(mapping.ignore)])
 
 
 def _iter_used_columns(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Yield the columns (any one of several names) that are used, and whether it goes without."""
+    """Yield the alternative columns of each value, and whether they are optional."""
     values = [] if mapping.local_id is None else [mapping.local_id]
     values += [value for _, value in mapping.fields]
     values += [value for entry in mapping.lists for _, value in entry.values]
@@ -70,13 +69,14 @@ def _iter_used_columns(mapping: FileMapping) -> Iterator[tuple[tuple[str, ...], 
 
 
 def _iter_missing_columns(mapping: FileMapping, columns: Sequence[str]) -> Iterator[str]:
+    """Yield the required columns that the file lacks, quoted."""
     for names, optional in _iter_used_columns(mapping):
         if not optional and not any(name in columns for name in names):
             yield " or ".join(map(repr, names))
 
 
 def _find_mistaken_constants(mapping: FileMapping, columns: Sequence[str]) -> list[str]:
-    """Complain of words such as ``type = "X"`` that are a column's name, so meant as the column."""
+    """Report constants such as ``type = "X"`` that equal a column's name."""
     return [
         f"{mapping.name} writes {key} = {value.constant!r} in {entry.name}, which is a word there but also "
         f"a column: write {key} = {{column = {value.constant!r}}}"
@@ -86,9 +86,10 @@ def _find_mistaken_constants(mapping: FileMapping, columns: Sequence[str]) -> li
     ]
 
 
-def _describe_column(column: str, place: int, known: Iterable[str]) -> str:
+def _describe_column(column: str, position: int, known_columns: Iterable[str]) -> str:
+    """Return a column's name for a message, with the nearest known name."""
     if not _COLUMN_NAME.fullmatch(column):
-        return f"column {place + 1}"
-    names = {name.lower(): name for name in known}
-    near = get_close_matches(column.lower(), names, n=1)
-    return f"{column!r} (near {names[near[0]]!r})" if near else repr(column)
+        return f"column {position + 1}"
+    names = {name.lower(): name for name in known_columns}
+    near_names = get_close_matches(column.lower(), names, n=1)
+    return f"{column!r} (near {names[near_names[0]]!r})" if near_names else repr(column)

@@ -1,8 +1,8 @@
-"""Delimited text: one reject for each row that cannot be read, and always on to the next row.
+"""Reader of delimited text files (CSV) that survives bad rows.
 
-Rows are found by the csv module, which asks for as many physical lines as a row has. A bad row that spans
-lines is given up at its first line and reading goes on at its second: one stray quote then costs one row,
-not the rest of the file.
+Each row that cannot be read gives one reject, and reading goes on. Rows are found by the csv module, which asks for
+as many physical lines as a row has. A bad row that spans lines is given up at its first line and reading goes on at
+its second: one stray quote then costs one row, not the rest of the file.
 """
 
 import csv
@@ -19,7 +19,7 @@ from mpi.intake.tabular import MAX_FIELD_CHARACTERS, MAX_RECORD_BYTES, check_hea
 _DELIMITER_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 _SKIP_BYTES = 65_536
 _MAX_RECORD_LINES = 100
-"""Lines of one row: what giving up a row at its first line can make us read again."""
+"""Most lines of one row; a row given up at its first line makes us read the others again."""
 
 _DETAILS = {
     "field-too-large": f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters, or the row than "
@@ -35,6 +35,7 @@ _DETAILS = {
 
 
 class _PhysicalLine(NamedTuple):
+    """One physical line of the file; no data where it is too long."""
     number: int
     offset: int
     data: bytes | None
@@ -42,13 +43,14 @@ class _PhysicalLine(NamedTuple):
 
 
 class _BadLineError(Exception):  # noqa: N818 - never leaves this module
+    """A line that the csv module must not see."""
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
 class _LineReader:
-    """Decoded lines for csv.reader, with a memory of the lines that the row in hand has used."""
+    """Decoded lines for csv.reader, which remembers the current row's lines."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
@@ -77,12 +79,13 @@ class _LineReader:
         return self._decode(line.data)
 
     def begin_row(self) -> None:
+        """Forget the lines of the row before."""
         self.row_lines = []
         self.row_bytes = 0
         self.is_at_end = False
 
     def give_up_row(self) -> None:
-        """Keep only the row's first line as read."""
+        """Push back all lines of the row but the first."""
         self._pushed_back.extendleft(reversed(self.row_lines[1:]))
 
     def _read_line(self) -> _PhysicalLine | None:
@@ -139,7 +142,7 @@ class CsvTable:
         self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield the rows after the header."""
+        """Yield the rows after the header, and a reject for each bad one."""
         with open_binary(self._path) as file:
             parts = self._read_rows(file)
             next(parts)
@@ -150,7 +153,10 @@ class CsvTable:
                     yield RawRow(line, offset, number, outcome)
 
     def _read_rows(self, file: BinaryIO) -> Iterator[tuple[int, int, list[str] | str]]:
-        """Yield line, offset, and the cells or why there are none; blank lines are no rows."""
+        """Yield line, offset, and the cells or the reason of a reject.
+
+        Blank lines are no rows.
+        """
         lines = _LineReader(file, self._encoding)
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         width = 0
@@ -161,8 +167,8 @@ class CsvTable:
                 outcome = next(reader)
             except StopIteration:
                 return
-            except _BadLineError as bad:
-                outcome = bad.reason
+            except _BadLineError as error:
+                outcome = error.reason
             except csv.Error:
                 outcome = self._explain_csv_error(lines)
             self.position = lines.position
@@ -175,6 +181,7 @@ class CsvTable:
             yield lines.row_lines[0].number, lines.row_lines[0].offset, outcome
 
     def _explain_csv_error(self, lines: _LineReader) -> str:
+        """Return the reason why the csv module refused a row."""
         if lines.is_at_end:
             return "unterminated-quote"
         return "field-too-large" if lines.row_bytes > MAX_FIELD_CHARACTERS else "malformed-csv"
@@ -184,8 +191,8 @@ class CsvTable:
             return f"the row does not have the header's {len(self.columns)} fields"
         return _DETAILS[reason]
 
-    def _parse_header(self, first: tuple[int, int, list[str] | str]) -> tuple[str, ...]:
-        name, outcome = self._path.name, first[2]
+    def _parse_header(self, header_row: tuple[int, int, list[str] | str]) -> tuple[str, ...]:
+        name, outcome = self._path.name, header_row[2]
         if isinstance(outcome, str):
             raise FileError(f"{name}: its header cannot be read: {_DETAILS[outcome]}")
         columns = tuple(cell.strip() for cell in outcome)
@@ -195,21 +202,23 @@ class CsvTable:
         return columns
 
     def _check_delimiter(self, header: str) -> None:
-        others = {mark: header.count(mark) for mark in _DELIMITER_NAMES if mark != self._delimiter}
-        likeliest = max(others, key=lambda mark: others[mark])
-        if others[likeliest]:
+        counts = {delimiter: header.count(delimiter) for delimiter in _DELIMITER_NAMES if delimiter != self._delimiter}
+        likeliest_delimiter = max(counts, key=lambda delimiter: counts[delimiter])
+        if counts[likeliest_delimiter]:
             raise FileError(
-                f"{self._path.name}: its columns seem to be separated by {_DELIMITER_NAMES[likeliest]}, not "
+                f"{self._path.name}: its columns seem to be separated by {_DELIMITER_NAMES[likeliest_delimiter]}, not "
                 f"{_DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
-                f"{_quote_for_toml(likeliest)} under [file] in its mapping"
+                f"{_quote_for_toml(likeliest_delimiter)} under [file] in its mapping"
             )
 
 
 def _is_blank(outcome: list[str] | str) -> bool:
+    """Return whether a row is a blank line."""
     return isinstance(outcome, list) and (not outcome or (len(outcome) == 1 and not outcome[0].strip()))
 
 
 def _check_cells(outcome: list[str] | str, width: int) -> list[str] | str:
+    """Return the cells of a good row, or the reason of a reject."""
     if isinstance(outcome, str):
         return outcome
     if not any(cell and not cell.isspace() for cell in outcome):
@@ -217,5 +226,6 @@ def _check_cells(outcome: list[str] | str, width: int) -> list[str] | str:
     return outcome if len(outcome) == width else "wrong-field-count"
 
 
-def _quote_for_toml(mark: str) -> str:
-    return '"\\t"' if mark == "\t" else f'"{mark}"'
+def _quote_for_toml(delimiter: str) -> str:
+    """Write a delimiter as a TOML string."""
+    return '"\\t"' if delimiter == "\t" else f'"{delimiter}"'

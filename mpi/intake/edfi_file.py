@@ -1,8 +1,8 @@
-"""Ed-Fi 5.2 interchange XML: a file of students, or a folder with what other files say about them.
+"""Reader of Ed-Fi 5.2 interchange XML files and folders.
 
-Students stream. What the other files say of a student (contacts, programs, enrolments, characteristics)
-is gathered first and held in memory, some 4 KB a student (two contacts each, measured on the Ed-Fi sample); a
-single file of students needs none.
+Students are read as a stream. What other files of the folder say of a student (contacts, programs, enrollments,
+characteristics) is read first and held in memory, some 4 KB a student (two contacts each, measured on the Ed-Fi
+sample); a single file of students needs none.
 """
 
 from collections import defaultdict
@@ -16,13 +16,13 @@ from mpi.intake.rows import RejectedRow, CanonicalRow
 from mpi.intake.xml_stream import XmlFile, XmlRecord, read_child_text, to_descriptor_code
 
 STUDENT_ROOT = "InterchangeStudent"
-"""Root of the files that hold students."""
+"""Root element of the files that hold students."""
 
 _TOO_LARGE_DETAIL = "the record is longer than a row may be"
 
 
 class EdfiFile:
-    """Ed-Fi students as canonical rows.
+    """Ed-Fi students, read as canonical rows.
 
     Args:
         path: one interchange file of students, or a folder of interchange files.
@@ -44,11 +44,11 @@ class EdfiFile:
 
     @property
     def position(self) -> int:
-        """Bytes read, of all files together."""
+        """Number of bytes read, over all files."""
         return sum(file.position for file in (*self._student_files, *self._detail_files))
 
     def rows(self) -> Iterator[CanonicalRow | RejectedRow]:
-        """Yield a row for each ``Student``."""
+        """Yield a canonical row for each ``Student``."""
         for file in self._detail_files:
             for record in file.records():
                 if record.element is not None:
@@ -61,15 +61,16 @@ class EdfiFile:
         if record.element is None:
             return RejectedRow(record.line, record.offset, "field-too-large", _TOO_LARGE_DETAIL)
         key = read_child_text(record.element, "StudentUniqueId") or ""
-        sent = edfi.read_student(record.element, self._details_of.get(key), self._contacts)
-        return CanonicalRow(record.line, record.offset, sent)
+        fields = edfi.read_student(record.element, self._details_of.get(key), self._contacts)
+        return CanonicalRow(record.line, record.offset, fields)
 
     def _read_details(self, element: Element) -> None:
+        """Store what an element of another file says about a student."""
         if element.tag == "Contact":
-            found = edfi.read_contact(element)
+            contact = edfi.read_contact(element)
             for key in (element.get("id"), read_child_text(element, "ContactUniqueId")):
                 if key:
-                    self._contacts[key] = found
+                    self._contacts[key] = contact
             return
         student = read_child_text(element, "StudentReference", "StudentIdentity", "StudentUniqueId")
         if student is None:
@@ -83,10 +84,11 @@ class EdfiFile:
         elif flag := edfi.read_program_flag(element):
             self._details_of[student].flags.append(flag)
 
-    def _read_contact_association(self, about: edfi.StudentDetails, element: Element) -> None:
+    def _read_contact_association(self, details: edfi.StudentDetails, element: Element) -> None:
+        """Store a contact's relationship to a student."""
         reference = element.find("ContactReference")
         key = None if reference is None else reference.get("ref")
         key = key or read_child_text(reference, "ContactIdentity", "ContactUniqueId")
         if key:
             relation = to_descriptor_code(read_child_text(element, "Relation"))
-            about.contacts.append((key, relation, read_child_text(element, "LivesWith") == "true"))
+            details.contacts.append((key, relation, read_child_text(element, "LivesWith") == "true"))

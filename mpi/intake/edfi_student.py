@@ -1,7 +1,7 @@
-"""One Ed-Fi 5.2 student as a canonical record.
+"""Conversion of one Ed-Fi 5.2 student to canonical fields.
 
-What is not read, by design: citizenship, visas, immigrant, refugee and asylee characteristics, grades,
-health and discipline. Descriptor codes: the Ed-Fi data standard 5.2 (Apache-2.0).
+By design, citizenship, visas, immigrant, refugee and asylee characteristics, grades, health and discipline are not
+read. Descriptor codes: the Ed-Fi data standard 5.2 (Apache-2.0).
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from mpi.intake.xml_stream import read_child_text, to_descriptor_code
 Fields = dict[str, object]
 
 FLAG_DEFINITION = "Ed-Fi 5.2"
-"""The definition of characteristics, which name no law."""
+"""Definition of flags from characteristics, which name no law."""
 
 _POPULATION_OF_CHARACTERISTIC = {
     "Economic Disadvantaged": "economic_disadvantage",
@@ -33,7 +33,7 @@ _POPULATION_OF_PROGRAM = {
     "StudentSection504ProgramAssociation": ("section_504", "Section 504"),
     "StudentSpecialEducationProgramAssociation": ("disability", "IDEA"),
 }
-"""Program associations that mark a population: it, and the law whose definition the program uses."""
+"""Program associations that mark a population, with the law that defines it."""
 
 _IDENTIFIER_SYSTEMS = {
     "District": "local_student_id",
@@ -44,18 +44,21 @@ _IDENTIFIER_SYSTEMS = {
     "State Migrant": "state_migrant_id",
     "Student Number": "student_number",
 }
-"""Systems whose codes identify a student; a national insurance number is none, and is not read."""
+"""Ed-Fi systems whose codes identify a student.
+
+A national insurance number is none of them, and is not read.
+"""
 
 
 @dataclass(slots=True)
 class StudentDetails:
-    """What the files beside the students' say about one student."""
+    """What files other than the student files say about one student."""
 
     fields: Fields = field(default_factory=dict)
     flags: list[Fields] = field(default_factory=list)
     enrollments: list[Fields] = field(default_factory=list)
     contacts: list[tuple[str, str | None, bool]] = field(default_factory=list)
-    """Each the contact's reference, its relationship, and whether the student lives with it."""
+    """Reference of each contact, relationship, and whether the student lives with the contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,15 @@ class StudentContact:
     addresses: tuple[Fields, ...]
 
 
-def read_student(student: Element, about: StudentDetails | None, contacts: Mapping[str, StudentContact]) -> Fields:
-    """The canonical fields of a student.
+def read_student(student: Element, details: StudentDetails | None, contacts: Mapping[str, StudentContact]) -> Fields:
+    """Return the canonical fields of a student.
 
     Args:
         student: the ``Student`` element.
-        about: what other files say of the student.
+        details: what other files say of the student.
         contacts: all contacts by their references.
     """
-    sent = _drop_empty({
+    fields = _drop_empty({
         "local_id": read_child_text(student, "StudentUniqueId"),
         "first_name": read_child_text(student, "Name", "FirstName"),
         "middle_name": read_child_text(student, "Name", "MiddleName"),
@@ -89,18 +92,22 @@ def read_student(student: Element, about: StudentDetails | None, contacts: Mappi
         "birth_country": to_descriptor_code(read_child_text(student, "BirthData", "BirthCountry")),
         "multiple_birth": read_child_text(student, "BirthData", "MultipleBirthStatus"),
     })  # fmt: skip
-    described = read_description(student)
-    merge_fields(sent, described)
-    if about is not None:
-        merge_fields(sent, about.fields)
-        merge_fields(sent, _drop_empty({"flags": about.flags, "enrollments": about.enrollments}))
-        merge_fields(sent, _read_contact_fields(about, contacts, with_addresses="addresses" not in sent))
-    return sent
+    description_fields = read_description(student)
+    merge_fields(fields, description_fields)
+    if details is not None:
+        merge_fields(fields, details.fields)
+        merge_fields(fields, _drop_empty({"flags": details.flags, "enrollments": details.enrollments}))
+        merge_fields(fields, _read_contact_fields(details, contacts, with_addresses="addresses" not in fields))
+    return fields
 
 
 def read_description(element: Element) -> Fields:
-    """What a ``Student`` or a ``StudentEducationOrganizationAssociation`` says besides the names."""
-    sent = _drop_empty({
+    """Return a student's fields other than names and birth.
+
+    Args:
+        element: a ``Student`` or a ``StudentEducationOrganizationAssociation``.
+    """
+    fields = _drop_empty({
         "sex": to_descriptor_code(read_child_text(element, "Sex")),
         "addresses": list(_read_addresses(element)),
         "phone": read_child_text(element, "Telephone", "TelephoneNumber"),
@@ -110,21 +117,21 @@ def read_description(element: Element) -> Fields:
     person = read_child_text(element, "PersonReference", "PersonIdentity", "PersonId")
     system = read_child_text(element, "PersonReference", "PersonIdentity", "SourceSystem")
     if person and system:
-        merge_fields(sent, {"identifiers": [_make_identifier("edfi_person_id", to_descriptor_code(system) or "", person)]})
+        merge_fields(fields, {"identifiers": [_make_identifier("edfi_person_id", to_descriptor_code(system) or "", person)]})
     for code in element.iterfind("StudentIdentificationCode"):
-        merge_fields(sent, _read_identification(code))
-    return sent
+        merge_fields(fields, _read_identification(code))
+    return fields
 
 
 def read_program_flag(element: Element) -> Fields | None:
-    """The flag of a program association; None where the program marks no population."""
+    """Return the flag of a program association; None for other programs."""
     if element.tag not in _POPULATION_OF_PROGRAM:
         return None
     return _make_flag(*_POPULATION_OF_PROGRAM[element.tag], element)
 
 
 def read_enrollment(element: Element) -> Fields:
-    """The enrolment of a ``StudentSchoolAssociation``."""
+    """Return the enrollment of a ``StudentSchoolAssociation``."""
     return _drop_empty({
         "school_id": read_child_text(element, "SchoolReference", "SchoolIdentity", "SchoolId"),
         "grade": to_descriptor_code(read_child_text(element, "EntryGradeLevel")),
@@ -134,7 +141,7 @@ def read_enrollment(element: Element) -> Fields:
 
 
 def read_contact(element: Element) -> StudentContact:
-    """The part of a ``StudentContact`` that a student's record repeats."""
+    """Return the parts of a ``Contact`` that a student's record repeats."""
     name = {
         "guardian_first_name": read_child_text(element, "Name", "FirstName"),
         "guardian_last_name": read_child_text(element, "Name", "LastSurname"),
@@ -143,25 +150,32 @@ def read_contact(element: Element) -> StudentContact:
 
 
 def _drop_dates(address: Fields) -> Fields:
-    """An address without its dates: they say since when the contact lives there, not the student."""
+    """Return a contact's address without its dates.
+
+    They say since when the contact lives there, not the student.
+    """
     return {name: value for name, value in address.items() if name not in {"begin", "end"}}
 
 
-def _read_contact_fields(about: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool) -> Fields:
-    """Guardians, and where the student has no address of its own, those of contacts it lives with."""
+def _read_contact_fields(details: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool) -> Fields:
+    """Return guardians, and the addresses of contacts the student lives with.
+
+    The addresses are taken only where the student has none.
+    """
     guardians: list[Fields] = []
     addresses: list[Fields] = []
-    for reference, relationship, lives_with in about.contacts:
-        found = contacts.get(reference)
-        if found is None or not found.name:
+    for reference, relationship, lives_with in details.contacts:
+        contact = contacts.get(reference)
+        if contact is None or not contact.name:
             continue
-        guardians.append(_drop_empty({**found.name, "guardian_relationship": relationship}))
+        guardians.append(_drop_empty({**contact.name, "guardian_relationship": relationship}))
         if lives_with and with_addresses:
-            addresses += [address for address in found.addresses if address not in addresses]
+            addresses += [address for address in contact.addresses if address not in addresses]
     return _drop_empty({"guardians": guardians, "addresses": addresses})
 
 
 def _read_other_names(student: Element) -> Iterator[Fields]:
+    """Yield the preferred and other names of a student."""
     preferred = {
         "first_name": read_child_text(student, "Name", "PreferredFirstName"),
         "last_name": read_child_text(student, "Name", "PreferredLastSurname"),
@@ -178,6 +192,7 @@ def _read_other_names(student: Element) -> Iterator[Fields]:
 
 
 def _read_addresses(element: Element) -> Iterator[Fields]:
+    """Yield the addresses of an element."""
     for address in element.iterfind("Address"):
         yield _drop_empty({
             "address_line1": read_child_text(address, "StreetNumberName"),
@@ -193,6 +208,7 @@ def _read_addresses(element: Element) -> Iterator[Fields]:
 
 
 def _read_characteristics(element: Element) -> Iterator[Fields]:
+    """Yield a flag for each period of a known characteristic."""
     for entry in element.iterfind("StudentCharacteristic"):
         code = to_descriptor_code(read_child_text(entry, "StudentCharacteristic"))
         population = _POPULATION_OF_CHARACTERISTIC.get(code or "")
@@ -206,6 +222,7 @@ def _read_characteristics(element: Element) -> Iterator[Fields]:
 
 
 def _read_identification(code: Element) -> Fields:
+    """Return the field that an identification code fills."""
     system = to_descriptor_code(read_child_text(code, "StudentIdentificationSystem")) or ""
     value = read_child_text(code, "IdentificationCode")
     assigner = read_child_text(code, "AssigningOrganizationIdentificationCode")
@@ -221,10 +238,12 @@ def _read_identification(code: Element) -> Fields:
 
 
 def _make_identifier(system: str, assigner: str, value: str) -> Fields:
+    """Return a canonical identifier."""
     return {"system": system, "assigner": assigner, "value": value}
 
 
 def _make_flag(population: str, definition: str, period: Element | None) -> Fields:
+    """Return a canonical flag with the dates of a period."""
     return _drop_empty({
         "population": population,
         "value": "Y",
@@ -235,13 +254,21 @@ def _make_flag(population: str, definition: str, period: Element | None) -> Fiel
 
 
 def _drop_empty(values: Mapping[str, object]) -> Fields:
+    """Return the fields that have a value."""
     return {name: value for name, value in values.items() if value}
 
 
-def merge_fields(sent: Fields, more: Fields) -> None:
-    """Add fields: lists grow by what they do not hold yet, single values stay as first said."""
+def merge_fields(fields: Fields, more: Fields) -> None:
+    """Merge fields into a student's fields.
+
+    Lists grow by entries that they do not hold yet; single values stay as they were.
+
+    Args:
+        fields: changed in place.
+        more: fields to add.
+    """
     for name, value in more.items():
-        present = sent.setdefault(name, [] if isinstance(value, list) else value)
-        if isinstance(present, list) and isinstance(value, list):
+        current = fields.setdefault(name, [] if isinstance(value, list) else value)
+        if isinstance(current, list) and isinstance(value, list):
             # A new list: the old one may belong to what was gathered about the student.
-            sent[name] = [*present, *(item for item in value if item not in present)]
+            fields[name] = [*current, *(item for item in value if item not in current)]

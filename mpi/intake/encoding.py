@@ -1,8 +1,8 @@
-"""Which encoding a text file is in, judged from its beginning, before a row of it is believed.
+"""Detection of text files in a wrong encoding.
 
-Most of a Windows-1252 file is plain ASCII; only its accented names are not UTF-8. To reject those rows one
-by one would lose just the children with such names, so the file is refused whole where its bad lines
-outnumber the lines that are proper non-ASCII UTF-8.
+The beginning of a file is judged before any row is read. Most of a Windows-1252 file is plain ASCII; only its
+accented names are not UTF-8. To reject those rows one by one would lose just the children with such names. So a
+file is refused whole where its bad lines outnumber the lines that are proper non-ASCII UTF-8.
 """
 
 import codecs
@@ -10,19 +10,20 @@ import codecs
 from mpi.domain.errors import FileError
 
 BOM = codecs.BOM_UTF8
+"""UTF-8 byte order mark."""
 
 SAMPLE_BYTES = 1_048_576
-"""How much of a file's beginning is looked at before it is read."""
+"""Bytes of a file's beginning that are judged before reading."""
 
 ENCODINGS = {"utf-8": "utf-8", "cp1252": "windows-1252", "iso8859-1": "iso-8859-1"}
-"""Python's name of each encoding that a mapping may name: the name to write."""
+"""Python's name of each permitted encoding, with the name to write in a mapping."""
 
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MIN_BAD_LINES = 3
 
 
 def to_codec_name(encoding: str) -> str | None:
-    """Python's own name of an encoding that files may be in; None for any other."""
+    """Return Python's name of a permitted encoding; None for any other."""
     try:
         name = codecs.lookup(encoding).name
     except LookupError:
@@ -32,7 +33,7 @@ def to_codec_name(encoding: str) -> str | None:
 
 
 def check_encoding(name: str, sample: bytes, encoding: str, *, has_header: bool) -> None:
-    """Refuse a file whose beginning is not in its encoding.
+    """Raise where the beginning of a file is not in its encoding.
 
     Args:
         name: the file's name, for the message.
@@ -54,28 +55,29 @@ def check_encoding(name: str, sample: bytes, encoding: str, *, has_header: bool)
 
 
 def _check_utf8(name: str, sample: bytes, *, has_header: bool) -> None:
+    """Raise where too many lines are not UTF-8, or the header is not."""
     lines = sample.splitlines()
     if len(lines) > 1 and len(sample) == SAMPLE_BYTES:
         lines.pop()  # may end in the middle of a character
-    bad = proper = 0
+    bad_lines = good_lines = 0
     for line in lines:
         if line.isascii():
             continue
         if is_utf8(line):
-            proper += 1
+            good_lines += 1
         else:
-            bad += 1
+            bad_lines += 1
     header_is_bad = has_header and not is_utf8(lines[0])
-    if header_is_bad or (bad > proper and (bad >= _MIN_BAD_LINES or bad * 2 > len(lines))):
+    if header_is_bad or (bad_lines > good_lines and (bad_lines >= _MIN_BAD_LINES or bad_lines * 2 > len(lines))):
         remedy = 'set encoding = "windows-1252" under [file] in its mapping'
         raise FileError(
-            f"{name}: the file is not UTF-8 ({bad:,} of its first {len(lines):,} lines); if it is "
+            f"{name}: the file is not UTF-8 ({bad_lines:,} of its first {len(lines):,} lines); if it is "
             f"Windows-1252, {remedy if has_header else 'save it as UTF-8, as JSON must be'}"
         )
 
 
 def is_utf8(line: bytes) -> bool:
-    """Whether the bytes are UTF-8."""
+    """Return whether bytes are valid UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,7 @@
-"""What a file looks like before it is loaded: counts and shapes, and no value of anybody's record."""
+"""Profile of a file before it is loaded: counts and value shapes.
+
+A profile holds no value of anybody's record.
+"""
 
 import re
 from array import array
@@ -30,7 +33,7 @@ _SHAPE_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class FieldProfile:
-    """One canonical field over the file.
+    """Counts and shapes of one canonical field over a file.
 
     Args:
         name: the field.
@@ -48,19 +51,19 @@ class FieldProfile:
 
 @dataclass(frozen=True, slots=True)
 class FileProfile:
-    """What a file would bring.
+    """Counts of what a load of a file would accept and reject.
 
     Args:
-        rows: rows of the file that were asked for.
-        accepted: those that the door lets in.
-        passed_over: rows that the mapping's ``where`` did not ask for.
+        rows: rows of the file that the mapping selects.
+        accepted: rows that pass validation.
+        passed_over: rows that the mapping's ``where`` leaves out.
         rejects: reason (``local_id: missing``, ``wrong-field-count``) and rows; accepted and rejects
             add up to ``rows``.
         issues: field, quality code and rows.
         fields: every field that has a value in some row.
         repeated_local_ids: rows whose local ID another row has too, the first of each not counted.
-        commonest_birth_date: rows that share one birth date, the most of any.
-        commonest_birth_date_line: the first line with it.
+        commonest_birth_date: rows with the commonest birth date.
+        commonest_birth_date_line: first line with that date.
     """
 
     rows: int
@@ -75,48 +78,52 @@ class FileProfile:
 
     @property
     def rejected(self) -> int:
-        """Rows that would be rejected."""
+        """Number of rows that would be rejected."""
         return self.rows - self.accepted
 
 
-def profile_file(rows: FileRows, seal: KeyedHash, received: datetime) -> FileProfile:
-    """Read a file through, as a load would, and keep counts.
+def profile_file(rows: FileRows, keyed_hash: KeyedHash, received_at: datetime) -> FileProfile:
+    """Read a whole file, as a load would, and return its profile.
 
     Memory is bounded but for eight bytes a row, by which repeated local IDs are counted exactly.
 
     Args:
         rows: the opened file.
-        seal: the index's secret.
-        received: the present moment.
+        keyed_hash: the keyed hash of the index.
+        received_at: the present time.
 
     Raises:
         FileError: the rest of the file cannot be read.
     """
-    tally = _FileCounter(seal)
+    counter = _FileCounter(keyed_hash)
     for row in rows:
         if isinstance(row, RejectedRow):
-            tally.count_reject(row.reason)
+            counter.count_reject(row.reason)
         else:
-            tally.count_fields(row)
-            _count_validation(row, tally, seal, received)
-    return tally.build_profile(rows.skipped_rows)
+            counter.count_fields(row)
+            _count_validation(row, counter, keyed_hash, received_at)
+    return counter.build_profile(rows.skipped_rows)
 
 
-def _count_validation(row: CanonicalRow, tally: "_FileCounter", seal: KeyedHash, received: datetime) -> None:
+def _count_validation(row: CanonicalRow, counter: "_FileCounter", keyed_hash: KeyedHash, received_at: datetime) -> None:
+    """Validate a row, and count its acceptance or reject and its issues."""
     try:
-        found = validate_record(row.fields, seal, received)
+        validated = validate_record(row.fields, keyed_hash, received_at)
     except RecordError as error:
-        tally.reject(f"{error.field}: {error.reason}")
+        counter.reject(f"{error.field}: {error.reason}")
         return
-    tally.accepted += 1
+    counter.accepted += 1
     # Both may complain of one date; a row counts once for each complaint.
-    for issue in dict.fromkeys((*row.issues, *found.issues)):
-        tally.issues[issue.field, issue.code] += 1
+    for issue in dict.fromkeys((*row.issues, *validated.issues)):
+        counter.issues[issue.field, issue.code] += 1
 
 
 @dataclass(slots=True)
 class _FieldCounter:
-    """Filled rows, shapes, and the smallest hashes of the values (a K-minimum-values sketch)."""
+    """Counter of one field's rows, shapes and distinct values.
+
+    The smallest hashes of the values estimate the number of distinct ones (K-minimum-values sketch).
+    """
 
     filled: int = 0
     shapes: Counter[str] = field(default_factory=Counter)
@@ -124,6 +131,7 @@ class _FieldCounter:
     smallest_hashes: set[int] = field(default_factory=set)
 
     def count_value(self, shape: str, hashed: int) -> None:
+        """Count one value by its shape and hash."""
         self.filled += 1
         if shape in self.shapes or len(self.shapes) < _MAX_SHAPES:
             self.shapes[shape] += 1
@@ -138,6 +146,7 @@ class _FieldCounter:
         self.smallest_hashes.add(hashed)
 
     def estimate_distinct(self) -> int:
+        """Estimate the number of distinct values."""
         if len(self.smallest_hashes) < _SKETCH_SIZE:
             return len(self.smallest_hashes)
         estimate = round((_SKETCH_SIZE - 1) * _HASH_RANGE / (1 - self.negated_hashes[0]))
@@ -145,7 +154,7 @@ class _FieldCounter:
 
 
 class _FileCounter:
-    """The counts while the file is read."""
+    """Counters of a file while it is read."""
 
     def __init__(self, seal: KeyedHash) -> None:
         self._seal = seal
@@ -161,42 +170,46 @@ class _FileCounter:
         self._rejects[reason] += 1
 
     def count_fields(self, row: CanonicalRow) -> None:
+        """Count the values of a row's fields."""
         for name, value in row.fields.items():
             hashed = self._seal.to_int64("profile", str(value))
-            found = self._fields.setdefault(name, _FieldCounter())
-            found.count_value(_describe_shape(value), hashed + _HASH_RANGE // 2)
+            field_counter = self._fields.setdefault(name, _FieldCounter())
+            field_counter.count_value(_describe_shape(value), hashed + _HASH_RANGE // 2)
             if name == "local_id":
                 self._local_ids.append(hashed)
             elif name == "birth_date" and (hashed in self._dates or len(self._dates) < _MAX_BIRTH_DATES):
                 self._dates[hashed] += 1
                 self._date_lines.setdefault(hashed, row.line)
 
-    def build_profile(self, passed_over: int) -> FileProfile:
-        commonest = self._dates.most_common(1)
+    def build_profile(self, skipped_rows: int) -> FileProfile:
+        """Return the profile of the rows counted so far."""
+        commonest_dates = self._dates.most_common(1)
         ids = pa.array(self._local_ids, pa.int64())
         return FileProfile(
             rows=self.accepted + self._rejects.total(),
             accepted=self.accepted,
-            passed_over=passed_over,
+            passed_over=skipped_rows,
             rejects=tuple(sorted(self._rejects.items())),
             issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
             fields=tuple(
-                FieldProfile(name, found.filled, found.estimate_distinct(), _list_common_shapes(found.shapes))
+                FieldProfile(name, field_counter.filled, field_counter.estimate_distinct(), _list_common_shapes(field_counter.shapes))
                 for name in SENT_FIELDS
-                if (found := self._fields.get(name)) is not None
+                if (field_counter := self._fields.get(name)) is not None
             ),
             repeated_local_ids=len(ids) - pc.count_distinct(ids).as_py(),
-            commonest_birth_date=commonest[0][1] if commonest else 0,
-            commonest_birth_date_line=self._date_lines[commonest[0][0]] if commonest else None,
+            commonest_birth_date=commonest_dates[0][1] if commonest_dates else 0,
+            commonest_birth_date_line=self._date_lines[commonest_dates[0][0]] if commonest_dates else None,
         )
 
 
 def _describe_shape(value: object) -> str:
+    """Return the shape of a value, such as ``a 9999``."""
     if isinstance(value, list):
         return f"list of {len(value)}"
     return _LETTERS.sub("a", _DIGIT.sub("9", str(value)[:_SHAPE_LENGTH]))
 
 
 def _list_common_shapes(shapes: Counter[str]) -> tuple[tuple[str, int], ...]:
+    """Return the commonest shapes with their rows."""
     ranked = sorted(shapes.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ranked[:_SHOWN_SHAPES])

@@ -1,6 +1,7 @@
-"""Reads mapping files, strictly: a word that means nothing is an error, with its place.
+"""Strict parser of mapping files.
 
-The language is documented, with examples, in docs/reference/mappings.md.
+A key without meaning is an error, reported with its place. The language is documented, with examples, in
+docs/reference/mappings.md.
 """
 
 import tomllib
@@ -27,7 +28,10 @@ from mpi.intake.mapping_types import (
 __all__ = ["FileMapping", "make_canonical_mapping", "load_mapping", "list_shipped_mappings"]
 
 MAPPED_FORMATS = ("csv", "parquet", "ndjson")
-"""Formats whose columns are the sender's own; the XML formats have one meaning and no mapping."""
+"""Formats whose columns are the sender's own.
+
+The XML formats have one meaning and no mapping.
+"""
 
 _TOP_LEVEL_KEYS = ("description", "file", "local_id", "where", "ignore", "fields", *OBJECT_KEYS)
 _VALUE_KEYS = (
@@ -40,24 +44,24 @@ _CONSTANT_KEYS = {
     "other_names": ("type",),
     "addresses": ("type",),
 }
-"""Keys whose bare text is a word of the canonical record, not a column."""
+"""Keys whose bare text is a constant of the canonical record, not a column."""
 
 _FULL_NAME_PARTS = {
     "full_name": {"first_name": 0, "middle_name": 1, "last_name": 2},
     "guardian_full_name": {"guardian_first_name": 0, "guardian_last_name": 2},
 }
-"""Names in one cell: the fields that their parts become."""
+"""Full names in one cell, with the fields that their parts fill."""
 
 
 def list_shipped_mappings() -> list[str]:
-    """Names of the mappings that come with the index."""
+    """Return the names of the mappings that come with the index."""
     folder = files("mpi.intake") / "mappings"
     names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return sorted(name.removesuffix(".toml") for name in names)
 
 
 def load_mapping(source: Path | str) -> FileMapping:
-    """Read a mapping.
+    """Read a mapping file.
 
     Args:
         source: a TOML file, or the name of a shipped mapping.
@@ -68,8 +72,8 @@ def load_mapping(source: Path | str) -> FileMapping:
     path = Path(source)
     try:
         if str(source) in list_shipped_mappings():
-            entry = files("mpi.intake") / "mappings" / f"{source}.toml"
-            document = tomllib.loads(entry.read_text(encoding="utf-8"))
+            resource = files("mpi.intake") / "mappings" / f"{source}.toml"
+            document = tomllib.loads(resource.read_text(encoding="utf-8"))
         else:
             document = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
@@ -83,18 +87,19 @@ def load_mapping(source: Path | str) -> FileMapping:
         raise MappingError(f"mapping {path.name}: not TOML: {error}") from error
     try:
         return _read_mapping(path.stem, document)
-    except _MappingFaultError as wrong:
-        raise MappingError(f"mapping {path.name}: {wrong}") from None
+    except _MappingFaultError as fault:
+        raise MappingError(f"mapping {path.name}: {fault}") from None
 
 
 class _MappingFaultError(Exception):  # noqa: N818 - never leaves this module
-    """A fault with its place in the document, before the file's name is put to it."""
+    """A fault with its place in the mapping, without the file's name."""
 
 
 def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
+    """Return the mapping of a parsed TOML document."""
     _require_known_keys("", document, _TOP_LEVEL_KEYS)
-    about = _require_table("[file]", document.get("file", {}))
-    _require_known_keys("[file]", about, ("format", "delimiter", "encoding"))
+    file_table = _require_table("[file]", document.get("file", {}))
+    _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
     lists = tuple(
         _read_list_entry(name, entry) for name in OBJECT_KEYS for entry in _require_tables(name, document.get(name, []))
     )
@@ -105,16 +110,16 @@ def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
         lists=lists,
         ignore=frozenset(_require_texts("ignore", document.get("ignore", []))),
         where=_require_text_table("where", document.get("where", {})),
-        format=_require_choice("[file] format", about.get("format"), MAPPED_FORMATS),
-        delimiter=_read_delimiter(about.get("delimiter")),
-        encoding=_read_encoding(about.get("encoding", "utf-8")),
+        format=_require_choice("[file] format", file_table.get("format"), MAPPED_FORMATS),
+        delimiter=_read_delimiter(file_table.get("delimiter")),
+        encoding=_read_encoding(file_table.get("encoding", "utf-8")),
     )
     _check_lists_against_fields(mapping)
     return mapping
 
 
 def _read_local_id(raw: object) -> MappedValue | None:
-    """The local ID's value; None for the row's number."""
+    """Return the local ID's value; None for the row's number."""
     if raw is None:
         raise _MappingFaultError('local_id is missing: say local_id = {column = "…"}, {template = "…"} or {row = true}')
     if raw == {"row": True}:
@@ -144,7 +149,7 @@ def _read_list_entry(name: str, table: dict[str, object]) -> ListEntry:
 
 
 def _read_values(place: str, table: dict[str, object], words: Iterable[str]) -> tuple[tuple[str, MappedValue], ...]:
-    """The values of a table, names in one cell as first and last name."""
+    """Return the values of a table, full names split into their parts."""
     values: dict[str, MappedValue] = {}
     for key, raw in table.items():
         value = _read_value(f"{place} {key}", raw, word=key in words)
@@ -190,22 +195,23 @@ def _read_template(place: str, raw: object) -> str | None:
 
 
 def _read_date_formats(place: str, raw: object) -> tuple[DateFormat, ...]:
-    found = []
+    formats = []
     for template in _require_texts(f"{place} date_format", [raw] if isinstance(raw, str) else raw):
         try:
-            found.append(DateFormat.parse(template))
+            formats.append(DateFormat.parse(template))
         except ValueError as error:
             raise _MappingFaultError(f"{place} date_format {template!r}: {error}") from None
-    return tuple(found)
+    return tuple(formats)
 
 
 def _check_lists_against_fields(mapping: FileMapping) -> None:
+    """Raise where a list and a flat field of its first entry are both mapped."""
     fields = {name for name, _ in mapping.fields}
     for name in dict.fromkeys(entry.name for entry in mapping.lists):
-        both = fields & {name, *FLAT_OF_LIST.get(name, ())}
-        if both:
+        conflicting = fields & {name, *FLAT_OF_LIST.get(name, ())}
+        if conflicting:
             raise _MappingFaultError(
-                f"{min(both)} stands under [fields] and {name} as [[{name}]]: put it into the first "
+                f"{min(conflicting)} stands under [fields] and {name} as [[{name}]]: put it into the first "
                 f"[[{name}]], whose values the flat fields repeat"
             )
 

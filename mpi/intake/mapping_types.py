@@ -1,6 +1,6 @@
-"""Mapping files: how the columns of somebody's file become fields of the canonical record.
+"""Mappings of a file's columns to fields of the canonical record.
 
-The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping_reader`` reads it. A mapping says
+The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping_reader`` parses it. A mapping says
 nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
 """
 
@@ -38,29 +38,30 @@ LIST_OBJECTS: dict[str, type[NamedTuple]] = {
     "flags": Flag,
     "restrictions": Restriction,
 }
-"""Canonical fields that are lists of objects: the type of one object."""
+"""Canonical list fields, with the type of one entry."""
 
 OBJECT_KEYS = {name: kind._fields for name, kind in LIST_OBJECTS.items()}
+"""Keys of one entry of each list field."""
 
 FLAT_OF_LIST = {
     name: tuple(key for key in OBJECT_KEYS[name] if key in SENT_FIELDS)
     for name in ("addresses", "guardians", "enrollments")
 }
-"""The flat fields that are a list's first entry."""
+"""Flat fields that repeat the first entry of a list field."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappedValue:
-    """Where one value comes from, and what is done to it on the way.
+    """The source of one value, and its conversions.
 
     Args:
-        columns: the column; of several names, whichever the file has.
+        columns: the column; of several names, the one that the file has.
         template: text with ``{Column}`` in it, instead of one column.
         constant: the same text for every row, instead of a column.
-        date_formats: how the date is written there.
-        codes: code in the file: value in the canonical record; an empty value is missing.
-        codes_default: the value of a code that ``codes`` does not list.
-        split: the separator of several values in one cell.
+        date_formats: formats in which the date is written.
+        codes: code in the file to value in the canonical record; an empty value is missing.
+        codes_default: value of a code that ``codes`` does not list.
+        split: separator of several values in one cell.
         name_part: of a name in one cell, 0 for the first, 1 the middle, 2 the last name.
         optional: whether the file may lack the column.
     """
@@ -77,14 +78,17 @@ class MappedValue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing is done to it on the way."""
+        """Whether the value is taken without a conversion."""
         steps = (self.date_formats, self.codes is not None, self.split, self.name_part is not None)
         return not any(steps)
 
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """One ``[[list]]`` table: an object that each row adds to a list, if it has values for it."""
+    """One ``[[list]]`` table of a mapping.
+
+    Each row adds one object to the list, if it has values for it.
+    """
 
     name: str
     values: tuple[tuple[str, MappedValue], ...]
@@ -92,19 +96,19 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class FileMapping:
-    """How a file of one layout becomes canonical rows.
+    """The mapping of files of one layout to canonical rows.
 
     Args:
-        name: what to call it in messages.
+        name: name of the mapping in messages.
         format: file format, where the mapping says it.
-        delimiter: of a CSV file, where the mapping says it.
+        delimiter: delimiter of a CSV file, where the mapping says it.
         encoding: Python's name of the file's encoding.
-        local_id: where the local ID comes from; None for the row's number in the file, which says who a
-            record is for one file only, so such a file must be loaded as a full snapshot.
+        local_id: source of the local ID; None for the row's number in the file. A row number names a record
+            within one file only, so such a file must be loaded as a full snapshot.
         fields: canonical field and its value.
         lists: objects of list fields.
         ignore: columns that are left out on purpose.
-        where: column and the text it must have; other rows are passed over.
+        where: column and the text it must have; other rows are skipped.
     """
 
     name: str
@@ -123,17 +127,17 @@ class FileMapping:
         return self.local_id is None
 
     def digest(self) -> str:
-        """SHA-256 of what it says, in hexadecimal; its name is no part of it."""
-        said = orjson.dumps(replace(self, name=""), default=_to_json_value, option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(said).hexdigest()
+        """Return the SHA-256 of the mapping without its name, in hexadecimal."""
+        content = orjson.dumps(replace(self, name=""), default=_to_json_value, option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(content).hexdigest()
 
     def with_where(self, column: str, value: str) -> "FileMapping":
-        """The same mapping, for the rows whose column has this text only."""
+        """Return this mapping for rows whose column has a text."""
         return replace(self, where={**self.where, column: value})
 
 
 def _to_json_value(part: object) -> object:
-    """A part of a mapping that JSON has no word for."""
+    """Convert a set or pattern of a mapping to a JSON value."""
     if isinstance(part, frozenset):
         return sorted(part)
     if isinstance(part, re.Pattern):
@@ -142,7 +146,7 @@ def _to_json_value(part: object) -> object:
 
 
 def make_canonical_mapping() -> FileMapping:
-    """The mapping of a file whose columns are canonical fields."""
+    """Make the mapping of a file whose columns are canonical fields."""
     return FileMapping(
         name="the canonical record",
         local_id=MappedValue(columns=("local_id",)),

@@ -1,4 +1,7 @@
-"""Newline-delimited JSON: each line is an object of its own, so a bad one costs only itself."""
+"""Reader of newline-delimited JSON files.
+
+Each line is an object of its own, so a bad line costs only itself.
+"""
 
 from collections.abc import Iterator
 from itertools import count
@@ -27,7 +30,12 @@ _DETAILS = {
 
 
 class NdjsonTable:
-    """A file of JSON objects, one a line; its columns are the keys of its first rows.
+    """A file of JSON objects, one a line.
+
+    Its columns are the keys of its first rows.
+
+    Args:
+        path: the file.
 
     Raises:
         FileError: it is empty, UTF-16, or one JSON array.
@@ -51,18 +59,18 @@ class NdjsonTable:
         self.position = 0
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield a row for each line that is not blank."""
-        known = frozenset(self.columns)
+        """Yield a row or a reject for each line that is not blank."""
+        known_columns = frozenset(self.columns)
         with open_binary(self._path) as file:
-            for number, ((line, offset), found) in enumerate(self._read_objects(file), start=1):
-                if isinstance(found, dict) and found.keys() <= known:
-                    yield RawRow(line, offset, number, [found.get(key) for key in self.columns])
+            for number, ((line, offset), outcome) in enumerate(self._read_objects(file), start=1):
+                if isinstance(outcome, dict) and outcome.keys() <= known_columns:
+                    yield RawRow(line, offset, number, [outcome.get(key) for key in self.columns])
                 else:
-                    reason = found if isinstance(found, str) else "unknown-column"
+                    reason = outcome if isinstance(outcome, str) else "unknown-column"
                     yield RejectedRow(line, offset, reason, _DETAILS[reason])
 
     def _read_objects(self, file: BinaryIO) -> Iterator[tuple[tuple[int, int], dict[str, object] | str]]:
-        """Yield line and offset, and the object or why there is none."""
+        """Yield line and offset, and the object or the reason of a reject."""
         offset = 0
         for line in count(1):
             data = file.readline(MAX_RECORD_BYTES + 1)
@@ -81,16 +89,18 @@ class NdjsonTable:
 
 
 def _parse_object(data: bytes) -> dict[str, object] | str:
+    """Return the JSON object of a line, or the reason of a reject."""
     try:
-        found = orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return "malformed-json" if is_utf8(data) else "invalid-utf8"
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         return "not-an-object"
-    return found if _is_shallow(found, MAX_DEPTH) else "malformed-json"
+    return value if _is_shallow(value, MAX_DEPTH) else "malformed-json"
 
 
 def _is_shallow(value: object, depth: int) -> bool:
+    """Return whether a JSON value is nested no deeper than allowed."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):

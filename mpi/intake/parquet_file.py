@@ -1,4 +1,4 @@
-"""Parquet, a batch of rows at a time."""
+"""Reader of Parquet files, in batches of rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from mpi.intake.rows import RawRow, RejectedRow
 from mpi.intake.tabular import MAX_FIELD_CHARACTERS, check_header, open_binary
 
 BATCH_ROWS = 2_048
+"""Rows that are read at a time."""
 
 _DETAILS = {
     "field-too-large": f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters",
@@ -22,7 +23,12 @@ _DETAILS = {
 
 
 class ParquetTable:
-    """A Parquet file; lists and structs become lists and dicts, moments and days Python's, or else text.
+    """A Parquet file, read as Python values.
+
+    Lists and structs become lists and dicts, timestamps and dates Python's, or text where Python has no such value.
+
+    Args:
+        path: the file.
 
     Raises:
         FileError: it is no Parquet file, cut short, or corrupt.
@@ -42,7 +48,7 @@ class ParquetTable:
         self.columns: tuple[str, ...] = tuple(columns)
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield the rows, numbered from 1."""
+        """Yield the rows, numbered from 1, and a reject for each bad one."""
         number = 0
         with open_binary(self._path) as source:
             parquet = self._open_parquet(source)
@@ -70,12 +76,13 @@ class ParquetTable:
 
 @dataclass(frozen=True, slots=True)
 class _UnreadableCell:
-    """A cell that costs its row, and why."""
+    """A cell that causes its row's rejection, with the reason."""
 
     reason: str
 
 
 def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships no types
+    """Return a column's cells as Python values."""
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         # Nanoseconds have no Python form; no birth needs them.
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
@@ -90,6 +97,7 @@ def _read_column(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow ships n
 
 
 def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
+    """Return a cell as a Python value, or as unreadable."""
     try:
         return _read_value(scalar)
     except UnicodeDecodeError:
@@ -99,14 +107,14 @@ def _read_cell(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
 
 
 def _read_value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
-    """A value in Python's form, and as text what has none, as a CSV file would hold it."""
+    """Convert an Arrow value to Python, or to text as in a CSV file."""
     try:
         return scalar.as_py()
     except (OverflowError, ValueError):
         if isinstance(scalar, pa.StructScalar):
-            return {name: _read_value(held) for name, held in scalar.items()}
+            return {name: _read_value(item) for name, item in scalar.items()}
         if isinstance(scalar, pa.ListScalar):
-            return [_read_value(held) for held in scalar]
+            return [_read_value(item) for item in scalar]
         if pa.types.is_timestamp(scalar.type):
             # In its zone, Arrow writes a moment beyond all calendars as one within them.
             scalar = scalar.cast(pa.timestamp(scalar.type.unit))
@@ -114,7 +122,7 @@ def _read_value(scalar: Any) -> object:  # noqa: ANN401 - pyarrow ships no types
 
 
 def _decode(value: object) -> object:
-    """Text that a writer has stored without saying that it is text."""
+    """Decode text that a writer stored as bytes."""
     if not isinstance(value, bytes):
         return value
     try:
@@ -124,6 +132,7 @@ def _decode(value: object) -> object:
 
 
 def _check_row(number: int, row: tuple[object, ...]) -> RawRow | RejectedRow:
+    """Return a row, or a reject where one of its cells is unusable."""
     for value in row:
         reason = None
         if isinstance(value, str) and len(value) > MAX_FIELD_CHARACTERS:

@@ -1,4 +1,4 @@
-"""A mapping bound to a file's columns, and applied to its rows."""
+"""Conversion of a file's rows to canonical rows by a mapping."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
@@ -17,10 +17,10 @@ Getter = Callable[[Cells, Issues], object]
 
 
 class Projection:
-    """Turns a file's rows into canonical rows.
+    """A mapping bound to a file's columns.
 
     Args:
-        mapping: what to do.
+        mapping: the mapping.
         columns: the file's columns, which ``check_columns`` has passed.
     """
 
@@ -37,87 +37,95 @@ class Projection:
         self._lists = [self._make_entry_getter(entry) for entry in mapping.lists]
 
     def is_wanted(self, row: RawRow) -> bool:
-        """Whether the row is one of those that the mapping's ``where`` asks for."""
-        return all(place is not None and to_text(row.values[place]) == wanted for place, wanted in self._where)
+        """Return whether the mapping's ``where`` selects the row."""
+        return all(position is not None and to_text(row.values[position]) == required_text for position, required_text in self._where)
 
     def project(self, row: RawRow) -> CanonicalRow:
-        """The row under canonical names; empty cells are left out."""
+        """Return the row under canonical field names, without empty cells."""
         issues: Issues = []
-        sent: dict[str, object] = {}
+        fields: dict[str, object] = {}
         cells = row.values
         if self._mapping.local_id is None:
-            sent["local_id"] = str(row.number)
+            fields["local_id"] = str(row.number)
         elif self._local_id and (local_id := self._local_id(cells, issues)) is not None:
-            sent["local_id"] = local_id
+            fields["local_id"] = local_id
         for name, getter in self._fields:
             value = getter(cells, issues)
             if value is not None:
-                sent[name] = value
-        for name, make in self._lists:
-            made = make(cells, issues)
-            if made:
-                entries = sent.setdefault(name, [])
+                fields[name] = value
+        for name, make_entry in self._lists:
+            item = make_entry(cells, issues)
+            if item:
+                entries = fields.setdefault(name, [])
                 if isinstance(entries, list):
-                    entries.append(made)
-        return CanonicalRow(row.line, row.offset, sent, tuple(issues))
+                    entries.append(item)
+        return CanonicalRow(row.line, row.offset, fields, tuple(issues))
 
     def _make_getter(self, name: str, value: MappedValue) -> Getter | None:
-        """How to get the value from a row; None where the file has no such column."""
-        read = self._make_reader(value)
-        if read is None:
+        """Return the function that reads a value from a row's cells.
+
+        Returns:
+            None where the file has no such column.
+        """
+        read_cell = self._make_reader(value)
+        if read_cell is None:
             return None
         if value.is_plain:
-            return lambda cells, _issues: read(cells)
+            return lambda cells, _issues: read_cell(cells)
         convert = _make_converter(name, value)
 
         def get(cells: Cells, issues: Issues) -> object:
-            cell = read(cells)
+            cell = read_cell(cells)
             if is_inexact(cell):
                 return cell  # the door refuses the record
-            found = to_text(cell)
-            if found is None:
+            cell_text = to_text(cell)
+            if cell_text is None:
                 return None
             if value.split is None:
-                return convert(found, issues)
-            parts = (part.strip() for part in found.split(value.split))
-            kept = [done for part in parts if part and (done := convert(part, issues)) is not None]
-            return kept or None
+                return convert(cell_text, issues)
+            parts = (part.strip() for part in cell_text.split(value.split))
+            values = [converted for part in parts if part and (converted := convert(part, issues)) is not None]
+            return values or None
 
         return get
 
     def _make_reader(self, value: MappedValue) -> Callable[[Cells], object] | None:
+        """Return the function that reads a value before conversion."""
         if value.constant is not None:
             return lambda _cells: value.constant
         if value.template is not None:
             return _make_template_reader(value.template, self._position_of)
-        places = [self._position_of[column] for column in value.columns if column in self._position_of]
-        if not places:
+        positions = [self._position_of[column] for column in value.columns if column in self._position_of]
+        if not positions:
             return None
-        if len(places) == 1:
-            place = places[0]
-            return lambda cells: _clean_cell(cells[place])
-        return lambda cells: next(_iter_filled_cells(cells, places), None)
+        if len(positions) == 1:
+            position = positions[0]
+            return lambda cells: _clean_cell(cells[position])
+        return lambda cells: next(_iter_filled_cells(cells, positions), None)
 
     def _make_entry_getter(self, entry: ListEntry) -> tuple[str, Getter]:
-        """How to make one object of a list: only where a column gives it something to say."""
+        """Return the function that makes one object of a list.
+
+        An object is made only where a column fills one of its keys.
+        """
         from_columns, constants = [], {}
         for key, value in entry.values:
             if value.constant is not None:
                 constants[key] = value.constant
             elif (getter := self._make_getter(f"{entry.name}.{key}", value)) is not None:
                 from_columns.append((key, getter))
-        needed = _REQUIRED_KEYS.get(entry.name)
+        required_key = _REQUIRED_KEYS.get(entry.name)
 
         def make(cells: Cells, issues: Issues) -> object:
-            made: dict[str, object] = {}
+            item: dict[str, object] = {}
             for key, getter in from_columns:
                 value = getter(cells, issues)
                 if value is not None:
-                    made[key] = value
-            if from_columns and not made:
+                    item[key] = value
+            if from_columns and not item:
                 return None
-            made.update(constants)
-            return None if needed and needed not in made else made
+            item.update(constants)
+            return None if required_key and required_key not in item else item
 
         return entry.name, make
 
@@ -127,7 +135,7 @@ _REQUIRED_KEYS = {"identifiers": "value", "flags": "value", "restrictions": "kin
 
 
 def _clean_cell(value: object) -> object:
-    """A cell for the door, which reads numbers and lists itself; None where empty."""
+    """Return a cell as validation reads it; None where empty."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, list | dict | tuple):
@@ -138,27 +146,29 @@ def _clean_cell(value: object) -> object:
     return to_text(value) if isinstance(value, date) else value
 
 
-def _iter_filled_cells(cells: Cells, places: Iterable[int]) -> Iterator[object]:
-    return (value for place in places if (value := _clean_cell(cells[place])) is not None)
+def _iter_filled_cells(cells: Cells, positions: Iterable[int]) -> Iterator[object]:
+    """Return the cells at some positions that are not empty."""
+    return (value for position in positions if (value := _clean_cell(cells[position])) is not None)
 
 
-def _make_template_reader(template: str, places: dict[str, int]) -> Callable[[Cells], object]:
-    """Fill a template; blanks around a missing column close up, any other text needs all its columns.
+def _make_template_reader(template: str, position_of: dict[str, int]) -> Callable[[Cells], object]:
+    """Return the function that fills a template from a row's cells.
 
-    Where a cell is a number that may have lost digits, that is what is given, for the door to refuse.
+    Blanks around a missing column close up; any other text needs all its columns. A number that may have lost digits
+    is returned as it is, for validation to refuse.
     """
     literals = PLACEHOLDER.split(template)[::2]
-    columns = [places.get(column) for column in PLACEHOLDER.findall(template)]
+    columns = [position_of.get(column) for column in PLACEHOLDER.findall(template)]
     blanks_only = not any(literal.strip() for literal in literals)
 
     def fill(cells: Cells) -> object:
-        held = [None if place is None else cells[place] for place in columns]
-        for cell in held:
+        used_cells = [None if position is None else cells[position] for position in columns]
+        for cell in used_cells:
             if is_inexact(cell):
                 return cell
-        values = [to_text(cell) for cell in held]
-        missing = values.count(None)
-        if missing == len(values) or (missing and not blanks_only):
+        values = [to_text(cell) for cell in used_cells]
+        missing_count = values.count(None)
+        if missing_count == len(values) or (missing_count and not blanks_only):
             return None
         parts = [literals[0]]
         for value, literal in zip(values, literals[1:], strict=True):
@@ -170,10 +180,11 @@ def _make_template_reader(template: str, places: dict[str, int]) -> Callable[[Ce
 
 
 def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], str | None]:
-    def convert(found: str, issues: Issues) -> str | None:
-        result: str | None = found
+    """Return the function that converts a text by codes, names and dates."""
+    def convert(cell_text: str, issues: Issues) -> str | None:
+        result: str | None = cell_text
         if value.codes is not None:
-            result = value.codes.get(found, value.codes_default)
+            result = value.codes.get(cell_text, value.codes_default)
             if result is None:
                 issues.append(QualityIssue(name, "unknown-code"))
         if value.name_part is not None and result:

@@ -1,4 +1,4 @@
-"""The door of this package: a file of any supported format as canonical rows."""
+"""Entry point: opens a file of any supported format as canonical rows."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from mpi.intake.tabular import TabularFile, open_binary
 from mpi.intake.xml_stream import XmlFile
 
 FORMATS = ("csv", "parquet", "ndjson", "edfi", "afcars")
-"""What ``open_file`` reads."""
+"""File formats that ``open_file`` reads."""
 
 _XML_FORMATS = ("edfi", "afcars")
 _FORMAT_OF_SUFFIX = {
@@ -28,24 +28,23 @@ _FORMAT_OF_SUFFIX = {
 
 
 class FileRows:
-    """The rows of a file.
+    """The rows of an opened file, to be iterated once.
 
-    To be iterated once. Iterating raises FileError where the rest of the file cannot be read, and then
-    nothing of the file should be kept.
+    Iterating raises FileError where the rest of the file cannot be read, and then nothing of the file should be kept.
 
     Args:
         path: the file.
         file_format: one of FORMATS.
         columns: the file's own columns; none for the XML formats.
-        rows: begins to read; None for a row that is passed over.
-        position: how many bytes have been read.
-        reading: digest of the mapping; empty for the XML formats, which have one meaning.
+        rows: begins to read; None for a row that is skipped.
+        position: returns the number of bytes read.
+        mapping_digest: digest of the mapping; empty for the XML formats, which have one meaning.
 
     Attributes:
         format: the file's format.
-        columns: its own columns.
-        size_bytes: its size.
-        skipped_rows: rows so far that the mapping's ``where`` did not ask for; they are neither sent nor
+        columns: the file's own columns.
+        size_bytes: the file's size.
+        skipped_rows: rows so far that the mapping's ``where`` left out; they are neither sent nor
             rejected.
     """
 
@@ -70,13 +69,13 @@ class FileRows:
 
     @property
     def bytes_read(self) -> int:
-        """How much of ``size_bytes`` has been read, for a progress bar."""
+        """Number of bytes read, for a progress bar."""
         return min(self._position(), self.size_bytes)
 
     def compute_digest(self) -> str:
-        """SHA-256 of the content and of how it is read, in hexadecimal.
+        """Return the SHA-256 of content, format and mapping, in hexadecimal.
 
-        Two loads of one file have the same where its format and its mapping, ``where`` too, are the same.
+        Two loads of one file have equal digests where its format and its mapping, ``where`` too, are equal.
         Reads the file once more, about a gigabyte a second.
         """
         digests: list[str] = []
@@ -92,6 +91,7 @@ class FileRows:
         return self._count_skipped()
 
     def _count_skipped(self) -> Iterator[CanonicalRow | RejectedRow]:
+        """Yield the rows, and count those that are skipped."""
         for row in self._rows():
             if row is None:
                 self.skipped_rows += 1
@@ -100,7 +100,7 @@ class FileRows:
 
 
 def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) -> FileRows:
-    """Open a file, check its columns, and make ready to read its rows.
+    """Open a file, check its columns, and prepare to read its rows.
 
     Args:
         path: a file; for Ed-Fi also a folder of interchange files.
@@ -112,12 +112,12 @@ def open_file(path: Path, mapping: FileMapping | None, file_format: str | None) 
         FileError: the file cannot be read, or its format is not known.
         MappingError: the mapping and the file's columns do not account for each other.
     """
-    chosen = file_format or (mapping.format if mapping else None) or _detect_format(path)
-    if chosen not in FORMATS:
-        raise FileError(f"{chosen!r} is no format; there are {', '.join(FORMATS)}")
-    if chosen in _XML_FORMATS:
-        return _open_xml(path, chosen, mapping)
-    return _open_table(path, chosen, mapping or make_canonical_mapping())
+    chosen_format = file_format or (mapping.format if mapping else None) or _detect_format(path)
+    if chosen_format not in FORMATS:
+        raise FileError(f"{chosen_format!r} is no format; there are {', '.join(FORMATS)}")
+    if chosen_format in _XML_FORMATS:
+        return _open_xml(path, chosen_format, mapping)
+    return _open_table(path, chosen_format, mapping or make_canonical_mapping())
 
 
 def _open_xml(path: Path, file_format: str, mapping: FileMapping | None) -> FileRows:
@@ -149,8 +149,8 @@ def _open_table(path: Path, file_format: str, mapping: FileMapping) -> FileRows:
 
 def _open_tabular_file(path: Path, file_format: str, mapping: FileMapping) -> TabularFile:
     if file_format == "csv":
-        tabs = path.suffix.lower() == ".tsv"
-        return CsvTable(path, mapping.delimiter or ("\t" if tabs else ","), mapping.encoding)
+        is_tab_separated = path.suffix.lower() == ".tsv"
+        return CsvTable(path, mapping.delimiter or ("\t" if is_tab_separated else ","), mapping.encoding)
     return ParquetTable(path) if file_format == "parquet" else NdjsonTable(path)
 
 

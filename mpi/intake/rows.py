@@ -1,4 +1,4 @@
-"""What a file gives up, row by row: canonical rows, and rejects that hold no text of the row."""
+"""Types of rows that file readers yield."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from mpi.domain.record import QualityIssue
 
 @dataclass(frozen=True, slots=True)
 class CanonicalRow:
-    """One row under canonical field names, with values as ``mpi.standardize.record_validation.validate_record`` takes them.
+    """One row under canonical field names, before validation.
 
     Args:
         line: line of the file on which the row begins, from 1 and counting the header; in Parquet,
             which has no lines, the row's number.
-        offset: byte at which it begins, where the format has one.
-        fields: the values; a field that the row leaves empty is not there.
+        offset: byte at which the row begins, where the format has one.
+        fields: values as ``mpi.standardize.record_validation.validate_record`` takes them; a field that the row
+            leaves empty is not there.
         issues: what the mapping could not read, such as ``unknown-code``.
     """
 
@@ -26,7 +27,7 @@ class CanonicalRow:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that cannot be read.
+    """One row that cannot be read, with the reason.
 
     Args:
         line: as in ``CanonicalRow``.

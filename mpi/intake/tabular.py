@@ -1,4 +1,4 @@
-"""What the readers of tabular files have in common: bounds, and opening a file with a clear error."""
+"""Shared interface, limits and checks of tabular file readers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,23 @@ from mpi.domain.errors import FileError
 from mpi.intake.rows import RawRow, RejectedRow
 
 MAX_FIELD_CHARACTERS = 131_072
-"""Longest field, in characters: the csv module's own limit, and far above any name or address."""
+"""Longest field, in characters.
+
+It is the csv module's own limit, and far above any name or address.
+"""
 
 MAX_RECORD_BYTES = 1_048_576
-"""Longest row; a reader never holds more of a row than this, however long the row is."""
+"""Longest row, in bytes.
+
+A reader never holds more of a row than this, however long the row is.
+"""
 
 
 class TabularFile(Protocol):
     """A file of rows under named columns.
 
-    ``rows`` opens the file anew, so nothing stays open between the two; ``position`` says how many
-    bytes the latest ``rows`` has consumed.
+    ``rows`` opens the file anew, so no file stays open between calls. ``position`` is the number of bytes that the
+    latest ``rows`` has consumed.
     """
 
     columns: tuple[str, ...]
@@ -28,7 +34,11 @@ class TabularFile(Protocol):
     position: int
 
     def rows(self) -> Iterator[RawRow | RejectedRow]:
-        """Yield the rows in file order; raise FileError where the rest cannot be read."""
+        """Yield the rows in file order.
+
+        Raises:
+            FileError: the rest of the file cannot be read.
+        """
         ...
 
 
@@ -48,16 +58,16 @@ def open_binary(path: Path) -> Iterator[BufferedReader]:
 
 
 def check_header(name: str, columns: tuple[str, ...]) -> None:
-    """Refuse a header with a column twice or without a name.
+    """Raise where a header repeats a column or leaves one unnamed.
 
     Raises:
-        FileError: which, and at which places.
+        FileError: names the columns' positions.
     """
-    for place, column in enumerate(columns, start=1):
+    for position, column in enumerate(columns, start=1):
         if not column:
-            raise FileError(f"{name}: column {place} of the header has no name")
-        first = columns.index(column) + 1
-        if first != place:
+            raise FileError(f"{name}: column {position} of the header has no name")
+        first_position = columns.index(column) + 1
+        if first_position != position:
             raise FileError(
-                f"{name}: columns {first} and {place} of the header have the same name; rename or remove one"
+                f"{name}: columns {first_position} and {position} of the header have the same name; rename or remove one"
             )

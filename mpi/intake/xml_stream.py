@@ -1,7 +1,8 @@
-"""XML files element by element, safely: no document type, no entities, bounded depth and size.
+"""Safe streaming reader of XML files, record by record.
 
-Built on expat itself rather than ElementTree's iterparse, because expat tells where an element stands and
-lets a document type be refused before it can define an entity.
+It accepts no document type and no entities, and bounds depth and size. It is built on expat itself rather than
+ElementTree's iterparse, because expat tells the position of an element and lets a document type be refused before
+it can define an entity.
 """
 
 import re
@@ -24,17 +25,17 @@ _CHUNK_BYTES = 65_536
 
 _ENCODING_DECLARATION = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _MAX_ENCODING_NAME = 40
-"""Characters of an encoding's name that an error repeats."""
+"""Most characters of an encoding's name that an error repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class XmlRecord:
-    """One record's element, its names without namespaces.
+    """One record's XML element, its names without namespaces.
 
     Args:
         element: the record; None where it is larger than a record may be.
-        line: where it begins, from 1.
-        offset: byte at which it begins.
+        line: line on which the record begins, from 1.
+        offset: byte at which the record begins.
     """
 
     element: Element | None
@@ -43,19 +44,26 @@ class XmlRecord:
 
 
 def to_local_name(tag: str) -> str:
-    """A name without its namespace."""
+    """Return an XML name without its namespace."""
     return tag.rpartition("}")[2]
 
 
 def read_child_text(element: Element | None, *path: str) -> str | None:
-    """The trimmed text at a path of child names; None where it is empty or not there."""
-    found = element if element is None else element.find("/".join(path))
-    text = None if found is None else found.text
+    """Return the trimmed text at a path of child names.
+
+    Returns:
+        None where the text is empty or the element missing.
+    """
+    child = element if element is None else element.find("/".join(path))
+    text = None if child is None else child.text
     return (text or "").strip() or None
 
 
 def to_descriptor_code(text: str | None) -> str | None:
-    """The code of an Ed-Fi descriptor: ``Female`` of ``uri://ed-fi.org/SexDescriptor#Female``."""
+    """Return the code of an Ed-Fi descriptor.
+
+    ``Female`` of ``uri://ed-fi.org/SexDescriptor#Female``.
+    """
     return text and text.rpartition("#")[2]
 
 
@@ -64,7 +72,7 @@ class XmlFile:
 
     Args:
         path: the file.
-        record_depth: how deep below the root a record stands: 1 for the root's own children.
+        record_depth: depth of a record below the root: 1 for the root's own children.
     """
 
     def __init__(self, path: Path, record_depth: int) -> None:
@@ -73,7 +81,7 @@ class XmlFile:
         self.position = 0
 
     def read_root_name(self) -> str:
-        """The root element's name.
+        """Return the name of the root element.
 
         Raises:
             FileError: the file does not begin as XML, or is in an encoding that cannot be read.
@@ -89,7 +97,7 @@ class XmlFile:
         """Yield the records in file order.
 
         Args:
-            names: which elements; None for all.
+            names: names of the elements to read; None for all.
 
         Raises:
             FileError: the file is not well-formed, is in an encoding that cannot be read, or declares a
@@ -104,21 +112,21 @@ class XmlFile:
             builder.feed(b"", last=True)
             yield from builder.take_records()
 
-    def _raise_file_error(self, why: str) -> NoReturn:
-        raise FileError(f"{self._path.name}: {why}")
+    def _raise_file_error(self, fault: str) -> NoReturn:
+        raise FileError(f"{self._path.name}: {fault}")
 
 
 def _detect_utf8(file: BufferedReader) -> str | None:
-    """UTF-8 where the file names that, by whatever name; None where expat may find out by itself.
+    """Return UTF-8 where the file declares it by any of its names.
 
-    Of all names of UTF-8 expat knows "UTF-8" alone; under another it reads single bytes.
+    Expat knows only the name "UTF-8", and reads single bytes under another. None lets expat find the encoding.
     """
-    found = _ENCODING_DECLARATION.match(file.peek())
-    return "utf-8" if found and to_codec_name(found[1].decode()) == "utf-8" else None
+    declaration = _ENCODING_DECLARATION.match(file.peek())
+    return "utf-8" if declaration and to_codec_name(declaration[1].decode()) == "utf-8" else None
 
 
 class _RecordBuilder:
-    """Builds the elements of records, and of nothing else."""
+    """A builder of record elements from expat's events."""
 
     def __init__(
         self, file_name: str, record_depth: int, encoding: str | None, names: frozenset[str] | None = None
@@ -142,6 +150,7 @@ class _RecordBuilder:
         self._parser.CharacterDataHandler = self._add_characters
 
     def feed(self, data: bytes, *, last: bool) -> None:
+        """Parse a chunk of the file."""
         try:
             self._parser.Parse(data, last)
         except expat.ExpatError as error:
@@ -156,8 +165,9 @@ class _RecordBuilder:
             ) from None
 
     def take_records(self) -> list[XmlRecord]:
-        done, self._finished_records = self._finished_records, []
-        return done
+        """Return the records finished since the last call."""
+        finished_records, self._finished_records = self._finished_records, []
+        return finished_records
 
     def _take_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self._encoding = encoding or ""
@@ -191,8 +201,8 @@ class _RecordBuilder:
             return
         element = self._open_elements.pop()
         if not self._open_elements:
-            whole = element if self._size <= MAX_RECORD_BYTES else None
-            self._finished_records.append(XmlRecord(whole, *self._start))
+            record_element = element if self._size <= MAX_RECORD_BYTES else None
+            self._finished_records.append(XmlRecord(record_element, *self._start))
 
     def _add_characters(self, data: str) -> None:
         if self._open_elements:

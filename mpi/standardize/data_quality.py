@@ -1,4 +1,7 @@
-"""What a source should look at: a field and a code for each value that cannot be used."""
+"""Detection of quality issues in a record's values.
+
+Each issue names a field and a code, for the source to correct.
+"""
 
 from collections.abc import Iterator
 
@@ -12,7 +15,7 @@ from mpi.standardize.text import squeeze
 
 
 def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    """The issues of a record that was let in, in the order of its fields; one may repeat."""
+    """Yield the issues of a valid record, in field order, with repeats."""
     yield from _find_name_issues(record)
     yield from _find_date_issues(record)
     yield from _find_code_issues(record)
@@ -20,6 +23,7 @@ def find_quality_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield issues of placeholder names."""
     if record.first_name and is_placeholder_given(record.first_name):
         yield QualityIssue("first_name", "placeholder-name")
     if record.last_name and is_placeholder_surname(record.last_name):
@@ -27,18 +31,19 @@ def _find_name_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_date_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
-    for field, text, may_lie_ahead in _iter_dates(record):
+    """Yield issues of unreadable, impossible and future dates."""
+    for field, text, may_be_later in _iter_dates(record):
         if text is None:
             continue
-        reading = parse_date(text)
-        if not may_lie_ahead and record.as_of and is_future(reading, record.as_of):
+        parsed = parse_date(text)
+        if not may_be_later and record.as_of and is_future(parsed, record.as_of):
             yield QualityIssue(field, "future-date")
-        elif reading.issue is not None:
-            yield QualityIssue(field, reading.issue)
+        elif parsed.issue is not None:
+            yield QualityIssue(field, parsed.issue)
 
 
 def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool]]:
-    """Every date of the record: field, text, and whether it may lie ahead of the statement."""
+    """Yield each date's field, text, and whether it may be later than the record."""
     yield "birth_date", record.birth_date, False
     for previous in record.previous_birth_dates:
         yield "previous_birth_dates", previous, False
@@ -56,6 +61,7 @@ def _iter_dates(record: CanonicalRecord) -> Iterator[tuple[str, str | None, bool
 
 
 def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield issues of unknown codes."""
     if record.sex and not is_sex_code(record.sex):
         yield QualityIssue("sex", "unknown-code")
     quality = record.birth_date_quality
@@ -64,6 +70,7 @@ def _find_code_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
 
 
 def _find_contact_issues(record: CanonicalRecord) -> Iterator[QualityIssue]:
+    """Yield issues of postal codes, phones and email addresses."""
     for address in record.addresses:
         if address.postal_code and parse_postal_code(address.postal_code) is None:
             yield QualityIssue("postal_code", "invalid-postal-code")

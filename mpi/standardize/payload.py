@@ -1,4 +1,4 @@
-"""Records and features as bytes: what the store keeps, hashes and hands back."""
+"""Serialization of records and features to bytes, and content hashes."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -27,18 +27,18 @@ _LIST_POSITIONS = tuple(position for position, name in enumerate(FEATURE_COLUMNS
 
 
 def record_to_bytes(record: CanonicalRecord) -> bytes:
-    """The record as compact JSON, keys in byte order, missing values left out.
+    """Serialize a record as compact JSON.
 
-    Equal records have equal payloads.
+    Keys are in byte order and missing values left out, so that equal records have equal bytes.
     """
     return orjson.dumps(_to_json_object(record))
 
 
 def record_from_bytes(data: bytes) -> CanonicalRecord:
-    """The record of a payload that ``record_to_bytes`` made.
+    """Deserialize a record that ``record_to_bytes`` wrote.
 
     Raises:
-        StoreError: the bytes are no such payload.
+        StoreError: the bytes are no such record.
     """
     record = _parse_record(data)
     if record is None:
@@ -47,52 +47,60 @@ def record_from_bytes(data: bytes) -> CanonicalRecord:
 
 
 def compute_content_hash(record: CanonicalRecord) -> str:
-    """32 hexadecimal digits that are equal for two records that state the same, whenever stated."""
+    """Return a hash of a record's content, its date left out.
+
+    Returns:
+        32 hexadecimal digits, equal for two records that state the same, whenever stated.
+    """
     return to_payload_and_hash(record)[1]
 
 
 def to_payload_and_hash(record: CanonicalRecord) -> tuple[bytes, str]:
-    """``record_to_bytes`` and ``compute_content_hash`` at once."""
-    stated = _to_json_object(record)
-    payload = orjson.dumps(stated)
-    stated.pop("as_of", None)
-    return payload, hashlib.blake2b(orjson.dumps(stated), digest_size=_HASH_BYTES).hexdigest()
+    """Return a record's bytes and content hash, from one pass."""
+    json_object = _to_json_object(record)
+    payload = orjson.dumps(json_object)
+    json_object.pop("as_of", None)
+    return payload, hashlib.blake2b(orjson.dumps(json_object), digest_size=_HASH_BYTES).hexdigest()
 
 
 def to_canonical_fields(record: CanonicalRecord) -> dict[str, object]:
-    """The record as a reader sees it: canonical fields, flat columns filled, no tokens.
+    """Return a record as readers see it, without tokens.
 
-    Sent again, it is the same record but for the SSN.
+    The flat columns are filled from the lists. Sent again, it is the same record but for the SSN.
     """
-    sent = {name: value for name, value in _to_json_object(record).items() if name not in _TOKEN_FIELDS}
+    fields = {name: value for name, value in _to_json_object(record).items() if name not in _TOKEN_FIELDS}
     for name, columns in FLAT_COLUMNS.items():
         items = getattr(record, name)
         for column in columns:
             value = getattr(items[0], column) if items else None
             if value is not None:
-                sent[column] = value
-    return sent
+                fields[column] = value
+    return fields
 
 
 def features_to_bytes(features: Features) -> bytes:
-    """The features as a JSON array in the order of ``FEATURE_COLUMNS``."""
+    """Serialize features as a JSON array in the order of ``FEATURE_COLUMNS``."""
     return orjson.dumps(_feature_values(features))
 
 
 def have_same_given_name(data: bytes, other: bytes) -> bool:
-    """Whether features that ``features_to_bytes`` wrote are seen to have the same given name.
+    """Return whether two serialized features have the same given name.
 
-    It is their first column: nothing else is read. Where there is none, or one with a quotation mark, it is
-    not seen.
+    The given name is the first column: nothing else is read. The answer is False where there is none, or one with a
+    quotation mark.
+
+    Args:
+        data: bytes that ``features_to_bytes`` wrote.
+        other: likewise.
     """
     name, end, _ = data.partition(b'",')
     return name.startswith(b'["') and not name.endswith(b"\\") and other.startswith(name + end)
 
 
 def features_from_bytes(data: bytes) -> Features:
-    """The features that ``features_to_bytes`` wrote; on the hot path, so nothing is checked.
+    """Deserialize features; on the hot path, so nothing is checked.
 
-    Columns are only ever added at the end: what an earlier version stored has them missing.
+    Columns are only ever added at the end: features that an earlier version stored have them missing.
     """
     values = orjson.loads(data)
     values += _MISSING_VALUES[len(values) :]
@@ -102,31 +110,33 @@ def features_from_bytes(data: bytes) -> Features:
 
 
 def _to_json_object(record: CanonicalRecord) -> dict[str, Any]:
-    """What the record states, as JSON has it; keys sorted, missing values left out."""
+    """Return a record's JSON object: keys sorted, missing values left out."""
     values = zip(_RECORD_COLUMNS, _record_values(record), strict=True)
-    stated = {name: value for name, value in values if value is not None and value != ()}
+    json_object = {name: value for name, value in values if value is not None and value != ()}
     for name in ITEM_KINDS:
-        if name in stated:
-            stated[name] = [_item_to_json_object(item) for item in stated[name]]
-    return stated
+        if name in json_object:
+            json_object[name] = [_item_to_json_object(item) for item in json_object[name]]
+    return json_object
 
 
 def _item_to_json_object(item: Any) -> dict[str, Any]:  # noqa: ANN401 - one of eight named tuples
+    """Return the JSON object of a list entry."""
     kind = type(item)
     values = zip(_ITEM_COLUMNS[kind], _item_values[kind](item), strict=True)
     return {name: value for name, value in values if value is not None}
 
 
 def _parse_record(data: bytes) -> CanonicalRecord | None:
+    """Parse a record's JSON; None where it is no record."""
     # The caller raises, outside the handler: a chained exception would carry the record's text.
     try:
-        stated = orjson.loads(data)
+        json_object = orjson.loads(data)
         for name in SCALAR_LISTS:
-            if name in stated:
-                stated[name] = tuple(stated[name])
-        for name, made in _item_makers.items():
-            if name in stated:
-                stated[name] = tuple([made(**item) for item in stated[name]])
-        return CanonicalRecord(**stated)
+            if name in json_object:
+                json_object[name] = tuple(json_object[name])
+        for name, make_item in _item_makers.items():
+            if name in json_object:
+                json_object[name] = tuple([make_item(**item) for item in json_object[name]])
+        return CanonicalRecord(**json_object)
     except (ValueError, TypeError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""Phone numbers and email addresses."""
+"""Standardization of phone numbers and email addresses."""
 
 import re
 from functools import lru_cache
@@ -10,7 +10,10 @@ from mpi.standardize.text import CACHE_SIZE
 _HOME_REGION = "US"
 _MAX_PHONE_CHARACTERS = 100
 _MAX_EMAIL_CHARACTERS = 254
-"""Characters; RFC 5321 section 4.5.3.1.3 less the angle brackets."""
+"""Most characters of an email address.
+
+RFC 5321 section 4.5.3.1.3 less the angle brackets.
+"""
 
 _NUMBER_SEPARATOR = re.compile(r"[;|]")
 # A number of the North American plan as nearly everybody writes it. Its block of a thousand (the first seven
@@ -21,18 +24,18 @@ _FILLERS = frozenset(("none", "noemail", "na", "n/a", "unknown", "test", "norepl
 
 
 def parse_phones(text: str | None) -> tuple[str, ...]:
-    """The valid numbers in a phone field, in E.164, sorted; ``;`` and ``|`` separate several.
+    """Return the valid numbers of a phone field in E.164, sorted.
 
-    A number without a country code is read as a US number.
+    ``;`` and ``|`` separate several numbers. A number without a country code is read as a US number.
     """
     if not text:
         return ()
-    found = {_to_e164(part) for part in _NUMBER_SEPARATOR.split(text[:_MAX_PHONE_CHARACTERS])}
-    return tuple(sorted(number for number in found if number))
+    numbers = {_to_e164(part) for part in _NUMBER_SEPARATOR.split(text[:_MAX_PHONE_CHARACTERS])}
+    return tuple(sorted(number for number in numbers if number))
 
 
 def parse_email(text: str | None) -> str | None:
-    """The address in lower case; None for a filler or what is no address.
+    """Return an email address in lower case; None for a filler.
 
     Nothing else is changed: which spellings reach one mailbox is the provider's business.
     """
@@ -45,22 +48,24 @@ def parse_email(text: str | None) -> str | None:
 
 
 def _to_e164(text: str) -> str | None:
-    plain = _NORTH_AMERICAN_NUMBER.match(text)
-    if plain is None:
+    """Return a phone number in E.164; None where it is not valid."""
+    match = _NORTH_AMERICAN_NUMBER.match(text)
+    if match is None:
         return _parse_other_number(text)
-    block = f"{plain[1] or plain[2]}{plain[3]}{plain[4]}"
-    return f"+1{block}{plain[5]}" if _is_valid_block(block) else None
+    block = f"{match[1] or match[2]}{match[3]}{match[4]}"
+    return f"+1{block}{match[5]}" if _is_valid_block(block) else None
 
 
 @lru_cache(CACHE_SIZE)
 def _is_valid_block(block: str) -> bool:
-    """Whether numbers that begin with those seven digits are valid ones."""
+    """Return whether numbers with these first seven digits are valid."""
     number = phonenumbers.PhoneNumber(country_code=1, national_number=int(f"{block}000"))
     return phonenumbers.is_valid_number(number)
 
 
 @lru_cache(CACHE_SIZE)
 def _parse_other_number(text: str) -> str | None:
+    """Parse a number of any form by ``phonenumbers``."""
     try:
         number = phonenumbers.parse(text, _HOME_REGION)
     except phonenumbers.NumberParseException:

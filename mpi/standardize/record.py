@@ -1,4 +1,7 @@
-"""Standardize: one canonical record made comparable, on every path alike."""
+"""Standardization of one canonical record into features.
+
+Every path of the index uses it.
+"""
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
@@ -13,25 +16,28 @@ from mpi.standardize.name.person_names import PersonNames, parse_person_names
 from mpi.standardize.phones import parse_email, parse_phones
 
 STANDARDIZER_VERSION = "4"
-"""Enters a configuration's identity: raise it whenever a record may get other features than before."""
+"""Version of the standardizer, part of a configuration's identity.
+
+Raise it whenever a record may get other features than before.
+"""
 
 
-def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Features:
-    """Make a record comparable.
+def standardize(record: CanonicalRecord, source: str, keyed_hash: KeyedHash) -> Features:
+    """Convert a record to its comparable features.
 
     Flags, race and ethnicity have no influence; a restriction can only remove address evidence; the
     local ID does not enter.
 
     Args:
-        record: the record as it came through the door.
-        source: the code of its source, which namespaces its household identifiers.
-        seal: the index's secret, for identifiers.
+        record: a validated record.
+        source: code of its source, which prefixes its household identifiers.
+        keyed_hash: the keyed hash of the index, for identifiers.
     """
     names: PersonNames = parse_person_names(record)
-    birth: BirthDates = parse_birth_dates(record)
-    numbers = tokenize_identifiers(record.identifiers, seal)
+    birth_dates: BirthDates = parse_birth_dates(record)
+    identifier_tokens = tokenize_identifiers(record.identifiers, keyed_hash)
     homes = parse_addresses(record)
-    home = homes[0] if homes else NO_ADDRESS
+    first_home = homes[0] if homes else NO_ADDRESS
     guardians = build_guardian_names(record.guardians)
     households = normalize_household_ids(record.household_ids, source)
     return Features(
@@ -44,22 +50,22 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
         surname_tokens=names.surname_tokens,
         surname_forms=names.surname_forms,
         suffix=names.suffix,
-        birth_date=birth.day,
-        birth_date_swapped=birth.swapped,
-        birth_dates=birth.days,
-        birth_year=birth.year,
+        birth_date=birth_dates.day,
+        birth_date_swapped=birth_dates.swapped,
+        birth_dates=birth_dates.days,
+        birth_year=birth_dates.year,
         sex=codes.parse_sex(record.sex),
         ssn=record.ssn_token,
         ssn_last4=record.ssn_last4_token,
-        identifiers=numbers.tokens,
-        identifiers_near=numbers.near,
-        identifier_systems=numbers.systems,
-        street_number=home.number,
-        street=home.street,
-        unit=home.unit,
-        city=home.city,
-        state=home.state,
-        postal_code=home.postal_code,
+        identifiers=identifier_tokens.tokens,
+        identifiers_near=identifier_tokens.near,
+        identifier_systems=identifier_tokens.systems,
+        street_number=first_home.number,
+        street=first_home.street,
+        unit=first_home.unit,
+        city=first_home.city,
+        state=first_home.state,
+        postal_code=first_home.postal_code,
         addresses=list_address_keys(homes),
         phones=parse_phones(record.phone),
         email=parse_email(record.email),
@@ -74,7 +80,7 @@ def standardize(record: CanonicalRecord, source: str, seal: KeyedHash) -> Featur
 
 
 def format_birth_place(record: CanonicalRecord) -> str | None:
-    """City, state and country of birth; without the city it places nobody."""
+    """Format city, state and country of birth; None without a city."""
     city = parse_city(record.birth_city)
     if city is None:
         return None

@@ -1,6 +1,7 @@
-"""The door: a record as sent becomes a canonical record, or is refused with its field and reason.
+"""Validation of a sent record into a canonical record.
 
-Nothing past the door has seen an SSN's digits, an unknown field, or text that a database cannot hold.
+A bad record is refused with its field and reason. No validated record holds an SSN's digits, an unknown field, or
+text that a database cannot store.
 """
 
 from collections.abc import Mapping
@@ -42,97 +43,104 @@ _CLOCK_SKEW = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRecord:
-    """A record that was let in.
+    """A canonical record that passed validation, with its quality issues.
 
     Args:
-        record: its canonical form.
-        issues: what its source should look at; each field and code once.
+        record: canonical form.
+        issues: what the source should correct; each field and code once.
     """
 
     record: CanonicalRecord
     issues: tuple[QualityIssue, ...]
 
 
-def validate_record(sent: Mapping[str, object], seal: KeyedHash, received: datetime) -> ValidatedRecord:
-    """Let a record in.
+def validate_record(raw_record: Mapping[str, object], keyed_hash: KeyedHash, received_at: datetime) -> ValidatedRecord:
+    """Validate a record as sent, and convert it to canonical form.
 
     Args:
-        sent: canonical field names to values, as JSON or a row of text has them.
-        seal: the index's secret, for the SSN.
-        received: the present moment, aware; the record's ``as_of`` where it states none.
+        raw_record: canonical field names to values, as JSON or a row of text has them.
+        keyed_hash: the keyed hash of the index, for the SSN.
+        received_at: the present time, with time zone; the record's ``as_of`` where it states none.
 
     Raises:
         RecordError: the record as a whole cannot be used; names the field, the reason, and no value.
     """
-    if not sent.keys() <= _FIELD_NAMES:
-        raise make_unknown_field_error("record", next(name for name in sent if name not in _FIELD_NAMES), _FIELD_NAMES)
-    local_id = parse_local_id(sent.get("local_id"))
-    as_of = parse_as_of(sent.get("as_of"), received)
-    identifiers, ssns = list_items.build_identifiers(sent.get("identifiers"))
-    ssn = tokenize_ssn(parse_text("ssn", sent.get("ssn")), parse_text("ssn_last4", sent.get("ssn_last4")), ssns, seal)
-    multiple_birth, multiple_birth_issues = parse_multiple_birth(sent.get("multiple_birth"))
+    if not raw_record.keys() <= _FIELD_NAMES:
+        raise make_unknown_field_error("record", next(name for name in raw_record if name not in _FIELD_NAMES), _FIELD_NAMES)
+    local_id = parse_local_id(raw_record.get("local_id"))
+    as_of = parse_as_of(raw_record.get("as_of"), received_at)
+    identifiers, ssns = list_items.build_identifiers(raw_record.get("identifiers"))
+    ssn_tokens = tokenize_ssn(parse_text("ssn", raw_record.get("ssn")), parse_text("ssn_last4", raw_record.get("ssn_last4")), ssns, keyed_hash)
+    multiple_birth, multiple_birth_issues = parse_multiple_birth(raw_record.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,
-        **parse_texts(sent, _TEXT_FIELDS),
-        other_names=list_items.build_other_names(sent.get("other_names")),
-        previous_birth_dates=parse_scalars("previous_birth_dates", sent.get("previous_birth_dates")),
-        ssn_token=ssn.full_token,
-        ssn_last4_token=ssn.last4_token,
+        **parse_texts(raw_record, _TEXT_FIELDS),
+        other_names=list_items.build_other_names(raw_record.get("other_names")),
+        previous_birth_dates=parse_scalars("previous_birth_dates", raw_record.get("previous_birth_dates")),
+        ssn_token=ssn_tokens.full_token,
+        ssn_last4_token=ssn_tokens.last4_token,
         identifiers=identifiers,
-        addresses=list_items.build_dated_items("addresses", Address, sent),
-        guardians=list_items.build_dated_items("guardians", Guardian, sent),
-        household_ids=parse_scalars("household_ids", sent.get("household_ids")),
+        addresses=list_items.build_dated_items("addresses", Address, raw_record),
+        guardians=list_items.build_dated_items("guardians", Guardian, raw_record),
+        household_ids=parse_scalars("household_ids", raw_record.get("household_ids")),
         multiple_birth=multiple_birth,
-        enrollments=list_items.build_dated_items("enrollments", Enrollment, sent),
-        placements=list_items.build_dated_items("placements", Placement, sent),
-        race=parse_scalars("race", sent.get("race")),
-        flags=list_items.build_flags(sent.get("flags")),
-        restrictions=list_items.build_restrictions(sent.get("restrictions")),
+        enrollments=list_items.build_dated_items("enrollments", Enrollment, raw_record),
+        placements=list_items.build_dated_items("placements", Placement, raw_record),
+        race=parse_scalars("race", raw_record.get("race")),
+        flags=list_items.build_flags(raw_record.get("flags")),
+        restrictions=list_items.build_restrictions(raw_record.get("restrictions")),
         as_of=as_of,
     )
-    issues = (*ssn.issues, *multiple_birth_issues, *find_quality_issues(record))
+    issues = (*ssn_tokens.issues, *multiple_birth_issues, *find_quality_issues(record))
     return ValidatedRecord(record, tuple(dict.fromkeys(issues)))
 
 
 def parse_multiple_birth(value: object) -> tuple[bool | None, tuple[QualityIssue, ...]]:
-    """Whether the source says twin or other multiple, and what it should look at."""
+    """Parse whether a source says twin or other multiple.
+
+    Returns:
+        The value, and a quality issue where the code is unknown.
+    """
     if isinstance(value, bool):
         return value, ()
     text = parse_text("multiple_birth", value)
     if text is None:
         return None, ()
-    known = is_yes_no_code(text)
-    return parse_yes_no(text), () if known else (QualityIssue("multiple_birth", "unknown-code"),)
+    is_known = is_yes_no_code(text)
+    return parse_yes_no(text), () if is_known else (QualityIssue("multiple_birth", "unknown-code"),)
 
 
-def parse_as_of(value: object, received: datetime) -> str:
-    """The moment of a statement, as the index writes moments.
+def parse_as_of(value: object, received_at: datetime) -> str:
+    """Parse the time of a statement into a stored timestamp.
 
     Raises:
-        RecordError: it is no time, or lies more than a day ahead of the moment of receipt.
+        RecordError: it is no time, or lies more than a day ahead of the time of receipt.
     """
     if isinstance(value, datetime):
-        return _format_as_of(value, received)
+        return _format_as_of(value, received_at)
     text = parse_text("as_of", value)
-    return format_timestamp(received) if text is None else _parse_as_of_text(text, received)
+    return format_timestamp(received_at) if text is None else _parse_as_of_text(text, received_at)
 
 
 @lru_cache(1024)  # most rows of a file were true at few moments, and were received at one
-def _parse_as_of_text(text: str, received: datetime) -> str:
-    return _format_as_of(_parse_iso_time(text), received)
+def _parse_as_of_text(text: str, received_at: datetime) -> str:
+    """Parse a time of a statement that is text."""
+    return _format_as_of(_parse_iso_time(text), received_at)
 
 
-def _format_as_of(moment: datetime | None, received: datetime) -> str:
+def _format_as_of(moment: datetime | None, received_at: datetime) -> str:
+    """Check a time of a statement, and format it."""
     if moment is None or not _EARLIEST_YEAR <= moment.year < date.max.year:
         raise RecordError("as_of", "malformed-time", "must be an ISO 8601 date or time, such as 2026-11-24")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    if moment > received + _CLOCK_SKEW:
+    if moment > received_at + _CLOCK_SKEW:
         raise RecordError("as_of", "future-date", "lies more than a day ahead of our clock")
     return format_timestamp(moment)
 
 
 def _parse_iso_time(text: str) -> datetime | None:
+    """Parse an ISO time; None where the text is none."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Social Security numbers: which can be real, and their passage into keyed tokens.
+"""Validation of Social Security numbers, and their replacement by keyed tokens.
 
-The digits live only inside the functions of this module and the door's call to them. What is never
+The digits live only inside the functions of this module and record validation's call to them. Never
 issued: area 000, 666 and 900-999, group 00, serial 0000 (https://www.ssa.gov/employer/randomization.html);
 numbers known from advertisements and sample cards
 (https://www.ssa.gov/history/ssn/misused.html); keyboard fills.
@@ -20,7 +20,7 @@ _FOUR_DIGITS = re.compile(r"[0-9]{4}\Z")
 _KNOWN_INVALID_NUMBERS = frozenset(("123456789", "078051120", "219099999"))
 _CAMEL_CASE_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OID_DIGITS = "216840111388341"
-"""The SSN's object identifier, 2.16.840.1.113883.4.1, as HL7 messages name the system."""
+"""The SSN's object identifier in HL7, 2.16.840.1.113883.4.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SsnTokens:
     Args:
         full_token: token of the nine digits.
         last4_token: token of the last four.
-        issues: what was wrong with the number as sent.
+        issues: faults of the number as sent.
     """
 
     full_token: str | None
@@ -43,7 +43,10 @@ NO_SSN = SsnTokens(None, None)
 
 @lru_cache
 def is_ssn_system(system: str) -> bool:
-    """Whether an identifier system is the SSN, whole or in part, by any of its usual names."""
+    """Return whether an identifier system is the SSN, whole or in part.
+
+    It may have any of its usual names.
+    """
     parts = split_words(_CAMEL_CASE_BOUNDARY.sub(" ", system))
     name = "".join(parts)
     return (
@@ -54,45 +57,45 @@ def is_ssn_system(system: str) -> bool:
     )
 
 
-def tokenize_ssn(full: str | None, last4: str | None, others: Sequence[str], seal: KeyedHash) -> SsnTokens:
-    """Make tokens of whatever form of the SSN was sent, and forget the digits.
+def tokenize_ssn(full: str | None, last4: str | None, others: Sequence[str], keyed_hash: KeyedHash) -> SsnTokens:
+    """Make keyed tokens of an SSN, and drop the digits.
 
-    The field ``ssn`` wins over an identifier, and nine digits win over four.
+    The field ``ssn`` prevails over an identifier, and nine digits over four.
 
     Args:
         full: the field ``ssn``.
         last4: the field ``ssn_last4``.
         others: values of identifiers whose system is the SSN: nine digits, or the last four.
-        seal: the index's secret.
+        keyed_hash: the keyed hash of the index.
     """
     if full is None and last4 is None and not others:
         return NO_SSN
-    nines = [_check_nine_digits("ssn", full)] + [_check_nine_digits("identifiers", v) for v in others if not _FOUR_DIGITS.match(v)]
-    fours = [_check_four_digits("ssn_last4", last4)]
-    fours += [_check_four_digits("identifiers", v) for v in others if _FOUR_DIGITS.match(v)]
-    issues = [found for found in nines + fours if isinstance(found, QualityIssue)]
-    nine = [found for found in nines if isinstance(found, str)]
-    four = [found for found in fours if isinstance(found, str)]
-    if len(set(nine)) > 1:
+    nine_digit_checks = [_check_nine_digits("ssn", full)] + [_check_nine_digits("identifiers", value) for value in others if not _FOUR_DIGITS.match(value)]
+    four_digit_checks = [_check_four_digits("ssn_last4", last4)]
+    four_digit_checks += [_check_four_digits("identifiers", value) for value in others if _FOUR_DIGITS.match(value)]
+    issues = [check for check in nine_digit_checks + four_digit_checks if isinstance(check, QualityIssue)]
+    full_numbers = [check for check in nine_digit_checks if isinstance(check, str)]
+    last4_numbers = [check for check in four_digit_checks if isinstance(check, str)]
+    if len(set(full_numbers)) > 1:
         issues.append(QualityIssue("ssn", "conflicting-ssn"))
-    if len(set(four) | {number[-4:] for number in nine[:1]}) > 1:
+    if len(set(last4_numbers) | {number[-4:] for number in full_numbers[:1]}) > 1:
         issues.append(QualityIssue("ssn_last4", "conflicting-ssn"))
-    tail = nine[0][-4:] if nine else four[0] if four else None
+    last_digits = full_numbers[0][-4:] if full_numbers else last4_numbers[0] if last4_numbers else None
     return SsnTokens(
-        seal.to_token("ssn", nine[0]) if nine else None,
-        seal.to_token("ssn4", tail) if tail else None,
+        keyed_hash.to_token("ssn", full_numbers[0]) if full_numbers else None,
+        keyed_hash.to_token("ssn4", last_digits) if last_digits else None,
         tuple(issues),
     )
 
 
 def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | None:
-    """The nine digits of a number that can have been issued; an issue for any other text."""
+    """Return nine digits that can have been issued, or an issue."""
     if text is None:
         return None
-    found = _NINE_DIGITS.match(text)
-    if found is None:
+    match = _NINE_DIGITS.match(text)
+    if match is None:
         return QualityIssue(field, "invalid-ssn")
-    area, group, serial = found.groups()
+    area, group, serial = match.groups()
     digits = area + group + serial
     never_issued = (
         area in {"000", "666"}
@@ -106,7 +109,7 @@ def _check_nine_digits(field: str, text: str | None) -> str | QualityIssue | Non
 
 
 def _check_four_digits(field: str, text: str | None) -> str | QualityIssue | None:
-    """The last four digits of a number that can have been issued; an issue for any other text."""
+    """Return last four digits that can have been issued, or an issue."""
     if text is None:
         return None
     if not _FOUR_DIGITS.match(text) or text == "0000":

@@ -77,8 +77,8 @@ def main() -> int:
     peak.start()
     index = open_index(Settings())
     try:
-        rows = watched(open_file(file, None, None), phases.told)
-        receipt = load(index, operator(), source, rows, LoadOptions(Snapshot.FULL), phases.told)
+        rows = report_rows_read(open_file(file, None, None), phases.told)
+        receipt = load(index, make_operator(), source, rows, LoadOptions(Snapshot.FULL), phases.told)
         phases.told("finishing", 1, 1)
     finally:
         index.database.dispose()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mpi.api.server.scheduler_slice import wake_soon
+from mpi.api.server.scheduler_slice import request_short_slice
 from mpi.domain.viewer import make_operator
 from mpi.service.core.index import Index
 from tests.bench.state import Made, Served, sent, serving
@@ -133,7 +133,7 @@ def _while_loading(made: Made, fresh: Path, wire: Wire, look: Iterator[Call]) ->
         [*command, "--confirm"], env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as load:
         # Clients have machines of their own; this one would wait for the load to let go of the processor.
-        wake_soon()
+        request_short_slice()
         while load.poll() is None:
             took += timed(wire, itertools.islice(look, 20))
     return {**summary(took), "longest_ms": round(max(took), 1), "load_exit": load.returncode}

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from mpi.bootstrap import open_matcher
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.block_limits import BlockLimits
 from mpi.service.core.group_commit import GroupCommit
 from mpi.service.indexing import reindex
@@ -137,7 +137,7 @@ def with_meanwhile(index, act, child):
 def edges_of(index):
     with index.database.read(OPERATOR) as unit:
         keys = unit.records.canonical_keys(unit.records.active_canonical_keys())
-        edges = unit.derived_data.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.stored_from)
+        edges = unit.derived_data.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.storage_floor)
         return {frozenset((keys[lo], keys[hi])): bits for (lo, hi), bits in edges.items()}
 
 
@@ -241,7 +241,7 @@ def with_a_run(index):
         config = index.config_id(unit)
         own = unit.keys.pack_blocking_keys(config, [1])
         unit.keys.delete(config, [1])
-        unit.keys.write(config, own, unit.commit_no, in_run=True)
+        unit.keys.write(config, own, unit.commit_no, as_segment=True)
     return index
 
 
@@ -281,7 +281,7 @@ def wrong_keys(index):
         record
         for record, features in stored.items()
         if own[record].keys
-        != array("q", keys(features_from_bytes(features), blocking, index.keyed_hash)).tobytes()
+        != array("q", compute_keys(features_from_bytes(features), blocking, index.keyed_hash)).tobytes()
     }
 
 

@@ -43,17 +43,17 @@ def group_of(record):
     return GROUPS[record % 2]
 
 
-def put(unit, config, records, commit_no=1, *, in_run=False):
+def put(unit, config, records, commit_no=1, *, as_segment=False):
     """A key that all share, one that two share, and the greatest."""
     own = {n: own_keys(group_of(n), LEAST + n // 2, SHARED, GREATEST) for n in records}
-    unit.keys.write(config, own, commit_no, in_run=in_run)
+    unit.keys.write(config, own, commit_no, as_segment=as_segment)
 
 
 def in_runs(unit):
     """One configuration with records among all and in runs, of three transactions."""
     put(unit, 1, (1, 2))
     for commit_no, records in ((4, (3, 6)), (7, (4, 8)), (9, (5,))):
-        put(unit, 1, records, commit_no, in_run=True)
+        put(unit, 1, records, commit_no, as_segment=True)
 
 
 def are_in_runs(unit, config=1):
@@ -84,7 +84,7 @@ def keys_of(*records):
 
 def test_they_are_found_by_whatever_searches(unit):
     in_runs(unit)
-    put(unit, 2, range(20, 24), 4, in_run=True)
+    put(unit, 2, range(20, 24), 4, as_segment=True)
     assert are_in_runs(unit) == 15
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
     found = [(LEAST + 1, 2), (LEAST + 1, 3), *((SHARED, n) for n in (1, 2, 3, 4, 5, 6, 8))]
@@ -95,7 +95,7 @@ def test_they_are_found_by_whatever_searches(unit):
         assert sorted(tuple(row) for part in parts for row in part.T.tolist()) == found
         assert [part.shape[1] for part in unit.keys.find_records_in_parts(1, [9], wanted) if part.size] == []
     assert sorted(unit.keys.find_records(1, [group_of(1)], [SHARED])) == [(SHARED, n) for n in (1, 3, 5)]
-    assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=3)) > 3
+    assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=3)) > 3
     assert unit.keys.find_records(1, GROUPS, []) == []
     assert unit.keys.large_keys(1, 2) == [(SHARED, 7), (GREATEST, 7)]
     assert unit.keys.large_keys(3, 0) == []
@@ -104,7 +104,7 @@ def test_they_are_found_by_whatever_searches(unit):
 @pytest.mark.parametrize("merged", [0, 1, 2, 3])
 def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
     for n in range(1, 9):
-        unit.keys.write(1, {n: own_keys(1, *range(n))}, n, in_run=n > merged)
+        unit.keys.write(1, {n: own_keys(1, *range(n))}, n, as_segment=n > merged)
     sizes = {key: 8 - key for key in range(8)}
     for over in range(9):
         assert dict(unit.keys.large_keys(1, over)) == {key: size for key, size in sizes.items() if size > over}
@@ -116,10 +116,10 @@ def among_all(unit, config=1):
     return sorted(tuple(row) for row in unit.connection.execute(statement, {"config": config}))
 
 
-def moved_away(unit, *records, in_run=True, commit_no=12):
+def moved_away(unit, *records, as_segment=True, commit_no=12):
     """Records lose the key that all share, and the least, and get another."""
     now = {n: own_keys(group_of(n), 7, GREATEST) for n in records}
-    unit.keys.write(1, now, commit_no, in_run=in_run, had=now)
+    unit.keys.write(1, now, commit_no, as_segment=as_segment, rewritten=now)
 
 
 def test_a_key_that_a_record_lost_is_not_found_though_it_stays_among_all_until_it_is_merged(unit):
@@ -144,9 +144,9 @@ def test_of_too_many_it_is_seen_that_they_are_though_some_are_lost(unit):
     moved_away(unit, 2, 4, 6)
     # Those are the first that are found in the table; four are left.
     for most in (2, 3):
-        assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=most)) > most
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=most)) > most
     for most in (4, 5, 7):
-        assert len(unit.keys.find_records(1, GROUPS, [SHARED], most=most)) == 4
+        assert len(unit.keys.find_records(1, GROUPS, [SHARED], limit_per_key=most)) == 4
 
 
 def test_a_key_that_is_lost_twice_is_gone_once_it_is_merged(unit):
@@ -154,7 +154,7 @@ def test_a_key_that_is_lost_twice_is_gone_once_it_is_merged(unit):
     unit.keys.write(1, {1: own_keys(group, 10, 20)}, 1)
     # Among all, in a run as well, in another as well, and then gone.
     for commit_no, keys in ((2, (10, 30)), (3, (10, 40)), (4, (50,))):
-        unit.keys.write(1, {1: own_keys(group, *keys)}, commit_no, in_run=True, had=[1])
+        unit.keys.write(1, {1: own_keys(group, *keys)}, commit_no, as_segment=True, rewritten=[1])
     assert all_keys(unit, 1) == [(50, 1)]
     merge_all(unit)
     assert among_all(unit) == all_keys(unit, 1) == [(50, 1)]
@@ -164,7 +164,7 @@ def test_a_key_that_a_record_lost_and_has_again_is_found_once(unit):
     put(unit, 1, (1, 2))
     moved_away(unit, 1, 2, commit_no=3)
     back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.write(1, back, 4, had=back)
+    unit.keys.write(1, back, 4, rewritten=back)
     expected = sorted([*keys_of(1), (7, 2), (GREATEST, 2)])
     assert all_keys(unit, 1) == expected
     assert unit.keys.find_records(1, GROUPS, [SHARED]) == [(SHARED, 1)]
@@ -176,7 +176,7 @@ def test_what_a_record_lost_and_has_again_is_found_once_it_is_corrected(unit):
     put(unit, 1, (1, 2))
     moved_away(unit, 1, commit_no=3)
     back = {1: own_keys(group_of(1), LEAST, SHARED, GREATEST)}
-    unit.keys.write(1, back, 4, in_run=True, had=back)
+    unit.keys.write(1, back, 4, as_segment=True, rewritten=back)
     unit.keys.repair(1, [(group_of(1), SHARED, 1)])
     assert all_keys(unit, 1) == keys_of(1, 2)
     assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, 1), (SHARED, 2)]
@@ -193,7 +193,7 @@ def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
         own = unit.keys.pack_blocking_keys(config, range(1, 61))
         keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
         fewer = {n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3}
-        unit.keys.write(config, fewer, unit.commit_no, in_run=True, had=fewer)
+        unit.keys.write(config, fewer, unit.commit_no, as_segment=True, rewritten=fewer)
         expected = all_keys(unit, config)
     with index.database.read(OPERATOR) as unit:
         for again in (None, partial(index.database.read, OPERATOR)):
@@ -213,7 +213,7 @@ def test_what_a_record_lost_is_destroyed_with_it(unit):
 
 def test_what_small_transactions_put_into_runs_is_put_together(unit):
     for n in range(1, 21, 2):
-        put(unit, 1, (n,), n, in_run=True)
+        put(unit, 1, (n,), n, as_segment=True)
         # In the last run, to which the next is put.
         unit.keys.delete(1, [n] if n % 3 == 0 else [])
     runs = unit.keys.segments.segments_of(1)
@@ -224,18 +224,18 @@ def test_what_small_transactions_put_into_runs_is_put_together(unit):
     # One that a merge has moved keys of is added to no more.
     unit.keys.segments.compact(1)
     begun = unit.keys.segments.segments_of(1)
-    put(unit, 1, (21,), 21, in_run=True)
+    put(unit, 1, (21,), 21, as_segment=True)
     assert unit.keys.segments.segments_of(1)[:-1] == begun
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19, 21)
 
 
 def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
     with pytest.raises(MpiError), index.database.write(OPERATOR, "test") as unit:
-        put(unit, 1, (3,), 4, in_run=True)
+        put(unit, 1, (3,), 4, as_segment=True)
         assert all_keys(unit, 1) == keys_of(3)
         raise MpiError
     with index.database.write(OPERATOR, "test") as unit:
-        put(unit, 1, (4,), 4, in_run=True)
+        put(unit, 1, (4,), 4, as_segment=True)
     with index.database.read(OPERATOR) as unit:
         assert all_keys(unit, 1) == keys_of(4)
 
@@ -250,7 +250,7 @@ def test_a_run_of_a_transaction_that_was_undone_is_not_taken_for_another(index):
 )
 def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
     in_runs(unit)
-    put(unit, 2, (3,), 4, in_run=True)
+    put(unit, 2, (3,), 4, as_segment=True)
     drop(unit)
     assert all_keys(unit, 1) == keys_of(1, 4, 6, 8)
     assert all_keys(unit, 2) == keys_of(3)
@@ -263,7 +263,7 @@ def test_what_is_dropped_is_dropped_from_runs_too(unit, drop):
 
 def test_a_merge_moves_some_at_a_time_and_every_search_finds_the_same(unit):
     in_runs(unit)
-    put(unit, 2, (30, 31), 8, in_run=True)
+    put(unit, 2, (30, 31), 8, as_segment=True)
     expected, left = all_keys(unit, 1), are_in_runs(unit, 1) + are_in_runs(unit, 2)
     while unit.keys.segments.compact(4):
         now = are_in_runs(unit, 1) + are_in_runs(unit, 2)
@@ -283,7 +283,7 @@ def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(un
     assert unit.keys.segments.uncompacted(1) == (5, False)
     assert 0 < unit.keys.segments.compact(6) <= 6
     assert unit.keys.segments.uncompacted(1) == (5, True)
-    unit.keys.write(1, {10: own_keys(GROUPS[0], LEAST)}, 11, in_run=True)
+    unit.keys.write(1, {10: own_keys(GROUPS[0], LEAST)}, 11, as_segment=True)
     expected = all_keys(unit, 1)
     while unit.keys.segments.uncompacted(1).is_begun:
         assert unit.keys.segments.compact(6)
@@ -297,7 +297,7 @@ def test_what_was_gone_from_runs_that_are_merged_is_not_gone_from_later_ones(uni
     in_runs(unit)
     unit.keys.delete(1, [3, 5])
     merge_all(unit)
-    put(unit, 1, (3, 5), 12, in_run=True)
+    put(unit, 1, (3, 5), 12, as_segment=True)
     assert all_keys(unit, 1) == keys_of(1, 2, 3, 4, 5, 6, 8)
 
 
@@ -312,7 +312,7 @@ def test_a_record_that_is_corrected_is_in_no_run_any_more(unit):
 @pytest.mark.parametrize("merged", [0, 6])
 def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
     in_runs(unit)
-    put(unit, 2, (3,), 8, in_run=True)
+    put(unit, 2, (3,), 8, as_segment=True)
     if merged:
         unit.keys.segments.compact(merged)
     # What the process has read before is not what is searched afterwards.
@@ -338,7 +338,7 @@ def test_what_is_merged_is_kept_in_memory_no_longer_though_numbers_of_runs_begin
     assert {run.mark for run in many} <= unit.keys.segments._cache.keys()
     merge_all(unit)
     unit.keys.delete(1, [3, 5])
-    put(unit, 1, (3, 5), 12, in_run=True)
+    put(unit, 1, (3, 5), 12, as_segment=True)
     unit.keys.find_records(1, GROUPS, [SHARED])
     [one] = unit.keys.segments.segments_of(1)
     assert one.number < many[-1].number
@@ -351,7 +351,7 @@ def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
         config = index.config_id(unit)
         own = unit.keys.pack_blocking_keys(config, range(1, 11))
         unit.keys.delete(config, own)
-        unit.keys.write(config, own, unit.commit_no, in_run=True)
+        unit.keys.write(config, own, unit.commit_no, as_segment=True)
         source = unit.sources.get_by_code("ccwis")
         record = unit.records.find_by_local_ids(source.id, ["c3"])["c3"].id
     assert record in own
@@ -384,7 +384,7 @@ def test_a_snapshot_has_each_key_once_while_they_are_merged_and_others_are_put(i
         assert all_keys(before, 1) == all_keys(and_before, 1) == expected
         with index.database.write(OPERATOR, "test") as unit:
             unit.keys.segments.compact(1_000)
-            put(unit, 1, (9,), 11, in_run=True)
+            put(unit, 1, (9,), 11, as_segment=True)
             unit.keys.delete(1, [3])
             assert all_keys(unit, 1) == keys_of(1, 2, 4, 5, 6, 8, 9)
         with index.database.write(OPERATOR, "test") as unit:
@@ -473,7 +473,7 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
         if step == "put":
             own = {n: in_a_version(n, version) for n, version in records.items()}
             had = own.keys() & having[config].keys()
-            unit.keys.write(config, own, commit_no, in_run=how, had=had)
+            unit.keys.write(config, own, commit_no, as_segment=how, rewritten=had)
             having[config] |= records
         elif step == "correct":
             unit.keys.repair(config, [(group, 0, n) for n in records for group in GROUPS])
@@ -499,7 +499,7 @@ def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
     put(unit, 1, (1, 2))
     now = {n: own_keys(group_of(n), 7, SHARED, GREATEST) for n in (1, 2)}
     with patch.object(blocking_keys, "insert_columns", side_effect=blocking_keys.insert_columns) as written:
-        unit.keys.write(1, now, 2, had=now)
+        unit.keys.write(1, now, 2, rewritten=now)
     assert written.call_args.args[2]["key"] == [7, 7]
     assert all_keys(unit, 1) == sorted((key, n) for n in (1, 2) for key in (7, SHARED, GREATEST))
 
@@ -519,7 +519,7 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
         config = index.config_id(unit)
         own = unit.keys.pack_blocking_keys(config, range(1, 11))
         unit.keys.delete(config, own)
-        unit.keys.write(config, own, unit.commit_no, in_run=True)
+        unit.keys.write(config, own, unit.commit_no, as_segment=True)
         assert 0 < unit.keys.segments.compact(6) < are_in_runs(unit, config)
         expected = all_keys(unit, config)
     assert verify(index, OPERATOR) == []

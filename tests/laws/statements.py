@@ -61,7 +61,7 @@ def _record(unit, source: str, local_id: str) -> int:
 def _settle(unit, index, touched) -> None:
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
-    scope = load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.stored_from)
+    scope = load_closure(unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor)
     settlement = settle(
         unit,
         scope,

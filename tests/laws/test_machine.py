@@ -27,7 +27,7 @@ from mpi.domain import clock
 from mpi.domain.errors import NotFoundError
 from mpi.domain.snapshot import Snapshot
 from mpi.domain.weight import round_weight
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.scoring import engines
 from mpi.matching.scoring.batch import WEIGHT_SCHEMA, find_all_candidate_pairs
 from mpi.service.core.index import Matcher
@@ -71,7 +71,7 @@ addresses = st.tuples(st.sampled_from(SOURCES), st.sampled_from([f"r{n}" for n i
 def predict_by_record(scorer, known, pairs, floor):
     """What Splink answers on DuckDB (law 5 has its own tests), without its tenth of a second a run."""
     ends = list(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
-    weights = [round_weight(scorer.weight(known[lo], known[hi])) for lo, hi in ends]
+    weights = [round_weight(scorer.weigh(known[lo], known[hi])) for lo, hi in ends]
     rows = [(*pair, bits) for pair, bits in zip(ends, weights, strict=True) if bits >= floor]
     return pa.Table.from_pylist([dict(zip(WEIGHT_SCHEMA.names, row, strict=True)) for row in rows], schema=WEIGHT_SCHEMA)
 
@@ -386,7 +386,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
             meant = self.meant(unit)
             assert {r: features_from_bytes(f) for r, f in unit.derived_data.iterate_features(config_id)} == meant
             blocks = {
-                record: set(keys(f, model.blocking, self.index.keyed_hash)) for record, f in meant.items()
+                record: set(compute_keys(f, model.blocking, self.index.keyed_hash)) for record, f in meant.items()
             }
             assert all_keys(unit, config_id) == sorted(
                 (key, record) for record, own in blocks.items() for key in own
@@ -395,7 +395,7 @@ class Laws(Stewards, Owners, Speakers, Overlays, RuleBasedStateMachine):
                 (lo, hi): bits
                 for lo, hi in combinations(sorted(meant), 2)
                 if blocks[lo] & blocks[hi]
-                and (bits := round_weight(scorer.weight(meant[lo], meant[hi]))) >= model.thresholds.stored_from
+                and (bits := round_weight(scorer.weigh(meant[lo], meant[hi]))) >= model.thresholds.storage_floor
             }
             assert unit.derived_data.all_edges(config_id) == edges
 

@@ -153,7 +153,7 @@ class MovedOut(BaseModel):
 
 
 class StaysOut(BaseModel):
-    """Link or separation that an undo leaves, and the decision to change it."""
+    """Link or separation that an undo leaves, and the opposite decision."""
 
     together: bool = Field(description="Whether the records stay one person; if not, they stay separate.")
     because: str = Field(description="`model` or `decision`.")
@@ -173,7 +173,7 @@ class ReceivedOut(BaseModel):
 
 
 class EffectOut(BaseModel):
-    """Effect of a step, or its preview, on records visible to the caller."""
+    """Effect of a step, or its preview, on the visible records."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -108,7 +108,7 @@ class LineOut(BaseModel):
 
 
 class PersonExplanationOut(BaseModel):
-    """Explanation why a person's records are one person, as the client may see."""
+    """Explanation why the visible records of a person are one person."""
 
     model_config = ConfigDict(
         json_schema_extra={

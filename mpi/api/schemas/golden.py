@@ -99,7 +99,7 @@ class GoldenValueOut(BaseModel):
 
 
 class GoldenOut(BaseModel):
-    """Golden record of a person, computed from the records visible to the client."""
+    """Golden record of a person, computed from the visible records."""
 
     model_config = ConfigDict(
         json_schema_extra={

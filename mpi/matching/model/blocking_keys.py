@@ -176,7 +176,7 @@ def _join_key_texts(taken: Callable[[PartValues], PartValues], filled: PartValue
     return map(_SEPARATOR.join, product(*taken(filled)))
 
 
-def keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
+def compute_keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
     """The record's blocking keys: sorted, unique, signed 64-bit integers."""
     filled = [read(features) for read in blocking.readers]
     found = set(seal.to_int64s([(domain, joined(filled)) for domain, joined in blocking.key_text_makers]))

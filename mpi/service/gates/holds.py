@@ -83,17 +83,17 @@ def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:
     return views
 
 
-def release_hold(index: Index, viewer: Viewer, number: int) -> int:
+def release_hold(index: Index, viewer: Viewer, hold_id: int) -> int:
     """Release a held change and return how many records change person.
 
     Raises:
         NotFoundError: there is no open hold of this number.
         AccessDenied: the viewer may not re-cluster, or may not see all sources.
     """
-    return _answer_hold(index, viewer, number, "released")
+    return _answer_hold(index, viewer, hold_id, "released")
 
 
-def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
+def refuse_hold(index: Index, viewer: Viewer, hold_id: int) -> int:
     """Refuse a held change, replacing the hold by steward decisions.
 
     These decisions keep its records as published.
@@ -104,7 +104,7 @@ def refuse_hold(index: Index, viewer: Viewer, number: int) -> int:
         AccessDenied: the viewer may not re-cluster and decide, or may not see all sources.
     """
     require_permission(viewer, Action.DECIDE)
-    return _answer_hold(index, viewer, number, "refused")
+    return _answer_hold(index, viewer, hold_id, "refused")
 
 
 def add_hold(
@@ -210,17 +210,17 @@ def _is_origin_undone(unit: ReadUnit, hold: Hold) -> bool:
     )
 
 
-def _answer_hold(index: Index, viewer: Viewer, number: int, status: str) -> int:
+def _answer_hold(index: Index, viewer: Viewer, hold_id: int, status: str) -> int:
     """Release or refuse a hold and return how many records change person."""
     require_whole_index(viewer)
     with index.database.write(viewer, f"hold {status}") as unit:
-        open_hold = next((hold for hold in unit.proposals.holds() if hold.id == number), None)
+        open_hold = next((hold for hold in unit.proposals.holds() if hold.id == hold_id), None)
         if open_hold is None:
-            raise NotFoundError(f"there is no hold {number} that waits")
+            raise NotFoundError(f"there is no hold {hold_id} that waits")
         held_decisions = list(unit.decisions.by_ids(open_hold.detail["decisions"]).values())
         affected_records = end_hold(unit, open_hold, status)
         if status == "refused":
-            step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: number})
+            step_id = add_step(unit, "decision", "hold-refused", {REFUSED_HOLD: hold_id})
             for decision in held_decisions:
                 add_decision(
                     unit,

@@ -92,7 +92,8 @@ def load_groups(
     def build_groups(side: Iterable[tuple[int | None, list[int]]]) -> tuple[PersonGroup, ...]:
         return tuple(
             PersonGroup(
-                None if person is None else eids[person], tuple(labels[r] for r in group if r in labels)
+                None if person is None else eids[person],
+                tuple(labels[record_id] for record_id in group if record_id in labels),
             )
             for person, group in side
         )

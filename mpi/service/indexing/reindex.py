@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.block_limits import BlockTooLargeError, queue_large_blocks
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
@@ -72,7 +72,7 @@ class ChangedRecord:
         """Return the record's blocking keys as native 64-bit integers in bytes."""
         if isinstance(self.comparable, PackedRecord):
             return self.comparable.keys
-        return array("q", keys(self.comparable, blocking, keyed_hash)).tobytes()
+        return array("q", compute_keys(self.comparable, blocking, keyed_hash)).tobytes()
 
     def blocking_keys(self, blocking: BlockingSpec, keyed_hash: KeyedHash) -> list[int]:
         """Return the record's blocking keys under the configuration in force."""
@@ -92,7 +92,7 @@ def pack_record(
     """
     if isinstance(record, PackedRecord):
         return record
-    own = array("q", keys(record, blocking, keyed_hash))
+    own = array("q", compute_keys(record, blocking, keyed_hash))
     return PackedRecord(features_to_bytes(record), own.tobytes(), config_digest)
 
 

@@ -11,7 +11,7 @@ from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, round_weight
 from mpi.intake.rows import CanonicalRow, RejectedRow
-from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord, unpack_features
 from mpi.service.core.index import Index
@@ -187,7 +187,7 @@ class _NumberedFile:
             number = -position if stored is None else stored.id
             self.statements[number] = statement
             self.features[number] = unpack_features(standardized[statement.local_id])
-            self.keys[number] = keys(self.features[number], blocking, index.keyed_hash)
+            self.keys[number] = compute_keys(self.features[number], blocking, index.keyed_hash)
 
 
 def _score_pairs(unit: ReadUnit, index: Index, file: _NumberedFile, progress: Progress) -> Edges:

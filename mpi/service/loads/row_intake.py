@@ -18,7 +18,7 @@ from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import CanonicalRecord
 from mpi.intake.rows import CanonicalRow, RejectedRow
-from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.comparable_record import PackedRecord
 from mpi.service.core.identity_key import identity_key
 from mpi.service.statements.statement import SEAL_KINDS, Statement, StatementHeading, build_statement
@@ -192,7 +192,7 @@ class RowValidator:
         features = drop_shared_values(
             standardize(record, self.source, self.keyed_hash), self.shared, self.keyed_hash
         )
-        blocking_keys = array("q", keys(features, self.blocking, self.keyed_hash))
+        blocking_keys = array("q", compute_keys(features, self.blocking, self.keyed_hash))
         return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), self.config_digest)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import comb
 
 from mpi.domain.viewer import Action, Viewer, require_permission
-from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.standardize.shared_values import SharedValues
@@ -120,7 +120,7 @@ def _measure_block(
     pairs = _draw_pairs(members, key)
     features = load_features(unit, config_id, {end for pair in pairs for end in pair})
     keys_of = {
-        record: set(keys(record_features, remaining_blocking, index.keyed_hash))
+        record: set(compute_keys(record_features, remaining_blocking, index.keyed_hash))
         for record, record_features in features.items()
     }
     review = index.matcher.model.thresholds.storage_floor

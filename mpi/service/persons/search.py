@@ -9,7 +9,7 @@ from mpi.domain.features import Features
 from mpi.domain.viewer import Action, Viewer, require_permission
 from mpi.domain.weight import Band, compute_probability, round_weight
 from mpi.matching.compiler.online_scorer import WeightContribution
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.disclosure import disclose
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features, split_into_batches
@@ -58,12 +58,12 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
     validated = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
     sent_features = standardize(validated.record, QUERY_SOURCE, index.keyed_hash)
     # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
-    if not keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
+    if not compute_keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:
         config_id = index.config_id(unit)
         query = drop_shared_values(sent_features, index.shared_values_of(unit, config_id), index.keyed_hash)
-        own_keys = keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
+        own_keys = compute_keys(query, index.blocking_of(unit, config_id), index.keyed_hash)
         candidate_ids = _visible_candidates(
             unit, viewer, find_candidates(unit, config_id, {_QUERY_NUMBER: own_keys})[_QUERY_NUMBER]
         )

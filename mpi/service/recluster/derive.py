@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, keys
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys
 from mpi.matching.model.model import require_standardizer
 from mpi.matching.scoring.engines import DUCKDB_ENGINE, BatchEngine
 from mpi.matching.scoring.feature_batches import batch_stored_features
@@ -141,7 +141,7 @@ class BlockDeriver:
                 block.value_counts.add(features, self.keyed_hash)
             if self.shared is not None:
                 features = drop_shared_values(features, self.shared, self.keyed_hash)
-                record_keys = keys(features, self.blocking, self.keyed_hash)
+                record_keys = compute_keys(features, self.blocking, self.keyed_hash)
                 block.key_counts.append(len(record_keys))
                 block.keys.extend(record_keys)
             block.features.append(features_to_bytes(features))

@@ -71,7 +71,7 @@ NO_NEW_RECORDS = NewRecords({}, {})
 def load_closure(
     unit: ReadUnit,
     config_id: int,
-    touched: Collection[int],
+    changed_ids: Collection[int],
     influence_floor: float,
     stored_from: float,
     new_records: NewRecords = NO_NEW_RECORDS,
@@ -83,7 +83,7 @@ def load_closure(
     Args:
         unit: the transaction.
         config_id: the configuration in force.
-        touched: numbers of the changed records.
+        changed_ids: numbers of the changed records.
         influence_floor: match weight in bits from which a pair connects two records.
         stored_from: match weight in bits from which pairs are stored.
         new_records: records whose stored data need not be read.
@@ -91,39 +91,41 @@ def load_closure(
     visited: set[int] = set()
     edges: Edges = {}
     decisions: dict[int, NamedDecision] = {}
-    frontier = set(touched)
+    frontier = set(changed_ids)
     while frontier:
         visited |= frontier
         neighbors: set[int] = set()
-        stored = frontier - new_records.keys.keys()
-        _prefetch_neighbors(unit, config_id, stored, stored_from)
-        if len(stored) <= MAX_CACHED_RECORDS and stored == visited - new_records.keys.keys():
+        stored_ids = frontier - new_records.keys.keys()
+        _prefetch_neighbors(unit, config_id, stored_ids, stored_from)
+        if len(stored_ids) <= MAX_CACHED_RECORDS and stored_ids == visited - new_records.keys.keys():
             # A small closure mostly ends here, so what settling reads is prefetched in the same round trip.
-            _prefetch_settlement(unit, stored, stored)
-        new_edges = unit.derived_data.edges_of(config_id, stored, stored_from) | new_records.select_edges(
+            _prefetch_settlement(unit, stored_ids, stored_ids)
+        new_edges = unit.derived_data.edges_of(config_id, stored_ids, stored_from) | new_records.select_edges(
             frontier
         )
         edges.update(new_edges)
         for edge, bits in new_edges.items():
             if bits >= influence_floor:
                 neighbors.update(edge)
-        for named_decision in unit.decisions.in_force_about(stored):
+        for named_decision in unit.decisions.in_force_about(stored_ids):
             decisions[named_decision.decision.id] = named_decision
             neighbors |= named_decision.record_ids
-        unit.persons.load_histories(stored)
-        persons = set(unit.persons.current_persons(stored).values())
+        unit.persons.load_histories(stored_ids)
+        persons = set(unit.persons.current_persons(stored_ids).values())
         for members in unit.persons.members(persons).values():
             neighbors.update(members)
         frontier = neighbors - visited
-    outside = {end for edge in edges for end in edge} - visited
+    outside_ids = {end for edge in edges for end in edge} - visited
     unreferenced = frozenset(visited & new_records.keys.keys())
-    keys = _load_canonical_keys(unit, visited, outside, new_records)
+    keys = _load_canonical_keys(unit, visited, outside_ids, new_records)
     return Closure(
         keys={record: canonical_key for record, canonical_key in keys.items() if record in visited},
         edges=edges,
         decisions=tuple(sorted(named_decision.decision for named_decision in decisions.values())),
         record_ids=frozenset(visited),
-        outside_keys={record: canonical_key for record, canonical_key in keys.items() if record in outside},
+        outside_keys={
+            record: canonical_key for record, canonical_key in keys.items() if record in outside_ids
+        },
         named_decisions=tuple(decisions[decision_id] for decision_id in sorted(decisions)),
         unreferenced=unreferenced,
     )
@@ -142,12 +144,12 @@ def _load_canonical_keys(
     unit: ReadUnit, record_ids: Collection[int], outside_ids: Collection[int], new_records: NewRecords
 ) -> dict[int, int]:
     """Load canonical keys of the active records, and prefetch what settling needs."""
-    stored = sorted({*record_ids, *outside_ids} - new_records.keys.keys())
-    _prefetch_settlement(unit, stored, {*record_ids} - new_records.keys.keys())
+    stored_ids = sorted({*record_ids, *outside_ids} - new_records.keys.keys())
+    _prefetch_settlement(unit, stored_ids, {*record_ids} - new_records.keys.keys())
     new_keys = {
         record: new_records.keys[record] for record in new_records.keys.keys() & {*record_ids, *outside_ids}
     }
-    return unit.records.canonical_keys(stored) | new_keys
+    return unit.records.canonical_keys(stored_ids) | new_keys
 
 
 def _prefetch_settlement(unit: ReadUnit, record_ids: Collection[int], closure_ids: Collection[int]) -> None:

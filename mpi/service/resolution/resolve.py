@@ -100,10 +100,10 @@ def resolve_indexed(
         further_inputs.id_choice,
         kept_records={**assertion_effect.kept_records, **further_inputs.id_choice.kept_records},
     )
-    touched = reindexed.affected | assertion_effect.records | set(further_inputs.further_records)
+    affected_records = reindexed.affected | assertion_effect.records | set(further_inputs.further_records)
     new_records = _find_new_records(unit, changed, assertion_effect.records, reindexed.scored.edges)
     loaded = LoadedRecords(changed, reindexed.scored.features, new_records)
-    return resettle(unit, index, touched, cause, id_choice, loaded)
+    return resettle(unit, index, affected_records, cause, id_choice, loaded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,12 @@ class LoadedRecords:
 
     def select_features(self, records: Collection[int]) -> dict[int, Features]:
         """Return the features of the given records that are in memory."""
-        changed_features = {r: self.changed[r].features for r in records if r in self.changed}
-        return changed_features | {r: self.features[r] for r in records if r in self.features}
+        changed_features = {
+            record: self.changed[record].features for record in records if record in self.changed
+        }
+        return changed_features | {
+            record: self.features[record] for record in records if record in self.features
+        }
 
 
 NO_LOADED_RECORDS = LoadedRecords()
@@ -145,7 +149,7 @@ def _find_new_records(
 def resettle(
     unit: WriteUnit,
     index: Index,
-    touched: Collection[int],
+    record_ids: Collection[int],
     cause: str,
     id_choice: IdChoice = NO_ID_CHOICE,
     loaded: LoadedRecords = NO_LOADED_RECORDS,
@@ -157,27 +161,27 @@ def resettle(
     Args:
         unit: the transaction that also wrote the change.
         index: the open index.
-        touched: numbers of the records.
+        record_ids: numbers of the records.
         cause: stored with memberships and events.
         id_choice: preferences about enterprise IDs.
         loaded: data in memory that need not be read.
     """
-    settlement = _compute_settlement(unit, index, touched, id_choice, loaded)
+    settlement = _compute_settlement(unit, index, record_ids, id_choice, loaded)
     publish(unit, settlement, cause, test=index.settings.is_test)
     return settlement
 
 
-def find_affected_records(unit: WriteUnit, index: Index, touched: Collection[int]) -> frozenset[int]:
+def find_affected_records(unit: WriteUnit, index: Index, record_ids: Collection[int]) -> frozenset[int]:
     """Return every record in the components and persons of the given records."""
     thresholds = index.matcher.model.thresholds
     config_id = index.config_id(unit)
     return load_closure(
-        unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor
+        unit, config_id, record_ids, thresholds.influence_floor, thresholds.storage_floor
     ).record_ids
 
 
 def preview_assignments(
-    unit: WriteUnit, index: Index, touched: Collection[int]
+    unit: WriteUnit, index: Index, record_ids: Collection[int]
 ) -> list[tuple[int | None, tuple[int, ...]]]:
     """Return (person, records) of each cluster if records were settled now.
 
@@ -185,14 +189,14 @@ def preview_assignments(
     """
     return [
         (assignment.person, assignment.records)
-        for assignment in plan_settlement(unit, index, touched).assignments
+        for assignment in plan_settlement(unit, index, record_ids).assignments
     ]
 
 
 def plan_settlement(
     unit: WriteUnit,
     index: Index,
-    touched: Collection[int],
+    record_ids: Collection[int],
     id_choice: IdChoice = NO_ID_CHOICE,
     day: str | None = None,
 ) -> Settlement:
@@ -201,17 +205,17 @@ def plan_settlement(
     Args:
         unit: the transaction.
         index: the open index.
-        touched: numbers of the records.
+        record_ids: numbers of the records.
         id_choice: preferences about enterprise IDs.
         day: the plan's date, ``YYYY-MM-DD``; None for today.
     """
-    return _compute_settlement(unit, index, touched, id_choice, NO_LOADED_RECORDS, day)
+    return _compute_settlement(unit, index, record_ids, id_choice, NO_LOADED_RECORDS, day)
 
 
 def _compute_settlement(
     unit: WriteUnit,
     index: Index,
-    touched: Collection[int],
+    settled_ids: Collection[int],
     id_choice: IdChoice,
     loaded: LoadedRecords,
     day: str | None = None,
@@ -220,7 +224,7 @@ def _compute_settlement(
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     closure = load_closure(
-        unit, config_id, touched, thresholds.influence_floor, thresholds.storage_floor, loaded.newcomers
+        unit, config_id, settled_ids, thresholds.influence_floor, thresholds.storage_floor, loaded.newcomers
     )
 
     def load_missing_features(record_ids: Collection[int]) -> Mapping[int, Features]:

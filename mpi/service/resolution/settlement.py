@@ -303,13 +303,13 @@ def _build_components(
     simple_components = [
         _build_simple_component(unscored, edges, thresholds, caution_cap) for unscored in unscored_components
     ]
-    needed = {
+    needed_ids = {
         numbers_by_key[key]
         for unscored, simple in zip(unscored_components, simple_components, strict=True)
         if simple is None
         for key in unscored.records
     }
-    features_by_number = load_features(needed)
+    features_by_number = load_features(needed_ids)
     features_by_key = {closure.keys[number]: value for number, value in features_by_number.items()}
     for unscored, simple_component in zip(unscored_components, simple_components, strict=True):
         if simple_component is not None:
@@ -377,8 +377,10 @@ def _load_holders(unit: ReadUnit, closure: Closure, persons: Mapping[int, Person
         PersonStatus.RETIRED: HolderStatus.RETIRED,
     }
     records_by_person = unit.persons.last_held_records(persons.values())
-    outside = {record for records in records_by_person.values() for record in records} - closure.record_ids
-    active_outside = set(unit.records.canonical_keys(outside))
+    outside_ids = {
+        record for records in records_by_person.values() for record in records
+    } - closure.record_ids
+    active_outside = set(unit.records.canonical_keys(outside_ids))
     return [
         Holder(
             number,

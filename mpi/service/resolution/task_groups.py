@@ -83,14 +83,14 @@ def _load_stored_tasks(unit: ReadUnit, closure: Closure, tasks: Collection[Task]
 
     A waiting decision may name records that nothing else connects. Its task carries the first and the last.
     """
-    stored = unit.tasks.about_records(closure.referenced_records)
+    stored_tasks = unit.tasks.about_records(closure.referenced_records)
     ends_by_key = {
         task.key: task.ends for task in tasks if task.kind != PAIR and not task.ends & closure.record_ids
     }
     if ends_by_key:
         ends = frozenset().union(*ends_by_key.values())
-        stored += [task for task in unit.tasks.about_records(ends) if task.key in ends_by_key]
-    return stored
+        stored_tasks += [task for task in unit.tasks.about_records(ends) if task.key in ends_by_key]
+    return stored_tasks
 
 
 def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:

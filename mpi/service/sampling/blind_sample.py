@@ -18,7 +18,7 @@ from mpi.domain.errors import InputError
 from mpi.domain.sampling import MONTHLY_PAIRS, allocate_sample, draw_numbers
 from mpi.domain.viewer import Viewer
 from mpi.domain.weight import Thresholds, round_weight
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.index import Index
 from mpi.service.core.stored_features import load_features
 from mpi.service.gates.holds import require_whole_index
@@ -242,7 +242,8 @@ def _score_candidates(unit: ReadUnit, index: Index, config_id: int, records: Col
     own_features = load_features(unit, config_id, records)
     blocking = index.blocking_of(unit, config_id)
     own_keys = {
-        record: keys(features, blocking, index.keyed_hash) for record, features in own_features.items()
+        record: compute_keys(features, blocking, index.keyed_hash)
+        for record, features in own_features.items()
     }
     candidate_records = find_candidates(unit, config_id, own_keys)
     features_by_record = (

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from mpi.domain.record import CanonicalRecord
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.service.core.comparable_record import ComparableRecord, PackedRecord
 from mpi.service.core.index import Index, canonical_key
 from mpi.service.indexing.reindex import ChangedRecord
@@ -189,7 +189,7 @@ def prepare_comparable(index: Index, record: CanonicalRecord, source_code: str) 
     if shared is None or blocking is None:
         return None
     features = index.features_of(record, source_code, shared)
-    blocking_keys = array("q", keys(features, blocking, index.keyed_hash))
+    blocking_keys = array("q", compute_keys(features, blocking, index.keyed_hash))
     return PackedRecord(features_to_bytes(features), blocking_keys.tobytes(), index.matcher.digest(shared))
 
 

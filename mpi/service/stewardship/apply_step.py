@@ -103,10 +103,10 @@ def apply_step(
     is_superseding = any(draft.supersedes for draft in step.drafts)
     affected_records = find_affected_records(unit, decision_ids) if is_superseding else record_ids
     settlement = resettle(unit, index, affected_records, step.kind, choice)
-    persons, moved, clients, shown = describe_changes(
+    persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
-    shown |= record_ids
+    shown_records |= record_ids
     effect = StepEffect(
         kind=step.kind,
         preview=preview,
@@ -123,8 +123,8 @@ def apply_step(
         consent_of=list_visible_codes(unit, owners_to_ask),
     )
     effect = add_recipients(unit, effect, settlement.persons_before)
-    store_answer(unit, index, effect.as_dict(), shown)
-    return effect, shown
+    store_answer(unit, index, effect.as_dict(), shown_records)
+    return effect, shown_records
 
 
 def _check_freeze_windows(

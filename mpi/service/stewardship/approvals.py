@@ -59,8 +59,8 @@ def approve(index: Index, viewer: Viewer, step_id: int, *, preview: bool = False
     with step_transaction(index, viewer, "approve", preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(stored_answer, viewer)
-        effect, shown = approve_step(unit, index, step_id, preview=preview)
-    disclose(index, viewer, Action.APPROVE, shown, effect_fields(effect))
+        effect, shown_records = approve_step(unit, index, step_id, preview=preview)
+    disclose(index, viewer, Action.APPROVE, shown_records, effect_fields(effect))
     return effect
 
 
@@ -95,9 +95,9 @@ def approve_step(
     unit.pending_approvals.mark_approved(step_id)
     for decision in decisions:
         unit.steps.add_approval(unit.counters.take("approval"), decision.id, step.kind, unit.commit_no)
-    effect, shown = apply_if_approved(unit, index, step, decisions, preview=preview)
-    store_answer(unit, index, effect.as_dict(), shown)
-    return effect, shown
+    effect, shown_records = apply_if_approved(unit, index, step, decisions, preview=preview)
+    store_answer(unit, index, effect.as_dict(), shown_records)
+    return effect, shown_records
 
 
 def apply_if_approved(
@@ -119,7 +119,7 @@ def apply_if_approved(
     if is_waiting and not preview:
         # The approval changes or removes its task.
         resettle(unit, index, affected_records, step.kind)
-        effect, shown = (
+        effect, shown_records = (
             StepEffect(
                 kind=step.kind, preview=preview, step=step.id, decisions=(), persons=(), moved=(), told=()
             ),
@@ -128,19 +128,19 @@ def apply_if_approved(
     elif step.kind == UNDO:
         if not is_waiting:
             require_not_frozen(unit, decisions)
-        effect, shown = apply_undo(unit, index, step, preview=preview)
+        effect, shown_records = apply_undo(unit, index, step, preview=preview)
         unit.pending_approvals.delete_step(step.id)
     else:
-        waiting = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
-        day = _set_binding_day(unit, step, waiting)
-        for decision in waiting:
+        waiting_decisions = [decision for decision in decisions if decision.status is DecisionStatus.AWAITING]
+        day = _set_binding_day(unit, step, waiting_decisions)
+        for decision in waiting_decisions:
             bring_into_force(unit, decision, day)
         unit.pending_approvals.delete_step(step.id)
         settlement = resettle(unit, index, affected_records, step.kind, choice_from_detail(step.detail))
-        persons, moved, clients, shown = describe_changes(
+        persons, moved, clients, shown_records = describe_changes(
             unit, settlement.persons_before, settlement.records, preview=preview
         )
-        decision_ids = tuple(decision.id for decision in waiting)
+        decision_ids = tuple(decision.id for decision in waiting_decisions)
         effect = StepEffect(
             kind=step.kind,
             preview=preview,
@@ -152,20 +152,22 @@ def apply_if_approved(
         )
         effect = add_recipients(unit, effect, settlement.persons_before)
     codes = list_visible_codes(unit, unanswered_sources)
-    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown
+    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown_records
 
 
-def _set_binding_day(unit: WriteUnit, step: Step, waiting: Sequence[StoredDecision]) -> str:
+def _set_binding_day(unit: WriteUnit, step: Step, waiting_decisions: Sequence[StoredDecision]) -> str:
     """Return the day an approved step binds; store freeze delays."""
     today = clock.today()
     # Decisions made in a freeze window carry its end day, although it may be lifted by now.
     wanted_day = (
         step.detail[WANTED_FROM]
         if WANTED_FROM in step.detail
-        else next((decision.effective_from for decision in waiting), None)
+        else next((decision.effective_from for decision in waiting_decisions), None)
     )
     # A freeze window protects memberships, which a correction never changes.
-    record_ids = {record for decision in waiting if decision.origin != CORRECTION for record in decision.seen}
+    record_ids = {
+        record for decision in waiting_decisions if decision.origin != CORRECTION for record in decision.seen
+    }
     maker = maker_from_detail(step.detail)
     frozen_sources = find_visible_sources(
         unit, record_ids, unit.viewer.sources if maker is None else maker.visible_sources

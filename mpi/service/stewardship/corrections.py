@@ -92,8 +92,8 @@ def correct_value(
             choice=NO_ID_CHOICE,
             etag=golden_record.etag,
         )
-        effect, shown = apply_step(unit, index, planned_step, preview=options.preview)
-    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
+        effect, shown_records = apply_step(unit, index, planned_step, preview=options.preview)
+    disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))
     return effect
 
 

@@ -156,8 +156,8 @@ def decide(index: Index, viewer: Viewer, request: DecisionRequest, *, preview: b
         planned_step = PlannedStep(
             kind="decision", reason=reason, drafts=[draft], detail={"groups": groups}, choice=NO_ID_CHOICE
         )
-        effect, shown = apply_step(unit, index, planned_step, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
+        effect, shown_records = apply_step(unit, index, planned_step, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))
     return effect
 
 
@@ -239,12 +239,12 @@ def list_decisions(
         listed: list[DecisionView] = []
         while len(listed) < max_count and (page := unit.decisions.latest(before, max_count)):
             before = page[-1].id
-            visible = [
+            visible_decisions = [
                 decision
                 for decision in page
                 if decision.authority.name != "HOLD" and visible_groups(unit, decision) is not None
             ]
-            listed += build_decision_views(unit, visible)
+            listed += build_decision_views(unit, visible_decisions)
         listed = listed[:max_count]
         shown_records = _list_shown_records(unit, listed)
     disclose(index, viewer, Action.DECISION_READ, shown_records, FIELDS)

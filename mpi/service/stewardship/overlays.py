@@ -106,7 +106,7 @@ def undo_overlay_answer(
 ) -> tuple[StepEffect, frozenset[int]]:
     """Undo a release or refusal, so that its versions are pending again.
 
-    They stay as they are where the reason for the overlay no longer exists. Versions received after a
+    A version is not pending again where the reason for the overlay no longer exists. Versions received after a
     release, and accepted as the released child's, become pending with the released one.
 
     Raises:
@@ -190,9 +190,9 @@ def _answer_in_transaction(
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(stored_answer, viewer)
         [(record_id,)] = find_record_numbers(unit, [[record]])
-        effect, shown = answer_overlay(unit, index, record_id, verdict, reason_code, preview=preview)
-        store_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
+        effect, shown_records = answer_overlay(unit, index, record_id, verdict, reason_code, preview=preview)
+        store_answer(unit, index, effect.as_dict(), shown_records)
+    disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))
     return effect
 
 
@@ -228,7 +228,7 @@ def _build_effect(
     unit: WriteUnit, kind: str, step_id: int, settlement: Settlement, record_id: int, *, preview: bool
 ) -> tuple[StepEffect, frozenset[int]]:
     """Build the effect of a settled overlay answer, with the shown records."""
-    persons, moved, clients, shown = describe_changes(
+    persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
     effect = StepEffect(
@@ -240,4 +240,4 @@ def _build_effect(
         moved=moved,
         told=clients,
     )
-    return add_recipients(unit, effect, settlement.persons_before), shown | {record_id}
+    return add_recipients(unit, effect, settlement.persons_before), shown_records | {record_id}

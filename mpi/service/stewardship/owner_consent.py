@@ -112,16 +112,16 @@ def _answer_consent(
         unit.consents.record_answers(step_id, source_ids, status, unit.commit_no, reason_code)
         decisions = load_step_decisions(unit, step)
         if status is ConsentStatus.GIVEN:
-            effect, shown = apply_if_approved(unit, index, step, decisions, preview=preview)
+            effect, shown_records = apply_if_approved(unit, index, step, decisions, preview=preview)
         else:
-            effect, shown = _end_step(unit, index, step, decisions, preview=preview), frozenset()
+            effect, shown_records = _end_step(unit, index, step, decisions, preview=preview), frozenset()
         if not all(is_wholly_visible(unit, decision, step_id) for decision in decisions):
             # Kind and number of decisions would reveal hidden records.
             effect = replace(
                 effect, kind=kind, decisions=(), awaiting=bool(effect.consent_of), approval=False
             )
-        store_answer(unit, index, effect.as_dict(), shown)
-    disclose(index, viewer, Action.CONSENT, shown, effect_fields(effect))
+        store_answer(unit, index, effect.as_dict(), shown_records)
+    disclose(index, viewer, Action.CONSENT, shown_records, effect_fields(effect))
     return effect
 
 

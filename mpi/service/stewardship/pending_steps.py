@@ -111,20 +111,20 @@ def _build_view(
 ) -> tuple[PendingStep | None, set[int]]:
     """Build the viewer's view of a step, with the records it shows."""
     step = unit.steps.get(step_id)
-    made = drop_revoked(load_step_decisions(unit, step))
+    step_decisions = drop_revoked(load_step_decisions(unit, step))
     codes = {source.id: source.code for source in unit.sources.all()}
     owned_sources = {
         consent.source_id
         for consent in stored_consents
         if is_source_owner(unit.viewer, codes[consent.source_id])
     }
-    is_whole = all(is_wholly_visible(unit, decision, step_id) for decision in made)
-    if step is None or not made or not (owned_sources or (is_whole and reads_decisions)):
+    is_whole = all(is_wholly_visible(unit, decision, step_id) for decision in step_decisions)
+    if step is None or not step_decisions or not (owned_sources or (is_whole and reads_decisions)):
         return None, set()
     made_at, made_by, _ = unit.commit_info({step.commit_no})[step.commit_no]
     records = _list_shown_records(
         unit,
-        made,
+        step_decisions,
         {consent.source_id for consent in stored_consents} if is_whole else owned_sources,
         is_whole=is_whole,
     )
@@ -161,7 +161,7 @@ def _build_view(
             decision.kind,
             tuple(tuple(records[record] for record in group) for group in decision.groups),
         )
-        for decision in made
+        for decision in step_decisions
     )
     view = PendingStep(
         step=step_id,
@@ -188,9 +188,9 @@ def _list_shown_records(
     source_by_record = {
         number: record.source_id for number, record in unit.records.get(affected_records).items()
     }
-    shown = {
+    shown_ids = {
         number
         for number in affected_records
         if source_by_record[number] in sources or (is_whole and number in named_records)
     }
-    return visible_labels(unit, shown)
+    return visible_labels(unit, shown_ids)

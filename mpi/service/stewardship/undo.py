@@ -76,8 +76,8 @@ def undo_decision(
             return effect_from_answer(stored_answer, viewer)
         decision = require_decision(unit, decision_id)
         step = None if decision.step_id is None else unit.steps.get(decision.step_id)
-        effect, shown = undo_decisions(unit, index, [decision], step, reason_code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
+        effect, shown_records = undo_decisions(unit, index, [decision], step, reason_code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))
     return effect
 
 
@@ -103,8 +103,8 @@ def undo_step(
     with step_transaction(index, viewer, "undo", preview=preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
             return effect_from_answer(stored_answer, viewer)
-        effect, shown = undo_any_step(unit, index, step_id, reason_code, preview=preview)
-    disclose(index, viewer, Action.DECIDE, shown, effect_fields(effect))
+        effect, shown_records = undo_any_step(unit, index, step_id, reason_code, preview=preview)
+    disclose(index, viewer, Action.DECIDE, shown_records, effect_fields(effect))
     return effect
 
 
@@ -126,9 +126,9 @@ def undo_any_step(
         return _cancel_pending_undo(unit, index, step, preview=preview)
     if step is not None and step.kind == OVERLAY:
         step_id = add_step(unit, "undo", reason, {"step": step.id})
-        effect, shown = overlays.undo_overlay_answer(unit, index, step, step_id, preview=preview)
-        store_answer(unit, index, effect.as_dict(), shown)
-        return effect, shown
+        effect, shown_records = overlays.undo_overlay_answer(unit, index, step, step_id, preview=preview)
+        store_answer(unit, index, effect.as_dict(), shown_records)
+        return effect, shown_records
     return undo_decision_step(unit, index, step, step_number, reason, preview=preview)
 
 
@@ -165,10 +165,10 @@ def _undo_rekey(
     step_id = add_step(unit, "undo", reason, {"step": step.id})
     unit.steps.mark_undone(step.id, unit.commit_no)
     settlement = resettle(unit, index, affected_records, "undo rekey")
-    persons, moved, clients, shown = describe_changes(
+    persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
-    shown |= visible_labels(unit, affected_records).keys()
+    shown_records |= visible_labels(unit, affected_records).keys()
     effect = StepEffect(
         kind="undo",
         preview=preview,
@@ -179,8 +179,8 @@ def _undo_rekey(
         told=clients,
     )
     effect = add_recipients(unit, effect, settlement.persons_before)
-    store_answer(unit, index, effect.as_dict(), shown)
-    return effect, shown
+    store_answer(unit, index, effect.as_dict(), shown_records)
+    return effect, shown_records
 
 
 def _cancel_pending_undo(
@@ -287,9 +287,9 @@ def undo_decisions(
         for stored_step in unit.steps.steps_in_commits([unit.commit_no])
         if stored_step.id == step_id
     ]
-    effect, shown = _revoke_and_resettle(unit, index, undo, decisions, made_by, preview=preview)
-    store_answer(unit, index, effect.as_dict(), shown)
-    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown
+    effect, shown_records = _revoke_and_resettle(unit, index, undo, decisions, made_by, preview=preview)
+    store_answer(unit, index, effect.as_dict(), shown_records)
+    return replace(effect, awaiting=is_waiting, approval=needs_second, consent_of=codes), shown_records
 
 
 def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]) -> None:
@@ -352,7 +352,7 @@ def _revoke_and_resettle(
     cause = "undo" if step is None else f"undo {step.kind}"
     id_choice = IdChoice(as_of=min(decision.commit_no for decision in decisions) - 1)
     settlement = resettle(unit, index, affected_records, cause, id_choice)
-    persons, moved, clients, shown = describe_changes(
+    persons, moved, clients, shown_records = describe_changes(
         unit, settlement.persons_before, settlement.records, preview=preview
     )
     effect = StepEffect(
@@ -366,7 +366,7 @@ def _revoke_and_resettle(
         stays=tuple(_list_unchanged(unit, decisions, step)),
     )
     effect = add_recipients(unit, effect, settlement.persons_before)
-    return effect, shown | visible_labels(unit, affected_records).keys()
+    return effect, shown_records | visible_labels(unit, affected_records).keys()
 
 
 def _list_unchanged(

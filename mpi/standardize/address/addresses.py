@@ -1,4 +1,4 @@
-"""Addresses in comparable form, and when they must not be compared at all."""
+"""Parsing of addresses into comparable parts, and exclusion of confidential ones."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,10 @@ _DIGIT = re.compile(r"[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ParsedAddress:
-    """An address in comparable parts; see the columns of the same names in ``Features``."""
+    """An address in comparable parts.
+
+    The fields are the columns of these names in ``Features``; ``key`` is an entry of ``addresses``.
+    """
 
     number: str | None = None
     street: str | None = None
@@ -38,10 +41,13 @@ NO_ADDRESS = ParsedAddress()
 
 
 def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
-    """The record's addresses, in its order; none at all where its address is confidential.
+    """Parse a record's addresses, in its order.
 
-    A confidential record may state the programme's substitute address or, by mistake, the true one:
+    A confidential record may state the program's substitute address or, by mistake, the true one:
     neither says where the person lives, so neither is compared.
+
+    Returns:
+        Nothing where the record's address is confidential.
     """
     if not record.addresses or is_address_confidential(record):
         return ()
@@ -49,7 +55,7 @@ def parse_addresses(record: CanonicalRecord) -> tuple[ParsedAddress, ...]:
 
 
 def is_address_confidential(record: CanonicalRecord) -> bool:
-    """Whether the record's addresses are confidential at the time of its statement.
+    """Return whether a record's addresses are confidential at its own date.
 
     A restriction whose end cannot be read, or lies ahead, holds; so does one that is yet to begin.
     """
@@ -62,7 +68,11 @@ def is_address_confidential(record: CanonicalRecord) -> bool:
 
 
 def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
-    """The same of a stored record in the form in which it is sent and shown."""
+    """Return whether addresses of a record in canonical fields are confidential.
+
+    Args:
+        record: a stored record in the form in which it is sent and shown.
+    """
     return is_address_confidential(
         CanonicalRecord(
             local_id=record["local_id"],
@@ -73,32 +83,38 @@ def has_confidential_address_as_sent(record: Mapping[str, Any]) -> bool:
     )
 
 
-def list_address_keys(found: Iterable[ParsedAddress]) -> tuple[str, ...]:
-    """The key of each address that is whole enough to have one, sorted."""
-    return tuple(sorted({place.key for place in found if place.key}))
+def list_address_keys(addresses: Iterable[ParsedAddress]) -> tuple[str, ...]:
+    """Return the keys of complete addresses, sorted."""
+    return tuple(sorted({address.key for address in addresses if address.key}))
 
 
 @lru_cache(CACHE_SIZE)
 def parse_address(address: Address) -> ParsedAddress:
-    """Read one address."""
+    """Parse one address into comparable parts."""
     street, unit = _parse_lines(address.address_line1, address.address_line2)
     city = parse_city(address.city or street.city)
-    postal = parse_postal_code(address.postal_code or street.postal_code)
-    where = postal or city
+    zip_code = parse_postal_code(address.postal_code or street.postal_code)
+    where = zip_code or city
     key = None
     if street.street and where and (street.number or street.is_box):
         key = format_address_key(street.number, street.street, where)
-    return ParsedAddress(street.number, street.street, unit, city, codes.parse_state(address.state), postal, key)
+    return ParsedAddress(street.number, street.street, unit, city, codes.parse_state(address.state), zip_code, key)
 
 
 def format_address_key(number: str | None, street: str, where: str) -> str:
-    """``number street|where``, where is the postal code or else the city; a post-office box has no number."""
+    """Format the key of an address: ``number street|where``.
+
+    Args:
+        number: house number; None for a post-office box.
+        street: street in USPS abbreviations.
+        where: postal code, or else city.
+    """
     return f"{number} {street}|{where}" if number else f"{street}|{where}"
 
 
 @lru_cache(CACHE_SIZE)
 def parse_city(text: str | None) -> str | None:
-    """A city's name: folded, with St, Mt and Ft for Saint, Mount and Fort."""
+    """Fold a city's name, with St, Mt and Ft for Saint, Mount and Fort."""
     if not text:
         return None
     first, *rest = split_words(text) or ("",)
@@ -107,7 +123,7 @@ def parse_city(text: str | None) -> str | None:
 
 
 def _parse_lines(line1: str | None, line2: str | None) -> tuple[ParsedStreet, str | None]:
-    """The street of whichever line holds it, and the unit of either."""
+    """Return the street of the line that holds one, and the unit."""
     if line1 and line2 and not _DIGIT.search(line1) and _STREET_LINE.match(line2):
         street = parse_street(line2)  # "c/o" and a name come first
         return street, street.unit
@@ -116,6 +132,7 @@ def _parse_lines(line1: str | None, line2: str | None) -> tuple[ParsedStreet, st
 
 
 def _is_substitute_address(address: Address) -> bool:
+    """Return whether an address is a confidentiality program's substitute."""
     if address.type and address.type.upper() == "ACP":
         return True
     lines = (address.address_line1, address.address_line2, address.city)

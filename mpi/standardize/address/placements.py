@@ -1,7 +1,7 @@
-"""Homes in which a child was placed, told apart from the family's own.
+"""Detection of addresses in which a child was placed in care.
 
-A placement's home is shared by children who are not kin, and the school hears of it as the child's home. So
-it may hold a link back and never carry one (law 8).
+A placement's home is shared by children who are not kin, and a school may hear of it as the child's home. So
+it may lower a pair's band and never raise it (law 8).
 """
 
 import re
@@ -22,24 +22,25 @@ _PLACEMENT_TYPE = re.compile(
 
 
 def find_placement_homes(record: CanonicalRecord, homes: Sequence[ParsedAddress]) -> tuple[str, ...]:
-    """The key of each home in which the child is or was placed, sorted.
+    """Return the keys of homes in which a child was placed, sorted.
 
-    An address says so by its type. Where the first has none, the first guardian speaks for it: both are
+    An address says so by its type. Where the first has none, the relationship of the first guardian counts: both are
     what the source sends in its flat columns.
 
     Args:
         record: the record.
-        homes: its addresses as read, in its order; none where they are confidential.
+        homes: its parsed addresses, in its order; none where they are confidential.
     """
-    found = zip(record.addresses, homes, strict=False)  # a confidential record has addresses and no homes
-    carer = record.guardians[0].guardian_relationship if record.guardians else None
+    address_homes = zip(record.addresses, homes, strict=False)  # a confidential record has addresses and no homes
+    relationship = record.guardians[0].guardian_relationship if record.guardians else None
     return list_address_keys(
         home
-        for number, (address, home) in enumerate(found)
-        if _is_placement(address.type or (carer if number == 0 else None))
+        for number, (address, home) in enumerate(address_homes)
+        if _is_placement(address.type or (relationship if number == 0 else None))
     )
 
 
 @lru_cache
 def _is_placement(text: str | None) -> bool:
+    """Return whether an address type or relationship means a placement."""
     return text is not None and _PLACEMENT_TYPE.search(squeeze(text)) is not None

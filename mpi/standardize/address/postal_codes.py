@@ -1,4 +1,4 @@
-"""Postal codes: the five digits of a ZIP code."""
+"""Standardization of ZIP codes to five digits."""
 
 import re
 
@@ -8,10 +8,13 @@ _FILLER_CODES = frozenset(("00000", "99999"))
 
 
 def parse_postal_code(text: str | None) -> str | None:
-    """The five digits of a ZIP or ZIP+4 code; None for a filler or any other text.
+    """Return the five digits of a ZIP or ZIP+4 code.
 
-    Four digits are a code of the Northeast whose leading zero a spreadsheet took for a number's.
+    Four digits are a code of the Northeast whose leading zero a spreadsheet dropped.
+
+    Returns:
+        None for a filler or any other text.
     """
-    found = _ZIP.match(text) if text else None
-    code = found[1].zfill(_DIGITS) if found else None
+    match = _ZIP.match(text) if text else None
+    code = match[1].zfill(_DIGITS) if match else None
     return None if code in _FILLER_CODES else code

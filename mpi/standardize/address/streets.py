@@ -1,4 +1,7 @@
-"""Street lines: house number, street in USPS abbreviations, and unit, parsed by ``usaddress``."""
+"""Parsing of street lines: house number, USPS street name, unit.
+
+Lines with something to decide are parsed by ``usaddress``.
+"""
 
 import re
 from collections.abc import Iterable
@@ -48,11 +51,11 @@ class ParsedStreet:
 
     Args:
         number: house number, a fraction included.
-        street: the street's name, or a box.
+        street: name of the street, or of a post-office box.
         unit: apartment or other unit, without the word for it.
         is_box: whether ``street`` is a box, which needs no house number.
-        city: the place's name, where the line holds it.
-        postal_code: the ZIP code as written, where the line holds it.
+        city: name of the city, where the line holds it.
+        postal_code: ZIP code as written, where the line holds it.
     """
 
     number: str | None = None
@@ -68,7 +71,7 @@ NO_STREET = ParsedStreet()
 
 @lru_cache(CACHE_SIZE)
 def parse_street(line: str | None) -> ParsedStreet:
-    """Read a street line; what is no address is missing."""
+    """Parse a street line; what is no address is missing."""
     if not line:
         return NO_STREET
     text = _SEPARATORS.sub(" ", fold(line)).strip()
@@ -76,35 +79,38 @@ def parse_street(line: str | None) -> ParsedStreet:
         return NO_STREET
     if _BARE_NUMBER.match(text):
         return ParsedStreet(number=text)
-    if box := _POST_BOX.match(text):
-        return ParsedStreet(street=f"PO BOX {box[1]}", is_box=True)
+    if box_match := _POST_BOX.match(text):
+        return ParsedStreet(street=f"PO BOX {box_match[1]}", is_box=True)
     return _parse_plain_line(text) or _parse_with_usaddress(text) or _parse_by_position(text)
 
 
 @lru_cache(CACHE_SIZE)
 def parse_unit(text: str | None) -> str | None:
-    """The unit in a second address line, without the word for its kind: ``Apt # 4-B`` is ``4B``.
+    """Return the unit of an address line, without its kind's word.
 
-    Text that names no unit ("c/o" and a name, say) is missing.
+    ``Apt # 4-B`` is ``4B``. Text that names no unit ("c/o" and a name, say) is missing.
     """
     if not text:
         return None
     parts = re.findall(r"[A-Z0-9]+", fold(text))
     if parts and parts[0] in {"BASEMENT", "BSMT"}:
         return "BSMT"
-    kept = [_strip_unit(part) for part in parts if part not in UNIT_WORDS]
-    unit = "".join(kept)
-    says_unit = len(kept) < len(parts) or "#" in text or len(unit) <= 2  # noqa: PLR2004
+    unit_parts = [_strip_unit(part) for part in parts if part not in UNIT_WORDS]
+    unit = "".join(unit_parts)
+    says_unit = len(unit_parts) < len(parts) or "#" in text or len(unit) <= 2  # noqa: PLR2004
     if not 0 < len(unit) <= _MAX_UNIT_CHARACTERS or not (says_unit or any(map(str.isdigit, unit))):
         return None
     return unit
 
 
 def abbreviate_street(names: list[str]) -> str:
-    """A street's name in USPS abbreviations.
+    """Write a street's name in USPS abbreviations.
 
     A directional is abbreviated at either end, a suffix at the end, as long as a name is left:
     ``NORTH ST`` is a street called North. A numbered street's number is an ordinal.
+
+    Args:
+        names: words of the name, upper case.
     """
     names = [PLACE_WORDS.get(name, name) for name in names[:-1]] + names[-1:]
     names = [ORDINALS.get(name, name) for name in names]
@@ -125,30 +131,30 @@ def abbreviate_street(names: list[str]) -> str:
 
 
 def _parse_plain_line(text: str) -> ParsedStreet | None:
-    """The parts of a line that can be read in one way only: number, name, suffix, and perhaps a unit.
+    """Parse a line that has only one reading; None for any other.
 
-    The parser reads 99.9 % of such lines alike, at 20 times the cost; the rest it gets wrong (it takes
-    the St of ``1 SW ST JAMES DR`` for the suffix). It is left all lines with something to decide.
+    Such a line has number, name, suffix, and perhaps a unit. ``usaddress`` reads 99.9 % of them alike, at 20 times the
+    cost; the rest it gets wrong (it takes the St of ``1 SW ST JAMES DR`` for the suffix).
     """
-    unit = _UNIT_LAST.search(text)
-    numbered = _PLAIN_LINE.match(text[: unit.start()].rstrip(" ,") if unit else text)
-    if numbered is None:
+    unit_match = _UNIT_LAST.search(text)
+    line_match = _PLAIN_LINE.match(text[: unit_match.start()].rstrip(" ,") if unit_match else text)
+    if line_match is None:
         return None
-    names = numbered[2].split()
-    last = len(names) - 1 if names[-1] not in DIRECTIONALS else len(names) - 2
-    if last < 1 or names[last] not in STREET_SUFFIXES:
+    names = line_match[2].split()
+    suffix_position = len(names) - 1 if names[-1] not in DIRECTIONALS else len(names) - 2
+    if suffix_position < 1 or names[suffix_position] not in STREET_SUFFIXES:
         return None
-    first = 1 if names[0] in DIRECTIONALS else 0
-    between = names[first + 1 : last]
-    if between and (len(names[first]) == 1 or names[first][0].isdigit()):
+    name_position = 1 if names[0] in DIRECTIONALS else 0
+    middle_words = names[name_position + 1 : suffix_position]
+    if middle_words and (len(names[name_position]) == 1 or names[name_position][0].isdigit()):
         return None  # a letter or a number there may belong to the house number
-    if any(STREET_SUFFIXES.get(name) in _COMMON_SUFFIXES or name in UNIT_WORDS for name in between):
+    if any(STREET_SUFFIXES.get(name) in _COMMON_SUFFIXES or name in UNIT_WORDS for name in middle_words):
         return None
-    return ParsedStreet(numbered[1], abbreviate_street(names), parse_unit(unit[1]) if unit else None)
+    return ParsedStreet(line_match[1], abbreviate_street(names), parse_unit(unit_match[1]) if unit_match else None)
 
 
 def _parse_with_usaddress(text: str) -> ParsedStreet | None:
-    """The parts of a line as the parser sees them; None where it sees no street, or several."""
+    """Parse a line by ``usaddress``; None where there is no one street."""
     try:
         labels, _ = usaddress.tag(text)
     except usaddress.RepeatedLabelError:
@@ -157,7 +163,7 @@ def _parse_with_usaddress(text: str) -> ParsedStreet | None:
 
 
 def _street_from_labels(labels: dict[str, str]) -> ParsedStreet | None:
-    """The parts of a line that ``usaddress`` labelled; None where it saw no street."""
+    """Build a street from labels of ``usaddress``; None without a street."""
     if "USPSBoxID" in labels and "StreetName" not in labels:
         return ParsedStreet(street=_join_labels(labels, _BOX_LABELS), is_box=True)
     if "CornerOf" in labels or "IntersectionSeparator" in labels:
@@ -178,7 +184,7 @@ def _street_from_labels(labels: dict[str, str]) -> ParsedStreet | None:
 
 
 def _list_street_words(labels: dict[str, str]) -> list[str]:
-    """The words of the street's name, in order."""
+    """Return the words of the street's name, in order."""
     text = " ".join(value for label, value in labels.items() if label.startswith("StreetName"))
     if "PlaceName" in labels and "StreetNamePostType" not in labels and not _has_place_labels(labels):
         # Without a suffix before it or a ZIP code behind it, a "place" is the street's last words.
@@ -187,39 +193,41 @@ def _list_street_words(labels: dict[str, str]) -> list[str]:
 
 
 def _has_place_labels(labels: dict[str, str]) -> bool:
+    """Return whether the line holds a ZIP code or state."""
     return "ZipCode" in labels or "StateName" in labels
 
 
 def _join_labels(labels: dict[str, str], names: Iterable[str]) -> str | None:
+    """Join the parts with certain labels; None where there is none."""
     text = " ".join(labels[name] for name in names if name in labels)
     return " ".join(text.replace(",", " ").split()) or None
 
 
 def _parse_by_position(text: str) -> ParsedStreet:
-    """Number, street and unit by their places in the line."""
+    """Parse number, street and unit by their positions in the line."""
     text = text.replace(",", " ")
-    unit = _UNIT_LAST.search(text)
-    if unit:
-        text = text[: unit.start()]
-    numbered = _NUMBER_FIRST.match(text)
-    number, name = numbered.groups() if numbered else (None, text)
+    unit_match = _UNIT_LAST.search(text)
+    if unit_match:
+        text = text[: unit_match.start()]
+    number_match = _NUMBER_FIRST.match(text)
+    number, name = number_match.groups() if number_match else (None, text)
     names = re.findall(r"[A-Z0-9/-]+", name)
     if not any(part.strip("-/") for part in names):
         return NO_STREET
-    return ParsedStreet(number, abbreviate_street(names), parse_unit(unit[1]) if unit else None)
+    return ParsedStreet(number, abbreviate_street(names), parse_unit(unit_match[1]) if unit_match else None)
 
 
 def _strip_unit(part: str) -> str:
-    """A unit without a glued word (APT3) and as a plain number (5TH)."""
-    if glued := _GLUED_UNIT.match(part):
-        part = glued[1]
+    """Strip a unit of a glued word (APT3) and an ordinal ending (5TH)."""
+    if glued_match := _GLUED_UNIT.match(part):
+        part = glued_match[1]
     part = ORDINALS.get(part, part)
-    ordinal = _ORDINAL.match(part)
-    return ordinal[1] if ordinal else part
+    ordinal_match = _ORDINAL.match(part)
+    return ordinal_match[1] if ordinal_match else part
 
 
 def _to_ordinal(name: str) -> str:
-    """A number as an ordinal, 102ND; any other text as it is."""
+    """Write a number as an ordinal, 102ND; keep any other text."""
     if not name.isdigit():
         return name
     is_teen = name[-2:-1] == "1"

@@ -1,7 +1,7 @@
-"""Abbreviations of street addresses: USPS Publication 28, sections 2 and appendices B, C and G.
+"""USPS abbreviations of street addresses (Publication 28).
 
-Appendix C1 lists the street suffixes with the spellings commonly seen, C2 the unit designators; the
-directionals are in section 233. https://pe.usps.com/text/pub28/
+Section 2 and appendices B, C and G: appendix C1 lists the street suffixes with the spellings commonly seen, C2 the
+unit designators; the directionals are in section 233. https://pe.usps.com/text/pub28/
 """
 
 DIRECTIONALS = {
@@ -10,6 +10,7 @@ DIRECTIONALS = {
     "NO": "N", "SO": "S",
     "N": "N", "S": "S", "E": "E", "W": "W", "NE": "NE", "NW": "NW", "SE": "SE", "SW": "SW",
 }  # fmt: skip
+"""Spellings of directionals, with their abbreviations."""
 
 _SUFFIX_SPELLINGS = {
     "ALY": "ALLEY ALLEE ALLY", "ANX": "ANEX ANNEX ANNX", "ARC": "ARCADE",
@@ -58,7 +59,7 @@ STREET_SUFFIXES = {
     for short, spellings in _SUFFIX_SPELLINGS.items()
     for spelling in (short, *spellings.split())
 }
-"""Each spelling of a street suffix with its abbreviation."""
+"""Spellings of street suffixes, with their abbreviations."""
 
 UNIT_WORDS = frozenset(
     ("APARTMENT", "APT", "APTMNT", "APRT", "BUILDING", "BLDG", "DEPARTMENT", "DEPT",
@@ -66,19 +67,22 @@ UNIT_WORDS = frozenset(
      "OFFICE", "OFC", "PIER", "ROOM", "RM", "SLIP", "SPACE", "SPC", "STOP", "SUITE", "STE", "TRAILER",
      "TRLR", "UNIT")
 )  # fmt: skip
-"""Words that name the kind of a unit, which sources give or leave out as they like."""
+"""Words for the kind of a unit, which sources give or leave out."""
 
 PLACE_WORDS = {"SAINT": "ST", "MOUNT": "MT", "FORT": "FT"}
-"""Words at the head of a city's or a street's name, and how they are written here."""
+"""First words of city or street names, with their abbreviations."""
 
 NUMBERED_ROADS = {
     "CR": "COUNTY RD", "SR": "STATE RTE", "FM": "FM", "RR": "RR", "HC": "HC",
 }  # fmt: skip
-"""Kinds of road before a number, which no suffix list spells out (Publication 28, appendix F)."""
+"""Kinds of road before a number (Publication 28, appendix F).
+
+No suffix list has them.
+"""
 
 ORDINALS = {
     "FIRST": "1ST", "SECOND": "2ND", "THIRD": "3RD", "FOURTH": "4TH", "FIFTH": "5TH", "SIXTH": "6TH",
     "SEVENTH": "7TH", "EIGHTH": "8TH", "NINTH": "9TH", "TENTH": "10TH", "ELEVENTH": "11TH",
     "TWELFTH": "12TH",
 }  # fmt: skip
-"""Ordinals in words, and in figures."""
+"""Ordinals in words, with their figures."""

@@ -1,4 +1,4 @@
-"""Code lists of scalar fields, with what each code means here.
+"""Code lists of scalar fields, with the meaning of each code.
 
 Sources: CEDS elements 000255 (sex), 000033 (birth date), 000431 (multiple birth) and 000051 (country);
 Ed-Fi descriptors Sex and OperationalStatus; AFCARS 2020 element 6 (child's sex: 1, 2); HL7 FHIR R4
@@ -23,8 +23,11 @@ _NO = frozenset(("N", "NO", "FALSE", "F", "0"))
 _YES_NO_UNKNOWN = frozenset(("U", "UNK", "UNKNOWN", "NA", "NOTREPORTED", "9"))
 
 BIRTH_DATE_QUALITIES = frozenset(("VERIFIED", "REPORTED", "ESTIMATED", "PLACEHOLDER"))
+"""Known codes of ``birth_date_quality``, folded."""
 RESTRICTION_KINDS = frozenset(("sealed", "expunged", "address_confidential", "protective_order", "opt_out"))
+"""Kinds of restrictions that the index obeys."""
 FLAG_VALUES = frozenset("YNU")
+"""Values of a flag: yes, no, unknown."""
 
 STATES = {
     "ALABAMA": "AL", "ALASKA": "AK", "ARIZONA": "AZ", "ARKANSAS": "AR", "CALIFORNIA": "CA",
@@ -41,7 +44,9 @@ STATES = {
     "AMERICANSAMOA": "AS", "GUAM": "GU", "NORTHERNMARIANAISLANDS": "MP", "PUERTORICO": "PR",
     "VIRGINISLANDS": "VI",
 }  # fmt: skip
+"""Folded names of US states and territories, with their codes."""
 STATE_CODES = frozenset(STATES.values())
+"""Two-letter codes of US states and territories."""
 
 _COUNTRIES = {
     **dict.fromkeys(("US", "USA", "UNITEDSTATES", "UNITEDSTATESOFAMERICA", "AMERICA"), "US"),
@@ -52,19 +57,19 @@ _COUNTRIES = {
 
 @lru_cache
 def parse_sex(text: str | None) -> str | None:
-    """``M``, ``F`` or ``X``; None where not stated or not known."""
+    """Return ``M``, ``F`` or ``X``; None where not stated or unknown."""
     return _SEX.get(squeeze(text)) if text else None
 
 
 @lru_cache
 def is_sex_code(text: str) -> bool:
-    """Whether the text is a sex code we know, "not stated" included."""
+    """Return whether a text is a known sex code, "not stated" included."""
     code = squeeze(text)
     return code in _SEX or code in _SEX_NOT_STATED
 
 
 def parse_yes_no(text: str) -> bool | None:
-    """True or False for a yes or a no; None for anything else."""
+    """Return True or False for a yes or a no, else None."""
     code = squeeze(text)
     if code in _YES:
         return True
@@ -72,24 +77,24 @@ def parse_yes_no(text: str) -> bool | None:
 
 
 def is_yes_no_code(text: str) -> bool:
-    """Whether the text is a yes, a no or a stated "unknown"."""
+    """Return whether a text is a yes, a no or "unknown"."""
     code = squeeze(text)
     return code in _YES or code in _NO or code in _YES_NO_UNKNOWN
 
 
 @lru_cache(1024)
 def parse_state(text: str | None) -> str | None:
-    """The two letters of a US state or territory; any other place as folded text."""
+    """Return the two letters of a US state, or another place folded."""
     if not text:
         return None
     code = squeeze(text)
-    bare = code.removeprefix("US")  # ISO 3166-2 writes US-OH
-    return bare if bare in STATE_CODES else STATES.get(code, code) or None
+    bare_code = code.removeprefix("US")  # ISO 3166-2 writes US-OH
+    return bare_code if bare_code in STATE_CODES else STATES.get(code, code) or None
 
 
 @lru_cache(1024)
 def parse_country(text: str | None) -> str | None:
-    """``US``, ``MX``, ``CA``, or any other country as folded text."""
+    """Return ``US``, ``MX``, ``CA``, or another country folded."""
     if not text:
         return None
     code = squeeze(text)

@@ -1,4 +1,4 @@
-"""Reading dates that people and systems write: whole, partial, sentinel, impossible.
+"""Parsing of dates: whole, partial, sentinel and impossible ones.
 
 Sentinels are dates that a system writes for "unknown". Sources: AFCARS 2020 final rule, 85 FR 28410
 (years 7777 and 9999, date 66666666); the epochs of spreadsheets and databases (1899-12-30, 1900-01-01,
@@ -13,7 +13,7 @@ from functools import lru_cache
 from mpi.standardize.text import CACHE_SIZE
 
 EARLIEST_YEAR = 1900
-"""No living person that the index can hold was born before this year."""
+"""Earliest possible birth year of a living person in the index."""
 
 _MONTHS = 12
 
@@ -35,7 +35,7 @@ _TIME_ZONE_GRACE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class ParsedDate:
-    """What a written date says.
+    """The parts of a written date, and its quality issue.
 
     Args:
         day: the date as ``YYYY-MM-DD``, if whole and real.
@@ -51,7 +51,7 @@ class ParsedDate:
 
 @lru_cache(CACHE_SIZE)
 def parse_date(text: str) -> ParsedDate:
-    """Read one written date.
+    """Parse one written date.
 
     Accepts ``YYYY-MM-DD`` and ``YYYY/MM/DD`` (a time may follow; the day counts as written), ``YYYYMMDD``,
     ``MM/DD/YYYY``, ``MMDDYYYY``, ``YYYY-MM`` and ``YYYY``; a month or day of 00 makes the date partial.
@@ -73,31 +73,32 @@ def parse_date(text: str) -> ParsedDate:
 
 
 def to_iso_day(text: str | None) -> str | None:
-    """The whole, real date that a text holds, as ``YYYY-MM-DD``; otherwise None."""
+    """Return the whole, real date of a text as ``YYYY-MM-DD``, else None."""
     return parse_date(text).day if text else None
 
 
-def is_future(reading: ParsedDate, as_of: str) -> bool:
-    """Whether the date lies after the moment at which it was stated.
+def is_future(parsed: ParsedDate, as_of: str) -> bool:
+    """Return whether a date lies after the time of its statement.
 
     Args:
-        reading: the date.
-        as_of: an ISO moment in UTC. One day of grace covers the places that are ahead of UTC.
+        parsed: the date.
+        as_of: ISO timestamp in UTC. One day of grace covers the places that are ahead of UTC.
     """
-    latest = _compute_latest_day(as_of[:10])
-    if reading.day is not None:
-        return reading.day > latest
-    return reading.year is not None and reading.year > int(latest[:4])
+    latest_day = _compute_latest_day(as_of[:10])
+    if parsed.day is not None:
+        return parsed.day > latest_day
+    return parsed.year is not None and parsed.year > int(latest_day[:4])
 
 
 @lru_cache
 def _compute_latest_day(day: str) -> str:
+    """Return the latest day that is not in the future anywhere."""
     return (date.fromisoformat(day) + _TIME_ZONE_GRACE).isoformat()
 
 
 @lru_cache(CACHE_SIZE)
 def swap_day_and_month(day: str) -> str | None:
-    """The date with day and month exchanged, where that is another real date.
+    """Exchange day and month, where that is another real date.
 
     Args:
         day: a real date, ``YYYY-MM-DD``.
@@ -107,16 +108,16 @@ def swap_day_and_month(day: str) -> str | None:
 
 
 def _split_date(text: str) -> tuple[int, int, int] | None:
-    """Year, month and day as written; 0 for a part that is not stated."""
+    """Return year, month and day as written; 0 for a missing part."""
     # MMDDYYYY first: read as YYYYMMDD its year would lie before 1400, so the two never compete.
-    if found := _US.match(text) or _US_COMPACT.match(text):
-        month, day, year = found.groups()
-    elif found := _ISO.match(text) or _COMPACT.match(text):
-        year, month, day = found.groups()
-    elif found := _MONTH.match(text):
-        year, month, day = *found.groups(), "0"
-    elif found := _YEAR.match(text):
-        year, month, day = found[1], "0", "0"
+    if match := _US.match(text) or _US_COMPACT.match(text):
+        month, day, year = match.groups()
+    elif match := _ISO.match(text) or _COMPACT.match(text):
+        year, month, day = match.groups()
+    elif match := _MONTH.match(text):
+        year, month, day = *match.groups(), "0"
+    elif match := _YEAR.match(text):
+        year, month, day = match[1], "0", "0"
     else:
         return None
     return int(year), int(month), int(day)

@@ -1,4 +1,7 @@
-"""Building the entries of list fields, each with the rules of its kind."""
+"""Construction of list entries: addresses, identifiers, flags and others.
+
+Each kind has its own rules.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -26,38 +29,40 @@ _Item = TypeVar("_Item", Address, Guardian, Enrollment, Placement)
 
 _POPULATION_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _DEFAULT_DEFINITION = "source"
-"""Whose definition a flag follows where none is named: the source's own."""
+"""Definition of a flag that names none: the source's own."""
 
 
-def build_dated_items(field: str, kind: Callable[..., _Item], sent: Mapping[str, object]) -> tuple[_Item, ...]:
-    """The entries of a dated list, whose first may have been sent in flat columns instead.
+def build_dated_items(field: str, kind: Callable[..., _Item], raw_record: Mapping[str, object]) -> tuple[_Item, ...]:
+    """Build the entries of a dated list.
+
+    The first entry may have been sent in flat columns instead.
 
     Args:
         field: ``addresses``, ``guardians``, ``enrollments`` or ``placements``.
-        kind: what its entries are.
-        sent: the whole record as sent.
+        kind: type of its entries.
+        raw_record: the whole record as sent.
 
     Raises:
         RecordError: the list is malformed, an entry has an unknown column, or the first entry and a
             flat column differ.
     """
-    flat = parse_texts(sent, FLAT_COLUMNS.get(field, ()))
-    if sent.get(field) is None:
-        return (kind(**flat),) if flat else ()
-    rows = (parse_entry_columns(field, entry) for entry in parse_entries(field, sent[field], bars=False))
-    listed = tuple(kind(**row) for row in rows if row)
-    if not flat:
-        return listed
-    if not listed:
-        return (kind(**flat),)
-    for column, text in flat.items():
-        if getattr(listed[0], column) != text:
+    flat_columns = parse_texts(raw_record, FLAT_COLUMNS.get(field, ()))
+    if raw_record.get(field) is None:
+        return (kind(**flat_columns),) if flat_columns else ()
+    rows = (parse_entry_columns(field, entry) for entry in parse_entries(field, raw_record[field], bars=False))
+    items = tuple(kind(**row) for row in rows if row)
+    if not flat_columns:
+        return items
+    if not items:
+        return (kind(**flat_columns),)
+    for column, text in flat_columns.items():
+        if getattr(items[0], column) != text:
             raise RecordError(field, "conflict", f"its first entry differs from the flat column {column!r}")
-    return listed
+    return items
 
 
 def build_other_names(value: object) -> tuple[OtherName, ...]:
-    """The record's other names; a plain text is read as a full name.
+    """Build a record's other names; a plain text is a full name.
 
     Raises:
         RecordError: the list is malformed or an entry has an unknown column.
@@ -74,14 +79,17 @@ def build_other_names(value: object) -> tuple[OtherName, ...]:
 
 
 def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
-    """The record's identifiers, and apart from them the values of those that are SSNs.
+    """Build a record's identifiers, and separate those that are SSNs.
 
     An entry without a value says nothing and is left out.
+
+    Returns:
+        The identifiers, and the values of those that are SSNs.
 
     Raises:
         RecordError: the list is malformed, or an entry lacks its system or assigner.
     """
-    kept, ssns = [], []
+    person_identifiers, ssns = [], []
     for entry in parse_entries("identifiers", value, bars=False):
         row = parse_entry_columns("identifiers", entry)
         if "value" not in row:
@@ -90,17 +98,17 @@ def build_identifiers(value: object) -> tuple[tuple[Identifier, ...], tuple[str,
             ssns.append(row["value"])
             continue
         _require_columns("identifiers", row, ("system", "assigner"))
-        kept.append(Identifier(**row))
-    return tuple(kept), tuple(ssns)
+        person_identifiers.append(Identifier(**row))
+    return tuple(person_identifiers), tuple(ssns)
 
 
 def build_flags(value: object) -> tuple[Flag, ...]:
-    """The special-population flags.
+    """Build a record's special-population flags.
 
     Raises:
         RecordError: the list is malformed, or an entry's population or value is no such code.
     """
-    found = []
+    items = []
     for entry in parse_entries("flags", value, bars=False):
         row = parse_entry_columns("flags", entry)
         _require_columns("flags", row, ("population", "value"))
@@ -112,29 +120,30 @@ def build_flags(value: object) -> tuple[Flag, ...]:
             )
         if row["value"] not in FLAG_VALUES:
             raise RecordError("flags", "unknown-code", "value must be Y, N or U")
-        found.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))
-    return tuple(found)
+        items.append(Flag(**{"definition": _DEFAULT_DEFINITION, **row}))
+    return tuple(items)
 
 
 def build_restrictions(value: object) -> tuple[Restriction, ...]:
-    """The legal bars on the record.
+    """Build the legal restrictions on a record.
 
     Raises:
-        RecordError: the list is malformed, or an entry's kind is none that the index obeys: a bar
-            that nobody understands must not be stored as if it held.
+        RecordError: the list is malformed, or an entry's kind is none that the index obeys: a restriction
+            that the index cannot obey must not be stored as if it held.
     """
-    found = []
+    items = []
     for entry in parse_entries("restrictions", value, bars=False):
         row = parse_entry_columns("restrictions", entry)
         _require_columns("restrictions", row, ("kind",))
         if row["kind"] not in RESTRICTION_KINDS:
             kinds = ", ".join(sorted(RESTRICTION_KINDS))
             raise RecordError("restrictions", "unknown-code", f"kind must be one of {kinds}")
-        found.append(Restriction(**row))
-    return tuple(found)
+        items.append(Restriction(**row))
+    return tuple(items)
 
 
 def _require_columns(field: str, row: dict[str, str], columns: Iterable[str]) -> None:
+    """Raise where an entry lacks one of its required columns."""
     for column in columns:
         if column not in row:
             raise RecordError(field, "missing", f"an entry has no {column!r}")

@@ -1,4 +1,4 @@
-"""Reading list fields: Python lists, JSON in a CSV cell, or scalars between bars."""
+"""Parsing of list fields from Python lists, JSON text or bar-separated text."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -10,11 +10,11 @@ from mpi.standardize.fields.record_shape import ITEM_COLUMNS
 from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS, parse_text
 
 MAX_LIST_ENTRIES = 200
-"""Entries of one list that the door lets in."""
+"""Most entries of one list field."""
 
 
 def parse_entries(field: str, value: object, *, bars: bool) -> Sequence[object]:
-    """The entries of a list field, as sent.
+    """Return the entries of a list field, as sent.
 
     Args:
         field: the canonical field.
@@ -37,7 +37,7 @@ def parse_entries(field: str, value: object, *, bars: bool) -> Sequence[object]:
 
 
 def parse_scalars(field: str, value: object) -> tuple[str, ...]:
-    """The texts of a list of scalars, in order, without empty ones and repeats.
+    """Return the distinct texts of a list of scalars, in order.
 
     Raises:
         RecordError: it is no such list, or an entry is not text.
@@ -47,7 +47,7 @@ def parse_scalars(field: str, value: object) -> tuple[str, ...]:
 
 
 def parse_entry_columns(field: str, entry: object) -> dict[str, str]:
-    """The columns of one entry of a list of objects, without empty ones.
+    """Return the columns of one list entry that have a value.
 
     Raises:
         RecordError: the entry is no object, or has a column that the field does not have.
@@ -60,26 +60,28 @@ def parse_entry_columns(field: str, entry: object) -> dict[str, str]:
     return {name: text for name, value in entry.items() if (text := parse_text(field, value, name)) is not None}
 
 
-def make_unknown_field_error(field: str, name: object, known: frozenset[str]) -> RecordError:
-    """The refusal of a name that the record or a list does not have.
+def make_unknown_field_error(field: str, name: object, known_names: frozenset[str]) -> RecordError:
+    """Make the error about an unknown field or column.
 
     The name is quoted only if it looks like one: a file without a header offers a child's data as
     its column names.
     """
     if not (isinstance(name, str) and _is_name_like(name)):
         return RecordError(field, "unknown-field", "has a field whose name is no field name")
-    near = get_close_matches(name.lower(), sorted(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; map it or leave it out"
+    near_names = get_close_matches(name.lower(), sorted(known_names), n=1)
+    hint = f"; did you mean {near_names[0]!r}?" if near_names else "; map it or leave it out"
     return RecordError(field, "unknown-field", f"has no field {name!r}{hint}")
 
 
 def _is_name_like(name: str) -> bool:
-    plain = name.replace("_", "").replace("-", "").replace(" ", "").replace(".", "")
-    digits = sum(character.isdigit() for character in plain)
-    return len(name) <= 64 and plain.isalnum() and plain[0].isalpha() and digits <= 3  # noqa: PLR2004
+    """Return whether a text looks like a field name, not a value."""
+    letters_and_digits = name.replace("_", "").replace("-", "").replace(" ", "").replace(".", "")
+    digit_count = sum(character.isdigit() for character in letters_and_digits)
+    return len(name) <= 64 and letters_and_digits.isalnum() and letters_and_digits[0].isalpha() and digit_count <= 3  # noqa: PLR2004
 
 
 def _parse_cell(field: str, cell: str, *, bars: bool) -> object:
+    """Parse a list from the text of a cell."""
     if len(cell) > MAX_VALUE_CHARACTERS:
         raise RecordError(field, "too-long", f"longer than {MAX_VALUE_CHARACTERS:,} characters")
     cell = cell.strip()
@@ -95,6 +97,7 @@ def _parse_cell(field: str, cell: str, *, bars: bool) -> object:
 
 
 def _parse_json(cell: str) -> object:
+    """Parse JSON; None where the text is none."""
     try:
         return orjson.loads(cell)
     except orjson.JSONDecodeError:

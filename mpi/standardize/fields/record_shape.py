@@ -1,4 +1,4 @@
-"""The shape of a record as sent: which fields are lists of what, and which flat columns open them."""
+"""Structure of a canonical record: its list fields and flat columns."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -34,10 +34,10 @@ FLAT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "guardians": ("guardian_first_name", "guardian_last_name", "guardian_relationship"),
     "enrollments": ("school_id", "district_id", "grade", "entry_date", "exit_date"),
 }
-"""List fields whose first entry may be sent in columns of the record itself."""
+"""List fields whose first entry may be sent in flat columns."""
 
 
 ITEM_COLUMNS: Mapping[str, frozenset[str]] = {
     name: frozenset(kind._fields) for name, kind in ITEM_KINDS.items()
 }
-"""The columns that an entry of each list field may have."""
+"""Columns that an entry of each list field may have."""

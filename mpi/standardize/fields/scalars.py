@@ -1,4 +1,7 @@
-"""Reading one value as sent into text: trimmed, bounded, storable, or refused by name."""
+"""Conversion of one sent value to trimmed, bounded, storable text.
+
+A value that cannot be converted is refused with its field's name.
+"""
 
 import math
 import re
@@ -10,8 +13,9 @@ from decimal import Decimal
 from mpi.domain.errors import RecordError
 
 MAX_VALUE_CHARACTERS = 10_000
-"""Characters of a value that the door lets in."""
+"""Most characters of a value."""
 MAX_LOCAL_ID_CHARACTERS = 200
+"""Most characters of a local ID."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_NUMBER = 10**30
@@ -21,10 +25,10 @@ _DIGITS_OF_COLUMN = {"postal_code": 5, "ssn": 9, "ssn_last4": 4}
 
 
 def parse_text(field: str, value: object, column: str | None = None) -> str | None:
-    """The trimmed text of a value; None where it is empty.
+    """Return the trimmed text of a value; None where it is empty.
 
     Whole numbers and dates are read as their text, because JSON and Parquet send identifiers and
-    postal codes so; not one that may have lost digits, as two children's IDs would be one.
+    postal codes so. A number that may have lost digits is refused, as two children's IDs would be one.
 
     Args:
         field: the canonical field that an error names.
@@ -49,17 +53,17 @@ def parse_text(field: str, value: object, column: str | None = None) -> str | No
     return text.strip() or None
 
 
-def parse_texts(sent: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
-    """The texts of the named fields of a record as sent, without empty ones.
+def parse_texts(raw_record: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
+    """Return the texts of some fields that have a value.
 
     Raises:
         RecordError: as ``parse_text``.
     """
-    return {name: text for name in names if name in sent and (text := parse_text(name, sent[name])) is not None}
+    return {name: text for name in names if name in raw_record and (text := parse_text(name, raw_record[name])) is not None}
 
 
 def parse_local_id(value: object) -> str:
-    """The local ID: 1 to 200 characters without control characters.
+    """Return the local ID: 1 to 200 characters without control characters.
 
     Raises:
         RecordError: missing, too long, or not such text.
@@ -76,7 +80,7 @@ def parse_local_id(value: object) -> str:
 
 
 def to_whole_number(value: float | Decimal) -> int | None:
-    """The integer that a number without a fraction is; None of any other."""
+    """Return a number without fraction as integer, else None."""
     if not math.isfinite(value):
         return None
     integer = int(value)
@@ -84,7 +88,7 @@ def to_whole_number(value: float | Decimal) -> int | None:
 
 
 def is_inexact(value: object) -> bool:
-    """Whether it is a float so large that it may stand for several whole numbers.
+    """Return whether a value is a float that may have lost digits.
 
     Readers of JSON make one of a whole number of more than 64 bits.
     """
@@ -92,7 +96,7 @@ def is_inexact(value: object) -> bool:
 
 
 def _format_value(field: str, value: object, column: str) -> str | None:
-    """A harmless value that is not text, as text."""
+    """Write a number or date as text; None for NaN."""
     if is_inexact(value):
         raise RecordError(field, "inexact-number", "a number that may have lost digits; send it as text")
     if isinstance(value, float | Decimal):

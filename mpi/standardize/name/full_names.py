@@ -1,19 +1,22 @@
-"""Splitting a full name into its parts: "Ana Lucia de la Cruz", "Cruz, Ana Lucia"."""
+"""Splitting of full names into first, middle and last name.
+
+Examples: "Ana Lucia de la Cruz", "Cruz, Ana Lucia".
+"""
 
 from mpi.standardize.name.particles import PARTICLES, SUFFIXES
 from mpi.standardize.text import squeeze
 
 
 def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
-    """First, middle and last name of a full name, as written.
+    """Split a full name into first, middle and last name.
 
     A comma puts the last name first. Otherwise the last word is the last name, together with the
     particles before it and a suffix after it. A single word is a first name.
     """
     last, comma, rest = text.partition(",")
     if comma and squeeze(rest) not in SUFFIXES:
-        given = rest.split()
-        return _take_first(given), _join_rest(given), " ".join(last.split()) or None
+        given_words = rest.split()
+        return _take_first(given_words), _join_rest(given_words), " ".join(last.split()) or None
     parts = text.replace(",", " ").split()
     if len(parts) < 2:  # noqa: PLR2004 - one word
         return _take_first(parts), None, None
@@ -22,7 +25,7 @@ def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
 
 
 def _find_surname_start(parts: list[str]) -> int:
-    """The index of the first word of the last name, at least 1."""
+    """Return the index of the last name's first word, at least 1."""
     start = len(parts) - 1
     if start > 1 and squeeze(parts[start]) in SUFFIXES:
         start -= 1
@@ -32,8 +35,10 @@ def _find_surname_start(parts: list[str]) -> int:
 
 
 def _take_first(parts: list[str]) -> str | None:
+    """Return the first word, if any."""
     return parts[0] if parts else None
 
 
 def _join_rest(parts: list[str]) -> str | None:
+    """Join the words after the first."""
     return " ".join(parts[1:]) or None

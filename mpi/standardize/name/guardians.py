@@ -1,4 +1,7 @@
-"""Parents and guardians, as far as they are evidence of who a child is."""
+"""Standardization of parents' and guardians' names.
+
+Only guardians who may be family are evidence of who a child is.
+"""
 
 import re
 from collections.abc import Iterable
@@ -19,9 +22,9 @@ _NON_FAMILY_RELATIONSHIP = re.compile(
 
 
 def build_guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
-    """``GIVEN SURNAME`` of each parent or guardian with both names, each closed up; sorted.
+    """Return ``GIVEN SURNAME`` of each family guardian with both names, sorted.
 
-    A nickname stands beside the formal names that it may be one of, as ``given_roots`` has a child's. Foster
+    A nickname is listed also under each formal name, as ``given_roots`` lists a child's. Foster
     parents, other caregivers by placement, and professionals are left out.
     """
     names = {
@@ -34,17 +37,19 @@ def build_guardian_names(guardians: Iterable[Guardian]) -> tuple[str, ...]:
 
 
 def extract_surnames(names: Iterable[str]) -> tuple[str, ...]:
-    """The last names of guardians as ``build_guardian_names`` gives them, sorted."""
+    """Return the last names of ``build_guardian_names``, sorted."""
     return tuple(sorted({name.partition(" ")[2] for name in names}))
 
 
 @lru_cache
 def _is_family(relationship: str | None) -> bool:
+    """Return whether a guardian's relationship may be a family one."""
     return not relationship or _NON_FAMILY_RELATIONSHIP.search(squeeze(relationship)) is None
 
 
 @lru_cache(CACHE_SIZE)
 def _build_names(first: str | None, last: str | None) -> frozenset[str]:
+    """Return a guardian's name under each formal given name."""
     if first is None or last is None:
         # Many systems keep a guardian's whole name in one field.
         first, _, last = split_full_name(first or last or "")

@@ -1,4 +1,7 @@
-"""Personal names in comparable form: letters only, closed up, without particles and suffixes."""
+"""Standardization of given names, middle names, surnames and suffixes.
+
+Names are letters only, without spaces; surname tokens are without particles and suffixes.
+"""
 
 import re
 from collections.abc import Callable
@@ -16,7 +19,10 @@ from mpi.standardize.name.placeholders import (
 from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze, split_words
 
 MAX_NAME_LETTERS = 75
-"""Letters of a name that are compared; CEDS elements 000115 and 000172 hold 75 characters."""
+"""Letters of a name that are compared.
+
+CEDS elements 000115 and 000172 hold 75 characters.
+"""
 _MAX_NAME_PARTS = 8
 
 _QUOTED_TEXT = re.compile(r"[(\[\"“”]([^()\[\]\"“”]*)[)\]\"“”]")
@@ -25,10 +31,10 @@ _DIGITS = str.maketrans("", "", "0123456789")
 
 @dataclass(frozen=True, slots=True)
 class GivenName:
-    """A given name.
+    """A given name in comparable form.
 
     Args:
-        name: letters only, closed up; None for a placeholder.
+        name: letters only, without spaces; None for a placeholder.
         forms: the name, its parts, and a nickname in quotes or brackets.
         suffix: a generational suffix that stood behind it.
     """
@@ -40,10 +46,10 @@ class GivenName:
 
 @dataclass(frozen=True, slots=True)
 class Surname:
-    """A last name.
+    """A last name in comparable form.
 
     Args:
-        name: letters only, closed up, with its particles; None for a placeholder.
+        name: letters only, without spaces, with its particles; None for a placeholder.
         tokens: its parts without particles, sorted.
         suffix: a generational suffix that stood behind it.
     """
@@ -59,19 +65,19 @@ NO_SURNAME = Surname()
 
 @lru_cache(CACHE_SIZE)
 def parse_given_name(text: str | None) -> GivenName:
-    """Read a first, preferred or other given name."""
+    """Parse a first, preferred or other given name."""
     if not text:
         return NO_GIVEN_NAME
-    main, asides = _split_quoted_text(text)
-    names, suffix = _split_names(main, is_placeholder_given)
+    unquoted_text, quoted_texts = _split_quoted_text(text)
+    names, suffix = _split_names(unquoted_text, is_placeholder_given)
     name = _join_names(names)
-    forms = {name, *_select_long_names(names), *(parse_given_name(aside).name for aside in asides)}
+    forms = {name, *_select_long_names(names), *(parse_given_name(quoted_text).name for quoted_text in quoted_texts)}
     return GivenName(name, tuple(sorted(filter(None, forms))), suffix)
 
 
 @lru_cache(CACHE_SIZE)
 def parse_middle_name(text: str | None) -> GivenName:
-    """Read a middle name or initial; one that is a suffix is a suffix."""
+    """Parse a middle name or initial, which may be a suffix."""
     if not text:
         return NO_GIVEN_NAME
     names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_middle)
@@ -83,7 +89,7 @@ def parse_middle_name(text: str | None) -> GivenName:
 
 @lru_cache(CACHE_SIZE)
 def parse_surname(text: str | None) -> Surname:
-    """Read a last name: one surname, two, or one with particles."""
+    """Parse a last name: one surname, two, or one with particles."""
     if not text:
         return NO_SURNAME
     names, suffix = _split_names(_split_quoted_text(text)[0], is_placeholder_surname)
@@ -91,27 +97,30 @@ def parse_surname(text: str | None) -> Surname:
 
 
 def parse_suffix(text: str | None) -> str | None:
-    """Read the suffix field; a professional suffix, or any other text, is missing."""
+    """Return the generational suffix of the suffix field, else None.
+
+    A professional suffix, or any other text, is missing.
+    """
     return SUFFIX_FIELD_VALUES.get(squeeze(text)) if text else None
 
 
 @lru_cache(CACHE_SIZE)
 def add_formal_names(forms: tuple[str, ...]) -> tuple[str, ...]:
-    """Given names with the formal names that each may be a nickname of, sorted."""
+    """Return given names with the formal names of each nickname, sorted."""
     return tuple(sorted({*forms, *chain.from_iterable(map(list_formal_names, forms))}))
 
 
 def _split_quoted_text(text: str) -> tuple[str, tuple[str, ...]]:
-    """A name without what stands in brackets or double quotes, and that apart."""
+    """Return a name without text in brackets or quotes, and that text."""
     text = text[:MAX_FOLDED_CHARACTERS]
-    asides = tuple(_QUOTED_TEXT.findall(text))
-    return (_QUOTED_TEXT.sub(" ", text), asides) if asides else (text, ())
+    quoted_texts = tuple(_QUOTED_TEXT.findall(text))
+    return (_QUOTED_TEXT.sub(" ", text), quoted_texts) if quoted_texts else (text, ())
 
 
 def _split_names(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tuple[str, ...], str | None]:
-    """The names in a text, letters only, and a suffix behind them; no names in a placeholder.
+    """Return the names in a text and their suffix; no names for a placeholder.
 
-    Asked again of what is left, a placeholder may show that a suffix hid.
+    The placeholder check runs again on what is left, as a suffix may have hidden a placeholder.
     """
     if is_placeholder(text):
         return (), None
@@ -121,25 +130,26 @@ def _split_names(text: str, is_placeholder: Callable[[str], bool]) -> tuple[tupl
 
 
 def _split_suffix(parts: tuple[str, ...]) -> tuple[tuple[str, ...], str | None]:
-    """The parts before a final suffix, and the suffix; a name that is nothing else stays a name."""
+    """Split a final suffix from a name's words, if others are left."""
     if len(parts) > 1 and parts[-1] in SUFFIXES:
         return parts[:-1], SUFFIXES[parts[-1]]
     return parts, None
 
 
 def _join_names(names: tuple[str, ...]) -> str | None:
+    """Join names without spaces, up to the letters that are compared."""
     return "".join(names)[:MAX_NAME_LETTERS] or None
 
 
 def _select_long_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a given name that are names by themselves; an initial is not."""
+    """Return the words of a given name that are no initials."""
     return tuple(name for name in names[:_MAX_NAME_PARTS] if len(name) > 1)
 
 
 def _list_surname_tokens(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a last name that carry it.
+    """Return the parts of a last name without particles, sorted.
 
-    A particle counts only before another part, since Le, Do and Van are surnames by themselves; Mac
+    A particle is left out only before another part, since Le, Do and Van are surnames by themselves; Mac
     and O are joined to what follows.
     """
     tokens = []

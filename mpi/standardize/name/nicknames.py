@@ -1,4 +1,7 @@
-"""Formal names of nicknames, from the ``nicknames`` package (Apache-2.0), read once when first asked."""
+"""Lookup of the formal names of nicknames.
+
+The table is the ``nicknames`` package's (Apache-2.0), loaded at first use.
+"""
 
 from functools import cache
 
@@ -9,13 +12,13 @@ from mpi.standardize.text import squeeze
 
 @cache
 def _load_formal_names() -> dict[str, tuple[str, ...]]:
-    """Each folded nickname with the formal names that it stands for, sorted."""
-    found: dict[str, set[str]] = {}
-    for nickname, formals in NickNamer().canonical_lookup.items():
-        found.setdefault(squeeze(nickname), set()).update(map(squeeze, formals))
-    return {nickname: tuple(sorted(formals)) for nickname, formals in found.items()}
+    """Return each folded nickname with its formal names, sorted."""
+    formal_names_of: dict[str, set[str]] = {}
+    for nickname, formal_names in NickNamer().canonical_lookup.items():
+        formal_names_of.setdefault(squeeze(nickname), set()).update(map(squeeze, formal_names))
+    return {nickname: tuple(sorted(formal_names)) for nickname, formal_names in formal_names_of.items()}
 
 
 def list_formal_names(given: str) -> tuple[str, ...]:
-    """The formal names of which a folded given name is a nickname; often several, often none."""
+    """Return the formal names of a folded nickname; often several or none."""
     return _load_formal_names().get(given, ())

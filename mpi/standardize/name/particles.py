@@ -1,4 +1,4 @@
-"""Small words inside names: particles, joined prefixes and generational suffixes.
+"""Name particles, joined prefixes and generational suffixes.
 
 Facts of naming in the languages they come from: Dutch and German (van, von, der, den, ten, zu), Romance
 (de, del, la, los, di, da, dos, du, le, y, e), Arabic (al, el, bin, bint, ibn, abu), Scots and Irish
@@ -19,7 +19,10 @@ SUFFIXES = {
     "JR": "JR", "JNR": "JR", "SR": "SR", "SNR": "SR", "II": "II", "2ND": "II",
     "III": "III", "3RD": "III", "IV": "IV", "4TH": "IV",
 }  # fmt: skip
-"""Generational suffixes that may stand in a name field, and how they are written here."""
+"""Generational suffixes that may stand in a name field, with their standard form."""
 
 SUFFIX_FIELD_VALUES = {**SUFFIXES, "JUNIOR": "JR", "SENIOR": "SR", "2": "II", "3": "III", "4": "IV"}
-"""What the suffix field may say besides; "Junior" in a name field may be a name."""
+"""Values of the suffix field, with their standard form.
+
+"Junior" counts only here, as it may be a name in a name field.
+"""

@@ -1,4 +1,4 @@
-"""All names that a record bears, brought together."""
+"""Name features of a record, from all its names."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,7 +20,9 @@ from mpi.standardize.text import CACHE_SIZE, squeeze
 
 
 class PersonNames(NamedTuple):
-    """See the columns of the same names in ``Features``.
+    """The name features of a record.
+
+    The fields are the columns of these names in ``Features``.
 
     Args:
         says_multiple_birth: whether a placeholder name marks one child of several.
@@ -38,13 +40,13 @@ class PersonNames(NamedTuple):
 
 
 def parse_person_names(record: CanonicalRecord) -> PersonNames:
-    """Read the record's current, preferred and other names."""
+    """Parse a record's current, preferred and other names."""
     given = parse_given_name(record.first_name)
     middle = parse_middle_name(record.middle_name)
     surname = choose_surname(record.first_name, record.last_name)
-    others = _parse_other_names(record)
-    given_forms = tuple(sorted({*given.forms, *(form for other, _ in others for form in other.forms)}))
-    surname_forms = {surname.name, *(other.name for _, other in others)} - {None}
+    other_names = _parse_other_names(record)
+    given_forms = tuple(sorted({*given.forms, *(form for other_name, _ in other_names for form in other_name.forms)}))
+    surname_forms = {surname.name, *(other_name.name for _, other_name in other_names)} - {None}
     return PersonNames(
         given=given.name,
         given_forms=given_forms,
@@ -60,30 +62,36 @@ def parse_person_names(record: CanonicalRecord) -> PersonNames:
 
 @lru_cache(CACHE_SIZE)
 def choose_surname(first: str | None, last: str | None) -> Surname:
-    """The surname, unless it only repeats a single name, or a placeholder, to fill the field."""
+    """Parse a last name, unless it only repeats the first name.
+
+    Some sources repeat a single name, or a placeholder, to fill the field.
+    """
     surname = parse_surname(last)
-    repeats = first is not None and (
+    repeats_first_name = first is not None and (
         surname.name == parse_given_name(first).name or surname.name == _squeeze_cached(first)
     )
-    return NO_SURNAME if repeats else surname
+    return NO_SURNAME if repeats_first_name else surname
 
 
 _squeeze_cached = lru_cache(CACHE_SIZE)(squeeze)
 
 
 def _parse_other_names(record: CanonicalRecord) -> list[tuple[GivenName, Surname]]:
-    """Given name and surname of the preferred and each other name."""
-    found = [
-        (parse_given_name(other.first_name), choose_surname(other.first_name, other.last_name))
-        for other in record.other_names
+    """Return given name and surname of the preferred and other names."""
+    names = [
+        (parse_given_name(other_name.first_name), choose_surname(other_name.first_name, other_name.last_name))
+        for other_name in record.other_names
     ]
     if record.preferred_name:
-        found.append(_parse_preferred_name(record.preferred_name, record.last_name))
-    return found
+        names.append(_parse_preferred_name(record.preferred_name, record.last_name))
+    return names
 
 
 def _parse_preferred_name(text: str, last_name: str | None) -> tuple[GivenName, Surname]:
-    """The preferred name, which may repeat the last name or, after a comma, follow another one."""
+    """Parse the preferred name, with or without a last name.
+
+    The name may repeat the last name, or follow another one after a comma.
+    """
     if "," in text:
         first, _, last = split_full_name(text)
         return parse_given_name(first), parse_surname(last)
@@ -93,5 +101,6 @@ def _parse_preferred_name(text: str, last_name: str | None) -> tuple[GivenName, 
 
 
 def _has_multiple_birth_name(record: CanonicalRecord) -> bool:
-    names = (record.first_name, *(other.first_name for other in record.other_names))
+    """Return whether any first name marks one child of several."""
+    names = (record.first_name, *(other_name.first_name for other_name in record.other_names))
     return any(name is not None and is_multiple_birth_name(name) for name in names)

@@ -1,7 +1,7 @@
-"""Text that stands where a name is not known.
+"""Detection of placeholder names, such as UNKNOWN or BABY BOY A.
 
 In the US Census 2020 table of first names, ``MALE``, ``FEMALE``, ``BOY``, ``GIRL`` and ``BABY`` are
-among the 2,000 most frequent "names", each borne by over 15,000 people, nearly all of one sex: they
+among the 2,000 most frequent "names", each of over 15,000 people, nearly all of one sex: they
 are what a form says before a child is named. Hospitals name newborns ``BABY BOY A`` or ``BG B``, a
 letter for each child of a multiple birth.
 """
@@ -48,40 +48,44 @@ _UNKNOWN_SURNAMES = (_UNKNOWN_NAMES - {"NONE", "NULL", "TEST"}) | {"LNU", "NLN",
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_given(text: str) -> bool:
-    """Whether a given name says only that the child is not named or the name not known."""
+    """Return whether a given name is a placeholder or means unknown."""
     return _is_filler(text, _UNKNOWN_GIVEN_NAMES) or any(map(_UNNAMED_CHILD.match, _list_forms(text)))
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_middle(text: str) -> bool:
-    """Whether a middle name says that there is none, or that it is not known."""
+    """Return whether a middle name means none or unknown."""
     return _is_filler(text, _UNKNOWN_MIDDLE_NAMES)
 
 
 @lru_cache(CACHE_SIZE)
 def is_placeholder_surname(text: str) -> bool:
-    """Whether a last name says only that it is not known."""
+    """Return whether a last name means unknown."""
     return _is_filler(text, _UNKNOWN_SURNAMES)
 
 
 @lru_cache(CACHE_SIZE)
 def is_multiple_birth_name(given: str) -> bool:
-    """Whether a placeholder such as ``Baby Boy A`` or ``Twin B`` marks one child of several."""
+    """Return whether a name such as ``Baby Boy A`` marks a multiple birth."""
     return is_placeholder_given(given) and any(map(_MULTIPLE_BIRTH_CHILD.match, _list_forms(given)))
 
 
 def _is_filler(text: str, fillers: frozenset[str]) -> bool:
+    """Return whether a name is a filler, N/A, or one repeated key."""
     if _SLASHED_NA.match(text[:MAX_FOLDED_CHARACTERS].upper()):
         return True
     return any(form in fillers or _is_repeated_key(form) for form in _list_forms(text))
 
 
 def _list_forms(text: str) -> tuple[str, str]:
-    """The closed-up letters and digits, and the letters alone: TWIN2 and TWIN."""
+    """Return a name's letters and digits, and its letters alone.
+
+    TWIN2 and TWIN.
+    """
     closed_up = squeeze(text)
     return closed_up, closed_up if closed_up.isalpha() else _NOT_A_LETTER.sub("", closed_up)
 
 
 def _is_repeated_key(form: str) -> bool:
-    """Whether it is one key struck several times, or no letter at all."""
+    """Return whether a name is one repeated key, or has no letter."""
     return not form or (len(form) > 1 and form.strip(form[0]) == "" and form[0] in "XZQ")

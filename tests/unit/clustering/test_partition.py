@@ -85,7 +85,7 @@ def test_two_strangers_of_one_name_and_birthday_make_each_other_doubtful():
         opposed=[(2, 3)],
     )
     assert found.clusters == ((1,), (2,), (3,))
-    assert {(doubt.pair, doubt.reason) for doubt in found.doubts} == {
+    assert {(doubt.pair, doubt.reason) for doubt in found.review_pairs} == {
         ((1, 2), ReviewReason.AMBIGUOUS),
         ((1, 3), ReviewReason.AMBIGUOUS),
         ((2, 3), ReviewReason.BAND),

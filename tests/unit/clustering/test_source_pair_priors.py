@@ -26,7 +26,7 @@ def two_censuses(people=400, *, twice=0):
 
 def share(found, left, right):
     """The share that a shift stands for."""
-    odds = 2 ** (FITTED + found.shift(left, right))
+    odds = 2 ** (FITTED + found.get_shift(left, right))
     return odds / (1 + odds)
 
 

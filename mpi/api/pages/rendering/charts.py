@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """Bar chart of a match weight; ``zero`` is the position of no evidence."""
+    """Bar chart of a match weight; ``zero`` is the zero line's position."""
 
     bars: tuple[Bar, ...]
     zero: float
@@ -103,7 +103,7 @@ class ArcDiagram:
 def draw_arcs(
     records: Sequence[RecordRef], pairs: Sequence[tuple[RecordRef, RecordRef, float]]
 ) -> ArcDiagram | None:
-    """Compute the arc diagram of a cluster, None if too large to read."""
+    """Compute the arc diagram of a cluster, None if too large."""
     ordered = sorted(records, key=lambda label: (label.source, label.local_id))
     if len(ordered) > _MAX_NODES:
         return None

@@ -81,10 +81,10 @@ FormDep = Annotated[Form, Depends(require_own_form)]
 
 
 def check_form(request: Request, form: Form, csrf: str) -> None:
-    """Check that a form comes from this site and has the CSRF token.
+    """Check a form's origin and CSRF token.
 
     Raises:
-        ForeignFormError: the form fails the check.
+        ForeignFormError: the form comes from another site or lacks the token.
     """
     if not _is_same_site(request):
         raise ForeignFormError("another site sent this form: nothing was done")

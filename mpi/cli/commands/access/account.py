@@ -132,14 +132,14 @@ def end(name: NameArgument, as_json: JsonFlag = False) -> None:
 
 
 def _check_sources(role: Role, source: list[str] | None, *, all_sources: bool) -> list[str] | None:
-    """Return the sources of an account, None for all, after checking the options."""
+    """Check the source options and return the sources, None for all."""
     if bool(source) == all_sources:
         raise InputError(f"name the sources of a {role} with --source, or give --all-sources")
     return None if all_sources else source
 
 
 def _read_password() -> str:
-    """Read a password, typed twice at the terminal or once on standard input."""
+    """Read a password from the terminal (twice) or standard input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     typed_password = getpass.getpass("Password, to be changed at the first sign-in: ")

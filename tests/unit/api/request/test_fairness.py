@@ -58,7 +58,7 @@ def test_past_its_queue_a_client_is_told_to_come_back_and_may_when_its_calls_are
         fairness, until = CallLimiter(max_running=1, max_waiting=1), asyncio.Event()
         calls = [asyncio.create_task(held(fairness, ONE, until, [])) for _ in range(2)]
         await asyncio.sleep(0.01)
-        with pytest.raises(TooManyCallsError, match="make fewer at once"):
+        with pytest.raises(TooManyCallsError, match="send fewer at once"):
             async with fairness.acquire_slot("/v1/events", ONE):
                 pass
         until.set()

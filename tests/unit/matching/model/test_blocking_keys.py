@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mpi.domain.errors import ModelError
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.matching.model.blocking_keys import BlockingSpec, keys, compute_keys_by_rule
+from mpi.matching.model.blocking_keys import BlockingSpec, compute_keys, compute_keys_by_rule
 from mpi.matching.scoring.batch import find_all_candidate_pairs, find_large_blocks
 
 SEAL = KeyedHash(b"k" * 32)
@@ -22,11 +22,11 @@ SPEC = BlockingSpec.parse(
 
 
 def share(left: Features, right: Features, spec: BlockingSpec = SPEC) -> bool:
-    return bool(set(keys(left, spec, SEAL)) & set(keys(right, spec, SEAL)))
+    return bool(set(compute_keys(left, spec, SEAL)) & set(compute_keys(right, spec, SEAL)))
 
 
 def test_keys_are_sorted_unique_signed_64_bit_integers():
-    found = keys(
+    found = compute_keys(
         Features(
             addresses=("1 A", "2 B"), given_forms=("A", "B"), birth_date="2011-02-03", birth_dates=("x",)
         ),
@@ -67,18 +67,18 @@ def test_keys_are_those_that_each_rule_tells_of():
         "2014-01\x1f2012",
         "2012-04\x1f2012",
     ]
-    assert keys(child, spec, SEAL) == sorted(told.values())
+    assert compute_keys(child, spec, SEAL) == sorted(told.values())
 
 
 def test_a_spec_that_was_used_can_be_sent_to_another_process():
     features = Features(addresses=("1 A",), given_forms=("ANA",), birth_date="2011-02-03")
-    used = keys(features, SPEC, SEAL)
+    used = compute_keys(features, SPEC, SEAL)
     sent = pickle.loads(pickle.dumps(SPEC))  # noqa: S301 - written here
-    assert keys(features, sent, SEAL) == used
+    assert compute_keys(features, sent, SEAL) == used
 
 
 def test_a_rule_with_a_missing_part_gives_no_key():
-    assert keys(Features(birth_dates=("2011-02-03",)), SPEC, SEAL) == []
+    assert compute_keys(Features(birth_dates=("2011-02-03",)), SPEC, SEAL) == []
 
 
 def test_any_of_a_list_meets_any_of_another_list():
@@ -110,7 +110,7 @@ def test_the_rule_is_part_of_the_hash_and_so_are_the_borders_of_its_parts():
 
 def test_another_secret_gives_other_keys():
     features = Features(addresses=("1 A",))
-    assert keys(features, SPEC, SEAL) != keys(features, SPEC, KeyedHash(b"x" * 32))
+    assert compute_keys(features, SPEC, SEAL) != compute_keys(features, SPEC, KeyedHash(b"x" * 32))
 
 
 @pytest.mark.parametrize(

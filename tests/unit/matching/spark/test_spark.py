@@ -26,7 +26,7 @@ from mpi.domain.errors import EngineError, InputError, ModelError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.compiler.sql_functions import NotCompilableError
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.model import find_model_folder, load_model
 from mpi.matching.scoring.batch import PAIR_SCHEMA, find_all_candidate_pairs, make_feature_table
@@ -135,7 +135,7 @@ def test_online_duckdb_and_spark_give_the_same_levels_and_weights_in_both_orders
 
 
 def keys_of(made, model) -> pa.Table:
-    rows = [(key, number) for number, each in made for key in keys(each, model.blocking, SEAL)]
+    rows = [(key, number) for number, each in made for key in compute_keys(each, model.blocking, SEAL)]
     return pa.table({"key": [key for key, _ in rows], "record_id": [number for _, number in rows]})
 
 

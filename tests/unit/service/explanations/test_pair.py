@@ -103,7 +103,7 @@ def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_thre
     for left, right in pairwise(near):
         found = explain_features(made, left, right)
         bands.add(found.band)
-        assert found.match_weight == round_weight(made.matcher.scorer.weight(left, right))
+        assert found.match_weight == round_weight(made.matcher.scorer.weigh(left, right))
         assert sum(part.bits for part in found.parts) == pytest.approx(found.match_weight, abs=1e-4)
         assert found.band is thresholds.band(found.match_weight)
         assert all(change.band is not found.band for change in found.changes)

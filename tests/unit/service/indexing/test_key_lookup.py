@@ -35,7 +35,7 @@ def index(tmp_path, monkeypatch):
             config = opened.config_id(unit)
             own = unit.keys.pack_blocking_keys(config, range(1, CHILDREN + 1, 3))
             unit.keys.delete(config, own)
-            unit.keys.write(config, own, unit.commit_no, in_run=True)
+            unit.keys.write(config, own, unit.commit_no, as_segment=True)
             assert unit.keys.segments.count_uncompacted_rows()
         yield opened
 
@@ -81,7 +81,7 @@ def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
         width = STORED_DTYPE.itemsize
         lost = {(int(np.frombuffer(one.keys, STORED_DTYPE)[0]), record) for record, one in own.items()}
         fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}
-        unit.keys.write(config, fewer, unit.commit_no, in_run=True, had=own)
+        unit.keys.write(config, fewer, unit.commit_no, as_segment=True, rewritten=own)
     with index.database.read(OPERATOR) as unit:
         alone = rows(find_records_by_key(unit, config, keys))
         together = rows(find_records_by_key(unit, config, keys, partial(index.database.read, OPERATOR)))

@@ -25,7 +25,7 @@ def filled(index):
 def both(index, lists):
     """Edges as ``score_index`` finds them, and as they are made anew."""
     matcher = index.matcher
-    floor = matcher.model.thresholds.stored_from
+    floor = matcher.model.thresholds.storage_floor
     with index.database.read(OPERATOR) as unit:
         made = derive(unit, index, matcher, floor, ignore_progress, lists(unit))
         weighed = score_index(unit, index, matcher, floor, ignore_progress, lists(unit))

@@ -239,7 +239,7 @@ def test_what_few_records_were_written_of_is_durable_though_its_commit_did_not_w
         url = server.url(server.new_schema())
         with opened(url) as database:
             for expected in (1, 2, 3):
-                with database.write_group(small=True, is_waited_for=True) as begin:
+                with database.write_group(is_small=True, is_contended=True) as begin:
                     unit = begin(make_operator(), "test")
                     assert unit.connection.execute(_WAITS).scalar_one() == "off"
                     assert unit.commit_no == expected
@@ -259,7 +259,7 @@ def test_others_have_their_turn_while_what_few_records_were_written_of_becomes_d
     with opened(postgres_url) as other, ThreadPoolExecutor(1) as pool:
 
         def written():
-            with database.write_group(small=True, is_waited_for=True) as begin:
+            with database.write_group(is_small=True, is_contended=True) as begin:
                 assert begin(make_operator(), "test").commit_no == 1
 
         first = pool.submit(written)
@@ -278,9 +278,9 @@ def test_others_have_their_turn_while_what_few_records_were_written_of_becomes_d
 def test_a_step_that_was_kept_and_is_not_known_to_be_durable_is_not_called_undone(database, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(StoreError, match="was kept, but not on the disk"):
         patched.setattr(pipeline, "_WRITES_NOTHING", b"SELECT 1/0")
-        with database.write_group(small=True, is_waited_for=True) as begin:
+        with database.write_group(is_small=True, is_contended=True) as begin:
             assert begin(make_operator(), "test").commit_no == 1
-    with database.write_group(small=True, is_waited_for=True) as begin:
+    with database.write_group(is_small=True, is_contended=True) as begin:
         assert begin(make_operator(), "test").commit_no == 2
 
 
@@ -289,7 +289,7 @@ def test_a_step_of_which_it_is_told_at_its_commit_that_it_failed_is_not_called_k
     with database.write(make_operator(), "test") as unit:
         unit.connection.execute(adds, {"name": "one"})
     with pytest.raises(StoreError, match="nothing of it was kept"):
-        with database.write_group(small=True, is_waited_for=True) as begin:
+        with database.write_group(is_small=True, is_contended=True) as begin:
             unit = begin(make_operator(), "test")
             for name in ("two", "one"):
                 # It is sent ahead, and answered at the commit.

@@ -18,7 +18,7 @@ from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.weight import Thresholds
 from mpi.matching.compiler.online_scorer import compile_scorer
-from mpi.matching.model.blocking_keys import keys
+from mpi.matching.model.blocking_keys import compute_keys
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import find_all_candidate_pairs
 from mpi.service.recluster.plan import recluster
@@ -132,7 +132,7 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
         row.pop("unique_id"): Features(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
         for row in rows
     }
-    own = [(key, n) for n, each in features.items() for key in keys(each, model.blocking, SEAL)]
+    own = [(key, n) for n, each in features.items() for key in compute_keys(each, model.blocking, SEAL)]
     pairs = find_all_candidate_pairs(pa.table({"key": [k for k, _ in own], "record_id": [n for _, n in own]}))
     blocked = {tuple(sorted(pair)) for pair in zip(*pairs.to_pydict().values(), strict=True)}
     assert blocked == expected.keys()
