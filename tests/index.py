@@ -165,5 +165,7 @@ def own_keys(group_id: int, *keys: int) -> PackedKeys:
 def all_keys(unit: ReadUnit, config_id: int) -> list[tuple[int, int]]:
     """Key and record of every key that is searched, ascending."""
     return sorted(
-        (key, record) for page in unit.keys.iterate_searched_rows(config_id) for _, key, record in page.T.tolist()
+        (key, record)
+        for page in unit.keys.iterate_searched_rows(config_id)
+        for _, key, record in page.T.tolist()
     )

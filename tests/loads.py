@@ -45,7 +45,7 @@ def children(postal_code: str = "43001"):
 def waiting(index) -> int:
     """Records of which keys are in runs still."""
     with index.database.read(OPERATOR) as unit:
-        return unit.keys.segments.uncompacted(index.config_id(unit)).records
+        return unit.keys.segments.uncompacted(index.config_id(unit)).record_count
 
 
 def sound(index) -> None:

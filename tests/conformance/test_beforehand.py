@@ -239,7 +239,7 @@ def with_a_run(index):
     """An index of which the first record's keys are in a run."""
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, [1])
+        own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     return index
@@ -276,7 +276,7 @@ def wrong_keys(index):
         config_id = index.config_id(unit)
         upsert_module = unit.derived_data.record_ids(config_id)
         stored, blocking = unit.derived_data.features(config_id, upsert_module), index.blocking_of(unit, config_id)
-        own = unit.keys.pack_blocking_keys(config_id, upsert_module)
+        own = unit.keys.packed_keys(config_id, upsert_module)
     return {
         record
         for record, features in stored.items()

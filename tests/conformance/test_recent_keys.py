@@ -190,7 +190,7 @@ def test_two_connections_find_what_one_finds_each_row_once(index, monkeypatch):
     load_rows(index, "ccwis", *many_children(60))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, range(1, 61))
+        own = unit.keys.packed_keys(config, range(1, 61))
         keys = sorted({key for each in unit.keys.keys_of(config, own).values() for key in each})
         fewer = {n: one._replace(keys=one.keys[STORED_DTYPE.itemsize :]) for n, one in own.items() if n % 3}
         unit.keys.write(config, fewer, unit.commit_no, as_segment=True, rewritten=fewer)
@@ -349,7 +349,7 @@ def test_the_keys_of_an_expunged_record_are_destroyed_wherever_they_are(index):
     load_rows(index, "ccwis", *many_children(20))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, range(1, 11))
+        own = unit.keys.packed_keys(config, range(1, 11))
         unit.keys.delete(config, own)
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
         source = unit.sources.get_by_code("ccwis")
@@ -517,7 +517,7 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
     load_rows(index, "ccwis", *many_children(20), a_child("x"))
     with index.database.write(OPERATOR, "test") as unit:
         config = index.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, range(1, 11))
+        own = unit.keys.packed_keys(config, range(1, 11))
         unit.keys.delete(config, own)
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
         assert 0 < unit.keys.segments.compact(6) < are_in_runs(unit, config)

@@ -105,7 +105,7 @@ def test_keys_that_are_dropped_are_neither_searched_nor_anybodys(unit, drop):
         unit.keys.write(config, {n: own_keys(n % 2, -7, n, 2**40) for n in (1, 2, 3)}, 1)
     drop(unit)
     assert all_keys(unit, 1) == [(-7, 1), (1, 1), (2**40, 1)]
-    assert unit.keys.pack_blocking_keys(1, [1, 2, 3]).keys() == {1}
+    assert unit.keys.packed_keys(1, [1, 2, 3]).keys() == {1}
     assert len(all_keys(unit, 2)) == 9
     unit.derived_data.delete_all(2)
     assert all_keys(unit, 2) == []

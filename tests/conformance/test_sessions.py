@@ -112,7 +112,7 @@ def test_what_a_unit_wrote_the_short_way_is_gone_when_it_fails(counted):
 
 def test_a_unit_that_finds_every_session_lent_waits_for_one(database, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
-    most = database._sessions._turns._value
+    most = database._sessions._slots._value
     reading = [database.read(OPERATOR) for _ in range(most)]
     for one in reading:
         one.__enter__()

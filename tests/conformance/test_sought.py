@@ -103,7 +103,7 @@ def test_a_record_whose_keys_are_in_a_run_is_found(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, [1])
+        own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
@@ -115,7 +115,7 @@ def test_a_record_is_not_found_by_keys_that_it_lost_in_a_run(index):
     upsert(index, OPERATOR, "sis", KNOWN)
     with index.database.write(OPERATOR, "a load") as unit:
         config = index.config_id(unit)
-        [group] = {own.group_id for own in unit.keys.pack_blocking_keys(config, [1]).values()}
+        [group] = {own.group_id for own in unit.keys.packed_keys(config, [1]).values()}
         unit.keys.write(config, {1: own_keys(group, 7)}, unit.commit_no, as_segment=True, rewritten=[1])
     answer, searched = searched_for(index, lambda index: upsert(index, OPERATOR, "ccwis", SAME))
     assert (answer.outcome, searched) == ("created", 0)

@@ -134,7 +134,7 @@ def explain_pair(index: Index, viewer: Viewer, left: RecordRef, right: RecordRef
         )
         current_state = _describe_current_state(unit, *numbers)
     if len(features_by_number) < len(numbers):
-        raise ConflictError("one of the records takes no part now: nothing of it is compared")
+        raise ConflictError("one of the records is not active, so it is not compared")
     first_features, second_features = (
         features_by_number[number] for number in sorted(features_by_number, key=canonical_keys.__getitem__)
     )

@@ -51,7 +51,7 @@ def require_whole_index(viewer: Viewer) -> None:
     """
     require_permission(viewer, Action.RECLUSTER)
     if viewer.sources is not None:
-        raise AccessDenied(f"client {viewer.client!r} may not do this: it concerns every source")
+        raise AccessDenied(f"client {viewer.client!r} may not do this: it affects every source")
 
 
 def list_holds(index: Index, viewer: Viewer) -> list[HoldView]:

@@ -148,7 +148,7 @@ def answer_blind_pair(index: Index, viewer: Viewer, pair_id: int, verdict: str) 
         if unit.blind_pairs.answers_to([pair_id]):
             raise ConflictError("this pair was judged already: take the next")
         if not _select_answerable(unit, [pair]):
-            raise ConflictError("a record of this pair says something else since it was drawn: take the next")
+            raise ConflictError("a record of this pair has changed since it was drawn: take the next")
         unit.blind_pairs.add_answer(
             BlindAnswer(pair_id, viewer.client, verdict, clock.format_timestamp(clock.now()))
         )

@@ -145,7 +145,9 @@ def draw_blind_sample(
         if stored_pairs := unit.blind_pairs.samples(sampled_month, sampled_month):
             return _build_sample(sampled_month, stored_pairs, is_new=False)
         if sampled_month != this_month:
-            raise InputError("month: a sample is of the index as it is, so only this month's can be drawn")
+            raise InputError(
+                "month: a sample shows the index as it is now, so only this month's can be drawn"
+            )
         seed = index.keyed_hash.to_int64("blind-sample", sampled_month)
         drawn_pairs = _draw_pairs(unit, index, _collect_pairs(unit, index, seed), seed, size)
     with index.database.write(viewer, "blind-draw") as unit:

@@ -66,7 +66,7 @@ def correct_value(
     require_permission(viewer, Action.DECIDE)
     reason, evidence = check_reason(options.reason), check_note(options.note)
     if evidence is None:
-        raise InputError("note: say what the correction rests on")
+        raise InputError("note: give the evidence for the correction")
     fields = _build_fields(attribute, value)
     with step_transaction(index, viewer, CORRECTION, preview=options.preview) as unit:
         if (stored_answer := find_stored_answer(unit, index, FIELDS)) is not None:
@@ -116,7 +116,8 @@ def _ensure_steward_source(unit: WriteUnit) -> Source:
         return existing
     if any(source.code == STEWARD_SOURCE_CODE for source in unit.sources.all()):
         raise ConflictError(
-            f"source {STEWARD_SOURCE_CODE!r} is another's: first add one of kind {STEWARD_SOURCE_KIND!r}"
+            f"source {STEWARD_SOURCE_CODE!r} is not for corrections: "
+            f"first add a source of kind {STEWARD_SOURCE_KIND!r}"
         )
     number = unit.counters.take("source")
     new_source = Source(
@@ -162,7 +163,7 @@ def _add_correction_record(
     key = canonical_key(index.keyed_hash, source.code, local_id)
     origin = ValueOrigin(record_id, key, source.code, source.kind)
     if received.issues or attribute not in dict(read_attribute_values(received.record, origin, ())):
-        raise InputError(f"value: it says nothing of {attribute}, or cannot be one")
+        raise InputError(f"value: give a valid, non-empty value of {attribute}")
     version = unit.counters.take("record_version")
     unit.records.insert([_build_record_row(record_id, version, source, local_id, key, received.record)])
     unit.records.insert_versions([_build_version_row(record_id, version, unit.commit_no, received.record)])

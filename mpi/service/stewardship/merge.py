@@ -318,7 +318,7 @@ def _build_parts(groups: RecordGroups, members: Sequence[int]) -> RecordGroups:
 def _select_parts(parts: RecordGroups, positions: Collection[int]) -> RecordGroups:
     """Return the parts of several records at the given positions."""
     if any(not 0 <= position < len(parts) for position in positions):
-        raise InputError("one_child: give places of parts, from 0")
+        raise InputError("one_child: give positions of parts, from 0")
     return tuple(parts[position] for position in sorted(set(positions)) if len(parts[position]) > 1)
 
 
@@ -330,7 +330,7 @@ def _find_keeping_part(
         return None
     if isinstance(keep, int):
         if not 0 <= keep < len(parts):
-            raise InputError("keep: give the place of a part, from 0")
+            raise InputError("keep: give the position of a part, from 0")
         return parts[keep]
     [[record]] = find_record_numbers(unit, [[keep]])
     for part in parts:

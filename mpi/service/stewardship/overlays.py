@@ -106,8 +106,8 @@ def undo_overlay_answer(
 ) -> tuple[StepEffect, frozenset[int]]:
     """Undo a release or refusal, so that its versions are pending again.
 
-    A version is not pending again where the reason for the overlay no longer exists. Versions received after a
-    release, and accepted as the released child's, become pending with the released one.
+    A version is not pending again where the reason for the overlay no longer exists. Versions received after
+    a release, and accepted as the released child's, become pending with the released one.
 
     Raises:
         NotFoundError: the viewer can see no such step.
@@ -200,7 +200,9 @@ def _require_waiting_versions(unit: ReadUnit, record_id: int) -> set[int]:
     """Return a record's pending overlay versions; refuse where there are none."""
     waiting_versions = find_pending_overlays(unit, [record_id]).get(record_id)
     if not waiting_versions:
-        raise ConflictError("nothing of the record waits for an answer: it was given, or its source went on")
+        raise ConflictError(
+            "no version of this record waits for an answer: it was answered, or its source sent another"
+        )
     return waiting_versions
 
 

@@ -132,7 +132,7 @@ def _require_open_request(unit: ReadUnit, step_id: int) -> tuple[Step, list[int]
     requests = unit.consents.consents_of_steps([step_id]).get(step_id, ()) if step is not None else ()
     own_requests = [request for request in requests if is_source_owner(unit.viewer, codes[request.source_id])]
     if step is None or not own_requests:
-        raise NotFoundError(f"you were asked about no step {step_id}")
+        raise NotFoundError(f"there is no step {step_id} that your sources were asked about")
     if unit.commit_info({step.commit_no})[step.commit_no][1] == unit.viewer.client:
         raise ConflictError(f"step {step_id} is your own: another owner has to consent")
     unanswered = [request.source_id for request in own_requests if request.status is ConsentStatus.ASKED]

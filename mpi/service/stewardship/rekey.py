@@ -130,7 +130,7 @@ def undo_rekey(unit: WriteUnit, index: Index, step: Step) -> set[int]:
     }
     holders = unit.records.find_by_local_ids(source_id, new_ids.values())
     if {record.id for record in holders.values()} - {record.id for record in new_ids}:
-        raise ConflictError("an old local ID is another record's by now")
+        raise ConflictError("another record has an old local ID now: re-key that record first")
     _rename_records(unit, index, source, new_ids)
     claims = [claim for claim in unit.decisions.of_step(step.id) if claim.status is DecisionStatus.REVIEW]
     revoke_decisions(unit, claims)
@@ -157,7 +157,7 @@ def _compute_ids_without(unit: WriteUnit, step: Step, records: Mapping[int, Stor
         if records.keys() & set(rename.detail["records"])
     )
     if earlier_ids.keys() != records.keys() or next(later_steps, None) is not None:
-        raise ConflictError("a record has got another local ID since: undo that first")
+        raise ConflictError("a record was re-keyed again since: undo that re-key first")
     return earlier_ids
 
 

@@ -150,7 +150,7 @@ def undo_decision_step(
     ):
         raise NotFoundError(f"there is no step {step_id}")
     if step.kind not in DECISION_STEP_KINDS:
-        raise ConflictError(f"step {step_id} is of kind {step.kind}, which is not undone here")
+        raise ConflictError(f"step {step_id} is of kind {step.kind}, which cannot be undone here")
     remaining = [decision for decision in decisions if decision.status is not DecisionStatus.REVOKED]
     if not remaining:
         raise ConflictError(f"step {step_id} was undone before")
@@ -243,7 +243,9 @@ def undo_decisions(
         if decision.status is DecisionStatus.REVOKED:
             raise ConflictError(f"decision {decision.id} was undone before")
         if not may_undo(unit, decision):
-            raise ConflictError(f"decision {decision.id} is another's: only its maker may undo it")
+            raise ConflictError(
+                f"decision {decision.id} was made by another client: only its maker may undo it"
+            )
     require_not_frozen(unit, decisions)
     _require_no_pending_undo(unit, decisions)
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
@@ -302,7 +304,7 @@ def _require_no_pending_undo(unit: ReadUnit, decisions: Sequence[StoredDecision]
         decision = decisions_by_id[pending.decision_id]
         if pending.step_id != decision.step_id and is_wholly_visible(unit, decision, pending.step_id):
             raise ConflictError(
-                f"step {pending.step_id} is to take decision {pending.decision_id} back, and waits"
+                f"step {pending.step_id}, which waits, already undoes decision {pending.decision_id}"
             )
 
 
@@ -324,7 +326,7 @@ def apply_undo(
     decisions = [decision for decision in named_decisions if decision.status is not DecisionStatus.REVOKED]
     step = unit.steps.get(undo.detail["step"]) if "step" in undo.detail else None
     if not decisions:
-        raise ConflictError(f"step {undo.id} takes back what is taken back already")
+        raise ConflictError(f"step {undo.id} undoes decisions that are undone already")
     return _revoke_and_resettle(unit, index, undo, decisions, step, preview=preview)
 
 

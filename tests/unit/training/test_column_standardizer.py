@@ -75,7 +75,7 @@ def by_row(paths):
     """The features as the index makes them, a record at a time."""
     rows = [row for path in paths for row in read_rows(path)]
     return [
-        (number, each) for number, each in enumerate(standardize_in_parallel(rows, 1)) if each is not None
+        (number, row_features) for number, row_features in enumerate(standardize_in_parallel(rows, 1)) if row_features is not None
     ]
 
 
@@ -99,20 +99,20 @@ def state(tmp_path_factory):
 
 
 def test_column_standardizer_gives_the_features_of_the_index(state):
-    theirs = make_feature_table(by_row(state), FEATURE_COLUMNS)
-    ours = standardize_table(read_raw_table(state), 1)
-    assert len(ours) > 2_900
-    assert ordered(ours).equals(ordered(theirs))
+    index_features = make_feature_table(by_row(state), FEATURE_COLUMNS)
+    column_features = standardize_table(read_raw_table(state), 1)
+    assert len(column_features) > 2_900
+    assert ordered(column_features).equals(ordered(index_features))
 
 
 def test_unusual_records_get_equal_features_and_refused_ones_none(tmp_path):
     rng = random.Random(3)
     mixed = [{**rng.choice(ODD), **rng.choice(ODD)} for _ in range(1_500)]
     path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
-    theirs = by_row([path])
-    assert 300 < len(theirs) < len(mixed)
+    index_features = by_row([path])
+    assert 300 < len(index_features) < len(mixed)
     assert ordered(standardize_table(read_raw_table([path]), 1)).equals(
-        ordered(make_feature_table(theirs, FEATURE_COLUMNS))
+        ordered(make_feature_table(index_features, FEATURE_COLUMNS))
     )
 
 
@@ -121,15 +121,15 @@ def test_empty_file_and_file_of_unusual_records_are_read(tmp_path):
     assert (
         len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
     )
-    odd = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
-    assert read_current_records([odd]).features["given_forms"].to_pylist() == [["TY"]]
+    unusual = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
+    assert read_current_records([unusual]).features["given_forms"].to_pylist() == [["TY"]]
 
 
 def test_several_processes_give_the_result_of_one(state):
-    sent = read_raw_table(state).slice(0, 600)
-    alone = standardize_table(sent, 1)
-    parallel = standardize_table(sent, 2, parallel_from=0, values_per_task=200)
-    assert ordered(parallel).equals(ordered(alone))
+    raw = read_raw_table(state).slice(0, 600)
+    serial = standardize_table(raw, 1)
+    parallel = standardize_table(raw, 2, parallel_from=0, values_per_task=200)
+    assert ordered(parallel).equals(ordered(serial))
 
 
 def test_shared_values_are_removed_as_in_a_recluster(tmp_path):
@@ -146,14 +146,14 @@ def test_shared_values_are_removed_as_in_a_recluster(tmp_path):
             }
         )  # fmt: skip
     path = written(tmp_path / "homes.csv", rows)
-    theirs = make_feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
-    ours = remove_shared_values_from_table(standardize_table(read_raw_table([path]), 1))
-    assert theirs["shared_homes"].null_count < 300
-    assert ordered(ours).equals(ordered(theirs))
+    index_features = make_feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
+    column_features = remove_shared_values_from_table(standardize_table(read_raw_table([path]), 1))
+    assert index_features["shared_homes"].null_count < 300
+    assert ordered(column_features).equals(ordered(index_features))
 
 
 def test_csv_parquet_and_row_reader_agree(state, tmp_path):
-    rows = [{**sent.fields, "source": sent.source} for path in state for sent in read_rows(path)][:300]
+    rows = [{**raw_row.fields, "source": raw_row.source} for path in state for raw_row in read_rows(path)][:300]
     parquet = tmp_path / "all.parquet"
     columns = {name: [row.get(name, "") for row in rows] for name in ("source", *SENT_FIELDS)}
     pq.write_table(pa.table(columns), parquet)

@@ -68,8 +68,8 @@ def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path
     interchanged = tmp_path / "state.xml"
     interchanged.write_text(interchange("Student", student("9")), encoding="utf-8")
     paths = [canonical, interchanged]
-    standing = read_current_records(paths, read_layouts(paths, [], ["state=edfi"]))
-    assert [tuple(row.values())[1:] for row in standing.record_labels.to_pylist()] == [
+    current = read_current_records(paths, read_layouts(paths, [], ["state=edfi"]))
+    assert [tuple(row.values())[1:] for row in current.record_labels.to_pylist()] == [
         ("sis", "1"),
         ("sis", "2"),
         ("state", "9"),
@@ -86,8 +86,8 @@ def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path
         ([], ["sis=csv", "sis=csv"], "said twice"),
     ],
 )
-def test_invalid_layout_option_is_refused(canonical, mappings, formats, told):
-    with pytest.raises(InputError, match=told):
+def test_invalid_layout_option_is_refused(canonical, mappings, formats, message):
+    with pytest.raises(InputError, match=message):
         read_layouts([canonical], mappings, formats)
 
 
@@ -98,10 +98,10 @@ def test_mapping_that_does_not_fit_the_columns_is_refused(canonical, mapping):
 
 @pytest.mark.parametrize("command", [["fit"], ["wrap", "saved.json", "--link", "5", "--review", "0"]])
 def test_fit_and_wrap_accept_mapping_and_format_options(as_sent, mapping, tmp_path, command):
-    asked = [*command, "--data", str(as_sent), "--out", str(tmp_path / "model")]
-    refused = CliRunner().invoke(build_app(asked), asked)
+    arguments = [*command, "--data", str(as_sent), "--out", str(tmp_path / "model")]
+    refused = CliRunner().invoke(build_app(arguments), arguments)
     assert "STU_ID" in str(refused.exception), "no canonical column"
-    asked += ["--mapping", f"sis={mapping}", "--format", "sis=csv"]
-    read = CliRunner().invoke(build_app(asked), asked)
+    arguments += ["--mapping", f"sis={mapping}", "--format", "sis=csv"]
+    read = CliRunner().invoke(build_app(arguments), arguments)
     # Two records teach nothing, and there are no settings to wrap: the file was read.
     assert isinstance(read.exception, TrainingError)

@@ -26,11 +26,11 @@ def to_arrow(records, batch_rows=BATCH_ROWS):
 
 
 def test_records_are_decoded_unchanged_in_id_order(records):
-    found = to_arrow(records, batch_rows=7)
-    assert list(found) == records
-    assert (len(found), found[3], found[-1]) == (len(records), records[3], records[-1])
-    assert list(found[5:9]) == records[5:9]
-    assert found == to_arrow(records)
+    arrow_records = to_arrow(records, batch_rows=7)
+    assert list(arrow_records) == records
+    assert (len(arrow_records), arrow_records[3], arrow_records[-1]) == (len(records), records[3], records[-1])
+    assert list(arrow_records[5:9]) == records[5:9]
+    assert arrow_records == to_arrow(records)
 
 
 def test_record_is_found_by_id_with_and_without_preloading(records):

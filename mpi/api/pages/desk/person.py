@@ -115,7 +115,7 @@ def explain(index: IndexDep, visit: VisitDep, form: FormDep) -> Response:
         raise InputError("pair: not one of this page")
     explanation = explain_for_page(index, visit.viewer, *pair)
     if explanation is None:
-        raise ConflictError("one of the records takes no part now: nothing of it is compared")
+        raise ConflictError("one of the records is not active, so it is not compared")
     eid = form.optional_text("eid")
     return render_page(
         "why.html", visit=visit, why=explanation, eid=eid if eid is not None and _is_eid(eid) else None

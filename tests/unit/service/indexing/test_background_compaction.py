@@ -49,7 +49,7 @@ def test_what_an_interrupted_load_left_is_left_when_it_is_at_work_no_more(with_r
     now[0] += background_compaction.ABANDONED_AFTER_S / 2
     with with_runs.database.write(OPERATOR, "a load") as unit:
         config = with_runs.config_id(unit)
-        own = unit.keys.pack_blocking_keys(config, [1])
+        own = unit.keys.packed_keys(config, [1])
         unit.keys.delete(config, [1])
         unit.keys.write(config, own, unit.commit_no, as_segment=True)
     assert not looked.is_compaction_due(with_runs, OPERATOR)

@@ -33,7 +33,7 @@ def index(tmp_path, monkeypatch):
         load_rows(opened, "sis", *many_children(CHILDREN))
         with opened.database.write(OPERATOR, "load") as unit:
             config = opened.config_id(unit)
-            own = unit.keys.pack_blocking_keys(config, range(1, CHILDREN + 1, 3))
+            own = unit.keys.packed_keys(config, range(1, CHILDREN + 1, 3))
             unit.keys.delete(config, own)
             unit.keys.write(config, own, unit.commit_no, as_segment=True)
             assert unit.keys.segments.count_uncompacted_rows()
@@ -77,7 +77,7 @@ def test_a_key_that_a_record_lost_in_a_run_finds_it_no_more(index):
         config = index.config_id(unit)
         keys = keys_of_all(unit, config)
         before = rows(find_records_by_key(unit, config, keys))
-        own = unit.keys.pack_blocking_keys(config, range(2, CHILDREN + 1, 3))
+        own = unit.keys.packed_keys(config, range(2, CHILDREN + 1, 3))
         width = STORED_DTYPE.itemsize
         lost = {(int(np.frombuffer(one.keys, STORED_DTYPE)[0]), record) for record, one in own.items()}
         fewer = {record: one._replace(keys=one.keys[width:]) for record, one in own.items()}

@@ -51,7 +51,7 @@ def read(monkeypatch):
 
 def as_stored(unit, config_id, *records):
     """Stored records, as they are compared."""
-    bodies, own = unit.derived_data.features(config_id, records), unit.keys.pack_blocking_keys(config_id, records)
+    bodies, own = unit.derived_data.features(config_id, records), unit.keys.packed_keys(config_id, records)
     return [PackedRecord(bodies[record], own[record].keys, "") for record in records]
 
 

@@ -129,7 +129,7 @@ def test_verify_finds_a_record_that_has_a_stopped_key(index):
     with index.database.write(OPERATOR, "break") as unit:
         record = min(record for _, record in pairs)
         [group] = {each.group_id for each in unit.records.get([record]).values()}
-        [own] = unit.keys.pack_blocking_keys(config_id, [record]).values()
+        [own] = unit.keys.packed_keys(config_id, [record]).values()
         unit.keys.delete(config_id, [record])
         more = np.append(np.frombuffer(own.keys, STORED_DTYPE), min(stopped))
         unit.keys.write(config_id, {record: PackedKeys(group, np.sort(more).tobytes())}, unit.commit_no)

@@ -47,7 +47,7 @@ def sleeps():
 def records_of(index, viewer):
     with index.database.read(viewer) as unit:
         keys = unit.keys.max_record_id(index.config_id(unit))
-    return keys, index.matcher.model.ref, index.keyed_hash.int64("a", "b"), index.settings.is_test
+    return keys, index.matcher.model.ref, index.keyed_hash.to_int64("a", "b"), index.settings.is_test
 
 
 def test_a_process_gives_way_and_what_it_returns_comes_back():
@@ -76,7 +76,7 @@ def test_of_what_fails_the_words_do_not_come_back_but_the_place_does():
         run_in_child_process(fails)
     told_of = f"{failed.value} {describe_origin(failed.value)}"
     assert SECRET not in told_of
-    assert "there ValueError at _work:" in told_of
+    assert "there ValueError at _run_child:" in told_of
     assert "> fails:" in told_of
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_sent_back_is_an_error_and_no_endless_wait():
 
 def test_a_process_that_is_ended_from_outside_is_told_of():
     with ThreadPoolExecutor() as pool:
-        working = pool.submit(run_in_child_process, sleeps, ended=StoreError("it was ended"))
+        working = pool.submit(run_in_child_process, sleeps, ended_error=StoreError("it was ended"))
         until = time.monotonic() + 60
         while not multiprocessing.active_children():
             assert time.monotonic() < until

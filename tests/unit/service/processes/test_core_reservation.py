@@ -166,6 +166,6 @@ def test_whoever_is_answered_from_the_index_is_seen(tmp_path):
     with an_index(tmp_path, "sis") as index:
         load_rows(index, "sis", a_child("1"))
         room = reserve_core(index.database, OPERATOR)
-        before = room._answered()
+        before = room._last_line_number()
         read(index, OPERATOR, "sis", "1")
-        assert room._answered() == before + 1
+        assert room._last_line_number() == before + 1

@@ -151,6 +151,6 @@ class _Written:
         yield self
         self._hours.now += self._seconds
 
-    def await_store(self):
+    def wait_for_store(self):
         self._hours.now += self._waits
         self._waits = 0.0

@@ -28,10 +28,10 @@ from training.evaluate.model_clusters import ModelPartition
 from training.fit.errors import TrainingError
 
 
-def child(given="ANA", surname="DIAZ", born="2012-03-04", **more):
+def make_features(given="ANA", surname="DIAZ", born="2012-03-04", **features):
     return Features(
         given=given, given_forms=(given,), given_roots=(given,), surname=surname, surname_tokens=(surname,),
-        surname_forms=(surname,), birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), **more,
+        surname_forms=(surname,), birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), **features,
     )  # fmt: skip
 
 
@@ -41,8 +41,8 @@ CLUSTERS = {0: 0, 1: 0, 2: 2, 3: 2, 4: 4, 5: 5}
 
 
 def test_share_has_wilsons_interval_within_zero_and_one():
-    found = estimate_share(1, 10)
-    assert (round(found.low, 4), round(found.high, 4)) == (0.0179, 0.4042)
+    estimate = estimate_share(1, 10)
+    assert (round(estimate.low, 4), round(estimate.high, 4)) == (0.0179, 0.4042)
     assert estimate_share(0, 3000).low == 0
     assert estimate_share(0, 3000).high == pytest.approx(0.00128, abs=1e-5)
     assert estimate_share(7, 7).high == 1
@@ -51,26 +51,26 @@ def test_share_has_wilsons_interval_within_zero_and_one():
 
 def test_bootstrap_is_reproducible_and_contains_the_value():
     rows = [(1.0, 1.0)] * 80 + [(0.0, 1.0)] * 20
-    first, again = (Bootstrap(rows).estimate(lambda row: row[0] / row[1]) for _ in range(2))
-    assert first == again
-    assert first.value == 0.8
-    assert 0.70 < first.low < 0.75
-    assert 0.85 < first.high < 0.89
+    estimate, repeated = (Bootstrap(rows).estimate(lambda row: row[0] / row[1]) for _ in range(2))
+    assert estimate == repeated
+    assert estimate.value == 0.8
+    assert 0.70 < estimate.low < 0.75
+    assert 0.85 < estimate.high < 0.89
 
 
 def test_quality_counts_pairs_records_and_exact_persons():
-    found = measure_quality(CLUSTERS, TRUTH)
-    assert (found.pairwise.precision.value, found.pairwise.recall.value) == (1 / 2, 1 / 4)
+    quality = measure_quality(CLUSTERS, TRUTH)
+    assert (quality.pairwise.precision.value, quality.pairwise.recall.value) == (1 / 2, 1 / 4)
     # Records 0, 1, 4 and 5 are in pure clusters; 2 and 3 share one evenly.
-    assert found.b_cubed.precision.value == pytest.approx((4 + 2 * 1 / 2) / 6)
-    assert found.b_cubed.recall.value == pytest.approx((2 * 2 / 3 + 1 / 3 + 2 * 1 / 2 + 1) / 6)
-    assert (found.persons.precision.value, found.persons.recall.value) == (1 / 4, 1 / 3)
+    assert quality.b_cubed.precision.value == pytest.approx((4 + 2 * 1 / 2) / 6)
+    assert quality.b_cubed.recall.value == pytest.approx((2 * 2 / 3 + 1 / 3 + 2 * 1 / 2 + 1) / 6)
+    assert (quality.persons.precision.value, quality.persons.recall.value) == (1 / 4, 1 / 3)
 
 
 def test_perfect_partition_still_has_an_interval():
-    found = measure_quality(dict(TRUTH), TRUTH).pairwise.precision
-    assert found.value == found.high == 1
-    assert found.low < 0.6
+    precision = measure_quality(dict(TRUTH), TRUTH).pairwise.precision
+    assert precision.value == precision.high == 1
+    assert precision.low < 0.6
 
 
 def test_false_and_missed_pairs_are_listed():
@@ -79,31 +79,31 @@ def test_false_and_missed_pairs_are_listed():
 
 
 def test_review_counts_missed_links_that_correct_answers_join():
-    found = measure_review(ModelPartition(CLUSTERS, ((0, 2), (4, 5))), TRUTH)
-    assert (found.tasks, found.same.value, found.missed) == (2, 0.5, 3)
-    assert found.held.value == pytest.approx(2 / 3)  # the answer to (0, 2) brings (1, 2) with it
+    load = measure_review(ModelPartition(CLUSTERS, ((0, 2), (4, 5))), TRUTH)
+    assert (load.tasks, load.same.value, load.missed) == (2, 0.5, 3)
+    assert load.held.value == pytest.approx(2 / 3)  # the answer to (0, 2) brings (1, 2) with it
 
 
 def test_linked_siblings_are_counted_once_per_pair():
-    records = [(n, child(given=f"N{n}")) for n in range(6)]
-    found = count_linked_relatives(
+    records = [(n, make_features(given=f"N{n}")) for n in range(6)]
+    links = count_linked_relatives(
         {0: 0, 1: 1, 2: 0, 3: 0, 4: 0, 5: 5}, Dataset("x", records, TRUTH, {"a": 1, "b": 1, "c": 2})
     )
-    assert (found.pairs, found.wrong, found.twins) == (1, 1, 1)
+    assert (links.pairs, links.wrong, links.twins) == (1, 1, 1)
 
 
 def test_right_and_wrong_school_links_of_children_in_care_are_counted():
     care = CareRecords(records=frozenset({0, 3}), schools=frozenset({1, 2, 4}))
-    found = find_schools(CLUSTERS, TRUTH, care)
-    assert (found.children, found.found.value, found.links, found.false) == (2, 0.5, 2, 1)
-    apart = find_schools({**CLUSTERS, 3: 3}, TRUTH, care)
-    assert (apart.links, apart.false, apart.precision.value) == (1, 0, 1)
+    schools = find_schools(CLUSTERS, TRUTH, care)
+    assert (schools.children, schools.found.value, schools.links, schools.false) == (2, 0.5, 2, 1)
+    separated = find_schools({**CLUSTERS, 3: 3}, TRUTH, care)
+    assert (separated.links, separated.false, separated.precision.value) == (1, 0, 1)
 
 
 def test_errors_are_counted_by_kind():
     records = [
-        (0, child()), (1, child()), (2, child(surname="ORTIZ")), (3, child(given="EVA", surname="ORTIZ")),
-        (4, child(given="EVA", born="2013-03-04")), (5, child()),
+        (0, make_features()), (1, make_features()), (2, make_features(surname="ORTIZ")), (3, make_features(given="EVA", surname="ORTIZ")),
+        (4, make_features(given="EVA", born="2013-03-04")), (5, make_features()),
     ]  # fmt: skip
     dataset = Dataset("x", records, TRUTH, {"a": 1, "b": 1}, {3: frozenset({"adopted"})})
     assert count_errors_by_kind(CLUSTERS, dataset) == {
@@ -134,36 +134,36 @@ def dataset():
     records, truth = [], {}
     for n in range(300):
         born = f"20{10 + n % 10}-{1 + n % 12:02}-{1 + n * 7 % 28:02}"
-        one = child(f"G{n * 37 % 101:03}", f"S{n * 53 % 211:03}", born, postal_code=f"{43000 + n % 50}")
-        other = replace(one, birth_date=None, birth_dates=(), birth_year=None) if n % 10 == 0 else one
-        for features in (one, other):
+        first = make_features(f"G{n * 37 % 101:03}", f"S{n * 53 % 211:03}", born, postal_code=f"{43000 + n % 50}")
+        second = replace(first, birth_date=None, birth_dates=(), birth_year=None) if n % 10 == 0 else first
+        for features in (first, second):
             truth[len(records)] = n
             records.append((len(records), features))
     return Dataset("small", records, truth)
 
 
 def test_evaluation_runs_every_method_on_the_same_records(model, dataset):
-    found = evaluate_dataset(model, dataset)
-    ways = [line.way for line in found.lines]
-    assert ways[0] == "exact name and birth date"
-    assert [way for way in ways if way.startswith("plain Splink")]
-    assert ways[-2:] == ["statistical", "operational"]
-    assert {line.scores.matches for line in found.lines} == {300}
-    assert found.lines[-1].scores.precision == 1
-    assert 0.85 < found.lines[-1].scores.recall < 1
-    assert sum(bucket.pairs for bucket in found.buckets) <= found.blocking.candidates
-    assert found.blocking_recall == 1
+    evaluation = evaluate_dataset(model, dataset)
+    methods = [line.way for line in evaluation.lines]
+    assert methods[0] == "exact name and birth date"
+    assert [method for method in methods if method.startswith("plain Splink")]
+    assert methods[-2:] == ["statistical", "operational"]
+    assert {line.scores.matches for line in evaluation.lines} == {300}
+    assert evaluation.lines[-1].scores.precision == 1
+    assert 0.85 < evaluation.lines[-1].scores.recall < 1
+    assert sum(bucket.pairs for bucket in evaluation.buckets) <= evaluation.blocking.candidates
+    assert evaluation.blocking_recall == 1
 
 
 def test_blocking_rules_report_added_matches_and_total_recall(model, dataset):
-    found = evaluate_dataset(model, dataset).blocking
-    assert {rule.name for rule in found.rules} == {"names", "birth", "ssn"}
-    names, birth, ssn = found.rules
+    blocking = evaluate_dataset(model, dataset).blocking
+    assert {rule.name for rule in blocking.rules} == {"names", "birth", "ssn"}
+    names, birth, ssn = blocking.rules
     assert (names.name, names.pairs, names.recall_so_far.value) == ("names", 300, 1)
     assert names.alone == 30, "one in ten has lost the birth date"
     assert (birth.alone, ssn.alone, ssn.pairs) == (0, 0, 0)
-    assert names.pairs == names.pairs_so_far < birth.pairs_so_far == ssn.pairs_so_far == found.candidates
-    assert ssn.recall_so_far == found.recall
+    assert names.pairs == names.pairs_so_far < birth.pairs_so_far == ssn.pairs_so_far == blocking.candidates
+    assert ssn.recall_so_far == blocking.recall
 
 
 def test_ablation_shows_the_loss_without_a_comparison(model, dataset):
@@ -175,15 +175,15 @@ def test_ablation_shows_the_loss_without_a_comparison(model, dataset):
 def test_stress_set_gives_strangers_one_name_and_birth_date():
     stress = build_stress_set(3_000, 60, load_name_book(None))
     assert len(stress.pairs) == 60
-    held = {}
+    identities = {}
     for number, features in stress.dataset.records:
-        held.setdefault(stress.dataset.truth[number], set()).add((features.surname, features.birth_date))
-    alike = sum(bool(held.get(left, set()) & held.get(right, set())) for left, right in stress.pairs)
-    assert alike > 40
-    apart = {n: n for n, _ in stress.dataset.records}
-    assert judge_stress_set(ModelPartition(apart, ()), stress).linked.value == 0
-    together = dict.fromkeys(apart, 0)
-    assert judge_stress_set(ModelPartition(together, ()), stress).linked.value == 1
+        identities.setdefault(stress.dataset.truth[number], set()).add((features.surname, features.birth_date))
+    equal_pairs = sum(bool(identities.get(left, set()) & identities.get(right, set())) for left, right in stress.pairs)
+    assert equal_pairs > 40
+    singletons = {n: n for n, _ in stress.dataset.records}
+    assert judge_stress_set(ModelPartition(singletons, ()), stress).linked.value == 0
+    one_cluster = dict.fromkeys(singletons, 0)
+    assert judge_stress_set(ModelPartition(one_cluster, ()), stress).linked.value == 1
 
 
 def test_most_stress_set_strangers_are_hispanic():
@@ -192,9 +192,9 @@ def test_most_stress_set_strangers_are_hispanic():
 
 
 def test_feed_of_known_children_needs_few_reviews(model):
-    found = measure_feed_review(model, 1_500, None)
-    assert 0 <= found.value < 0.05
-    assert found.high > 0, "some record must have been written"
+    tasks_per_record = measure_feed_review(model, 1_500, None)
+    assert 0 <= tasks_per_record.value < 0.05
+    assert tasks_per_record.high > 0, "some record must have been written"
 
 
 def test_golden_pairs_are_counted_from_program_output(tmp_path):
@@ -218,15 +218,15 @@ def test_evaluate_command_prints_json(dataset, model, tmp_path):
     ]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     folder = tiny_model(tmp_path / "model")
-    asked = ["evaluate", "--data", str(file), "--model", str(folder), "--json"]
-    result = CliRunner().invoke(build_app(asked), asked)
+    arguments = ["evaluate", "--data", str(file), "--model", str(folder), "--json"]
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["sets"]["records"]["lines"][-1]["way"] == "operational"
-    assert told["bias_past_gap"] == []
+    output = json.loads(result.stdout)
+    assert output["sets"]["records"]["lines"][-1]["way"] == "operational"
+    assert output["bias_past_gap"] == []
 
 
 def test_unknown_suite_set_is_named():
-    asked = ["evaluate", "--data", "x", "--suite", "dev", "--only", "nonsense"]
-    result = CliRunner().invoke(build_app(asked), asked)
+    arguments = ["evaluate", "--data", "x", "--suite", "dev", "--only", "nonsense"]
+    result = CliRunner().invoke(build_app(arguments), arguments)
     assert "no set 'nonsense'" in str(result.exception)

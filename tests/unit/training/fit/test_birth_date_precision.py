@@ -19,28 +19,28 @@ GUARD = "a birth date not whole, and names alone"
 CAUTION = "a birth date is not whole, and given names are not the same"
 
 
-def of_years(records, one_in):
+def drop_birth_days(records, one_in):
     """The records with the day of birth left out of one in so many."""
     return [
-        (number, replace(one, birth_date=None, birth_dates=()) if number % one_in == 0 else one)
-        for number, one in records
+        (number, replace(features, birth_date=None, birth_dates=()) if number % one_in == 0 else features)
+        for number, features in records
     ]
 
 
 @pytest.mark.parametrize(("one_in", "guard", "doubted"), [(10, -3.0, True), (1, 0.0, False)])
-def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in, guard, doubted):
-    records = of_years(population(1600)[0], one_in)
-    made = fit(records, OPTIONS)
-    levels = (level for each in read_parameters(made.settings).comparisons for level in each.levels)
+def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in, guard, is_cautioned):
+    records = drop_birth_days(population(1600)[0], one_in)
+    fitted = fit(records, OPTIONS)
+    levels = (level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels)
     assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
-    write_model(tmp_path, ModelIdentity("dates", "1"), made, choose_thresholds(made.learned.weights))
-    assert (CAUTION in load_model(tmp_path).cautions.when) == doubted
-    assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != doubted
+    write_model(tmp_path, ModelIdentity("dates", "1"), fitted, choose_thresholds(fitted.learned.weights))
+    assert (CAUTION in load_model(tmp_path).cautions.when) == is_cautioned
+    assert ("no guard holds against it" in (tmp_path / "card.md").read_text()) != is_cautioned
 
 
 def test_complete_date_share_ignores_unknown_dates():
-    records = of_years(population(400)[0], 4)
-    unknown = [(n + 10_000, replace(one, birth_date=None, birth_year=None)) for n, one in records]
+    records = drop_birth_days(population(400)[0], 4)
+    unknown = [(n + 10_000, replace(features, birth_date=None, birth_year=None)) for n, features in records]
     assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(
         0.75, abs=0.01
     )

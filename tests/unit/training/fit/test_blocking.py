@@ -54,49 +54,49 @@ def chosen_for_many(share, growth=1.0, also=()):
 
 
 @pytest.fixture
-def standing(tmp_path):
-    made = records()
+def database(tmp_path):
+    test_records = records()
     connection = connect_duckdb(tmp_path)
-    connection.register("feature_table", make_feature_table(made, FEATURE_COLUMNS))
-    yield made, connection
+    connection.register("feature_table", make_feature_table(test_records, FEATURE_COLUMNS))
+    yield test_records, connection
     connection.close()
 
 
-def test_looser_rules_give_the_candidate_pairs_of_the_service(standing):
-    made, connection = standing
+def test_looser_rules_give_the_candidate_pairs_of_the_service(database):
+    test_records, connection = database
     spec = BlockingSpec.parse(RULES)
-    ours = join_candidate_pairs(connection, spec).select(["lo", "hi"])
-    theirs = find_all_candidate_pairs(compute_blocking_keys(made, spec)).sort_by(
+    training_pairs = join_candidate_pairs(connection, spec).select(["lo", "hi"])
+    service_pairs = find_all_candidate_pairs(compute_blocking_keys(test_records, spec)).sort_by(
         [("lo", "ascending"), ("hi", "ascending")]
     )
-    assert ours.equals(theirs)
+    assert training_pairs.equals(service_pairs)
 
 
-def test_rule_pairs_are_counted_without_listing_them(standing):
-    made, connection = standing
+def test_rule_pairs_are_counted_without_listing_them(database):
+    test_records, connection = database
     rule = BlockingRule.parse("birth-root", ["birth_dates", "given_roots"])
-    keys = compute_blocking_keys(made, BlockingSpec((rule,)))["key"].to_pylist()
+    keys = compute_blocking_keys(test_records, BlockingSpec((rule,)))["key"].to_pylist()
     sizes = {key: keys.count(key) for key in keys}
     assert count_rule_pairs(connection, rule) == sum(n * (n - 1) // 2 for n in sizes.values())
 
 
-def test_trial_rules_depend_on_budget_and_index_size(standing):
-    made, connection = standing
-    few = select_trial_rules(connection, 1, 1)
-    some = select_trial_rules(connection, len(made), len(made))
-    assert few.keys() < some.keys() <= RULES.keys()
+def test_trial_rules_depend_on_budget_and_index_size(database):
+    test_records, connection = database
+    affordable_for_one = select_trial_rules(connection, 1, 1)
+    affordable = select_trial_rules(connection, len(test_records), len(test_records))
+    assert affordable_for_one.keys() < affordable.keys() <= RULES.keys()
     assert select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == FOR_MANY
-    assert select_trial_rules(connection, len(made), SMALL_INDEX_RECORDS + 1) == FOR_MANY
+    assert select_trial_rules(connection, len(test_records), SMALL_INDEX_RECORDS + 1) == FOR_MANY
 
 
-def test_tighter_rule_yields_a_subset_of_pairs(standing):
-    made, _ = standing
+def test_tighter_rule_yields_a_subset_of_pairs(database):
+    test_records, _ = database
     for name, tighter in TIGHTER_RULES.items():
         tight, wide = (
             {
                 (lo.as_py(), hi.as_py())
                 for lo, hi in zip(
-                    *find_candidate_pairs(made, BlockingSpec.parse(rules)).columns[:2], strict=True
+                    *find_candidate_pairs(test_records, BlockingSpec.parse(rules)).columns[:2], strict=True
                 )
             }
             for rules in ({name: tighter.parts}, {tighter.replaces: STANDARD_RULES[tighter.replaces]})
@@ -113,12 +113,12 @@ def test_tighter_rule_is_refined_like_the_replaced_rule():
 
 
 def test_rule_with_a_low_yield_is_replaced_by_its_tighter_form():
-    found = chosen_for_many(LEAST_STANDARD_YIELD / 2)
-    assert "names-day-1" in found.rules
-    assert "names-day" not in found.rules
-    assert len(found.rules) == len(STANDARD_RULES)
-    assert sum(rule.unique_matches for rule in found.contributions) == pytest.approx(1000)
-    assert {rule.name for rule in found.contributions} == found.rules.keys()
+    choice = chosen_for_many(LEAST_STANDARD_YIELD / 2)
+    assert "names-day-1" in choice.rules
+    assert "names-day" not in choice.rules
+    assert len(choice.rules) == len(STANDARD_RULES)
+    assert sum(rule.unique_matches for rule in choice.contributions) == pytest.approx(1000)
+    assert {rule.name for rule in choice.contributions} == choice.rules.keys()
 
 
 def test_rule_with_a_sufficient_yield_is_kept():
@@ -131,17 +131,17 @@ def test_yield_is_computed_for_the_future_index_size():
 
 
 def test_rule_is_kept_if_its_tighter_form_spares_no_pair():
-    both = bit("names-day", FOR_MANY) | bit("names-day-1", FOR_MANY)
-    assert list(chosen([(both, 1000, 1e-6)], rules=FOR_MANY).rules) == list(STANDARD_RULES)
+    both_rules = bit("names-day", FOR_MANY) | bit("names-day-1", FOR_MANY)
+    assert list(chosen([(both_rules, 1000, 1e-6)], rules=FOR_MANY).rules) == list(STANDARD_RULES)
 
 
 def test_shared_matches_count_for_the_rule_that_remains():
     day, year = (bit(name, FOR_MANY) for name in ("names-day", "names-year"))
     # By itself rule is worth nothing; what both bring is worth its pairs to the one that is left.
-    both = (day | year, 10_000, LEAST_STANDARD_YIELD * 4)
-    found = chosen_for_many(0.0, also=[both, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
-    assert "names-day-1" in found.rules
-    assert "names-year" in found.rules
+    shared = (day | year, 10_000, LEAST_STANDARD_YIELD * 4)
+    choice = chosen_for_many(0.0, also=[shared, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
+    assert "names-day-1" in choice.rules
+    assert "names-year" in choice.rules
 
 
 def test_card_names_the_tighter_rules(tmp_path):
@@ -157,9 +157,9 @@ def test_card_names_the_tighter_rules(tmp_path):
 
 
 def test_looser_rule_is_chosen_for_its_unique_matches():
-    made = chosen([(STANDING, 1000, 1.0), (bit("home"), 100, 0.5)])
-    assert list(made.rules) == [*STANDARD_RULES, "home"]
-    assert sum(rule.unique_matches for rule in made.contributions) == pytest.approx(1050)
+    choice = chosen([(STANDING, 1000, 1.0), (bit("home"), 100, 0.5)])
+    assert list(choice.rules) == [*STANDARD_RULES, "home"]
+    assert sum(rule.unique_matches for rule in choice.contributions) == pytest.approx(1050)
 
 
 def test_looser_rule_with_a_low_yield_is_not_chosen():
@@ -167,8 +167,8 @@ def test_looser_rule_with_a_low_yield_is_not_chosen():
 
 
 def test_redundant_looser_rule_is_not_chosen():
-    found = chosen([(STANDING | bit("birth"), 1000, 1.0), (bit("home") | bit("starts"), 100, 0.5)])
-    assert len(found.rules.keys() - STANDARD_RULES.keys()) == 1
+    choice = chosen([(STANDING | bit("birth"), 1000, 1.0), (bit("home") | bit("starts"), 100, 0.5)])
+    assert len(choice.rules.keys() - STANDARD_RULES.keys()) == 1
 
 
 def test_looser_rules_stay_within_the_pair_budget():
@@ -187,7 +187,7 @@ def test_recall_estimate_follows_chaos_lower_bound():
 
 def test_written_model_holds_the_chosen_rules(tmp_path):
     # Every other child's birth date is unknown, and the rest of the record is all there is.
-    made = [
+    sparse_records = [
         (
             n,
             replace(features, birth_date=None, birth_dates=(), birth_year=None, addresses=())
@@ -196,11 +196,11 @@ def test_written_model_holds_the_chosen_rules(tmp_path):
         )
         for n, features in population(600)[0]
     ]
-    fitted = fit(made, FitOptions(random_pairs=60_000))
+    fitted = fit(sparse_records, FitOptions(random_pairs=60_000))
     write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
-    pairs = find_candidate_pairs(made, model.blocking)
+    pairs = find_candidate_pairs(sparse_records, model.blocking)
     assert fitted.blocking.rules.keys() > STANDARD_RULES.keys()
-    assert pairs.num_rows == fitted.candidates <= PAIRS_PER_RECORD * len(made)
+    assert pairs.num_rows == fitted.candidates <= PAIRS_PER_RECORD * len(sparse_records)
     assert f"{len(fitted.blocking.rules)} rules" in (tmp_path / "card.md").read_text()

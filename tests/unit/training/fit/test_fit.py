@@ -63,9 +63,9 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def folder(fitted, tmp_path_factory):
-    made = fitted[2]
+    model = fitted[2]
     path = tmp_path_factory.mktemp("fit") / "model"
-    write_model(path, ModelIdentity("try", "1"), made, choose_thresholds(made.learned.weights))
+    write_model(path, ModelIdentity("try", "1"), model, choose_thresholds(model.learned.weights))
     return path
 
 
@@ -75,7 +75,7 @@ def test_number_of_matches_is_learned_without_labels(fitted):
 
 def test_comparisons_of_empty_columns_are_dropped_and_named(fitted):
     assert {"ssn", "middle", "suffix"} <= set(fitted[2].dropped)
-    compared = {each["output_column_name"] for each in fitted[2].settings["comparisons"]}
+    compared = {comparison["output_column_name"] for comparison in fitted[2].settings["comparisons"]}
     assert "ssn" not in compared
     assert {"given", "surname", "birth_date", "family"} <= compared
 
@@ -85,15 +85,15 @@ def test_equal_data_and_seed_give_the_same_model(fitted):
 
 
 def test_doubling_the_index_size_lowers_each_weight_by_one_bit(fitted, tmp_path):
-    records, _, made = fitted
+    records, _, model = fitted
     larger = fit(records, replace(OPTIONS, index_size=2 * len(records)))
-    assert larger.learned.weights == pytest.approx(made.learned.weights - 1, abs=1e-3)
-    assert larger.matches == made.matches
+    assert larger.learned.weights == pytest.approx(model.learned.weights - 1, abs=1e-3)
+    assert larger.matches == model.matches
 
     write_model(tmp_path, ModelIdentity("try", "1"), larger, choose_thresholds(larger.learned.weights))
     written = load_model(tmp_path)
     assert written.index_size == 2 * len(records)
-    assert written.settings["probability_two_random_records_match"] == pytest.approx(made.learned.prior / 2)
+    assert written.settings["probability_two_random_records_match"] == pytest.approx(model.learned.prior / 2)
     assert f"holds for an index of {2 * len(records):,} records" in (tmp_path / "card.md").read_text()
 
 
@@ -117,11 +117,11 @@ def test_published_model_is_identical_and_never_replaced(folder, tmp_path):
 
 
 def test_threshold_on_a_pairs_weight_is_not_published(fitted, folder, tmp_path):
-    made = fitted[2]
-    bits = float(sorted(made.learned.weights)[-5])
-    chosen = choose_thresholds(made.learned.weights)
-    moved = replace(chosen, operational=replace(chosen.operational, link=bits))
-    write_model(tmp_path / "m", ModelIdentity("try", "2"), made, moved)
+    model = fitted[2]
+    bits = float(sorted(model.learned.weights)[-5])
+    thresholds = choose_thresholds(model.learned.weights)
+    moved = replace(thresholds, operational=replace(thresholds.operational, link=bits))
+    write_model(tmp_path / "m", ModelIdentity("try", "2"), model, moved)
     assert json.loads((tmp_path / "m" / "metrics.json").read_text())["threshold_gaps"]["link"] == 0
     with pytest.raises(TrainingError, match="link threshold"):
         publish_model(tmp_path / "m", tmp_path / "models")
@@ -133,15 +133,15 @@ def test_chosen_thresholds_are_clear_of_every_weight(fitted):
 
 
 def test_research_threshold_is_near_even_odds_without_margin(fitted):
-    chosen = choose_thresholds(fitted[2].learned.weights)
-    assert chosen.statistical.link == pytest.approx(STATISTICAL_BITS, abs=0.1)
-    assert chosen.statistical.margin == 0
-    assert chosen.operational.link == pytest.approx(math.log2(FALSE_LINK_COST), abs=0.1)
+    thresholds = choose_thresholds(fitted[2].learned.weights)
+    assert thresholds.statistical.link == pytest.approx(STATISTICAL_BITS, abs=0.1)
+    assert thresholds.statistical.margin == 0
+    assert thresholds.operational.link == pytest.approx(math.log2(FALSE_LINK_COST), abs=0.1)
 
 
 def test_model_folder_holds_thresholds_of_both_purposes(fitted, folder):
-    chosen, model = choose_thresholds(fitted[2].learned.weights), load_model(folder)
-    assert (model.thresholds, model.statistical) == (chosen.operational, chosen.statistical)
+    thresholds, model = choose_thresholds(fitted[2].learned.weights), load_model(folder)
+    assert (model.thresholds, model.statistical) == (thresholds.operational, thresholds.statistical)
 
 
 def test_card_states_expected_false_links_per_10000(folder):
@@ -154,9 +154,9 @@ def test_card_states_expected_false_links_per_10000(folder):
 
 def test_value_of_fewer_than_ten_records_is_never_listed():
     bearers = [Features(given="ANA")] * 10 + [Features(given="XIOMARA")] * 9 + [Features()]
-    found = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))
-    assert dict(found.tables["given"]) == {"ANA": 10 / 19}
-    assert found.get_share("given", "XIOMARA") == found.get_share("given", "NEVER SEEN") == 9 / 19
+    frequencies = count_frequencies(make_feature_table(enumerate(bearers), ("given",)), ("given",))
+    assert dict(frequencies.tables["given"]) == {"ANA": 10 / 19}
+    assert frequencies.get_share("given", "XIOMARA") == frequencies.get_share("given", "NEVER SEEN") == 9 / 19
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_value_of_fewer_than_ten_records_is_never_listed():
     ],
     ids=["few records", "one column", "all missing", "no duplicates"],
 )
-def test_degenerate_data_is_refused_with_the_reason(records, told):
-    if told == "duplicates":
+def test_degenerate_data_is_refused_with_the_reason(records, reason):
+    if reason == "duplicates":
         records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in population(900)[0]))]
         seen = set()
         records = [(n, f) for n, f in records if not (f.birth_date in seen or seen.add(f.birth_date))]
-    with pytest.raises(DegenerateDataError, match=told):
+    with pytest.raises(DegenerateDataError, match=reason):
         fit(records, FitOptions(random_pairs=20_000))
 
 
@@ -194,9 +194,9 @@ def test_plain_splink_gives_every_record_a_cluster(fitted):
 @pytest.mark.parametrize(
     "known", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
 )
-def test_plain_splink_accepts_missing_columns(fitted, known):
+def test_plain_splink_accepts_missing_columns(fitted, columns):
     records, truth, _ = fitted
-    bare = [(number, Features(**{name: getattr(one, name) for name in known})) for number, one in records]
+    bare = [(number, Features(**{name: getattr(features, name) for name in columns})) for number, features in records]
     assert cluster_with_splink(bare).keys() == truth.keys()
 
 
@@ -209,7 +209,7 @@ def test_pairwise_scores_count_pairs():
 def test_name_in_the_other_name_field_is_counted_once():
     """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
     records, _ = population(1200)
-    turned = [
+    swapped = [
         replace(
             features,
             given="ZOE",
@@ -221,11 +221,11 @@ def test_name_in_the_other_name_field_is_counted_once():
         )
         for _, features in records[::4]
     ]
-    made = fit(list(enumerate([*(features for _, features in records), *turned])), OPTIONS)
+    fitted = fit(list(enumerate([*(features for _, features in records), *swapped])), OPTIONS)
     weights = {
-        (each.name, level.label): compute_level_bits(level)
-        for each in read_parameters(made.settings).comparisons
-        for level in each.levels
+        (comparison.name, level.label): compute_level_bits(level)
+        for comparison in read_parameters(fitted.settings).comparisons
+        for level in comparison.levels
     }
     assert weights["surname", "the other's given name"] == 0
     assert weights["given", "the other's middle name or surname"] > 1

@@ -40,9 +40,9 @@ def people():
     alone = [number for number, _ in records if list(truth.values()).count(truth[number]) == 1]
     kin = []
     for number in alone[:400]:
-        own = dict(records)[number]
-        born = (date.fromisoformat(own.birth_date) + timedelta(days=rng.randrange(3, 25))).isoformat()
-        namesake = replace(own, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
+        features = dict(records)[number]
+        born = (date.fromisoformat(features.birth_date) + timedelta(days=rng.randrange(3, 25))).isoformat()
+        namesake = replace(features, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
         truth[len(records)] = f"namesake {number}"
         kin.append((number, len(records), False))
         records.append((len(records), namesake))
@@ -57,34 +57,34 @@ def unlabelled(people):
 def surprise(fitted, records, truth, folder, but_not=()):
     """Mean bits by which the truth of pairs that nobody labelled surprises the model."""
     write_model(folder, ModelIdentity("x", "1"), fitted, choose_thresholds(fitted.learned.weights))
-    scorer, held = compile_scorer(load_model(folder)), dict(records)
-    told = {(lo, hi) for lo, hi, _ in but_not}
+    scorer, features_by_id = compile_scorer(load_model(folder)), dict(records)
+    excluded = {(lo, hi) for lo, hi, _ in but_not}
     by_surname = {}
     for number, features in records:
         by_surname.setdefault(features.surname, []).append(number)
-    found = []
+    losses = []
     for numbers in by_surname.values():
         for lo, hi in combinations(numbers, 2):
-            if (lo, hi) not in told:
-                bits = max(min(scorer.weigh(held[lo], held[hi]), 30.0), -30.0)
-                right = bits if truth[lo] == truth[hi] else -bits
-                found.append(math.log2(1 + 2**-right))
-    return sum(found) / len(found)
+            if (lo, hi) not in excluded:
+                bits = max(min(scorer.weigh(features_by_id[lo], features_by_id[hi]), 30.0), -30.0)
+                signed_bits = bits if truth[lo] == truth[hi] else -bits
+                losses.append(math.log2(1 + 2**-signed_bits))
+    return sum(losses) / len(losses)
 
 
 def test_empty_labels_do_not_change_the_fit(people, unlabelled):
-    again = fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
-    assert again.settings == unlabelled.settings
-    assert again.label_counts == (0, 0)
+    refitted = fit_table(make_feature_table(people[0], FEATURE_COLUMNS), OPTIONS, labels([]))
+    assert refitted.settings == unlabelled.settings
+    assert refitted.label_counts == (0, 0)
 
 
 def test_labels_improve_the_weights_of_namesakes(people, unlabelled, tmp_path):
     records, truth, kin = people
-    said = kin[::2]
-    taught = fit_table(make_feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(said))
-    assert taught.label_counts == (0, len(said))
-    before = surprise(unlabelled, records, truth, tmp_path / "before", but_not=said)
-    after = surprise(taught, records, truth, tmp_path / "after", but_not=said)
+    labelled_pairs = kin[::2]
+    fitted = fit_table(make_feature_table(records, FEATURE_COLUMNS), OPTIONS, labels(labelled_pairs))
+    assert fitted.label_counts == (0, len(labelled_pairs))
+    before = surprise(unlabelled, records, truth, tmp_path / "before", but_not=labelled_pairs)
+    after = surprise(fitted, records, truth, tmp_path / "after", but_not=labelled_pairs)
     assert after < 0.95 * before
 
 
@@ -99,11 +99,11 @@ def test_labels_from_the_review_band_do_not_bias_the_fit(people, tmp_path):
         if truth[lo] == truth[lo + 1] and records[lo][1].given != records[lo + 1][1].given
     ]
     assert 100 < len(band) < 300
-    taught = fit_table(table, OPTIONS, labels(band[::2]))
-    assert taught.matches == pytest.approx(1000, rel=0.05), "half the doubtful pairs, and none of the plain"
-    held_out, who = population(2000, seed=9)
-    before = surprise(without, held_out, who, tmp_path / "before")
-    assert surprise(taught, held_out, who, tmp_path / "after") < 1.02 * before
+    fitted = fit_table(table, OPTIONS, labels(band[::2]))
+    assert fitted.matches == pytest.approx(1000, rel=0.05), "half the doubtful pairs, and none of the plain"
+    held_out, held_out_truth = population(2000, seed=9)
+    before = surprise(without, held_out, held_out_truth, tmp_path / "before")
+    assert surprise(fitted, held_out, held_out_truth, tmp_path / "after") < 1.02 * before
 
 
 CANDIDATES = pa.table(
@@ -113,20 +113,20 @@ CANDIDATES = pa.table(
 
 
 def test_match_missed_by_blocking_is_added_but_non_match_is_not():
-    said = labels([(1, 2, True), (2, 3, False), (4, 9, True), (4, 8, False)])
-    pairs, known = add_labels(CANDIDATES, said, 10, np.random.default_rng(1))
+    pair_labels = labels([(1, 2, True), (2, 3, False), (4, 9, True), (4, 8, False)])
+    pairs, posteriors = add_labels(CANDIDATES, pair_labels, 10, np.random.default_rng(1))
     assert list(zip(*(pairs[name].to_pylist() for name in ("lo", "hi", "rules")), strict=True)) == [
         (1, 2, 1), (1, 3, 1), (2, 3, 2), (4, 9, 0), (5, 6, 4),
     ]  # fmt: skip
-    assert known.expected_matches(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
+    assert posteriors.expected_matches(np.full(5, 0.25)).tolist() == [1, 0.25, 0, 1, 0.25]
 
 
 def test_sampling_keeps_labelled_pairs_with_the_sampling_weight():
-    said = labels([(1, 2, True), (5, 6, True)])
-    pairs, known = add_labels(CANDIDATES, said, 2, np.random.default_rng(1))
-    kept = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
-    assert {(1, 2), (5, 6)} <= kept
-    assert [weight for weight, told in zip(known.weight, known.posterior, strict=True) if told == 1] == [
+    pair_labels = labels([(1, 2, True), (5, 6, True)])
+    pairs, posteriors = add_labels(CANDIDATES, pair_labels, 2, np.random.default_rng(1))
+    selected = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
+    assert {(1, 2), (5, 6)} <= selected
+    assert [weight for weight, posterior in zip(posteriors.weight, posteriors.posterior, strict=True) if posterior == 1] == [
         0.5,
         0.5,
     ]
@@ -178,8 +178,8 @@ def test_contradictory_labels_are_left_out(tmp_path):
         ("sis,b,sis,b,SAME", "line 2: both records"),
     ],
 )
-def test_invalid_label_is_refused_with_its_line(line, told, tmp_path):
-    with pytest.raises(TrainingError, match=told):
+def test_invalid_label_is_refused_with_its_line(line, message, tmp_path):
+    with pytest.raises(TrainingError, match=message):
         read_decisions(decided(tmp_path, line), NAMES)
 
 
@@ -205,18 +205,18 @@ def data(tmp_path_factory):
     return path
 
 
-def fitted_by_command(data, out, *more):
-    arguments = ["fit", "--data", str(data), "--out", str(out), *more]
+def fitted_by_command(data, out, *options):
+    arguments = ["fit", "--data", str(data), "--out", str(out), *options]
     result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     return result.stderr
 
 
 def test_fit_command_and_card_report_the_number_of_labels(data, tmp_path):
-    said = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
-    told = fitted_by_command(data, tmp_path / "model", "--decisions", str(said))
-    assert "labels: 2 pairs" in told
-    assert "labels left out: 1 name a record" in told
+    decisions = decided(tmp_path, "s1,1,s0,2,SAME", "s0,0,s1,1,DIFFERENT", "s0,0,s1,99999,SAME")
+    output = fitted_by_command(data, tmp_path / "model", "--decisions", str(decisions))
+    assert "labels: 2 pairs" in output
+    assert "labels left out: 1 name a record" in output
     card = (tmp_path / "model" / "card.md").read_text()
     assert "with 2 labels of stewards (1 of one person, 1 of two)" in card
 

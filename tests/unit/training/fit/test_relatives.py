@@ -29,15 +29,15 @@ def child(rng, surname, home, given=None, born=None):
 def homes(count, children):
     """Homes of so many children with two records each; one name in ten and one date in ten is replaced."""
     rng = random.Random(3)
-    made = []
+    home_records = []
     for number in range(count):
         surname, home = "".join(rng.choices(_LETTERS, k=6)), f"{number} OAK ST|43001"
         for _ in range(children):
             first = child(rng, surname, home)
             given = None if rng.random() < 0.1 else first.given
             born = None if rng.random() < 0.1 else first.birth_date
-            made += [first, child(rng, surname, home, given, born)]
-    return list(enumerate(made))
+            home_records += [first, child(rng, surname, home, given, born)]
+    return list(enumerate(home_records))
 
 
 def counted(tmp_path, records):

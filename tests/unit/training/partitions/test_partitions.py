@@ -13,7 +13,7 @@ THRESHOLDS = Thresholds(link=10, review=10, margin=3, cohesion=0)
 
 def component(weights, records=None):
     named = sorted(records or {record for edge in weights for record in edge})
-    full = {order_pair(a, b): -15.0 for a, b in combinations(named, 2)}
+    full = {order_pair(left, right): -15.0 for left, right in combinations(named, 2)}
     full.update({order_pair(*edge): bits for edge, bits in weights.items()})
     return Component(tuple(named), full)
 
@@ -34,8 +34,8 @@ def test_every_rule_joins_agreeing_records_and_separates_others(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_only_connected_components_joins_families_over_a_weak_link(rule):
-    whole = [[1, 2, 3, 4, 5, 6]]
-    assert (made(rule, FAMILIES) == whole) == (rule == "connected components")
+    one_cluster = [[1, 2, 3, 4, 5, 6]]
+    assert (made(rule, FAMILIES) == one_cluster) == (rule == "connected components")
 
 
 @pytest.mark.parametrize(

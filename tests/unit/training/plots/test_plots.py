@@ -38,8 +38,8 @@ def measured(folder):
 
 
 def texts(path):
-    written = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - a file that this test wrote
-    return {"".join(each.itertext()).strip() for each in written}
+    elements = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - a file that this test wrote
+    return {"".join(element.itertext()).strip() for element in elements}
 
 
 def test_rules_are_ranked_by_added_matches_and_totals_accumulate():
@@ -55,8 +55,8 @@ def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
     assert {path.name for path in (weights, rates, rules)} == {
         "match-weights.svg", "m-and-u.svg", "blocking-expected.svg",
     }  # fmt: skip
-    named = {each["output_column_name"] for each in model.settings["comparisons"]}
-    assert named | {"+18.5", "exchanged with the surname, misspelled"} <= texts(weights)
+    comparisons = {comparison["output_column_name"] for comparison in model.settings["comparisons"]}
+    assert comparisons | {"+18.5", "exchanged with the surname, misspelled"} <= texts(weights)
     assert {"given", "birth_place"} <= texts(rates)
     assert "family" not in texts(rates), "its levels are stated, not learned"
     assert {"names", "birth", "1.0000"} <= texts(rules)
@@ -65,15 +65,15 @@ def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
 def test_figures_are_reproducible_undated_and_small(tmp_path):
     model = load_model(find_model_folder())
     evaluation = measured(tiny_model(tmp_path / "tiny"))
-    drawn = []
+    paths = []
     for name in ("one", "two"):
         folder = tmp_path / name
-        drawn.append([
+        paths.append([
             *draw_model(folder, model.settings, list_fixed_levels(), RULES),
             *draw_evaluation(folder, evaluation),
         ])  # fmt: skip
-    assert [path.read_bytes() for path in drawn[0]] == [path.read_bytes() for path in drawn[1]]
-    for path in drawn[0]:
+    assert [path.read_bytes() for path in paths[0]] == [path.read_bytes() for path in paths[1]]
+    for path in paths[0]:
         text = path.read_text()
         assert len(text) < 150_000
         assert not re.search(r"<dc:date>|20[0-9]{2}-[01][0-9]-", text)
@@ -96,12 +96,12 @@ def test_drawing_without_matplotlib_is_refused(tmp_path, monkeypatch):
 
 def test_figures_do_not_change_the_model_digest(tmp_path):
     folder = tiny_model(tmp_path / "tiny")
-    before = load_model(folder).digest
+    digest = load_model(folder).digest
     arguments = ["plots", str(folder)]
     result = CliRunner().invoke(build_app(arguments), arguments)
     assert result.exit_code == 0, result.output
     assert (folder / "plots" / "match-weights.svg").exists()
-    assert load_model(folder).digest == before
+    assert load_model(folder).digest == digest
     assert not [name for name in MODEL_FILES if "plots" in name]
 
 

@@ -29,10 +29,10 @@ def person_of(population, record):
 
 def test_truth_of_each_pair_agrees_with_the_state(population, chosen):
     for pair in chosen[:12]:
-        one, other = (person_of(population, record) for record in pair["records"])
-        assert one
-        assert other
-        assert bool(one & other) == (pair["truth"] == "same"), pair["why"]
+        left, right = (person_of(population, record) for record in pair["records"])
+        assert left
+        assert right
+        assert bool(left & right) == (pair["truth"] == "same"), pair["why"]
 
 
 def test_pairs_of_one_and_of_two_children_are_balanced(chosen):

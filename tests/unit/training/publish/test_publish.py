@@ -42,13 +42,13 @@ def evaluation_of(folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    made = tiny_model(tmp_path / "made")
+    model_folder = tiny_model(tmp_path / "made")
     metrics = {"records": 10_000, "threshold_gaps": {"link": 0.1}}
-    (made / "metrics.json").write_text(json.dumps(metrics))
-    head = (made / "model.toml").read_text()
-    old, new = (hashlib.sha256(text).hexdigest() for text in (b"{}\n", json.dumps(metrics).encode()))
-    (made / "model.toml").write_text(head.replace(old, new))
-    return made
+    (model_folder / "metrics.json").write_text(json.dumps(metrics))
+    head = (model_folder / "model.toml").read_text()
+    old_digest, new_digest = (hashlib.sha256(text).hexdigest() for text in (b"{}\n", json.dumps(metrics).encode()))
+    (model_folder / "model.toml").write_text(head.replace(old_digest, new_digest))
+    return model_folder
 
 
 def test_card_shows_acceptance_groups_and_calibration(folder, tmp_path):

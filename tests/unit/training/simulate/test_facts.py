@@ -24,7 +24,7 @@ def ccwis(population: Population) -> SourceFile:
 
 
 def tagged(file: SourceFile, tag: str) -> np.ndarray:
-    return np.array([tag in held.split("|") for held in file.truth["tags"]])
+    return np.array([tag in tags.split("|") for tags in file.truth["tags"]])
 
 
 def kinds(column: Texts) -> list[str]:
@@ -84,15 +84,15 @@ def test_sex_x_occurs_at_its_rate(population: Population) -> None:
 
 def test_minority_names_are_misrecorded_more_often() -> None:
     rates = load_rates()
-    noise = {kind: replace(held, given_typo=0.1) for kind, held in rates.noise.items()}
+    noise = {kind: replace(state_population, given_typo=0.1) for kind, state_population in rates.noise.items()}
     population = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise))
-    plain = replace(noise["state"], given_typo=0.0)
-    right = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise | {"state": plain}))
-    one, other = (held.files[Source.STATE] for held in (population, right))
-    child = np.array([int(person[1:]) - 1 for person in one.truth["person_id"]])
+    no_typos = replace(noise["state"], given_typo=0.0)
+    clean = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise | {"state": no_typos}))
+    noisy_file, clean_file = (state_population.files[Source.STATE] for state_population in (population, clean))
+    child = np.array([int(person[1:]) - 1 for person in noisy_file.truth["person_id"]])
     group = population.state.homes.group[population.state.births.home[child]]
-    wrong = one.columns["first_name"] != other.columns["first_name"]
-    assert wrong[group == HISPANIC].mean() > 1.2 * wrong[group == WHITE].mean()
+    is_wrong = noisy_file.columns["first_name"] != clean_file.columns["first_name"]
+    assert is_wrong[group == HISPANIC].mean() > 1.2 * is_wrong[group == WHITE].mean()
 
 
 def test_misspelling_kinds_occur_at_their_rates() -> None:

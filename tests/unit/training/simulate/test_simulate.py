@@ -80,9 +80,9 @@ def test_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> N
 
 
 def test_another_seed_gives_another_state() -> None:
-    one, two = (simulate(records=400, seed=seed) for seed in (1, 2))
-    assert one.files[Source.STATE].columns["last_name"].tolist() != (
-        two.files[Source.STATE].columns["last_name"].tolist()
+    first, second = (simulate(records=400, seed=seed) for seed in (1, 2))
+    assert first.files[Source.STATE].columns["last_name"].tolist() != (
+        second.files[Source.STATE].columns["last_name"].tolist()
     )
 
 
@@ -107,10 +107,10 @@ def test_headers_are_canonical_and_hold_no_truth(folder: Path) -> None:
 
 
 def test_source_files_hold_no_truth_ids(folder: Path, rows: dict[str, list[dict[str, str]]]) -> None:
-    told = {value for source in rows.values() for row in source for value in row.values() if "[" not in value}
+    source_values = {value for source in rows.values() for row in source for value in row.values() if "[" not in value}
     truth = read(folder / "truth.csv")
-    assert not told & {row["person_id"] for row in truth}
-    assert not told & {row["household_id"] for row in truth}
+    assert not source_values & {row["person_id"] for row in truth}
+    assert not source_values & {row["household_id"] for row in truth}
 
 
 def test_local_ids_are_unique_within_a_source(rows: dict[str, list[dict[str, str]]]) -> None:
@@ -126,7 +126,7 @@ def test_local_ids_are_unrelated_to_child_order(population: Population) -> None:
 
 def test_truth_covers_every_record_once(folder: Path, rows: dict[str, list[dict[str, str]]]) -> None:
     truth = [(row["source"], row["local_id"]) for row in read(folder / "truth.csv")]
-    records = [(str(source), row["local_id"]) for source, held in rows.items() for row in held]
+    records = [(str(source), row["local_id"]) for source, source_rows in rows.items() for row in source_rows]
     assert truth == records
 
 
@@ -197,19 +197,19 @@ def test_missing_values_occur_at_their_rates(source: Source, population: Populat
 
 
 def test_child_welfare_birth_dates_are_wrong_more_often(population: Population) -> None:
-    def wrong(source: Source) -> float:
+    def wrong_share(source: Source) -> float:
         file, births = population.files[source], population.state.births
-        person = np.array([int(held[1:]) - 1 for held in file.truth["person_id"]])
-        told = file.columns["birth_date"]
-        return float(np.mean((told != births.day[person].astype(str)) & (told != "")))
+        person = np.array([int(person_id[1:]) - 1 for person_id in file.truth["person_id"]])
+        recorded = file.columns["birth_date"]
+        return float(np.mean((recorded != births.day[person].astype(str)) & (recorded != "")))
 
-    assert 0.005 < wrong(Source.STATE) < wrong(Source.CCWIS) < 0.15
+    assert 0.005 < wrong_share(Source.STATE) < wrong_share(Source.CCWIS) < 0.15
 
 
 def test_flags_are_complete_dated_and_of_known_populations(rows: dict[str, list[dict[str, str]]]) -> None:
     seen = set()
-    for source, held in rows.items():
-        for row in held:
+    for source, source_rows in rows.items():
+        for row in source_rows:
             for flag in json.loads(row["flags"] or "[]"):
                 seen.add((source.kind, flag["population"]))
                 assert flag["value"] == "Y"
@@ -244,17 +244,17 @@ def test_child_in_care_has_a_flag_and_a_placement(rows, tags) -> None:
 def test_group_home_holds_unrelated_children_at_one_address(population: Population) -> None:
     care, births = population.state.care, population.state.births
     in_group = care.setting == 3
-    places, sizes = np.unique(care.address[in_group], return_counts=True)
-    biggest = in_group & (care.address == places[np.argmax(sizes)])
-    assert len(set(births.home[biggest])) > 3
-    assert len(places) > 1
+    addresses, sizes = np.unique(care.address[in_group], return_counts=True)
+    in_largest = in_group & (care.address == addresses[np.argmax(sizes)])
+    assert len(set(births.home[in_largest])) > 3
+    assert len(addresses) > 1
     assert sizes.max() < 45
 
 
 def test_flat_columns_equal_the_first_list_entry(rows: dict[str, list[dict[str, str]]]) -> None:
     lists = 0
-    for held in rows.values():
-        for row in held:
+    for source_rows in rows.values():
+        for row in source_rows:
             for column, fields in LIST_COLUMNS.items():
                 if row[column]:
                     first = json.loads(row[column])[0]
@@ -280,15 +280,15 @@ def test_adopted_children_have_a_second_client_with_the_new_name(folder: Path, r
 
 
 def test_former_names_occur_only_on_records_with_the_new_name(rows, tags) -> None:
-    given = 0
-    for source, held in rows.items():
-        for row in held:
+    former_names = 0
+    for source, source_rows in rows.items():
+        for row in source_rows:
             if row["other_names"]:
-                given += 1
+                former_names += 1
                 marks = tags[source, row["local_id"]]
                 assert "name_changed" in marks
                 assert "former_identity" not in marks
-    assert given > 20
+    assert former_names > 20
 
 
 def test_some_children_have_two_state_ids(population: Population) -> None:
@@ -298,15 +298,15 @@ def test_some_children_have_two_state_ids(population: Population) -> None:
 
 
 def test_movers_are_in_both_districts_and_left_the_first(rows, tags) -> None:
-    left = [
+    movers = [
         row
         for source in (Source.NORTH, Source.SOUTH)
         for row in rows[source]
         if {"earlier", "moved"} <= tags[source, row["local_id"]]
         and "registered_twice" not in tags[source, row["local_id"]]
     ]
-    assert len(left) > 50
-    assert all(row["exit_date"] and not row["entry_date"] for row in left)
+    assert len(movers) > 50
+    assert all(row["exit_date"] and not row["entry_date"] for row in movers)
 
 
 def test_leavers_have_an_exit_date(rows, tags) -> None:
@@ -316,25 +316,25 @@ def test_leavers_have_an_exit_date(rows, tags) -> None:
 
 
 def test_as_of_is_not_before_any_date_of_the_record(rows: dict[str, list[dict[str, str]]]) -> None:
-    for held in rows.values():
-        for row in held:
+    for source_rows in rows.values():
+        for row in source_rows:
             assert row["as_of"].endswith("T04:00:00.000000Z")
             assert max(row["entry_date"], row["exit_date"]) <= row["as_of"][:10]
             assert row["as_of"] <= "2026-09-01T04:00:00.000000Z"
 
 
 def test_all_hard_cases_occur(population: Population) -> None:
-    wanted = {
+    expected = {
         "twin", "sibling", "adopted", "name_changed", "in_care", "left_care", "enrolled", "group_home",
         "kinship_care", "placeholder_name", "two_surnames", "junior", "moved", "registered_twice",
         "carer_surname", "mononym", "former_identity", "address_confidential", "sealed", "expunged",
         "sex_x", "died",
     }  # fmt: skip
-    assert wanted <= set(build_manifest(population)["tagged_records"])
+    assert expected <= set(build_manifest(population)["tagged_records"])
 
 
 def test_confidential_families_show_only_the_substitute_address(rows, tags) -> None:
-    restricted = [row for held in rows.values() for row in held if "confidential" in row["restrictions"]]
+    restricted = [row for source_rows in rows.values() for row in source_rows if "confidential" in row["restrictions"]]
     assert restricted
     for row in restricted:
         assert row["address_line1"].startswith("PO Box")

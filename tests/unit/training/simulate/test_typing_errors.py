@@ -23,9 +23,9 @@ SIZE = 4_000
 
 @given(NAMES, DRAW)
 def test_misspelling_keeps_the_first_letter_and_the_length(name: str, draw: int) -> None:
-    wrong = typing_errors.misspell(name, draw)
-    assert wrong[0] == name[0]
-    assert abs(len(wrong) - len(name)) <= 2
+    misspelled = typing_errors.misspell(name, draw)
+    assert misspelled[0] == name[0]
+    assert abs(len(misspelled) - len(name)) <= 2
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12), DRAW)
@@ -35,9 +35,9 @@ def test_keyboard_slip_is_one_edit(name: str, draw: int) -> None:
 
 @given(st.from_regex(r"[0-9]{3}-[0-9]{2}-[0-9]{4}", fullmatch=True), DRAW)
 def test_changed_digit_keeps_the_format_of_a_number(number: str, draw: int) -> None:
-    wrong = typing_errors.change_digit(number, draw)
-    assert [letter.isdigit() for letter in wrong] == [letter.isdigit() for letter in number]
-    assert sum(a != b for a, b in zip(wrong, number, strict=True)) <= 2
+    changed = typing_errors.change_digit(number, draw)
+    assert [letter.isdigit() for letter in changed] == [letter.isdigit() for letter in number]
+    assert sum(changed_letter != letter_of_number for changed_letter, letter_of_number in zip(changed, number, strict=True)) <= 2
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_recorded_birth_dates_are_valid_and_not_in_the_future() -> None:
 def test_wrong_birth_dates_occur_at_the_source_rates() -> None:
     noise, missing = load_rates().noise["ccwis"], load_rates().missing["ccwis"]
     true, written, _ = birth_dates("ccwis")
-    usual = noise.birth_wrong_digit + noise.birth_off_by_one + noise.birth_placeholder
-    wrong = sum(bool(w) and t != w for t, w in zip(true, written, strict=True)) / SIZE
+    typical_rate = noise.birth_wrong_digit + noise.birth_off_by_one + noise.birth_placeholder
+    wrong_share = sum(bool(w) and t != w for t, w in zip(true, written, strict=True)) / SIZE
     # A swap shows only where the day can be a month, and is the same date on twelve days a year.
-    assert usual * 0.7 < wrong < (usual + noise.birth_swapped) * 1.3
+    assert typical_rate * 0.7 < wrong_share < (typical_rate + noise.birth_swapped) * 1.3
     assert written.count("") / SIZE == pytest.approx(missing.birth_date, abs=0.012)
 
 
 def test_estimated_birth_dates_are_the_first_of_january() -> None:
     _, written, quality = birth_dates("ccwis")
-    estimated = [day for day, said in zip(written, quality, strict=True) if said == "estimated"]
+    estimated = [day for day, day_quality in zip(written, quality, strict=True) if day_quality == "estimated"]
     assert len(estimated) > 20
     assert all(day.endswith("-01-01") for day in estimated)
 

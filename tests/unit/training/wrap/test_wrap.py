@@ -50,8 +50,8 @@ def children(count):
         }
         yield child
         if rng.random() < 0.4:
-            other = {"first_name": rng.choice(GIVEN)} if rng.random() < 0.4 else {"postal_code": "43009"}
-            yield {**child, "local_id": f"B{number}", **other}
+            changes = {"first_name": rng.choice(GIVEN)} if rng.random() < 0.4 else {"postal_code": "43009"}
+            yield {**child, "local_id": f"B{number}", **changes}
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +105,12 @@ def trained(data):
 
 @pytest.fixture(scope="module")
 def folder(data, trained, tmp_path_factory):
-    place = tmp_path_factory.mktemp("model")
-    (place / "saved.json").write_text(json.dumps(trained[1]))
-    arguments = ["wrap", str(place / "saved.json"), "--data", str(data), "--out", str(place / "model")]
-    made = CliRunner().invoke(build_app(arguments), [*arguments, "--link", "5", "--review", "0"])
-    assert made.exit_code == 0, made.output
-    return place / "model"
+    parent = tmp_path_factory.mktemp("model")
+    (parent / "saved.json").write_text(json.dumps(trained[1]))
+    arguments = ["wrap", str(parent / "saved.json"), "--data", str(data), "--out", str(parent / "model")]
+    result = CliRunner().invoke(build_app(arguments), [*arguments, "--link", "5", "--review", "0"])
+    assert result.exit_code == 0, result.output
+    return parent / "model"
 
 
 @pytest.mark.slow
@@ -118,11 +118,11 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
     connection, saved = trained
     api = DuckDBAPI(connection)
     linker = Linker(api.register("children"), saved)
-    found = linker.inference.predict(warning_mode="never").as_duckdbpyrelation().to_arrow_table()
+    predictions = linker.inference.predict(warning_mode="never").as_duckdbpyrelation().to_arrow_table()
     expected = {
         tuple(sorted(ids)): bits
         for *ids, bits in zip(
-            *(found[name].to_pylist() for name in ("unique_id_l", "unique_id_r", "match_weight")), strict=True
+            *(predictions[name].to_pylist() for name in ("unique_id_l", "unique_id_r", "match_weight")), strict=True
         )
     }
     model = load_model(folder)
@@ -132,8 +132,8 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
         row.pop("unique_id"): Features(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
         for row in rows
     }
-    own = [(key, n) for n, each in features.items() for key in compute_keys(each, model.blocking, SEAL)]
-    pairs = find_all_candidate_pairs(pa.table({"key": [k for k, _ in own], "record_id": [n for _, n in own]}))
+    keys_of_records = [(key, n) for n, record_features in features.items() for key in compute_keys(record_features, model.blocking, SEAL)]
+    pairs = find_all_candidate_pairs(pa.table({"key": [k for k, _ in keys_of_records], "record_id": [n for _, n in keys_of_records]}))
     blocked = {tuple(sorted(pair)) for pair in zip(*pairs.to_pydict().values(), strict=True)}
     assert blocked == expected.keys()
     assert len(blocked) > 1000
@@ -193,8 +193,8 @@ def test_other_rule_is_refused_with_its_text(rule):
 def test_comparison_without_exact_scoring_is_refused_by_name(data, tmp_path):
     level = {"m_probability": 0.5, "u_probability": 0.5}
     stated = library.DistanceInKMAtThresholds("lat", "long", [1]).get_comparison("duckdb").as_dict()
-    for each in stated["comparison_levels"]:
-        each.update({} if each.get("is_null_level") else level)
+    for comparison_level in stated["comparison_levels"]:
+        comparison_level.update({} if comparison_level.get("is_null_level") else level)
     saved = {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": 0.001,

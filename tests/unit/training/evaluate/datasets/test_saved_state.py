@@ -27,7 +27,7 @@ def population() -> Population:
 
 
 @pytest.fixture(scope="module")
-def made(population: Population) -> Dataset:
+def simulated(population: Population) -> Dataset:
     return to_dataset("state", population)
 
 
@@ -38,23 +38,23 @@ def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
-def test_saved_state_equals_the_simulated_state(folder: Path, made: Dataset) -> None:
-    read = load_saved_state(folder)
-    assert read.name == "state"
-    assert list(read.records) == made.records
-    assert (read.truth, read.tags, read.households, read.care) == (
-        made.truth, made.tags, made.households, made.care,
+def test_saved_state_equals_the_simulated_state(folder: Path, simulated: Dataset) -> None:
+    loaded = load_saved_state(folder)
+    assert loaded.name == "state"
+    assert list(loaded.records) == simulated.records
+    assert (loaded.truth, loaded.tags, loaded.households, loaded.care) == (
+        simulated.truth, simulated.tags, simulated.households, simulated.care,
     )  # fmt: skip
-    assert read.groups.keys() == made.groups.keys()
+    assert loaded.groups.keys() == simulated.groups.keys()
     for dimension in ("surnames", "SSN", "foster care"):
-        assert read.groups[dimension] == made.groups[dimension]
-    told, true = read.groups["race or ethnicity"], made.groups["race or ethnicity"]
-    assert sum(true[person] in (group, "African-born") for person, group in told.items()) > 0.95 * len(told)
+        assert loaded.groups[dimension] == simulated.groups[dimension]
+    loaded_groups, simulated_groups = loaded.groups["race or ethnicity"], simulated.groups["race or ethnicity"]
+    assert sum(simulated_groups[person] in (group, "African-born") for person, group in loaded_groups.items()) > 0.95 * len(loaded_groups)
 
 
-def test_never_compared_record_is_left_out_of_the_truth(made: Dataset, folder: Path) -> None:
-    assert any("sealed" in held for held in made.tags.values())
-    for dataset in (made, load_saved_state(folder)):
+def test_never_compared_record_is_left_out_of_the_truth(simulated: Dataset, folder: Path) -> None:
+    assert any("sealed" in tags for tags in simulated.tags.values())
+    for dataset in (simulated, load_saved_state(folder)):
         assert dataset.care is not None
         assert set(dataset.truth) == set(dataset.features) >= dataset.care.records | dataset.care.schools
 
@@ -67,15 +67,15 @@ def test_parquet_and_csv_give_the_same_dataset(population: Population, folder: P
 def test_weekly_feeds_give_records_as_of_the_last_week(tmp_path: Path) -> None:
     book = build_faker_names(0.5, 0.6)
     save_feeds(FeedPlan(3, 500, 6, book, load_rates()), tmp_path, lambda _step, _done, _total: None)
-    read = load_saved_state(tmp_path)
+    loaded = load_saved_state(tmp_path)
     truth = list(read_table(tmp_path / "truth.csv"))
     sealing = {"sealed", "expunged"}
     compared = [row for row in truth if not sealing & set(row["tags"].split("|"))]
-    on_the_books = [row for row in compared if row["last_week"] == "6"]
-    gone = [row for row in truth if row["last_week"] != "6" and row["source"] == Source.NORTH]
-    assert gone
-    assert set(read.truth.values()) >= {row["person_id"] for row in on_the_books}
-    assert len(on_the_books) <= len(read.truth) < len(truth)
+    current = [row for row in compared if row["last_week"] == "6"]
+    withdrawn = [row for row in truth if row["last_week"] != "6" and row["source"] == Source.NORTH]
+    assert withdrawn
+    assert set(loaded.truth.values()) >= {row["person_id"] for row in current}
+    assert len(current) <= len(loaded.truth) < len(truth)
 
 
 def test_only_a_folder_with_a_truth_file_is_a_saved_state(folder: Path, tmp_path: Path) -> None:
@@ -103,6 +103,6 @@ def test_evaluate_command_accepts_a_saved_state(folder: Path, tmp_path: Path) ->
     model = tiny_model(tmp_path / "tiny")
     arguments = ["evaluate", "--data", str(folder), "--model", str(model), "--json"]
     result = CliRunner().invoke(build_app(arguments), arguments)
-    found = json.loads(result.stdout)["sets"]["state"]
-    assert found["records"] > 0.9 * RECORDS
-    assert [line["schools"] is not None for line in found["lines"]] == [True] * len(found["lines"])
+    evaluation = json.loads(result.stdout)["sets"]["state"]
+    assert evaluation["records"] > 0.9 * RECORDS
+    assert [line["schools"] is not None for line in evaluation["lines"]] == [True] * len(evaluation["lines"])

@@ -12,13 +12,13 @@ from training.simulate.people.population import SimulatedState, draw_state
 from training.simulate.rates import Rates, load_rates
 
 PROJECT = Path(__file__).parents[5]
-PAIRS_PER_MILLION = 1e12 / 2
+CHILD_PAIRS_PER_MILLION = 1e12 / 2
 CHILDREN, BLOCKS = 10_000, 100
-OF_LIFE = 280
+REAL_PAIRS_PER_MILLION = 280
 """Pairs in a million children, a floor (design, section 6)."""
 
 
-def usual_names() -> NameBook:
+def load_default_names() -> NameBook:
     names = load_rates().names
     return build_faker_names(names.tail_share, names.surname_tail_share)
 
@@ -27,46 +27,46 @@ def shares(pool: NamePool) -> dict[str, float]:
     return dict(zip(pool.names.tolist(), np.diff(pool.edges, prepend=0.0).tolist(), strict=True))
 
 
-def meeting(one: dict[str, float], other: dict[str, float]) -> float:
-    return sum(share * other.get(name, 0.0) for name, share in one.items())
+def sum_shared_mass(left: dict[str, float], right: dict[str, float]) -> float:
+    return sum(share * right.get(name, 0.0) for name, share in left.items())
 
 
-def one_surname(group: int) -> float:
+def single_surname_share(group: int) -> float:
     """The share of a group's children whose surname is as the tables have it, and not two of them."""
     families = load_rates().families
     return 1 - (families.two_surnames if group == HISPANIC else families.hyphenated)
 
 
-def strangers_by_chance(book: NameBook) -> np.ndarray:
+def expect_strangers_by_chance(book: NameBook) -> np.ndarray:
     """Pairs of one name, sex and birth date in a million children, by the groups of the two."""
     rates = load_rates()
     surnames = [shares(pool) for pool in book.surnames]
-    given = [[shares(pool) for pool in pair] for pair in book.given]
+    first_names = [[shares(pool) for pool in pair] for pair in book.given]
     days = (rates.state.oldest_years + 1) * 365.25
     chance = np.array([
         [
-            meeting(surnames[g], surnames[h]) * sum(meeting(given[g][s], given[h][s]) / 4 for s in (0, 1))
-            * one_surname(g) * one_surname(h)
+            sum_shared_mass(surnames[g], surnames[h]) * sum(sum_shared_mass(first_names[g][s], first_names[h][s]) / 4 for s in (0, 1))
+            * single_surname_share(g) * single_surname_share(h)
             for h in range(GROUPS)
         ]
         for g in range(GROUPS)
     ])  # fmt: skip
     group = np.array(rates.families.group_shares)
-    return chance * np.outer(group, group) / days * PAIRS_PER_MILLION
+    return chance * np.outer(group, group) / days * CHILD_PAIRS_PER_MILLION
 
 
-def holds_to_life(book: NameBook) -> None:
-    made, by_chance = load_rates().strangers, strangers_by_chance(book)
-    hispanic = made.hispanic_pairs + by_chance[HISPANIC, HISPANIC]
+def assert_rates_are_realistic(book: NameBook) -> None:
+    rates, by_chance = load_rates().strangers, expect_strangers_by_chance(book)
+    hispanic = rates.hispanic_pairs + by_chance[HISPANIC, HISPANIC]
     across = by_chance[HISPANIC].sum() - by_chance[HISPANIC, HISPANIC]
-    others = made.other_pairs + by_chance.sum() - by_chance[HISPANIC, HISPANIC] - 2 * across
-    assert OF_LIFE <= hispanic + others + 2 * across < 1.3 * OF_LIFE
+    others = rates.other_pairs + by_chance.sum() - by_chance[HISPANIC, HISPANIC] - 2 * across
+    assert REAL_PAIRS_PER_MILLION <= hispanic + others + 2 * across < 1.3 * REAL_PAIRS_PER_MILLION
     share = load_rates().families.group_shares[HISPANIC]
     assert 8 < ((2 * hispanic + 2 * across) / share) / ((2 * others + 2 * across) / (1 - share)) < 18
 
 
 def test_stranger_pairs_are_as_frequent_as_in_life() -> None:
-    holds_to_life(usual_names())
+    assert_rates_are_realistic(load_default_names())
 
 
 @pytest.mark.data
@@ -74,10 +74,10 @@ def test_stranger_pairs_are_as_frequent_as_in_life_with_census_names() -> None:
     folder = Path(os.environ.get("MPI_EVAL_DATA", PROJECT.parent / "shared" / "data")) / "names"
     if not folder.is_dir():
         pytest.skip("no census tables: set MPI_EVAL_DATA to the folder of the evaluation sets")
-    holds_to_life(read_census_names(folder, usual_names()))
+    assert_rates_are_realistic(read_census_names(folder, load_default_names()))
 
 
-def crowded() -> Rates:
+def load_crowded_rates() -> Rates:
     """Rates at which a block of a hundredth of a million children holds some fifty pairs made alike."""
     rates = load_rates()
     return replace(rates, strangers=replace(rates.strangers, hispanic_pairs=4_000.0, other_pairs=1_000.0))
@@ -85,22 +85,22 @@ def crowded() -> Rates:
 
 @pytest.fixture(scope="module")
 def block() -> SimulatedState:
-    return draw_state(3, CHILDREN, crowded(), usual_names(), Block(3, 0, BLOCKS))
+    return draw_state(3, CHILDREN, load_crowded_rates(), load_default_names(), Block(3, 0, BLOCKS))
 
 
-def pairs_of(state: SimulatedState) -> list[list[int]]:
+def group_strangers(state: SimulatedState) -> list[list[int]]:
     people, births = state.people, state.births
     marked = np.flatnonzero(people.stranger)
-    alike: dict[tuple[object, ...], list[int]] = {}
+    rows_by_identity: dict[tuple[object, ...], list[int]] = {}
     for row in marked.tolist():
-        alike.setdefault((people.first[row], people.last[row], births.day[row], births.male[row]), []).append(
+        rows_by_identity.setdefault((people.first[row], people.last[row], births.day[row], births.male[row]), []).append(
             row
         )
-    return list(alike.values())
+    return list(rows_by_identity.values())
 
 
 def test_strangers_share_name_and_birth_date_but_no_home(block: SimulatedState) -> None:
-    pairs = pairs_of(block)
+    pairs = group_strangers(block)
     assert all(len(pair) > 1 for pair in pairs)
     home, group = block.births.home, block.homes.group[block.births.home]
     for pair in pairs:
@@ -116,8 +116,8 @@ def test_stranger_pairs_follow_the_rates_of_their_group(block: SimulatedState) -
 
 
 def test_stranger_pairs_grow_with_the_square_of_the_state() -> None:
-    alone = draw_state(3, CHILDREN, crowded(), usual_names(), Block(3))
-    of_many = draw_state(3, CHILDREN, crowded(), usual_names(), Block(3, 0, BLOCKS))
+    alone = draw_state(3, CHILDREN, load_crowded_rates(), load_default_names(), Block(3))
+    of_many = draw_state(3, CHILDREN, load_crowded_rates(), load_default_names(), Block(3, 0, BLOCKS))
     assert alone.people.stranger.sum() <= 6
     assert of_many.people.stranger.sum() > 10 * alone.people.stranger.sum()
 
@@ -136,7 +136,7 @@ def test_stranger_has_no_event_before_the_new_birth_date(
     block: SimulatedState,
 ) -> None:
     births, care = block.births, block.care
-    for pair in pairs_of(block):
+    for pair in group_strangers(block):
         for row in pair:
             assert np.isnat(care.removed_on[row]) or care.removed_on[row] >= births.day[row]
             assert block.people.birth_before[row] == births.day[row]

@@ -67,11 +67,11 @@ def truth(folder: Path) -> dict[Key, Row]:
 
 def steps(feeds: list[tuple[Row, dict[str, Row]]]) -> Iterator[tuple[Row, dict[str, Row], dict[str, Row]]]:
     """Each file with the records that its source had on file before it."""
-    held: dict[str, dict[str, Row]] = defaultdict(dict)
+    records_by_source: dict[str, dict[str, Row]] = defaultdict(dict)
     for line, rows in feeds:
         source = line["source"]
-        yield line, rows, held[source]
-        held[source] = rows if line["snapshot"] == "full" else held[source] | rows
+        yield line, rows, records_by_source[source]
+        records_by_source[source] = rows if line["snapshot"] == "full" else records_by_source[source] | rows
 
 
 def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) -> int:
@@ -106,26 +106,26 @@ def test_feed_list_names_every_file_in_week_order(folder: Path, feeds) -> None:
 
 @pytest.mark.parametrize("weeks", [1, 200])
 def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
-    made = plan(weeks)
-    children = estimate_children(3_000, 2, weeks, made.rates, made.book)
-    feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, made.rates), weeks, made.rates, made.book)
+    feed_plan = plan(weeks)
+    children = estimate_children(3_000, 2, weeks, feed_plan.rates, feed_plan.book)
+    feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, feed_plan.rates), weeks, feed_plan.rates, feed_plan.book)
     assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(
         3_000, rel=0.1
     )
 
 
 def test_districts_send_full_snapshots_and_others_mostly_deltas(feeds) -> None:
-    every = load_rates().feed.full_every_weeks
+    full_every_weeks = load_rates().feed.full_every_weeks
     for line, _ in feeds:
         kind = Source(line["source"]).kind
-        assert (line["snapshot"] == "full") == (int(line["week"]) % every[kind] == 0)
+        assert (line["snapshot"] == "full") == (int(line["week"]) % full_every_weeks[kind] == 0)
     deltas = [len(rows) for line, rows in feeds if line["snapshot"] == "delta" and line["source"] == "ccwis"]
     assert 0 < np.mean(deltas) < 20
 
 
 def test_truth_covers_every_sent_record_once(folder: Path, feeds, truth: dict[Key, Row]) -> None:
-    sent = {(line["source"], number) for line, rows in feeds for number in rows}
-    assert set(truth) == sent
+    sent_keys = {(line["source"], number) for line, rows in feeds for number in rows}
+    assert set(truth) == sent_keys
     assert len(read(folder / "truth.csv")) == len(truth)
     assert tuple(next(iter(truth.values()))) == FEED_TRUTH_FIELDS
 
@@ -134,12 +134,12 @@ def test_truth_states_first_and_last_week_of_each_record(feeds, truth: dict[Key,
     for line, rows in feeds:
         if line["source"] != Source.NORTH:
             continue
-        on_the_books = {
+        held_ids = {
             number
             for (source, number), row in truth.items()
             if source == Source.NORTH and int(row["first_week"]) <= int(line["week"]) <= int(row["last_week"])
         }
-        assert set(rows) == on_the_books
+        assert set(rows) == held_ids
 
 
 def test_unchanged_record_is_sent_unchanged(feeds) -> None:
@@ -178,13 +178,13 @@ def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None
     joined = [row for row in truth.values() if int(row["first_week"]) > 0]
     left = [row for row in truth.values() if int(row["last_week"]) < WEEKS]
     assert min(len(joined), len(left)) > 50
-    born = [
+    birth_dates = [
         row["birth_date"]
         for line, rows, before in steps(feeds)
         for number, row in rows.items()
         if line["source"] == Source.CCWIS and number not in before
     ]
-    assert max(born) > feeds[0][0]["as_of"][:10]
+    assert max(birth_dates) > feeds[0][0]["as_of"][:10]
 
 
 def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: dict[Key, Row]) -> None:
@@ -208,30 +208,30 @@ def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: d
 
 
 def test_pupil_leaves_the_school_attended(feeds) -> None:
-    left = [
+    schools = [
         (before[number]["school_id"], row["school_id"])
         for line, rows, before in steps(feeds)
         for number, row in rows.items()
         if line["source"] in (Source.NORTH, Source.SOUTH) and number in before
         if row["exit_date"] and not before[number]["exit_date"]
     ]
-    assert len(left) > 20
-    assert all(before == after for before, after in left)
+    assert len(schools) > 20
+    assert all(before == after for before, after in schools)
 
 
 def test_events_before_a_record_need_no_rewrite() -> None:
-    made = plan(weeks=52)
-    state = draw_state(4, 3_000, extend_rates(made.rates, 52), made.book)
+    feed_plan = plan(weeks=52)
+    state = draw_state(4, 3_000, extend_rates(feed_plan.rates, 52), feed_plan.book)
     timeline = draw_timeline(state, 52)
     for roster in draw_rosters(
         state.block.stage_generator(7), state.schooling, state.care, state.rates
     ).values():
-        book = draw_schedule(state, timeline, roster)
+        schedule = draw_schedule(state, timeline, roster)
         changed_on = state.people.changed_on[roster.child]
-        due = book.rewrite_dates[RecordPart.IDENTITY][0]
-        assert np.isnat(due[changed_on <= book.created_on]).all()
-        assert (due >= changed_on)[changed_on > book.created_on].all()
-        assert not np.isnat(due).all()
+        rewrite_dates = schedule.rewrite_dates[RecordPart.IDENTITY][0]
+        assert np.isnat(rewrite_dates[changed_on <= schedule.created_on]).all()
+        assert (rewrite_dates >= changed_on)[changed_on > schedule.created_on].all()
+        assert not np.isnat(rewrite_dates).all()
 
 
 def test_no_event_is_reported_before_it_happens(feeds) -> None:
@@ -239,36 +239,36 @@ def test_no_event_is_reported_before_it_happens(feeds) -> None:
         day = line["as_of"][:10]
         for row in rows.values():
             assert row["as_of"] <= line["as_of"]
-            told = [row["entry_date"], row["exit_date"], row["death_date"]]
+            event_dates = [row["entry_date"], row["exit_date"], row["death_date"]]
             for placement in json.loads(row["placements"] or "[]"):
-                told += [placement["begin"], placement.get("end", "")]
-            assert max(told) <= day
+                event_dates += [placement["begin"], placement.get("end", "")]
+            assert max(event_dates) <= day
 
 
 def test_state_id_is_not_used_before_it_exists(feeds) -> None:
-    given = {number for line, rows in feeds if line["source"] == Source.STATE for number in rows}
-    known: set[str] = set()
+    assigned = {number for line, rows in feeds if line["source"] == Source.STATE for number in rows}
+    first_week_ids: set[str] = set()
     for line, rows in feeds:
         if line["source"] == Source.STATE:
-            known |= rows.keys()
+            first_week_ids |= rows.keys()
         elif line["week"] == "0" and line["source"] == Source.CCWIS:
             for row in rows.values():
                 for identifier in json.loads(row["identifiers"] or "[]"):
-                    assert identifier["value"] in known or identifier["value"] not in given
+                    assert identifier["value"] in first_week_ids or identifier["value"] not in assigned
 
 
 def test_no_week_trips_a_load_guard(feeds) -> None:
-    who = ("first_name", "middle_name", "last_name", "suffix", "birth_date")
+    identity_fields = ("first_name", "middle_name", "last_name", "suffix", "birth_date")
     for line, rows, before in steps(feeds):
-        gone = before.keys() - rows.keys() if line["snapshot"] == "full" else ()
+        withdrawn = before.keys() - rows.keys() if line["snapshot"] == "full" else ()
         renamed = sum(
-            any(rows[number][field] != before[number][field] for field in who)
+            any(rows[number][field] != before[number][field] for field in identity_fields)
             for number in rows.keys() & before.keys()
         )
         sealed = sum(
             '"sealed"' in rows[number].get("restrictions", "") for number in rows.keys() & before.keys()
         )
-        assert find_hold_reason(LoadEffect(len(before), len(gone), renamed, sealed)) is None, line["file"]
+        assert find_hold_reason(LoadEffect(len(before), len(withdrawn), renamed, sealed)) is None, line["file"]
 
 
 def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
     assert len({(row["source"], row["local_id"]) for row in rows}) == len(rows) > 600
     assert json.loads((tmp_path / "manifest.json").read_text())["records"] == len(rows)
     for line in read(tmp_path / "feeds.csv"):
-        held = read(tmp_path / line["file"])
-        assert len({row["local_id"] for row in held}) == len(held) == int(line["records"])
+        file_rows = read(tmp_path / line["file"])
+        assert len({row["local_id"] for row in file_rows}) == len(file_rows) == int(line["records"])
 
 
 def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
@@ -296,10 +296,10 @@ def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
 
 
 def test_progress_is_reported_to_the_end(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
-    save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: told.append(step))
-    assert {total for _, _, total in told} == {3}
-    assert sorted({done for _, done, _ in told}) == [0, 1, 2]
+    reports: list[tuple[str, int, int]] = []
+    save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: reports.append(step))
+    assert {total for _, _, total in reports} == {3}
+    assert sorted({done for _, done, _ in reports}) == [0, 1, 2]
 
 
 def test_folder_with_feeds_is_refused(tmp_path: Path) -> None:

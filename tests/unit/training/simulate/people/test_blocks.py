@@ -36,15 +36,15 @@ def test_small_state_is_one_block_equal_to_the_whole_state(tmp_path: Path) -> No
 @pytest.mark.parametrize("field", ["local_id", "household_ids", "ssn"])
 def test_numbers_are_unique_across_blocks(parts: list[Population], field: str) -> None:
     for source in Source:
-        held = [set(part.files[source].columns[field]) - {""} for part in parts]
-        assert len(set.union(*held)) == sum(map(len, held)), source
+        values_by_block = [set(part.files[source].columns[field]) - {""} for part in parts]
+        assert len(set.union(*values_by_block)) == sum(map(len, values_by_block)), source
 
 
 def test_families_stay_within_one_block(parts: list[Population]) -> None:
     for field in ("person_id", "household_id"):
-        held = [set(part.truth_column(field)) for part in parts]
+        ids_by_block = [set(part.truth_column(field)) for part in parts]
         assert len(parts) == 5
-        assert len(set.union(*held)) == sum(map(len, held))
+        assert len(set.union(*ids_by_block)) == sum(map(len, ids_by_block))
 
 
 def test_progress_is_reported_for_each_block() -> None:
@@ -55,7 +55,7 @@ def test_progress_is_reported_for_each_block() -> None:
             records=1_800, report=lambda *step: reports.append(step), records_per_block=SMALL_BLOCK
         )
     )
-    assert reports == [("simulating", place, parts) for place in range(3)]
+    assert reports == [("simulating", position, parts) for position in range(3)]
 
 
 def test_every_child_has_its_own_ssn(parts: list[Population]) -> None:
@@ -64,9 +64,9 @@ def test_every_child_has_its_own_ssn(parts: list[Population]) -> None:
 
 
 def test_same_seed_gives_the_same_blocks(parts: list[Population]) -> None:
-    again = list(simulate_in_blocks(records=3_000, seed=7, records_per_block=SMALL_BLOCK))
-    for one, other in zip(parts, again, strict=True):
-        assert one.truth_column("local_id").tolist() == other.truth_column("local_id").tolist()
+    repeated = list(simulate_in_blocks(records=3_000, seed=7, records_per_block=SMALL_BLOCK))
+    for first, second in zip(parts, repeated, strict=True):
+        assert first.truth_column("local_id").tolist() == second.truth_column("local_id").tolist()
 
 
 def test_parquet_and_csv_hold_the_same_values(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_parquet_and_csv_hold_the_same_values(tmp_path: Path) -> None:
             rows = list(csv.reader(file))
         table = pq.read_table(tmp_path / "parquet" / f"{name}.parquet")
         assert rows[0] == list(header) == table.column_names
-        held = zip(*(column.to_pylist() for column in table.columns), strict=True)
-        assert [[value or "" for value in row] for row in held] == rows[1:]
+        parquet_rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        assert [[value or "" for value in row] for row in parquet_rows] == rows[1:]
     assert manifest == json.loads((tmp_path / "csv" / "manifest.json").read_text())
 
 
@@ -88,7 +88,7 @@ def test_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> 
     manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
     tags = Counter(
-        tag for part in parts for held in part.truth_column("tags") for tag in held.split("|") if tag
+        tag for part in parts for record_tags in part.truth_column("tags") for tag in record_tags.split("|") if tag
     )
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
 
@@ -99,9 +99,9 @@ def test_memory_does_not_grow_with_the_state(tmp_path: Path) -> None:
         save_populations(
             simulate_in_blocks(records=records, records_per_block=SMALL_BLOCK), tmp_path / str(records)
         )
-        held = tracemalloc.get_traced_memory()[1]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return held
+        return peak_bytes
 
     peak(600)
     assert peak(3_600) < 1.5 * peak(1_200)

@@ -68,9 +68,9 @@ def test_given_names_depend_on_sex(book: NameBook) -> None:
 
 def test_look_alike_is_another_name_with_the_same_initial(book: NameBook) -> None:
     names = text_column(["Jayden", "Marisol", "Christina"] * 50)
-    alike = book.draw_look_alikes(rng(), names, np.array([1, 0, 0] * 50))
-    assert not (alike == names).any()
-    assert all(a[0] == b[0] for a, b in zip(alike, names, strict=True))
+    look_alikes = book.draw_look_alikes(rng(), names, np.array([1, 0, 0] * 50))
+    assert not (look_alikes == names).any()
+    assert all(look_alike[0] == name[0] for look_alike, name in zip(look_alikes, names, strict=True))
 
 
 def test_zipf_weights_do_not_depend_on_input_order() -> None:
@@ -95,13 +95,13 @@ def census(folder: Path) -> None:
 
 def test_census_names_depend_on_group_and_sex(book: NameBook, tmp_path: Path) -> None:
     census(tmp_path)
-    made = read_census_names(tmp_path, book)
-    assert set(made.surnames[WHITE].names) == {"Alder", "Brisa"}
-    assert set(made.surnames[HISPANIC].names) == {"Alder", "Brisa"}
-    boys = made.draw_given(rng(), groups(BLACK), np.ones(SIZE, dtype=np.int64)).tolist()
+    census_book = read_census_names(tmp_path, book)
+    assert set(census_book.surnames[WHITE].names) == {"Alder", "Brisa"}
+    assert set(census_book.surnames[HISPANIC].names) == {"Alder", "Brisa"}
+    boys = census_book.draw_given(rng(), groups(BLACK), np.ones(SIZE, dtype=np.int64)).tolist()
     # 300 x 5 % x all boys against 100 x 100 % x half boys
     assert boys.count("Cyprus") / SIZE == pytest.approx(50 / 65, abs=0.03)
-    assert made.surnames[AFRICAN] is book.surnames[AFRICAN]
+    assert census_book.surnames[AFRICAN] is book.surnames[AFRICAN]
 
 
 def test_folder_without_census_tables_is_refused(book: NameBook, tmp_path: Path) -> None:
@@ -114,8 +114,8 @@ def test_folder_without_census_tables_is_refused(book: NameBook, tmp_path: Path)
 
 def test_census_tables_without_names_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
     census(tmp_path)
-    whole = pq.read_table(tmp_path / "census_2020.parquet")
-    pq.write_table(whole.slice(2), tmp_path / "census_2020.parquet")
+    table = pq.read_table(tmp_path / "census_2020.parquet")
+    pq.write_table(table.slice(2), tmp_path / "census_2020.parquet")
     with pytest.raises(FileError, match="no name for one of the groups"):
         read_census_names(tmp_path, book)
 
