@@ -40,7 +40,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _describe_commands() -> None:
-    """Make, train, judge and publish models."""
+    """Simulate, fit, evaluate and publish models."""
 
 
 def main() -> None:

@@ -140,9 +140,9 @@ def rank_rules_by_contribution(
         )
 
 
-def _count_pairs(counts: Mapping[int, float], wanted: int, excluded: int = 0) -> float:
+def _count_pairs(counts: Mapping[int, float], included: int, excluded: int = 0) -> float:
     """Count pairs of any wanted rule and of no excluded rule."""
-    return sum(count for rules, count in counts.items() if rules & wanted and not rules & excluded)
+    return sum(count for rules, count in counts.items() if rules & included and not rules & excluded)
 
 
 def _keys_sql(number: int, rule: BlockingRule) -> str:

@@ -141,13 +141,16 @@ class _ColumnBuilder:
         return pa.table(arrays, schema=_SCHEMA).filter(accepted)
 
     def _column_type(self, name: str) -> pa.DataType:
+        """Return the Arrow type of a feature column."""
         return _SCHEMA.field(name).type
 
     def _build_task(self, group: FieldGroup, rows: Indices) -> _Task:
+        """Build the task that standardizes the given rows of a group."""
         values = {name: self._read_column(name, group).take(rows) for name in group.fields}
         return group.name, self._received, pa.table(values)
 
     def _store(self, results: pa.Table, combination: Indices) -> None:
+        """Store a group's results for all rows."""
         rows = pa.array(combination)
         self._refused |= results[REFUSED_COLUMN].combine_chunks().take(rows).to_numpy(zero_copy_only=False)
         for name in results.column_names:
@@ -183,6 +186,7 @@ class _ColumnBuilder:
         return first_rows, combination
 
     def _encode(self, name: str, group: FieldGroup) -> tuple[Indices, int]:
+        """Encode a field's values as integers, with their count."""
         key = f"{name}/{group.required_field or group.trivial_pattern or ''}"
         if key not in self._codes:
             encoded = self._read_column(name, group).dictionary_encode()
@@ -224,6 +228,7 @@ def _run_task(name: str, received: datetime, values: pa.Table) -> pa.Table:
 
 
 def _read_values(group: FieldGroup, values: Values, received: datetime) -> Sequence[object] | None:
+    """Read one combination of values; None if it is refused."""
     try:
         return group.read(values, received)
     except RecordError:

@@ -53,10 +53,12 @@ def read_current_records(
 
 
 def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -> CurrentRecords:
+    """Read files row by row, where Arrow cannot read them."""
     sources: list[str] = []
     local_ids: list[str | None] = []
 
     def collect_rows() -> Iterator[RawRow]:
+        """Yield all rows and collect their sources and local IDs."""
         for path in paths:
             for row in read_rows_by_layout(path, layouts) or read_rows(path):
                 sources.append(row.source)
@@ -72,6 +74,7 @@ def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -
 
 
 def _build_current_records(features: pa.Table, sources: pa.Array, local_ids: pa.Array) -> CurrentRecords:
+    """Build the records from features and the labels of all rows."""
     ids = features["unique_id"].sort()
     names = {"unique_id": ids, SOURCE_COLUMN: sources.take(ids), _LOCAL_ID: local_ids.take(ids)}
     return CurrentRecords(remove_shared_values_from_table(features), pa.table(names))

@@ -90,10 +90,12 @@ def find_group(name: str) -> FieldGroup:
 
 
 def _read_as_of(values: Values, received: datetime) -> Sequence[object]:
+    """Read the day of ``as_of``."""
     return (parse_as_of(values[0], received)[:10],)
 
 
 def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the first name."""
     text = parse_text("first_name", values[0])
     name = parse_given_name(text)
     name_roots = tuple(sorted(add_formal_names(frozenset(name.forms))))
@@ -102,20 +104,24 @@ def _read_first_name(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_last_name(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the last name."""
     name = choose_surname(parse_text("first_name", values[0]), parse_text("last_name", values[1]))
     return name.name, name.tokens or None, (name.name,) if name.name else None, name.suffix
 
 
 def _read_middle_name(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the middle name."""
     name = parse_middle_name(parse_text("middle_name", values[0]))
     return name.name, name.name[0] if name.name else None, name.suffix
 
 
 def _read_name_suffix(values: Values, _: datetime) -> Sequence[object]:
+    """Read the name suffix."""
     return (parse_suffix(parse_text("suffix", values[0])),)
 
 
 def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the birth date."""
     day, quality, as_of = values
     record = CanonicalRecord(
         _DUMMY_LOCAL_ID,
@@ -128,10 +134,12 @@ def _read_birth_date(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_sex(values: Values, _: datetime) -> Sequence[object]:
+    """Read the sex."""
     return (codes.parse_sex(parse_text("sex", values[0])),)
 
 
 def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
+    """Read the tokens of SSN and identifiers."""
     ssn, last4, cell = values
     identifiers, ssns = list_items.build_identifiers(cell)
     sealed = tokenize_ssn(parse_text("ssn", ssn), parse_text("ssn_last4", last4), ssns, KEYED_HASH)
@@ -146,6 +154,7 @@ def _read_numbers(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_home(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the addresses."""
     *address_values, relationship = values
     fields = {
         name: value for name, value in zip(_ADDRESS_FIELDS, address_values, strict=True) if value is not None
@@ -170,14 +179,17 @@ def _read_home(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_phone(values: Values, _: datetime) -> Sequence[object]:
+    """Read the phone numbers."""
     return (parse_phones(parse_text("phone", values[0])) or None,)
 
 
 def _read_email_address(values: Values, _: datetime) -> Sequence[object]:
+    """Read the e-mail address."""
     return (parse_email(parse_text("email", values[0])),)
 
 
 def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
+    """Read the columns of the guardians."""
     fields = {name: value for name, value in zip(_GUARDIAN_FIELDS, values, strict=True) if value is not None}
     guardians = list_items.build_dated_items("guardians", Guardian, fields)
     names = build_guardian_names(guardians)
@@ -186,12 +198,14 @@ def _read_guardians(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_households(values: Values, _: datetime) -> Sequence[object]:
+    """Read the household IDs."""
     cell, source = values
     household_tokens = normalize_household_ids(parse_scalars("household_ids", cell), str(source))
     return household_tokens or None, str(source) if household_tokens else None
 
 
 def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
+    """Read the birth place."""
     city, state, country = map(parse_text, _BIRTH_PLACE_FIELDS, values)
     return (
         format_birth_place(
@@ -201,31 +215,37 @@ def _read_birth_place(values: Values, _: datetime) -> Sequence[object]:
 
 
 def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
+    """Read whether the birth was multiple."""
     return (parse_multiple_birth(values[0])[0],)
 
 
 def _check_local_id(values: Values, _: datetime) -> Sequence[object]:
+    """Refuse an invalid local ID."""
     if values[0] is not None:  # one that is missing is the row's number
         parse_local_id(values[0])
     return ()
 
 
 def _check_race(values: Values, _: datetime) -> Sequence[object]:
+    """Refuse an invalid race."""
     parse_scalars("race", values[0])
     return ()
 
 
 def _check_flags(values: Values, _: datetime) -> Sequence[object]:
+    """Refuse invalid flags."""
     list_items.build_flags(values[0])
     return ()
 
 
 def _check_placements(values: Values, _: datetime) -> Sequence[object]:
+    """Refuse invalid placements."""
     list_items.build_dated_items("placements", Placement, {"placements": values[0]})
     return ()
 
 
 def _check_enrollments(values: Values, _: datetime) -> Sequence[object]:
+    """Refuse invalid enrollments."""
     fields = {
         name: value for name, value in zip(_ENROLLMENT_FIELDS, values, strict=True) if value is not None
     }

@@ -80,6 +80,7 @@ def read_layouts(
 def _parse_assignments(
     assignments: Sequence[str], sources: set[str], option: str
 ) -> Iterator[tuple[str, str]]:
+    """Parse ``SOURCE=VALUE`` options; refuse unknown or repeated sources."""
     seen: set[str] = set()
     for assignment in assignments:
         source, sign, value = assignment.partition("=")

@@ -38,6 +38,7 @@ def read_raw_table(paths: Iterable[Path]) -> pa.Table | None:
 
 
 def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
+    """Add the source column, or fill its missing values."""
     if SOURCE_COLUMN not in table.column_names:
         return table.append_column(SOURCE_COLUMN, pa.array([stem] * len(table), pa.string()))
     position = table.column_names.index(SOURCE_COLUMN)
@@ -45,6 +46,7 @@ def _add_source_column(table: pa.Table, stem: str) -> pa.Table:
 
 
 def _read_csv(path: Path) -> pa.Table | None:
+    """Read a CSV file; None if Arrow cannot."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             columns = next(csv.reader(file), [])
@@ -66,6 +68,7 @@ def _read_csv(path: Path) -> pa.Table | None:
 
 
 def _read_parquet(path: Path) -> pa.Table | None:
+    """Read a Parquet file of texts; None for other files."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):
@@ -78,6 +81,7 @@ def _read_parquet(path: Path) -> pa.Table | None:
 
 
 def _is_text(arrow_type: pa.DataType) -> bool:
+    """Return whether an Arrow type holds texts."""
     if pa.types.is_dictionary(arrow_type):
         return _is_text(arrow_type.value_type)
     return bool(

@@ -117,12 +117,14 @@ def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
 
 
 def _split_into_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+    """Split rows into chunks for the processes."""
     source = iter(rows)
     while chunk := list(islice(source, _CHUNK_ROWS)):
         yield chunk
 
 
 def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
+    """Read the rows of a CSV file."""
     csv.field_size_limit(min(_LARGEST_CELL_CHARACTERS, sys.maxsize))
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -132,6 +134,7 @@ def _read_csv(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
+    """Read the rows of a Parquet file."""
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
@@ -141,8 +144,9 @@ def _read_parquet(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _check_columns(path: Path, row: Mapping[str, object], extra_columns: Sequence[str]) -> None:
-    known = {*SENT_FIELDS, SOURCE_COLUMN, *extra_columns}
-    unknown = [str(name) for name in row if name not in known]
+    """Refuse unknown columns and missing extra columns."""
+    allowed = {*SENT_FIELDS, SOURCE_COLUMN, *extra_columns}
+    unknown = [str(name) for name in row if name not in allowed]
     if unknown:
         raise FileError(f"{path}: column {unknown[0]!r} is not a canonical column (docs/canonical-record.md)")
     missing = [name for name in extra_columns if name not in row]

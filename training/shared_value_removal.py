@@ -43,14 +43,15 @@ def remove_shared_values_from_table(features: pa.Table) -> pa.Table:
             connection.close()
 
 
-def _remove_values(connection: duckdb.DuckDBPyConnection, standing: pa.Table) -> pa.Table:
+def _remove_values(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> pa.Table:
+    """Remove shared values from the records that have one."""
     values: dict[str, list[str]] = {}
     for kind, value in connection.execute("FROM shared").fetchall():
         values.setdefault(kind, []).append(value)
     shared = make_shared_values(values, KEYED_HASH)
-    has_shared = pc.is_in(standing["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
-    affected = decode_features(standing.filter(has_shared))
+    has_shared = pc.is_in(table["unique_id"], connection.sql("FROM bearers").to_arrow_table()["unique_id"])
+    affected = decode_features(table.filter(has_shared))
     changed = ((number, drop_shared_values(features, shared, KEYED_HASH)) for number, features in affected)
     return pa.concat_tables(
-        [standing.filter(pc.invert(has_shared)), make_feature_table(changed, FEATURE_COLUMNS)]
+        [table.filter(pc.invert(has_shared)), make_feature_table(changed, FEATURE_COLUMNS)]
     )

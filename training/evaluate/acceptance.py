@@ -87,6 +87,7 @@ def build_acceptance_rows(
 
 
 def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
+    """Build the rows of the set ``sim_state_100k``."""
     line = _find_method(result, "operational")
     rows = [
         _at_least_row(
@@ -110,6 +111,7 @@ def _sim_state_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _simulated_rows(result: Evaluation) -> list[AcceptanceRow]:
+    """Build the rows of the simulated state."""
     line, exact = _find_method(result, "operational"), result.lines[0]
     if line.schools is None or exact.schools is None:
         return _review_rows(result)
@@ -123,6 +125,7 @@ def _simulated_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
+    """Build the rows about clerical review."""
     name, tasks = result.name, result.tasks
     same = tasks.same.value
     return [
@@ -139,6 +142,7 @@ def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
 
 
 def _find_method(result: Evaluation, way: str) -> MethodResult:
+    """Return the result of the named method."""
     return next(line for line in result.lines if line.way == way)
 
 
@@ -149,8 +153,10 @@ def _best_splink(result: Evaluation, measure: Callable[[MethodResult], float]) -
 
 
 def _at_least_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
+    """Build a row whose value must reach a lower bar."""
     return AcceptanceRow(what, splink, measured, f"at least {bar}", measured >= bar)
 
 
 def _at_most_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
+    """Build a row whose value must not exceed an upper bar."""
     return AcceptanceRow(what, splink, measured, f"at most {bar}", measured <= bar)

@@ -94,10 +94,12 @@ def connect_pairs(records: Records, pairs: pa.Table, threshold: float) -> Cluste
 
 
 def _filled_columns(table: pa.Table) -> set[str]:
+    """Return the columns that have any value."""
     return {name for name in table.column_names if table[name].null_count < len(table)}
 
 
 def _build_settings(table: pa.Table) -> SettingsCreator:
+    """Build Splink's tutorial settings for the filled columns."""
     comparisons = {
         "given": library.NameComparison("given").configure(term_frequency_adjustments=True),
         "surname": library.NameComparison("surname").configure(term_frequency_adjustments=True),
@@ -118,10 +120,12 @@ def _build_settings(table: pa.Table) -> SettingsCreator:
 
 
 def _select_usable_rules(rules: Iterable[tuple[str, ...]], present: set[str]) -> list[tuple[str, ...]]:
+    """Return the blocking rules whose columns all have values."""
     return [rule for rule in rules if present.issuperset(rule)]
 
 
 def _train(linker: Linker, present: set[str]) -> None:
+    """Train Splink as its tutorial does."""
     training = linker.training
     named = [name for name in ("given", "surname", "birth_date") if name in present]
     training.estimate_probability_two_random_records_match([block_on(*named)], recall=0.7)
@@ -132,6 +136,7 @@ def _train(linker: Linker, present: set[str]) -> None:
 
 
 def _to_row(features: Features) -> Iterable[str | None]:
+    """Return the compared values of a record."""
     home = features.addresses[0] if features.addresses else None
     return (
         features.given,
@@ -144,6 +149,7 @@ def _to_row(features: Features) -> Iterable[str | None]:
 
 
 def _to_table(records: Records) -> pa.Table:
+    """Convert records to the table that Splink compares."""
     columns = zip(*(_to_row(features) for _, features in records), strict=True)
     arrays = {name: pa.array(values, pa.string()) for name, values in zip(_COLUMNS, columns, strict=True)}
     return pa.table({"unique_id": pa.array([number for number, _ in records], pa.int64()), **arrays})

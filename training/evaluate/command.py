@@ -90,6 +90,7 @@ def run(
 
 
 def _read_files(data: list[Path], truth_column: str) -> Dataset:
+    """Read files, or a saved state, as a dataset."""
     if len(data) == 1 and is_saved_state(data[0]):
         return load_saved_state(data[0])
     rows = [row for path in data for row in read_rows(path, (truth_column,))]
@@ -99,6 +100,7 @@ def _read_files(data: list[Path], truth_column: str) -> Dataset:
 
 
 def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
+    """Return the wanted sets of the suite."""
     if suite != "dev":
         raise TrainingError(f"there is no suite {suite!r}; there is 'dev'")
     unknown_sets = [name for name in only or () if name not in _SUITE_SETS]
@@ -128,6 +130,7 @@ def _load_sets(
 
 
 def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
+    """Evaluate the model on the stress set."""
     stress = build_stress_set(STRESS_CHILDREN, STRESS_PAIRS, load_name_book(folder / _NAME_TABLES))
     return judge_stress_set(
         partition_records(score_records(model, stress.dataset.records), model.thresholds), stress
@@ -135,6 +138,7 @@ def _run_stress_set(model: MatchModel, folder: Path) -> StressResult:
 
 
 def _load_ablation_set(suite: str | None, data: list[Path], truth_column: str) -> Dataset:
+    """Load the dataset of the ablation."""
     if suite is None:
         return _read_files(data, truth_column)
     return simulate_dataset(ABLATED_RECORDS, data[0] / _NAME_TABLES)
@@ -146,6 +150,7 @@ def _print_tables(
     ablation_rows: list[AblationRow],
     acceptance: list[AcceptanceRow],
 ) -> None:
+    """Print all results as tables."""
     console = Console()
     for result in results.values():
         tables.print_evaluation(console, result)
@@ -158,6 +163,7 @@ def _print_tables(
 
 
 def _exit_if_biased(bias_lines: list[str]) -> None:
+    """Print bias lines and exit, if there are any."""
     for line in bias_lines:
         sys.stderr.write(f"bias past the gap: {line}\n")
     if bias_lines:

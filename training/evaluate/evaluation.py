@@ -121,6 +121,7 @@ def evaluate_dataset(model: MatchModel, dataset: Dataset) -> Evaluation:
 def _measure_method(
     method: str, clusters: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]
 ) -> MethodResult:
+    """Measure the clusters of one method."""
     return MethodResult(
         method,
         count_pairs(clusters, truth),
@@ -131,6 +132,7 @@ def _measure_method(
 
 
 def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodResult]:
+    """Measure plain Splink at its tutorial and best thresholds."""
     results = []
     tables = (
         {"plain Splink": None}

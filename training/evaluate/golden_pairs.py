@@ -56,8 +56,8 @@ def decide_golden_pairs(data: Path, run_program: Callable[[Path], str] = _run_pr
         TrainingError: the pairs could not be decided at all.
     """
     try:
-        decided = json.loads(run_program(data))
+        results = json.loads(run_program(data))
     except ValueError:
         raise TrainingError("the golden pairs could not be decided: run `python -m tests.golden`") from None
-    wrong = tuple(name for name, case in decided.items() if not case["kept"])
-    return GoldenResult(len(decided), len(decided) - len(wrong), wrong)
+    wrong_names = tuple(name for name, case in results.items() if not case["kept"])
+    return GoldenResult(len(results), len(results) - len(wrong_names), wrong_names)

@@ -148,6 +148,7 @@ def group_by_cluster(clusters: Mapping[_Member, object]) -> dict[object, list[_M
 
 
 def _build_component(scored: ScoredRecords, piece: UnscoredComponent, priors: SourcePairPriors) -> Component:
+    """Build a component with the weights of all its pairs."""
     weights = {
         ends: priors.shift_weight(*ends, scored.weight(*ends)) for ends in combinations(piece.records, 2)
     }

@@ -58,6 +58,7 @@ def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
 
 
 def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
+    """Print links of relatives and of schools."""
     table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
     for line in lines:
         relatives, schools = line.relatives, line.schools
@@ -74,6 +75,7 @@ def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
 
 
 def _print_review(console: Console, result: Evaluation) -> None:
+    """Print clerical review and blocking."""
     tasks, blocking = result.tasks, result.blocking
     first_load, new_records = _format_estimate(tasks.of_records), _format_estimate(result.arriving)
     same, held = _format_estimate(tasks.same), _format_estimate(tasks.held)
@@ -94,6 +96,7 @@ def _print_review(console: Console, result: Evaluation) -> None:
 
 
 def _print_errors(console: Console, result: Evaluation) -> None:
+    """Print the errors by kind."""
     table = Table("error", "kind", "pairs", title=f"{result.name}: errors by kind")
     for error, kinds in result.errors.items():
         for kind, count in kinds.items():
@@ -102,6 +105,7 @@ def _print_errors(console: Console, result: Evaluation) -> None:
 
 
 def _print_bias(console: Console, rows: list[BiasRow]) -> None:
+    """Print the bias table."""
     table = Table(
         "", "group", "children", "missed links", "records falsely linked", "in review", title="bias"
     )
@@ -112,6 +116,7 @@ def _print_bias(console: Console, rows: list[BiasRow]) -> None:
 
 
 def _print_calibration(console: Console, result: Evaluation) -> None:
+    """Print the calibration table."""
     table = Table("bits from", "pairs", "expected", "observed", title=f"{result.name}: calibration")
     for row in result.buckets:
         table.add_row(f"{row.low:+}", f"{row.pairs:,}", f"{row.expected:.4f}", _format_estimate(row.observed))
@@ -124,4 +129,5 @@ def _print_calibration(console: Console, result: Evaluation) -> None:
 
 
 def _format_estimate(estimate: Estimate) -> str:
+    """Format a value with its interval."""
     return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"

@@ -26,9 +26,9 @@ def measure_complete_dates(records: pa.Table) -> float:
     Returns:
         A share from 0 to 1; 1 if no birth date is known.
     """
-    known = pc.sum(pc.is_valid(records["birth_year"])).as_py() or 0
-    complete = pc.sum(pc.is_valid(records["birth_date"])).as_py() or 0
-    return complete / known if known else 1.0
+    known_count = pc.sum(pc.is_valid(records["birth_year"])).as_py() or 0
+    complete_count = pc.sum(pc.is_valid(records["birth_date"])).as_py() or 0
+    return complete_count / known_count if known_count else 1.0
 
 
 def are_complete_dates_usual(complete_share: float) -> bool:
@@ -53,4 +53,5 @@ def drop_partial_date_guards(
 
 
 def _drop_guard(level: LevelSpec) -> LevelSpec:
+    """Return the level at 0 bits if it guards against incomplete dates."""
     return replace(level, fixed_bits=0.0) if level.partial_date_guard else level

@@ -249,8 +249,8 @@ class _RuleTally:
         rule then belong to the other alone.
         """
         replaceable = {
-            bit_of_rule[name]: bit_of_rule[each.replaces]
-            for name, each in TIGHTER_RULES.items()
+            bit_of_rule[name]: bit_of_rule[tighter_rule.replaces]
+            for name, tighter_rule in TIGHTER_RULES.items()
             if name in bit_of_rule
         }
         while replaceable:

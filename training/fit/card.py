@@ -76,6 +76,7 @@ def write_card(name: str, version: str, fitted: FittedModel, thresholds: Purpose
 
 
 def _describe_fit(fitted: FittedModel, prior: float) -> str:
+    """Describe data, labels and prior of the fit."""
     same, different = fitted.label_counts
     labels_text = (
         f"with {same + different:,} labels of stewards ({same:,} of one person, {different:,} of two)"
@@ -90,10 +91,12 @@ def _describe_fit(fitted: FittedModel, prior: float) -> str:
 
 
 def _describe_size(fitted: FittedModel) -> str:
+    """Describe the index size of the prior."""
     return "that size" if fitted.index_size == fitted.records else f"{fitted.index_size:,} records"
 
 
 def _describe_blocking(fitted: FittedModel) -> str:
+    """Describe candidate pairs, rules and estimated recall."""
     blocking = fitted.blocking
     looser = ", ".join(name for name in blocking.rules if name in LOOSER_RULES)
     tighter = ", ".join(
@@ -108,6 +111,7 @@ def _describe_blocking(fitted: FittedModel) -> str:
 
 
 def _describe_relatives(relatives: RelativeCounts) -> str:
+    """Describe how common relatives are."""
     one_differs = relatives.given_differs + relatives.birth_differs
     counts_text = (
         f"of {relatives.pairs:,} pairs of one home and surname {relatives.both_differ:,} differ in given "
@@ -123,6 +127,7 @@ def _describe_relatives(relatives: RelativeCounts) -> str:
 
 
 def _describe_dates(complete_share: float) -> str:
+    """Describe how many birth dates are complete."""
     return (
         f"Of the birth dates {complete_share:.0%} are whole: one that is not is the rule here, and no guard "
         "holds against it. Fit anew before records with whole dates are loaded."
@@ -130,6 +135,7 @@ def _describe_dates(complete_share: float) -> str:
 
 
 def _describe_thresholds(purposes: PurposeThresholds) -> str:
+    """Describe the thresholds of both purposes."""
     operational, statistical = purposes.operational, purposes.statistical
     return (
         f"For enterprise IDs: links from {operational.link} bits, review from {operational.review}, margin "
@@ -170,4 +176,5 @@ def _reliability_table(fitted: FittedModel) -> list[str]:
 
 
 def _frequency_note(level: ComparisonLevel) -> str:
+    """Return the note of a level adjusted by frequency."""
     return f"by frequency of {level.adjustment.column}" if level.adjustment else ""

@@ -40,14 +40,17 @@ from training.fit.sql_fragments import (
 
 
 def _is_not_true(condition: str) -> str:
+    """Build the condition that another is false or unknown."""
     return f"{condition} IS NOT TRUE"
 
 
 def _all_equal(*columns: str) -> str:
+    """Build the condition that all columns are equal."""
     return f"({all_of(*map(equal, columns))})"
 
 
 def _missing_in_either(column: str) -> str:
+    """Build the condition that either record lacks the column."""
     return f"({column}_l IS NULL OR {column}_r IS NULL)"
 
 

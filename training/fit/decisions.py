@@ -70,6 +70,7 @@ def read_decisions(path: Path, record_labels: pa.Table) -> DecisionLabels:
 
 
 def _read_labels(path: Path) -> Iterator[tuple[RecordKey, RecordKey, bool]]:
+    """Yield the labelled pairs of a decision file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -83,6 +84,7 @@ def _read_labels(path: Path) -> Iterator[tuple[RecordKey, RecordKey, bool]]:
 
 
 def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[RecordKey, RecordKey, bool]:
+    """Parse one row of a decision file."""
     *names, label = ((row[column] or "").strip() for column in COLUMNS)
     if label not in {SAME, DIFFERENT}:
         raise TrainingError(f"{path}, line {line}: the label must be {SAME} or {DIFFERENT}")

@@ -157,6 +157,7 @@ def _log_odds(probability: float) -> float:
 def _collect_rates(
     levels: ScoringParameters, rates: list[_ComparisonRates]
 ) -> dict[tuple[str, int], tuple[float, float]]:
+    """Return m and u of every level that is not fixed."""
     return {
         (comparison.name, value): (float(comparison_rates.m[value]), float(comparison_rates.u[value]))
         for comparison, comparison_rates in zip(levels.comparisons, rates, strict=True)
@@ -166,6 +167,7 @@ def _collect_rates(
 
 
 def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[tuple[str, int]]:
+    """Return the levels that any of the pairs has."""
     return frozenset(
         (comparison.name, int(value))
         for number, comparison in enumerate(levels.comparisons)
@@ -176,6 +178,7 @@ def _observed_levels(levels: ScoringParameters, pairs: PairLevels) -> frozenset[
 def _initial_rates(
     levels: ScoringParameters, number: int, fixed: dict[tuple[str, int], tuple[bool, bool]]
 ) -> _ComparisonRates:
+    """Return the initial m and u of one comparison."""
     comparison = levels.comparisons[number]
     learnable = sorted(
         (level for level in comparison.levels if level.value != NULL_LEVEL), key=lambda x: x.value
@@ -186,16 +189,17 @@ def _initial_rates(
     initial_m = [0.9 if level.value == top else 0.1 / max(top, 1) for level in learnable]
     return _ComparisonRates(
         m=np.array(
-            [level.m if s[0] else b for level, s, b in zip(learnable, is_fixed, initial_m, strict=True)]
+            [level.m if fixed_pair[0] else start for level, fixed_pair, start in zip(learnable, is_fixed, initial_m, strict=True)]
         ),
         u=np.array([level.u for level in learnable], dtype=float),
-        m_fixed=np.array([s[0] for s in is_fixed]),
-        u_fixed=np.array([s[1] for s in is_fixed]),
+        m_fixed=np.array([fixed_pair[0] for fixed_pair in is_fixed]),
+        u_fixed=np.array([fixed_pair[1] for fixed_pair in is_fixed]),
         adjusted=np.array([level.adjustment is not None for level in learnable]),
     )
 
 
 def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
+    """Return a first guess of the prior."""
     # Any order of magnitude does: the first E-step replaces it.
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
@@ -230,6 +234,7 @@ def _group_patterns(values: npt.NDArray[np.int8]) -> tuple[npt.NDArray[np.int8],
 def _pattern_weights(
     rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], prior: float
 ) -> npt.NDArray[np.float64]:
+    """Return the weight of each pattern without frequency adjustment."""
     bits = np.full(len(patterns), _log_odds(prior))
     for number, comparison_rates in enumerate(rates):
         bits += comparison_rates.weights()[patterns[:, number]]
@@ -244,6 +249,7 @@ def to_probabilities(bits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _update_m(
     rates: list[_ComparisonRates], patterns: npt.NDArray[np.int8], posterior: npt.NDArray[np.float64]
 ) -> float:
+    """Update m from posteriors; return the largest change."""
     change = 0.0
     for number, comparison_rates in enumerate(rates):
         counts = _count_levels(patterns[:, number], len(comparison_rates.m), posterior) + SMOOTHING
@@ -256,6 +262,7 @@ def _update_m(
 def _count_levels(
     values: npt.NDArray[np.int8], size: int, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
+    """Count pairs by level value, weighted, without null levels."""
     present = values != NULL_LEVEL
     counts = np.bincount(values[present], weights=weights[present], minlength=size)
     return counts.astype(np.float64)

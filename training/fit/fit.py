@@ -167,6 +167,7 @@ def fit_table(
 
 
 def _count_labels(labels: pa.Table | None) -> tuple[int, int]:
+    """Count the labels for one person and for two."""
     if labels is None:
         return 0, 0
     same = int(labels["same"].to_numpy(zero_copy_only=False).sum())
@@ -229,6 +230,7 @@ def _select_training_pairs(
 
 
 def _learned_levels(comparison: ComparisonSpec) -> list[str]:
+    """Return the labels of a comparison's learned levels."""
     return [level.label for level in comparison.levels if not level.is_null and level.fixed_bits is None]
 
 

@@ -73,6 +73,7 @@ class LevelReader:
         return PairLevels(values, rarity)
 
     def _query(self, comparisons: Sequence[Comparison]) -> str:
+        """Build the query that reads levels and frequency adjustments."""
         columns = _referenced_columns(comparisons)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
         adjusted = {
@@ -103,6 +104,7 @@ def _case_sql(comparison: Comparison) -> str:
 
 
 def _referenced_columns(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """Return the feature columns that the conditions use."""
     translator = Translator()
     for comparison in comparisons:
         for level in comparison.levels:

@@ -113,10 +113,12 @@ def format_model_toml(identity: ModelIdentity, fitted: FittedModel, thresholds: 
 
 
 def _format_rules(rules: Mapping[str, Sequence[str]]) -> list[str]:
+    """Format rules as lines of TOML."""
     return [f"{name} = [{', '.join(map(_quote, parts))}]" for name, parts in rules.items()]
 
 
 def _build_model_cautions(fitted: FittedModel, thresholds: PurposeThresholds) -> Cautions:
+    """Build the cautions of a fitted model."""
     return build_cautions(
         thresholds.operational,
         fitted.relatives.relief_bits,
@@ -137,10 +139,12 @@ def _near_number_bits(fitted: FittedModel) -> float:
 
 
 def _format_thresholds(thresholds: Thresholds) -> list[str]:
+    """Format thresholds as lines of TOML."""
     return [f"{name} = {value!r}" for name, value in asdict(thresholds).items()]
 
 
 def _format_cautions(cautions: Cautions) -> list[str]:
+    """Format cautions as lines of TOML."""
     return [
         f"bits = {cautions.bits!r}",
         f"uncorroborated = {_quote(cautions.uncorroborated)}",
@@ -158,4 +162,5 @@ def format_checksums_toml(folder: Path) -> str:
 
 
 def _quote(text: str) -> str:
+    """Quote a text for TOML."""
     return json.dumps(text)  # a JSON string is a TOML basic string

@@ -132,6 +132,7 @@ def relieve_guards(comparisons: Sequence[ComparisonSpec], relatives: RelativeCou
 
 
 def _relieve_level(level: LevelSpec, bits: float) -> LevelSpec:
+    """Weaken a guard against relatives, at most to 0 bits."""
     if not level.relative_guard or level.fixed_bits is None:
         return level
     return replace(level, fixed_bits=min(0.0, level.fixed_bits + bits))

@@ -59,6 +59,7 @@ def _has_values(column: pa.ChunkedArray) -> bool:
 
 
 def _null_level_columns(comparison: ComparisonSpec) -> set[str]:
+    """Return the columns that a comparison's null level tests."""
     translator = Translator()
     for level in comparison.levels:
         if level.is_null and level.condition is not None:
@@ -81,6 +82,7 @@ def fill_settings(settings: Mapping[str, Any], learned: LearnedParameters) -> di
 
 
 def _fill_comparison(comparison: Mapping[str, Any], learned: LearnedParameters) -> dict[str, Any]:
+    """Fill one comparison with learned m and u."""
     name, levels = comparison["output_column_name"], comparison["comparison_levels"]
     value = sum(1 for level in levels if not level.get("is_null_level"))
     filled = []

@@ -75,10 +75,10 @@ def correlation_clustering(component: Component, thresholds: Thresholds) -> Clus
         has_moved = False
         for record in component.records:
             gains = dict.fromkeys(sorted({*cluster_of_record.values(), record}), 0.0)
-            for other in component.records:
-                if other != record:
-                    gains[cluster_of_record[other]] += (
-                        _cap_weight(component.weight(record, other)) - thresholds.link
+            for neighbor in component.records:
+                if neighbor != record:
+                    gains[cluster_of_record[neighbor]] += (
+                        _cap_weight(component.weight(record, neighbor)) - thresholds.link
                     )
             best = max(gains, key=lambda cluster: (gains[cluster], -cluster))
             if gains[best] > gains[cluster_of_record[record]] + 1e-9:
@@ -103,18 +103,20 @@ RULES: Mapping[str, Rule] = {
 
 
 def _sort_links(component: Component, link: float) -> list[tuple[float, tuple[int, int]]]:
+    """Return the links at or above the threshold, strongest first."""
     edges = [(bits, edge) for edge, bits in component.weights.items() if bits >= link]
     return sorted(edges, key=lambda item: (-item[0], item[1]))
 
 
 def _agglomerate(component: Component, link: float, may_join: Callable[[list[float]], bool]) -> Clusters:
+    """Join clusters along the links if a criterion allows."""
     members = {record: [record] for record in component.records}
     cluster_of_record = {record: record for record in component.records}
     for _, (left, right) in _sort_links(component, link):
         first, second = sorted((cluster_of_record[left], cluster_of_record[right]))
         if first == second:
             continue
-        pair_weights = [component.weight(a, b) for a in members[first] for b in members[second]]
+        pair_weights = [component.weight(first_member, second_member) for first_member in members[first] for second_member in members[second]]
         if may_join(pair_weights):
             cluster_of_record.update(dict.fromkeys(members[second], first))
             members[first] += members.pop(second)
@@ -122,14 +124,17 @@ def _agglomerate(component: Component, link: float, may_join: Callable[[list[flo
 
 
 def _mean_weight(bits: list[float]) -> float:
+    """Return the mean of capped weights."""
     return sum(map(_cap_weight, bits)) / len(bits)
 
 
 def _cap_weight(bits: float) -> float:
+    """Cap a weight as the shipped rule does."""
     return max(-PAIR_CAP_BITS, min(PAIR_CAP_BITS, bits))
 
 
 def _group_records(cluster_of_record: Mapping[int, int]) -> Clusters:
+    """Group records by their cluster."""
     members: dict[int, list[int]] = {}
     for record, cluster in cluster_of_record.items():
         members.setdefault(cluster, []).append(record)

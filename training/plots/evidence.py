@@ -107,18 +107,19 @@ def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
     The matches are those that the model expects among the candidates, without the truth.
     """
     active = [rule for rule in rules if rule.pairs]
-    made = new_figure(7.0, _HEAD + _ROW * len(active))
-    left, right = made.subplots(1, 2)
+    canvas_figure = new_figure(7.0, _HEAD + _ROW * len(active))
+    left, right = canvas_figure.subplots(1, 2)
     total_matches = max((rule.matches_so_far for rule in active), default=0.0) or 1.0
     recall_values = [rule.matches_so_far / total_matches for rule in active]
     _draw_recall(
         left, [rule.name for rule in active], recall_values, "expected matches found so far, of all found"
     )
     _draw_pairs(right, [rule.pairs for rule in active], [rule.pairs_so_far for rule in active])
-    return made
+    return canvas_figure
 
 
 def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], title: str) -> None:
+    """Draw accumulated recall by rule."""
     axes.plot(recall_values, range(len(recall_values)), "o-", color=FOR_COLOR, markersize=3.5, linewidth=1)
     row_transform = axes.get_yaxis_transform()  # the row of the rule, at a share of the width
     for row, share in enumerate(recall_values):
@@ -130,6 +131,7 @@ def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], tit
 
 
 def _draw_pairs(axes: "Axes", pairs: list[int], so_far: list[int]) -> None:
+    """Draw pairs of each rule and accumulated pairs."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - Matplotlib is an optional extra
 
     axes.barh(range(len(pairs)), pairs, height=0.65, color=FIXED_COLOR, label="brought by the rule")

@@ -62,12 +62,14 @@ class PairKind:
 
 
 def _do_names_differ(left: SimulatedRecord, right: SimulatedRecord) -> bool:
+    """Return whether first or last names differ."""
     return left.text("first_name") != right.text("first_name") or left.text("last_name") != right.text(
         "last_name"
     )
 
 
 def _is_misspelled(left: SimulatedRecord, right: SimulatedRecord) -> bool:
+    """Return whether a name is misspelled without a change of name."""
     for name in ("first_name", "last_name"):
         left_value, right_value = left.text(name), right.text(name)
         if (
@@ -81,6 +83,7 @@ def _is_misspelled(left: SimulatedRecord, right: SimulatedRecord) -> bool:
 
 
 def _has_moved(left: SimulatedRecord, right: SimulatedRecord) -> bool:
+    """Return whether only the home differs."""
     homes = left.text("address_line1"), right.text("address_line1")
     return all(homes) and homes[0] != homes[1] and not _do_names_differ(left, right)
 
@@ -132,7 +135,7 @@ def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[di
     """
     rng = np.random.default_rng(population.seed)
     records = list(_list_records(population))
-    chosen: list[dict[str, Any]] = []
+    chosen_pairs: list[dict[str, Any]] = []
     for truth in ("same", "different"):
         kinds = [kind for kind in KINDS if kind.truth == truth]
         candidate_pairs = list(
@@ -140,22 +143,23 @@ def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[di
         )
         order = rng.permutation(len(candidate_pairs)).tolist()
         for position, kind in enumerate(kinds):
-            wanted = pairs // 2 // len(kinds) + (position < pairs // 2 % len(kinds))
+            count = pairs // 2 // len(kinds) + (position < pairs // 2 % len(kinds))
             fitting = (
                 candidate_pairs[n]
                 for n in order
                 if kind.fits(*candidate_pairs[n]) and _is_decidable(candidate_pairs[n], truth)
             )
-            chosen += [
+            chosen_pairs += [
                 _to_practice_pair(kind, left, right)
-                for (left, right), _ in zip(fitting, range(wanted), strict=False)
+                for (left, right), _ in zip(fitting, range(count), strict=False)
             ]
     return [
-        {"id": n, **chosen[position]} for n, position in enumerate(rng.permutation(len(chosen)).tolist(), 1)
+        {"id": n, **chosen_pairs[position]} for n, position in enumerate(rng.permutation(len(chosen_pairs)).tolist(), 1)
     ]
 
 
 def _list_records(population: Population) -> Iterator[SimulatedRecord]:
+    """Yield the records that practice pairs may show."""
     for source, file in population.files.items():
         for row in range(len(file)):
             tags = frozenset(file.truth["tags"][row].split("|"))
@@ -193,6 +197,7 @@ def _pair_across_children(
 def _pair_across_sources(
     records: list[SimulatedRecord], key: Callable[[SimulatedRecord], str]
 ) -> Iterator[tuple[SimulatedRecord, SimulatedRecord]]:
+    """Yield pairs of two sources that share a key."""
     groups: dict[str, list[SimulatedRecord]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
@@ -202,17 +207,18 @@ def _pair_across_sources(
 
 
 def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> bool:
+    """Return whether the shown facts decide the pair."""
     left, right = pair
-    alike, unlike = compare_facts(left, right)
+    shared, different = compare_facts(left, right)
     if truth == "same":
-        has_support = len({"guardian", "home", "e-mail"} & set(alike)) > 1 or "state student ID" in alike
-        return has_support and "birth date" in alike and "state student ID" not in unlike
-    telling = {"given name", "birth date", "guardian"} & set(unlike)
+        has_support = len({"guardian", "home", "e-mail"} & set(shared)) > 1 or "state student ID" in shared
+        return has_support and "birth date" in shared and "state student ID" not in different
+    telling = {"given name", "birth date", "guardian"} & set(different)
     names = left.text("first_name"), right.text("first_name")
     has_unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
     is_multiple_birth = all(record.values.get("multiple_birth") for record in pair)
     return bool(telling) and (
-        "state student ID" in unlike or (has_unlike_names and (is_multiple_birth or "birth date" in unlike))
+        "state student ID" in different or (has_unlike_names and (is_multiple_birth or "birth date" in different))
     )
 
 
@@ -221,16 +227,17 @@ def compare_facts(left: SimulatedRecord, right: SimulatedRecord) -> tuple[list[s
 
     A fact that one record lacks is in neither list.
     """
-    alike: list[str] = []
-    unlike: list[str] = []
+    shared: list[str] = []
+    different: list[str] = []
     for name, left_values in _extract_facts(left).items():
         right_values = _extract_facts(right)[name]
         if left_values and right_values:
-            (alike if left_values & right_values else unlike).append(name)
-    return alike, unlike
+            (shared if left_values & right_values else different).append(name)
+    return shared, different
 
 
 def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
+    """Return the compared facts of a record."""
     facts = {
         "given name": {record.text("first_name")},
         "surname": {record.text("last_name")},
@@ -245,9 +252,10 @@ def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
 
 
 def _to_practice_pair(kind: PairKind, left: SimulatedRecord, right: SimulatedRecord) -> dict[str, Any]:
-    alike, unlike = compare_facts(left, right)
-    why = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
-    why += f" In common: {', '.join(alike)}." if alike else " Nothing is in common."
-    why += f" Different: {', '.join(unlike)}." if unlike else ""
+    """Convert a pair to its JSON form with an explanation."""
+    shared, different = compare_facts(left, right)
+    explanation = f"{'Same child' if kind.truth == 'same' else 'Different children'}: {kind.explanation}."
+    explanation += f" In common: {', '.join(shared)}." if shared else " Nothing is in common."
+    explanation += f" Different: {', '.join(different)}." if different else ""
     records = [{"source": record.source, "values": record.values} for record in (left, right)]
-    return {"kind": kind.name, "truth": kind.truth, "why": why, "records": records}
+    return {"kind": kind.name, "truth": kind.truth, "why": explanation, "records": records}

@@ -59,6 +59,7 @@ def format_results(evaluation: Json) -> str:
 
 
 def _markdown_table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for row in rows:
@@ -66,18 +67,21 @@ def _markdown_table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Itera
 
 
 def _acceptance_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    """Yield the cells of the acceptance table."""
     for row in rows:
         splink = "–" if row["splink"] is None else f"{row['splink']:.4f}"
         yield row["what"], splink, f"{row['measured']:.4f}", row["reach"], "yes" if row["kept"] else "**no**"
 
 
 def _group_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    """Yield the cells of the bias table."""
     for row in rows:
         rates = (_format_estimate(row[rate], ".4f") for rate in ("missed", "false", "reviewed"))
         yield row["dimension"], row["group"], f"{row['children']:,}", *rates
 
 
 def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
+    """Yield the cells of the calibration table."""
     for row in rows:
         yield (
             f"{row['low']:+}",
@@ -88,4 +92,5 @@ def _bucket_rows(rows: Sequence[Json]) -> Iterator[Sequence[str]]:
 
 
 def _format_estimate(figure: Json, form: str) -> str:
+    """Format a value with its interval."""
     return f"{figure['value']:{form}} ({figure['low']:{form}}–{figure['high']:{form}})"

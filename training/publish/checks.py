@@ -68,6 +68,7 @@ def _draw_results(target: Path, results: Mapping[str, Any]) -> str:
 
 
 def _add_to_card(folder: Path, section: str) -> None:
+    """Append a section to the card and update the checksums."""
     card, head = folder / "card.md", folder / "model.toml"
     card.write_text(f"{card.read_text('utf-8')}\n{section}", encoding="utf-8", newline="")
     head_text = head.read_text("utf-8")

@@ -48,16 +48,16 @@ def draw_choices(rng: Rng, shares: Sequence[float], size: int) -> Ints:
     ).astype(np.int64)
 
 
-def rewrite_values(column: Texts, where: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
+def rewrite_values(column: Texts, selected: Bools, rng: Rng, rule: Callable[[str, int], str]) -> None:
     """Rewrite selected non-empty values by a text function, in place.
 
     Args:
         column: column of texts.
-        where: selected entries.
+        selected: selected entries.
         rng: random generator.
         rule: pure function of text and random integer.
     """
-    rows = np.flatnonzero(where & (column != ""))
+    rows = np.flatnonzero(selected & (column != ""))
     draws = rng.integers(0, DRAW_LIMIT, len(rows)).tolist()
     column[rows] = text_column([rule(text, draw) for text, draw in zip(column[rows], draws, strict=True)])
 

@@ -99,6 +99,7 @@ def simulate_in_blocks(
 
 
 def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -> Population:
+    """Simulate one block with its four source files."""
     state = draw_state(block.seed, children, rates, book, block)
     rosters = draw_rosters(block.stage_generator(_ROSTER_STAGE), state.schooling, state.care, rates, block)
     ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
@@ -112,4 +113,5 @@ def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -
 
 
 def _default_names(rates: Rates) -> NameBook:
+    """Build Faker's names with the tail shares of the rates."""
     return build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)

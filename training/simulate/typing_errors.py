@@ -99,6 +99,7 @@ def misspell(text: str, draw: int) -> str:
 
 @cache
 def _load_misspelling_rates() -> MisspellingRates:
+    """Load the misspelling rates once."""
     return load_rates().misspelling
 
 
@@ -122,11 +123,13 @@ def respell(text: str, draw: int) -> str:
 
 @cache
 def _list_nicknames(lower: str) -> tuple[str, ...]:
+    """Return the sorted nicknames of a lower-case name."""
     return tuple(sorted(_load_namer().nicknames_of(lower)))
 
 
 @cache
 def _load_namer() -> NickNamer:
+    """Load the nickname library once."""
     return NickNamer()
 
 

@@ -37,6 +37,7 @@ def convert_blocking_rules(splink_rules: Iterable[str | Mapping[str, Any]]) -> d
 
 
 def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
+    """Yield the parts of one SQL blocking rule."""
     try:
         tree = sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError):
@@ -67,6 +68,7 @@ def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
 
 
 def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the conditions that AND connects."""
     if isinstance(tree, exp.And):
         yield from _flatten(tree.this.unnest())
         yield from _flatten(tree.expression.unnest())
@@ -75,10 +77,12 @@ def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _is_equality(tree: exp.Expr) -> bool:
+    """Return whether a condition is an equality."""
     return isinstance(tree, exp.EQ)
 
 
 def _record_side(tree: exp.Expr) -> str:
+    """Return the record, ``l`` or ``r``, of an expression's columns."""
     return ",".join(sorted({column.table.lower() for column in tree.find_all(exp.Column)}))
 
 

@@ -74,6 +74,7 @@ def wrap_settings(
 
 
 def _read_settings(settings_file: Path) -> dict[str, Any]:
+    """Read the JSON file of Splink's settings."""
     try:
         settings = json.loads(settings_file.read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -90,6 +91,7 @@ def _format_model_toml(
     blocking: Mapping[str, list[str]],
     tails: Mapping[str, float],
 ) -> str:
+    """Return the text of ``model.toml`` without the checksums."""
     lines = [
         f"name = {json.dumps(identity.name)}",
         f"version = {json.dumps(identity.version)}",

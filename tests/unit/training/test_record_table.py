@@ -8,7 +8,7 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import make_feature_table
 from tests.models import tiny_model
-from tests.unit.training.fit.test_fit import population
+from tests.unit.training.fit.test_fit import make_population
 from training.evaluate.baseline import cluster_exact_matches
 from training.evaluate.model_clusters import partition_records, score_records
 from training.record_table import BATCH_ROWS, ArrowRecords, features_by_id
@@ -16,7 +16,7 @@ from training.record_table import BATCH_ROWS, ArrowRecords, features_by_id
 
 @pytest.fixture(scope="module")
 def records():
-    return population(600)[0]
+    return make_population(600)[0]
 
 
 def to_arrow(records, batch_rows=BATCH_ROWS):

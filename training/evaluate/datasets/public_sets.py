@@ -75,6 +75,7 @@ class DevelopmentSet:
         )
 
     def _read_table(self, folder: Path) -> pa.Table:
+        """Read the Parquet file of the set."""
         path = folder / "eval" / f"{self.name}.parquet"
         try:
             return pq.read_table(path)
@@ -82,10 +83,12 @@ class DevelopmentSet:
             raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
 
     def _to_raw_row(self, row: PublishedRow) -> RawRow:
+        """Convert a published row to a raw row."""
         filled = {name: value for name, value in self.to_canonical(row).items() if value}
         return RawRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
     def _select_raw_columns(self, table: pa.Table) -> pa.Table:
+        """Select the published columns of the baseline."""
         columns = {name: table[column].cast(pa.string()) for name, column in self.raw.items()}
         columns["birth_date"] = pa.array(
             [self._to_iso_date(text) for text in columns["birth_date"].to_pylist()]
@@ -100,6 +103,7 @@ class DevelopmentSet:
             return text
 
     def _build_groups(self, rows: list[PublishedRow]) -> dict[str, dict[Person, str]]:
+        """Group persons for the bias table."""
         if not self.groups:
             return {}
         groups: dict[str, dict[Person, str]] = {
@@ -120,6 +124,7 @@ class DevelopmentSet:
         return groups
 
     def _find_care_records(self, rows: list[PublishedRow]) -> CareRecords | None:
+        """Find records of children in care and school records."""
         if self.care_source is None:
             return None
         care_records = frozenset(n for n, row in enumerate(rows) if row["source"] == self.care_source)
@@ -127,6 +132,7 @@ class DevelopmentSet:
 
 
 def _map_town_row(row: PublishedRow) -> PublishedRow:
+    """Map a pseudopeople row to canonical fields."""
     street = [row["street_number"], row["street_name"]]
     return {
         "first_name": row["first_name"],
@@ -145,6 +151,7 @@ def _map_town_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_state_row(row: PublishedRow) -> PublishedRow:
+    """Map a row of ``sim_state_100k`` to canonical fields."""
     return {
         "first_name": row["first_name"],
         "middle_name": row["middle_initial"],
@@ -158,6 +165,7 @@ def _map_state_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_febrl_row(row: PublishedRow) -> PublishedRow:
+    """Map a FEBRL row to canonical fields."""
     number = row["soc_sec_id"]
     identifiers = [{"system": "soc_sec_id", "assigner": "AU", "value": number}]
     return {
@@ -174,6 +182,7 @@ def _map_febrl_row(row: PublishedRow) -> PublishedRow:
 
 
 def _map_fake_row(row: PublishedRow) -> PublishedRow:
+    """Map a row of ``fake_1000`` to canonical fields."""
     return {
         "first_name": row["first_name"],
         "last_name": row["surname"],

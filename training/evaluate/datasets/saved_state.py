@@ -48,18 +48,18 @@ def load_saved_state(folder: Path) -> Dataset:
     """
     saved = _read_feeds(folder) if (folder / FEEDS).exists() else _read_snapshot(folder)
     truth = _read_truth(folder, saved.rows)
-    never_compared = frozenset(number for number, each in enumerate(truth) if each.tags & NEVER_COMPARED_TAGS)
+    never_compared = frozenset(number for number, record_truth in enumerate(truth) if record_truth.tags & NEVER_COMPARED_TAGS)
     records = saved.standardize(never_compared)
     return Dataset(
         name=folder.name,
         records=records,
         truth={number: truth[number].person for number in features_by_id(records)},
         sources=dict(enumerate(row.source for row in saved.rows)),
-        households={each.person: each.household for each in truth},
-        tags=dict(enumerate(each.tags for each in truth)),
+        households={record_truth.person: record_truth.household for record_truth in truth},
+        tags=dict(enumerate(record_truth.tags for record_truth in truth)),
         groups=_build_groups(saved.rows, truth),
         care=find_care_records(
-            features_by_id(records), [row.source for row in saved.rows], [each.tags for each in truth]
+            features_by_id(records), [row.source for row in saved.rows], [record_truth.tags for record_truth in truth]
         ),
     )
 
@@ -87,6 +87,7 @@ class _SavedRows:
 
 
 def _read_snapshot(folder: Path) -> _SavedRows:
+    """Read one file per source."""
     paths = []
     for source in Source:
         existing = [path for form in FileFormat if (path := folder / f"{source}.{form}").exists()]
@@ -102,10 +103,12 @@ def _read_snapshot(folder: Path) -> _SavedRows:
 
 
 def _read_feeds(folder: Path) -> _SavedRows:
+    """Read weekly feeds."""
     return _keep_rows(list(_replay_feeds(folder)))
 
 
 def _keep_rows(rows: list[RawRow]) -> _SavedRows:
+    """Return saved rows that are standardized row by row."""
     return _SavedRows(rows, lambda never_compared: standardize_records(rows, inactive=never_compared))
 
 
@@ -118,6 +121,7 @@ def _select_group_fields(raw: pa.Table) -> Iterator[RawRow]:
 
 
 def _standardize_table(raw: pa.Table, never_compared: Collection[int]) -> ArrowRecords:
+    """Standardize a raw table without the never-compared rows."""
     features = standardize_table(raw)
     compared = pc.invert(pc.is_in(features["unique_id"], pa.array(sorted(never_compared), pa.int64())))
     return ArrowRecords(remove_shared_values_from_table(features.filter(compared)))
@@ -147,35 +151,36 @@ def _read_truth(folder: Path, rows: Sequence[RawRow]) -> list[_RecordTruth]:
         if number is not None:
             row_tags = tags.setdefault(row["tags"], frozenset(row["tags"].split("|")))
             truth_by_row[number] = _RecordTruth(row["person_id"], row["household_id"], row_tags)
-    truth = [each for each in truth_by_row if each is not None]
+    truth = [record_truth for record_truth in truth_by_row if record_truth is not None]
     if len(truth) < len(truth_by_row):
         raise TrainingError(f"{folder}: its truth lacks a record; both must be of one simulation")
     return truth
 
 
-def _build_groups(rows: Sequence[RawRow], told: Sequence[_RecordTruth]) -> dict[str, dict[Person, str]]:
+def _build_groups(rows: Sequence[RawRow], truths: Sequence[_RecordTruth]) -> dict[str, dict[Person, str]]:
     """Group persons for the bias table by their records' values."""
     fields_by_person: dict[str, dict[str, object]] = {}
     tags_by_person: dict[str, set[str]] = {}
-    for row, truth in zip(rows, told, strict=True):
-        person = truth.person
+    for row, record_truth in zip(rows, truths, strict=True):
+        person = record_truth.person
         fields_by_person[person] = {**row.fields, **fields_by_person.get(person, {})}
         if row.fields.get("ethnicity") == _HISPANIC:
             fields_by_person[person]["ethnicity"] = _HISPANIC
-        tags_by_person.setdefault(person, set()).update(truth.tags)
+        tags_by_person.setdefault(person, set()).update(record_truth.tags)
     return {
         "race or ethnicity": {person: _race_group(fields) for person, fields in fields_by_person.items()},
         "sex": {person: str(fields.get("sex", "unknown")) for person, fields in fields_by_person.items()},
-        "surnames": {p: "two" if "two_surnames" in held else "one" for p, held in tags_by_person.items()},
+        "surnames": {p: "two" if "two_surnames" in person_tags else "one" for p, person_tags in tags_by_person.items()},
         "SSN": {
             person: "known" if fields.keys() & {"ssn", "ssn_last4"} else "missing"
             for person, fields in fields_by_person.items()
         },
-        "foster care": {person: classify_foster_status(held) for person, held in tags_by_person.items()},
+        "foster care": {person: classify_foster_status(person_tags) for person, person_tags in tags_by_person.items()},
     }
 
 
 def _race_group(fields: Mapping[str, object]) -> str:
+    """Return the race or ethnicity group of a person."""
     if fields.get("ethnicity") == _HISPANIC:
         return "Hispanic"
     return _RACES.get(str(fields.get("race", "")), "other")

@@ -53,9 +53,9 @@ def to_dataset(name: str, population: Population) -> Dataset:
             for row in range(len(file))
         )
     people = population.truth_column("person_id").tolist()
-    tags = [frozenset(held.split("|")) for held in population.truth_column("tags").tolist()]
+    tags = [frozenset(record_tags.split("|")) for record_tags in population.truth_column("tags").tolist()]
     sources = population.truth_column("source").tolist()
-    never_compared = frozenset(n for n, held in enumerate(tags) if held & NEVER_COMPARED_TAGS)
+    never_compared = frozenset(n for n, record_tags in enumerate(tags) if record_tags & NEVER_COMPARED_TAGS)
     records = standardize_records(rows, inactive=never_compared)
     return Dataset(
         name=name,
@@ -96,6 +96,7 @@ def child_row_from_id(person: Person) -> int:
 def _build_groups(
     population: Population, rows: list[RawRow], people: list[str], tags: list[frozenset[str]]
 ) -> dict[str, dict[Person, str]]:
+    """Group persons for the bias table."""
     births, homes = population.state.births, population.state.homes
     tags_by_person: dict[str, set[str]] = {}
     with_ssn: set[str] = set()

@@ -58,6 +58,7 @@ def measure_ablation(model: MatchModel, dataset: Dataset) -> Iterator[AblationRo
 
 
 def _silence_each_comparison(settings: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the settings without each comparison in turn."""
     for dropped in settings["comparisons"]:
         comparisons = [
             _silence_comparison(comparison) if comparison is dropped else comparison
@@ -92,6 +93,7 @@ def _weaken_thresholds(thresholds: Thresholds) -> Iterator[tuple[str, Thresholds
 
 
 def _judge_partition(name: str, partition: ModelPartition, dataset: Dataset) -> AblationRow:
+    """Score a partition for the ablation table."""
     relative_links = count_linked_relatives(partition.clusters, dataset)
     truth = {number: dataset.truth[number] for number, _ in dataset.records}
     return AblationRow(

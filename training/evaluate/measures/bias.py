@@ -93,6 +93,7 @@ def _build_row(
     wrong_records: set[int],
     reviewed_records: set[int],
 ) -> BiasRow:
+    """Build the row of one group."""
     records = {number for number, person in truth.items() if person in people}
     missed_flags = [missed for person, missed in matches if person in people]
     return BiasRow(

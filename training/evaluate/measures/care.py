@@ -52,4 +52,5 @@ def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsF
 
 
 def _is_same_child(truth: Groups, pair: Pair) -> bool:
+    """Return whether both records are of one child."""
     return truth[pair[0]] == truth[pair[1]]

@@ -29,12 +29,13 @@ def count_errors_by_kind(clusters: Clusters, dataset: Dataset) -> dict[str, dict
 
 
 def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+    """Return the kind of a false link."""
     left, right = (features[number] for number in pair)
     tags = _pair_tags(pair, dataset)
     born_alike = bool(set(left.birth_dates) & set(right.birth_dates))
     if _is_one_household(pair, dataset):
-        return "twin" if born_alike or all("twin" in held for held in tags) else "sibling"
-    if all("cousin_namesake" in held for held in tags):
+        return "twin" if born_alike or all("twin" in record_tags for record_tags in tags) else "sibling"
+    if all("cousin_namesake" in record_tags for record_tags in tags):
         return "cousin of one name"
     if born_alike and left.given == right.given and left.surname == right.surname:
         return "stranger of one name and birth date"
@@ -42,6 +43,7 @@ def _classify_false_link(pair: Pair, dataset: Dataset, features: Mapping[int, Fe
 
 
 def _classify_missed_link(pair: Pair, dataset: Dataset, features: Mapping[int, Features]) -> str:
+    """Return the kind of a missed link."""
     pair_tags = frozenset[str]().union(*_pair_tags(pair, dataset))
     tag_reason = next((tag.replace("_", " ") for tag in _EXPLAINING_TAGS if tag in pair_tags), None)
     return tag_reason or _describe_difference(*(features[number] for number in pair))
@@ -63,9 +65,11 @@ def _describe_difference(left: Features, right: Features) -> str:
 
 
 def _is_one_household(pair: Pair, dataset: Dataset) -> bool:
+    """Return whether both persons are of one household."""
     homes = [dataset.households.get(dataset.truth[number]) for number in pair]
     return homes[0] is not None and homes[0] == homes[1]
 
 
 def _pair_tags(pair: Pair, dataset: Dataset) -> list[frozenset[str]]:
+    """Return the tags of both records."""
     return [dataset.tags.get(number, frozenset()) for number in pair]

@@ -78,6 +78,7 @@ def _replay_weeks(
 
 
 def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RawRow]]:
+    """Yield the records of a week's file with their keys."""
     columns = list(zip(SENT_FIELDS, file.columns, strict=True))
     source = str(file.source)
     for row in range(len(file)):
@@ -86,10 +87,12 @@ def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RawRow]]:
 
 
 def _is_never_compared(row: RawRow) -> bool:
+    """Return whether a record is sealed or expunged."""
     return any(kind in str(row.fields.get("restrictions", "")) for kind in _NEVER_COMPARED_KINDS)
 
 
 def _find_tasks(model: MatchModel, held_rows: dict[RecordKey, RawRow]) -> set[frozenset[RecordKey]]:
+    """Return the review tasks among the held records."""
     keys = sorted(held_rows)
     scored = score_records(model, standardize_records([held_rows[key] for key in keys]))
     partition = partition_records(scored, model.thresholds)

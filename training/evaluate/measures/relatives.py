@@ -61,6 +61,7 @@ def find_merged_people(
 
 
 def _collect_birth_dates(dataset: Dataset) -> dict[Hashable, set[str]]:
+    """Collect the recorded birth dates of each person."""
     dates_by_person: dict[Hashable, set[str]] = {}
     for number, features in dataset.records:
         dates_by_person.setdefault(dataset.truth[number], set()).update(features.birth_dates)

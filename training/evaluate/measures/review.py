@@ -72,5 +72,6 @@ def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> 
 
 
 def _come_together(clusters: Groups, component_of_cluster: Mapping[object, int], pair: Pair) -> bool:
+    """Return whether answered tasks join the pair's clusters."""
     left, right = (component_of_cluster.get(clusters[number]) for number in pair)
     return left is not None and left == right

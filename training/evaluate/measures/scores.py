@@ -72,11 +72,11 @@ def count_pairs(clusters: Groups, truth: Groups) -> PairCounts:
         clusters: record ID to cluster.
         truth: record ID to true person.
     """
-    known = [number for number in clusters if truth.get(number) is not None]
+    judged = [number for number in clusters if truth.get(number) is not None]
     return PairCounts(
-        true_links=_sum_pairs(Counter((clusters[number], truth[number]) for number in known)),
-        links=_sum_pairs(Counter(clusters[number] for number in known)),
-        matches=_sum_pairs(Counter(truth[number] for number in known)),
+        true_links=_sum_pairs(Counter((clusters[number], truth[number]) for number in judged)),
+        links=_sum_pairs(Counter(clusters[number] for number in judged)),
+        matches=_sum_pairs(Counter(truth[number] for number in judged)),
     )
 
 
@@ -155,14 +155,17 @@ def _estimate_measure(
     """Estimate a measure from the positions of its four counts."""
 
     def precision(row: Totals) -> float:
+        """Return precision from a row of counts."""
         return float(row[correct] / row[linked]) if row[linked] else 1.0
 
     def recall(row: Totals) -> float:
+        """Return recall from a row of counts."""
         return float(row[recalled] / row[matches]) if row[matches] else 1.0
 
     def f1(row: Totals) -> float:
-        both = precision(row) + recall(row)
-        return 2 * precision(row) * recall(row) / both if both else 0.0
+        """Return F1 from a row of counts."""
+        total = precision(row) + recall(row)
+        return 2 * precision(row) * recall(row) / total if total else 0.0
 
     totals = bootstrap.totals
     return PrecisionRecall(
@@ -173,6 +176,7 @@ def _estimate_measure(
 
 
 def _replace_degenerate_interval(estimate: Estimate, total: float) -> Estimate:
+    """Replace the bootstrap interval of 0 or 1 by Wilson's."""
     if 0 < estimate.value < 1:
         return estimate
     count = round(total)
@@ -180,4 +184,5 @@ def _replace_degenerate_interval(estimate: Estimate, total: float) -> Estimate:
 
 
 def _sum_pairs(groups: Counter[Hashable] | Cells) -> int:
+    """Sum the pairs within groups of the given sizes."""
     return sum(count * (count - 1) // 2 for count in groups.values())

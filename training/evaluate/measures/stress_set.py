@@ -71,20 +71,20 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     rates = load_rates()
     state = draw_state(SEED + 1, children, rates, book)
     rosters = draw_rosters(stage_generator(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
-    chosen = _make_alike(state, rosters, pairs)
+    chosen_pairs = _make_alike(state, rosters, pairs)
     ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
     files = {
         source: write_source(
-            stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + place), state, rosters[source], ids
+            stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + position), state, rosters[source], ids
         )
-        for place, source in enumerate(Source)
+        for position, source in enumerate(Source)
     }
     dataset = to_dataset("strangers", Population(SEED + 1, state, files))
     groups = state.homes.group[state.births.home]
     return StressSet(
         dataset,
-        tuple((f"P{left + 1}", f"P{right + 1}") for left, right in chosen),
-        sum(bool(groups[left] == HISPANIC) for left, _ in chosen),
+        tuple((f"P{left + 1}", f"P{right + 1}") for left, right in chosen_pairs),
+        sum(bool(groups[left] == HISPANIC) for left, _ in chosen_pairs),
     )
 
 
@@ -105,37 +105,38 @@ def judge_stress_set(partition: ModelPartition, stress: StressSet) -> StressResu
 
 
 def _is_chosen_pair(pair: Pair, truth: Mapping[int, Person], kin: Mapping[Person, int]) -> bool:
+    """Return whether two records are of one stress-set pair."""
     left, right = (truth[number] for number in pair)
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
 
-def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], wanted: int) -> list[Pair]:
+def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], pair_count: int) -> list[Pair]:
     """Copy name and birth date within chosen pairs; rename the second home."""
     births, people, homes = state.births, state.people, state.homes
     neighbors = _find_neighbors(state, rosters)
     commonness = _measure_commonness(state, neighbors[:, 0])
     rng = stage_generator(SEED + 1, _CHOICE_STAGE)
     hispanic = homes.group[births.home[neighbors[:, 0]]] == HISPANIC
-    first = _draw_places(rng, commonness * hispanic, round(wanted * HISPANIC_SHARE))
-    order = np.concatenate([first, _draw_places(rng, commonness * ~hispanic, wanted - len(first))])
-    chosen = [(int(left), int(right)) for left, right in neighbors[np.sort(order)]]
-    for left, right in chosen:
-        home, old = births.home[right], people.last[right]
+    first = _draw_places(rng, commonness * hispanic, round(pair_count * HISPANIC_SHARE))
+    order = np.concatenate([first, _draw_places(rng, commonness * ~hispanic, pair_count - len(first))])
+    chosen_pairs = [(int(left), int(right)) for left, right in neighbors[np.sort(order)]]
+    for left, right in chosen_pairs:
+        home, surname = births.home[right], people.last[right]
         for column in (homes.child_surname, homes.guardian1_last, homes.guardian2_last):
-            if column[home] == old:
+            if column[home] == surname:
                 column[home] = people.last[left]
         people.first[right], people.last[right] = people.first[left], people.last[left]
         people.first_before[right], people.last_before[right] = people.first[left], people.last[left]
         births.day[right] = people.birth_before[right] = births.day[left]
         people.suffix[left] = people.suffix[right] = ""
-    return chosen
+    return chosen_pairs
 
 
 def _draw_places(
-    rng: np.random.Generator, shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]], wanted: int
+    rng: np.random.Generator, shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]], count: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """Draw distinct positions in proportion to their shares."""
-    size = min(wanted, int(np.count_nonzero(shares)))
+    size = min(count, int(np.count_nonzero(shares)))
     return np.asarray(rng.choice(len(shares), size, replace=False, p=shares / max(shares.sum(), 1)))
 
 

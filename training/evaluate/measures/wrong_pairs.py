@@ -36,8 +36,10 @@ def is_same_person(truth: Mapping[int, Hashable], pair: Pair) -> bool:
 
 
 def _has_truth(truth: Groups, pair: Pair) -> bool:
+    """Return whether the true person of both records is known."""
     return truth.get(pair[0]) is not None and truth.get(pair[1]) is not None
 
 
 def _is_one_group(groups: Groups, pair: Pair) -> bool:
+    """Return whether both records are in one group."""
     return groups[pair[0]] == groups[pair[1]]

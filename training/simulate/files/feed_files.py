@@ -67,6 +67,7 @@ def save_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[s
 
 
 def _write_feeds(plan: FeedPlan, folder: Path, report: ProgressCallback) -> dict[str, Any]:
+    """Write all feeds, the list, the truth and the manifest."""
     cast_size = estimate_cast_size(plan.children, plan.weeks, plan.rates)
     state_records = round(cast_size * plan.rates.state.records_per_child)
     state_blocks = split_into_blocks(plan.seed, state_records, plan.records_per_block)
@@ -119,6 +120,7 @@ class _FeedFiles:
         self._append_rows(FEEDS, FEED_FIELDS, [list(column) for column in zip(*rows, strict=True)])
 
     def _append_rows(self, name: str, header: Sequence[str], columns: Sequence[Iterable[object]]) -> None:
+        """Append rows to a file; write its header first."""
         path = self.folder / name
         has_started = name in self._started
         if not has_started:

@@ -230,6 +230,7 @@ class _SourceRecords:
         return np.asarray(is_written)
 
     def _find_due_parts(self, view: SimulatedState, is_known: Bools) -> dict[RecordPart, Bools]:
+        """Return which parts of which records are due for rewriting."""
         day = view.rates.state.today
         previous = day - np.timedelta64(DAYS_A_WEEK, "D")
         parts = {part: is_known & self.schedule.is_due_between(part, previous, day) for part in RecordPart}
@@ -247,6 +248,7 @@ class _SourceRecords:
         return parts
 
     def _select_roster(self, rows: Ints, day: np.datetime64) -> Roster:
+        """Return the roster of some rows as of a day."""
         roster = self.schedule.roster
         is_earlier = self.schedule.earlier_from[rows] <= day
         return Roster(
@@ -282,6 +284,7 @@ class _SourceRecords:
         self.columns["merged_into"][rows[is_whole]] = ""
 
     def _copy_marks(self, rows: Ints, identity: IdentityColumns, selected: Bools) -> None:
+        """Copy what happened to written records, for the truth."""
         for name, marks in self._marks.items():
             marks[rows[selected]] = getattr(identity, name)[selected]
 
@@ -308,9 +311,11 @@ class _SourceRecords:
             self.columns[name][rows] = file.columns[name]
 
     def _set_merged_into(self, rows: Ints) -> None:
+        """Set the first registration of merged records."""
         self.columns["merged_into"][rows] = self._first_ids[rows]
 
     def _find_barred(self, view: SimulatedState) -> Bools:
+        """Return the records that are sealed or expunged."""
         day = view.rates.state.today
         roster = self._select_roster(np.arange(len(self.schedule.roster)), day)
         return np.asarray(find_sealed(view, roster) | find_expunged(view, roster))

@@ -52,6 +52,7 @@ def save_populations(
 
 
 def _write_populations(populations: Iterable[Population], folder: Path, form: FileFormat) -> dict[str, Any]:
+    """Write the tables and the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:

@@ -70,6 +70,7 @@ def draw_care(
 
 
 def _draw_episodes(rng: Rng, births: Births, homes: Homes, rates: rates_module.Rates) -> Care:
+    """Draw which children are known, in care, left or adopted."""
     size, care = len(births), rates.care
     family_known = draw_events(rng, care.family_known, len(homes))
     family_in_care = family_known & draw_events(rng, care.family_in_care, len(homes))

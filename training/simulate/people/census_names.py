@@ -57,6 +57,7 @@ def read_census_names(folder: Path, fallback: NameBook) -> NameBook:
 
 
 def _read_table(path: Path, extra_columns: tuple[str, ...]) -> tuple[list[str], _Weights]:
+    """Read names and weights of one census table."""
     columns = ["count", *(column for column in _GROUP_COLUMNS if column), *extra_columns]
     try:
         table = pq.read_table(path, columns=["name", *columns])
@@ -68,6 +69,7 @@ def _read_table(path: Path, extra_columns: tuple[str, ...]) -> tuple[list[str], 
 
 
 def _build_pool(names: list[str], weights: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> NamePool:
+    """Build a pool of the names with a positive weight."""
     used = np.flatnonzero(weights > 0)
     if not len(used):
         raise FileError(

@@ -99,6 +99,7 @@ def draw_identities(
 def _draw_surnames(
     rng: Rng, births: Births, homes: Homes, care: Care, group: Ints, rates: Rates, book: NameBook
 ) -> Texts:
+    """Draw surnames; half siblings may have another."""
     last: Texts = homes.child_surname[births.home]
     # A child placed with relatives keeps the name that the relatives' home was given to share.
     is_half_sibling = draw_events(rng, rates.families.half_sibling_surname, len(births)) & (
@@ -220,6 +221,7 @@ def _assign_ssns(block: Block, size: int) -> Texts:
 
 
 def _draw_birth_places(rng: Rng, births: Births, homes: Homes, group: Ints) -> tuple[Texts, Texts, Texts]:
+    """Draw city, state and country of birth."""
     size = len(births)
     city = TOWN_NAMES[homes.town[births.home]]
     state = np.full(size, STATE, dtype=object)

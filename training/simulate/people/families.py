@@ -85,6 +85,7 @@ def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
 
 
 def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime64:
+    """Return the day of another year with today's offset."""
     offset = today - today.astype("datetime64[Y]").astype("datetime64[D]")
     return np.datetime64(year.astype("datetime64[D]") + offset)
 
@@ -101,6 +102,7 @@ def _draw_event_days(
 
 
 def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> Births:
+    """Draw the children of each birth event, twins included."""
     # A child's chance of being a twin is twice an event's, so the event's is half (a third for triplets).
     shares = [
         1 - families.twin_births / 2 - families.triplet_births / 3,
@@ -177,6 +179,7 @@ def _choose_child_surnames(
 
 
 def _draw_emails(rng: Rng, first: Texts, last: Texts) -> Texts:
+    """Draw e-mail addresses of invented domains."""
     numbers = rng.integers(1, 100, len(first)).tolist()
     names = zip(first, last, numbers, strict=True)
     return text_column(
@@ -185,4 +188,5 @@ def _draw_emails(rng: Rng, first: Texts, last: Texts) -> Texts:
 
 
 def _keep_letters(name: str) -> str:
+    """Return the lower-case letters of a name, without accents."""
     return "".join(letter for letter in remove_accents(name).lower() if letter.isalpha())

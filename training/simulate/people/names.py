@@ -158,10 +158,12 @@ def _faker_weights(locale: str, attribute: str, flattening: float = _ZIPF_FLATTE
 def _blend_locales(
     locales: Sequence[str], attribute: str, flattening: float = _ZIPF_FLATTENING
 ) -> dict[str, float]:
+    """Blend the name lists of several locales equally."""
     return blend_weights([(1.0, _faker_weights(locale, attribute, flattening)) for locale in locales])
 
 
 def _build_surname_pools(tail_share: float) -> list[NamePool]:
+    """Build the surname pool of each group."""
     us_names = _faker_weights("en_US", "last_names")
     european = _blend_locales(("de_DE", "it_IT", "fr_FR", "en_GB"), "last_names")
     spanish = zipf_weights(
@@ -183,6 +185,7 @@ def _build_surname_pools(tail_share: float) -> list[NamePool]:
 
 
 def _build_given_weights(attribute: str, *, male: bool, tail_share: float) -> list[dict[str, float]]:
+    """Build the given-name weights of each group for one sex."""
     us_names = _faker_weights("en_US", attribute)
     tail = _faker_weights("en", attribute)
     american = blend_weights([(1 - tail_share, us_names), (tail_share, tail)])

@@ -41,8 +41,8 @@ def make_strangers_alike(
         (rates.strangers.other_pairs, ~hispanic),
     ):
         pairs = _find_neighbors(births, homes, care, people, is_in_group)
-        wanted = min(int(rng.poisson(rate * millions**2 / block.block_count)), len(pairs))
-        for first, second in _draw_by_commonness(rng, people, pairs, wanted).tolist():
+        count = min(int(rng.poisson(rate * millions**2 / block.block_count)), len(pairs))
+        for first, second in _draw_by_commonness(rng, people, pairs, count).tolist():
             _make_alike(births, homes, people, first, second)
 
 
@@ -71,15 +71,15 @@ def _find_neighbors(
     return np.asarray(np.stack([first[disjoint], second[disjoint]], axis=1))
 
 
-def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, wanted: int) -> Ints:
+def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, count: int) -> Ints:
     """Draw pairs by how common the first child's name is."""
-    if not wanted:
+    if not count:
         return pairs[:0]
     commonness = np.ones(len(pairs))
     for column in (people.first, people.last):
         name_counts = Counter(column.tolist())
         commonness *= [name_counts[name] for name in column[pairs[:, 0]]]
-    chosen = rng.choice(len(pairs), size=wanted, replace=False, p=commonness / commonness.sum())
+    chosen = rng.choice(len(pairs), size=count, replace=False, p=commonness / commonness.sum())
     return np.asarray(pairs[np.sort(chosen)])
 
 

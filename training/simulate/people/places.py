@@ -150,6 +150,7 @@ def _share_buildings(rng: Rng, addresses: Addresses, rows: Ints) -> None:
 
 
 def _falling_weights(size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return weights that fall with position."""
     weights = 1.0 / (np.arange(size) + 1.5)
     return np.asarray(weights / weights.sum())
 

@@ -52,10 +52,10 @@ class Schooling:
         self.exit = np.where(is_dead & self.leaver, died, self.exit)
         self.entry = np.where(is_dead, np.fmin(self.entry, died), self.entry)
 
-    def school_codes(self, rows: Ints, *, before: bool = False) -> tuple[Texts, Texts]:
+    def school_codes(self, rows: Ints, *, before_move: bool = False) -> tuple[Texts, Texts]:
         """Return school and district codes, now or before the move."""
-        districts = to_district_codes((self.town_before if before else self.town)[rows])
-        numbers = (self.number[rows] + (1 if before else 0)).tolist()
+        districts = to_district_codes((self.town_before if before_move else self.town)[rows])
+        numbers = (self.number[rows] + (1 if before_move else 0)).tolist()
         schools = [f"{d}-{lv}{n}" for d, lv, n in zip(districts, self.level[rows], numbers, strict=True)]
         return text_column(schools), districts
 
@@ -119,6 +119,7 @@ def _draw_entry_days(today: np.datetime64, age: Ints, rng: Rng) -> Dates:
 
 
 def _draw_exit_days(today: np.datetime64, rng: Rng, size: int) -> Dates:
+    """Draw exit days in June of the last two years."""
     years = today.astype("datetime64[Y]") - rng.integers(0, 2, size).astype("timedelta64[Y]")
     june = years.astype("datetime64[M]") + np.timedelta64(5, "M")
     return np.asarray(june.astype("datetime64[D]") + rng.integers(0, 12, size).astype("timedelta64[D]"))

@@ -41,6 +41,7 @@ def rewind_state(state: SimulatedState, timeline: Timeline, day: np.datetime64) 
 
 
 def _hide_future_dates(dates: Dates, day: np.datetime64) -> Dates:
+    """Replace dates after the day by NaT."""
     return np.where(dates <= day, dates, NEVER)
 
 
@@ -56,6 +57,7 @@ def _rewind_homes(homes: Homes, timeline: Timeline, day: np.datetime64) -> Homes
 
 
 def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
+    """Return the child-welfare facts as of the day."""
     has_left = care.ended_on <= day
     is_placed = (care.removed_on <= day) & ~has_left
     # Before the present placement, and through all of a stay that is over, the home was another.
@@ -85,6 +87,7 @@ def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
 
 
 def _choose_caregiver(former_names: Texts, present_names: Texts, is_earlier: Bools, is_away: Bools) -> Texts:
+    """Choose the former or present caregiver's name, or none."""
     return np.where(is_away, np.where(is_earlier, former_names, present_names), "").astype(object)
 
 
@@ -104,6 +107,7 @@ def _rewind_identities(
 
 
 def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime64) -> Schooling:
+    """Return the school facts as of the day."""
     has_started = timeline.school_starts_on <= day
     is_leaver = has_started & (timeline.school_ends_on <= day)
     has_moved = timeline.moved_on <= day

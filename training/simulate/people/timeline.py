@@ -102,6 +102,7 @@ def extend_rates(rates: Rates, weeks: int) -> Rates:
 
 
 def _span_days(weeks: int) -> int:
+    """Return the days over which moves are dated."""
     return max(_RECENT_DAYS, weeks * DAYS_A_WEEK)
 
 
@@ -146,6 +147,7 @@ def draw_timeline(state: SimulatedState, weeks: int) -> Timeline:
 
 
 def _draw_days_before(rng: Rng, end: np.datetime64, days: int, size: int) -> Dates:
+    """Draw days before the end."""
     drawn_days: Dates = end - rng.integers(1, days + 1, size).astype("timedelta64[D]")
     return drawn_days
 
@@ -200,6 +202,7 @@ def _draw_school_ends(rng: Rng, kindergarten_year: Ints, departures: Dates, died
 def _draw_district_moves(
     rng: Rng, state: SimulatedState, span: int, school_starts: Dates, school_ends: Dates
 ) -> Dates:
+    """Draw when children moved between districts."""
     school, care, size = state.rates.school, state.care, len(state.births)
     move_rate = np.where(care.in_care | care.left_care, school.moved_in_care, school.moved_between_districts)
     has_moved = draw_events(rng, np.minimum(_MAX_RATE, move_rate * span / _MOVE_DAYS), size)

@@ -88,6 +88,7 @@ def write_addresses(
 
 
 def _flat_columns(state: SimulatedState, address: Ints) -> dict[str, Texts]:
+    """Return the flat address columns of the given addresses."""
     table = state.addresses
     town = table.town[address]
     return {
@@ -118,6 +119,7 @@ def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) 
 
 
 def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome) -> Bools:
+    """Return records that must show the substitute address."""
     is_confidential = state.homes.confidential[state.births.home[roster.child]] & ~other_home.any_other
     if roster.source is Source.CCWIS:
         is_confidential &= ~draw_events(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))

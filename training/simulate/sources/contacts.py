@@ -54,7 +54,7 @@ def _write_guardians(
         column[is_missing] = ""
     has_both = has_caregiver & other_home.placement & ~is_missing & (roster.source is Source.CCWIS)
     caregiver = (care.carer_first[roster.child], care.carer_last[roster.child], caregiver_relation)
-    second = tuple(np.where(is_caregiver_first, a, b) for a, b in zip(parent, caregiver, strict=True))
+    second = tuple(np.where(is_caregiver_first, parent_values, caregiver_values) for parent_values, caregiver_values in zip(parent, caregiver, strict=True))
     return {
         "guardian_first_name": first,
         "guardian_last_name": last,
@@ -64,6 +64,7 @@ def _write_guardians(
 
 
 def _misspell_guardians(rng: Rng, first: Texts, last: Texts) -> None:
+    """Add nicknames and misspellings to guardian names."""
     size = len(first)
     rewrite_values(first, draw_events(rng, _GUARDIAN_NICKNAME, size), rng, typing_errors.to_nickname)
     rewrite_values(first, draw_events(rng, _GUARDIAN_TYPO, size), rng, typing_errors.misspell)
@@ -71,6 +72,7 @@ def _misspell_guardians(rng: Rng, first: Texts, last: Texts) -> None:
 
 
 def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
+    """Return the relationship of each child's caregiver."""
     setting = state.care.setting[roster.child]
     relation = np.where(setting == RELATIVE_HOME, "Relative", "FosterParent").astype(object)
     relation[setting == NOT_PLACED] = "AdoptiveParent"
@@ -78,6 +80,7 @@ def _caregiver_relationship(state: SimulatedState, roster: Roster) -> Texts:
 
 
 def _list_two_guardians(first: tuple[Texts, ...], second: tuple[Texts, ...], selected: Bools) -> Texts:
+    """List parent and caregiver of the selected records."""
     names = ("guardian_first_name", "guardian_last_name", "guardian_relationship")
     guardian_lists: list[list[dict[str, str]]] = [[] for _ in range(len(selected))]
     for row in np.flatnonzero(selected).tolist():

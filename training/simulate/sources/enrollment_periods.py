@@ -80,17 +80,17 @@ class RecordSchedule:
         """Return which records are on file on the given day."""
         return np.asarray((self.created_on <= day) & ~(self.dropped_on <= day))
 
-    def is_due_between(self, part: RecordPart, after: np.datetime64, day: np.datetime64) -> Bools:
+    def is_due_between(self, part: RecordPart, start: np.datetime64, end: np.datetime64) -> Bools:
         """Return which records have a part rewritten between two days.
 
         Args:
             part: the part.
-            after: first day, exclusive.
-            day: last day, inclusive.
+            start: first day, exclusive.
+            end: last day, inclusive.
         """
         is_due = np.zeros(len(self.roster), dtype=bool)
         for dates in self.rewrite_dates[part]:
-            is_due |= (dates > after) & (dates <= day)
+            is_due |= (dates > start) & (dates <= end)
         return is_due
 
 
@@ -189,4 +189,5 @@ def find_first_registrations(roster: Roster, children: int) -> Texts:
 
 
 def _draw_durations(rng: Rng, bounds: tuple[int, int], size: int) -> Spans:
+    """Draw numbers of days within bounds."""
     return rng.integers(*bounds, size).astype("timedelta64[D]")

@@ -108,6 +108,7 @@ def _find_former(rng: Rng, state: SimulatedState, roster: Roster, noise: NoiseRa
 def _prepare_names(
     rng: Rng, state: SimulatedState, roster: Roster, former: Bools
 ) -> tuple[RecordedNames, Bools]:
+    """Return the names to record, and which show the caregiver's."""
     people, births, child = state.people, state.births, roster.child
     noise, today = state.rates.noise[roster.source.kind], state.rates.state.today
     first = np.where(former, people.first_before[child], people.first[child])
@@ -148,6 +149,7 @@ def _error_factors(
 
 
 def _write_birth(rng: Rng, state: SimulatedState, roster: Roster, is_former: Bools) -> dict[str, Texts]:
+    """Write birth date, quality and multiple birth."""
     kind, child = roster.source.kind, roster.child
     days = np.where(is_former, state.people.birth_before[child], state.births.day[child])
     next_child = np.minimum(child + 1, len(state.births) - 1)
@@ -191,6 +193,7 @@ def _write_earlier_values(
 
 
 def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
+    """Write preferred names of a few records."""
     preferred = state.people.first[roster.child]
     has_preferred = draw_events(rng, _PREFERRED_NAME, len(roster)) & (roster.source is not Source.STATE)
     rewrite_values(preferred, has_preferred, rng, typing_errors.to_nickname)
@@ -201,6 +204,7 @@ def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> T
 def _write_sex(
     rng: Rng, state: SimulatedState, roster: Roster, noise: NoiseRates, missing: MissingRates
 ) -> Texts:
+    """Write the sex, with errors and gaps."""
     is_wrong = draw_events(rng, noise.sex_wrong, len(roster))
     sex = np.where((state.births.male[roster.child] == 1) ^ is_wrong, "M", "F").astype(object)
     sex[state.people.sex_x[roster.child] & ~is_wrong] = "X"
@@ -209,6 +213,7 @@ def _write_sex(
 
 
 def _write_ssn(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Texts]:
+    """Write the SSN or its last four digits, with errors and gaps."""
     noise, missing = state.rates.noise[roster.source.kind], state.rates.missing[roster.source.kind]
     size, child = len(roster), roster.child
     # The neighbour in the table of children is mostly a sibling.
@@ -246,6 +251,7 @@ def _write_identifiers(
 
 
 def _to_identifier_cell(value: str) -> str:
+    """Convert a state ID to a JSON cell."""
     identifier = {"system": STATE_STUDENT_ID, "assigner": STATE_ASSIGNER, "value": value}
     return json.dumps([identifier], separators=(",", ":"))
 
@@ -263,6 +269,7 @@ def _write_deaths(state: SimulatedState, roster: Roster) -> Texts:
 def _write_background(
     rng: Rng, state: SimulatedState, roster: Roster, missing: MissingRates
 ) -> dict[str, Texts]:
+    """Write birth place, race and ethnicity."""
     people, child, size = state.people, roster.child, len(roster)
     group: Ints = state.homes.group[state.births.home[child]]
     is_missing = draw_events(rng, missing.birth_place, size)

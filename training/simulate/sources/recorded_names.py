@@ -85,6 +85,7 @@ def write_names(
 
 
 def _reduce_surname(text: str, draw: int) -> str:
+    """Keep one of two surnames; leave single ones."""
     return typing_errors.keep_one_surname(text, draw) if " " in text or "-" in text else text
 
 
@@ -106,6 +107,7 @@ def _exchange_parts(rng: Rng, names: RecordedNames, noise: NoiseRates, is_real: 
 
 
 def _finish_column(column: Texts, longest: int, *, upper: bool) -> None:
+    """Truncate names, and upper-case them where the source does."""
     shortened = [text[:longest].strip() for text in column]
     column[:] = text_column([text.upper() for text in shortened] if upper else shortened)
 
@@ -158,6 +160,7 @@ def write_birth_dates(
 
 
 def _swap_day_and_month(text: str, _draw: int) -> str:
+    """Swap day and month if both can be a month."""
     year, month, day = text.split("-")
     return f"{year}-{day}-{month}" if int(day) <= _MONTHS else text
 

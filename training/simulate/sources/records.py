@@ -58,6 +58,7 @@ def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds)
 
 
 def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Texts]:
+    """Write school, district, grade and enrollment columns."""
     schooling, child = state.schooling, roster.child
     school, district = schooling.school_codes(child)
     school_before, district_before = schooling.school_codes(child, before=True)
@@ -166,6 +167,7 @@ def write_truth(state: SimulatedState, roster: Roster, identity: IdentityColumns
 
 
 def _write_tags(state: SimulatedState, roster: Roster, identity: IdentityColumns) -> Texts:
+    """Write the tags of each record, joined by bars."""
     child, care, births = roster.child, state.care, state.births
     children_per_home = np.bincount(births.home, minlength=len(state.homes))
     has_home_surname = state.people.last[child] == state.homes.child_surname[births.home[child]]

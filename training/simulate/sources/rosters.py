@@ -71,6 +71,7 @@ def draw_rosters(
 
 
 def _draw_district(rng: Rng, block: Block, source: Source, schooling: Schooling, rates: Rates) -> Roster:
+    """Draw the roster of a district."""
     region = DISTRICTS.index(source.district)
     residents = np.flatnonzero(schooling.on_file & (TOWN_REGIONS[schooling.town] == region))
     movers = np.flatnonzero(schooling.moved & (TOWN_REGIONS[schooling.town_before] == region))
@@ -82,6 +83,7 @@ def _draw_district(rng: Rng, block: Block, source: Source, schooling: Schooling,
 
 
 def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, rates: Rates) -> Roster:
+    """Draw the roster of the state's student file."""
     students = np.flatnonzero(schooling.on_file)
     is_unsettled = (schooling.moved | care.adopted)[students]
     rate = np.where(is_unsettled, rates.school.two_state_ids_after_move, rates.school.two_state_ids)
@@ -91,6 +93,7 @@ def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, r
 
 
 def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
+    """Draw the roster of child welfare."""
     clients = np.flatnonzero(care.is_known)
     has_new_client = care.adopted[clients] & draw_events(rng, rates.care.adopted_two_clients, len(clients))
     duplicates = clients[draw_events(rng, rates.care.registered_twice, len(clients))]

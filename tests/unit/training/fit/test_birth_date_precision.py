@@ -9,7 +9,7 @@ from mpi.matching.compiler.online_scorer import compute_level_bits
 from mpi.matching.model.levels import read_parameters
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import make_feature_table
-from tests.unit.training.fit.test_fit import OPTIONS, population
+from tests.unit.training.fit.test_fit import OPTIONS, make_population
 from training.fit.birth_date_precision import measure_complete_dates
 from training.fit.fit import fit
 from training.fit.model_writer import ModelIdentity, write_model
@@ -29,7 +29,7 @@ def drop_birth_days(records, one_in):
 
 @pytest.mark.parametrize(("one_in", "guard", "doubted"), [(10, -3.0, True), (1, 0.0, False)])
 def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in, guard, is_cautioned):
-    records = drop_birth_days(population(1600)[0], one_in)
+    records = drop_birth_days(make_population(1600)[0], one_in)
     fitted = fit(records, OPTIONS)
     levels = (level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels)
     assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
@@ -39,7 +39,7 @@ def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in,
 
 
 def test_complete_date_share_ignores_unknown_dates():
-    records = drop_birth_days(population(400)[0], 4)
+    records = drop_birth_days(make_population(400)[0], 4)
     unknown = [(n + 10_000, replace(features, birth_date=None, birth_year=None)) for n, features in records]
     assert measure_complete_dates(make_feature_table([*records, *unknown], FEATURE_COLUMNS)) == pytest.approx(
         0.75, abs=0.01

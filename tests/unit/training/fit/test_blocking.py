@@ -7,7 +7,7 @@ from mpi.domain.features import FEATURE_COLUMNS
 from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import connect_duckdb, find_all_candidate_pairs, make_feature_table
-from tests.unit.training.fit.test_fit import population
+from tests.unit.training.fit.test_fit import make_population
 from tests.unit.training.fit.test_pairs import records
 from training.blocking import (
     compute_blocking_keys,
@@ -31,26 +31,26 @@ from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 
 RULES = {**STANDARD_RULES, **LOOSER_RULES}
-STANDING = 1  # the bit of the first standing rule
-FOR_MANY = {**STANDARD_RULES, **{name: tighter.parts for name, tighter in TIGHTER_RULES.items()}}
+FIRST_RULE = 1  # the bit of the first standing rule
+LARGE_INDEX_RULES = {**STANDARD_RULES, **{name: tighter.parts for name, tighter in TIGHTER_RULES.items()}}
 
 
-def bit(name, rules=RULES):
+def rule_bit(name, rules=RULES):
     return 1 << list(rules).index(name)
 
 
-def chosen(groups, budget=1e9, rules=RULES, growth=1.0):
+def choose_from_groups(groups, budget=1e9, rules=RULES, growth=1.0):
     """Choose from (rules that bring the pairs, pairs, probability that rule is a match)."""
     brought = np.concatenate([np.full(count, rules, dtype=np.int64) for rules, count, _ in groups])
     expected = np.concatenate([np.full(count, share) for _, count, share in groups])
     return choose_rules(rules, brought, expected, budget, growth)
 
 
-def chosen_for_many(share, growth=1.0, also=()):
+def choose_for_large_index(share, growth=1.0, also=()):
     """Choose where a loose rule alone brings 10,000 pairs, rule a match with that probability."""
-    wide, tight = (bit(name, FOR_MANY) for name in ("names-day", "names-day-1"))
+    wide, tight = (rule_bit(name, LARGE_INDEX_RULES) for name in ("names-day", "names-day-1"))
     groups = [(wide | tight, 1000, 1.0), (wide, 10_000, share), *also]
-    return chosen(groups, rules=FOR_MANY, growth=growth)
+    return choose_from_groups(groups, rules=LARGE_INDEX_RULES, growth=growth)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_trial_rules_depend_on_budget_and_index_size(database):
     affordable_for_one = select_trial_rules(connection, 1, 1)
     affordable = select_trial_rules(connection, len(test_records), len(test_records))
     assert affordable_for_one.keys() < affordable.keys() <= RULES.keys()
-    assert select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == FOR_MANY
-    assert select_trial_rules(connection, len(test_records), SMALL_INDEX_RECORDS + 1) == FOR_MANY
+    assert select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == LARGE_INDEX_RULES
+    assert select_trial_rules(connection, len(test_records), SMALL_INDEX_RECORDS + 1) == LARGE_INDEX_RULES
 
 
 def test_tighter_rule_yields_a_subset_of_pairs(database):
@@ -106,14 +106,14 @@ def test_tighter_rule_yields_a_subset_of_pairs(database):
 
 
 def test_tighter_rule_is_refined_like_the_replaced_rule():
-    parsed = {rule.name: rule for rule in BlockingSpec.parse(FOR_MANY).rules}
+    parsed = {rule.name: rule for rule in BlockingSpec.parse(LARGE_INDEX_RULES).rules}
     for name, tighter in TIGHTER_RULES.items():
         assert (name in REFINEMENTS) == (tighter.replaces in REFINEMENTS)
         assert parsed[name]
 
 
 def test_rule_with_a_low_yield_is_replaced_by_its_tighter_form():
-    choice = chosen_for_many(LEAST_STANDARD_YIELD / 2)
+    choice = choose_for_large_index(LEAST_STANDARD_YIELD / 2)
     assert "names-day-1" in choice.rules
     assert "names-day" not in choice.rules
     assert len(choice.rules) == len(STANDARD_RULES)
@@ -122,30 +122,30 @@ def test_rule_with_a_low_yield_is_replaced_by_its_tighter_form():
 
 
 def test_rule_with_a_sufficient_yield_is_kept():
-    assert list(chosen_for_many(LEAST_STANDARD_YIELD * 2).rules) == list(STANDARD_RULES)
+    assert list(choose_for_large_index(LEAST_STANDARD_YIELD * 2).rules) == list(STANDARD_RULES)
 
 
 def test_yield_is_computed_for_the_future_index_size():
-    assert "names-day-1" in chosen_for_many(LEAST_STANDARD_YIELD * 2, growth=5.0).rules
-    assert "names-day" in chosen_for_many(LEAST_STANDARD_YIELD / 2, growth=0.1).rules
+    assert "names-day-1" in choose_for_large_index(LEAST_STANDARD_YIELD * 2, growth=5.0).rules
+    assert "names-day" in choose_for_large_index(LEAST_STANDARD_YIELD / 2, growth=0.1).rules
 
 
 def test_rule_is_kept_if_its_tighter_form_spares_no_pair():
-    both_rules = bit("names-day", FOR_MANY) | bit("names-day-1", FOR_MANY)
-    assert list(chosen([(both_rules, 1000, 1e-6)], rules=FOR_MANY).rules) == list(STANDARD_RULES)
+    both_rules = rule_bit("names-day", LARGE_INDEX_RULES) | rule_bit("names-day-1", LARGE_INDEX_RULES)
+    assert list(choose_from_groups([(both_rules, 1000, 1e-6)], rules=LARGE_INDEX_RULES).rules) == list(STANDARD_RULES)
 
 
 def test_shared_matches_count_for_the_rule_that_remains():
-    day, year = (bit(name, FOR_MANY) for name in ("names-day", "names-year"))
+    day, year = (rule_bit(name, LARGE_INDEX_RULES) for name in ("names-day", "names-year"))
     # By itself rule is worth nothing; what both bring is worth its pairs to the one that is left.
     shared = (day | year, 10_000, LEAST_STANDARD_YIELD * 4)
-    choice = chosen_for_many(0.0, also=[shared, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
+    choice = choose_for_large_index(0.0, also=[shared, (year, 10_000, LEAST_STANDARD_YIELD / 2)])
     assert "names-day-1" in choice.rules
     assert "names-year" in choice.rules
 
 
 def test_card_names_the_tighter_rules(tmp_path):
-    fitted = fit(population(600)[0], FitOptions(random_pairs=60_000, index_size=10_000_000))
+    fitted = fit(make_population(600)[0], FitOptions(random_pairs=60_000, index_size=10_000_000))
     write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))
     tighter = [name for name in fitted.blocking.rules if name in TIGHTER_RULES]
     assert tighter
@@ -153,34 +153,34 @@ def test_card_names_the_tighter_rules(tmp_path):
     assert all(f"{name} for {TIGHTER_RULES[name].replaces}" in card for name in tighter)
     model = load_model(tmp_path)
     assert [rule.name for rule in model.blocking.rules] == list(fitted.blocking.rules)
-    assert find_candidate_pairs(population(600)[0], model.blocking).num_rows == fitted.candidates
+    assert find_candidate_pairs(make_population(600)[0], model.blocking).num_rows == fitted.candidates
 
 
 def test_looser_rule_is_chosen_for_its_unique_matches():
-    choice = chosen([(STANDING, 1000, 1.0), (bit("home"), 100, 0.5)])
+    choice = choose_from_groups([(FIRST_RULE, 1000, 1.0), (rule_bit("home"), 100, 0.5)])
     assert list(choice.rules) == [*STANDARD_RULES, "home"]
     assert sum(rule.unique_matches for rule in choice.contributions) == pytest.approx(1050)
 
 
 def test_looser_rule_with_a_low_yield_is_not_chosen():
-    assert list(chosen([(STANDING, 1000, 1.0), (bit("home"), 10_000, 0.001)]).rules) == list(STANDARD_RULES)
+    assert list(choose_from_groups([(FIRST_RULE, 1000, 1.0), (rule_bit("home"), 10_000, 0.001)]).rules) == list(STANDARD_RULES)
 
 
 def test_redundant_looser_rule_is_not_chosen():
-    choice = chosen([(STANDING | bit("birth"), 1000, 1.0), (bit("home") | bit("starts"), 100, 0.5)])
+    choice = choose_from_groups([(FIRST_RULE | rule_bit("birth"), 1000, 1.0), (rule_bit("home") | rule_bit("starts"), 100, 0.5)])
     assert len(choice.rules.keys() - STANDARD_RULES.keys()) == 1
 
 
 def test_looser_rules_stay_within_the_pair_budget():
-    groups = [(STANDING, 1000, 1.0), (bit("home"), 100, 0.5), (bit("surname"), 5000, 0.1)]
-    assert {"home", "surname"} <= chosen(groups).rules.keys()
-    assert "surname" not in chosen(groups, budget=2000).rules
+    groups = [(FIRST_RULE, 1000, 1.0), (rule_bit("home"), 100, 0.5), (rule_bit("surname"), 5000, 0.1)]
+    assert {"home", "surname"} <= choose_from_groups(groups).rules.keys()
+    assert "surname" not in choose_from_groups(groups, budget=2000).rules
 
 
 def test_recall_estimate_follows_chaos_lower_bound():
-    two = int(STANDING | bit("birth-root"))
-    assert chosen([(two, 1000, 1.0)]).recall == 1.0
-    assert chosen([(two, 1000, 1.0), (STANDING, 100, 1.0)]).recall == pytest.approx(
+    two = int(FIRST_RULE | rule_bit("birth-root"))
+    assert choose_from_groups([(two, 1000, 1.0)]).recall == 1.0
+    assert choose_from_groups([(two, 1000, 1.0), (FIRST_RULE, 100, 1.0)]).recall == pytest.approx(
         1100 / (1100 + 100 * 99 / (2 * 1001))
     )
 
@@ -194,7 +194,7 @@ def test_written_model_holds_the_chosen_rules(tmp_path):
             if n % 2
             else features,
         )
-        for n, features in population(600)[0]
+        for n, features in make_population(600)[0]
     ]
     fitted = fit(sparse_records, FitOptions(random_pairs=60_000))
     write_model(tmp_path, ModelIdentity("try", "1"), fitted, choose_thresholds(fitted.learned.weights))

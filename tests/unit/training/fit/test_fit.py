@@ -32,7 +32,7 @@ OPTIONS = FitOptions(random_pairs=60_000)
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 
 
-def population(count: int, seed: int = 1):
+def make_population(count: int, seed: int = 1):
     """People with one or two records, one in five second records with a slip; and who is who."""
     rng = random.Random(seed)
     surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(200)]
@@ -57,7 +57,7 @@ def population(count: int, seed: int = 1):
 
 @pytest.fixture(scope="module")
 def fitted():
-    records, truth = population(2000)
+    records, truth = make_population(2000)
     return records, truth, fit(records, OPTIONS)
 
 
@@ -162,16 +162,16 @@ def test_value_of_fewer_than_ten_records_is_never_listed():
 @pytest.mark.parametrize(
     ("records", "told"),
     [
-        (population(100)[0], "too few"),
+        (make_population(100)[0], "too few"),
         ([(n, Features(given=f"N{n}")) for n in range(300)], "comparisons"),
         ([(n, Features()) for n in range(300)], "none"),
-        (population(1200)[0][::3][:400], "duplicates"),
+        (make_population(1200)[0][::3][:400], "duplicates"),
     ],
     ids=["few records", "one column", "all missing", "no duplicates"],
 )
 def test_degenerate_data_is_refused_with_the_reason(records, reason):
     if reason == "duplicates":
-        records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in population(900)[0]))]
+        records = [(n, f) for n, f in enumerate(dict.fromkeys(f for _, f in make_population(900)[0]))]
         seen = set()
         records = [(n, f) for n, f in records if not (f.birth_date in seen or seen.add(f.birth_date))]
     with pytest.raises(DegenerateDataError, match=reason):
@@ -208,7 +208,7 @@ def test_pairwise_scores_count_pairs():
 
 def test_name_in_the_other_name_field_is_counted_once():
     """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
-    records, _ = population(1200)
+    records, _ = make_population(1200)
     swapped = [
         replace(
             features,
