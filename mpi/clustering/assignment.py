@@ -111,10 +111,10 @@ def assign_persons(
     bearers: dict[Cluster, Holder] = {}
     reserved_clusters = _find_reserved_clusters(history, cluster_of)
     for standing in (HolderStatus.ACTIVE, HolderStatus.EMPTY):
-        candidates = [h for h in history if h.status is standing]
-        proposers = [_Proposer(h, _list_wishes(h, cluster_of, reserved_clusters)) for h in sorted(candidates, key=rank)]
+        candidates = [holder for holder in history if holder.status is standing]
+        proposers = [_Proposer(holder, _list_wishes(holder, cluster_of, reserved_clusters)) for holder in sorted(candidates, key=rank)]
         _run_proposals(proposers, bearers, rank, contested_status=standing)
-    _revive_retired([h for h in history if h.status is HolderStatus.RETIRED], cluster_of, bearers, rank)
+    _revive_retired([holder for holder in history if holder.status is HolderStatus.RETIRED], cluster_of, bearers, rank)
     assigned_persons = {holder.person for holder in bearers.values()}
     return AssignmentPlan(
         tuple(

@@ -150,7 +150,7 @@ def _connect_records(
     No graph is built, because nearly all records are alone or in pairs.
     """
     sets = Sets()
-    strong_edges = [e for e, bits in edges.items() if bits >= floor and e[0] in active_records and e[1] in active_records]
+    strong_edges = [edge for edge, bits in edges.items() if bits >= floor and edge[0] in active_records and edge[1] in active_records]
     for edge in strong_edges:
         sets.join_all(edge)
     for decision in decisions:

@@ -94,7 +94,7 @@ class DecisionGroups:
 def apply_decisions(component: Component) -> DecisionGroups:
     """Apply a component's decisions in force, in order of precedence."""
     binding = DecisionGroups(component.records)
-    decisions = sorted(component.decisions, key=lambda d: _rank_decision(component, d))
+    decisions = sorted(component.decisions, key=lambda decision: _rank_decision(component, decision))
     binding.suspended = tuple(decision for decision in decisions if not _apply_decision(binding, decision))
     return binding
 

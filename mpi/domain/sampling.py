@@ -88,15 +88,15 @@ def estimate_precision(linked: Sequence[JudgedStratum]) -> Estimate | None:
     value = sum(weight * share.value for weight, share in zip(weights, shares, strict=True))
     # That the weights are estimates themselves: the second term of Cochran's formula 12.2.
     counted = sum(stratum.counted for stratum in strata)
-    spread = sum(w * (share.value - value) ** 2 for w, share in zip(weights, shares, strict=True))
+    spread = sum(weight * (share.value - value) ** 2 for weight, share in zip(weights, shares, strict=True))
     between = NORMAL_DEVIATE_95**2 * spread / counted * (1 - counted / max(total, counted))
     below = between + sum(
-        (w * (share.value - share.low)) ** 2 * _compute_unjudged_share(stratum)
-        for w, share, stratum in zip(weights, shares, strata, strict=True)
+        (weight * (share.value - share.low)) ** 2 * _compute_unjudged_share(stratum)
+        for weight, share, stratum in zip(weights, shares, strata, strict=True)
     )
     above = between + sum(
-        (w * (share.high - share.value)) ** 2 * _compute_unjudged_share(stratum)
-        for w, share, stratum in zip(weights, shares, strata, strict=True)
+        (weight * (share.high - share.value)) ** 2 * _compute_unjudged_share(stratum)
+        for weight, share, stratum in zip(weights, shares, strata, strict=True)
     )
     return Estimate(value, max(value - math.sqrt(below), 0.0), min(value + math.sqrt(above), 1.0))
 

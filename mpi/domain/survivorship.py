@@ -200,7 +200,7 @@ def choose_value(values: Iterable[StatedValue], rule: AttributeRule) -> Survivin
     )
 
 
-def choose_all_values(said: Iterable[StatedValue], rule: AttributeRule, day: str) -> tuple[SurvivingValue, ...]:
+def choose_all_values(values: Iterable[StatedValue], rule: AttributeRule, day: str) -> tuple[SurvivingValue, ...]:
     """Choose one statement of each distinct value of an attribute.
 
     Args:
@@ -212,7 +212,7 @@ def choose_all_values(said: Iterable[StatedValue], rule: AttributeRule, day: str
         One entry for each distinct value: values current on the day first, latest first.
     """
     statements_of: dict[str, list[StatedValue]] = {}
-    for value in said:
+    for value in values:
         statements_of.setdefault(value.comparable, []).append(value)
     survivors = []
     for statements in statements_of.values():
@@ -268,7 +268,7 @@ class _SurvivorshipParser:
         attributes = self._require_table(document, "attributes", ())
         self._require_known_keys(attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",))
         rules = {attribute: AttributeRule(default, shared_trust) for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)}
-        rules |= {attribute: self._parse_rule(attribute, said, shared_trust) for attribute, said in attributes.items()}
+        rules |= {attribute: self._parse_rule(attribute, rule_table, shared_trust) for attribute, rule_table in attributes.items()}
         return rules, frozenset(self._require_texts(document.get("verifying", []), ("verifying",)))
 
     def _parse_rule(self, attribute: str, stated: Any, shared_trust: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML

@@ -8,7 +8,7 @@ from mpi.matching.model.blocking_keys import BlockingRule, BlockingSpec
 from mpi.matching.model.model import load_model
 from mpi.matching.scoring.batch import connect_duckdb, find_all_candidate_pairs, make_feature_table
 from tests.unit.training.fit.test_fit import make_population
-from tests.unit.training.fit.test_pairs import records
+from tests.unit.training.fit.test_pairs import make_records
 from training.blocking import (
     compute_blocking_keys,
     count_rule_pairs,
@@ -55,7 +55,7 @@ def choose_for_large_index(share, growth=1.0, also=()):
 
 @pytest.fixture
 def database(tmp_path):
-    test_records = records()
+    test_records = make_records()
     connection = connect_duckdb(tmp_path)
     connection.register("feature_table", make_feature_table(test_records, FEATURE_COLUMNS))
     yield test_records, connection

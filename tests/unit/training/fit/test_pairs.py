@@ -27,7 +27,7 @@ _SURNAMES = ("DIAZ", "DIAS", "GARCIA", "LI", "ANA")
 _BORN = ("2011-02-03", "2011-03-02", "2011-02-04", "2012-01-01", "2010-12-31")
 
 
-def records(count=400):
+def make_records(count=400):
     """Records of few values, many of them missing, so that every kind of agreement occurs."""
     rng = random.Random(7)
 
@@ -59,7 +59,7 @@ def records(count=400):
 
 @pytest.fixture
 def database(tmp_path):
-    test_records = records()
+    test_records = make_records()
     connection = connect_duckdb(tmp_path)
     connection.register("feature_table", make_feature_table(test_records, FEATURE_COLUMNS))
     yield test_records, connection
