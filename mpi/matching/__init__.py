@@ -1,1 +1,6 @@
-"""Which pairs are compared, and how strong each is: keys, model, scorers."""
+"""Blocking and scoring of record pairs with a trained model.
+
+What enters: features of records, and the folder of a frozen model.
+What leaves: blocking keys, candidate pairs, and match weights of pairs with their comparison levels; every engine
+(compiled Python, DuckDB, Spark) gives the same ones.
+"""

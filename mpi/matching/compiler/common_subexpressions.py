@@ -1,4 +1,4 @@
-"""What conditions have in common, found so that it is computed once.
+"""Common subexpression elimination in SQL conditions.
 
 DuckDB computes a condition anew in each place where it is written inside CASE, AND or OR, and the conditions
 of a model that corrects for families say many times that two records share a home.
@@ -29,11 +29,11 @@ _ATOMIC_EXPRESSIONS = (exp.Column, exp.Literal, exp.Boolean, exp.Null)
 
 
 class SharedTerm(NamedTuple):
-    """Something that several conditions say.
+    """A subexpression that becomes a column.
 
     Args:
-        name: of the column that it becomes.
-        sql: what it is.
+        name: name of the column.
+        sql: the subexpression.
     """
 
     name: str
@@ -42,10 +42,10 @@ class SharedTerm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedConditions:
-    """Conditions in which what they have in common is a column.
+    """SQL conditions whose common subexpressions are columns.
 
     Args:
-        layers: what is to be computed before them; a term may name those of the layers before its own.
+        layers: columns to compute before the conditions; a term may name those of earlier layers.
         conditions: SQL, in the order in which they were given.
     """
 
@@ -53,7 +53,7 @@ class SharedConditions:
     conditions: tuple[str, ...]
 
     def write_query(self, source: str) -> str:
-        """A query of all columns of a source and of what the conditions share."""
+        """Write the query that adds the shared columns to a source's columns."""
         for layer in self.layers:
             source = f"SELECT *, {', '.join(f'{term.sql} AS {term.name}' for term in layer)} FROM ({source})"
         return source
@@ -61,7 +61,10 @@ class SharedConditions:
 
 @dataclass(frozen=True, slots=True)
 class _ExpressionNode:
-    """An expression: its parts, and the SQL that joins them; of one that is taken whole, its own SQL."""
+    """A SQL expression: its operands, and the operator that joins them.
+
+    An expression without operands has its own SQL instead.
+    """
 
     parts: tuple["_ExpressionNode", ...]
     sql: str
@@ -70,11 +73,12 @@ class _ExpressionNode:
 
 @dataclass(slots=True)
 class _NodeTable:
-    """Each expression once, however often it is written."""
+    """A table of expressions that holds each distinct one once."""
 
     node_of: dict[tuple[object, ...], _ExpressionNode] = field(default_factory=dict)
 
     def add(self, tree: exp.Expr) -> _ExpressionNode:
+        """Return the node of an expression, adding it if new."""
         tree = tree.unnest()
         if isinstance(tree, exp.Not):
             return self._add_node("NOT", (self.add(tree.this),))
@@ -85,19 +89,20 @@ class _NodeTable:
         return self._add_node(sql if is_bare else f"({sql})", (), is_bare=is_bare)
 
     def _add_node(self, joined: str, parts: tuple[_ExpressionNode, ...], *, is_bare: bool = False) -> _ExpressionNode:
+        """Return the node of an operator and operands, adding it if new."""
         key = (joined, *(id(part) for part in parts))
         return self.node_of.setdefault(key, _ExpressionNode(parts, joined, is_bare))
 
 
 def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedConditions:
-    """Make a column of whatever is said more than once.
+    """Turn repeated subexpressions of conditions into columns.
 
-    All of it is computed for every pair, also where a CASE would not come so far: no condition that
-    ``compile_scorer`` takes can fail.
+    All columns are computed for every pair, also where a CASE would not come so far: no condition that
+    ``compile_scorer`` accepts can fail.
 
     Args:
         conditions: SQL.
-        prefix: of the columns' names, with which no other column's begins.
+        prefix: prefix of the columns' names, with which no other column's begins.
     """
     nodes = _NodeTable()
     roots = [nodes.add(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
@@ -120,6 +125,7 @@ def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedCondit
 
 
 def _write_sql(node: _ExpressionNode, names: dict[int, str]) -> str:
+    """Write a node as SQL, with the names of shared columns."""
     if id(node) in names:
         return names[id(node)]
     parts = [_write_sql(part, names) for part in node.parts]

@@ -1,8 +1,8 @@
-"""Turns a comparison level's SQL condition into a Python expression that is true for the same pairs.
+"""Translation of a SQL condition to an equivalent Python expression.
 
 SQL has three truth values, Python's ``not None`` is true, so a condition is never translated as it stands:
-``holds`` writes an expression for "is TRUE", ``fails`` one for "is FALSE", and each guards every operand
-against missing values. What is not listed here is refused, never approximated.
+``translate_true`` writes an expression for "is TRUE", ``translate_false`` one for "is FALSE", and each guards every
+operand against missing values. What is not listed here is refused, never approximated.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,13 @@ from mpi.matching.compiler.symmetry import is_symmetric
 from mpi.matching.compiler.value_ranges import DOUBLE, LENGTH, YEAR, NumberRange, merge_ranges, compute_range, parse_literal
 
 NUMBER_COLUMNS = frozenset({"birth_year"})
+"""Feature columns that hold an integer."""
 BOOLEAN_COLUMNS = frozenset({"multiple_birth"})
+"""Feature columns that hold a truth value."""
 DATE_COLUMNS = frozenset({"birth_date", "birth_date_swapped"})
-"""Texts that are a date or missing, written as below."""
+"""Feature columns that hold a date as text, or nothing."""
 DATE_FORMAT = "%Y-%m-%d"
+"""Format of the dates in feature columns."""
 
 
 class OperandKind(Enum):
@@ -49,8 +52,8 @@ class Operand:
         code: the Python expression; only evaluated where every guard held.
         kind: its type.
         guards: Python expressions, in order, that are all true where the value is not NULL.
-        number: what is known of it, if it is a number.
-        may_be_empty: whether it is a text that can have no letter. No column holds such a one.
+        number: range of the value, if it is a number.
+        may_be_empty: whether it is a text that can be empty; no column holds an empty text.
     """
 
     code: str
@@ -71,16 +74,20 @@ _OPERATORS: dict[type[exp.Expr], tuple[str, str]] = {
 _CHOICE_FUNCTIONS: dict[type[exp.Expr], str] = {exp.Least: "least", exp.Greatest: "greatest"}
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 _LETTER_SIMILARITIES = frozenset({"jaro_winkler", "jaro", "jaccard"})
-"""Likenesses that two texts without a letter do not have: DuckDB says 0, or fails, where Python says 1."""
+"""Similarities that are not defined alike for two empty texts.
+
+DuckDB says 0, or fails, where Python says 1.
+"""
 _EDIT_DISTANCES = frozenset({"levenshtein", "damerau_levenshtein"})
 
 
 @dataclass(slots=True)
 class Translator:
-    """Translates the conditions of one model and notes what they read.
+    """A translator of one model's conditions, which records what they read.
 
     Args:
         variables: Python variable of each column and side that was read, such as ``given_l``.
+        temporaries: number of temporary variables so far.
     """
 
     variables: dict[str, None] = field(default_factory=dict)
@@ -88,23 +95,24 @@ class Translator:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of Features that were read, in their order."""
+        """Feature columns that were read, in their order."""
         read = {variable[:-2] for variable in self.variables}
         return tuple(column for column in FEATURE_COLUMNS if column in read)
 
     def translate_condition(self, sql: str) -> str:
-        """The Python expression that is true where DuckDB's answer is TRUE.
+        """Write Python that is true where DuckDB's answer is TRUE.
 
         Raises:
-            NotCompilableError: with what was not understood.
+            NotCompilableError: names what was not understood.
         """
         return self.translate_true(_parse_sql(sql))
 
     def translate_symmetric(self, sql: str) -> str:
-        """The same of a condition that is to say of two records what it says of them exchanged.
+        """Translate a condition that must not depend on the records' order.
 
         Raises:
-            NotCompilableError: with what was not understood, or that it depends on which record is left.
+            NotCompilableError: names what was not understood, or says that the condition depends on which record
+                is left.
         """
         tree = _parse_sql(sql)
         translated = self.translate_true(tree)
@@ -113,11 +121,11 @@ class Translator:
         return translated
 
     def translate_true(self, tree: exp.Expr) -> str:
-        """Python for "the expression is TRUE"."""
+        """Write Python for "the expression is TRUE"."""
         return self._translate_truth(tree, wanted=True)
 
     def translate_false(self, tree: exp.Expr) -> str:
-        """Python for "the expression is FALSE" (which is not the same as "not TRUE")."""
+        """Write Python for "the expression is FALSE", which is not "not TRUE"."""
         return self._translate_truth(tree, wanted=False)
 
     def _translate_truth(self, tree: exp.Expr, *, wanted: bool) -> str:  # noqa: PLR0911 - one return a form
@@ -164,10 +172,10 @@ class Translator:
         return _join_guards(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
     def translate_operand(self, tree: exp.Expr) -> Operand:  # noqa: C901, PLR0911 - one return a form
-        """Translate an operand.
+        """Translate an operand of a condition.
 
         Raises:
-            NotCompilableError: it is none of the forms below.
+            NotCompilableError: it is none of the supported forms.
         """
         match tree:
             case exp.Paren():
@@ -209,7 +217,7 @@ class Translator:
         return Operand(variable, _find_column_kind(column), (f"{variable} is not None",), YEAR)
 
     def is_list(self, tree: exp.Expr) -> bool:
-        """Whether an operand is a list of texts.
+        """Return whether an operand is a list of texts.
 
         Raises:
             NotCompilableError: it is no operand.
@@ -316,6 +324,7 @@ class Translator:
 
 
 def _parse_sql(sql: str) -> exp.Expr:
+    """Parse a SQL condition."""
     try:
         return sqlglot.parse_one(sql, read="duckdb")
     except (sqlglot.ParseError, sqlglot.TokenError) as fault:
@@ -323,11 +332,12 @@ def _parse_sql(sql: str) -> exp.Expr:
 
 
 def _is_date_column(column: exp.Expr, form: exp.Expr) -> bool:
-    """Whether it is a column that holds dates, and they are written in that form."""
+    """Return whether an expression is a date column read in its format."""
     return isinstance(column, exp.Column) and column.name[:-2] in DATE_COLUMNS and form.name == DATE_FORMAT
 
 
 def _find_column_kind(column: str) -> OperandKind:
+    """Return the type of a feature column."""
     if column in LIST_COLUMNS:
         return OperandKind.LIST
     if column in NUMBER_COLUMNS:
@@ -336,6 +346,7 @@ def _find_column_kind(column: str) -> OperandKind:
 
 
 def _translate_similarity(tree: exp.Expr, name: str, texts: Sequence[Operand], guards: tuple[str, ...]) -> Operand:
+    """Translate a similarity or distance of two texts."""
     if name in _LETTER_SIMILARITIES and any(text.may_be_empty for text in texts):
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is given what may be empty: write NULLIF(…, '') around that")
     number = LENGTH if name in _EDIT_DISTANCES else DOUBLE
@@ -343,6 +354,7 @@ def _translate_similarity(tree: exp.Expr, name: str, texts: Sequence[Operand], g
 
 
 def _translate_literal(tree: exp.Literal) -> Operand:
+    """Translate a text or number that is written out."""
     if tree.is_string:
         return Operand(repr(tree.name), OperandKind.TEXT, may_be_empty=not tree.name)
     number, value = parse_literal(tree)
@@ -350,13 +362,17 @@ def _translate_literal(tree: exp.Literal) -> Operand:
 
 
 def _parse_position(tree: object) -> int:
+    """Return the whole number of a substring's position."""
     if isinstance(tree, exp.Literal) and not tree.is_string and tree.name.isdigit():
         return int(tree.name)
     raise NotCompilableError("a substring's positions must be whole numbers")
 
 
 def _expand_range(tree: exp.Expr) -> exp.Expr:
-    """``IN`` as a chain of ``=``, ``BETWEEN`` as two comparisons: their definitions in SQL."""
+    """Write ``IN`` as a chain of ``=``, and ``BETWEEN`` as two comparisons.
+
+    These are their definitions in SQL.
+    """
     if isinstance(tree, exp.Between):
         return exp.And(
             this=exp.GTE(this=tree.this.copy(), expression=tree.args["low"].copy()),
@@ -373,4 +389,5 @@ def _expand_range(tree: exp.Expr) -> exp.Expr:
 
 
 def _join_guards(guards: tuple[str, ...], code: str) -> str:
+    """Join guards and code to one Python expression."""
     return f"({' and '.join([*dict.fromkeys(guards), code])})"

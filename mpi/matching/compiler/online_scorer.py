@@ -1,10 +1,10 @@
-"""The online scorer: a frozen model compiled to one Python function.
+"""Online scorer: compiles a frozen model to one Python function.
 
 ``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL ``CASE``,
-and lets Python compile the whole. DuckDB (``mpi.matching.scoring.batch``) is the other scorer; the two give the same
-levels exactly and the same weights within 1e-6 bits (law 5).
+and lets Python compile the result. DuckDB (``mpi.matching.scoring.batch``) is the other scorer. Both give equal
+levels, and weights that agree within 1e-6 bits (law 5).
 
-``Scorer.source`` shows the generated code.
+``OnlineScorer.source`` holds the generated code.
 """
 
 import math
@@ -29,12 +29,12 @@ _INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
-    """What the model says of a pair.
+    """The comparison levels and match weight of one pair.
 
     Args:
         levels: Splink's comparison vector values, in the order of the model's comparisons.
-        bits: match weight, prior included, as far as a caution lets it.
-        caution: the caution that holds the weight down; None where none does.
+        bits: match weight, prior included, capped where a caution holds.
+        caution: the caution that caps the weight; None where none does.
     """
 
     levels: tuple[int, ...]
@@ -44,7 +44,7 @@ class PairScore:
 
 @dataclass(frozen=True, slots=True)
 class WeightContribution:
-    """What one comparison adds to the match weight, in bits."""
+    """The part of a match weight that one comparison adds, in bits."""
 
     comparison: str
     level: str
@@ -53,11 +53,11 @@ class WeightContribution:
 
 @dataclass(frozen=True, slots=True)
 class PairMarks:
-    """What the partition must know of pairs besides their weights.
+    """Pairs that the partition must treat with care, apart from their weights.
 
     Args:
         uncorroborated: pairs that weigh more than a cautioned pair by name and birth date alone.
-        opposed: pairs that are held down because, besides, something speaks against them.
+        opposed: pairs that would weigh as much, but are capped because something speaks against them.
     """
 
     uncorroborated: frozenset[tuple[int, int]]
@@ -66,12 +66,14 @@ class PairMarks:
 
 @dataclass(frozen=True, slots=True)
 class OnlineScorer:
-    """Scores pairs of records; symmetric if the model's conditions are.
+    """A compiled model that scores one pair at a time.
+
+    The scores are symmetric, as the model's conditions are.
 
     Args:
-        parameters: the model as read.
-        cautions: the model's.
-        columns: the columns of Features that it reads.
+        parameters: prior and comparisons of the model.
+        cautions: cautions of the model.
+        columns: columns of Features that the model reads.
         source: the generated Python.
     """
 
@@ -84,24 +86,27 @@ class OnlineScorer:
     _first_uncorroborated: _FirstConditionFunction = field(repr=False)
 
     def weigh(self, left: Features, right: Features) -> float:
-        """The match weight of the pair in bits, prior included, as far as a caution lets it."""
+        """Return a pair's match weight in bits, capped where a caution holds.
+
+        The prior is included.
+        """
         bits = self._compare(left, right)[0]
         if bits > self.cautions.bits and self._first_caution(left, right) >= 0:
             return self.cautions.bits
         return bits
 
     def score(self, left: Features, right: Features) -> PairScore:
-        """The pair's levels and match weight, and the caution that lowered it."""
+        """Return a pair's levels, match weight and caution."""
         bits, levels, _ = self._compare(left, right)
         caution = self._find_caution(left, right, bits)
         return PairScore(levels, bits if caution is None else self.cautions.bits, caution)
 
     def mark_pairs(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> PairMarks:
-        """Mark pairs.
+        """Find the uncorroborated and opposed pairs.
 
         Args:
             weights: bits by pair, as this scorer gives them, rounded.
-            features: of the records that the pairs name.
+            features: features of the records that the pairs name.
         """
         cap = self.cautions.bits
         if not self.cautions.when:
@@ -121,11 +126,15 @@ class OnlineScorer:
         )
 
     def _find_caution(self, left: Features, right: Features, bits: float) -> str | None:
+        """Return the caution that caps a weight, if one does."""
         held = self._first_caution(left, right) if bits > self.cautions.bits else -1
         return None if held < 0 else list(self.cautions.conditions)[held]
 
     def explain(self, left: Features, right: Features) -> list[WeightContribution]:
-        """The match weight by comparison, the prior first, a caution last; the bits add up to the weight."""
+        """List the contributions to a match weight, the prior first.
+
+        A caution comes last; the bits add up to the weight.
+        """
         total, values, parts = self._compare(left, right)
         explained = [WeightContribution("prior", "two records taken at random", compute_prior_bits(self.parameters))]
         for comparison, value, bits in zip(self.parameters.comparisons, values, parts, strict=True):
@@ -138,7 +147,7 @@ class OnlineScorer:
 
 
 def compile_scorer(model: MatchModel) -> OnlineScorer:
-    """Compile the model.
+    """Compile a model to an online scorer.
 
     Raises:
         ModelError: a condition has no exact translation (the message names comparison and level), or a
@@ -169,17 +178,20 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
 
 
 def compute_prior_bits(levels: ScoringParameters) -> float:
-    """The prior as a weight: log2 of its odds."""
+    """Return the prior as a weight in bits: log2 of its odds."""
     return math.log2(levels.prior / (1 - levels.prior))
 
 
 def compute_level_bits(level: ComparisonLevel) -> float:
-    """The weight of a level before any term-frequency adjustment; 0 for a null level."""
+    """Return a level's weight in bits before term-frequency adjustment.
+
+    A null level weighs 0.
+    """
     return math.log2(level.m / level.u) if level.m is not None and level.u is not None else 0.0
 
 
 def _generate_compare(levels: ScoringParameters, translator: Translator) -> tuple[str, dict[str, FrequencyAdjustment]]:
-    """The source of ``compare``, and the adjustments that it calls by name."""
+    """Return the source of ``compare``, and the adjustments that it calls."""
     adjustments: dict[str, FrequencyAdjustment] = {}
     body: list[str] = []
     for number, comparison in enumerate(levels.comparisons):
@@ -198,7 +210,10 @@ def _generate_compare(levels: ScoringParameters, translator: Translator) -> tupl
 
 
 def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
-    """The source of a function that tells which condition is the first to hold, -1 for none."""
+    """Return the source of a function that finds the first true condition.
+
+    The function returns its number, or -1 for none.
+    """
     translator = Translator()
     body = []
     for number, (label, condition) in enumerate(conditions.items()):
@@ -212,7 +227,7 @@ def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple
 
 
 def _generate_loads(translator: Translator) -> list[str]:
-    """Local variables for the columns that are read; an empty list is missing."""
+    """Write the local variables of the columns; an empty list is missing."""
     lines = []
     for column in FEATURE_COLUMNS:
         empty = " or None" if column in LIST_COLUMNS else ""
@@ -228,6 +243,7 @@ def _generate_comparison(
     translator: Translator,
     adjustments: dict[str, FrequencyAdjustment],
 ) -> list[str]:
+    """Write the if-chain of one comparison."""
     lines: list[str] = []
     keyword = "if"
     for level in comparison.levels:
@@ -251,6 +267,7 @@ def _generate_comparison(
 
 
 def _translate_level(comparison: Comparison, level: ComparisonLevel, translator: Translator) -> str:
+    """Translate the condition of a level."""
     try:
         return translator.translate_symmetric(level.condition or "")
     except NotCompilableError as fault:
@@ -260,7 +277,10 @@ def _translate_level(comparison: Comparison, level: ComparisonLevel, translator:
 
 
 def _make_adjustment(adjustment: FrequencyAdjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
-    """Splink's adjustment: the more frequent of the two values stands for both; a missing one for none."""
+    """Make Splink's term-frequency adjustment as a function of two values.
+
+    The more frequent of the two values counts for both; a missing one is ignored.
+    """
     column = adjustment.column
     if column not in frequencies.tables:
         raise ModelError(f"the model adjusts for frequencies of {column!r} but has none of it")

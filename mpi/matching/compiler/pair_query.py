@@ -1,10 +1,10 @@
-"""A frozen model compiled to one DuckDB query, which weighs pairs as Splink's own SQL does.
+"""Batch scorer: compiles a frozen model to one DuckDB query.
 
-Splink makes a table for each step, and DuckDB computes a condition wherever Splink writes it. Here a pair
-goes through in one piece, and no further than it is near: first the comparisons that can raise its weight,
-those that count edits after the others, then those that can only lower it and the cautions. What the
-conditions of a stage share is computed once (``mpi.matching.compiler.common_subexpressions``). The weights are Splink's, added up in
-its order (law 5).
+Its weights are those of Splink's own SQL, added in Splink's order (law 5). Splink makes a table for each step, and
+DuckDB computes a condition wherever Splink writes it. Here pairs go through stages, and leave once they cannot reach
+the floor: first the comparisons that can raise a weight, edit distances last; then those that can only lower it and
+the cautions. Common subexpressions of a stage's conditions are computed once
+(``mpi.matching.compiler.common_subexpressions``).
 """
 
 import math
@@ -28,10 +28,10 @@ _EDIT_DISTANCE_NAME = "levenshtein"
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What is asked of pairs that are still near.
+    """Comparisons that are computed for pairs still above the floor.
 
     Args:
-        numbers: of the comparisons.
+        numbers: numbers of the comparisons.
         conditions: their conditions, in that order, and at the last stage the cautions.
         later_bits: the most that the comparisons of later stages can add, in bits.
     """
@@ -43,10 +43,10 @@ class _Stage:
 
 @dataclass(frozen=True, slots=True)
 class PairQuery:
-    """A model as one query.
+    """A model compiled to one DuckDB query.
 
     Args:
-        columns: the columns of Features that it reads.
+        columns: columns of Features that the model reads.
     """
 
     columns: tuple[str, ...]
@@ -56,7 +56,7 @@ class PairQuery:
     _stages: tuple[_Stage, ...] = field(repr=False)
 
     def load_frequencies(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Give a connection the model's frozen frequencies."""
+        """Create the tables of frozen frequencies on a connection."""
         schema = pa.schema([("value", pa.string()), ("share", pa.float64())])
         for column, shares in self._frequencies.tables.items():
             connection.register("frozen", pa.table([list(shares), list(shares.values())], schema=schema))
@@ -66,12 +66,12 @@ class PairQuery:
     def weigh(
         self, connection: duckdb.DuckDBPyConnection, pairs: pa.Table, features: str, floor: float
     ) -> pa.Table:
-        """Weigh pairs.
+        """Score pairs and keep those at or above a weight.
 
         Args:
-            connection: it knows the frequencies, see ``declare``, and the features.
+            connection: has the frequencies, see ``load_frequencies``, and the features.
             pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
-            features: the table of features, of every record that a pair names.
+            features: name of the table of features, of every record that a pair names.
             floor: lowest weight to return, in bits.
 
         Returns:
@@ -83,7 +83,7 @@ class PairQuery:
         return weighed
 
     def write_sql(self, pairs: str, features: str, floor: float) -> str:
-        """The query over tables, by name."""
+        """Write the query over tables of pairs and features, by name."""
         query, done = self._write_join(pairs, features), set[int]()
         for stage in self._stages:
             query = self._write_stage(query, stage)
@@ -97,7 +97,7 @@ class PairQuery:
         return f"SELECT lo, hi, {self._write_capped_weight()} AS bits FROM ({query}) ORDER BY lo, hi"
 
     def _write_stage(self, query: str, stage: _Stage) -> str:
-        """What the comparisons of a stage add, as columns."""
+        """Write the query that adds a stage's levels and weights as columns."""
         said = iter(stage.conditions.conditions)
         levels, weights = [], []
         for number in stage.numbers:
@@ -114,11 +114,12 @@ class PairQuery:
         return f"SELECT {', '.join(['*', *weights])} FROM ({query})"
 
     def _write_join(self, pairs: str, features: str) -> str:
-        """Both records of each pair, side by side."""
+        """Write the join of both records of each pair."""
         left, right = (self._write_side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi")))
         return f"SELECT * FROM {pairs} JOIN ({left}) ON lo = id_l JOIN ({right}) ON hi = id_r"
 
     def _write_side(self, side: str, end: str, pairs: str, features: str) -> str:
+        """Write the query of one side's features and frequencies."""
         read = [f"unique_id AS id_{side}", *(f'"{column}" AS "{column}_{side}"' for column in self.columns)]
         shares, joins = [], []
         for column in _list_adjusted_columns(self._parameters):
@@ -129,7 +130,7 @@ class PairQuery:
         return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
 
     def _write_sum(self, numbers: Collection[int]) -> str:
-        """The weights of these comparisons in the order in which Splink adds them."""
+        """Write the sum of comparisons' weights, in Splink's order."""
         parts = [_write_double(compute_prior_bits(self._parameters))]
         for number in sorted(numbers):
             parts.append(f"weight_{number}")
@@ -138,19 +139,20 @@ class PairQuery:
         return " + ".join(parts)
 
     def _write_capped_weight(self) -> str:
+        """Write the weight, capped where a caution holds."""
         said = self._stages[-1].conditions.conditions
         return self._cautions.write_capped_weight("free", said[len(said) - len(self._cautions.conditions) :])
 
 
 def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> PairQuery:
-    """Compile the model.
+    """Compile a model to a DuckDB query.
 
     Args:
         model: the frozen model.
-        scorer: its scorer, where it is compiled already: that takes twice as long as the rest.
+        scorer: online scorer of the model, where it is compiled already: that takes twice as long as the rest.
 
     Raises:
-        ModelError: what ``compile_scorer`` raises: what cannot be scored online is not scored here.
+        ModelError: as ``compile_scorer``: what cannot be scored online is not scored here.
     """
     scorer = scorer or compile_scorer(model)
     stages: list[list[int]] = [[], [], []]
@@ -166,6 +168,7 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
 
 
 def _make_stage(levels: ScoringParameters, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
+    """Make a stage of comparisons, with the bits that later ones can add."""
     own, later = stages[place], chain.from_iterable(stages[place + 1 :])
     conditions = [condition for number in own for condition in _list_conditions(levels.comparisons[number])]
     if place == len(stages) - 1:
@@ -175,21 +178,22 @@ def _make_stage(levels: ScoringParameters, model: MatchModel, place: int, stages
 
 
 def _list_conditions(comparison: Comparison) -> list[str]:
-    """Those of its levels; the last has none."""
+    """List the conditions of a comparison's levels; the last has none."""
     return [level.condition for level in comparison.levels if level.condition is not None]
 
 
 def _has_edit_distance(comparison: Comparison) -> bool:
-    """Whether it counts edits, which takes longer than all the rest of a comparison."""
+    """Return whether a comparison computes edit distances, the slowest functions."""
     return any(_EDIT_DISTANCE_NAME in condition.lower() for condition in _list_conditions(comparison))
 
 
 def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float:
-    """The most that it can add, in bits."""
+    """Return the most that a comparison can add, in bits."""
     return max(0.0, *(compute_level_bits(level) + _compute_max_adjustment(level, frequencies) for level in comparison.levels))
 
 
 def _compute_max_adjustment(level: ComparisonLevel, frequencies: Frequencies) -> float:
+    """Return the most that a term-frequency adjustment can add, in bits."""
     if level.adjustment is None:
         return 0.0
     column, stated = level.adjustment.column, level.adjustment
@@ -198,22 +202,27 @@ def _compute_max_adjustment(level: ComparisonLevel, frequencies: Frequencies) ->
 
 
 def _is_adjusted(comparison: Comparison) -> bool:
+    """Return whether a comparison has a term-frequency adjustment."""
     return any(level.adjustment is not None for level in comparison.levels)
 
 
 def _list_adjusted_columns(levels: ScoringParameters) -> list[str]:
-    """The columns whose frequencies change a weight, each once."""
+    """List the distinct columns with term-frequency adjustments."""
     every = (level.adjustment for comparison in levels.comparisons for level in comparison.levels)
     return list(dict.fromkeys(adjustment.column for adjustment in every if adjustment is not None))
 
 
 def _write_case_by_level(number: int, values: Sequence[str], name: str) -> str:
+    """Write a CASE that gives a value for each level."""
     whens = " ".join(f"WHEN {place} THEN {value}" for place, value in enumerate(values))
     return f"CASE level_{number} {whens} END AS {name}_{number}"
 
 
 def _write_adjustment(level: ComparisonLevel) -> str:
-    """By how much frequencies change a weight: the more frequent of the two values stands for both."""
+    """Write a level's term-frequency adjustment.
+
+    The more frequent of the two values counts for both.
+    """
     if level.adjustment is None:
         return _write_double(0.0)
     column, stated = level.adjustment.column, level.adjustment
@@ -226,10 +235,14 @@ def _write_adjustment(level: ComparisonLevel) -> str:
 
 
 def _name_frequency_table(column: str) -> str:
+    """Return the name of a column's frequency table."""
     return f'"frozen_{column}"'
 
 
 def _write_double(value: float) -> str:
-    """A DOUBLE; without an exponent it would be a DECIMAL, whose cast may not be the nearest."""
+    """Write a number as a DOUBLE.
+
+    Without an exponent it would be a DECIMAL, whose cast may not be the nearest.
+    """
     text = repr(float(value))
     return text if "e" in text else f"{text}e0"

@@ -1,7 +1,7 @@
-"""Regular expressions that mean the same to every engine that meets them.
+"""Regular expressions that match alike in every engine.
 
-DuckDB looks for them with RE2, Python and Spark with engines of their own, which differ in what is not listed
-here: classes by name, word boundaries, look-around, what a dot or ``$`` does at the end of a line.
+DuckDB uses RE2; Python and Spark have engines of their own. They differ in what is not listed here: named classes,
+word boundaries, look-around, and what a dot or ``$`` does at the end of a line.
 """
 
 import re
@@ -13,9 +13,10 @@ _PORTABLE_PATTERN = re.compile(rf"\^?(?:(?:{_ITEM}|{_CLASS}){_REPETITION})+")
 
 
 def is_portable_pattern(pattern: str) -> bool:
-    """Whether the first match of the pattern is the same text to RE2 and to Python.
+    """Return whether a pattern's first match is equal in every engine.
 
-    So it is of letters, digits, some signs and classes of them, each so many times, and ``^`` before all.
+    A portable pattern is a sequence of letters, digits, some signs and classes of them, each with a repetition, and
+    ``^`` only at the start.
     """
     if not _PORTABLE_PATTERN.fullmatch(pattern):
         return False

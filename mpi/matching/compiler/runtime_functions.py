@@ -1,7 +1,7 @@
-"""The functions that compiled conditions call: DuckDB's, as Python has them.
+"""Python versions of the DuckDB functions that compiled conditions call.
 
-DuckDB computes its string similarities with the C++ edition of rapidfuzz, so the Python edition of the same
-library gives the same numbers to the last bit; a test holds the two together.
+DuckDB computes its string similarities with the C++ edition of rapidfuzz, so the Python edition of that
+library gives equal numbers to the last bit; a test checks that.
 """
 
 import re
@@ -18,7 +18,7 @@ _ISO_LENGTH = 10
 
 
 def have_common_item(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """``list_has_any``: whether the two lists have an element in common."""
+    """Return whether two lists have a common item (``list_has_any``)."""
     for item in left:  # noqa: SIM110 - a generator costs more than these lists of one to three
         if item in right:
             return True
@@ -26,36 +26,39 @@ def have_common_item(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 
 def intersect_lists(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
-    """``list_intersect``: the distinct elements that both have."""
+    """Return the distinct common items of two lists (``list_intersect``)."""
     return tuple(dict.fromkeys(item for item in left if item in right))
 
 
 def compute_jaccard(left: str, right: str) -> float:
-    """``compute_jaccard``: the distinct characters that both have, of those that either has."""
+    """Return the Jaccard similarity of two texts' characters (``jaccard``)."""
     mine, other = set(left), set(right)
     return len(mine & other) / len(mine | other)
 
 
 def extract_match(text: str, pattern: str) -> str:
-    """``regexp_extract(text, pattern, 0)``: the first match, empty where there is none."""
+    """Return a pattern's first match, empty where there is none.
+
+    ``regexp_extract(text, pattern, 0)``.
+    """
     found = re.search(pattern, text)
     return "" if found is None else found[0]
 
 
 def find_least(*values: float | None) -> float | None:
-    """``find_least``: the smallest of the values that are not missing."""
+    """Return the smallest value that is not missing (``least``)."""
     return min((value for value in values if value is not None), default=None)
 
 
 def find_greatest(*values: float | None) -> float | None:
-    """``find_greatest``: the largest of the values that are not missing."""
+    """Return the largest value that is not missing (``greatest``)."""
     return max((value for value in values if value is not None), default=None)
 
 
 def _make_list_function(
     choose: Callable[[Iterable[float]], float], function: Callable[[str, str], float]
 ) -> Callable[[Sequence[str], Sequence[str]], float]:
-    """``list_max`` or ``list_min`` of a function over every pair of the items of two lists."""
+    """Make ``list_max`` or ``list_min`` of a function over pairs of items."""
 
     def over_pairs(left: Sequence[str], right: Sequence[str]) -> float:
         return choose(function(one, other) for one in left for other in right)
@@ -65,7 +68,10 @@ def _make_list_function(
 
 @lru_cache(maxsize=32_768)
 def to_epoch_seconds(text: str) -> int | None:
-    """``epoch(try_strptime(text, '%Y-%m-%d'))``: seconds since 1970, None if it is not a date."""
+    """Return an ISO date's seconds since 1970; None for other text.
+
+    ``epoch(try_strptime(text, '%Y-%m-%d'))``.
+    """
     if len(text) != _ISO_LENGTH:
         return None
     try:
@@ -81,12 +87,13 @@ TEXT_PAIR_FUNCTIONS: dict[str, Callable[[str, str], Any]] = {
     "damerau_levenshtein": DamerauLevenshtein.distance,
     "jaccard": compute_jaccard,
 }
+"""Similarities and distances of two texts, by name."""
 LIST_PAIR_FUNCTIONS = {
     f"{name}_{of}": _make_list_function(choose, function)
     for of, function in TEXT_PAIR_FUNCTIONS.items()
     for name, choose in (("max", max), ("min", min))
 }
-"""The most and the least of each of them over all pairs of the items of two lists."""
+"""Maximum and minimum of each function over all pairs of two lists' items."""
 
 NAMESPACE: dict[str, Callable[..., Any]] = {
     **TEXT_PAIR_FUNCTIONS,
@@ -98,4 +105,7 @@ NAMESPACE: dict[str, Callable[..., Any]] = {
     "shared": intersect_lists,
     "date_epoch": to_epoch_seconds,
 }
-"""What the generated code sees, by the names that ``mpi.matching.compiler.conditions`` writes."""
+"""Global names of the generated code.
+
+``mpi.matching.compiler.conditions`` writes these names.
+"""

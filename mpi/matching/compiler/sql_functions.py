@@ -1,4 +1,7 @@
-"""Which function of DuckDB's an expression calls: the parser knows some by a class and the rest by name."""
+"""Recognition of DuckDB function calls in parsed SQL.
+
+The parser represents some functions by a class and the rest by name.
+"""
 
 import re
 from collections.abc import Callable
@@ -7,7 +10,7 @@ from sqlglot import exp
 
 
 class NotCompilableError(Exception):
-    """The condition says something that has no exact translation."""
+    """A SQL condition has no exact translation."""
 
 
 STRING_FUNCTIONS = {
@@ -18,19 +21,20 @@ STRING_FUNCTIONS = {
     "damerau_levenshtein": "damerau_levenshtein",
     "jaccard": "jaccard",
 }
+"""DuckDB's similarities of two texts, with the compiled scorer's names."""
 _PAIRWISE_SQL = re.compile(
     r'LIST_(?P<choice>MAX|MIN)\(LIST_TRANSFORM\(FLATTEN\(LIST_TRANSFORM\("?(?P<left>\w+)"?, LAMBDA x : '
     r'LIST_TRANSFORM\("?(?P<right>\w+)"?, LAMBDA y : \[x, y\]\)\)\), LAMBDA pair : '
     r"(?P<name>\w+)\(pair\[1\], pair\[2\]\)\)\)"
 )
-"""How Splink writes the most alike, or least unlike, of all pairs of the items of two lists."""
+"""Splink's SQL for the maximum or minimum over all pairs of two lists' items."""
 
 
 def parse_function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
-    """The function that an expression calls, by DuckDB's name of it, and what it is given.
+    """Return the name and arguments of a DuckDB function call.
 
     Raises:
-        NotCompilableError: it is no call, or one that is not known.
+        NotCompilableError: it is no call, or one of an unknown function.
     """
     names: list[tuple[type[exp.Expr], str]] = [
         (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
@@ -63,13 +67,13 @@ def parse_function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
 
 
 def parse_pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
-    """The function that stands for the most, or the least, of another over all pairs of two lists' items.
+    """Parse a maximum or minimum over all pairs of two lists' items.
 
     Returns:
-        Its name to the compiled scorer and to Spark, and the two columns.
+        Name of the function to the compiled scorer and to Spark, and the two columns.
 
     Raises:
-        NotCompilableError: it is not as Splink writes it, or of a function that is not known.
+        NotCompilableError: it is not as Splink writes it, or of an unknown function.
     """
     found = _PAIRWISE_SQL.fullmatch(to_duckdb_sql(tree))
     known = None if found is None else STRING_FUNCTIONS.get(found["name"].lower())
@@ -84,5 +88,5 @@ _ALIASES = {"array_has_any": "list_has_any", "array_intersect": "list_intersect"
 
 
 def to_duckdb_sql(tree: exp.Expr) -> str:
-    """The expression as DuckDB would have it written, for a message."""
+    """Write an expression in DuckDB's SQL, for a message."""
     return tree.sql(dialect="duckdb")

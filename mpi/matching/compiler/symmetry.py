@@ -1,9 +1,9 @@
-"""Whether a condition says the same of two records whichever is called left.
+"""Check that a SQL condition is symmetric in the two records.
 
 Which of two records is left is an accident of numbering, so a condition that depends on it would make the
-partition depend on it too (law 1). Two conditions are held equal where they are written alike but for the
-order of what has none: the sides of AND, OR, ``=``, +, *, a comparison turned round, and what measures how
-alike two texts are. One that is symmetric in a way that is not seen here is refused, never taken on trust.
+partition depend on it too (law 1). Two conditions count as equal where their normal forms are equal. A normal form
+sorts what has no order: the sides of AND, OR, ``=``, +, *, a reversed comparison, and the arguments of similarity
+functions. A condition whose symmetry is not seen here is refused, never taken on trust.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ _SYMMETRIC_FUNCTION_NAMES = frozenset(
 
 
 def is_symmetric(tree: exp.Expr) -> bool:
-    """Whether exchanging the two records leaves it as it was where the condition is TRUE.
+    """Return whether exchanging the two records keeps where a condition is TRUE.
 
     Args:
         tree: a condition that ``mpi.matching.compiler.conditions`` can translate.
@@ -33,13 +33,13 @@ def is_symmetric(tree: exp.Expr) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _NormalForm:
-    """Writes an expression with all that has no order sorted, as a text to compare.
+    """A writer of expressions in normal form, as texts to compare.
 
     Args:
-        are_exchanged: whether the two records are.
-        equal_columns: columns that are equal on both sides wherever the expression matters, so that either may stand
-            for both.
-        is_strict: whether it matters if the expression is FALSE or NULL, and not only if it is TRUE.
+        are_exchanged: whether the two records are exchanged.
+        equal_columns: columns that are equal on both sides wherever the expression matters, so that either may
+            replace the other.
+        is_strict: whether FALSE and NULL must be told apart, and not only TRUE from the rest.
     """
 
     are_exchanged: bool = False
@@ -47,6 +47,7 @@ class _NormalForm:
     is_strict: bool = False
 
     def write(self, tree: exp.Expr) -> str:  # noqa: C901, PLR0911 - one return a form
+        """Write an expression in normal form."""
         match tree:
             case exp.Paren():
                 return self.write(tree.this)
@@ -92,7 +93,10 @@ class _NormalForm:
         return f"And{forms}"
 
     def _write_is_or_not(self, tree: exp.Expr) -> str:
-        """IS and NOT: only IS TRUE leaves it all one whether what it is about is FALSE or NULL."""
+        """Write IS or NOT in normal form.
+
+        Only IS TRUE does not depend on whether its operand is FALSE or NULL.
+        """
         true = isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Boolean) and tree.expression.this
         kept = isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is)
         inner = replace(self, is_strict=not (true or kept))
@@ -106,10 +110,12 @@ class _NormalForm:
 
 
 def _get_operands(tree: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    """Return both operands of a binary expression."""
     return tree.this, tree.expression
 
 
 def _flatten(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
+    """Yield the operands of nested ANDs or ORs."""
     for side in _get_operands(tree):
         inner = side.unnest()
         if type(inner) is kind:
@@ -119,7 +125,7 @@ def _flatten(tree: exp.Expr, kind: type[exp.Expr]) -> Iterator[exp.Expr]:
 
 
 def _find_equal_column(part: exp.Expr) -> str | None:
-    """The column of which the part says that both records have the same."""
+    """Return the column that a condition says is equal in both records."""
     if not isinstance(part, exp.EQ) or not all(isinstance(side, exp.Column) for side in _get_operands(part)):
         return None
     left, right = (side.name.lower() for side in _get_operands(part))

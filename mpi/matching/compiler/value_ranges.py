@@ -1,6 +1,6 @@
-"""What is known of the numbers in a condition.
+"""Ranges of numbers in a condition, to detect DuckDB's overflows.
 
-DuckDB counts in 32 bits, and computes fractions that are written out as decimals; Python does neither.
+DuckDB counts in 32 bits, and computes written-out fractions as decimals; Python does neither.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,16 @@ from mpi.matching.compiler.sql_functions import NotCompilableError, to_duckdb_sq
 
 _MAX_INT32 = 2**31 - 1
 _MAX_DECIMAL_DIGITS = 15
-"""Of a decimal that is the same double to every engine: as many a double can tell apart."""
+"""Most digits of a decimal that is the same double in every engine."""
 _MAX_LENGTH = 2**15
-"""Lengths and counts of edits have 64 bits: no product with one of 32 bits is too large for these."""
+"""Assumed maximum of a length or edit distance.
+
+DuckDB computes them in 64 bits: no product with a number of 32 bits is too large.
+"""
 
 
 class NumberForm(Enum):
-    """How DuckDB keeps a number."""
+    """DuckDB's representation of a number."""
 
     WHOLE = "whole number"
     DECIMAL = "decimal"
@@ -28,11 +31,11 @@ class NumberForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """A number in a condition.
+    """The representation and range of a number in a condition.
 
     Args:
-        form: how DuckDB keeps it.
-        maximum: the most that it can be, either side of zero, if it is whole.
+        form: DuckDB's representation.
+        maximum: largest absolute value, if it is whole.
     """
 
     form: NumberForm
@@ -40,13 +43,15 @@ class NumberRange:
 
 
 LENGTH = NumberRange(NumberForm.WHOLE, _MAX_LENGTH)
-"""A length, or a count of edits."""
+"""Range of a length or edit distance."""
 YEAR = NumberRange(NumberForm.WHOLE, 9_999)
+"""Range of a year."""
 DOUBLE = NumberRange(NumberForm.DOUBLE)
+"""Range of a double."""
 
 
 def parse_literal(tree: exp.Literal) -> tuple[NumberRange, float]:
-    """A number that is written out, and what it is to Python.
+    """Return the range and Python value of a written-out number.
 
     Raises:
         NotCompilableError: it has more digits than a double can tell apart.
@@ -62,12 +67,12 @@ def parse_literal(tree: exp.Literal) -> tuple[NumberRange, float]:
 
 
 def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> NumberRange:
-    """A sum, difference or product of two numbers.
+    """Return the range of a sum, difference or product.
 
     Args:
-        tree: says what is computed.
-        left: the one.
-        right: the other.
+        tree: the arithmetic expression.
+        left: range of the left operand.
+        right: range of the right operand.
 
     Raises:
         NotCompilableError: DuckDB computes it otherwise than Python, or not at all.
@@ -84,7 +89,7 @@ def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> Numb
 
 
 def merge_ranges(numbers: Sequence[NumberRange]) -> NumberRange:
-    """One of several numbers, which one is not known."""
+    """Return the range of any one of several numbers."""
     for form in (NumberForm.DOUBLE, NumberForm.DECIMAL):
         if any(number.form is form for number in numbers):
             return NumberRange(form)

@@ -1,7 +1,8 @@
-"""Patterns: the one way in which two records differ that are else alike, by the model's own levels.
+"""Error patterns: the one way in which two similar records differ.
 
-A feed that writes every birth date a day too early brings hundreds of pairs that differ in that alone. Who
-has looked at twenty of them need not look at the rest one by one, so such pairs bear the same pattern.
+A feed that writes every birth date a day too early brings hundreds of pairs that differ in that alone. A steward
+who has looked at twenty of them need not look at the rest one by one, so such pairs share a pattern. The model's
+own comparison levels define it.
 """
 
 from mpi.domain.features import Features
@@ -9,28 +10,37 @@ from mpi.matching.compiler.online_scorer import OnlineScorer, compute_level_bits
 from mpi.matching.model.levels import NULL_LEVEL, ComparisonLevel
 
 OPPOSING_BITS = 4.0
-"""A comparison that takes as much as this from the weight tells of another child, not of a slip."""
+"""Negative weight, in bits, that indicates another child, not an error."""
 OPPOSING_CORRECTION_BITS = 7.0
-"""The same of a comparison that can only take, such as one for twins: that all share a home is no news."""
+"""Like ``OPPOSING_BITS``, for comparisons that can only lower a weight.
+
+One such is for twins, who always share a home.
+"""
 SLIP_BITS = 2.0
-"""A slip takes less than this: it is about as likely of one child as of two."""
+"""Most negative weight of an error, in bits.
+
+An error is about as likely of one child as of two.
+"""
 MAX_ERROR_SHARE = 0.1
-"""From this share of true pairs on, a level is one of the ways in which records of one child agree."""
+"""Share of matches from which a level is normal agreement, not an error."""
 MIN_EQUAL_SHARE = 0.5
-"""From this share on, records of one child are mostly equal, so that not being so tells of something."""
+"""Share of matches with equal values from which a difference is informative."""
 
 
 def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) -> str | None:
-    """How two records differ, ``comparison: level``; None where no slip tells it.
+    """Return the one error in which two records differ, if any.
 
-    Of the comparisons in which records of one child are mostly equal, and these two are at a level between
-    equal and different, the one counts that loses most by it. A pair that a caution holds down has no
-    pattern, nor one of which a comparison speaks clearly against.
+    It is found among the comparisons in which matches are mostly equal, and these two records are at a level between
+    equal and different: the one with the largest loss of weight counts. A pair that a caution caps has no pattern, nor
+    has one with a clearly negative comparison.
 
     Args:
-        scorer: the model.
-        left: one record.
-        right: the other.
+        scorer: scorer of the model.
+        left: features of one record.
+        right: features of the other.
+
+    Returns:
+        ``comparison: level``, or None.
     """
     scored = scorer.score(left, right)
     if scored.caution is not None:
@@ -50,4 +60,5 @@ def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) ->
 
 
 def _is_informative(equal: ComparisonLevel, level: ComparisonLevel) -> bool:
+    """Return whether a level is rare where matches are mostly equal."""
     return (equal.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE

@@ -1,8 +1,8 @@
-"""What if: a pair of records with one thing otherwise, for the scorer itself to say what that changes.
+"""Variations of a pair of records, to explain what would change its weight.
 
-A level is not exchanged for another by its weight alone: the levels of one comparison bear on others (twins
-are told by given name, home and birthday together) and on the cautions. So one record is given features with
-which the pair compares otherwise, and the pair is scored again like any other. Nothing here is ever stored.
+One feature of the pair is changed and the pair is scored again like any other. A level is not simply exchanged for
+another by its weight, because the levels of one comparison affect others (twins are recognized by given name, home
+and birth date together) and the cautions. Variations are never stored.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,11 +32,11 @@ COLUMNS_OF_SUBJECT: Mapping[str, tuple[str, ...]] = {
     "birth_place": ("birth_place",),
     "multiple_birth": ("multiple_birth",),
 }  # fmt: skip
-"""What can be otherwise, and the columns of Features that tell of it."""
+"""Attributes that can be varied, with their feature columns."""
 
 SAME, MISSING, DIFFERENT = "same", "missing", "different"
 _MIN_MISSPELLED_LETTERS = 4
-"""Letters of a name from which one that is left out still leaves it spelled alike."""
+"""Letters of a name from which one can be left out and it stays similar."""
 _UNIQUE_TEXT = "QXZVQXZ"
 _UNIQUE_TEXTS = (_UNIQUE_TEXT,)
 _AGREEING_VALUES: dict[str, Mapping[str, Any]] = {
@@ -50,7 +50,7 @@ _AGREEING_VALUES: dict[str, Mapping[str, Any]] = {
     "guardian": {"guardians": _UNIQUE_TEXTS, "guardian_surnames": _UNIQUE_TEXTS},
     "birth_place": {"birth_place": _UNIQUE_TEXT},
 }  # fmt: skip
-"""What both records are given where neither states anything: a value that no frequency is known of."""
+"""Values for both records where neither has one; no frequency is known of them."""
 
 _DISAGREEING_VALUES: Mapping[str, Mapping[str, Any]] = _AGREEING_VALUES | {
     "given": {"given": _UNIQUE_TEXT, "given_forms": _UNIQUE_TEXTS, "given_roots": _UNIQUE_TEXTS},
@@ -69,19 +69,19 @@ _DISAGREEING_VALUES: Mapping[str, Mapping[str, Any]] = _AGREEING_VALUES | {
     # Of the same kind as before, or they would not be compared.
     "identifiers": {"identifiers": _UNIQUE_TEXTS, "identifiers_near": _UNIQUE_TEXTS},
 }  # fmt: skip
-"""A value that is like no other."""
+"""Values that differ from every other."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairVariation:
-    """The pair with one thing about it otherwise.
+    """A pair of records with one attribute changed.
 
     Args:
-        subject: what is otherwise: a key of ``COLUMNS_OF_SUBJECT``.
+        subject: the changed attribute, a key of ``COLUMNS_OF_SUBJECT``.
         how: ``same``, ``missing``, ``different``, or a degree between: ``nickname``, ``alike``, ``initial``,
             ``one_of_two``, ``swapped``, ``stroke``, ``month``, ``year``, ``day_unknown``, ``last_four``; of a
             multiple birth ``no``.
-        left: features of the one.
+        left: features of one record.
         right: features of the other.
     """
 
@@ -92,7 +92,7 @@ class PairVariation:
 
 
 def generate_variations(left: Features, right: Features) -> Iterator[PairVariation]:
-    """Every single thing that could be otherwise about a pair, as far as its records allow it."""
+    """Yield all variations of a pair that its records allow."""
     for subject, columns in COLUMNS_OF_SUBJECT.items():
         if subject == "multiple_birth":
             continue
@@ -110,10 +110,12 @@ def generate_variations(left: Features, right: Features) -> Iterator[PairVariati
 
 
 def _has_value(features: Features, columns: tuple[str, ...]) -> bool:
+    """Return whether features have a value in any of some columns."""
     return any(getattr(features, column) for column in columns)
 
 
 def _vary_to_same(subject: str, columns: tuple[str, ...], left: Features, right: Features) -> Iterator[PairVariation]:
+    """Yield the variation in which both records agree on an attribute."""
     if _has_value(right, columns):
         copied = {column: getattr(right, column) for column in columns}
         yield PairVariation(subject, SAME, replace(left, **copied), right)
@@ -126,6 +128,7 @@ def _vary_to_same(subject: str, columns: tuple[str, ...], left: Features, right:
 
 
 def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield changes of given, middle and last name."""
     if left.given and right.given:
         roots = tuple(sorted({*left.given_roots, *right.given_roots}))
         yield "given", "nickname", {"given_roots": roots}
@@ -144,15 +147,20 @@ def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dic
 
 
 def _make_given_columns(name: str) -> dict[str, Any]:
+    """Return the feature columns of a given name."""
     return {"given": name, "given_forms": (name,), "given_roots": (name,)}
 
 
 def _misspell(name: str) -> str:
-    """The name without the last letter but one: spelled alike, and begun alike."""
+    """Return a name without its last letter but one.
+
+    It is spelled alike, and begins alike.
+    """
     return name[:-2] + name[-1]
 
 
 def _vary_birth_date(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield changes of the birth date."""
     if not left.birth_date or not right.birth_date:
         return
     day = date.fromisoformat(right.birth_date)
@@ -171,7 +179,7 @@ def _vary_birth_date(left: Features, right: Features) -> Iterator[tuple[str, str
 
 
 def _change_one_digit(day: date) -> date:
-    """A day that is written with one digit otherwise."""
+    """Return a nearby date that differs in one digit."""
     for days in (2, -2, 3, -3):
         other = day + timedelta(days)
         if sum(a != b for a, b in zip(other.isoformat(), day.isoformat(), strict=True)) == 1:
@@ -180,10 +188,12 @@ def _change_one_digit(day: date) -> date:
 
 
 def _make_birth_date_columns(day: date) -> dict[str, Any]:
+    """Return the feature columns of a birth date."""
     text = day.isoformat()
     return {"birth_date": text, "birth_date_swapped": None, "birth_dates": (text,), "birth_year": day.year}
 
 
 def _vary_ssn(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the change in which only the SSN's last four digits agree."""
     if left.ssn_last4 and right.ssn_last4:
         yield "ssn", "last_four", {"ssn": None, "ssn_last4": right.ssn_last4}

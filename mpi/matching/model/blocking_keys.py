@@ -1,11 +1,11 @@
-"""Blocking keys: which pairs are ever compared.
+"""Blocking keys: keyed hashes that two records must share to be compared.
 
 A rule is a list of parts; a record has one key for each way of filling every part, and none where a part
 is missing. Two records are candidates if they share a key. Keys are keyed hashes, so an index of them
-says nothing about a person to whoever lacks the secret; batch and online block on the same integers.
+says nothing about a person to whoever lacks the secret; batch and online block on equal integers.
 
-A key that too many records share can be *stopped*, for everybody, by a list in the configuration (ADR 0048).
-No record has a stopped key; where its rule declares a refinement, each has finer keys in its place.
+A key that too many records share can be *stopped* by a list in the configuration (ADR 0048).
+No record then has it; where its rule declares a refinement, each record has finer keys instead.
 """
 
 import re
@@ -27,16 +27,19 @@ _REFINED_DOMAIN = "kf:"
 
 # Both are made once for all records, of partials: a spec that was used can still go to another process.
 PartReader = Callable[[Features], tuple[str, ...]]
-"""What reads the values that fill a part."""
+"""A function that reads the values of a part from features."""
 PartValues = Sequence[tuple[str, ...]]
 """The values of each of some parts."""
 KeyTextMaker = Callable[[PartValues], Iterable[str]]
-"""What makes the texts of a rule's keys: one for each way of filling every part."""
+"""A function that makes a rule's key texts from the values of parts.
+
+It makes one text for each way of filling every part.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockingPart:
-    """One part of a rule, as written in ``model.toml``.
+    """One part of a blocking rule, as written in ``model.toml``.
 
     ``surname`` takes the column's value, or each of a list column's; ``given:3`` the first three
     characters, ``birth_date:-5`` the last five; ``birth_dates|birth_date_swapped`` any of several columns.
@@ -51,10 +54,10 @@ class BlockingPart:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read one part.
+        """Parse one part of a blocking rule.
 
         Raises:
-            ModelError: it is not of the form above, or names a column that Features does not have.
+            ModelError: it is not of the documented form, or names a column that Features does not have.
         """
         match = _PART_SYNTAX.fullmatch(text)
         if match is None:
@@ -66,12 +69,16 @@ class BlockingPart:
         return cls(columns, int(match["take"]) if match["take"] else None)
 
     def make_reader(self) -> PartReader:
-        """What reads the values that fill the part; too short a value is kept as it is."""
+        """Make the function that reads the part's values from features.
+
+        Too short a value is kept as it is.
+        """
         each = [_make_column_reader(column, self.take) for column in self.columns]
         return each[0] if len(each) == 1 else partial(_read_any, each)
 
 
 def _make_column_reader(column: str, take: int | None) -> PartReader:
+    """Make the function that reads a column's values for a part."""
     value_of = attrgetter(column)
     kept = slice(take) if take is None or take > 0 else slice(take, None)
     if column not in LIST_COLUMNS:
@@ -80,27 +87,30 @@ def _make_column_reader(column: str, take: int | None) -> PartReader:
 
 
 def _read_text(value_of: Callable[[Features], object], kept: slice, features: Features) -> tuple[str, ...]:
+    """Return the kept characters of a text column."""
     value = value_of(features)
     return () if value is None else (str(value)[kept],)
 
 
 def _read_texts(values_of: PartReader, kept: slice, features: Features) -> tuple[str, ...]:
+    """Return the kept characters of a list column's texts."""
     return tuple(dict.fromkeys([text[kept] for text in values_of(features)]))
 
 
 def _read_any(readers: Sequence[PartReader], features: Features) -> tuple[str, ...]:
+    """Return the values of several columns."""
     return tuple(dict.fromkeys(chain.from_iterable([read(features) for read in readers])))
 
 
 @dataclass(frozen=True, slots=True)
 class BlockingRule:
-    """A named list of parts that must all agree.
+    """A named list of parts on which two records must agree.
 
     Args:
-        name: the hash domain, so that no key of one rule ever equals a key of another; it stays when
+        name: hash domain, so that no key of one rule ever equals a key of another; it stays when
             parts change only if the keys shall stay comparable.
         parts: what must agree.
-        finer: what must agree besides, where a key of the rule is stopped; empty where nothing stands for it.
+        finer: what must agree too, where a key of the rule is stopped; empty for no refinement.
     """
 
     name: str
@@ -109,7 +119,7 @@ class BlockingRule:
 
     @classmethod
     def parse(cls, name: str, parts: Iterable[str], finer: Iterable[str] = ()) -> Self:
-        """Read one rule and its refinement.
+        """Parse one blocking rule and its refinement.
 
         Raises:
             ModelError: a name that does not fit the hash domain, no parts, or a bad part.
@@ -124,7 +134,7 @@ class BlockingRule:
 
 @dataclass(frozen=True)
 class BlockingSpec:
-    """The rules of a model, in the order in which they are written, and the keys that are stopped."""
+    """The blocking rules of a model, in order, and the stopped keys."""
 
     rules: tuple[BlockingRule, ...]
     stopped: frozenset[int] = field(default=frozenset(), repr=False)
@@ -133,7 +143,11 @@ class BlockingSpec:
     def parse(
         cls, rules: Mapping[str, Iterable[str]], refinements: Mapping[str, Iterable[str]] | None = None
     ) -> Self:
-        """Read the tables ``[blocking]`` and ``[refinements]`` of a model: rule name to parts.
+        """Parse the tables ``[blocking]`` and ``[refinements]`` of a model.
+
+        Args:
+            rules: rule name to parts.
+            refinements: rule name to parts.
 
         Raises:
             ModelError: there is no rule, or one is wrong.
@@ -147,37 +161,39 @@ class BlockingSpec:
         return cls(tuple(BlockingRule.parse(name, rules[name], fine.get(name, ())) for name in rules))
 
     def with_stopped_keys(self, stopped: frozenset[int]) -> Self:
-        """The same rules without some keys."""
+        """Return these rules with certain keys stopped."""
         return replace(self, stopped=stopped)
 
     @cached_property
     def parts(self) -> tuple[BlockingPart, ...]:
-        """The distinct parts of all rules: each is read once a record."""
+        """Distinct parts of all rules: each is read once a record."""
         return tuple(dict.fromkeys(part for rule in self.rules for part in (*rule.parts, *rule.finer)))
 
     @cached_property
     def readers(self) -> tuple[PartReader, ...]:
-        """What reads each of ``parts``."""
+        """Functions that read the values of ``parts``."""
         return tuple(part.make_reader() for part in self.parts)
 
     @cached_property
     def key_text_makers(self) -> tuple[tuple[str, KeyTextMaker], ...]:
-        """The hash domain of each rule, and what makes the texts of its keys of the values of ``parts``."""
+        """Hash domain of each rule, with the function that makes its key texts."""
         place = {part: number for number, part in enumerate(self.parts)}
         return tuple((_name_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
 
 
 def _make_key_text_maker(places: Sequence[int]) -> KeyTextMaker:
+    """Make the function that makes a rule's key texts."""
     taken: Callable[[PartValues], Any] = itemgetter(*places)
     return taken if len(places) == 1 else partial(_join_key_texts, taken)
 
 
 def _join_key_texts(taken: Callable[[PartValues], PartValues], filled: PartValues) -> Iterable[str]:
+    """Return a text for each combination of the parts' values."""
     return map(_SEPARATOR.join, product(*taken(filled)))
 
 
 def compute_keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
-    """The record's blocking keys: sorted, unique, signed 64-bit integers."""
+    """Return a record's blocking keys: sorted, unique, signed 64-bit integers."""
     filled = [read(features) for read in blocking.readers]
     found = set(seal.to_int64s([(domain, joined(filled)) for domain, joined in blocking.key_text_makers]))
     if blocking.stopped.isdisjoint(found):
@@ -186,7 +202,10 @@ def compute_keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) ->
 
 
 def compute_keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
-    """The same keys with the rule and the text that made each; the texts are never stored."""
+    """Return a record's blocking keys by rule and text.
+
+    The texts are never stored.
+    """
     values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
     found: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
@@ -206,4 +225,5 @@ def compute_keys_by_rule(features: Features, blocking: BlockingSpec, seal: Keyed
 
 
 def _name_domain(rule: BlockingRule) -> str:
+    """Return the hash domain of a rule."""
     return f"key:{rule.name}"

@@ -1,8 +1,8 @@
-"""Cautions: what keeps a pair from being linked by the model alone, however much it weighs.
+"""Cautions: conditions that keep a model from linking a pair alone.
 
 Weights add up as if each comparison spoke for itself. Where they do not (twins share all but a given name;
 strangers of one name and birth date share nothing else) no weight of a level is right for rare and common
-names alike, so a caution caps the whole: the pair goes to a person. A caution only ever lowers.
+names alike, so a caution caps the match weight: the pair goes to a person. A caution only ever lowers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +13,20 @@ from mpi.domain.errors import ModelError
 from mpi.domain.weight import Band, Thresholds
 
 OPPOSED_CAUTION = "nothing but name and birth date in common, and something against"
+"""Name of the caution of opposed pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cautions:
-    """The cautions of a model; SQL conditions over columns of Features, as in its comparisons.
+    """The cautions of a model, as SQL conditions over columns of Features.
 
     Args:
-        bits: the most that a pair weighs of which any caution holds: in the review band.
-        when: what is said to people, and the condition.
-        uncorroborated: holds where nothing but name and birth date speaks for the pair; FALSE where the
+        bits: most that a pair weighs where any caution holds: in the review band.
+        when: text for people, and the condition.
+        uncorroborated: holds where only name and birth date speak for the pair; FALSE where the
             model does not tell.
-        opposed: holds where, besides, something speaks against it: its own caution, under ``OPPOSED_CAUTION``.
+        opposed: holds where, in addition, something speaks against the pair: a caution of its own, under
+            ``OPPOSED_CAUTION``.
     """
 
     bits: float = 0.0
@@ -34,15 +36,15 @@ class Cautions:
 
     @property
     def conditions(self) -> Mapping[str, str]:
-        """Every caution, the opposed pairs' first."""
+        """Every caution's condition, the opposed pairs' first."""
         return {OPPOSED_CAUTION: self.opposed, **self.when} if self.when else {}
 
     def write_capped_weight(self, bits: str, conditions: Sequence[str]) -> str:
-        """SQL of a weight as far as the cautions let it.
+        """Write SQL of a weight, capped where a caution holds.
 
         Args:
             bits: the weight, in SQL.
-            conditions: those of the cautions, as they are written where it stands.
+            conditions: conditions of the cautions, as SQL in that query.
         """
         if not conditions:
             return bits
@@ -50,12 +52,15 @@ class Cautions:
         return f"CASE WHEN {is_held} THEN {self.bits!r} ELSE {bits} END"
 
     def fits_review_band(self, thresholds: Thresholds) -> bool:
-        """Whether a cautioned pair is for review by these thresholds, never linked by the model alone."""
+        """Return whether thresholds put cautioned pairs into the review band.
+
+        The model alone then never links them.
+        """
         return not self.when or thresholds.classify(self.bits) is Band.REVIEW
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Self:
-        """Read the ``[cautions]`` table of a model.
+        """Parse the ``[cautions]`` table of a model.
 
         Raises:
             ModelError: it is not of that form.
@@ -71,3 +76,4 @@ class Cautions:
 
 
 NO_CAUTIONS = Cautions()
+"""The cautions of a model that has none."""

@@ -1,4 +1,4 @@
-"""Frozen term frequencies: how common a value was in the population that the model was fitted on."""
+"""Frozen term frequencies of the population that a model was fitted on."""
 
 import csv
 import io
@@ -11,15 +11,16 @@ from mpi.domain.errors import ModelError
 from mpi.domain.features import TEXT_COLUMNS
 
 HEADER = ("column", "value", "frequency")
+"""Columns of ``frequencies.csv``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """Shares of records that bear a value, by column.
+    """Shares of records with a value, by column.
 
     Args:
-        tables: column to value to share of its records, only values that enough records bear.
-        tails: column to the share that every other value is given: values too rare to publish, and
+        tables: column to value to share of its records, only values that enough records have.
+        tails: column to the share that every other value gets: values too rare to publish, and
             values never seen.
     """
 
@@ -28,10 +29,10 @@ class Frequencies:
 
     @classmethod
     def parse(cls, text: str, tails: Mapping[str, float]) -> Self:
-        """Read ``frequencies.csv``.
+        """Parse ``frequencies.csv``.
 
         Raises:
-            ModelError: wrong header, a column that is none of texts, a share outside (0, 1], or no tail for a
+            ModelError: wrong header, a column that is no text column, a share outside (0, 1], or no tail for a
                 column.
         """
         rows = csv.reader(io.StringIO(text, newline=""))
@@ -51,11 +52,12 @@ class Frequencies:
         return cls(MappingProxyType(frozen), MappingProxyType(dict(tails)))
 
     def get_share(self, column: str, value: str) -> float:
-        """The share of records that bear the value, or the column's tail."""
+        """Return the share of records with a value, or the column's tail."""
         return self.tables[column].get(value, self.tails[column])
 
 
 def _parse_row(row: list[str], line: int) -> tuple[str, str, float]:
+    """Parse a row into column, value and share."""
     try:
         column, value, text = row
         share = float(text)

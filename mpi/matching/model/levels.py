@@ -1,7 +1,7 @@
-"""A model's comparisons as plain values, read from Splink's own settings object.
+"""Scoring parameters of a model: prior, comparisons and levels.
 
-The settings file alone is not enough: Splink fills in defaults (the adjustment's weight, the number of each
-level) when it makes its ``Settings``, and scores with those.
+They are read from Splink's own settings object, as the settings file alone is not enough: Splink fills in
+defaults (the adjustment's weight, the number of each level) when it makes its ``Settings``, and scores with those.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,19 @@ from sqlglot import exp
 from mpi.domain.errors import ModelError
 
 NULL_LEVEL = -1
+"""Splink's comparison vector value of the null level."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrequencyAdjustment:
-    """A term-frequency adjustment: rare values weigh more than the level's average, common ones less.
+    """A term-frequency adjustment of a level's weight.
+
+    Rare values weigh more than the level's average, common ones less.
 
     Args:
-        column: whose frequencies.
+        column: column whose frequencies count.
         weight: share of the adjustment that is applied.
-        minimum: lowest frequency reckoned with.
+        minimum: lowest frequency used.
         exact_u: u probability of the level at which the column is equal, which frequencies replace.
     """
 
@@ -40,7 +43,7 @@ class ComparisonLevel:
 
     Args:
         value: Splink's comparison vector value: -1 for the null level, 0 for the last.
-        label: for people.
+        label: label for people.
         condition: SQL, or None for the level of all other pairs.
         m: share of matching pairs at this level, None for a null level.
         u: share of non-matching pairs at this level, None for a null level.
@@ -57,14 +60,14 @@ class ComparisonLevel:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A named list of levels."""
+    """A named list of comparison levels."""
 
     name: str
     levels: tuple[ComparisonLevel, ...]
 
     @property
     def only_lowers(self) -> bool:
-        """Whether no level of it adds to a weight."""
+        """Whether no level of the comparison adds to a weight."""
         return all(
             level.m is None or level.u is None or (level.m <= level.u and level.adjustment is None)
             for level in self.levels
@@ -73,7 +76,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ScoringParameters:
-    """All that a model scores by: the prior and its comparisons.
+    """The prior and the comparisons by which a model scores.
 
     Args:
         prior: probability that two random records of the index match.
@@ -85,7 +88,7 @@ class ScoringParameters:
 
 
 DIALECT = "duckdb"
-"""The SQL in which a model's conditions are written."""
+"""SQL dialect of a model's conditions."""
 
 _INDEX_SETTINGS = {
     "unique_id_column_name": "unique_id",
@@ -98,18 +101,20 @@ _INDEX_SETTINGS = {
 
 
 def make_batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[str, Any]:
-    """The settings as the batch engines score by: the index finds pairs and names columns itself.
+    """Return Splink settings for the batch engines.
+
+    The index itself finds pairs and names columns.
 
     Args:
-        settings: the model's.
-        detailed: whether levels and the parts of the weight are wanted.
+        settings: settings of the model.
+        detailed: whether levels and the parts of the weight are returned.
     """
     wanted = {"retain_matching_columns": detailed, "retain_intermediate_calculation_columns": detailed}
     return {**settings, **wanted, **_INDEX_SETTINGS}
 
 
 def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
-    """The comparisons of complete Splink settings.
+    """Read the scoring parameters of complete Splink settings.
 
     Raises:
         ModelError: Splink refuses the settings, a level has no m or u, or a comparison has no last
@@ -132,6 +137,7 @@ def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
 
 
 def _read_comparison(stated: Mapping[str, Any]) -> Comparison:
+    """Read one comparison of the settings."""
     name = str(stated["output_column_name"])
     levels = stated["comparison_levels"]
     if not levels or not _is_else_level(levels[-1]) or any(_is_else_level(level) for level in levels[:-1]):
@@ -148,6 +154,7 @@ def _read_comparison(stated: Mapping[str, Any]) -> Comparison:
 
 
 def _read_level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]) -> ComparisonLevel:
+    """Read one level that is no null level."""
     m, u = stated.get("m_probability"), stated.get("u_probability")
     if not _is_probability(m) or not _is_probability(u):
         raise ModelError(
@@ -166,6 +173,7 @@ def _read_level(name: str, stated: Mapping[str, Any], value: int, levels: list[M
 
 
 def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
+    """Return the u probability of the level at which a column is equal."""
     for level in levels:
         if not _is_else_level(level) and _find_equal_column(level["sql_condition"]) == column.lower():
             return float(level["u_probability"])
@@ -176,7 +184,10 @@ def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> fl
 
 
 def _find_equal_column(condition: str) -> str | None:
-    """The column of a condition that only says that one column is equal on both sides."""
+    """Return the column that a condition says is equal on both sides.
+
+    None where the condition says anything else.
+    """
     tree = sqlglot.parse_one(condition.lower(), read="duckdb").unnest()
     if not isinstance(tree, exp.EQ):
         return None
@@ -187,12 +198,15 @@ def _find_equal_column(condition: str) -> str | None:
 
 
 def _is_probability(value: object) -> bool:
+    """Return whether a value is a probability above 0."""
     return isinstance(value, float | int) and 0 < value <= 1
 
 
 def _is_else_level(stated: Mapping[str, Any]) -> bool:
+    """Return whether a level is the one of all other pairs."""
     return str(stated["sql_condition"]).strip().upper() == "ELSE"
 
 
 def _get_label(stated: Mapping[str, Any]) -> str:
+    """Return the label of a level for people."""
     return str(stated.get("label_for_charts") or stated["sql_condition"])

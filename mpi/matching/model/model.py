@@ -1,10 +1,12 @@
-"""Frozen models: what a folder of ``models/<name>/<version>`` holds, read and checked.
+"""Frozen match models, loaded from a folder and checked.
+
+A folder is ``models/<name>/<version>``:
 
 ==================  =============================================================================
 ``model.toml``      name, version, standardizer, index size, thresholds, cautions, blocking, refinements, …
 ``settings.json``   the complete Splink settings: comparisons, levels, m, u, prior
 ``frequencies.csv`` shares of common values
-``card.md``         what it was fitted on, what it is for, where it fails
+``card.md``         the data it was fitted on, what it is for, where it fails
 ``metrics.json``    the figures of its card
 ==================  =============================================================================
 """
@@ -25,9 +27,10 @@ from mpi.matching.model.frequencies import Frequencies
 from mpi.standardize.record import STANDARDIZER_VERSION
 
 MODEL_FILES = ("settings.json", "frequencies.csv", "card.md", "metrics.json")
-"""The files that ``model.toml`` lists with their SHA-256."""
+"""Files that ``model.toml`` lists with their SHA-256."""
 
 DEFAULT_MODEL = "children/5"
+"""Name and version of the model that is used by default."""
 
 _PACKAGED_MODELS = Path(__file__).resolve().parents[2] / "_models"
 _CHECKOUT_MODELS = Path(__file__).resolve().parents[3] / "models"
@@ -41,14 +44,14 @@ class MatchModel:
         name: such as ``children``.
         version: its folder; a published version never changes.
         digest: SHA-256 over the names and contents of the folder's files; names the configuration.
-        thresholds: where the bands begin, in bits, for the enterprise IDs: false links are dear.
-        statistical: the same for research, where a false link costs what a missed one does.
+        thresholds: where the bands begin, in bits, for the enterprise IDs: false links are costly.
+        statistical: thresholds for research, where a false link costs what a missed one does.
         standardizer: version of the standardizer whose features it was fitted on.
         index_size: number of records for which its prior holds.
-        blocking: which pairs it compares.
+        blocking: rules by which pairs are compared.
         settings: Splink settings, complete.
         frequencies: shares of values, frozen.
-        cautions: what keeps a pair from being linked by the model alone.
+        cautions: conditions that keep a pair from being linked by the model alone.
     """
 
     name: str
@@ -65,12 +68,12 @@ class MatchModel:
 
     @property
     def ref(self) -> str:
-        """``name/version``."""
+        """Reference of the model, ``name/version``."""
         return f"{self.name}/{self.version}"
 
 
 def find_model_folder(ref: str | None = None) -> Path:
-    """The folder of a model.
+    """Return the folder of a model.
 
     Args:
         ref: ``name/version``, or the path of a folder; None for the default model.
@@ -86,13 +89,14 @@ def find_model_folder(ref: str | None = None) -> Path:
 
 
 def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel:
-    """Read a model folder and check it.
+    """Load a model folder and check it.
 
     That every condition can be scored is checked by ``mpi.matching.compiler.online_scorer.compile_scorer``.
 
     Args:
-        folder: of the model.
-        of_any_standardizer: one of an earlier version too, which an index is to be moved from.
+        folder: folder of the model.
+        of_any_standardizer: whether a model of an earlier standardizer is accepted too, which an index is to be
+            moved from.
 
     Raises:
         ModelError: a file is missing, changed since it was published or not what it should be, or the
@@ -131,7 +135,7 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
 
 
 def require_standardizer(model: MatchModel) -> None:
-    """Records can be made comparable for the model by this version of the program.
+    """Raise unless the model was fitted on this program's standardizer.
 
     Raises:
         ModelError: it was fitted on another version of the standardizer.
@@ -145,6 +149,7 @@ def require_standardizer(model: MatchModel) -> None:
 
 
 def _read_file(folder: Path, name: str) -> bytes:
+    """Read a file of a model folder."""
     try:
         return (folder / name).read_bytes()
     except OSError as fault:
@@ -152,6 +157,7 @@ def _read_file(folder: Path, name: str) -> bytes:
 
 
 def _parse_toml(content: bytes) -> dict[str, Any]:
+    """Parse ``model.toml``."""
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
@@ -159,6 +165,7 @@ def _parse_toml(content: bytes) -> dict[str, Any]:
 
 
 def _get_table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a table of ``model.toml``."""
     table = head.get(name)
     if not isinstance(table, dict):
         raise ModelError(f"model.toml: the table [{name}] is missing")
@@ -166,6 +173,7 @@ def _get_table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _parse_settings(content: bytes) -> dict[str, Any]:
+    """Parse ``settings.json``."""
     try:
         settings = json.loads(content)
     except ValueError:
@@ -176,6 +184,7 @@ def _parse_settings(content: bytes) -> dict[str, Any]:
 
 
 def _check_checksums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
+    """Raise where a file differs from its checksum."""
     for name in MODEL_FILES:
         if hashlib.sha256(contents[name]).hexdigest() != sums.get(name):
             raise ModelError(
@@ -185,6 +194,7 @@ def _check_checksums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[
 
 
 def _compute_digest(contents: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 over names and contents of a model's files."""
     total = hashlib.sha256()
     for name in sorted(contents):
         total.update(f"{name}\0{len(contents[name])}\0".encode())

@@ -1,4 +1,4 @@
-"""Splink on DuckDB: an engine over a table of features, and the pairs that are candidates.
+"""DuckDB tables for batch scoring: features, candidate pairs, Splink engine.
 
 Two facts of Splink shape it. It caches frequencies by column name for the life of an engine, so one is made
 for each run. A value that the frozen table lacks would be scored as average, so the table is completed with
@@ -24,15 +24,23 @@ from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import make_batch_settings
 
 BATCH_ROWS = 50_000
+"""Rows of a batch of features."""
 CHUNK_PAIRS = 1_000_000
+"""Pairs that are scored at a time."""
 WEIGHT_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64()), ("bits", pa.float64())])
+"""Columns of scored pairs; weights in bits."""
 PAIR_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
+"""Columns of pairs of record ids."""
 
 
 def connect_duckdb(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of its own, in memory, that spills into ``spill`` and fetches nothing.
+    """Open a DuckDB in memory that spills to a folder.
 
-    ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
+    It downloads no extension. ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
+
+    Args:
+        spill: folder to spill to.
+        memory: memory limit, such as ``4GB``; None for DuckDB's default.
     """
     connection = duckdb.connect(":memory:")
     connection.execute("SET temp_directory = ?", [str(spill)])
@@ -46,9 +54,9 @@ def connect_duckdb(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyCon
 
 @contextmanager
 def without_filter_pushdown(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Let DuckDB filter where a query says so, and no earlier.
+    """Keep DuckDB from moving a query's filters to earlier steps.
 
-    It would move a filter below what the filter is about, which is then computed for the filter and once more
+    It would move a filter below the expression that it tests, which is then computed for the filter and once more
     for what comes after it. This holds for all connections to one database.
     """
     connection.execute("SET disabled_optimizers = 'filter_pushdown'")
@@ -59,17 +67,17 @@ def without_filter_pushdown(connection: duckdb.DuckDBPyConnection) -> Iterator[N
 
 
 FEATURE_TABLE = "feature_table"
-"""The table, or view, of features of all records that a connection knows."""
+"""Name of the table or view with all records' features on a connection."""
 
 
 class SplinkEngine:
-    """Splink with one model over a table of features on a connection.
+    """Splink with one model over a table of features on DuckDB.
 
     Args:
         settings: complete Splink settings.
         frequencies: frozen frequencies of the columns that the settings adjust for.
-        connection: of its own, see above, with the table of features.
-        detailed: whether ``scored`` keeps the levels and the parts of the weight.
+        connection: connection of ``connect_duckdb``, used by nobody else, with the table of features.
+        detailed: whether ``score`` keeps the levels and the parts of the weight.
     """
 
     def __init__(
@@ -92,6 +100,7 @@ class SplinkEngine:
         self._linker.table_management.register_blocked_pairs_for_predict(blocked)
 
     def _set_pairs(self, pairs: pa.Table) -> None:
+        """Replace the pairs that Splink scores next."""
         self._connection.register("chunk", pairs)
         self._connection.execute(
             "CREATE OR REPLACE TABLE blocked AS "
@@ -100,12 +109,15 @@ class SplinkEngine:
         self._connection.unregister("chunk")
 
     def score(self, pairs: pa.Table, select: str, floor: float | None = None) -> pa.Table:
-        """Score one chunk of pairs, answered in the order of their record ids.
+        """Score one chunk of pairs.
 
         Args:
             pairs: ``lo``, ``hi``; any other columns are ignored.
-            select: what to return, in SQL over Splink's columns.
+            select: columns to return, in SQL over Splink's columns.
             floor: lowest weight to return, in bits.
+
+        Returns:
+            In the order of the record ids.
         """
         self._set_pairs(pairs)
         with without_filter_pushdown(self._connection):
@@ -123,13 +135,16 @@ def apply_cautions(
     cautions: Cautions,
     columns: Collection[str],
 ) -> pa.Table:
-    """The weights as far as the cautions let them, in the same order.
+    """Cap the weights of pairs where a caution holds.
 
     Args:
-        connection: with the records' features.
+        connection: has the records' features.
         scored: ``lo``, ``hi``, ``bits``.
-        cautions: the model's.
-        columns: of the features.
+        cautions: cautions of the model.
+        columns: columns of the features.
+
+    Returns:
+        ``lo``, ``hi``, ``bits``, in the order of the record ids.
     """
     if not cautions.when:
         return scored
@@ -151,7 +166,7 @@ def apply_cautions(
 
 
 def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequencies) -> None:
-    """Give Splink the frozen frequency of every value in a table of features, the tail included."""
+    """Give Splink the frozen frequency of every value, tail included."""
     connection = api.duckdb_con
     for column, shares in frequencies.tables.items():
         frozen = pa.table({"value": list(shares), "share": list(shares.values())})
@@ -177,7 +192,9 @@ def find_all_candidate_pairs(
     memory: str | None = None,
     work_dir: Path | None = None,
 ) -> pa.Table:
-    """The distinct pairs of records that share a blocking key; no block is left out.
+    """Find the distinct pairs of records that share a blocking key.
+
+    No block is left out.
 
     Args:
         keys: ``key``, ``record_id`` (int64), each row once.
@@ -203,7 +220,10 @@ def find_all_candidate_pairs(
 def find_pairs_sharing_keys(
     connection: duckdb.DuckDBPyConnection, keys: pa.Table, touched: pa.Array | None
 ) -> pa.Table:
-    """``find_all_candidate_pairs`` on a connection."""
+    """Find pairs that share a blocking key, on a given connection.
+
+    Like ``find_all_candidate_pairs``.
+    """
     connection.register("keys", keys)
     left, order = "keys", "a.record_id < b.record_id"
     if touched is not None:
@@ -222,7 +242,9 @@ def find_pairs_sharing_keys(
 
 
 def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
-    """The blocks that more records share than the alarm size: still searched in full, but to be told.
+    """Find the blocks of more records than a limit.
+
+    They are still searched in full, but reported.
 
     Returns:
         ``key``, ``size``, largest first.
@@ -237,14 +259,14 @@ def find_large_blocks(keys: pa.Table, alarm_size: int) -> pa.Table:
 
 
 def make_feature_schema(columns: Iterable[str]) -> pa.Schema:
-    """The columns of the scoring table: ``unique_id`` and those given, as DuckDB sees them."""
+    """Return the Arrow schema of a scoring table: ``unique_id`` and features."""
     return pa.schema([("unique_id", pa.int64()), *((name, _get_arrow_type(name)) for name in columns)])
 
 
 def make_feature_batches(
     records: Iterable[tuple[int, Features]], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """The scoring table in bounded pieces; an empty list is NULL, as everywhere."""
+    """Yield the scoring table in batches; an empty list is NULL."""
     names = tuple(columns)
     schema = make_feature_schema(names)
     source = iter(records)
@@ -259,11 +281,12 @@ def make_feature_batches(
 
 
 def make_feature_table(records: Iterable[tuple[int, Features]], columns: tuple[str, ...]) -> pa.Table:
-    """The scoring table: record id and the columns that a model reads."""
+    """Return the scoring table: record id and the columns of a model."""
     return pa.Table.from_batches(make_feature_batches(records, columns), make_feature_schema(columns))
 
 
 def _get_arrow_type(column: str) -> pa.DataType:
+    """Return the Arrow type of a feature column."""
     if column in LIST_COLUMNS:
         return pa.list_(pa.string())
     if column in NUMBER_COLUMNS:

@@ -1,4 +1,4 @@
-"""Queries that one DuckDB answers at once, none of which outlasts whoever asked them."""
+"""Pool of threads that run DuckDB queries concurrently."""
 
 import time
 from collections.abc import Callable
@@ -14,14 +14,14 @@ Result = TypeVar("Result")
 
 
 class CursorPool:
-    """Threads, and a cursor for each query.
+    """Threads that each run queries with a DuckDB cursor of their own.
 
-    Whoever leaves, and be it by Ctrl-C while a thread begins, leaves no query behind: else the connection
+    Leaving the pool, even by Ctrl-C while a thread starts, leaves no query behind: else the connection
     could not be closed.
 
     Args:
-        connection: nobody else uses it meanwhile.
-        threads: how many queries are answered at once.
+        connection: used by nobody else meanwhile.
+        threads: number of queries that run at once.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, threads: int) -> None:
@@ -45,7 +45,7 @@ class CursorPool:
         self._pool.shutdown()
 
     def submit(self, query: Callable[[duckdb.DuckDBPyConnection], Result]) -> Future[Result]:
-        """Have a query answered, with a cursor of its own."""
+        """Run a query in a thread, with a cursor of its own."""
         return self._pool.submit(self._run, self._connection.cursor(), query)
 
     def _run(

@@ -1,4 +1,7 @@
-"""Engines: what finds the candidate pairs of a whole index and scores them, by set."""
+"""Batch engines: interface and DuckDB implementation.
+
+An engine finds and scores the candidate pairs of a whole index.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,15 +16,18 @@ from mpi.matching.scoring.load_scorer import ScoringResources
 from mpi.matching.scoring.splink_scorer import score_stored_pairs
 
 Progress = Callable[[str, int, int], None]
-"""Told the step, how much of it is done, and of how much."""
+"""A function called with a step, the work done, and the total."""
 
 
 class BatchEngine(Protocol):
-    """One of several that give the same pairs and, within 1e-6 bits, the same weights (law 5)."""
+    """An engine that scores all candidate pairs of an index.
+
+    All engines give equal pairs and, within 1e-6 bits, equal weights (law 5).
+    """
 
     @property
     def name(self) -> str:
-        """The engine as ``--engine`` names it."""
+        """Name of the engine for ``--engine``."""
         ...
 
     def weigh_pairs(
@@ -37,11 +43,11 @@ class BatchEngine(Protocol):
 
         Args:
             model: the frozen model.
-            packed: features as they are stored, in the schema PACKED, of every record that ``keys`` names.
+            packed: stored features, in STORED_FEATURE_SCHEMA, of every record that ``keys`` names.
             keys: ``key``, ``record_id`` (int64), each row once.
             floor: lowest weight to return, in bits.
-            work_dir: where files may go; readable by this user only.
-            progress: told of long steps.
+            work_dir: folder for temporary files; readable by this user only.
+            progress: called during long steps.
 
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6) each pair once, in no particular order.
@@ -55,10 +61,10 @@ class BatchEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DuckDbEngine:
-    """Splink on DuckDB, on this machine.
+    """The batch engine of one machine: Splink on DuckDB.
 
     Args:
-        memory: what DuckDB may use before it spills, such as ``4GB``; None for four fifths of the
+        memory: memory limit of DuckDB before it spills, such as ``4GB``; None for four fifths of the
             machine's.
     """
 
@@ -66,7 +72,7 @@ class DuckDbEngine:
 
     @property
     def name(self) -> str:
-        """See ``BatchEngine``."""
+        """Name of the engine for ``--engine``."""
         return "duckdb"
 
     def weights(
@@ -88,3 +94,4 @@ class DuckDbEngine:
 
 
 DUCKDB_ENGINE = DuckDbEngine()
+"""The DuckDB engine with default memory."""

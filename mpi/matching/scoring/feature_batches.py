@@ -1,4 +1,7 @@
-"""Features as they are stored, read by DuckDB: no value becomes an object."""
+"""Import of stored features into DuckDB tables, in batches.
+
+DuckDB parses the stored JSON itself, so no value becomes a Python object.
+"""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,14 +14,15 @@ from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
 from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
 
 STORED_FEATURE_SCHEMA = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
-"""Features as they are stored."""
+"""Columns of stored features: record id and JSON text."""
 BATCH_ROWS = 20_000
+"""Rows of a batch of stored features."""
 ROW_GROUP_ROWS = 122_880
-"""Rows that DuckDB keeps together."""
+"""Rows of a DuckDB row group."""
 
 
 def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.RecordBatch]:
-    """Features as they are stored, by record, in batches of the schema PACKED."""
+    """Yield stored features by record, in batches."""
     source = iter(records)
     while rows := list(islice(source, BATCH_ROWS)):
         numbers, payloads = zip(*rows, strict=True)
@@ -27,10 +31,13 @@ def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.R
 
 
 def batch_joined_features(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
-    """The same of parts: the records, the length of the features of each in bytes, and all features joined.
+    """Yield stored features that come joined, in batches.
+
+    Args:
+        parts: records, length of each one's features in bytes, and all features joined.
 
     Raises:
-        ArrowInvalid: what is stored is no text.
+        ArrowInvalid: the stored bytes are no text.
     """
     for records, lengths, joined in parts:
         ends = np.zeros(len(lengths) + 1, np.int32)
@@ -42,7 +49,7 @@ def batch_joined_features(parts: Iterable[tuple[Sequence[int], Sequence[int], by
 
 
 def create_feature_table(connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]) -> None:
-    """Make a table for features, empty; in place of what bore its name."""
+    """Create an empty table for features, replacing any of that name."""
     declared = ", ".join(f'"{name}" {_get_sql_type(name)}' for name in ("unique_id", *columns))
     connection.execute(f"CREATE OR REPLACE TABLE {table} ({declared})")
 
@@ -53,7 +60,14 @@ def insert_features(
     batches: Iterable[pa.RecordBatch],
     columns: Collection[str],
 ) -> None:
-    """Add features as they are stored, JSON arrays in the order of Features, to a table for them."""
+    """Insert stored features into a table of features.
+
+    Args:
+        connection: has the table.
+        table: name of the table.
+        batches: in STORED_FEATURE_SCHEMA: JSON arrays in the order of Features.
+        columns: columns of the table.
+    """
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
     read = ", ".join(_write_extraction(name, place) for place, name in enumerate(columns, 1))
     for rows in _merge_into_row_groups(batches):
@@ -66,9 +80,9 @@ def insert_features(
 
 
 def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """The same rows, as many at a time as DuckDB keeps together.
+    """Yield the rows in tables of whole DuckDB row groups.
 
-    It would compress, and copy, those that it adds a few at a time: that takes three times as long.
+    DuckDB would compress, and copy, rows that are added a few at a time: that takes three times as long.
     """
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
@@ -84,6 +98,7 @@ def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Tab
 
 
 def _get_sql_type(column: str) -> str:
+    """Return the SQL type of a feature column."""
     if column == "unique_id":
         return "BIGINT"
     if column in LIST_COLUMNS:
@@ -94,6 +109,7 @@ def _get_sql_type(column: str) -> str:
 
 
 def _write_extraction(column: str, place: int) -> str:
+    """Write SQL that extracts a column from stored JSON."""
     text = f"v[{place}]"
     if column in LIST_COLUMNS:
         return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"

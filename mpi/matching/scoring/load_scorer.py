@@ -1,4 +1,4 @@
-"""The batch scorer of loads: pairs weighed on DuckDB, over features that are kept from call to call."""
+"""Batch scorer of loads, which keeps features on DuckDB between calls."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -26,19 +26,25 @@ from mpi.matching.scoring.cursor_pool import CursorPool
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
 
 MAX_QUERIES = 8
-"""Parts that are weighed at once: together they hold no more pairs than one chunk of Splink's."""
+"""Most queries that run at once.
+
+Together they hold no more pairs than one chunk of Splink's.
+"""
 PAIRS_PER_THREAD = 25_000
-"""Pairs; each part goes through all features that are kept, and to plan its query takes a tenth of a second.
-DuckDB alone would go through most windows on one core: it divides tables, and by 122,880 rows."""
+"""Pairs from which another thread is worth its cost.
+
+Each query reads all stored features, and takes a tenth of a second to plan.
+DuckDB alone would run most windows on one core: it divides tables by 122,880 rows.
+"""
 _FEATURE_TABLES = ("kept", "passing", "beside")
 
 PairProgress = Callable[[int, int], None]
-"""Told how many pairs are done, of how many."""
+"""A function called with the pairs done and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringResources:
-    """Where and how pairs are scored.
+    """The folder, memory and progress callback of a scoring run.
 
     Args:
         folder: where DuckDB may spill; a directory that only this user can read is made inside.
@@ -52,16 +58,16 @@ class ScoringResources:
 
 
 class LoadScorer:
-    """One model on a DuckDB of its own, with the features of records that are kept from call to call.
+    """One model on a DuckDB of its own, with stored features of records.
 
     Args:
         model: the frozen model.
-        place: where and how.
-        worth_a_thread: how many pairs are.
-        scorer: the model's, where it is compiled already.
+        resources: folder, memory and progress callback.
+        pairs_per_thread: pairs from which another thread is used.
+        scorer: online scorer of the model, where it is compiled already.
 
     Attributes:
-        stored_rows: how many rows of features were kept; what is forgotten still takes its room.
+        stored_rows: rows of features added so far; removed ones still take up space.
 
     Raises:
         ModelError: the model cannot be scored.
@@ -98,16 +104,19 @@ class LoadScorer:
         self.close()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the connection and delete the spill folder."""
         self._connection.close()
         self._spill.cleanup()
 
     def find_pairs_sharing_keys(self, keys: pa.Table, touched: pa.Array) -> pa.Table:
-        """``candidate_pairs``, within the same bounds of memory as the features."""
+        """Find pairs that share a blocking key, within this scorer's memory limit.
+
+        See ``find_all_candidate_pairs``.
+        """
         return find_pairs_sharing_keys(self._connection, keys, touched)
 
     def find_missing(self, numbers: np.ndarray) -> np.ndarray:
-        """Those records, ascending, of which no features are kept."""
+        """Return the records without stored features, ascending."""
         self._connection.register("wanted", pa.table({"unique_id": numbers}))
         found = self._connection.sql(
             "SELECT unique_id FROM wanted ANTI JOIN kept USING (unique_id) ORDER BY unique_id"
@@ -116,7 +125,11 @@ class LoadScorer:
         return np.asarray(found["unique_id"], np.int64)
 
     def add_features(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Add features as they are stored, in the schema PACKED, of records of which none are kept."""
+        """Store features of records that have none yet.
+
+        Args:
+            batches: in STORED_FEATURE_SCHEMA.
+        """
 
         def counted() -> Iterable[pa.RecordBatch]:
             for batch in batches:
@@ -126,7 +139,7 @@ class LoadScorer:
         insert_features(self._connection, "kept", counted(), self._columns)
 
     def remove_features(self, numbers: np.ndarray) -> None:
-        """Keep the features of these records no longer, if they are kept."""
+        """Remove the stored features of records, if any."""
         self._connection.register("gone", pa.table({"unique_id": numbers}))
         self._connection.execute("DELETE FROM kept USING gone WHERE kept.unique_id = gone.unique_id")
         self._connection.unregister("gone")
@@ -143,9 +156,9 @@ class LoadScorer:
         Args:
             pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
             floor: lowest weight to return, in bits.
-            passing: features of records that the pairs name and of which none are kept, for this once.
-            beside: those of others, likewise; as a number, what was passing the last time, the number of each
-                record lower by so much.
+            passing: features, for this call only, of records that the pairs name and that have none stored.
+            beside: features of other such records, likewise; a number reuses the features that were ``passing`` the
+                last time, the number of each record lower by so much.
 
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
@@ -166,6 +179,7 @@ class LoadScorer:
         return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
 
     def _load_temporary(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
+        """Load the features that are for one call only."""
         # Each table is made anew: rows that are deleted would keep their room.
         if isinstance(beside, int):
             self._connection.execute(
@@ -180,7 +194,7 @@ class LoadScorer:
 
 
 def _divide_rows(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
-    """Where each part of so many rows begins, and how many it has: enough parts for all threads."""
+    """Divide rows into parts for all threads, as start and length."""
     count = max(-(-rows * threads // CHUNK_PAIRS), min(threads, rows // worth_a_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

@@ -1,4 +1,7 @@
-"""Which values of features many people bear, found by SQL: the facts of ``mpi.standardize.shared_values``."""
+"""Counting of shared addresses and other values by SQL, on DuckDB.
+
+It computes what ``mpi.standardize.shared_values`` defines.
+"""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,13 +18,14 @@ from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES
 
 _HOUSE_SQL = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
 _FLAT_SQL = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE_SQL}) THEN {_HOUSE_SQL} || '|' || unit END"
-"""The flat of the first home, where it has one (``shared_values``)."""
+"""Key of the flat of the first home, where it has one (``shared_values``)."""
 COUNTING_MEMORY = "256MB"
-"""That counting may take before it spills."""
+"""Memory limit of counting before it spills."""
 _COUNTED_COLUMNS = ("birth_date", *SHARED_VALUE_COLUMNS, "street_number", "street", "unit", "postal_code", "city")
 
 
 def _iter_value_queries() -> Iterator[str]:
+    """Yield the query of each column's values with birth date and record."""
     for column in SHARED_VALUE_COLUMNS:
         value = f"unnest({column})" if column in LIST_COLUMNS else column
         yield (
@@ -35,19 +39,22 @@ def _iter_value_queries() -> Iterator[str]:
 
 
 SHAREABLE_VALUES_SQL = " UNION ALL ".join(_iter_value_queries())
-"""Every value of the ``feature_table`` that may be shared: column, value, birth date and record."""
+"""Query of every value of ``feature_table`` that may be shared.
+
+Columns: column, value, birth date and record.
+"""
 SHARED_VALUES_SQL = (
     "SELECT kind, value FROM borne WHERE birth_date IS NOT NULL "
     f"GROUP BY ALL HAVING count(DISTINCT birth_date) >= {MIN_BIRTH_DATES}"
 )
-"""The values of a table ``borne`` that are shared."""
+"""Query of the shared values of a table ``borne``."""
 
 
 class SharedValueTable:
-    """Counts the values of features that pass by.
+    """A DuckDB table that counts values of features.
 
     Args:
-        connection: of its own.
+        connection: used by nobody else.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -55,7 +62,7 @@ class SharedValueTable:
         connection.execute("CREATE TABLE borne (kind VARCHAR, value VARCHAR, birth_date VARCHAR)")
 
     def count_batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The same batches, each counted before it is given on."""
+        """Yield batches of features, each counted before it is given on."""
         for batch in batches:
             create_feature_table(self._connection, "feature_table", _COUNTED_COLUMNS)
             insert_features(self._connection, "feature_table", [batch], _COUNTED_COLUMNS)
@@ -63,7 +70,7 @@ class SharedValueTable:
             yield batch
 
     def find_shared(self) -> dict[str, list[str]]:
-        """The values that are shared, by column."""
+        """Return the shared values by column."""
         found: dict[str, list[str]] = {}
         for kind, value in self._connection.execute(SHARED_VALUES_SQL).fetchall():
             found.setdefault(kind, []).append(value)
@@ -72,7 +79,7 @@ class SharedValueTable:
 
 @contextmanager
 def open_shared_value_table(folder: Path) -> Iterator[SharedValueTable]:
-    """Begin to count.
+    """Open an empty table to count shared values.
 
     Args:
         folder: where to spill; a directory that only this user can read is made inside.

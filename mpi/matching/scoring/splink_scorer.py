@@ -1,6 +1,6 @@
-"""The batch scorer of a re-cluster: pairs sifted and weighed by Splink itself on DuckDB.
+"""Batch scorer of a re-cluster: Splink itself on DuckDB.
 
-Splink does not chunk registered pairs, so we do.
+Splink does not chunk registered pairs, so this module does. A first pass drops pairs that cannot reach the floor.
 """
 
 import tempfile
@@ -31,11 +31,11 @@ from mpi.matching.scoring.feature_batches import create_feature_table, insert_fe
 from mpi.matching.scoring.load_scorer import ScoringResources, PairProgress
 
 MIN_PREFILTER_PAIRS = 200_000
-"""Pairs; of fewer a first pass would cost more than it spares."""
+"""Pairs from which a first pass saves more than it costs."""
 
 
 class _ResultColumns(NamedTuple):
-    """What is wanted of scored pairs, in SQL, and its columns."""
+    """Columns to return of scored pairs, in SQL and as a schema."""
 
     sql: str
     schema: pa.Schema
@@ -52,14 +52,14 @@ def score_pairs(
     floor: float,
     place: ScoringResources,
 ) -> pa.Table:
-    """Score pairs and keep those at or above a weight.
+    """Score pairs by Splink and keep those at or above a weight.
 
     Args:
         model: the frozen model.
         records: record id and features, of every record that ``pairs`` names.
         pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
         floor: lowest weight to return, in bits.
-        place: where and how.
+        place: folder, memory and progress callback.
 
     Returns:
         ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
@@ -78,14 +78,14 @@ def score_pairs(
 def score_stored_pairs(
     model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: ScoringResources
 ) -> pa.Table:
-    """``score_pairs`` for features as they are stored: DuckDB reads them, and no value becomes an object.
+    """Score pairs by Splink, from stored features that DuckDB reads.
 
     Args:
         model: the frozen model.
-        packed: in the schema PACKED, of every record that ``pairs`` names.
+        packed: stored features, in STORED_FEATURE_SCHEMA, of every record that ``pairs`` names.
         pairs: as for ``score_pairs``.
         floor: lowest weight to return, in bits.
-        place: where and how.
+        place: folder, memory and progress callback.
 
     Raises:
         ModelError: the model cannot be scored.
@@ -99,7 +99,7 @@ def score_stored_pairs(
 def _open_feature_table(
     model: MatchModel, place: ScoringResources
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, ScoringParameters, tuple[str, ...]]]:
-    """A DuckDB with an empty table of features, and the model as read."""
+    """Open a DuckDB with an empty table of features for a model."""
     scorer = compile_scorer(model)  # refuses what online would, before hours of work
     with tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder) as spill:
         connection = connect_duckdb(Path(spill), place.memory)
@@ -119,6 +119,7 @@ def _score_pairs(
     floor: float,
     told: PairProgress | None,
 ) -> pa.Table:
+    """Score pairs in one or two passes, and apply the cautions."""
     quick = _make_prefilter_settings(model.settings, levels)
     if quick is not None and pairs.num_rows >= MIN_PREFILTER_PAIRS:
         first = SplinkEngine(quick, model.frequencies, connection)
@@ -131,10 +132,13 @@ def _score_pairs(
 
 
 def _make_prefilter_settings(settings: Mapping[str, Any], levels: ScoringParameters) -> dict[str, Any] | None:
-    """The settings without the comparisons that can only lower a weight; None where there is none.
+    """Return the settings without comparisons that can only lower a weight.
 
-    What is below the floor without them is below it with them. In a model that corrects for families these
-    are the dearest, and most pairs that share a key are far below.
+    A pair that is below the floor without them is below it with them. In a model that corrects for families these
+    are the slowest, and most pairs that share a key are far below.
+
+    Returns:
+        None where the model has no such comparison.
     """
     kept = [
         stated
@@ -147,7 +151,7 @@ def _make_prefilter_settings(settings: Mapping[str, Any], levels: ScoringParamet
 def _score_chunks(
     engine: SplinkEngine, pairs: pa.Table, wanted: _ResultColumns, floor: float, told: PairProgress | None
 ) -> pa.Table:
-    """What is wanted of the pairs from a floor up."""
+    """Score pairs in chunks, and return those from a floor up."""
     results = [wanted.schema.empty_table()]
     for start in range(0, pairs.num_rows, CHUNK_PAIRS):
         scored = engine.score(pairs.slice(start, CHUNK_PAIRS), wanted.sql, floor)

@@ -1,4 +1,4 @@
-"""Rows that one table has and another lacks, where either may be larger than memory."""
+"""Differences of two tables that may be larger than memory."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,18 +11,21 @@ import pyarrow as pa
 from mpi.matching.scoring.batch import connect_duckdb
 
 COMPARING_MEMORY = "500MB"
-"""That comparing may take before it spills."""
+"""Memory limit of comparing before it spills."""
 
 
 def diff_tables(
     one: Iterable[pa.Table], other: Iterable[pa.Table], folder: Path
 ) -> Iterator[tuple[tuple[Any, ...], bool]]:
-    """Rows that only one of two tables has, and whether that is the first.
+    """Yield rows that only one of two tables has.
 
     Args:
-        one: a table in parts, of the same columns as the other.
-        other: the other; a row that comes twice counts once.
+        one: first table, in parts.
+        other: second table, in parts, of the same columns; a row that comes twice counts once.
         folder: where to spill; a directory that only this user can read is made inside.
+
+    Returns:
+        Each row, and whether the first table has it.
     """
     with (
         tempfile.TemporaryDirectory(prefix="comparing-", dir=folder) as spill,
@@ -36,6 +39,7 @@ def diff_tables(
 
 
 def _fill_table(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
+    """Create a table from parts."""
     made = False
     for part in parts:
         connection.register("part", part)

@@ -1,4 +1,6 @@
-"""The batch scorer for states that outgrow one machine: Splink on Spark, with our own string functions.
+"""Batch scoring on a Spark cluster, for indexes larger than one machine.
 
-What needs the optional extra ``spark`` is imported when it is asked for, and not before.
+What enters: features and blocking keys of a whole index, and a model.
+What leaves: candidate pairs with their match weights, equal to DuckDB's. Imports of the optional extra ``spark``
+happen only when it is used.
 """

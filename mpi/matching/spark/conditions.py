@@ -1,8 +1,8 @@
-"""A level's condition, written for DuckDB, as Spark SQL that is true for the same pairs.
+"""Translation of a level's DuckDB condition to Spark SQL.
 
 What the online compiler refuses is refused here. What both engines spell alike is not trusted to mean the
-same: every operand goes into brackets (``a = b IS NOT TRUE`` binds differently elsewhere), and every string
-function becomes one of ``mpi.matching.spark.functions``. Both engines know three truth values.
+same: every operand goes into parentheses (``a = b IS NOT TRUE`` binds differently elsewhere), and every string
+function becomes one of ``mpi.matching.spark.functions``. Both engines have three truth values.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ _OPERATOR_EXPRESSIONS = (exp.Binary, exp.Unary, exp.Between, exp.In)
 
 
 def to_spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The same Splink settings with every condition in Spark SQL.
+    """Translate every condition of Splink settings to Spark SQL.
 
     Raises:
         ModelError: a condition has no exact translation; the message names comparison and level.
@@ -65,6 +65,7 @@ def to_spark_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the condition of one level."""
     condition = str(level["sql_condition"])
     if condition.strip().upper() == "ELSE":
         return dict(level)
@@ -78,16 +79,17 @@ def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any
 
 
 def to_spark_condition(sql: str) -> str:
-    """The condition in Spark SQL.
+    """Translate a condition to Spark SQL.
 
     Raises:
-        NotCompilableError: with what has no exact translation.
+        NotCompilableError: names what has no exact translation.
     """
     Translator().translate_condition(sql)
     return _translate(sqlglot.parse_one(sql, read="duckdb")).sql(dialect="spark")
 
 
 def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - one return a form
+    """Translate an expression to Spark's."""
     match tree:
         case exp.Paren():
             return _translate(tree.this)
@@ -127,6 +129,7 @@ def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - on
 
 
 def _translate_function(tree: exp.Expr) -> exp.Expr:
+    """Translate a function call to Spark's."""
     name, arguments = parse_function_call(tree)
     translated = [_translate(argument) for argument in arguments]
     match name:
@@ -146,18 +149,20 @@ def _translate_function(tree: exp.Expr) -> exp.Expr:
 
 
 def _translate_pairwise(tree: exp.Expr) -> exp.Expr:
+    """Translate a maximum or minimum over pairs of list items."""
     name, columns = parse_pairwise_call(tree)
     return exp.Anonymous(this=FUNCTION_PREFIX + name, expressions=columns)
 
 
 def _translate_literal(tree: exp.Literal) -> exp.Expr:
-    """A number with a fraction is a double, as it is online, and not Spark's decimal."""
+    """Translate a literal; a fraction is a double, not Spark's decimal."""
     if tree.is_string or tree.name.isdigit():
         return tree.copy()
     return exp.Cast(this=tree.copy(), to=exp.DataType.build("double"))
 
 
 def _translate_in_parentheses(tree: exp.Expr) -> exp.Expr:
+    """Translate an operand, in parentheses where it needs them."""
     made = _translate(tree)
     return (
         made

@@ -1,4 +1,4 @@
-"""Spark as one of the engines: write out, let it join and score, read back."""
+"""Batch engine on Spark: writes tables out, scores them, reads weights back."""
 
 import shutil
 import tempfile
@@ -27,11 +27,11 @@ _PROGRESS_STEP = "scoring pairs on Spark"
 
 @dataclass(frozen=True, slots=True)
 class SparkEngine:
-    """Splink on an existing Spark cluster.
+    """The batch engine of an existing Spark cluster.
 
     Args:
         master: Spark's master URL; ``local[N]`` is N threads of this machine.
-        memory: of Spark's driver on this machine, such as ``2g``.
+        memory: memory of Spark's driver on this machine, such as ``2g``.
         staging: a folder that every worker reaches, as a path or URI; None for one of this machine.
 
     Raises:
@@ -51,7 +51,7 @@ class SparkEngine:
 
     @property
     def name(self) -> str:
-        """See ``BatchEngine``."""
+        """Name of the engine for ``--engine``."""
         return "spark"
 
     def weights(
@@ -86,17 +86,20 @@ class SparkEngine:
 
 
 def _iter_features(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
+    """Yield record id and features of a batch of stored features."""
     numbers, payloads = batch.columns
     for number, payload in zip(numbers.to_pylist(), payloads.to_pylist(), strict=True):
         yield number, features_from_bytes(payload)
 
 
 def _read_weights(place: Staging) -> pa.Table:
+    """Read the weights that Spark wrote."""
     return place.read_table("weights").select(WEIGHT_SCHEMA.names).cast(WEIGHT_SCHEMA)
 
 
 @contextmanager
 def _make_folder(work_dir: Path) -> Iterator[Path]:
+    """Make a temporary folder, deleted at the end."""
     # ``tempfile`` makes it with mode 0700: what spills into it are records.
     with tempfile.TemporaryDirectory(prefix="spark-", dir=work_dir, ignore_cleanup_errors=True) as name:
         yield Path(name)
@@ -104,7 +107,10 @@ def _make_folder(work_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def _report_spark_failure(folder: Path, work_dir: Path) -> Iterator[None]:
-    """Say in one line, without a value of a record, what Spark failed of; its own log is kept."""
+    """Turn Spark's errors into one line without a record's value.
+
+    Spark's own log is kept.
+    """
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415
     from pyspark.errors import PySparkException  # noqa: PLC0415
     from splink.internals.exceptions import SplinkException  # noqa: PLC0415
@@ -121,6 +127,7 @@ def _report_spark_failure(folder: Path, work_dir: Path) -> Iterator[None]:
 
 
 def _describe_cause(fault: Exception) -> str:
+    """Return the cause of a Spark failure, without a record's value."""
     marker = f"{WorkerDiffersError.__name__}: "
     said = next((line for line in str(fault).splitlines() if marker in line), None)
     if said is not None:

@@ -1,4 +1,4 @@
-"""What Spark's workers compute for themselves: the online scorer's own string functions, over Arrow columns.
+"""String functions of the online scorer, as Spark functions over Arrow columns.
 
 The Jaro-Winkler of Splink's jar for Spark is not DuckDB's: on near pairs they differ in one of seventy. So
 Spark calls the edition that the compiled scorer calls. A worker imports this module and no more of the index.
@@ -13,19 +13,24 @@ import rapidfuzz
 from mpi.matching.compiler.runtime_functions import NAMESPACE, LIST_PAIR_FUNCTIONS
 
 FUNCTION_PREFIX = "mpi_"
+"""Prefix of the index's function names in Spark."""
 
 ArrowCallable = Callable[..., pa.Array]
+"""A function of Arrow columns that returns one."""
 
 
 class WorkerDiffersError(Exception):
-    """A worker has another edition of the string functions than the index, so its weights might differ."""
+    """A Spark worker has another version of the string functions.
+
+    Its weights might differ from the index's.
+    """
 
 
 class ArrowFunction:
-    """One function of two texts (or of one) as Spark calls it: columns in, a column out; NULL for NULL.
+    """A scorer function applied to Arrow columns; NULL for NULL.
 
     Args:
-        name: which, by the name that the compiled scorer knows it by.
+        name: name of the function in the compiled scorer.
         edition: version of the string functions that the index scores with.
     """
 
@@ -35,10 +40,10 @@ class ArrowFunction:
         self._is_checked = False
 
     def apply(self, returns: pa.DataType, *columns: pa.Array) -> pa.Array:
-        """The function of every row.
+        """Apply the function to every row of columns.
 
         Raises:
-            WorkerDiffersError: this machine has another edition.
+            WorkerDiffersError: this machine has another version.
         """
         if not self._is_checked:
             if rapidfuzz.__version__ != self.edition:
@@ -52,7 +57,10 @@ class ArrowFunction:
 
 
 def make_binary_function(name: str, returns: pa.DataType) -> ArrowCallable:
-    """A function of two texts or lists of texts, with the annotations by which Spark knows what it takes."""
+    """Make a Spark function of two texts or lists of texts.
+
+    Its annotations tell Spark what it takes.
+    """
     over = ArrowFunction(name, rapidfuzz.__version__)
 
     def call(left: pa.Array, right: pa.Array) -> pa.Array:
@@ -62,7 +70,7 @@ def make_binary_function(name: str, returns: pa.DataType) -> ArrowCallable:
 
 
 def make_unary_function(name: str, returns: pa.DataType) -> ArrowCallable:
-    """A function of one text."""
+    """Make a Spark function of one text."""
     over = ArrowFunction(name, rapidfuzz.__version__)
 
     def call(text: pa.Array) -> pa.Array:
@@ -81,4 +89,7 @@ FUNCTIONS: dict[str, tuple[ArrowCallable, str]] = {
     **{name: (make_binary_function(name, pa.float64()), "double") for name in LIST_PAIR_FUNCTIONS},
     "date_epoch": (make_unary_function("date_epoch", pa.int64()), "bigint"),
 }
-"""By the compiled scorer's name: the function and its type in Spark, which knows it as ``mpi_…``."""
+"""Functions and their Spark types, by the compiled scorer's name.
+
+Spark knows each as ``mpi_…``.
+"""

@@ -1,7 +1,8 @@
-"""Blocking and scoring by Splink on Spark: the same keys, comparisons and frequencies as on DuckDB.
+"""Blocking and scoring by Splink on Spark.
 
-Nothing grows on the machine that asks: features and keys are written out in batches to a folder that every
-worker reaches, Spark joins and scores there, and only the pairs that were kept come back.
+Keys, comparisons and frequencies are those of DuckDB. Nothing grows on the machine that asks: features and keys are
+written in batches to a folder that every worker reaches, Spark joins and scores there, and only the pairs above the
+floor come back.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -23,7 +24,9 @@ _run_numbers = count()
 
 
 def find_candidate_pairs(keys: "DataFrame") -> "DataFrame":
-    """The distinct pairs of records that share a blocking key; no block is left out.
+    """Find the distinct pairs of records that share a blocking key.
+
+    No block is left out.
 
     Args:
         keys: ``key``, ``record_id``, each row once.
@@ -37,14 +40,14 @@ def find_candidate_pairs(keys: "DataFrame") -> "DataFrame":
 
 
 class SparkScorer:
-    """Splink with one model over a table of features.
+    """Splink with one model over a table of features on Spark.
 
     Args:
         settings: complete Splink settings, as the model has them.
         frequencies: frozen frequencies of the columns that the settings adjust for.
-        session: with the index's functions registered, and a checkpoint folder.
+        session: has the index's functions registered, and a checkpoint folder.
         features: ``unique_id`` and the columns that the model reads.
-        detailed: whether ``scored`` keeps the levels and the parts of the weight.
+        detailed: whether ``score`` keeps the levels and the parts of the weight.
 
     Raises:
         ModelError: a condition has no exact translation.
@@ -76,7 +79,7 @@ class SparkScorer:
                 self._register_frequencies(column, frequencies)
 
     def _register_frequencies(self, column: str, frequencies: Frequencies) -> None:
-        """Give Splink the frozen frequency of every value that there is, the tail included."""
+        """Give Splink the frozen frequency of every value, tail included."""
         from pyspark.sql import functions as f  # noqa: PLC0415 - an optional extra
 
         table = frequencies.tables[column]
@@ -91,17 +94,17 @@ class SparkScorer:
         self._linker.table_management.register_term_frequency_lookup(registered, column)
 
     def score(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
-        """Score pairs.
+        """Score pairs and keep those at or above a weight.
 
-        Splink is given no floor: Spark would move that filter to where the weights are not reckoned yet, and
-        reckon every comparison twice over, which took three times as long.
+        Splink is given no floor: Spark would move that filter to where the weights are not computed yet, and
+        compute every comparison twice, which took three times as long.
 
         Args:
             pairs: ``lo``, ``hi``.
             floor: lowest weight to keep, in bits; None for all.
 
         Returns:
-            ``lo``, ``hi``, ``bits`` and, if detailed, what Splink tells of each comparison.
+            ``lo``, ``hi``, ``bits`` and, if detailed, Splink's columns of each comparison.
         """
         blocked = pairs.selectExpr("'0' AS match_key", "lo AS join_key_l", "hi AS join_key_r")
         registered = self._api.register(blocked, dataset_display_name=f"blocked_{self._run}")
@@ -116,13 +119,13 @@ class SparkScorer:
 def apply_cautions(
     scored: "DataFrame", features: "DataFrame", cautions: Cautions, columns: Collection[str]
 ) -> "DataFrame":
-    """The weights as far as the cautions let them.
+    """Cap the weights of pairs where a caution holds.
 
     Args:
         scored: ``lo``, ``hi``, ``bits``.
-        features: with ``unique_id`` and the columns.
-        cautions: the model's.
-        columns: that the cautions may read.
+        features: ``unique_id`` and the columns.
+        cautions: cautions of the model.
+        columns: columns that the cautions may read.
     """
     if not cautions.when:
         return scored

@@ -1,4 +1,4 @@
-"""One session on a Spark cluster, for the length of one step.
+"""Spark session for the length of one step.
 
 What the step asks of Spark is set here; all else (executors, their memory, encryption, queues) stays as the
 cluster's own ``spark-defaults.conf`` has it. On this machine (``local[N]``) nothing listens on the network.
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LOG_FILE = "spark.log"
-"""Spark's own log, in the folder of the step: beside the data, and never on the screen."""
+"""Name of Spark's own log, in the folder of the step.
+
+The log lies with the data, and never goes to the screen.
+"""
 
 _LOG4J_PROPERTIES = """\
 rootLogger.level = warn
@@ -45,17 +48,19 @@ _JAVA_MISSING = (
 
 
 def is_local(master: str) -> bool:
-    """Whether a master is threads of this machine and no cluster."""
+    """Return whether a master URL is threads of this machine, no cluster."""
     return master == "local" or master.startswith("local[")
 
 
 @contextmanager
 def open_session(master: str, memory: str, folder: Path) -> Iterator["SparkSession"]:
-    """A session with the index's string functions registered; it is stopped at the end, and by Ctrl-C.
+    """Open a Spark session with the index's string functions registered.
+
+    The session is stopped at the end, and by Ctrl-C.
 
     Args:
         master: Spark's master URL, such as ``spark://host:7077``, ``yarn`` or ``local[2]``.
-        memory: of the driver, such as ``2g``; of ``local[N]`` that is all there is.
+        memory: memory of the driver, such as ``2g``; of ``local[N]`` that is all there is.
         folder: for spills, checkpoints of this machine and the log; readable by this user only.
 
     Raises:
@@ -83,7 +88,10 @@ def open_session(master: str, memory: str, folder: Path) -> Iterator["SparkSessi
 
 @contextmanager
 def _silence_root_logger() -> Iterator[None]:
-    """Py4J tells the root logger of an interrupt, traceback and all, and that prints where nobody listens."""
+    """Keep Python's root logger from printing an interrupt.
+
+    Py4J logs an interrupt with its traceback, and the logger prints it where nobody listens.
+    """
     listener = logging.NullHandler()
     logging.getLogger().addHandler(listener)
     try:
@@ -93,6 +101,7 @@ def _silence_root_logger() -> Iterator[None]:
 
 
 def _require_spark() -> None:
+    """Raise where the extra or Java is missing."""
     try:
         import pyspark  # noqa: F401, PLC0415 - an optional extra
     except ImportError:
@@ -103,6 +112,7 @@ def _require_spark() -> None:
 
 
 def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
+    """Return Spark's settings for a step."""
     quiet = (folder / "log4j2.properties").as_uri()
     stated = {
         "spark.master": master,
@@ -128,6 +138,7 @@ def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
 
 
 def _start_session(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSession":
+    """Start Java and a Spark session."""
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - an optional extra
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
     from pyspark.sql import SparkSession  # noqa: PLC0415
@@ -147,9 +158,9 @@ def _start_session(settings: Mapping[str, str], log: int, *, local: bool) -> "Sp
 
 @contextmanager
 def _cancel_jobs_on_interrupt(session: "SparkSession", before: Any) -> Iterator[None]:  # noqa: ANN401
-    """On Ctrl-C, let whoever was told before decide, and end Spark's jobs if that stops us.
+    """Cancel Spark's jobs on Ctrl-C, where the previous handler stops us.
 
-    PySpark puts a handler of its own in the place of the one that says whether it came in time.
+    PySpark replaces the handler that was set before with one of its own.
     """
     asked = False
 
@@ -175,6 +186,7 @@ def _cancel_jobs_on_interrupt(session: "SparkSession", before: Any) -> Iterator[
 
 
 def _register_functions(session: "SparkSession") -> None:
+    """Register the index's string functions with a session."""
     from pyspark.sql.pandas.functions import arrow_udf  # noqa: PLC0415 - an optional extra
 
     vectorized: Callable[..., Any] = arrow_udf
@@ -183,7 +195,10 @@ def _register_functions(session: "SparkSession") -> None:
 
 
 def _read_failure_reason(fault: Exception, folder: Path) -> str:
-    """Spark's last word on why it did not start; nothing of a record has been read by then."""
+    """Return Spark's last word on why it did not start.
+
+    No record has been read by then.
+    """
     lines = [line for line in (folder / LOG_FILE).read_text(errors="replace").splitlines() if line.strip()]
     faults = [line for line in lines if "Exception" in line or "Error" in line or "rror:" in line]
     return (faults or lines or [type(fault).__name__])[-1].strip()[:300]

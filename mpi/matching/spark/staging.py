@@ -1,4 +1,7 @@
-"""The folder that the index and Spark's workers both reach: features and keys go in, weights come out."""
+"""Staging folder that the index and Spark's workers share.
+
+Features and keys go in, weights come out.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -14,14 +17,20 @@ from mpi.domain.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """A folder for one run, under its URI as Spark knows it and its path as PyArrow does."""
+    """A staging folder for one run.
+
+    Args:
+        uri: URI of the folder, for Spark.
+        path: path of the folder, for PyArrow.
+        filesystem: PyArrow's file system of the folder.
+    """
 
     uri: str
     path: str
     filesystem: fs.FileSystem = field(repr=False)
 
     def to_uri(self, name: str) -> str:
-        """The URI of something in it."""
+        """Return the URI of a file or folder in the staging folder."""
         return f"{self.uri}/{name}"
 
     def write_table(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:

@@ -17,7 +17,7 @@ from training.fit.settings import build_untrained_settings
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 
 
-def child(rng, surname, home, given=None, born=None):
+def make_features(rng, surname, home, given=None, born=None):
     given = given or "".join(rng.choices(_LETTERS, k=6))
     born = born or (date(2005, 1, 1) + timedelta(days=rng.randrange(5000))).isoformat()
     return Features(
@@ -26,21 +26,21 @@ def child(rng, surname, home, given=None, born=None):
     )  # fmt: skip
 
 
-def homes(count, children):
+def make_homes(count, children):
     """Homes of so many children with two records each; one name in ten and one date in ten is replaced."""
     rng = random.Random(3)
     home_records = []
     for number in range(count):
         surname, home = "".join(rng.choices(_LETTERS, k=6)), f"{number} OAK ST|43001"
         for _ in range(children):
-            first = child(rng, surname, home)
+            first = make_features(rng, surname, home)
             given = None if rng.random() < 0.1 else first.given
             born = None if rng.random() < 0.1 else first.birth_date
-            home_records += [first, child(rng, surname, home, given, born)]
+            home_records += [first, make_features(rng, surname, home, given, born)]
     return list(enumerate(home_records))
 
 
-def counted(tmp_path, records):
+def count_pairs_of(tmp_path, records):
     connection = connect_duckdb(tmp_path)
     try:
         connection.register("feature_table", make_feature_table(records, FEATURE_COLUMNS))
@@ -50,23 +50,23 @@ def counted(tmp_path, records):
 
 
 def test_guards_weigh_less_without_siblings(tmp_path):
-    counts = counted(tmp_path, homes(1000, children=1))
+    counts = count_pairs_of(tmp_path, make_homes(1000, children=1))
     assert counts.pairs == 1000
     assert counts.both_differ < 30
     assert 4 < counts.relief_bits < 9
 
 
 def test_guards_weigh_in_full_with_siblings(tmp_path):
-    counts = counted(tmp_path, homes(500, children=2))
+    counts = count_pairs_of(tmp_path, make_homes(500, children=2))
     assert counts.both_differ > counts.alike
     assert counts.relief_bits == 0
 
 
 def test_few_siblings_relieve_the_guards_partly(tmp_path):
-    mixed = homes(900, children=1) + [
-        (n + 10_000, features) for n, features in homes(1_000, children=2)[3600:]
+    mixed = make_homes(900, children=1) + [
+        (n + 10_000, features) for n, features in make_homes(1_000, children=2)[3600:]
     ]
-    counts = counted(tmp_path, mixed)
+    counts = count_pairs_of(tmp_path, mixed)
     assert 0 < counts.relief_bits < 2
 
 
@@ -122,7 +122,7 @@ def test_near_number_opposes_unless_it_links_by_itself():
     assert "identifiers_near" in build_cautions(thresholds, near_number_bits=4.0).opposed
 
 
-def guard(tmp_path, left, right):
+def find_guard_label(tmp_path, left, right):
     """The label of the guard of a pair."""
     connection = connect_duckdb(tmp_path)
     try:
@@ -149,5 +149,5 @@ def guard(tmp_path, left, right):
 )
 def test_birth_date_error_is_distinguished_from_a_relative(tmp_path, given, born, label):
     rng, home = random.Random(1), "12 OAK ST|43001"
-    left = child(rng, "WASHINGTON", home, "ISAIAH", "2012-03-21")
-    assert guard(tmp_path, left, child(rng, "WASHINGTON", home, given, born)) == label
+    left = make_features(rng, "WASHINGTON", home, "ISAIAH", "2012-03-21")
+    assert find_guard_label(tmp_path, left, make_features(rng, "WASHINGTON", home, given, born)) == label

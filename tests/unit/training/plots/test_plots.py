@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
 from tests.models import tiny_model
-from tests.unit.training.publish.test_publish import evaluation_of, figure
+from tests.unit.training.publish.test_publish import make_evaluation_of, make_estimate
 from training.__main__ import build_app
 from training.blocking import rank_rules_by_contribution
 from training.fit.comparisons import list_fixed_levels
@@ -24,20 +24,20 @@ RULES = tuple(
 )
 
 
-def measured(folder):
+def make_evaluation(folder):
     """An evaluation with what its figures need."""
-    evaluation = evaluation_of(folder)
+    evaluation = make_evaluation_of(folder)
     evaluation["sets"]["sim"]["blocking"] = {
         "rules": [
-            {"name": "names", "pairs": 70, "alone": 1, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
-            {"name": "birth", "pairs": 30, "alone": 0, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
-            {"name": "ssn", "pairs": 0, "alone": 0, "pairs_so_far": 70, "recall_so_far": figure(0.98)},
+            {"name": "names", "pairs": 70, "alone": 1, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
+            {"name": "birth", "pairs": 30, "alone": 0, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
+            {"name": "ssn", "pairs": 0, "alone": 0, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
         ]
     }
     return evaluation
 
 
-def texts(path):
+def read_texts(path):
     elements = ET.parse(path).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - a file that this test wrote
     return {"".join(element.itertext()).strip() for element in elements}
 
@@ -56,15 +56,15 @@ def test_model_figures_show_every_comparison_and_level_weight(tmp_path):
         "match-weights.svg", "m-and-u.svg", "blocking-expected.svg",
     }  # fmt: skip
     comparisons = {comparison["output_column_name"] for comparison in model.settings["comparisons"]}
-    assert comparisons | {"+18.5", "exchanged with the surname, misspelled"} <= texts(weights)
-    assert {"given", "birth_place"} <= texts(rates)
-    assert "family" not in texts(rates), "its levels are stated, not learned"
-    assert {"names", "birth", "1.0000"} <= texts(rules)
+    assert comparisons | {"+18.5", "exchanged with the surname, misspelled"} <= read_texts(weights)
+    assert {"given", "birth_place"} <= read_texts(rates)
+    assert "family" not in read_texts(rates), "its levels are stated, not learned"
+    assert {"names", "birth", "1.0000"} <= read_texts(rules)
 
 
 def test_figures_are_reproducible_undated_and_small(tmp_path):
     model = load_model(find_model_folder())
-    evaluation = measured(tiny_model(tmp_path / "tiny"))
+    evaluation = make_evaluation(tiny_model(tmp_path / "tiny"))
     paths = []
     for name in ("one", "two"):
         folder = tmp_path / name
@@ -80,17 +80,17 @@ def test_figures_are_reproducible_undated_and_small(tmp_path):
 
 
 def test_evaluation_figures_show_each_set(tmp_path):
-    calibration, recall = draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
-    assert {"claimed", "observed, 95 %"} <= texts(calibration)
-    assert any(text.startswith("sim") for text in texts(calibration))
-    assert {"names", "birth", "0.9800", "sim: recall so far"} <= texts(recall)
-    assert "ssn" not in texts(recall), "a rule that brings no pair"
+    calibration, recall = draw_evaluation(tmp_path, make_evaluation(tiny_model(tmp_path / "tiny")))
+    assert {"claimed", "observed, 95 %"} <= read_texts(calibration)
+    assert any(text.startswith("sim") for text in read_texts(calibration))
+    assert {"names", "birth", "0.9800", "sim: recall so far"} <= read_texts(recall)
+    assert "ssn" not in read_texts(recall), "a rule that brings no pair"
 
 
 def test_drawing_without_matplotlib_is_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
     with pytest.raises(PlotsMissingError, match="install the extra `plots`"):
-        draw_evaluation(tmp_path, measured(tiny_model(tmp_path / "tiny")))
+        draw_evaluation(tmp_path, make_evaluation(tiny_model(tmp_path / "tiny")))
     assert not (tmp_path / "plots").exists()
 
 
@@ -112,7 +112,7 @@ def test_publishing_copies_figures_and_draws_the_evaluation(tmp_path, monkeypatc
     (folder / "model.toml").write_text(head[: head.index("[sha256]")] + format_checksums_toml(folder))
     draw_model(folder, load_model(folder).settings, list_fixed_levels(), RULES)
     file = tmp_path / "evaluation.json"
-    file.write_text(json.dumps(measured(folder)))
+    file.write_text(json.dumps(make_evaluation(folder)))
     published = publish_model(folder, tmp_path / "models", file)
     assert {path.stem for path in (published / "plots").iterdir()} == {
         "match-weights", "m-and-u", "blocking-expected", "calibration", "blocking-recall",

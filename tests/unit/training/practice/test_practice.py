@@ -16,7 +16,7 @@ def chosen(population):
     return choose_practice_pairs(population, 32)
 
 
-def person_of(population, record):
+def find_persons(population, record):
     """Whose the record is: found by everything that is shown of it."""
     file = population.files[next(s for s in population.files if s == record["source"])]
     plain = {name: value for name, value in record["values"].items() if isinstance(value, str)}
@@ -29,7 +29,7 @@ def person_of(population, record):
 
 def test_truth_of_each_pair_agrees_with_the_state(population, chosen):
     for pair in chosen[:12]:
-        left, right = (person_of(population, record) for record in pair["records"])
+        left, right = (find_persons(population, record) for record in pair["records"])
         assert left
         assert right
         assert bool(left & right) == (pair["truth"] == "same"), pair["why"]

@@ -11,11 +11,11 @@ from training.fit.errors import TrainingError
 from training.publish.checks import publish_model
 
 
-def figure(value):
+def make_estimate(value):
     return {"value": value, "low": value - 0.01, "high": value + 0.01}
 
 
-def evaluation_of(folder):
+def make_evaluation_of(folder):
     return {
         "digest": load_model(folder).digest,
         "must_show": [
@@ -30,11 +30,11 @@ def evaluation_of(folder):
                         "dimension": "sex",
                         "group": "female",
                         "children": 1200,
-                        **{rate: figure(0.02) for rate in ("missed", "false", "reviewed")},
+                        **{rate: make_estimate(0.02) for rate in ("missed", "false", "reviewed")},
                     }
                 ],
-                "buckets": [{"low": 5.0, "pairs": 10, "expected": 0.98, "observed": figure(0.97)}],
-                "false_links": {"expected": 40.0, "observed": figure(9.6)},
+                "buckets": [{"low": 5.0, "pairs": 10, "expected": 0.98, "observed": make_estimate(0.97)}],
+                "false_links": {"expected": 40.0, "observed": make_estimate(9.6)},
             }
         },
     }
@@ -53,7 +53,7 @@ def folder(tmp_path):
 
 def test_card_shows_acceptance_groups_and_calibration(folder, tmp_path):
     file = tmp_path / "evaluation.json"
-    file.write_text(json.dumps(evaluation_of(folder)))
+    file.write_text(json.dumps(make_evaluation_of(folder)))
     published = publish_model(folder, tmp_path / "models", file)
     card = (published / "card.md").read_text()
     assert card.startswith((folder / "card.md").read_text())
@@ -66,7 +66,7 @@ def test_card_shows_acceptance_groups_and_calibration(folder, tmp_path):
 
 def test_evaluation_of_another_model_is_refused(folder, tmp_path):
     file = tmp_path / "evaluation.json"
-    file.write_text(json.dumps({**evaluation_of(folder), "digest": "another"}))
+    file.write_text(json.dumps({**make_evaluation_of(folder), "digest": "another"}))
     with pytest.raises(TrainingError, match="another model"):
         publish_model(folder, tmp_path / "models", file)
     assert not (tmp_path / "models").exists()

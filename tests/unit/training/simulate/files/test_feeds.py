@@ -34,7 +34,7 @@ Row = dict[str, str]
 Key = tuple[str, str]
 
 
-def plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
+def make_plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
     rates = load_rates()
     return FeedPlan(seed, children, weeks, build_faker_names(rates.names.tail_share, 0.6), rates)
 
@@ -47,7 +47,7 @@ def read(path: Path) -> list[Row]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("feeds")
-    save_feeds(plan(), out, ignore_progress)
+    save_feeds(make_plan(), out, ignore_progress)
     return out
 
 
@@ -86,7 +86,7 @@ def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) 
 
 def test_same_seed_gives_the_same_feeds(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        save_feeds(plan(weeks=3, children=200), tmp_path / name, ignore_progress)
+        save_feeds(make_plan(weeks=3, children=200), tmp_path / name, ignore_progress)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
     assert len(files) == 4 * len(Source) + 3
     for path in files:
@@ -106,7 +106,7 @@ def test_feed_list_names_every_file_in_week_order(folder: Path, feeds) -> None:
 
 @pytest.mark.parametrize("weeks", [1, 200])
 def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
-    feed_plan = plan(weeks)
+    feed_plan = make_plan(weeks)
     children = estimate_children(3_000, 2, weeks, feed_plan.rates, feed_plan.book)
     feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, feed_plan.rates), weeks, feed_plan.rates, feed_plan.book)
     assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(
@@ -220,7 +220,7 @@ def test_pupil_leaves_the_school_attended(feeds) -> None:
 
 
 def test_events_before_a_record_need_no_rewrite() -> None:
-    feed_plan = plan(weeks=52)
+    feed_plan = make_plan(weeks=52)
     state = draw_state(4, 3_000, extend_rates(feed_plan.rates, 52), feed_plan.book)
     timeline = draw_timeline(state, 52)
     for roster in draw_rosters(
@@ -272,7 +272,7 @@ def test_no_week_trips_a_load_guard(feeds) -> None:
 
 
 def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
-    small_blocks = replace(plan(weeks=2, children=600), records_per_block=300)
+    small_blocks = replace(make_plan(weeks=2, children=600), records_per_block=300)
     save_feeds(small_blocks, tmp_path, ignore_progress)
     rows = read(tmp_path / "truth.csv")
     assert len({(row["source"], row["local_id"]) for row in rows}) == len(rows) > 600
@@ -283,7 +283,7 @@ def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
 
 
 def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
-    save_feeds(plan(weeks=2, children=150), tmp_path / "feeds", ignore_progress)
+    save_feeds(make_plan(weeks=2, children=150), tmp_path / "feeds", ignore_progress)
     with an_index(tmp_path / "index", *Source) as index:
         for line in read(tmp_path / "feeds" / "feeds.csv"):
             rows = open_file(tmp_path / "feeds" / line["file"], None, None)
@@ -297,15 +297,15 @@ def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
 
 def test_progress_is_reported_to_the_end(tmp_path: Path) -> None:
     reports: list[tuple[str, int, int]] = []
-    save_feeds(plan(weeks=2, children=150), tmp_path, lambda *step: reports.append(step))
+    save_feeds(make_plan(weeks=2, children=150), tmp_path, lambda *step: reports.append(step))
     assert {total for _, _, total in reports} == {3}
     assert sorted({done for _, done, _ in reports}) == [0, 1, 2]
 
 
 def test_folder_with_feeds_is_refused(tmp_path: Path) -> None:
-    save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
+    save_feeds(make_plan(weeks=1, children=150), tmp_path, ignore_progress)
     with pytest.raises(FileError, match="weekly feeds already"):
-        save_feeds(plan(weeks=1, children=150), tmp_path, ignore_progress)
+        save_feeds(make_plan(weeks=1, children=150), tmp_path, ignore_progress)
 
 
 def test_simulate_command_writes_weekly_feeds(tmp_path: Path) -> None:
