@@ -31,7 +31,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
         arguments: command line without the program name; its first word may be a command.
     """
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-    # A callback keeps the name of a lone command on the command line.
+    # With a callback, a single command keeps its name on the command line.
     app.callback()(_describe_commands)
     requested = [name for name in COMMANDS if name in arguments[:1]]
     for name in requested or COMMANDS:

@@ -66,7 +66,7 @@ def join_candidate_pairs(connection: duckdb.DuckDBPyConnection, blocking: Blocki
         "CREATE OR REPLACE TEMP TABLE key_made AS "
         f"SELECT rule, hash(rule, text) AS key, record_id FROM ({keys_sql})"
     )
-    # A key that one record alone has brings no pair; most are of that kind.
+    # Most keys belong to one record only and yield no pair.
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE key_shared AS "
         "FROM key_made SEMI JOIN (SELECT key FROM key_made GROUP BY key HAVING count(*) > 1) USING (key)"
@@ -127,7 +127,7 @@ def rank_rules_by_contribution(
     """
     remaining, so_far = list(range(len(names))), 0
     while remaining:
-        # The first of equals, so that the model's own order decides.
+        # Among equal rules, the model's order decides.
         best = max(remaining, key=lambda rule: (_count_pairs(matches, 1 << rule, so_far), -rule))
         remaining.remove(best)
         so_far |= 1 << best
@@ -150,7 +150,7 @@ def _keys_sql(number: int, rule: BlockingRule) -> str:
 
     The query returns rule, key text and record. A part with several values makes several keys.
     """
-    # Nested so that each part is spread out before the next: two unnests in one SELECT would run in step.
+    # Nested, because two unnests in one SELECT would advance together instead of crossing.
     source = "feature_table"
     for position, part in enumerate(rule.parts):
         source = f"(SELECT *, unnest({_values_sql(part)}) AS part{position} FROM {source})"

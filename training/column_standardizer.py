@@ -38,7 +38,7 @@ from training.records import SOURCE_COLUMN, RawRow, standardize_rows
 _SCHEMA = make_feature_schema(FEATURE_COLUMNS)
 VALUES_PER_TASK = 10_000
 _ROWS_PER_TASK = 2_500
-PARALLEL_FROM_ROWS = 40_000  # fewer are done before a second process has started
+PARALLEL_FROM_ROWS = 40_000  # fewer finish before a second process has started
 _MAX_COMBINATIONS = 2**62  # combinations that one integer can number
 _NUL = "\0"
 
@@ -232,7 +232,7 @@ def _read_values(group: FieldGroup, values: Values, received: datetime) -> Seque
     try:
         return group.read(values, received)
     except RecordError:
-        return None  # counted by the caller; ingest is where a reject gets its reason
+        return None  # the caller counts it; only ingest reports the reason
 
 
 def _standardize_rows(rows: pa.Table) -> pa.Table:

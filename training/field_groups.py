@@ -43,7 +43,7 @@ A record with one of them is standardized as a whole.
 REFUSED_COLUMN = "refused"
 
 _DAY_COLUMN, _CAREGIVER_COLUMN = "as_of_day", "carer"
-_DUMMY_LOCAL_ID = "0"  # a local ID, where only other fields of a record matter
+_DUMMY_LOCAL_ID = "0"  # for records of which only other fields matter
 _FEATURE_TYPES = {field.name: field.type for field in make_feature_schema(FEATURE_COLUMNS)}
 _HELPER_TYPES = {
     "given_suffix": pa.string(), "surname_suffix": pa.string(), "middle_suffix": pa.string(),
@@ -221,7 +221,7 @@ def _read_multiple_birth(values: Values, _: datetime) -> Sequence[object]:
 
 def _check_local_id(values: Values, _: datetime) -> Sequence[object]:
     """Refuse an invalid local ID."""
-    if values[0] is not None:  # one that is missing is the row's number
+    if values[0] is not None:  # a missing local ID becomes the row number
         parse_local_id(values[0])
     return ()
 

@@ -110,7 +110,7 @@ def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
         try:
             record = validate_record({"local_id": str(number), **row.fields}, KEYED_HASH, received).record
         except RecordError:
-            results.append(None)  # counted by the caller; ingest is where a reject gets its reason
+            results.append(None)  # the caller counts it; only ingest reports the reason
             continue
         results.append(standardize(record, row.source, KEYED_HASH))
     return results

@@ -66,8 +66,8 @@ def score_with_splink(records: Records, raw: pa.Table | None = None) -> pa.Table
     """
     table = _to_table(records) if raw is None else raw
     if not _select_usable_rules(_RULES, _filled_columns(table)):
-        return _PAIRS.empty_table()  # by those settings there is nothing to block on
-    # It warns of each level that the data lacks; a baseline takes the data as it comes.
+        return _PAIRS.empty_table()  # no blocking rule has data
+    # Splink warns of each level that the data lacks; the baseline accepts such data.
     logging.getLogger("splink").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
@@ -131,7 +131,7 @@ def _train(linker: Linker, present: set[str]) -> None:
     training.estimate_probability_two_random_records_match([block_on(*named)], recall=0.7)
     training.estimate_u_using_random_sampling(max_pairs=2e6, seed=1)
     for rule in _select_usable_rules((("given", "surname"), ("birth_date",)), present):
-        if present - {"unique_id", *rule}:  # it learns of the other columns
+        if present - {"unique_id", *rule}:  # the rule teaches the other columns
             training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
 
 

@@ -64,7 +64,7 @@ def run(
         weekly_review = (
             measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED_SET in wanted else None
         )
-        # The scenes run in an index of their own, which comes with the shipped model.
+        # The golden pairs run in their own index, which uses the shipped model.
         golden = decide_golden_pairs(data[0]) if GOLDEN_SET in wanted and model is None else None
     ablation_rows = (
         list(measure_ablation(loaded, _load_ablation_set(suite, data, truth_column))) if with_ablation else []

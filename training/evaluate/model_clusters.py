@@ -107,7 +107,7 @@ def partition_records(
         tasks.update(doubt.pair for doubt in result.review_pairs)
         for cluster in result.clusters:
             clusters.update(dict.fromkeys(cluster, cluster[0]))
-    # The service also asks about pairs that lie across components, which no partition has seen.
+    # The service also asks about pairs across components, which no partition sees.
     tasks.update(
         (left, right)
         for (left, right), bits in priors.shift_weights(scored.edges).items()

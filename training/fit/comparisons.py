@@ -135,7 +135,7 @@ GIVEN = ComparisonSpec(
         LevelSpec("the other's middle name or surname", GIVEN_IN_OTHER_FIELD),
         LevelSpec(
             "initial", initial_of_other("given"), fixed_bits=3.5
-        ),  # one in some 12 names has the same initial
+        ),  # about one in 12 names has the same initial
         LevelSpec("spelled alike", similar("given", 0.92)),
         LevelSpec("rather alike", similar("given", 0.8)),
         LevelSpec("different", None),
@@ -159,7 +159,7 @@ SURNAME = ComparisonSpec(
         LevelSpec("one of two surnames", overlap("surname_tokens")),
         LevelSpec("exchanged with the given name", NAMES_SWAPPED),
         LevelSpec("exchanged with the given name, misspelled", NAMES_SWAPPED_SIMILAR),
-        # The given name has said so already: counted twice it would look like evidence where little else is.
+        # The comparison of given names counts this already; twice would overstate weak evidence.
         LevelSpec("the other's given name", equal_swapped("surname", "given"), fixed_bits=0.0),
         LevelSpec("spelled alike", similar("surname", 0.92)),
         LevelSpec("initial or shortened", prefix_of_other("surname")),
@@ -209,7 +209,7 @@ NEAR_NUMBER_LABEL = "a slip apart"
 IDENTIFIERS = ComparisonSpec(
     "identifiers",
     (
-        # Most systems number their own: two numbers of different systems say nothing.
+        # Most systems assign their own numbers: numbers of different systems are no evidence.
         LevelSpec(
             "missing", "list_has_any(identifier_systems_l, identifier_systems_r) IS NOT TRUE", is_null=True
         ),
@@ -243,9 +243,7 @@ RESIDENCE = ComparisonSpec(
         LevelSpec("home or contact", HOUSEHOLD),
         LevelSpec("street alike", SIMILAR_STREET),
         LevelSpec("number a slip apart, street alike", all_of(NEAR_STREET_NUMBER, similar("street", 0.9))),
-        LevelSpec(
-            "a home of many people", overlap("shared_homes"), fixed_bits=3.0
-        ),  # says little, not nothing
+        LevelSpec("a home of many people", overlap("shared_homes"), fixed_bits=3.0),  # weak evidence
         LevelSpec("home unknown, same postal code", all_of(HOME_UNKNOWN, equal("postal_code"))),
         LevelSpec("home unknown, same place", all_of(HOME_UNKNOWN, equal("city"))),
         LevelSpec(

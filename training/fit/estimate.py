@@ -28,7 +28,7 @@ SMOOTHING = 0.5
 A level that is seldom observed is improbable, not impossible.
 """
 LEAST_MATCHES = 20.0
-_LARGEST_CODE = 2**62  # kinds of pairs that one integer can number
+_LARGEST_CODE = 2**62  # patterns that one integer can number
 _MAX_BITS = 200.0  # bits beyond which a double holds no other probability than 0 or 1
 
 
@@ -185,11 +185,14 @@ def _initial_rates(
     )
     is_fixed = [fixed.get((comparison.name, level.value), (False, False)) for level in learnable]
     top = len(learnable) - 1
-    # The usual start: nine in ten matches agree in full, the rest spread over the other levels.
+    # Usual start: nine in ten matches agree fully, the rest spread over the other levels.
     initial_m = [0.9 if level.value == top else 0.1 / max(top, 1) for level in learnable]
     return _ComparisonRates(
         m=np.array(
-            [level.m if fixed_pair[0] else start for level, fixed_pair, start in zip(learnable, is_fixed, initial_m, strict=True)]
+            [
+                level.m if fixed_pair[0] else start
+                for level, fixed_pair, start in zip(learnable, is_fixed, initial_m, strict=True)
+            ]
         ),
         u=np.array([level.u for level in learnable], dtype=float),
         m_fixed=np.array([fixed_pair[0] for fixed_pair in is_fixed]),
@@ -200,7 +203,7 @@ def _initial_rates(
 
 def _initial_prior(candidates: PairLevels, all_pairs: float) -> float:
     """Return a first guess of the prior."""
-    # Any order of magnitude does: the first E-step replaces it.
+    # Any order of magnitude is enough: the first E-step replaces the value.
     return max(0.1 * len(candidates), 1.0) / all_pairs
 
 

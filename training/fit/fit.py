@@ -131,7 +131,7 @@ def fit_table(
     with tempfile.TemporaryDirectory() as spill:
         connection = connect_duckdb(Path(spill))
         try:
-            # A table of its own is read several times as fast as Arrow.
+            # DuckDB reads its own table several times as fast as an Arrow table.
             connection.register("as_read", records)
             connection.execute("CREATE TABLE feature_table AS FROM as_read")
             connection.unregister("as_read")

@@ -61,7 +61,7 @@ def add_labels(
     posterior = _to_posterior(labelled)
     share = min(1.0, max_pairs / max(len(pairs), 1))
     is_drawn = is_candidate & np.isnan(posterior) & (generator.random(len(labelled)) < share)
-    # Different people whom no rule brings together teach nothing.
+    # A non-match that no rule yields teaches nothing.
     is_selected = is_drawn | (posterior == 1.0) | (is_candidate & (posterior == 0.0))
     selected_posterior = posterior[is_selected]
     selected = labelled.filter(pa.array(is_selected))

@@ -17,7 +17,7 @@ from mpi.matching.compiler.conditions import Translator
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import NULL_LEVEL, Comparison, ScoringParameters, read_parameters
 
-PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records, and its levels some 20 bytes a pair
+PAIRS_PER_CHUNK = 1_500_000  # a chunk costs one pass over all records and some 20 bytes per pair
 
 
 @dataclass(frozen=True, slots=True)

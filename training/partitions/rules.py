@@ -116,7 +116,11 @@ def _agglomerate(component: Component, link: float, may_join: Callable[[list[flo
         first, second = sorted((cluster_of_record[left], cluster_of_record[right]))
         if first == second:
             continue
-        pair_weights = [component.weight(first_member, second_member) for first_member in members[first] for second_member in members[second]]
+        pair_weights = [
+            component.weight(first_member, second_member)
+            for first_member in members[first]
+            for second_member in members[second]
+        ]
         if may_join(pair_weights):
             cluster_of_record.update(dict.fromkeys(members[second], first))
             members[first] += members.pop(second)

@@ -28,8 +28,8 @@ They differ in lightness too, for people who do not see the hues apart.
 """
 
 _STYLE: Mapping[str, Any] = {
-    "svg.hashsalt": "master-person-index",  # names inside the file; random by default
-    "svg.fonttype": "none",  # letters stay letters: small, and they can be searched
+    "svg.hashsalt": "master-person-index",  # element IDs are random by default
+    "svg.fonttype": "none",  # text stays text: small and searchable
     "font.family": "sans-serif",
     "font.size": 8,
     "axes.edgecolor": GRID_COLOR,
@@ -46,7 +46,7 @@ _STYLE: Mapping[str, Any] = {
     "ytick.major.size": 0,
     "grid.color": GRID_COLOR,
     "grid.linewidth": 0.6,
-    "figure.facecolor": "white",  # its own page: a dark one around it does not hide the ink
+    "figure.facecolor": "white",  # readable on a dark page
     "savefig.facecolor": "white",
 }
 
@@ -78,7 +78,7 @@ def draw_figures(folder: Path, factories: Mapping[str, FigureFactory]) -> list[P
         raise PlotsMissingError("plots are drawn by matplotlib: install the extra `plots`")
     from matplotlib import rc_context  # noqa: PLC0415 - Matplotlib is an optional extra
 
-    style: Any = dict(_STYLE)  # its own names for its settings are one literal type of hundreds
+    style: Any = dict(_STYLE)  # Matplotlib types its keys as one literal of hundreds
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, factory in factories.items():

@@ -121,7 +121,7 @@ def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
 def _draw_recall(axes: "Axes", names: list[str], recall_values: list[float], title: str) -> None:
     """Draw accumulated recall by rule."""
     axes.plot(recall_values, range(len(recall_values)), "o-", color=FOR_COLOR, markersize=3.5, linewidth=1)
-    row_transform = axes.get_yaxis_transform()  # the row of the rule, at a share of the width
+    row_transform = axes.get_yaxis_transform()  # x in shares of the width, y in rows
     for row, share in enumerate(recall_values):
         axes.text(0.02, row, f"{share:.4f}", transform=row_transform, fontsize=6.5, va="center")
     label_rows(axes, names)

@@ -64,7 +64,7 @@ def draw_m_and_u(levels: ScoringParameters, fixed: FixedLevels) -> "Figure":
     ]
     lines = [
         line for row, line in enumerate(lines) if line[1] is not None or _has_levels(lines, row)
-    ]  # a head of nothing is left out
+    ]  # a comparison without lines has no heading
     canvas_figure = new_figure(_WIDTH, _HEAD + _ROW * len(lines))
     axes = canvas_figure.subplots()
     for row, (_, level) in enumerate(lines):

@@ -154,7 +154,8 @@ def choose_practice_pairs(population: Population, pairs: int = PAIRS) -> list[di
                 for (left, right), _ in zip(fitting, range(count), strict=False)
             ]
     return [
-        {"id": n, **chosen_pairs[position]} for n, position in enumerate(rng.permutation(len(chosen_pairs)).tolist(), 1)
+        {"id": n, **chosen_pairs[position]}
+        for n, position in enumerate(rng.permutation(len(chosen_pairs)).tolist(), 1)
     ]
 
 
@@ -218,7 +219,8 @@ def _is_decidable(pair: tuple[SimulatedRecord, SimulatedRecord], truth: str) -> 
     has_unlike_names = all(names) and JaroWinkler.similarity(*names) < _DISSIMILAR
     is_multiple_birth = all(record.values.get("multiple_birth") for record in pair)
     return bool(telling) and (
-        "state student ID" in different or (has_unlike_names and (is_multiple_birth or "birth date" in different))
+        "state student ID" in different
+        or (has_unlike_names and (is_multiple_birth or "birth date" in different))
     )
 
 

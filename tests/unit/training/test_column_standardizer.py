@@ -1,4 +1,4 @@
-"""What training reads and standardizes by column is what the index makes of each record."""
+"""Tests that standardization by column equals that by record."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ FOSTER = {
 }
 NUMBER = {"system": "a", "assigner": "b", "value": "77-12345"}
 BOX = {"address_line1": "PO Box 7", "city": "St. Louis"}
-ODD = [
+UNUSUAL_ROWS = [
     {},
     {"first_name": "Baby Boy A", "last_name": "Null", "birth_date": "01/02/2012"},
     {"first_name": "Ana Lucia", "last_name": "de la Cruz-Diaz Jr.", "middle_name": "III", "suffix": "II"},
@@ -71,19 +71,21 @@ ODD = [
 ]  # fmt: skip
 
 
-def by_row(paths):
-    """The features as the index makes them, a record at a time."""
+def standardize_by_row(paths):
+    """Return the features that the index makes, one record at a time."""
     rows = [row for path in paths for row in read_rows(path)]
     return [
-        (number, row_features) for number, row_features in enumerate(standardize_in_parallel(rows, 1)) if row_features is not None
+        (number, row_features)
+        for number, row_features in enumerate(standardize_in_parallel(rows, 1))
+        if row_features is not None
     ]
 
 
-def ordered(table):
+def sort_by_id(table):
     return table.sort_by("unique_id").combine_chunks()
 
 
-def written(path: Path, rows, columns=("source", *SENT_FIELDS)):
+def write_csv(path: Path, rows, columns=("source", *SENT_FIELDS)):
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, columns)
         table.writeheader()
@@ -99,29 +101,33 @@ def state(tmp_path_factory):
 
 
 def test_column_standardizer_gives_the_features_of_the_index(state):
-    index_features = make_feature_table(by_row(state), FEATURE_COLUMNS)
+    index_features = make_feature_table(standardize_by_row(state), FEATURE_COLUMNS)
     column_features = standardize_table(read_raw_table(state), 1)
     assert len(column_features) > 2_900
-    assert ordered(column_features).equals(ordered(index_features))
+    assert sort_by_id(column_features).equals(sort_by_id(index_features))
 
 
 def test_unusual_records_get_equal_features_and_refused_ones_none(tmp_path):
     rng = random.Random(3)
-    mixed = [{**rng.choice(ODD), **rng.choice(ODD)} for _ in range(1_500)]
-    path = written(tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(ODD + mixed)])
-    index_features = by_row([path])
+    mixed = [{**rng.choice(UNUSUAL_ROWS), **rng.choice(UNUSUAL_ROWS)} for _ in range(1_500)]
+    path = write_csv(
+        tmp_path / "odd.csv", [{"local_id": str(n), **row} for n, row in enumerate(UNUSUAL_ROWS + mixed)]
+    )
+    index_features = standardize_by_row([path])
     assert 300 < len(index_features) < len(mixed)
-    assert ordered(standardize_table(read_raw_table([path]), 1)).equals(
-        ordered(make_feature_table(index_features, FEATURE_COLUMNS))
+    assert sort_by_id(standardize_table(read_raw_table([path]), 1)).equals(
+        sort_by_id(make_feature_table(index_features, FEATURE_COLUMNS))
     )
 
 
 def test_empty_file_and_file_of_unusual_records_are_read(tmp_path):
-    empty = written(tmp_path / "empty.csv", [])
+    empty = write_csv(tmp_path / "empty.csv", [])
     assert (
         len(read_current_records([empty]).features) == len(read_current_records([empty]).record_labels) == 0
     )
-    unusual = written(tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}])
+    unusual = write_csv(
+        tmp_path / "odd.csv", [{"local_id": "1", "preferred_name": "Ty", "last_name": "Dyer"}]
+    )
     assert read_current_records([unusual]).features["given_forms"].to_pylist() == [["TY"]]
 
 
@@ -129,7 +135,7 @@ def test_several_processes_give_the_result_of_one(state):
     raw = read_raw_table(state).slice(0, 600)
     serial = standardize_table(raw, 1)
     parallel = standardize_table(raw, 2, parallel_from=0, values_per_task=200)
-    assert ordered(parallel).equals(ordered(serial))
+    assert sort_by_id(parallel).equals(sort_by_id(serial))
 
 
 def test_shared_values_are_removed_as_in_a_recluster(tmp_path):
@@ -145,27 +151,29 @@ def test_shared_values_are_removed_as_in_a_recluster(tmp_path):
                 "email": rng.choice(("a@b.org", "")), "household_ids": rng.choice(("H1", f"H{n}")), **home,
             }
         )  # fmt: skip
-    path = written(tmp_path / "homes.csv", rows)
-    index_features = make_feature_table(remove_shared_values(by_row([path])), FEATURE_COLUMNS)
+    path = write_csv(tmp_path / "homes.csv", rows)
+    index_features = make_feature_table(remove_shared_values(standardize_by_row([path])), FEATURE_COLUMNS)
     column_features = remove_shared_values_from_table(standardize_table(read_raw_table([path]), 1))
     assert index_features["shared_homes"].null_count < 300
-    assert ordered(column_features).equals(ordered(index_features))
+    assert sort_by_id(column_features).equals(sort_by_id(index_features))
 
 
 def test_csv_parquet_and_row_reader_agree(state, tmp_path):
-    rows = [{**raw_row.fields, "source": raw_row.source} for path in state for raw_row in read_rows(path)][:300]
+    rows = [{**raw_row.fields, "source": raw_row.source} for path in state for raw_row in read_rows(path)][
+        :300
+    ]
     parquet = tmp_path / "all.parquet"
     columns = {name: [row.get(name, "") for row in rows] for name in ("source", *SENT_FIELDS)}
     pq.write_table(pa.table(columns), parquet)
     lists = tmp_path / "lists.parquet"
     pq.write_table(pa.table({**columns, "race": pa.array([[]] * len(rows), pa.list_(pa.string()))}), lists)
-    plain = written(tmp_path / "all.csv", rows)
-    assert ordered(read_current_records([plain]).features).equals(
-        ordered(read_current_records([parquet]).features)
+    plain = write_csv(tmp_path / "all.csv", rows)
+    assert sort_by_id(read_current_records([plain]).features).equals(
+        sort_by_id(read_current_records([parquet]).features)
     )
     assert read_raw_table([lists]) is None, "a list column is read row by row"
-    assert ordered(read_current_records([lists]).features).equals(
-        ordered(read_current_records([plain]).features)
+    assert sort_by_id(read_current_records([lists]).features).equals(
+        sort_by_id(read_current_records([plain]).features)
     )
     assert read_current_records([lists]).record_labels.equals(read_current_records([plain]).record_labels)
 
@@ -173,12 +181,12 @@ def test_csv_parquet_and_row_reader_agree(state, tmp_path):
 def test_surname_null_is_a_name_and_uneven_rows_are_read(tmp_path):
     path = tmp_path / "uneven.csv"
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,Jo\n", encoding="utf-8")
-    assert ordered(read_current_records([path]).features)["given"].to_pylist() == ["ANA", "JO"]
+    assert sort_by_id(read_current_records([path]).features)["given"].to_pylist() == ["ANA", "JO"]
     path.write_text("local_id,first_name,last_name\n1,Ana,Null\n2,NA,\n", encoding="utf-8")
     read = read_raw_table([path])
     assert read["last_name"].to_pylist() == ["Null", None]
     assert read["source"].to_pylist() == ["uneven", "uneven"]
-    assert ordered(read_current_records([path]).features)["surname"].to_pylist() == ["NULL", None]
+    assert sort_by_id(read_current_records([path]).features)["surname"].to_pylist() == ["NULL", None]
 
 
 def test_non_canonical_column_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Files as a source sends them teach what the same records with canonical columns do."""
+"""Tests of training files with a mapping or another format."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ CHILDREN = [("1", "Amara", "Okonkwo", "2014-03-09", "F"), ("2", "Chidi", "Ek", "
 
 @pytest.fixture
 def canonical(tmp_path) -> Path:
-    return written(
+    return write_csv(
         tmp_path / "canonical" / "sis.csv", "local_id,first_name,last_name,birth_date,sex", *CHILDREN
     )
 
@@ -39,7 +39,7 @@ def as_sent(tmp_path) -> Path:
     for number, first, last, born, sex in CHILDREN:
         year, month, day = born.split("-")
         rows.append((number, first, last, f"{month}/{day}/{year}", {"M": "1", "F": "2"}[sex], "n"))
-    return written(tmp_path / "sent" / "sis.csv", "STU_ID,FIRST,LAST,DOB,SEX,LUNCH", *rows)
+    return write_csv(tmp_path / "sent" / "sis.csv", "STU_ID,FIRST,LAST,DOB,SEX,LUNCH", *rows)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def mapping(tmp_path) -> Path:
     return path
 
 
-def written(path: Path, header: str, *rows) -> Path:
+def write_csv(path: Path, header: str, *rows) -> Path:
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header.split(","), *rows])
@@ -77,7 +77,7 @@ def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("mappings", "formats", "told"),
+    ("mappings", "formats", "message"),
     [
         (["nowhere=students.toml"], [], "no file of --data is called nowhere"),
         (["students.toml"], [], "say SOURCE="),

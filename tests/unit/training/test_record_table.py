@@ -1,4 +1,4 @@
-"""Records kept as columns are the records that they are made of."""
+"""Tests of records stored as Arrow columns."""
 
 import random
 
@@ -28,7 +28,11 @@ def to_arrow(records, batch_rows=BATCH_ROWS):
 def test_records_are_decoded_unchanged_in_id_order(records):
     arrow_records = to_arrow(records, batch_rows=7)
     assert list(arrow_records) == records
-    assert (len(arrow_records), arrow_records[3], arrow_records[-1]) == (len(records), records[3], records[-1])
+    assert (len(arrow_records), arrow_records[3], arrow_records[-1]) == (
+        len(records),
+        records[3],
+        records[-1],
+    )
     assert list(arrow_records[5:9]) == records[5:9]
     assert arrow_records == to_arrow(records)
 

@@ -48,7 +48,9 @@ def load_saved_state(folder: Path) -> Dataset:
     """
     saved = _read_feeds(folder) if (folder / FEEDS).exists() else _read_snapshot(folder)
     truth = _read_truth(folder, saved.rows)
-    never_compared = frozenset(number for number, record_truth in enumerate(truth) if record_truth.tags & NEVER_COMPARED_TAGS)
+    never_compared = frozenset(
+        number for number, record_truth in enumerate(truth) if record_truth.tags & NEVER_COMPARED_TAGS
+    )
     records = saved.standardize(never_compared)
     return Dataset(
         name=folder.name,
@@ -59,7 +61,9 @@ def load_saved_state(folder: Path) -> Dataset:
         tags=dict(enumerate(record_truth.tags for record_truth in truth)),
         groups=_build_groups(saved.rows, truth),
         care=find_care_records(
-            features_by_id(records), [row.source for row in saved.rows], [record_truth.tags for record_truth in truth]
+            features_by_id(records),
+            [row.source for row in saved.rows],
+            [record_truth.tags for record_truth in truth],
         ),
     )
 
@@ -143,7 +147,7 @@ def _read_truth(folder: Path, rows: Sequence[RawRow]) -> list[_RecordTruth]:
     row_of_key = {(row.source, str(row.fields["local_id"])): number for number, row in enumerate(rows)}
     truth_by_row: list[_RecordTruth | None] = [None] * len(rows)
     path = next(path for form in FileFormat if (path := folder / f"{_TRUTH_FILE}.{form}").exists())
-    tags: dict[str, frozenset[str]] = {}  # few kinds, each kept once
+    tags: dict[str, frozenset[str]] = {}  # shared between records, as few kinds occur
     for row in read_table(path):
         if not row.keys() >= set(TRUTH_FIELDS):
             raise TrainingError(f"{path}: a truth file has the columns {', '.join(TRUTH_FIELDS)}")
@@ -170,12 +174,16 @@ def _build_groups(rows: Sequence[RawRow], truths: Sequence[_RecordTruth]) -> dic
     return {
         "race or ethnicity": {person: _race_group(fields) for person, fields in fields_by_person.items()},
         "sex": {person: str(fields.get("sex", "unknown")) for person, fields in fields_by_person.items()},
-        "surnames": {p: "two" if "two_surnames" in person_tags else "one" for p, person_tags in tags_by_person.items()},
+        "surnames": {
+            p: "two" if "two_surnames" in person_tags else "one" for p, person_tags in tags_by_person.items()
+        },
         "SSN": {
             person: "known" if fields.keys() & {"ssn", "ssn_last4"} else "missing"
             for person, fields in fields_by_person.items()
         },
-        "foster care": {person: classify_foster_status(person_tags) for person, person_tags in tags_by_person.items()},
+        "foster care": {
+            person: classify_foster_status(person_tags) for person, person_tags in tags_by_person.items()
+        },
     }
 
 

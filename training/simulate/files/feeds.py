@@ -234,7 +234,7 @@ class _SourceRecords:
         day = view.rates.state.today
         previous = day - np.timedelta64(DAYS_A_WEEK, "D")
         parts = {part: is_known & self.schedule.is_due_between(part, previous, day) for part in RecordPart}
-        # What speaks of an earlier time is kept as it was, save that it is left, sealed or expunged.
+        # A record of an earlier time changes only when it is left, sealed or expunged.
         is_earlier = self.schedule.earlier_from <= day
         for part in (RecordPart.IDENTITY, RecordPart.HOME):
             parts[part] &= ~is_earlier
@@ -275,7 +275,7 @@ class _SourceRecords:
         for part, is_due in parts.items():
             is_changed = is_due[rows] & ~is_whole
             if part is RecordPart.IDENTITY:
-                # A source that has not heard of the change leaves the record as it is.
+                # A source that does not know of the change leaves the record unchanged.
                 self._marks["former"][rows[is_changed]] = file.identity.former[is_changed]
                 is_changed &= ~file.identity.former
                 self._copy_marks(rows, file.identity, is_changed)

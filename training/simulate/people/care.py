@@ -164,7 +164,7 @@ def _draw_care_homes(
     group_homes = max(1, round(len(group) / rates.care.children_a_group_home))
     towns = homes.town[rng.integers(0, len(homes), foster_homes + group_homes)]
     new_addresses = draw_addresses(rng, towns, 0.0)
-    # Siblings share a foster home: it is chosen by family, and by child only where they are apart.
+    # Siblings share a foster home, unless they are placed apart.
     family_choice = rng.integers(0, foster_homes, len(homes))[births.home[foster]]
     is_apart = ~draw_events(rng, rates.care.siblings_together, len(foster))
     home_choice = np.where(is_apart, rng.integers(0, foster_homes, len(foster)), family_choice)

@@ -101,7 +101,7 @@ def _draw_surnames(
 ) -> Texts:
     """Draw surnames; half siblings may have another."""
     last: Texts = homes.child_surname[births.home]
-    # A child placed with relatives keeps the name that the relatives' home was given to share.
+    # A child placed with relatives keeps the surname that their home shares.
     is_half_sibling = draw_events(rng, rates.families.half_sibling_surname, len(births)) & (
         care.setting != RELATIVE_HOME
     )

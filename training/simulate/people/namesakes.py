@@ -64,7 +64,7 @@ def _find_neighbors(
     is_pair &= (births.male[first] == births.male[second]) & (group[first] == group[second])
     is_pair &= births.day[second] - births.day[first] <= _NEAR_DAYS
     positions = np.flatnonzero(is_pair)
-    # Of two pairs that share a child the first stays.
+    # Of two pairs that share a child, keep the first.
     disjoint = [
         position for n, position in enumerate(positions.tolist()) if not n or position - positions[n - 1] > 1
     ]

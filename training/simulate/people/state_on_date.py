@@ -60,7 +60,7 @@ def _rewind_care(care: Care, timeline: Timeline, day: np.datetime64) -> Care:
     """Return the child-welfare facts as of the day."""
     has_left = care.ended_on <= day
     is_placed = (care.removed_on <= day) & ~has_left
-    # Before the present placement, and through all of a stay that is over, the home was another.
+    # Before the present placement, and during a stay that ended, the home was another one.
     is_earlier = is_placed & (np.where(care.in_care, care.placed_on > day, ~care.adopted))
     has_no_address = is_earlier & (timeline.earlier_address < 0)
     is_away = is_placed | (has_left & care.adopted)
@@ -122,7 +122,7 @@ def _rewind_schooling(schooling: Schooling, timeline: Timeline, day: np.datetime
         leaver=is_leaver,
         moved=has_moved,
         town=np.where(moves_later, schooling.town_before, schooling.town),
-        # As ``Schooling.school`` numbers the school that was left.
+        # ``Schooling.school_codes`` numbers the school left in the same way.
         number=np.where(moves_later, schooling.number + 1, schooling.number),
         grade=text_column(GRADES)[grade],
         level=level.astype(object),

@@ -54,7 +54,10 @@ def _write_guardians(
         column[is_missing] = ""
     has_both = has_caregiver & other_home.placement & ~is_missing & (roster.source is Source.CCWIS)
     caregiver = (care.carer_first[roster.child], care.carer_last[roster.child], caregiver_relation)
-    second = tuple(np.where(is_caregiver_first, parent_values, caregiver_values) for parent_values, caregiver_values in zip(parent, caregiver, strict=True))
+    second = tuple(
+        np.where(is_caregiver_first, parent_values, caregiver_values)
+        for parent_values, caregiver_values in zip(parent, caregiver, strict=True)
+    )
     return {
         "guardian_first_name": first,
         "guardian_last_name": last,
@@ -111,7 +114,7 @@ def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Tex
 
     They say nothing outside the source.
     """
-    # Not of the source's random numbers: a record written later has its family's number all the same.
+    # A separate generator: records written later get the same family number.
     source_rng = state.block.stage_generator(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
     numbers = source_rng.permutation(len(state.homes) * 3)[: len(state.homes)]
     prefix = "C" if roster.source is Source.CCWIS else "F"

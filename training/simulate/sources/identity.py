@@ -36,7 +36,7 @@ _RACES = {
     AFRICAN: "BlackOrAfricanAmerican", OTHER: "DemographicRaceTwoOrMoreRaces",
 }  # fmt: skip
 _RACE_OF_GROUP = text_column([_RACES[group] for group in range(len(_RACES))])
-_PREFERRED_NAME = 0.03  # records that give a preferred name beside the legal one [own assumption]
+_PREFERRED_NAME = 0.03  # records that give a preferred name besides the legal one [own assumption]
 _SIBLINGS_ID = 0.3  # wrong state IDs that are a sibling's rather than mistyped [own assumption]
 
 
@@ -119,7 +119,7 @@ def _prepare_names(
         rng, state.rates.care.foster_surname_at_school, len(roster)
     )
     last = np.where(has_caregiver_surname, caregiver_surname, last)
-    # CCWIS may have met a child as an infant who is long since in school.
+    # CCWIS may have registered a child as an infant years before school.
     age_limit = np.where(state.care.is_known[child], rng.integers(0, 4000, len(roster)), 4000)
     age_seen = np.minimum((today - births.day[child]).astype(np.int64), age_limit)
     placeholder_names = draw_placeholders(
@@ -216,7 +216,7 @@ def _write_ssn(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Tex
     """Write the SSN or its last four digits, with errors and gaps."""
     noise, missing = state.rates.noise[roster.source.kind], state.rates.missing[roster.source.kind]
     size, child = len(roster), roster.child
-    # The neighbour in the table of children is mostly a sibling.
+    # The next child in the table is mostly a sibling.
     next_child = np.minimum(child + 1, len(state.births) - 1)
     owner = np.where(draw_events(rng, noise.ssn_other_person, size), next_child, child)
     ssn = state.people.ssn[owner]

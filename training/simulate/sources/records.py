@@ -61,7 +61,7 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
     """Write school, district, grade and enrollment columns."""
     schooling, child = state.schooling, roster.child
     school, district = schooling.school_codes(child)
-    school_before, district_before = schooling.school_codes(child, before=True)
+    school_before, district_before = schooling.school_codes(child, before_move=True)
     entry_dates = to_iso_dates(schooling.entry[child])
     exit_dates = to_iso_dates(schooling.exit[child])
     exit_before = to_iso_dates(schooling.exit_before[child])

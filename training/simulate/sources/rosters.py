@@ -98,7 +98,7 @@ def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
     has_new_client = care.adopted[clients] & draw_events(rng, rates.care.adopted_two_clients, len(clients))
     duplicates = clients[draw_events(rng, rates.care.registered_twice, len(clients))]
     ids = _draw_local_ids(rng, block, len(clients) + int(has_new_client.sum()) + len(duplicates), 10_000_000)
-    # An adopted child's first client number stays under the birth name; the second bears the new one.
+    # An adopted child's first client number keeps the birth name; the second has the new name.
     adopted = clients[has_new_client]
     single = clients[~has_new_client]
     parts = [

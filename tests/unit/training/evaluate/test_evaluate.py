@@ -1,3 +1,5 @@
+"""Tests of evaluation measures and of the evaluate command."""
+
 import json
 from dataclasses import replace
 
@@ -37,7 +39,7 @@ def make_features(given="ANA", surname="DIAZ", born="2012-03-04", **features):
 
 TRUTH = {0: "a", 1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}
 CLUSTERS = {0: 0, 1: 0, 2: 2, 3: 2, 4: 4, 5: 5}
-"""One right link, one false (2 with 3), three missed."""
+"""Clusters with one right link, one false (2 with 3) and three missed."""
 
 
 def test_share_has_wilsons_interval_within_zero_and_one():
@@ -102,7 +104,8 @@ def test_right_and_wrong_school_links_of_children_in_care_are_counted():
 
 def test_errors_are_counted_by_kind():
     records = [
-        (0, make_features()), (1, make_features()), (2, make_features(surname="ORTIZ")), (3, make_features(given="EVA", surname="ORTIZ")),
+        (0, make_features()), (1, make_features()), (2, make_features(surname="ORTIZ")),
+        (3, make_features(given="EVA", surname="ORTIZ")),
         (4, make_features(given="EVA", born="2013-03-04")), (5, make_features()),
     ]  # fmt: skip
     dataset = Dataset("x", records, TRUTH, {"a": 1, "b": 1}, {3: frozenset({"adopted"})})
@@ -130,11 +133,16 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset():
-    """Three hundred children with two records each; one in ten second records has lost its birth date."""
+    """Return 300 children with two records each.
+
+    One in ten second records lacks its birth date.
+    """
     records, truth = [], {}
     for n in range(300):
         born = f"20{10 + n % 10}-{1 + n % 12:02}-{1 + n * 7 % 28:02}"
-        first = make_features(f"G{n * 37 % 101:03}", f"S{n * 53 % 211:03}", born, postal_code=f"{43000 + n % 50}")
+        first = make_features(
+            f"G{n * 37 % 101:03}", f"S{n * 53 % 211:03}", born, postal_code=f"{43000 + n % 50}"
+        )
         second = replace(first, birth_date=None, birth_dates=(), birth_year=None) if n % 10 == 0 else first
         for features in (first, second):
             truth[len(records)] = n
@@ -177,8 +185,12 @@ def test_stress_set_gives_strangers_one_name_and_birth_date():
     assert len(stress.pairs) == 60
     identities = {}
     for number, features in stress.dataset.records:
-        identities.setdefault(stress.dataset.truth[number], set()).add((features.surname, features.birth_date))
-    equal_pairs = sum(bool(identities.get(left, set()) & identities.get(right, set())) for left, right in stress.pairs)
+        identities.setdefault(stress.dataset.truth[number], set()).add(
+            (features.surname, features.birth_date)
+        )
+    equal_pairs = sum(
+        bool(identities.get(left, set()) & identities.get(right, set())) for left, right in stress.pairs
+    )
     assert equal_pairs > 40
     singletons = {n: n for n, _ in stress.dataset.records}
     assert judge_stress_set(ModelPartition(singletons, ()), stress).linked.value == 0

@@ -1,4 +1,4 @@
-"""Birth dates that are not whole: doubted where they are the exception, and not where they are the rule."""
+"""Tests of guards against incomplete birth dates."""
 
 from dataclasses import replace
 
@@ -20,18 +20,20 @@ CAUTION = "a birth date is not whole, and given names are not the same"
 
 
 def drop_birth_days(records, one_in):
-    """The records with the day of birth left out of one in so many."""
+    """Return the records without the day of birth of one in so many."""
     return [
         (number, replace(features, birth_date=None, birth_dates=()) if number % one_in == 0 else features)
         for number, features in records
     ]
 
 
-@pytest.mark.parametrize(("one_in", "guard", "doubted"), [(10, -3.0, True), (1, 0.0, False)])
+@pytest.mark.parametrize(("one_in", "guard", "is_cautioned"), [(10, -3.0, True), (1, 0.0, False)])
 def test_incomplete_birth_date_is_guarded_only_as_an_exception(tmp_path, one_in, guard, is_cautioned):
     records = drop_birth_days(make_population(1600)[0], one_in)
     fitted = fit(records, OPTIONS)
-    levels = (level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels)
+    levels = (
+        level for comparison in read_parameters(fitted.settings).comparisons for level in comparison.levels
+    )
     assert [compute_level_bits(level) for level in levels if level.label == GUARD] == [guard]
     write_model(tmp_path, ModelIdentity("dates", "1"), fitted, choose_thresholds(fitted.learned.weights))
     assert (CAUTION in load_model(tmp_path).cautions.when) == is_cautioned

@@ -1,3 +1,5 @@
+"""Tests of the choice of blocking rules."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +33,7 @@ from training.fit.model_writer import ModelIdentity, write_model
 from training.fit.thresholds import choose_thresholds
 
 RULES = {**STANDARD_RULES, **LOOSER_RULES}
-FIRST_RULE = 1  # the bit of the first standing rule
+FIRST_RULE = 1  # bit of the first standard rule
 LARGE_INDEX_RULES = {**STANDARD_RULES, **{name: tighter.parts for name, tighter in TIGHTER_RULES.items()}}
 
 
@@ -40,14 +42,27 @@ def rule_bit(name, rules=RULES):
 
 
 def choose_from_groups(groups, budget=1e9, rules=RULES, growth=1.0):
-    """Choose from (rules that bring the pairs, pairs, probability that rule is a match)."""
+    """Choose rules from groups of pairs.
+
+    Args:
+        groups: rules that yield the pairs, number of pairs, and probability that each is a match.
+        budget: most pairs.
+        rules: trial rules.
+        growth: size of the index in multiples of the data.
+    """
     brought = np.concatenate([np.full(count, rules, dtype=np.int64) for rules, count, _ in groups])
     expected = np.concatenate([np.full(count, share) for _, count, share in groups])
     return choose_rules(rules, brought, expected, budget, growth)
 
 
 def choose_for_large_index(share, growth=1.0, also=()):
-    """Choose where a loose rule alone brings 10,000 pairs, rule a match with that probability."""
+    """Choose rules where a loose rule alone yields 10,000 pairs.
+
+    Args:
+        share: probability that each of those pairs is a match.
+        growth: size of the index in multiples of the data.
+        also: further groups of pairs.
+    """
     wide, tight = (rule_bit(name, LARGE_INDEX_RULES) for name in ("names-day", "names-day-1"))
     groups = [(wide | tight, 1000, 1.0), (wide, 10_000, share), *also]
     return choose_from_groups(groups, rules=LARGE_INDEX_RULES, growth=growth)
@@ -85,7 +100,9 @@ def test_trial_rules_depend_on_budget_and_index_size(database):
     affordable_for_one = select_trial_rules(connection, 1, 1)
     affordable = select_trial_rules(connection, len(test_records), len(test_records))
     assert affordable_for_one.keys() < affordable.keys() <= RULES.keys()
-    assert select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == LARGE_INDEX_RULES
+    assert (
+        select_trial_rules(connection, SMALL_INDEX_RECORDS + 1, SMALL_INDEX_RECORDS + 1) == LARGE_INDEX_RULES
+    )
     assert select_trial_rules(connection, len(test_records), SMALL_INDEX_RECORDS + 1) == LARGE_INDEX_RULES
 
 
@@ -132,7 +149,9 @@ def test_yield_is_computed_for_the_future_index_size():
 
 def test_rule_is_kept_if_its_tighter_form_spares_no_pair():
     both_rules = rule_bit("names-day", LARGE_INDEX_RULES) | rule_bit("names-day-1", LARGE_INDEX_RULES)
-    assert list(choose_from_groups([(both_rules, 1000, 1e-6)], rules=LARGE_INDEX_RULES).rules) == list(STANDARD_RULES)
+    assert list(choose_from_groups([(both_rules, 1000, 1e-6)], rules=LARGE_INDEX_RULES).rules) == list(
+        STANDARD_RULES
+    )
 
 
 def test_shared_matches_count_for_the_rule_that_remains():
@@ -163,11 +182,15 @@ def test_looser_rule_is_chosen_for_its_unique_matches():
 
 
 def test_looser_rule_with_a_low_yield_is_not_chosen():
-    assert list(choose_from_groups([(FIRST_RULE, 1000, 1.0), (rule_bit("home"), 10_000, 0.001)]).rules) == list(STANDARD_RULES)
+    assert list(
+        choose_from_groups([(FIRST_RULE, 1000, 1.0), (rule_bit("home"), 10_000, 0.001)]).rules
+    ) == list(STANDARD_RULES)
 
 
 def test_redundant_looser_rule_is_not_chosen():
-    choice = choose_from_groups([(FIRST_RULE | rule_bit("birth"), 1000, 1.0), (rule_bit("home") | rule_bit("starts"), 100, 0.5)])
+    choice = choose_from_groups(
+        [(FIRST_RULE | rule_bit("birth"), 1000, 1.0), (rule_bit("home") | rule_bit("starts"), 100, 0.5)]
+    )
     assert len(choice.rules.keys() - STANDARD_RULES.keys()) == 1
 
 

@@ -1,3 +1,5 @@
+"""Tests of the fit, the written model and the baselines."""
+
 import json
 import math
 import random
@@ -33,7 +35,10 @@ _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 
 
 def make_population(count: int, seed: int = 1):
-    """People with one or two records, one in five second records with a slip; and who is who."""
+    """Return records of people with one or two records each, and their truth.
+
+    One in five second records has a misspelled name.
+    """
     rng = random.Random(seed)
     surnames = ["".join(rng.choices(_LETTERS, k=6)) for _ in range(200)]
     names = ["".join(rng.choices(_LETTERS, k=5)) for _ in range(150)]
@@ -160,7 +165,7 @@ def test_value_of_fewer_than_ten_records_is_never_listed():
 
 
 @pytest.mark.parametrize(
-    ("records", "told"),
+    ("records", "reason"),
     [
         (make_population(100)[0], "too few"),
         ([(n, Features(given=f"N{n}")) for n in range(300)], "comparisons"),
@@ -192,11 +197,14 @@ def test_plain_splink_gives_every_record_a_cluster(fitted):
 
 
 @pytest.mark.parametrize(
-    "known", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
+    "columns", [("given", "surname"), ("given", "surname", "sex"), ("given", "sex"), ("birth_date", "sex")]
 )
 def test_plain_splink_accepts_missing_columns(fitted, columns):
     records, truth, _ = fitted
-    bare = [(number, Features(**{name: getattr(features, name) for name in columns})) for number, features in records]
+    bare = [
+        (number, Features(**{name: getattr(features, name) for name in columns}))
+        for number, features in records
+    ]
     assert cluster_with_splink(bare).keys() == truth.keys()
 
 
@@ -207,7 +215,7 @@ def test_pairwise_scores_count_pairs():
 
 
 def test_name_in_the_other_name_field_is_counted_once():
-    """The given name of one and the surname of the other: two comparisons see it, one weighs it."""
+    """Two comparisons see the swapped name, and only one weighs it."""
     records, _ = make_population(1200)
     swapped = [
         replace(

@@ -1,4 +1,4 @@
-"""What stewards said of pairs, in a fit."""
+"""Tests of steward labels in a fit."""
 
 import math
 import random
@@ -34,7 +34,10 @@ def make_labels(pairs):
 
 @pytest.fixture(scope="module")
 def people():
-    """People of whom some have a namesake born a few days apart, which no unlabelled fit can know."""
+    """Return people, some with a namesake born a few days apart.
+
+    No unlabelled fit can know these.
+    """
     records, truth = make_population(1500, seed=4)
     rng = random.Random(6)
     alone = [number for number, _ in records if list(truth.values()).count(truth[number]) == 1]
@@ -42,7 +45,9 @@ def people():
     for number in alone[:400]:
         features = dict(records)[number]
         born = (date.fromisoformat(features.birth_date) + timedelta(days=rng.randrange(3, 25))).isoformat()
-        namesake = replace(features, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=())
+        namesake = replace(
+            features, birth_date=born, birth_dates=(born,), birth_year=int(born[:4]), addresses=()
+        )
         truth[len(records)] = f"namesake {number}"
         kin.append((number, len(records), False))
         records.append((len(records), namesake))
@@ -55,7 +60,7 @@ def unlabelled(people):
 
 
 def mean_log_loss(fitted, records, truth, folder, but_not=()):
-    """Mean bits by which the truth of pairs that nobody labelled surprises the model."""
+    """Return the mean log loss in bits over pairs without a label."""
     write_model(folder, ModelIdentity("x", "1"), fitted, choose_thresholds(fitted.learned.weights))
     scorer, features_by_id = compile_scorer(load_model(folder)), dict(records)
     excluded = {(lo, hi) for lo, hi, _ in but_not}
@@ -126,7 +131,11 @@ def test_sampling_keeps_labelled_pairs_with_the_sampling_weight():
     pairs, posteriors = add_labels(CANDIDATES, pair_labels, 2, np.random.default_rng(1))
     selected = set(zip(pairs["lo"].to_pylist(), pairs["hi"].to_pylist(), strict=True))
     assert {(1, 2), (5, 6)} <= selected
-    assert [weight for weight, posterior in zip(posteriors.weight, posteriors.posterior, strict=True) if posterior == 1] == [
+    assert [
+        weight
+        for weight, posterior in zip(posteriors.weight, posteriors.posterior, strict=True)
+        if posterior == 1
+    ] == [
         0.5,
         0.5,
     ]
@@ -172,7 +181,7 @@ def test_contradictory_labels_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("sis,b,sis,c,MAYBE", "line 2: the label must be SAME or DIFFERENT"),
         ("sis,b,sis,b,SAME", "line 2: both records"),
@@ -192,7 +201,7 @@ def test_missing_column_of_a_label_file_is_named(tmp_path):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A file of the people of a small place."""
+    """Write a CSV file of some people."""
     lines = ["source,local_id,first_name,last_name,birth_date,sex,address_line1,postal_code"]
     for number, features in make_population(400)[0]:
         street = features.addresses[0].split("|")[0]

@@ -1,4 +1,4 @@
-"""What a fit reads in its own way is what the service reads: candidate pairs and levels."""
+"""Tests that a fit reads the candidate pairs and levels of the service."""
 
 import math
 import random
@@ -28,7 +28,10 @@ _BORN = ("2011-02-03", "2011-03-02", "2011-02-04", "2012-01-01", "2010-12-31")
 
 
 def make_records(count=400):
-    """Records of few values, many of them missing, so that every kind of agreement occurs."""
+    """Return records of few values, many missing.
+
+    Every kind of agreement occurs.
+    """
     rng = random.Random(7)
 
     def draw_several(values, largest=2):
@@ -41,14 +44,16 @@ def make_records(count=400):
     for number in range(count):
         given, surname, born = draw_one(_GIVEN), draw_one(_SURNAMES), draw_one(_BORN)
         features = Features(
-            given=given, given_forms=(given, *draw_several(_GIVEN, 1)) if given else (), given_roots=draw_several(_GIVEN),
-            middle=draw_one(_GIVEN), surname=surname, surname_forms=(surname,) if surname else (),
+            given=given, given_forms=(given, *draw_several(_GIVEN, 1)) if given else (),
+            given_roots=draw_several(_GIVEN), middle=draw_one(_GIVEN), surname=surname, surname_forms=(surname,) if surname else (),
             surname_tokens=draw_several(_SURNAMES), birth_date=born, birth_dates=draw_several(_BORN),
             birth_date_swapped=draw_one(_BORN), birth_year=draw_one((2010, 2011, 2012)), sex=draw_one("MF"),
-            ssn=draw_one(("s1", "s2")), ssn_last4=draw_one(("l1", "l2")), identifiers=draw_several(("i1", "i2", "i3")),
+            ssn=draw_one(("s1", "s2")), ssn_last4=draw_one(("l1", "l2")),
+            identifiers=draw_several(("i1", "i2", "i3")),
             identifiers_near=draw_several(("n1", "n2", "n3")), identifier_systems=draw_several(("y1", "y2")),
             street_number=draw_one(("1", "12", "120")), street=draw_one(("OAK ST", "OAK AVE", "ELM ST")),
-            city=draw_one(("X", "Y")), postal_code=draw_one(("43001", "43002")), email=draw_one(("a@b.org", "c@d.org")),
+            city=draw_one(("X", "Y")), postal_code=draw_one(("43001", "43002")),
+            email=draw_one(("a@b.org", "c@d.org")),
             addresses=draw_several(("1 OAK ST|43001", "12 ELM ST|43001")), phones=draw_several(("+1", "+2")),
             guardians=draw_several(("ANA DIAZ", "JO LI")), household_ids=draw_several(("a|1", "a|2")),
             multiple_birth=draw_one((True, False)),
@@ -80,7 +85,10 @@ def test_fit_uses_the_candidate_pairs_of_the_service(database):
 def test_each_pair_lists_the_rules_that_yield_it(database):
     test_records, connection = database
     spec, features = BlockingSpec.parse(STANDARD_RULES), dict(test_records)
-    keys = {number: set(compute_keys_by_rule(record_features, spec, KEYED_HASH)) for number, record_features in features.items()}
+    keys = {
+        number: set(compute_keys_by_rule(record_features, spec, KEYED_HASH))
+        for number, record_features in features.items()
+    }
     names = [rule.name for rule in spec.rules]
     for pair in join_candidate_pairs(connection, spec).to_pylist()[::50]:
         shared = {rule for rule, _ in keys[pair["lo"]] & keys[pair["hi"]]}
@@ -96,8 +104,13 @@ def test_levels_and_term_frequencies_equal_splinks(database):
     engine = SplinkEngine(settings, frequencies, connection, detailed=True)
     gammas = ", ".join(f"gamma_{comparison.name}::TINYINT AS {comparison.name}" for comparison in COMPARISONS)
     splink_levels = engine.score(pairs, f"{gammas}, mw_tf_adj_given + mw_tf_adj_surname AS rarity")
-    assert (training_levels.values == np.column_stack([splink_levels[comparison.name].to_numpy() for comparison in COMPARISONS])).all()
+    assert (
+        training_levels.values
+        == np.column_stack([splink_levels[comparison.name].to_numpy() for comparison in COMPARISONS])
+    ).all()
     adjusted = {"given": 8, "surname": 9}
     names = [comparison.name for comparison in COMPARISONS]
-    base = sum((training_levels.values[:, names.index(n)] == value) * math.log2(0.5) for n, value in adjusted.items())
+    base = sum(
+        (training_levels.values[:, names.index(n)] == value) * math.log2(0.5) for n, value in adjusted.items()
+    )
     assert training_levels.rarity == pytest.approx(splink_levels["rarity"].to_numpy() - base, abs=1e-9)

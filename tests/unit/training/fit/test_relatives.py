@@ -1,3 +1,5 @@
+"""Tests of the estimate of relatives and of the guards against them."""
+
 import random
 from datetime import date, timedelta
 
@@ -27,7 +29,10 @@ def make_features(rng, surname, home, given=None, born=None):
 
 
 def make_homes(count, children):
-    """Homes of so many children with two records each; one name in ten and one date in ten is replaced."""
+    """Return homes of some children with two records each.
+
+    One name in ten and one birth date in ten is replaced.
+    """
     rng = random.Random(3)
     home_records = []
     for number in range(count):
@@ -123,7 +128,7 @@ def test_near_number_opposes_unless_it_links_by_itself():
 
 
 def find_guard_label(tmp_path, left, right):
-    """The label of the guard of a pair."""
+    """Return the label of the guard that a pair meets."""
     connection = connect_duckdb(tmp_path)
     try:
         connection.register("feature_table", make_feature_table([(0, left), (1, right)], FEATURE_COLUMNS))

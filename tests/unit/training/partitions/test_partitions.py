@@ -1,4 +1,4 @@
-"""Partition rules: what each makes of the same component."""
+"""Tests of partition rules on the same component."""
 
 from itertools import combinations
 

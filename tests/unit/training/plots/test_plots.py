@@ -1,4 +1,4 @@
-"""A model's pictures: drawn where that can be, the same to the byte, and no part of the model."""
+"""Tests of a model's figures."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from mpi.matching.model.model import MODEL_FILES, find_model_folder, load_model
 from tests.models import tiny_model
-from tests.unit.training.publish.test_publish import make_evaluation_of, make_estimate
+from tests.unit.training.publish.test_publish import make_estimate, make_evaluation_of
 from training.__main__ import build_app
 from training.blocking import rank_rules_by_contribution
 from training.fit.comparisons import list_fixed_levels
@@ -25,12 +25,24 @@ RULES = tuple(
 
 
 def make_evaluation(folder):
-    """An evaluation with what its figures need."""
+    """Return an evaluation with the values that its figures need."""
     evaluation = make_evaluation_of(folder)
     evaluation["sets"]["sim"]["blocking"] = {
         "rules": [
-            {"name": "names", "pairs": 70, "alone": 1, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
-            {"name": "birth", "pairs": 30, "alone": 0, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
+            {
+                "name": "names",
+                "pairs": 70,
+                "alone": 1,
+                "pairs_so_far": 70,
+                "recall_so_far": make_estimate(0.98),
+            },
+            {
+                "name": "birth",
+                "pairs": 30,
+                "alone": 0,
+                "pairs_so_far": 70,
+                "recall_so_far": make_estimate(0.98),
+            },
             {"name": "ssn", "pairs": 0, "alone": 0, "pairs_so_far": 70, "recall_so_far": make_estimate(0.98)},
         ]
     }

@@ -1,4 +1,4 @@
-"""Practice pairs are chosen from a simulated state: true to it, decidable, and the same by the same seed."""
+"""Tests of practice pairs chosen from a simulated state."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def chosen(population):
 
 
 def find_persons(population, record):
-    """Whose the record is: found by everything that is shown of it."""
+    """Return the persons whose records have all shown values of a record."""
     file = population.files[next(s for s in population.files if s == record["source"])]
     plain = {name: value for name, value in record["values"].items() if isinstance(value, str)}
     return {

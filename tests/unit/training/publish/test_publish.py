@@ -1,4 +1,4 @@
-"""A card that says what an evaluation found."""
+"""Tests of published cards with evaluation results."""
 
 import hashlib
 import json
@@ -46,7 +46,9 @@ def folder(tmp_path):
     metrics = {"records": 10_000, "threshold_gaps": {"link": 0.1}}
     (model_folder / "metrics.json").write_text(json.dumps(metrics))
     head = (model_folder / "model.toml").read_text()
-    old_digest, new_digest = (hashlib.sha256(text).hexdigest() for text in (b"{}\n", json.dumps(metrics).encode()))
+    old_digest, new_digest = (
+        hashlib.sha256(text).hexdigest() for text in (b"{}\n", json.dumps(metrics).encode())
+    )
     (model_folder / "model.toml").write_text(head.replace(old_digest, new_digest))
     return model_folder
 

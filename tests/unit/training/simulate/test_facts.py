@@ -1,3 +1,5 @@
+"""Tests of restrictions, deaths, errors and identity changes in the simulation."""
+
 import json
 from dataclasses import replace
 
@@ -23,7 +25,7 @@ def ccwis(population: Population) -> SourceFile:
     return population.files[Source.CCWIS]
 
 
-def tagged(file: SourceFile, tag: str) -> np.ndarray:
+def has_tag(file: SourceFile, tag: str) -> np.ndarray:
     return np.array([tag in tags.split("|") for tags in file.truth["tags"]])
 
 
@@ -34,7 +36,7 @@ def kinds(column: Texts) -> list[str]:
 def test_seal_is_on_the_old_client_only(ccwis: SourceFile) -> None:
     sealed = np.flatnonzero([kind == "sealed" for kind in kinds(ccwis.columns["restrictions"])])
     assert len(sealed) > 30
-    assert tagged(ccwis, "adopted")[sealed].mean() > 0.99
+    assert has_tag(ccwis, "adopted")[sealed].mean() > 0.99
     children = ccwis.truth["person_id"]
     others = [set(np.flatnonzero(children == children[row])) - {row} for row in sealed]
     assert sum(map(bool, others)) > 0.9 * len(others)
@@ -43,8 +45,8 @@ def test_seal_is_on_the_old_client_only(ccwis: SourceFile) -> None:
 
 
 def test_some_adoptions_are_open(ccwis: SourceFile) -> None:
-    former = tagged(ccwis, "adopted") & tagged(ccwis, "former_identity")
-    assert 0.5 < tagged(ccwis, "sealed")[former].mean() < 0.95
+    former = has_tag(ccwis, "adopted") & has_tag(ccwis, "former_identity")
+    assert 0.5 < has_tag(ccwis, "sealed")[former].mean() < 0.95
 
 
 def test_sealed_adoption_hides_the_former_name(population: Population) -> None:
@@ -57,7 +59,7 @@ def test_sealed_adoption_hides_the_former_name(population: Population) -> None:
 def test_expunged_clients_were_never_in_care(ccwis: SourceFile) -> None:
     expunged = np.array([kind == "expunged" for kind in kinds(ccwis.columns["restrictions"])])
     assert expunged.any()
-    assert (expunged == tagged(ccwis, "expunged")).all()
+    assert (expunged == has_tag(ccwis, "expunged")).all()
     assert not any(ccwis.columns["placements"][expunged])
 
 
@@ -84,11 +86,15 @@ def test_sex_x_occurs_at_its_rate(population: Population) -> None:
 
 def test_minority_names_are_misrecorded_more_often() -> None:
     rates = load_rates()
-    noise = {kind: replace(state_population, given_typo=0.1) for kind, state_population in rates.noise.items()}
+    noise = {
+        kind: replace(state_population, given_typo=0.1) for kind, state_population in rates.noise.items()
+    }
     population = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise))
     no_typos = replace(noise["state"], given_typo=0.0)
     clean = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise | {"state": no_typos}))
-    noisy_file, clean_file = (state_population.files[Source.STATE] for state_population in (population, clean))
+    noisy_file, clean_file = (
+        state_population.files[Source.STATE] for state_population in (population, clean)
+    )
     child = np.array([int(person[1:]) - 1 for person in noisy_file.truth["person_id"]])
     group = population.state.homes.group[population.state.births.home[child]]
     is_wrong = noisy_file.columns["first_name"] != clean_file.columns["first_name"]

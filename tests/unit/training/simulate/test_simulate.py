@@ -1,3 +1,5 @@
+"""Tests of the simulated state and its files."""
+
 import csv
 import json
 import os
@@ -62,7 +64,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def files_made(folder: Path, hash_seed: str) -> dict[str, bytes]:
+def simulate_files(folder: Path, hash_seed: str) -> dict[str, bytes]:
     subprocess.run(
         [sys.executable, "-m", "training", "simulate", "--out", str(folder), "--records", "400"],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
@@ -73,8 +75,8 @@ def files_made(folder: Path, hash_seed: str) -> dict[str, bytes]:
 
 
 def test_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
-    first = files_made(tmp_path / "one", "1")
-    second = files_made(tmp_path / "two", "4242")
+    first = simulate_files(tmp_path / "one", "1")
+    second = simulate_files(tmp_path / "two", "4242")
     assert set(first) == {*(f"{source}.csv" for source in Source), "manifest.json", "truth.csv"}
     assert first == second
 
@@ -107,7 +109,9 @@ def test_headers_are_canonical_and_hold_no_truth(folder: Path) -> None:
 
 
 def test_source_files_hold_no_truth_ids(folder: Path, rows: dict[str, list[dict[str, str]]]) -> None:
-    source_values = {value for source in rows.values() for row in source for value in row.values() if "[" not in value}
+    source_values = {
+        value for source in rows.values() for row in source for value in row.values() if "[" not in value
+    }
     truth = read(folder / "truth.csv")
     assert not source_values & {row["person_id"] for row in truth}
     assert not source_values & {row["household_id"] for row in truth}
@@ -176,16 +180,16 @@ def test_only_child_welfare_holds_ssns(rows: dict[str, list[dict[str, str]]]) ->
 def test_districts_hold_most_state_ids_and_child_welfare_few(
     rows: dict[str, list[dict[str, str]]],
 ) -> None:
-    assert share(rows[Source.STATE], "identifiers") == 1
-    assert share(rows[Source.NORTH], "identifiers") == pytest.approx(0.95, abs=0.03)
-    assert 0.05 < share(rows[Source.CCWIS], "identifiers") < 0.20
+    assert filled_share(rows[Source.STATE], "identifiers") == 1
+    assert filled_share(rows[Source.NORTH], "identifiers") == pytest.approx(0.95, abs=0.03)
+    assert 0.05 < filled_share(rows[Source.CCWIS], "identifiers") < 0.20
     for row in rows[Source.STATE]:
         assert json.loads(row["identifiers"]) == [
             {"system": "state_student_id", "assigner": "SEA", "value": row["local_id"]}
         ]
 
 
-def share(rows: list[dict[str, str]], field: str) -> float:
+def filled_share(rows: list[dict[str, str]], field: str) -> float:
     return sum(bool(row[field]) for row in rows) / len(rows)
 
 
@@ -193,7 +197,7 @@ def share(rows: list[dict[str, str]], field: str) -> float:
 def test_missing_values_occur_at_their_rates(source: Source, population: Population, rows) -> None:
     missing = population.state.rates.missing[source.kind]
     for field, rate in (("sex", missing.sex), ("race", missing.race), ("birth_city", missing.birth_place)):
-        assert 1 - share(rows[source], field) == pytest.approx(rate, abs=0.06), field
+        assert 1 - filled_share(rows[source], field) == pytest.approx(rate, abs=0.06), field
 
 
 def test_child_welfare_birth_dates_are_wrong_more_often(population: Population) -> None:
@@ -334,7 +338,9 @@ def test_all_hard_cases_occur(population: Population) -> None:
 
 
 def test_confidential_families_show_only_the_substitute_address(rows, tags) -> None:
-    restricted = [row for source_rows in rows.values() for row in source_rows if "confidential" in row["restrictions"]]
+    restricted = [
+        row for source_rows in rows.values() for row in source_rows if "confidential" in row["restrictions"]
+    ]
     assert restricted
     for row in restricted:
         assert row["address_line1"].startswith("PO Box")

@@ -1,3 +1,5 @@
+"""Tests of spelling errors and of recorded names and birth dates."""
+
 from datetime import date
 
 import numpy as np
@@ -37,7 +39,13 @@ def test_keyboard_slip_is_one_edit(name: str, draw: int) -> None:
 def test_changed_digit_keeps_the_format_of_a_number(number: str, draw: int) -> None:
     changed = typing_errors.change_digit(number, draw)
     assert [letter.isdigit() for letter in changed] == [letter.isdigit() for letter in number]
-    assert sum(changed_letter != letter_of_number for changed_letter, letter_of_number in zip(changed, number, strict=True)) <= 2
+    assert (
+        sum(
+            changed_letter != letter_of_number
+            for changed_letter, letter_of_number in zip(changed, number, strict=True)
+        )
+        <= 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +70,7 @@ def test_spelling_rule_gives_accepted_variants(rule, name: str, allowed: set[str
         assert written == allowed
 
 
-def birth_dates(kind: str, **changes: float) -> tuple[list[str], list[str], list[str]]:
+def record_birth_dates(kind: str, **changes: float) -> tuple[list[str], list[str], list[str]]:
     rates = load_rates()
     noise, missing = rates.noise[kind], rates.missing[kind]
     rng = np.random.default_rng(4)
@@ -72,13 +80,13 @@ def birth_dates(kind: str, **changes: float) -> tuple[list[str], list[str], list
 
 
 def test_recorded_birth_dates_are_valid_and_not_in_the_future() -> None:
-    for written in birth_dates("ccwis")[1]:
+    for written in record_birth_dates("ccwis")[1]:
         assert not written or date.fromisoformat(written) <= date(2026, 9, 1)
 
 
 def test_wrong_birth_dates_occur_at_the_source_rates() -> None:
     noise, missing = load_rates().noise["ccwis"], load_rates().missing["ccwis"]
-    true, written, _ = birth_dates("ccwis")
+    true, written, _ = record_birth_dates("ccwis")
     typical_rate = noise.birth_wrong_digit + noise.birth_off_by_one + noise.birth_placeholder
     wrong_share = sum(bool(w) and t != w for t, w in zip(true, written, strict=True)) / SIZE
     # A swap shows only where the day can be a month, and is the same date on twelve days a year.
@@ -87,7 +95,7 @@ def test_wrong_birth_dates_occur_at_the_source_rates() -> None:
 
 
 def test_estimated_birth_dates_are_the_first_of_january() -> None:
-    _, written, quality = birth_dates("ccwis")
+    _, written, quality = record_birth_dates("ccwis")
     estimated = [day for day, day_quality in zip(written, quality, strict=True) if day_quality == "estimated"]
     assert len(estimated) > 20
     assert all(day.endswith("-01-01") for day in estimated)

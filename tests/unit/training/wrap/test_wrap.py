@@ -1,4 +1,4 @@
-"""A model that Splink's own API trained and saved, brought into the index."""
+"""Tests of models that Splink trained and the index imports."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ GIVEN = ["Ana", "Anna", "Jayden", "Jaylen", "Maria", "Marie", "José", "Daniel"]
 SURNAMES = ["Garcia", "Garza", "Smith", "Smythe", "Nguyen", "Vandenberg"]
 
 
-def children(count):
+def generate_children(count):
     rng = random.Random(3)
     for number in range(count):
         born = date(2010, 1, 1) + timedelta(days=rng.randrange(700))
@@ -57,7 +57,7 @@ def children(count):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     path = tmp_path_factory.mktemp("wrap") / "children.csv"
-    rows = list(children(400))
+    rows = list(generate_children(400))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -67,7 +67,11 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(data):
-    """A linker that a notebook would train over the index's features, and what it saved."""
+    """Train a linker on the index's features, as a notebook would.
+
+    Returns:
+        The connection and the saved settings.
+    """
     connection = duckdb.connect()
     connection.register("features", read_current_records([data]).features)
     connection.execute("CREATE TABLE children AS FROM features")
@@ -122,7 +126,8 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
     expected = {
         tuple(sorted(ids)): bits
         for *ids, bits in zip(
-            *(predictions[name].to_pylist() for name in ("unique_id_l", "unique_id_r", "match_weight")), strict=True
+            *(predictions[name].to_pylist() for name in ("unique_id_l", "unique_id_r", "match_weight")),
+            strict=True,
         )
     }
     model = load_model(folder)
@@ -132,8 +137,14 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
         row.pop("unique_id"): Features(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
         for row in rows
     }
-    keys_of_records = [(key, n) for n, record_features in features.items() for key in compute_keys(record_features, model.blocking, SEAL)]
-    pairs = find_all_candidate_pairs(pa.table({"key": [k for k, _ in keys_of_records], "record_id": [n for _, n in keys_of_records]}))
+    keys_of_records = [
+        (key, n)
+        for n, record_features in features.items()
+        for key in compute_keys(record_features, model.blocking, SEAL)
+    ]
+    pairs = find_all_candidate_pairs(
+        pa.table({"key": [k for k, _ in keys_of_records], "record_id": [n for _, n in keys_of_records]})
+    )
     blocked = {tuple(sorted(pair)) for pair in zip(*pairs.to_pydict().values(), strict=True)}
     assert blocked == expected.keys()
     assert len(blocked) > 1000
@@ -145,7 +156,7 @@ def test_wrapped_model_gives_splinks_pairs_and_weights(trained, folder):
 @pytest.mark.slow
 def test_index_reclusters_with_a_wrapped_model(folder, tmp_path):
     with an_index(tmp_path / "home", "sis") as index:
-        load_rows(index, "sis", *children(40))
+        load_rows(index, "sis", *generate_children(40))
         plan = recluster(index, OPERATOR, open_matcher(str(folder)), apply=True)
     assert plan.model == "splink/1"
     assert plan.persons > 0

@@ -1,3 +1,5 @@
+"""Tests of simulated states that are read from disk."""
+
 import json
 from pathlib import Path
 
@@ -48,8 +50,13 @@ def test_saved_state_equals_the_simulated_state(folder: Path, simulated: Dataset
     assert loaded.groups.keys() == simulated.groups.keys()
     for dimension in ("surnames", "SSN", "foster care"):
         assert loaded.groups[dimension] == simulated.groups[dimension]
-    loaded_groups, simulated_groups = loaded.groups["race or ethnicity"], simulated.groups["race or ethnicity"]
-    assert sum(simulated_groups[person] in (group, "African-born") for person, group in loaded_groups.items()) > 0.95 * len(loaded_groups)
+    loaded_groups, simulated_groups = (
+        loaded.groups["race or ethnicity"],
+        simulated.groups["race or ethnicity"],
+    )
+    assert sum(
+        simulated_groups[person] in (group, "African-born") for person, group in loaded_groups.items()
+    ) > 0.95 * len(loaded_groups)
 
 
 def test_never_compared_record_is_left_out_of_the_truth(simulated: Dataset, folder: Path) -> None:

@@ -1,3 +1,5 @@
+"""Tests of strangers who share name and birth date."""
+
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ PROJECT = Path(__file__).parents[5]
 CHILD_PAIRS_PER_MILLION = 1e12 / 2
 CHILDREN, BLOCKS = 10_000, 100
 REAL_PAIRS_PER_MILLION = 280
-"""Pairs in a million children, a floor (design, section 6)."""
+"""Least stranger pairs in a million real children (design, section 6)."""
 
 
 def load_default_names() -> NameBook:
@@ -32,20 +34,24 @@ def sum_shared_mass(left: dict[str, float], right: dict[str, float]) -> float:
 
 
 def single_surname_share(group: int) -> float:
-    """The share of a group's children whose surname is as the tables have it, and not two of them."""
+    """Return the share of a group's children with one surname."""
     families = load_rates().families
     return 1 - (families.two_surnames if group == HISPANIC else families.hyphenated)
 
 
 def expect_strangers_by_chance(book: NameBook) -> np.ndarray:
-    """Pairs of one name, sex and birth date in a million children, by the groups of the two."""
+    """Return the expected stranger pairs in a million children, by groups.
+
+    The pairs share name, sex and birth date.
+    """
     rates = load_rates()
     surnames = [shares(pool) for pool in book.surnames]
     first_names = [[shares(pool) for pool in pair] for pair in book.given]
     days = (rates.state.oldest_years + 1) * 365.25
     chance = np.array([
         [
-            sum_shared_mass(surnames[g], surnames[h]) * sum(sum_shared_mass(first_names[g][s], first_names[h][s]) / 4 for s in (0, 1))
+            sum_shared_mass(surnames[g], surnames[h])
+            * sum(sum_shared_mass(first_names[g][s], first_names[h][s]) / 4 for s in (0, 1))
             * single_surname_share(g) * single_surname_share(h)
             for h in range(GROUPS)
         ]
@@ -78,7 +84,10 @@ def test_stranger_pairs_are_as_frequent_as_in_life_with_census_names() -> None:
 
 
 def load_crowded_rates() -> Rates:
-    """Rates at which a block of a hundredth of a million children holds some fifty pairs made alike."""
+    """Return rates at which a small block holds some fifty stranger pairs.
+
+    The block has a hundredth of a million children.
+    """
     rates = load_rates()
     return replace(rates, strangers=replace(rates.strangers, hispanic_pairs=4_000.0, other_pairs=1_000.0))
 
@@ -93,9 +102,9 @@ def group_strangers(state: SimulatedState) -> list[list[int]]:
     marked = np.flatnonzero(people.stranger)
     rows_by_identity: dict[tuple[object, ...], list[int]] = {}
     for row in marked.tolist():
-        rows_by_identity.setdefault((people.first[row], people.last[row], births.day[row], births.male[row]), []).append(
-            row
-        )
+        rows_by_identity.setdefault(
+            (people.first[row], people.last[row], births.day[row], births.male[row]), []
+        ).append(row)
     return list(rows_by_identity.values())
 
 
@@ -123,7 +132,7 @@ def test_stranger_pairs_grow_with_the_square_of_the_state() -> None:
 
 
 def test_strangers_have_common_names(block: SimulatedState) -> None:
-    """Chance brings together those whose name many bear, and those above all."""
+    """Chance favors names that many children have."""
     last, marked = block.people.last, block.people.stranger
     names, counts = np.unique(last.astype(str), return_counts=True)
     borne = dict(zip(names.tolist(), counts.tolist(), strict=True))

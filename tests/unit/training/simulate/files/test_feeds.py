@@ -1,3 +1,5 @@
+"""Tests of weekly feeds."""
+
 import csv
 import json
 from collections import defaultdict
@@ -53,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def feeds(folder: Path) -> list[tuple[Row, dict[str, Row]]]:
-    """Each file's line in the list of files, and its records by local ID."""
+    """Read each file's line in the feed list and its records by local ID."""
     return [
         (line, {row["local_id"]: row for row in read(folder / line["file"])})
         for line in read(folder / "feeds.csv")
@@ -65,8 +67,10 @@ def truth(folder: Path) -> dict[Key, Row]:
     return {(row["source"], row["local_id"]): row for row in read(folder / "truth.csv")}
 
 
-def steps(feeds: list[tuple[Row, dict[str, Row]]]) -> Iterator[tuple[Row, dict[str, Row], dict[str, Row]]]:
-    """Each file with the records that its source had on file before it."""
+def replay_files(
+    feeds: list[tuple[Row, dict[str, Row]]],
+) -> Iterator[tuple[Row, dict[str, Row], dict[str, Row]]]:
+    """Yield each file with the records that its source held before."""
     records_by_source: dict[str, dict[str, Row]] = defaultdict(dict)
     for line, rows in feeds:
         source = line["source"]
@@ -74,11 +78,11 @@ def steps(feeds: list[tuple[Row, dict[str, Row]]]) -> Iterator[tuple[Row, dict[s
         records_by_source[source] = rows if line["snapshot"] == "full" else records_by_source[source] | rows
 
 
-def changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) -> int:
-    """How often a record came to say something else in one of the fields."""
+def count_changes(feeds: list[tuple[Row, dict[str, Row]]], source: str, *fields: str) -> int:
+    """Count how often one of the fields of a record changed."""
     return sum(
         any(row[field] != before[number][field] for field in fields)
-        for line, rows, before in steps(feeds)
+        for line, rows, before in replay_files(feeds)
         for number, row in rows.items()
         if line["source"] == source and number in before
     )
@@ -108,7 +112,9 @@ def test_feed_list_names_every_file_in_week_order(folder: Path, feeds) -> None:
 def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
     feed_plan = make_plan(weeks)
     children = estimate_children(3_000, 2, weeks, feed_plan.rates, feed_plan.book)
-    feed = BlockFeed(Block(3), estimate_cast_size(children, weeks, feed_plan.rates), weeks, feed_plan.rates, feed_plan.book)
+    feed = BlockFeed(
+        Block(3), estimate_cast_size(children, weeks, feed_plan.rates), weeks, feed_plan.rates, feed_plan.book
+    )
     assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(
         3_000, rel=0.1
     )
@@ -144,7 +150,7 @@ def test_truth_states_first_and_last_week_of_each_record(feeds, truth: dict[Key,
 
 def test_unchanged_record_is_sent_unchanged(feeds) -> None:
     same = changed = 0
-    for line, rows, before in steps(feeds):
+    for line, rows, before in replay_files(feeds):
         for number in rows.keys() & before.keys():
             if rows[number]["as_of"] == before[number]["as_of"]:
                 assert rows[number] == before[number]
@@ -157,7 +163,7 @@ def test_unchanged_record_is_sent_unchanged(feeds) -> None:
 
 def test_full_snapshot_agrees_with_earlier_deltas(feeds) -> None:
     compared = 0
-    for line, rows, before in steps(feeds):
+    for line, rows, before in replay_files(feeds):
         if line["source"] == Source.CCWIS and line["snapshot"] == "full" and before:
             compared += 1
             assert rows.keys() & before.keys()
@@ -169,18 +175,18 @@ def test_full_snapshot_agrees_with_earlier_deltas(feeds) -> None:
 
 
 def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None:
-    assert changes(feeds, Source.CCWIS, "placements") > 10
-    assert changes(feeds, Source.CCWIS, "address_line1") > 10
-    assert changes(feeds, Source.STATE, "grade") > 300
-    assert changes(feeds, Source.STATE, "last_name") > 3
-    assert changes(feeds, Source.NORTH, "birth_date", "first_name") > 0
-    assert changes(feeds, Source.NORTH, "exit_date") > 5
+    assert count_changes(feeds, Source.CCWIS, "placements") > 10
+    assert count_changes(feeds, Source.CCWIS, "address_line1") > 10
+    assert count_changes(feeds, Source.STATE, "grade") > 300
+    assert count_changes(feeds, Source.STATE, "last_name") > 3
+    assert count_changes(feeds, Source.NORTH, "birth_date", "first_name") > 0
+    assert count_changes(feeds, Source.NORTH, "exit_date") > 5
     joined = [row for row in truth.values() if int(row["first_week"]) > 0]
     left = [row for row in truth.values() if int(row["last_week"]) < WEEKS]
     assert min(len(joined), len(left)) > 50
     birth_dates = [
         row["birth_date"]
-        for line, rows, before in steps(feeds)
+        for line, rows, before in replay_files(feeds)
         for number, row in rows.items()
         if line["source"] == Source.CCWIS and number not in before
     ]
@@ -194,7 +200,7 @@ def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: d
             clients[row["person_id"]].append((number, int(row["first_week"])))
     sealed: set[str] = set()
     followed = 0
-    for line, rows, _ in steps(feeds):
+    for line, rows, _ in replay_files(feeds):
         if line["source"] != Source.CCWIS:
             continue
         assert not sealed & rows.keys()
@@ -210,7 +216,7 @@ def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: d
 def test_pupil_leaves_the_school_attended(feeds) -> None:
     schools = [
         (before[number]["school_id"], row["school_id"])
-        for line, rows, before in steps(feeds)
+        for line, rows, before in replay_files(feeds)
         for number, row in rows.items()
         if line["source"] in (Source.NORTH, Source.SOUTH) and number in before
         if row["exit_date"] and not before[number]["exit_date"]
@@ -259,7 +265,7 @@ def test_state_id_is_not_used_before_it_exists(feeds) -> None:
 
 def test_no_week_trips_a_load_guard(feeds) -> None:
     identity_fields = ("first_name", "middle_name", "last_name", "suffix", "birth_date")
-    for line, rows, before in steps(feeds):
+    for line, rows, before in replay_files(feeds):
         withdrawn = before.keys() - rows.keys() if line["snapshot"] == "full" else ()
         renamed = sum(
             any(rows[number][field] != before[number][field] for field in identity_fields)
@@ -268,7 +274,9 @@ def test_no_week_trips_a_load_guard(feeds) -> None:
         sealed = sum(
             '"sealed"' in rows[number].get("restrictions", "") for number in rows.keys() & before.keys()
         )
-        assert find_hold_reason(LoadEffect(len(before), len(withdrawn), renamed, sealed)) is None, line["file"]
+        assert find_hold_reason(LoadEffect(len(before), len(withdrawn), renamed, sealed)) is None, line[
+            "file"
+        ]
 
 
 def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:

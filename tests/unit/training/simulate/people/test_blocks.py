@@ -1,3 +1,5 @@
+"""Tests of states that are simulated block by block."""
+
 import csv
 import json
 import tracemalloc
@@ -18,7 +20,7 @@ from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import Source
 
 SMALL_BLOCK = 600
-"""Source records of a block, so that a small state has several."""
+"""Source records of a small block, so that a small state has several."""
 
 
 @pytest.fixture
@@ -88,7 +90,11 @@ def test_manifest_counts_all_blocks(parts: list[Population], tmp_path: Path) -> 
     manifest = save_populations(parts, tmp_path)
     assert manifest["records"] == sum(part.records for part in parts)
     tags = Counter(
-        tag for part in parts for record_tags in part.truth_column("tags") for tag in record_tags.split("|") if tag
+        tag
+        for part in parts
+        for record_tags in part.truth_column("tags")
+        for tag in record_tags.split("|")
+        if tag
     )
     assert manifest["tagged_records"] == dict(sorted(tags.items()))
 

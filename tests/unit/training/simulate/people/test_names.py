@@ -1,3 +1,5 @@
+"""Tests of name pools from Faker and the census."""
+
 import re
 from importlib import resources
 from pathlib import Path
@@ -82,7 +84,7 @@ def test_blend_gives_each_part_its_share() -> None:
     assert blend_weights([(0.75, {"a": 1.0, "b": 1.0}), (0.25, {"b": 5.0})]) == {"a": 0.375, "b": 0.625}
 
 
-def census(folder: Path) -> None:
+def write_census_tables(folder: Path) -> None:
     shares = {
         "pctwhite": [90.0, 1.0, None], "pctblack": [5.0, 1.0, 100.0], "pctapi": [2.0, 1.0, 1.0],
         "pcthispanic": [1.0, 99.0, 0.0], "pct2prace": [2.0, 1.0, 1.0],
@@ -94,7 +96,7 @@ def census(folder: Path) -> None:
 
 
 def test_census_names_depend_on_group_and_sex(book: NameBook, tmp_path: Path) -> None:
-    census(tmp_path)
+    write_census_tables(tmp_path)
     census_book = read_census_names(tmp_path, book)
     assert set(census_book.surnames[WHITE].names) == {"Alder", "Brisa"}
     assert set(census_book.surnames[HISPANIC].names) == {"Alder", "Brisa"}
@@ -113,7 +115,7 @@ def test_folder_without_census_tables_is_refused(book: NameBook, tmp_path: Path)
 
 
 def test_census_tables_without_names_for_a_group_are_refused(book: NameBook, tmp_path: Path) -> None:
-    census(tmp_path)
+    write_census_tables(tmp_path)
     table = pq.read_table(tmp_path / "census_2020.parquet")
     pq.write_table(table.slice(2), tmp_path / "census_2020.parquet")
     with pytest.raises(FileError, match="no name for one of the groups"):
