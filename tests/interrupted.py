@@ -20,9 +20,9 @@ class Elsewhere:
     def __init__(self):
         self.asked = 0
 
-    def weights(self, *what):
+    def weigh_pairs(self, *what):
         self.asked += 1
-        return DUCKDB_ENGINE.weights(*what)
+        return DUCKDB_ENGINE.weigh_pairs(*what)
 
 
 def interrupt(monkeypatch, index, matcher, step, engine=DUCKDB_ENGINE):

@@ -137,7 +137,9 @@ def with_meanwhile(index, act, child):
 def edges_of(index):
     with index.database.read(OPERATOR) as unit:
         keys = unit.records.canonical_keys(unit.records.active_canonical_keys())
-        edges = unit.derived_data.edges_of(index.config_id(unit), keys, index.matcher.model.thresholds.storage_floor)
+        edges = unit.derived_data.edges_of(
+            index.config_id(unit), keys, index.matcher.model.thresholds.storage_floor
+        )
         return {frozenset((keys[lo], keys[hi])): bits for (lo, hi), bits in edges.items()}
 
 
@@ -220,7 +222,7 @@ def test_the_last_commit_is_asked_first_as_each_statement_may_be_of_a_moment_of_
         return ahead(session, statement, *rest)
 
     monkeypatch.setattr(DatabaseSession, "execute", executed)
-    monkeypatch.setattr(DatabaseSession, "ahead", sent_ahead)
+    monkeypatch.setattr(DatabaseSession, "prefetch", sent_ahead)
     upsert(index, OPERATOR, "ccwis", SAME)
     how, first = asked[0]
     assert how == "now"
@@ -275,7 +277,10 @@ def wrong_keys(index):
     with index.database.read(OPERATOR) as unit:
         config_id = index.config_id(unit)
         upsert_module = unit.derived_data.record_ids(config_id)
-        stored, blocking = unit.derived_data.features(config_id, upsert_module), index.blocking_of(unit, config_id)
+        stored, blocking = (
+            unit.derived_data.features(config_id, upsert_module),
+            index.blocking_of(unit, config_id),
+        )
         own = unit.keys.packed_keys(config_id, upsert_module)
     return {
         record

@@ -190,7 +190,7 @@ def test_a_line_that_cannot_be_written_lets_no_answer_leave(index, key, monkeypa
         raise StoreError("full")
 
     monkeypatch.setattr(Disclosures, "add_all", refuse)
-    monkeypatch.setattr(Disclosures, "add_at_once", refuse)
+    monkeypatch.setattr(Disclosures, "add_in_one_statement", refuse)
     with calling(create_app(index), key) as call:
         answer = call.get("/v1/crosswalk", params={"source": "sis", "local_id": "1"})
     assert answer.status_code == 503

@@ -82,7 +82,9 @@ def test_work_is_counted_alike(index):
         for n, (state, held) in enumerate(
             [("open", later), ("open", moment), ("asleep", None), ("waiting", None)]
         ):
-            unit.task_work.save(QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held))
+            unit.task_work.save(
+                QuestionWork(f"q{n}", state, moment, claimed_by=held and "ana", lease_until=held)
+            )
         unit.task_work.save(QuestionWork("q9", "closed", moment, closed_at=moment, closed_because="went"))
         for n, action in enumerate(("claim", "answer"), 1):
             at = clock.format_timestamp(now + timedelta(hours=1, seconds=30 * n))

@@ -107,7 +107,9 @@ def test_a_large_key_is_counted_wherever_its_records_are(unit, merged):
         unit.keys.write(1, {n: own_keys(1, *range(n))}, n, as_segment=n > merged)
     sizes = {key: 8 - key for key in range(8)}
     for over in range(9):
-        assert dict(unit.keys.large_keys(1, over)) == {key: size for key, size in sizes.items() if size > over}
+        assert dict(unit.keys.large_keys(1, over)) == {
+            key: size for key, size in sizes.items() if size > over
+        }
 
 
 def among_all(unit, config=1):
@@ -217,7 +219,7 @@ def test_what_small_transactions_put_into_runs_is_put_together(unit):
         # In the last run, to which the next is put.
         unit.keys.delete(1, [n] if n % 3 == 0 else [])
     runs = unit.keys.segments.segments_of(1)
-    assert max(run.size for run in runs) == key_segments.MAX_JOINED_KEYS
+    assert max(run.row_count for run in runs) == key_segments.MAX_JOINED_KEYS
     assert len(runs) < 10
     assert [run.number for run in runs] == sorted({run.number for run in runs})
     assert all_keys(unit, 1) == keys_of(1, 5, 7, 11, 13, 17, 19)
@@ -285,7 +287,7 @@ def test_what_is_put_into_runs_while_they_are_merged_waits_for_the_next_merge(un
     assert unit.keys.segments.uncompacted(1) == (5, True)
     unit.keys.write(1, {10: own_keys(GROUPS[0], LEAST)}, 11, as_segment=True)
     expected = all_keys(unit, 1)
-    while unit.keys.segments.uncompacted(1).is_begun:
+    while unit.keys.segments.uncompacted(1).is_compacting:
         assert unit.keys.segments.compact(6)
         assert all_keys(unit, 1) == expected
     assert unit.keys.segments.uncompacted(1) == (1, False)
@@ -323,7 +325,7 @@ def test_what_is_erased_is_in_no_run_as_it_is_stored_either(unit, merged):
     unit.keys.segments.erase([3, 4, 8, 99])
     assert not {3, 4, 8} & set().union(*stored(unit))
     runs = [*unit.keys.segments.segments_of(1), *unit.keys.segments.segments_of(2)]
-    assert [run.records for run in sorted(runs)] == [len(records) for records in stored(unit)]
+    assert [run.record_count for run in sorted(runs)] == [len(records) for records in stored(unit)]
     assert len(before & {run.mark for run in runs}) == len(before) - 2, "others are as they were"
     assert all_keys(unit, 1) == keys_of(1, 2, 5, 6)
     assert sorted(unit.keys.find_records(1, GROUPS, [SHARED])) == [(SHARED, n) for n in (1, 2, 5, 6)]
@@ -401,11 +403,13 @@ def test_runs_are_read_once_and_kept_in_memory_as_long_as_they_are_there(index):
     with index.database.write(OPERATOR, "test") as unit:
         in_runs(unit)
         runs = unit.keys.segments.segments_of(1)
-    with patch.object(KeySegments, "_stored", autospec=True, side_effect=KeySegments._read_content) as stored:
+    with patch.object(
+        KeySegments, "_read_content", autospec=True, side_effect=KeySegments._read_content
+    ) as stored:
         for _ in range(2):
             with index.database.read(OPERATOR) as unit:
                 assert len(unit.keys.find_records(1, GROUPS, [SHARED])) == 7
-                kept = unit.connection.unchanging["key_run"]
+                kept = unit.connection.immutable_cache["key_run"]
         assert stored.call_count == len(runs) == len(kept)
     with index.database.write(OPERATOR, "test") as unit:
         merge_all(unit)
@@ -492,7 +496,7 @@ def test_whatever_comes_before_what_is_searched_is_what_the_records_have(unit, s
                 assert dict(unit.keys.large_keys(each, over)) == large
             assert are_keys_consistent(unit, each)
     runs = sorted(run for config in CONFIGS for run in unit.keys.segments.segments_of(config))
-    assert [run.records for run in runs] == [len(records) for records in stored(unit)]
+    assert [run.record_count for run in runs] == [len(records) for records in stored(unit)]
 
 
 def test_keys_that_a_record_keeps_are_left_where_they_are(unit):
@@ -527,7 +531,7 @@ def test_runs_that_are_damaged_are_told_of_and_mended(index, damage):
         [stored] = connection.execute(text("SELECT record_ids FROM key_run")).scalars()
         connection.execute(text(damage), {"of_others": stored[8:] + stored[:8]})
     # What this process has read before is sound.
-    index.database._sessions._unchanging.clear()
+    index.database._sessions._immutable_cache.clear()
     assert [finding.law for finding in verify(index, OPERATOR)] == [5]
     assert rebuild(index, OPERATOR).is_empty
     with index.database.read(OPERATOR) as unit:

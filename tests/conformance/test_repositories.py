@@ -126,7 +126,9 @@ def test_keys_are_read_in_pages_by_record_and_by_key(unit, monkeypatch):
     monkeypatch.setattr(blocking_keys, "BASE_ROWS_PER_PAGE", 3)
     unit.keys.write(1, {n: own_keys(n % 2, LEAST, n, GREATEST) for n in range(1, 5)} | {9: own_keys(1)}, 1)
     rows = sorted((n % 2, key, n) for n in range(1, 5) for key in (LEAST, n, GREATEST))
-    by_record, by_key = (list(found(1)) for found in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows))
+    by_record, by_key = (
+        list(found(1)) for found in (unit.keys.iterate_forward_index, unit.keys.iterate_searched_rows)
+    )
     assert sorted(tuple(row) for page in by_record for row in page.T.tolist()) == rows
     assert [tuple(row) for page in by_key for row in page.T.tolist()] == rows
     assert (len(by_record), len(by_key)) == (2, 4)
@@ -159,7 +161,9 @@ def test_payloads_that_are_read_joined_are_those_that_are_stored(unit):
     assert dict(zip(*(column.to_pylist() for column in batch.columns), strict=True)) == {
         record: payload.decode() for record, payload in stored.items()
     }
-    assert [batch.num_rows for batch in batch_joined_features(unit.derived_data.iterate_features_in_parts(1, [3]))] == [0]
+    assert [
+        batch.num_rows for batch in batch_joined_features(unit.derived_data.iterate_features_in_parts(1, [3]))
+    ] == [0]
     with pytest.raises(pa.ArrowInvalid):
         list(batch_joined_features([([1], [2], b"\xff\xfe")]))
 

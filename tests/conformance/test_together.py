@@ -53,7 +53,7 @@ def transactions(monkeypatch):
     monkeypatch.setattr(
         WriteUnits, "__call__", lambda self, *asked: made.append(asked[1]) or begun(self, *asked)
     )
-    monkeypatch.setattr(Database, "write_several", noted)
+    monkeypatch.setattr(Database, "write_group", noted)
     return counted
 
 
@@ -165,7 +165,7 @@ def test_where_the_store_is_busy_all_that_wait_are_told(index, monkeypatch):
         yield
 
     children = many_children(5)
-    monkeypatch.setattr(Database, "write_several", busy)
+    monkeypatch.setattr(Database, "write_group", busy)
     with ThreadPoolExecutor(5) as pool:
         made = [pool.submit(upsert, index, OPERATOR, "ccwis", child) for child in children]
         errors = [each.exception(60) for each in made]

@@ -89,26 +89,26 @@ def pairs_of_blocks(blocks, **_):
 class ByRecord:
     """What keeps features in DuckDB, and scores them by Splink, without their tenth of a second a run."""
 
-    rows = 0
+    stored_rows = 0
 
     def __init__(self, predicted, model, _place):
         self._predicted, self._model = predicted, model
         self._kept = []
 
-    def pairs_sharing(self, keys, touched):
+    def find_pairs_sharing_keys(self, keys, touched):
         return find_all_candidate_pairs(keys, touched)
 
-    def lacking(self, numbers):
+    def find_missing(self, numbers):
         return numbers
 
-    def forget(self, _numbers):
+    def remove_features(self, _numbers):
         """Each is asked once."""
 
-    def keep(self, batches):
+    def add_features(self, batches):
         self._kept = list(batches)
 
-    def scored(self, pairs, floor, passing, beside):
-        return self._predicted(self._model, [*self._kept, *passing, *beside], pairs, floor)
+    def score(self, pairs, floor, temporary, previous):
+        return self._predicted(self._model, [*self._kept, *temporary, *previous], pairs, floor)
 
     def close(self):
         """Nothing is held."""

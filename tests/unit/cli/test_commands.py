@@ -231,9 +231,9 @@ def test_a_model_under_the_name_of_another_is_refused(mpi, home, tmp_path):
 @pytest.mark.parametrize("command", ["recluster", "verify", "rebuild"])
 def test_what_scores_a_whole_index_keeps_within_the_memory_that_it_is_told(mpi, home, monkeypatch, command):
     resolved(mpi)
-    kept_to, weights = [], DuckDbEngine.weights
+    kept_to, weights = [], DuckDbEngine.weigh_pairs
     monkeypatch.setattr(
-        DuckDbEngine, "weights", lambda self, *what: kept_to.append(self.memory) or weights(self, *what)
+        DuckDbEngine, "weigh_pairs", lambda self, *what: kept_to.append(self.memory) or weights(self, *what)
     )
     assert mpi(command, "--memory", "300MB").code == 0
     assert kept_to == ["300MB"]

@@ -90,14 +90,14 @@ def test_a_record_whose_value_does_not_stand_can_go_without_changing_what_does(v
 @given(_VALUES, _RULES)
 def test_the_rule_that_is_named_is_the_one_that_left_the_value_alone(values, rule):
     chosen = choose_value(values, rule)
-    differ = {each.same for each in values}
+    differ = {each.comparable for each in values}
     if chosen.stated.kind == STEWARD_SOURCE_KIND:
         assert chosen.reason is SelectionReason.CORRECTION
     elif len(differ) == 1:
         assert chosen.reason is (SelectionReason.ONLY if len(values) == 1 else SelectionReason.AGREED)
     elif chosen.reason is not SelectionReason.KEY:
         criterion = Criterion(chosen.reason.value)
-        ranks = [rule.rank(criterion, other) < rule.rank(criterion, chosen.stated) for other in chosen.others]
+        ranks = [rule.rank_value(criterion, other) < rule.rank_value(criterion, chosen.stated) for other in chosen.others]
         assert any(ranks)
 
 

@@ -153,7 +153,7 @@ def test_a_body_of_more_than_a_megabyte_is_too_large(call, chunked):
 
 
 def test_a_record_under_one_key_is_answered_as_the_first_time_and_another_call_is_refused(call):
-    path, key = "/v1/sources/D01/records/once", {"Idempotency-Key": "records-once"}
+    path, key = "/v1/sources/D01/records/records-once", {"Idempotency-Key": "records-once"}
     child = a_child(None, first_name="Onceia", last_name="Onlyson")
     first = call.put(path, json=child, headers=key).json()
     assert first["outcome"] == "created"

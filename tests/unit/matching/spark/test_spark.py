@@ -164,13 +164,13 @@ def test_the_engine_gives_the_weights_that_duckdb_gives_cautions_held_and_leaves
     tmp_path.mkdir()
     made = records(1500, 3)
     blocks, floor = keys_of(made, model), model.thresholds.storage_floor
-    expected = DUCKDB_ENGINE.weights(model, stored(made), blocks, floor, tmp_path, ignore_progress)
+    expected = DUCKDB_ENGINE.weigh_pairs(model, stored(made), blocks, floor, tmp_path, ignore_progress)
     modes = []
 
     def watch(_step: str, _done: int, _total: int) -> None:
         modes.extend(stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir())
 
-    found = SparkEngine(MASTER, MEMORY).weights(model, stored(made), blocks, floor, tmp_path, watch)
+    found = SparkEngine(MASTER, MEMORY).weigh_pairs(model, stored(made), blocks, floor, tmp_path, watch)
     assert found.schema == expected.schema
     wanted = dict(
         zip(
@@ -287,7 +287,7 @@ def test_a_worker_with_other_string_functions_is_refused_in_one_line_without_a_v
     call, _returns = functions.FUNCTIONS["jaro_winkler"]
     monkeypatch.setattr(call.__closure__[0].cell_contents, "edition", "0.0.1")
     with pytest.raises(EngineError) as refusal:
-        SparkEngine(MASTER, MEMORY).weights(model, stored(made), keys_of(made, model), 0.0, tmp_path, ignore_progress)
+        SparkEngine(MASTER, MEMORY).weigh_pairs(model, stored(made), keys_of(made, model), 0.0, tmp_path, ignore_progress)
     said = str(refusal.value)
     assert "this worker has rapidfuzz" in said
     assert "the index 0.0.1" in said

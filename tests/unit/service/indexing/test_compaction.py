@@ -122,7 +122,7 @@ def test_a_load_is_whole_though_its_last_merge_is_stopped(with_runs, monkeypatch
     monkeypatch.setattr(compaction, "MAX_UNMERGED_RECORDS", 1_000)
     monkeypatch.setattr(KeySegments, "compact", stop)
     assert load_rows(with_runs, "sis", *children()).status == chunk_writer.LOADED
-    assert with_runs.database.commit_begun, "an interrupt would say that it was not loaded"
+    assert with_runs.database.is_commit_begun, "an interrupt would say that it was not loaded"
     assert waiting(with_runs) > 0
     monkeypatch.undo()
     rebuild(with_runs, OPERATOR)

@@ -45,7 +45,7 @@ def read(monkeypatch):
         asked.append(sorted(record_ids))
         return parts(self, config_id, record_ids)
 
-    monkeypatch.setattr(DerivedRepository, "features_in_parts", noted)
+    monkeypatch.setattr(DerivedRepository, "iterate_features_in_parts", noted)
     return asked
 
 
@@ -236,7 +236,7 @@ def test_what_failed_while_features_were_read_is_made_good(index, pairs, monkeyp
         raise MpiError("the disk is full")
 
     with monkeypatch.context() as patched, pytest.raises(MpiError):
-        patched.setattr(DerivedRepository, "features_in_parts", fails)
+        patched.setattr(DerivedRepository, "iterate_features_in_parts", fails)
         looked_for(index, pairs, 1)
     assert set(looked_for(index, pairs, 1)) == {(-1, 1)}
 

@@ -332,7 +332,7 @@ def test_the_log_begins_anew_between_two_windows_though_the_next_one_s_pairs_are
         begin_anew(self)
         lengths.append((before, log.stat().st_size))
 
-    monkeypatch.setattr(Checkpointer, "begin_log_anew", measured)
+    monkeypatch.setattr(Checkpointer, "truncate_log", measured)
     load_rows(index, "sis", *children())
     assert apart[0] is not None
     assert len(lengths) == 2
@@ -516,7 +516,7 @@ def _unlike(child, *names):
 def test_the_first_load_of_a_source_does_not_read_again_what_it_wrote(index, monkeypatch):
     read = []
     each_but = Records.iterate_changed
-    monkeypatch.setattr(Records, "each_but", lambda *asked: read.append(asked) or each_but(*asked))
+    monkeypatch.setattr(Records, "iterate_changed", lambda *asked: read.append(asked) or each_but(*asked))
     receipt = load_rows(index, "sis", *children(), snapshot=Snapshot.FULL, confirm=True)
     assert (receipt.created, receipt.withdrawn, len(read)) == (CHILDREN, 0, 0)
     load_rows(index, "sis", *children()[1:], snapshot=Snapshot.FULL, confirm=True)

@@ -303,7 +303,7 @@ def test_a_run_may_be_interrupted_until_its_configuration_is_in_force(three, str
     late = {}
 
     def look(step, _done, _total):
-        late.setdefault(step, three.database.commit_begun)
+        late.setdefault(step, three.database.is_commit_begun)
 
     recluster(three, OPERATOR, stricter, apply=True, progress=look)
     assert (late[WRITING], late[ACTIVATING], late[RELEASING]) == (False, False, True)

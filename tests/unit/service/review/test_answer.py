@@ -159,7 +159,7 @@ def test_a_question_is_given_to_somebody_by_a_day_and_escalated_to_whoever_may_a
     with at(later(days=4)):
         assert keys(index, due=True) == [key]
     assert keys(index, due=True) == []
-    with pytest.raises(NotFoundError, match="nobody"):
+    with pytest.raises(NotFoundError, match="no account"):
         assign(index, ANN, key, "zoe")
     escalate(index, ANN, key, "please look")
     assert [one.key for one in load_landing(index, CLEO).mine] == [key]
@@ -276,8 +276,8 @@ def test_unsure_sleeps_until_the_evidence_changes_or_its_day_comes(index):
 @pytest.mark.parametrize(
     ("kinds", "why"),
     [
-        (("same", "same", "different"), "same child"),
-        (("same", "same", "unsure"), "same child"),
+        (("same", "same", "different"), "one child"),
+        (("same", "same", "unsure"), "one child"),
         (("same", "different", "unsure"), "two children"),
     ],
 )

@@ -98,7 +98,7 @@ def test_a_month_is_drawn_once_and_another_month_not_at_all(index):
 
 def test_what_is_drawn_follows_from_the_secret_and_the_month(index):
     a_state(index)
-    seed = index.keyed_hash.int64("blind-sample", "2026-11")
+    seed = index.keyed_hash.to_int64("blind-sample", "2026-11")
     with index.database.read(OPERATOR) as unit:
         found = blind_sample._collect_pairs(unit, index, seed)
         once, again = (blind_sample._draw_pairs(unit, index, found, seed, 8) for _ in range(2))

@@ -89,7 +89,11 @@ def test_where_the_process_was_ended_from_outside_the_threads_go_on(tmp_path):
         process.join()
         write(connection)
         assert within_seconds(
-            20, lambda: [checkpoints.count_commit() for _ in range(COMMITS_PER_CHECKPOINT)] and rows_in_file(path) == 300
+            20,
+            lambda: (
+                [checkpoints.count_commit() for _ in range(COMMITS_PER_CHECKPOINT)]
+                and rows_in_file(path) == 300
+            ),
         )
         # The thread may be at the last of those checkpoints still.
         assert within_seconds(10, lambda: checkpoints.truncate_log() or log_bytes(path) == 0)

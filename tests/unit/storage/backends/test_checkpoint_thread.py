@@ -61,7 +61,7 @@ def test_the_thread_ends_when_the_database_is_closed_and_begins_again_when_it_is
 
 def test_a_commit_of_the_index_counts(tmp_path, monkeypatch):
     counted = []
-    monkeypatch.setattr(Checkpointer, "committed", lambda *_: counted.append(1))
+    monkeypatch.setattr(Checkpointer, "count_commit", lambda *_: counted.append(1))
     with an_index(tmp_path) as index, index.database.write(make_operator(), "test") as unit:
         before = len(counted)
         unit.ensure_commit()

@@ -91,13 +91,14 @@ def test_the_lines_of_an_older_database_move_once_and_keep_their_numbers(of_befo
 
 DYING = """
 import os, sys
-from mpi.storage import ledger_file, migrate
-from mpi.storage.database import Database
-take_over = ledger_file.take_over
+from mpi.storage import migrate
+from mpi.storage.backends import ledger_file
+from mpi.storage.unit_of_work.database import Database
+copy_ledger = ledger_file.copy_ledger
 def dying(*arguments):
-    take_over(*arguments)
+    copy_ledger(*arguments)
     os._exit(9)
-ledger_file.take_over = dying
+ledger_file.copy_ledger = dying
 migrate.upgrade(Database(sys.argv[1]))
 """
 

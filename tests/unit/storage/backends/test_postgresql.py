@@ -219,7 +219,10 @@ def test_a_server_that_dies_and_returns_is_used_again_by_the_same_process():
         with opened(server.url(name)) as database:
             with database.write(make_operator(), "test") as unit:
                 assert unit.commit_no == 1
-            with pytest.raises(StoreError, match=r"lost|stop"), database.write(make_operator(), "test") as unit:
+            with (
+                pytest.raises(StoreError, match=r"lost|stop"),
+                database.write(make_operator(), "test") as unit,
+            ):
                 assert unit.commit_no == 2
                 server.stop(signal.SIGKILL)
                 unit.counters.take("a")

@@ -163,7 +163,7 @@ def test_a_statement_first_sent_behind_one_that_is_refused_can_be_sent_again(war
 
 def test_a_glance_keeps_what_it_is_answered_whoever_runs_it(warm):
     for name in ("three", "four"):
-        with warm.glance(make_operator()) as unit:
+        with warm.read_autocommit(make_operator()) as unit:
             unit.connection.execute(text(_ADD.text), {"name": name + "'", "next": 1})
             unit.connection.execute(_ADD, {"name": name, "next": 1})
     with warm.read(make_operator()) as unit:
@@ -171,19 +171,19 @@ def test_a_glance_keeps_what_it_is_answered_whoever_runs_it(warm):
 
 
 def test_a_glance_costs_one_round_trip(warm, monkeypatch):
-    with warm.glance(make_operator()) as unit:
+    with warm.read_autocommit(make_operator()) as unit:
         waits = counted_waits(monkeypatch, unit.connection)
         assert unit.connection.execute(_COUNT).scalar() == 2
     assert len(waits) == 1
-    with warm.glance(make_operator()) as unit:
+    with warm.read_autocommit(make_operator()) as unit:
         unit.connection.execute(_ADD, {"name": "three", "next": 1})
     assert len(waits) == 2
 
 
 def test_a_glance_that_is_refused_is_told_before_it_ends(warm):
-    with pytest.raises(StoreError), warm.glance(make_operator()) as unit:
+    with pytest.raises(StoreError), warm.read_autocommit(make_operator()) as unit:
         unit.connection.execute(_ADD, {"name": "one", "next": 1})
-    with warm.glance(make_operator()) as unit:
+    with warm.read_autocommit(make_operator()) as unit:
         assert unit.connection.execute(_COUNT).scalar() == 2
 
 

@@ -112,7 +112,8 @@ def test_a_downgrade_takes_out_from_among_all_what_records_have_lost(older):
     [[keys, records]] = connection.execute(text("SELECT lost_keys, lost_ids FROM key_run")).all()
     assert (bytes(keys), bytes(records)) == (b"", b"")
     lost = {
-        name: np.array(rows, STORED_DTYPE).tobytes() for name, rows in (("keys", [-9, 4]), ("records", [3, 8]))
+        name: np.array(rows, STORED_DTYPE).tobytes()
+        for name, rows in (("keys", [-9, 4]), ("records", [3, 8]))
     }
     connection.execute(text("UPDATE key_run SET lost_keys = :keys, lost_ids = :records"), lost)
     # A merge took out the first, and it is back; a run that is no part of that merge lost the fifth.

@@ -108,7 +108,13 @@ def test_errors_are_counted_by_kind():
         (3, make_features(given="EVA", surname="ORTIZ")),
         (4, make_features(given="EVA", born="2013-03-04")), (5, make_features()),
     ]  # fmt: skip
-    dataset = Dataset("x", records, TRUTH, {"a": 1, "b": 1}, {3: frozenset({"adopted"})})
+    dataset = Dataset(
+        name="x",
+        records=records,
+        truth=TRUTH,
+        sources={"a": 1, "b": 1},
+        households={3: frozenset({"adopted"})},
+    )
     assert count_errors_by_kind(CLUSTERS, dataset) == {
         "false": {"twin": 1},
         "missed": {"surname differs": 2, "adopted": 1},

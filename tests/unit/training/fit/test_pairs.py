@@ -45,7 +45,8 @@ def make_records(count=400):
         given, surname, born = draw_one(_GIVEN), draw_one(_SURNAMES), draw_one(_BORN)
         features = Features(
             given=given, given_forms=(given, *draw_several(_GIVEN, 1)) if given else (),
-            given_roots=draw_several(_GIVEN), middle=draw_one(_GIVEN), surname=surname, surname_forms=(surname,) if surname else (),
+            given_roots=draw_several(_GIVEN), middle=draw_one(_GIVEN), surname=surname,
+            surname_forms=(surname,) if surname else (),
             surname_tokens=draw_several(_SURNAMES), birth_date=born, birth_dates=draw_several(_BORN),
             birth_date_swapped=draw_one(_BORN), birth_year=draw_one((2010, 2011, 2012)), sex=draw_one("MF"),
             ssn=draw_one(("s1", "s2")), ssn_last4=draw_one(("l1", "l2")),

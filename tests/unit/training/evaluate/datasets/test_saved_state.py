@@ -73,7 +73,11 @@ def test_parquet_and_csv_give_the_same_dataset(population: Population, folder: P
 
 def test_weekly_feeds_give_records_as_of_the_last_week(tmp_path: Path) -> None:
     book = build_faker_names(0.5, 0.6)
-    save_feeds(FeedPlan(3, 500, 6, book, load_rates()), tmp_path, lambda _step, _done, _total: None)
+    save_feeds(
+        FeedPlan(seed=3, children=500, weeks=6, book=book, rates=load_rates()),
+        tmp_path,
+        lambda _step, _done, _total: None,
+    )
     loaded = load_saved_state(tmp_path)
     truth = list(read_table(tmp_path / "truth.csv"))
     sealing = {"sealed", "expunged"}

@@ -38,7 +38,13 @@ Key = tuple[str, str]
 
 def make_plan(weeks: int = WEEKS, children: int = CHILDREN, seed: int = 5) -> FeedPlan:
     rates = load_rates()
-    return FeedPlan(seed, children, weeks, build_faker_names(rates.names.tail_share, 0.6), rates)
+    return FeedPlan(
+        seed=seed,
+        children=children,
+        weeks=weeks,
+        book=build_faker_names(rates.names.tail_share, 0.6),
+        rates=rates,
+    )
 
 
 def read(path: Path) -> list[Row]:
