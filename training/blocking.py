@@ -132,11 +132,11 @@ def rank_rules_by_contribution(
         remaining.remove(best)
         so_far |= 1 << best
         yield RuleContribution(
-            names[best],
-            int(_count_pairs(pairs, 1 << best)),
-            matches.get(1 << best, 0),
-            int(_count_pairs(pairs, so_far)),
-            _count_pairs(matches, so_far),
+            name=names[best],
+            pairs=int(_count_pairs(pairs, 1 << best)),
+            unique_matches=matches.get(1 << best, 0),
+            pairs_so_far=int(_count_pairs(pairs, so_far)),
+            matches_so_far=_count_pairs(matches, so_far),
         )
 
 

@@ -33,7 +33,7 @@ from training.field_groups import (
     Values,
     find_group,
 )
-from training.records import SOURCE_COLUMN, RawRow, standardize_rows
+from training.records import SOURCE_COLUMN, RecordRow, standardize_rows
 
 _SCHEMA = make_feature_schema(FEATURE_COLUMNS)
 VALUES_PER_TASK = 10_000
@@ -238,7 +238,9 @@ def _read_values(group: FieldGroup, values: Values, received: datetime) -> Seque
 def _standardize_rows(rows: pa.Table) -> pa.Table:
     """Standardize unusual rows one record at a time."""
     raw_rows = [
-        RawRow(row.pop(SOURCE_COLUMN), {name: value for name, value in row.items() if value is not None}, {})
+        RecordRow(
+            row.pop(SOURCE_COLUMN), {name: value for name, value in row.items() if value is not None}, {}
+        )
         for row in rows.drop_columns(["place"]).to_pylist()
     ]
     records: list[tuple[int, Features]] = [

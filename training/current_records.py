@@ -11,7 +11,7 @@ from mpi.matching.scoring.batch import make_feature_table
 from training.column_standardizer import standardize_table
 from training.file_layouts import FileLayout, read_rows_by_layout
 from training.raw_table import read_raw_table
-from training.records import SOURCE_COLUMN, RawRow, read_rows, standardize_in_parallel
+from training.records import SOURCE_COLUMN, RecordRow, read_rows, standardize_in_parallel
 from training.shared_value_removal import remove_shared_values_from_table
 
 _LOCAL_ID = "local_id"
@@ -57,7 +57,7 @@ def _read_one_by_one(paths: Sequence[Path], layouts: Mapping[str, FileLayout]) -
     sources: list[str] = []
     local_ids: list[str | None] = []
 
-    def collect_rows() -> Iterator[RawRow]:
+    def collect_rows() -> Iterator[RecordRow]:
         """Yield all rows and collect their sources and local IDs."""
         for path in paths:
             for row in read_rows_by_layout(path, layouts) or read_rows(path):

@@ -284,11 +284,13 @@ GROUPS = (
     FieldGroup("birth_place", _BIRTH_PLACE_FIELDS, ("birth_place",), _read_birth_place),
     FieldGroup("sex", ("sex",), ("sex",), _read_sex),
     FieldGroup("multiple", ("multiple_birth",), ("said_multiple_birth",), _read_multiple_birth),
-    FieldGroup("local_id", ("local_id",), (), _check_local_id, trivial_pattern="^[!-~]{1,100}$"),
+    FieldGroup(name="local_id", fields=("local_id",), outputs=(), read=_check_local_id,
+               trivial_pattern="^[!-~]{1,100}$"),
     FieldGroup("race", ("race",), (), _check_race),
     FieldGroup("flags", ("flags",), (), _check_flags),
     FieldGroup("placements", ("placements",), (), _check_placements),
-    FieldGroup("enrollments", _ENROLLMENT_FIELDS, (), _check_enrollments, required_field="enrollments"),
+    FieldGroup(name="enrollments", fields=_ENROLLMENT_FIELDS, outputs=(), read=_check_enrollments,
+               required_field="enrollments"),
 )  # fmt: skip
 """All field groups, in processing order.
 

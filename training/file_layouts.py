@@ -12,7 +12,7 @@ from mpi.intake.mapping_reader import load_mapping
 from mpi.intake.mapping_types import FileMapping
 from mpi.intake.reader import FORMATS, open_file
 from mpi.intake.rows import CanonicalRow
-from training.records import RawRow
+from training.records import RecordRow
 
 MappingOption = Annotated[
     list[str] | None,
@@ -96,7 +96,7 @@ def _parse_assignments(
         yield source, value
 
 
-def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterator[RawRow] | None:
+def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterator[RecordRow] | None:
     """Read the rows of a file that has a layout.
 
     A row that cannot be read is left out, like one that record validation refuses: ``mpi ingest
@@ -113,4 +113,4 @@ def read_rows_by_layout(path: Path, layouts: Mapping[str, FileLayout]) -> Iterat
     if layout is None:
         return None
     rows = open_file(path, layout.mapping, layout.file_format)
-    return (RawRow(path.stem, row.fields, {}) for row in rows if isinstance(row, CanonicalRow))
+    return (RecordRow(path.stem, row.fields, {}) for row in rows if isinstance(row, CanonicalRow))

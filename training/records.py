@@ -33,7 +33,7 @@ _LARGEST_CELL_CHARACTERS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class RawRow:
+class RecordRow:
     """One row as a record file holds it.
 
     Args:
@@ -47,7 +47,7 @@ class RawRow:
     extra_columns: Mapping[str, object]
 
 
-def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RawRow]:
+def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RecordRow]:
     """Read the rows of a CSV or Parquet file with canonical columns.
 
     Args:
@@ -63,14 +63,14 @@ def read_rows(path: Path, extra_columns: Sequence[str] = ()) -> Iterator[RawRow]
         if number == 0:
             _check_columns(path, row, extra_columns)
         filled = {name: value for name, value in row.items() if value not in (None, "")}
-        yield RawRow(
+        yield RecordRow(
             source=str(row.get(SOURCE_COLUMN) or path.stem),
             fields={name: filled[name] for name in SENT_FIELDS if name in filled},
             extra_columns={name: row.get(name) for name in extra_columns},
         )
 
 
-def standardize_in_parallel(rows: Iterable[RawRow], count: int | None = None) -> list[Features | None]:
+def standardize_in_parallel(rows: Iterable[RecordRow], count: int | None = None) -> list[Features | None]:
     """Standardize rows on all cores, in order.
 
     Args:
@@ -98,7 +98,7 @@ def remove_shared_values(records: Iterable[tuple[int, Features]]) -> list[tuple[
     return [(number, drop_shared_values(features, shared, KEYED_HASH)) for number, features in all_records]
 
 
-def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
+def standardize_rows(rows: Sequence[RecordRow]) -> list[Features | None]:
     """Standardize rows in this process, in order.
 
     Returns:
@@ -116,7 +116,7 @@ def standardize_rows(rows: Sequence[RawRow]) -> list[Features | None]:
     return results
 
 
-def _split_into_chunks(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
+def _split_into_chunks(rows: Iterable[RecordRow]) -> Iterator[list[RecordRow]]:
     """Split rows into chunks for the processes."""
     source = iter(rows)
     while chunk := list(islice(source, _CHUNK_ROWS)):

@@ -13,10 +13,10 @@ from pathlib import Path
 from mpi.bootstrap import init_index, open_index
 from mpi.config import Settings
 from mpi.domain.errors import NotFoundError
+from mpi.domain.snapshot import Snapshot
 from mpi.domain.viewer import make_operator
 from mpi.intake.rows import CanonicalRow
 from mpi.service.core.index import Index
-from mpi.domain.snapshot import Snapshot
 from mpi.service.loads.load import LoadOptions, load
 from mpi.service.persons.crosswalk_export import export_crosswalk
 from mpi.service.recluster.plan import recluster

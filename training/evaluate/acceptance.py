@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from training.evaluate.evaluation import Evaluation, MethodResult
+from training.evaluate.evaluation import Evaluation, MethodEvaluation
 from training.evaluate.golden_pairs import GoldenResult
-from training.evaluate.measures.intervals import Estimate
+from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.stress_set import StressResult
 
 CHILDREN_SET, CENSUS_SET, STATE_SET, SIMULATED_SET = (
@@ -44,7 +44,7 @@ def build_acceptance_rows(
     results: Mapping[str, Evaluation],
     stress: StressResult | None = None,
     golden: GoldenResult | None = None,
-    weekly_review: Estimate | None = None,
+    weekly_review: IntervalEstimate | None = None,
 ) -> list[AcceptanceRow]:
     """Build the acceptance rows of the evaluated sets.
 
@@ -131,22 +131,22 @@ def _review_rows(result: Evaluation) -> list[AcceptanceRow]:
     return [
         _at_most_row(f"{name}: review tasks a record, first load", None, tasks.of_records.value, 0.02),
         AcceptanceRow(
-            f"{name}: tasks that are the same child",
-            None,
-            same,
-            f"{FEWEST_SAME} to {MOST_SAME}",
-            FEWEST_SAME <= same <= MOST_SAME,
+            what=f"{name}: tasks that are the same child",
+            splink=None,
+            measured=same,
+            reach=f"{FEWEST_SAME} to {MOST_SAME}",
+            kept=FEWEST_SAME <= same <= MOST_SAME,
         ),
         _at_least_row(f"{name}: missed links held in review", None, tasks.held.value, 0.6),
     ]
 
 
-def _find_method(result: Evaluation, way: str) -> MethodResult:
+def _find_method(result: Evaluation, way: str) -> MethodEvaluation:
     """Return the result of the named method."""
     return next(line for line in result.lines if line.way == way)
 
 
-def _best_splink(result: Evaluation, measure: Callable[[MethodResult], float]) -> float:
+def _best_splink(result: Evaluation, measure: Callable[[MethodEvaluation], float]) -> float:
     """Return a measure of plain Splink at its best threshold and columns."""
     best = max((line for line in result.lines if "best" in line.way), key=lambda line: line.scores.f1)
     return measure(best)
@@ -154,9 +154,13 @@ def _best_splink(result: Evaluation, measure: Callable[[MethodResult], float]) -
 
 def _at_least_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
     """Build a row whose value must reach a lower bar."""
-    return AcceptanceRow(what, splink, measured, f"at least {bar}", measured >= bar)
+    return AcceptanceRow(
+        what=what, splink=splink, measured=measured, reach=f"at least {bar}", kept=measured >= bar
+    )
 
 
 def _at_most_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
     """Build a row whose value must not exceed an upper bar."""
-    return AcceptanceRow(what, splink, measured, f"at most {bar}", measured <= bar)
+    return AcceptanceRow(
+        what=what, splink=splink, measured=measured, reach=f"at most {bar}", kept=measured <= bar
+    )

@@ -9,7 +9,7 @@ from mpi.matching.model.model import MatchModel
 from training.evaluate import baseline, model_clusters
 from training.evaluate.datasets.dataset import Dataset
 from training.evaluate.measures import bias, blocking_loss, calibration, care, error_kinds, relatives, review
-from training.evaluate.measures.intervals import Estimate
+from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.scores import PairCounts, PartitionQuality, count_pairs, measure_quality
 from training.record_table import Records
 
@@ -17,7 +17,7 @@ SPLINK_THRESHOLDS = (0.5, 0.9, baseline.NOTEBOOK_PROBABILITY, 0.99, 0.999, 0.999
 
 
 @dataclass(frozen=True, slots=True)
-class MethodResult:
+class MethodEvaluation:
     """Result of one linkage method on a dataset.
 
     Args:
@@ -59,9 +59,9 @@ class Evaluation:
     records: int
     thresholds: Mapping[str, Thresholds]
     blocking: blocking_loss.BlockingRecall
-    lines: tuple[MethodResult, ...]
+    lines: tuple[MethodEvaluation, ...]
     tasks: review.ReviewLoad
-    arriving: Estimate
+    arriving: IntervalEstimate
     errors: Mapping[str, Mapping[str, int]]
     groups: list[bias.BiasRow]
     buckets: list[calibration.WeightBucket]
@@ -120,18 +120,18 @@ def evaluate_dataset(model: MatchModel, dataset: Dataset) -> Evaluation:
 
 def _measure_method(
     method: str, clusters: model_clusters.Clusters, dataset: Dataset, truth: Mapping[int, Hashable]
-) -> MethodResult:
+) -> MethodEvaluation:
     """Measure the clusters of one method."""
-    return MethodResult(
-        method,
-        count_pairs(clusters, truth),
-        measure_quality(clusters, truth),
-        relatives.count_linked_relatives(clusters, dataset),
-        care.find_schools(clusters, truth, dataset.care) if dataset.care else None,
+    return MethodEvaluation(
+        way=method,
+        scores=count_pairs(clusters, truth),
+        quality=measure_quality(clusters, truth),
+        relatives=relatives.count_linked_relatives(clusters, dataset),
+        schools=care.find_schools(clusters, truth, dataset.care) if dataset.care else None,
     )
 
 
-def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodResult]:
+def _measure_splink(dataset: Dataset, truth: Mapping[int, Hashable]) -> list[MethodEvaluation]:
     """Measure plain Splink at its tutorial and best thresholds."""
     results = []
     tables = (

@@ -153,4 +153,11 @@ def _build_component(scored: ScoredRecords, piece: UnscoredComponent, priors: So
         ends: priors.shift_weight(*ends, scored.weight(*ends)) for ends in combinations(piece.records, 2)
     }
     marks = scored.scorer.mark_pairs(weights, scored.records)
-    return Component(piece.records, weights, (), piece.raised_bits, marks.uncorroborated, marks.opposed)
+    return Component(
+        records=piece.records,
+        weights=weights,
+        decisions=(),
+        raised_bits=piece.raised_bits,
+        uncorroborated=marks.uncorroborated,
+        opposed=marks.opposed,
+    )

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluate.acceptance import AcceptanceRow
-from training.evaluate.evaluation import Evaluation, MethodResult
+from training.evaluate.evaluation import Evaluation, MethodEvaluation
 from training.evaluate.measures.ablation import AblationRow
 from training.evaluate.measures.bias import BiasRow
-from training.evaluate.measures.intervals import Estimate
+from training.evaluate.measures.intervals import IntervalEstimate
 from training.evaluate.measures.scores import PrecisionRecall
 from training.evaluate.measures.stress_set import StressResult
 
@@ -57,7 +57,7 @@ def print_acceptance(console: Console, rows: list[AcceptanceRow]) -> None:
     console.print(table)
 
 
-def _print_children(console: Console, lines: tuple[MethodResult, ...]) -> None:
+def _print_children(console: Console, lines: tuple[MethodEvaluation, ...]) -> None:
     """Print links of relatives and of schools."""
     table = Table("way", "relatives linked", "of", "schools found", "precision", "false", title="children")
     for line in lines:
@@ -128,6 +128,6 @@ def _print_calibration(console: Console, result: Evaluation) -> None:
     )
 
 
-def _format_estimate(estimate: Estimate) -> str:
+def _format_estimate(estimate: IntervalEstimate) -> str:
     """Format a value with its interval."""
     return f"{estimate.value:.4f} ({estimate.low:.4f}-{estimate.high:.4f})"

@@ -172,7 +172,9 @@ def _list_records(population: Population) -> Iterator[SimulatedRecord]:
                 if column[row] and name not in HIDDEN_FIELDS
             }
             person, household = file.truth["person_id"][row], file.truth["household_id"][row]
-            yield SimulatedRecord(str(source), person, household, tags, values)
+            yield SimulatedRecord(
+                source=str(source), person=person, household=household, tags=tags, values=values
+            )
 
 
 def _pair_within_children(

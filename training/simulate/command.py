@@ -51,7 +51,9 @@ def run(
     with show_progress() as report:
         if weeks is not None:
             size = children or estimate_children(records, seed, weeks, rates, book)
-            manifest = save_feeds(FeedPlan(seed, size, weeks, book, rates), out, report)
+            manifest = save_feeds(
+                FeedPlan(seed=seed, children=size, weeks=weeks, book=book, rates=rates), out, report
+            )
         else:
             populations = simulate_in_blocks(records, seed, children, book, rates, report)
             manifest = save_populations(populations, out, form)

@@ -18,7 +18,7 @@ from training.simulate.people.population import SimulatedState, draw_state
 from training.simulate.rates import Rates, load_rates
 from training.simulate.sources.identity import StateIds
 from training.simulate.sources.records import SourceFile, write_source
-from training.simulate.sources.rosters import Source, draw_rosters
+from training.simulate.sources.rosters import SourceSystem, draw_rosters
 
 _ROSTER_STAGE, _FIRST_SOURCE_STAGE = 7, 10
 
@@ -29,7 +29,7 @@ class Population:
 
     seed: int
     state: SimulatedState
-    files: dict[Source, SourceFile]
+    files: dict[SourceSystem, SourceFile]
 
     @property
     def records(self) -> int:
@@ -102,12 +102,12 @@ def _simulate_block(block: Block, children: int, book: NameBook, rates: Rates) -
     """Simulate one block with its four source files."""
     state = draw_state(block.seed, children, rates, book, block)
     rosters = draw_rosters(block.stage_generator(_ROSTER_STAGE), state.schooling, state.care, rates, block)
-    ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
+    ids = StateIds.from_roster(rosters[SourceSystem.STATE], len(state.births))
     files = {
         source: write_source(
             block.stage_generator(_FIRST_SOURCE_STAGE + position), state, rosters[source], ids
         )
-        for position, source in enumerate(Source)
+        for position, source in enumerate(SourceSystem)
     }
     return Population(block.seed, state, files)
 

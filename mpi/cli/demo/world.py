@@ -26,15 +26,15 @@ from mpi.service.statements.sources import NewSource, add_source
 from mpi.storage.migrate import latest_revision
 from training.simulate.files.output import save_population
 from training.simulate.simulation import simulate
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 SEED = 1
 _MARKER_NAME = ".mpi-demo"
 SOURCES = {
-    Source.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
-    Source.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
-    Source.SOUTH: ("South District SIS", "South School District", SourceKind.SIS),
-    Source.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
+    SourceSystem.STATE: ("State student IDs", "Department of Education", SourceKind.STATE_ID),
+    SourceSystem.NORTH: ("North District SIS", "North School District", SourceKind.SIS),
+    SourceSystem.SOUTH: ("South District SIS", "South School District", SourceKind.SIS),
+    SourceSystem.CCWIS: ("Child welfare (CCWIS)", "Child Welfare Agency", SourceKind.CCWIS),
 }
 """Name, agency and kind of each source, in loading order."""
 
@@ -135,7 +135,7 @@ def _empty_folder(folder: Path) -> None:
             entry.unlink()
 
 
-def _load_source(index: Index, folder: Path, source: Source, progress: Progress) -> SourceLoad:
+def _load_source(index: Index, folder: Path, source: SourceSystem, progress: Progress) -> SourceLoad:
     """Load one source's file and measure the time."""
     started = time.perf_counter()
     rows = open_file(folder / "state" / f"{source}.csv", None, None)

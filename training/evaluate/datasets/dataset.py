@@ -8,7 +8,7 @@ import pyarrow as pa
 from mpi.domain.features import Features
 from training.fit.errors import TrainingError
 from training.record_table import Records, features_by_id
-from training.records import RawRow, remove_shared_values, standardize_in_parallel
+from training.records import RecordRow, remove_shared_values, standardize_in_parallel
 
 Person = Hashable
 
@@ -63,7 +63,9 @@ class Dataset:
         return {number: self.sources.get(number, self.name) for number, _ in self.records}
 
 
-def standardize_records(rows: Sequence[RawRow], inactive: Collection[int] = ()) -> list[tuple[int, Features]]:
+def standardize_records(
+    rows: Sequence[RecordRow], inactive: Collection[int] = ()
+) -> list[tuple[int, Features]]:
     """Standardize rows as records of an index with fresh lists.
 
     Args:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from mpi.domain.errors import FileError
 from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
-from training.records import RawRow
+from training.records import RecordRow
 
 PublishedRow = Mapping[str, object]
 TRUTH_COLUMN = "true_id"
@@ -43,7 +43,7 @@ class DevelopmentSet:
     uses_own_model: bool = False
     uses_shipped_model: bool = True
 
-    def read_rows(self, folder: Path) -> Iterator[RawRow]:
+    def read_rows(self, folder: Path) -> Iterator[RecordRow]:
         """Read the records of the set as raw rows.
 
         Raises:
@@ -82,10 +82,10 @@ class DevelopmentSet:
         except (OSError, pa.ArrowException) as fault:
             raise FileError(f"{path}: cannot be read as Parquet: {fault}") from None
 
-    def _to_raw_row(self, row: PublishedRow) -> RawRow:
+    def _to_raw_row(self, row: PublishedRow) -> RecordRow:
         """Convert a published row to a raw row."""
         filled = {name: value for name, value in self.to_canonical(row).items() if value}
-        return RawRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
+        return RecordRow(str(row.get("source") or self.name), filled, {TRUTH_COLUMN: row[TRUTH_COLUMN]})
 
     def _select_raw_columns(self, table: pa.Table) -> pa.Table:
         """Select the published columns of the baseline."""
@@ -205,37 +205,52 @@ _FAKE_COLUMNS = {"given": "first_name", "surname": "surname", "birth_date": "dob
 _TOWN_GROUPS = {"race": "race_ethnicity", "sex": "sex"}
 
 DEVELOPMENT_SETS = (
-    DevelopmentSet("pp_children_multi", _map_town_row, _TOWN_COLUMNS, _TOWN_GROUPS, date_format="%m/%d/%Y"),
     DevelopmentSet(
-        "pp_link_census_2020_2030",
-        _map_town_row,
-        _TOWN_COLUMNS,
-        _TOWN_GROUPS,
+        name="pp_children_multi",
+        to_canonical=_map_town_row,
+        raw=_TOWN_COLUMNS,
+        groups=_TOWN_GROUPS,
+        date_format="%m/%d/%Y",
+    ),
+    DevelopmentSet(
+        name="pp_link_census_2020_2030",
+        to_canonical=_map_town_row,
+        raw=_TOWN_COLUMNS,
+        groups=_TOWN_GROUPS,
         date_format="%m/%d/%Y",
         uses_own_model=True,
     ),
     DevelopmentSet(
-        "sim_state_100k", _map_state_row, _STATE_COLUMNS, {"race": "race", "sex": "sex"}, care_source="cw"
+        name="sim_state_100k",
+        to_canonical=_map_state_row,
+        raw=_STATE_COLUMNS,
+        groups={"race": "race", "sex": "sex"},
+        care_source="cw",
     ),
     DevelopmentSet(
-        "febrl3",
-        _map_febrl_row,
-        _FEBRL_COLUMNS,
-        {},
+        name="febrl3",
+        to_canonical=_map_febrl_row,
+        raw=_FEBRL_COLUMNS,
+        groups={},
         date_format="%Y%m%d",
         uses_own_model=True,
         uses_shipped_model=False,
     ),
     DevelopmentSet(
-        "febrl4",
-        _map_febrl_row,
-        _FEBRL_COLUMNS,
-        {},
+        name="febrl4",
+        to_canonical=_map_febrl_row,
+        raw=_FEBRL_COLUMNS,
+        groups={},
         date_format="%Y%m%d",
         uses_own_model=True,
         uses_shipped_model=False,
     ),
     DevelopmentSet(
-        "fake_1000", _map_fake_row, _FAKE_COLUMNS, {}, uses_own_model=True, uses_shipped_model=False
+        name="fake_1000",
+        to_canonical=_map_fake_row,
+        raw=_FAKE_COLUMNS,
+        groups={},
+        uses_own_model=True,
+        uses_shipped_model=False,
     ),
 )

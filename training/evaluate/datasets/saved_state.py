@@ -17,12 +17,12 @@ from training.evaluate.datasets.simulated_state import (
 from training.fit.errors import TrainingError
 from training.raw_table import read_raw_table
 from training.record_table import ArrowRecords, Records, features_by_id
-from training.records import SOURCE_COLUMN, RawRow, read_rows
+from training.records import SOURCE_COLUMN, RecordRow, read_rows
 from training.shared_value_removal import remove_shared_values_from_table
 from training.simulate.files.feed_files import FEEDS
 from training.simulate.files.tables import FileFormat, read_table
 from training.simulate.sources.records import TRUTH_FIELDS
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 _TRUTH_FILE = "truth"
 _HISPANIC = "HispanicOrLatino"
@@ -86,14 +86,14 @@ class _SavedRows:
         standardize: function that standardizes the records without those at the given positions.
     """
 
-    rows: list[RawRow]
+    rows: list[RecordRow]
     standardize: Callable[[Collection[int]], Records]
 
 
 def _read_snapshot(folder: Path) -> _SavedRows:
     """Read one file per source."""
     paths = []
-    for source in Source:
+    for source in SourceSystem:
         existing = [path for form in FileFormat if (path := folder / f"{source}.{form}").exists()]
         if not existing:
             raise TrainingError(f"{folder} has a truth file but no {source}.csv or .parquet beside it")
@@ -111,17 +111,17 @@ def _read_feeds(folder: Path) -> _SavedRows:
     return _keep_rows(list(_replay_feeds(folder)))
 
 
-def _keep_rows(rows: list[RawRow]) -> _SavedRows:
+def _keep_rows(rows: list[RecordRow]) -> _SavedRows:
     """Return saved rows that are standardized row by row."""
     return _SavedRows(rows, lambda never_compared: standardize_records(rows, inactive=never_compared))
 
 
-def _select_group_fields(raw: pa.Table) -> Iterator[RawRow]:
+def _select_group_fields(raw: pa.Table) -> Iterator[RecordRow]:
     """Yield each row with its local ID and group fields only."""
     names = [name for name in _GROUP_FIELDS if name in raw.column_names]
     for source, *values in zip(*(raw[name].to_pylist() for name in (SOURCE_COLUMN, *names)), strict=True):
         fields = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        yield RawRow(source, fields, {})
+        yield RecordRow(source, fields, {})
 
 
 def _standardize_table(raw: pa.Table, never_compared: Collection[int]) -> ArrowRecords:
@@ -131,9 +131,9 @@ def _standardize_table(raw: pa.Table, never_compared: Collection[int]) -> ArrowR
     return ArrowRecords(remove_shared_values_from_table(features.filter(compared)))
 
 
-def _replay_feeds(folder: Path) -> Iterator[RawRow]:
+def _replay_feeds(folder: Path) -> Iterator[RecordRow]:
     """Yield the records as an index holds them after loading all weeks."""
-    rows_by_source: dict[str, dict[str, RawRow]] = {}
+    rows_by_source: dict[str, dict[str, RecordRow]] = {}
     for line in read_table(folder / FEEDS):
         rows = {str(row.fields["local_id"]): row for row in read_rows(folder / line["file"])}
         earlier_rows = {} if line["snapshot"] == "full" else rows_by_source.get(line["source"], {})
@@ -142,7 +142,7 @@ def _replay_feeds(folder: Path) -> Iterator[RawRow]:
         yield from records.values()
 
 
-def _read_truth(folder: Path, rows: Sequence[RawRow]) -> list[_RecordTruth]:
+def _read_truth(folder: Path, rows: Sequence[RecordRow]) -> list[_RecordTruth]:
     """Read the truth about each record."""
     row_of_key = {(row.source, str(row.fields["local_id"])): number for number, row in enumerate(rows)}
     truth_by_row: list[_RecordTruth | None] = [None] * len(rows)
@@ -161,7 +161,7 @@ def _read_truth(folder: Path, rows: Sequence[RawRow]) -> list[_RecordTruth]:
     return truth
 
 
-def _build_groups(rows: Sequence[RawRow], truths: Sequence[_RecordTruth]) -> dict[str, dict[Person, str]]:
+def _build_groups(rows: Sequence[RecordRow], truths: Sequence[_RecordTruth]) -> dict[str, dict[Person, str]]:
     """Group persons for the bias table by their records' values."""
     fields_by_person: dict[str, dict[str, object]] = {}
     tags_by_person: dict[str, set[str]] = {}

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from training.evaluate.datasets.dataset import CareRecords, Dataset, Person, standardize_records
-from training.records import RawRow
+from training.records import RecordRow
 from training.simulate.people.census_names import read_census_names
 from training.simulate.people.names import NameBook, build_faker_names
 from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 SEED = 20_263
 """Seed of the evaluation's own states; no model is fitted on them."""
@@ -45,11 +45,11 @@ def load_name_book(names: Path | None) -> NameBook:
 
 def to_dataset(name: str, population: Population) -> Dataset:
     """Convert a simulated state to a standardized dataset with its truth."""
-    rows: list[RawRow] = []
+    rows: list[RecordRow] = []
     for source, file in population.files.items():
         columns = [(field, values) for field, values in file.columns.items() if any(values)]
         rows.extend(
-            RawRow(str(source), {field: values[row] for field, values in columns if values[row]}, {})
+            RecordRow(str(source), {field: values[row] for field, values in columns if values[row]}, {})
             for row in range(len(file))
         )
     people = population.truth_column("person_id").tolist()
@@ -81,7 +81,7 @@ def find_care_records(
     """
     in_care, at_school = set(), set()
     for number in records:
-        if sources[number] != Source.CCWIS:
+        if sources[number] != SourceSystem.CCWIS:
             at_school.add(number)
         elif "in_care" in tags[number]:
             in_care.add(number)
@@ -94,7 +94,7 @@ def child_row_from_id(person: Person) -> int:
 
 
 def _build_groups(
-    population: Population, rows: list[RawRow], people: list[str], tags: list[frozenset[str]]
+    population: Population, rows: list[RecordRow], people: list[str], tags: list[frozenset[str]]
 ) -> dict[str, dict[Person, str]]:
     """Group persons for the bias table."""
     births, homes = population.state.births, population.state.homes

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.measures.wrong_pairs import find_false_links, list_pairs
 from training.evaluate.model_clusters import ModelPartition
@@ -33,9 +33,9 @@ class BiasRow:
     dimension: str
     group: str
     children: int
-    missed: Estimate
-    false: Estimate
-    reviewed: Estimate
+    missed: IntervalEstimate
+    false: IntervalEstimate
+    reviewed: IntervalEstimate
 
 
 def build_bias_table(
@@ -97,9 +97,9 @@ def _build_row(
     records = {number for number, person in truth.items() if person in people}
     missed_flags = [missed for person, missed in matches if person in people]
     return BiasRow(
-        dimension,
-        group,
-        len(people),
+        dimension=dimension,
+        group=group,
+        children=len(people),
         missed=estimate_share(sum(missed_flags), len(missed_flags)),
         false=estimate_share(len(wrong_records & records), len(records)),
         reviewed=estimate_share(len(reviewed_records & records), len(records)),

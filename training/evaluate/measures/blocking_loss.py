@@ -8,7 +8,7 @@ import numpy as np
 from mpi.matching.model.blocking_keys import compute_keys_by_rule
 from mpi.matching.model.model import MatchModel
 from training.blocking import RuleContribution, rank_rules_by_contribution
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.measures.wrong_pairs import is_same_person
 from training.evaluate.model_clusters import ScoredRecords
@@ -33,7 +33,7 @@ class RuleRecall:
     pairs: int
     alone: int
     pairs_so_far: int
-    recall_so_far: Estimate
+    recall_so_far: IntervalEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class BlockingRecall:
 
     candidates: int
     estimated_recall: float
-    recall: Estimate
+    recall: IntervalEstimate
     rules: tuple[RuleRecall, ...]
 
 
@@ -86,11 +86,11 @@ def _to_rule_recall(contribution: RuleContribution, matches: int) -> RuleRecall:
     """Convert a rule's contribution to shares of all matches."""
     recall = estimate_share(int(contribution.matches_so_far), matches, default=1.0)
     return RuleRecall(
-        contribution.name,
-        contribution.pairs,
-        int(contribution.unique_matches),
-        contribution.pairs_so_far,
-        recall,
+        name=contribution.name,
+        pairs=contribution.pairs,
+        alone=int(contribution.unique_matches),
+        pairs_so_far=contribution.pairs_so_far,
+        recall_so_far=recall,
     )
 
 

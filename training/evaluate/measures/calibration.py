@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.component import Pair
 from mpi.domain.weight import compute_probability
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.measures.wrong_pairs import is_same_person, list_pairs
 from training.evaluate.model_clusters import Clusters, ScoredRecords
@@ -29,7 +29,7 @@ class WeightBucket:
     low: float
     pairs: int
     expected: float
-    observed: Estimate
+    observed: IntervalEstimate
 
 
 def group_by_weight(edges: Mapping[Pair, float], truth: Groups) -> list[WeightBucket]:
@@ -54,7 +54,7 @@ class FalseLinkRates:
     """False links per 10,000 linked pairs, expected and observed."""
 
     expected: float
-    observed: Estimate
+    observed: IntervalEstimate
 
 
 def compare_false_links(scored: ScoredRecords, clusters: Clusters, truth: Groups) -> FalseLinkRates:
@@ -64,5 +64,7 @@ def compare_false_links(scored: ScoredRecords, clusters: Clusters, truth: Groups
     observed = estimate_share(sum(not is_same_person(truth, pair) for pair in pairs), len(pairs))
     return FalseLinkRates(
         expected=LINKS * expected / max(len(pairs), 1),
-        observed=Estimate(*(LINKS * value for value in (observed.value, observed.low, observed.high))),
+        observed=IntervalEstimate(
+            *(LINKS * value for value in (observed.value, observed.low, observed.high))
+        ),
     )

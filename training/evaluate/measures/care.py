@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpi.clustering.component import Pair
 from training.evaluate.datasets.dataset import CareRecords
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.model_clusters import group_by_cluster
 
@@ -22,10 +22,10 @@ class SchoolsFound:
     """
 
     children: int
-    found: Estimate
+    found: IntervalEstimate
     links: int
     false: int
-    precision: Estimate
+    precision: IntervalEstimate
 
 
 def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsFound:

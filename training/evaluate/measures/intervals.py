@@ -17,7 +17,7 @@ Totals = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class IntervalEstimate:
     """Measured value with its 95 % interval."""
 
     value: float
@@ -25,7 +25,7 @@ class Estimate:
     high: float
 
 
-def estimate_share(part: int, total: int, *, default: float = 0.0) -> Estimate:
+def estimate_share(part: int, total: int, *, default: float = 0.0) -> IntervalEstimate:
     """Estimate a share with Wilson's score interval.
 
     The interval holds near 0 and 1 (Wilson 1927).
@@ -36,13 +36,13 @@ def estimate_share(part: int, total: int, *, default: float = 0.0) -> Estimate:
         default: value if ``total`` is 0; the interval is then all of [0, 1].
     """
     if not total:
-        return Estimate(default, 0.0, 1.0)
+        return IntervalEstimate(default, 0.0, 1.0)
     proportion = part / total
     spread = Z * math.sqrt(proportion * (1 - proportion) / total + Z**2 / (4 * total**2))
     centre, scale = proportion + Z**2 / (2 * total), 1 + Z**2 / total
     low = 0.0 if part == 0 else (centre - spread) / scale
     high = 1.0 if part == total else (centre + spread) / scale
-    return Estimate(proportion, low, high)
+    return IntervalEstimate(proportion, low, high)
 
 
 class Bootstrap:
@@ -64,7 +64,7 @@ class Bootstrap:
         draws = np.random.default_rng(SEED).multinomial(size, multiplicities / size, size=REPLICATES)
         self._drawn = draws @ table
 
-    def estimate(self, statistic: Callable[[Totals], float]) -> Estimate:
+    def estimate(self, statistic: Callable[[Totals], float]) -> IntervalEstimate:
         """Return a statistic of the totals with its percentile interval.
 
         Args:
@@ -72,4 +72,4 @@ class Bootstrap:
         """
         value = statistic(self.totals)
         low, high = np.quantile([statistic(row) for row in self._drawn], [0.025, 0.975])
-        return Estimate(value, min(float(low), value), max(float(high), value))
+        return IntervalEstimate(value, min(float(low), value), max(float(high), value))

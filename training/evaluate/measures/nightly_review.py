@@ -12,9 +12,9 @@ from mpi.domain.record import SENT_FIELDS
 from mpi.matching.model.model import MatchModel
 from training.evaluate.datasets.dataset import standardize_records
 from training.evaluate.datasets.simulated_state import SEED, load_name_book
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.model_clusters import partition_records, score_records
-from training.records import RawRow
+from training.records import RecordRow
 from training.simulate.files.feeds import BlockFeed, WeekFile, estimate_cast_size, estimate_children
 from training.simulate.people.blocks import Block
 from training.simulate.rates import load_rates
@@ -26,7 +26,7 @@ RecordKey = tuple[str, str]
 """Source and local ID."""
 
 
-def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> Estimate:
+def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> IntervalEstimate:
     """Measure review tasks per new or changed record of a weekly feed.
 
     Args:
@@ -49,12 +49,12 @@ def measure_feed_review(model: MatchModel, records: int, names: Path | None) -> 
 
 def _replay_weeks(
     records: int, names: Path | None
-) -> Iterator[tuple[dict[RecordKey, RawRow], set[RecordKey]]]:
+) -> Iterator[tuple[dict[RecordKey, RecordRow], set[RecordKey]]]:
     """Yield each week's held records and the keys of changed ones."""
     rates, book = load_rates(), load_name_book(names)
     children = estimate_children(records, SEED, WEEKS, rates, book)
     feed = BlockFeed(Block(SEED), estimate_cast_size(children, WEEKS, rates), WEEKS, rates, book)
-    held_rows: dict[RecordKey, RawRow] = {}
+    held_rows: dict[RecordKey, RecordRow] = {}
     week, changed_keys = 0, set[RecordKey]()
     for file in feed.generate_weeks():
         if file.week > week:
@@ -77,21 +77,21 @@ def _replay_weeks(
     yield dict(held_rows), changed_keys
 
 
-def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RawRow]]:
+def _to_rows(file: WeekFile) -> Iterator[tuple[RecordKey, RecordRow]]:
     """Yield the records of a week's file with their keys."""
     columns = list(zip(SENT_FIELDS, file.columns, strict=True))
     source = str(file.source)
     for row in range(len(file)):
         fields = {name: values[row] for name, values in columns if values[row]}
-        yield (source, str(fields["local_id"])), RawRow(source, fields, {})
+        yield (source, str(fields["local_id"])), RecordRow(source, fields, {})
 
 
-def _is_never_compared(row: RawRow) -> bool:
+def _is_never_compared(row: RecordRow) -> bool:
     """Return whether a record is sealed or expunged."""
     return any(kind in str(row.fields.get("restrictions", "")) for kind in _NEVER_COMPARED_KINDS)
 
 
-def _find_tasks(model: MatchModel, held_rows: dict[RecordKey, RawRow]) -> set[frozenset[RecordKey]]:
+def _find_tasks(model: MatchModel, held_rows: dict[RecordKey, RecordRow]) -> set[frozenset[RecordKey]]:
     """Return the review tasks among the held records."""
     keys = sorted(held_rows)
     scored = score_records(model, standardize_records([held_rows[key] for key in keys]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from training.evaluate.datasets.dataset import Dataset
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.model_clusters import group_by_cluster
 
@@ -24,7 +24,7 @@ class RelativeLinks:
     pairs: int
     wrong: int
     twins: int
-    share: Estimate
+    share: IntervalEstimate
 
 
 def count_linked_relatives(clusters: Groups, dataset: Dataset) -> RelativeLinks | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from mpi.clustering.component import Pair
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.scores import Groups
 from training.evaluate.measures.wrong_pairs import find_missed_links, is_same_person
 from training.evaluate.model_clusters import ModelPartition, ScoredRecords
@@ -31,10 +31,10 @@ class ReviewLoad:
 
     tasks: int
     hours: float
-    of_records: Estimate
-    same: Estimate
+    of_records: IntervalEstimate
+    same: IntervalEstimate
     missed: int
-    held: Estimate
+    held: IntervalEstimate
 
 
 def measure_review(partition: ModelPartition, truth: Groups) -> ReviewLoad:
@@ -60,7 +60,7 @@ def measure_review(partition: ModelPartition, truth: Groups) -> ReviewLoad:
     )
 
 
-def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> Estimate:
+def measure_arrival_review(scored: ScoredRecords, partition: ModelPartition) -> IntervalEstimate:
     """Measure tasks per record of a load of new records only.
 
     That is the hardest night there is. Every n-th record counts as the last to arrive; its tasks are

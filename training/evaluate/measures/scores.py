@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
-from training.evaluate.measures.intervals import Bootstrap, Estimate, Totals, estimate_share
+from training.evaluate.measures.intervals import Bootstrap, IntervalEstimate, Totals, estimate_share
 
 Groups = Mapping[int, Hashable]
 """Mapping of record ID to its group."""
@@ -45,9 +45,9 @@ class PairCounts:
 class PrecisionRecall:
     """Precision, recall and F1 with their intervals."""
 
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
+    precision: IntervalEstimate
+    recall: IntervalEstimate
+    f1: IntervalEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _estimate_measure(
     )
 
 
-def _replace_degenerate_interval(estimate: Estimate, total: float) -> Estimate:
+def _replace_degenerate_interval(estimate: IntervalEstimate, total: float) -> IntervalEstimate:
     """Replace the bootstrap interval of 0 or 1 by Wilson's."""
     if 0 < estimate.value < 1:
         return estimate

@@ -14,7 +14,7 @@ import numpy as np
 from mpi.clustering.component import Pair
 from training.evaluate.datasets.dataset import Dataset, Person
 from training.evaluate.datasets.simulated_state import SEED, to_dataset
-from training.evaluate.measures.intervals import Estimate, estimate_share
+from training.evaluate.measures.intervals import IntervalEstimate, estimate_share
 from training.evaluate.measures.relatives import find_merged_people
 from training.evaluate.model_clusters import ModelPartition
 from training.simulate.people.names import HISPANIC, NameBook
@@ -23,7 +23,7 @@ from training.simulate.rates import load_rates
 from training.simulate.simulation import Population
 from training.simulate.sources.identity import StateIds
 from training.simulate.sources.records import write_source
-from training.simulate.sources.rosters import Roster, Source, draw_rosters
+from training.simulate.sources.rosters import Roster, SourceSystem, draw_rosters
 
 _ROSTER_STAGE, _CHOICE_STAGE, _FIRST_SOURCE_STAGE = 7, 90, 10
 HISPANIC_SHARE = 0.75
@@ -47,7 +47,7 @@ class StressResult:
 
     pairs: int
     hispanic: int
-    linked: Estimate
+    linked: IntervalEstimate
     reviewed: int
 
 
@@ -72,12 +72,12 @@ def build_stress_set(children: int, pairs: int, book: NameBook) -> StressSet:
     state = draw_state(SEED + 1, children, rates, book)
     rosters = draw_rosters(stage_generator(SEED + 1, _ROSTER_STAGE), state.schooling, state.care, rates)
     chosen_pairs = _make_alike(state, rosters, pairs)
-    ids = StateIds.from_roster(rosters[Source.STATE], len(state.births))
+    ids = StateIds.from_roster(rosters[SourceSystem.STATE], len(state.births))
     files = {
         source: write_source(
             stage_generator(SEED + 1, _FIRST_SOURCE_STAGE + position), state, rosters[source], ids
         )
-        for position, source in enumerate(Source)
+        for position, source in enumerate(SourceSystem)
     }
     dataset = to_dataset("strangers", Population(SEED + 1, state, files))
     groups = state.homes.group[state.births.home]
@@ -110,7 +110,7 @@ def _is_chosen_pair(pair: Pair, truth: Mapping[int, Person], kin: Mapping[Person
     return left != right and kin.get(left, -1) == kin.get(right, -2)
 
 
-def _make_alike(state: SimulatedState, rosters: dict[Source, Roster], pair_count: int) -> list[Pair]:
+def _make_alike(state: SimulatedState, rosters: dict[SourceSystem, Roster], pair_count: int) -> list[Pair]:
     """Copy name and birth date within chosen pairs; rename the second home."""
     births, people, homes = state.births, state.people, state.homes
     neighbors = _find_neighbors(state, rosters)
@@ -141,7 +141,7 @@ def _draw_places(
 
 
 def _find_neighbors(
-    state: SimulatedState, rosters: dict[Source, Roster]
+    state: SimulatedState, rosters: dict[SourceSystem, Roster]
 ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Find disjoint pairs of recorded only children of similar age.
 

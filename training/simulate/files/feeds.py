@@ -38,7 +38,7 @@ from training.simulate.sources.records import (
     write_truth,
 )
 from training.simulate.sources.restrictions import find_expunged, find_sealed
-from training.simulate.sources.rosters import Roster, Source, draw_rosters
+from training.simulate.sources.rosters import Roster, SourceSystem, draw_rosters
 
 FEED_TRUTH_FIELDS = (*TRUTH_FIELDS, "first_week", "last_week")
 _ROSTER_STAGE, _FIRST_WEEK_STAGE = 7, 100
@@ -67,7 +67,7 @@ class WeekFile:
 
     week: int
     day: np.datetime64
-    source: Source
+    source: SourceSystem
     full: bool
     columns: list[Texts]
 
@@ -107,7 +107,7 @@ def estimate_children(records: int, seed: int, weeks: int, rates: Rates, book: N
     return round(sample * records / max(first_week_records, 1))
 
 
-def is_full_snapshot(source: Source, week: int, rates: Rates) -> bool:
+def is_full_snapshot(source: SourceSystem, week: int, rates: Rates) -> bool:
     """Return whether a source sends a full snapshot in that week."""
     return week % rates.feed.full_every_weeks[source.kind] == 0
 
@@ -133,13 +133,13 @@ class BlockFeed:
         self._timeline = draw_timeline(self._state, weeks)
         rosters = self._draw_rosters(block)
         size = len(self._state.births)
-        self._ids = StateIds.from_roster(rosters[Source.STATE], size)
+        self._ids = StateIds.from_roster(rosters[SourceSystem.STATE], size)
         self._records_by_source = {
             source: _SourceRecords(draw_schedule(self._state, self._timeline, roster), size)
             for source, roster in rosters.items()
         }
 
-    def _draw_rosters(self, block: Block) -> dict[Source, Roster]:
+    def _draw_rosters(self, block: Block) -> dict[SourceSystem, Roster]:
         """Draw every record that each source has in any week."""
         state, pupils = self._state, self._timeline.find_pupils()
         moved = pupils & ~np.isnat(self._timeline.moved_on)
@@ -160,16 +160,16 @@ class BlockFeed:
             view = rewind_state(self._state, self._timeline, day)
             ids = self._state_ids_on(day)
             for position, (source, records) in enumerate(self._records_by_source.items()):
-                rng = view.block.stage_generator(_FIRST_WEEK_STAGE + week * len(Source) + position)
+                rng = view.block.stage_generator(_FIRST_WEEK_STAGE + week * len(SourceSystem) + position)
                 is_written = records.advance(rng, view, ids, week)
                 full = is_full_snapshot(source, week, view.rates)
                 rows = np.flatnonzero(records.is_held if full else is_written)
                 columns = [records.columns[name][rows] for name in SENT_FIELDS]
-                yield WeekFile(week, day, source, full, columns)
+                yield WeekFile(week=week, day=day, source=source, full=full, columns=columns)
 
     def _state_ids_on(self, day: np.datetime64) -> StateIds:
         """Return the state IDs that were assigned by the given day."""
-        schedule = self._records_by_source[Source.STATE].schedule
+        schedule = self._records_by_source[SourceSystem.STATE].schedule
         assigned = schedule.roster.child[schedule.created_on <= day]
         assigned_twice = schedule.roster.child[(schedule.created_on <= day) & schedule.roster.second]
         primary, secondary = blank_column(len(self._ids.primary)), blank_column(len(self._ids.secondary))
@@ -238,7 +238,7 @@ class _SourceRecords:
         is_earlier = self.schedule.earlier_from <= day
         for part in (RecordPart.IDENTITY, RecordPart.HOME):
             parts[part] &= ~is_earlier
-        if self.schedule.roster.source is not Source.CCWIS:
+        if self.schedule.roster.source is not SourceSystem.CCWIS:
             parts[RecordPart.CARE] &= ~is_earlier
             new_year = school_year_start(np.array([previous, day]))
             if new_year[0] != new_year[1]:
@@ -252,7 +252,11 @@ class _SourceRecords:
         roster = self.schedule.roster
         is_earlier = self.schedule.earlier_from[rows] <= day
         return Roster(
-            roster.source, roster.child[rows], is_earlier, roster.second[rows], roster.local_id[rows]
+            source=roster.source,
+            child=roster.child[rows],
+            earlier=is_earlier,
+            second=roster.second[rows],
+            local_id=roster.local_id[rows],
         )
 
     def _write_rows(

@@ -12,7 +12,7 @@ from mpi.domain.record import SENT_FIELDS
 from training.simulate.files.tables import FileFormat, TableWriter
 from training.simulate.simulation import Population
 from training.simulate.sources.records import TRUTH_FIELDS
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 
 def save_population(population: Population, folder: Path) -> dict[str, Any]:
@@ -57,7 +57,8 @@ def _write_populations(populations: Iterable[Population], folder: Path, form: Fi
     manifest: dict[str, Any] = {}
     with ExitStack() as stack:
         tables = {
-            source: stack.enter_context(TableWriter(folder, source, SENT_FIELDS, form)) for source in Source
+            source: stack.enter_context(TableWriter(folder, source, SENT_FIELDS, form))
+            for source in SourceSystem
         }
         truth = stack.enter_context(TableWriter(folder, "truth", TRUTH_FIELDS, form))
         for population in populations:

@@ -27,17 +27,35 @@ class Town:
 
 
 TOWNS = (
-    Town("Alder Falls", "Larkin", NORTH, ("43011", "43012", "43014"), 0.50),
-    Town("Briar Glen", "Larkin", NORTH, ("43017",), 0.20),
-    Town("North Juniper", "Marlowe", NORTH, ("43021", "43022"), 0.30),
-    Town("Sable Creek", "Quillan", SOUTH, ("45301", "45303", "45305"), 0.45),
-    Town("Harrow", "Quillan", SOUTH, ("45311",), 0.20),
-    Town("Port Linden", "Tamsin", SOUTH, ("45320", "45322"), 0.35),
-    Town("Merrivale", "Osier", ELSEWHERE, ("44101", "44102", "44105", "44107"), 0.40),
-    Town("East Wexham", "Osier", ELSEWHERE, ("44120",), 0.15),
-    Town("Cutler's Ford", "Pell", ELSEWHERE, ("44411", "44412"), 0.20),
-    Town("Dunmore Heights", "Pell", ELSEWHERE, ("44420",), 0.15),
-    Town("St. Aubrey", "Rook", ELSEWHERE, ("44701",), 0.10),
+    Town(
+        name="Alder Falls",
+        county="Larkin",
+        region=NORTH,
+        postal_codes=("43011", "43012", "43014"),
+        weight=0.50,
+    ),
+    Town(name="Briar Glen", county="Larkin", region=NORTH, postal_codes=("43017",), weight=0.20),
+    Town(name="North Juniper", county="Marlowe", region=NORTH, postal_codes=("43021", "43022"), weight=0.30),
+    Town(
+        name="Sable Creek",
+        county="Quillan",
+        region=SOUTH,
+        postal_codes=("45301", "45303", "45305"),
+        weight=0.45,
+    ),
+    Town(name="Harrow", county="Quillan", region=SOUTH, postal_codes=("45311",), weight=0.20),
+    Town(name="Port Linden", county="Tamsin", region=SOUTH, postal_codes=("45320", "45322"), weight=0.35),
+    Town(
+        name="Merrivale",
+        county="Osier",
+        region=ELSEWHERE,
+        postal_codes=("44101", "44102", "44105", "44107"),
+        weight=0.40,
+    ),
+    Town(name="East Wexham", county="Osier", region=ELSEWHERE, postal_codes=("44120",), weight=0.15),
+    Town(name="Cutler's Ford", county="Pell", region=ELSEWHERE, postal_codes=("44411", "44412"), weight=0.20),
+    Town(name="Dunmore Heights", county="Pell", region=ELSEWHERE, postal_codes=("44420",), weight=0.15),
+    Town(name="St. Aubrey", county="Rook", region=ELSEWHERE, postal_codes=("44701",), weight=0.10),
 )
 
 DISTRICTS = ("NORTH", "SOUTH")

@@ -51,7 +51,17 @@ def draw_state(
     schooling = draw_schooling(block.stage_generator(5), births, homes, care, addresses, rates)
     schooling.remove_deceased(people.died)
     flags = draw_flags(block.stage_generator(6), births, homes, care, rates)
-    return SimulatedState(block, rates, births, homes, care, addresses, people, schooling, flags)
+    return SimulatedState(
+        block=block,
+        rates=rates,
+        births=births,
+        homes=homes,
+        care=care,
+        addresses=addresses,
+        people=people,
+        schooling=schooling,
+        flags=flags,
+    )
 
 
 def stage_generator(seed: int, number: int) -> Rng:

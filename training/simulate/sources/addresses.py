@@ -19,7 +19,7 @@ from training.simulate.people.flags import to_json_cells
 from training.simulate.people.places import STATE, TOWN_COUNTIES, TOWN_NAMES
 from training.simulate.people.population import SimulatedState
 from training.simulate.rates import NoiseRates
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 FIELDS = ("address_line1", "address_line2", "city", "state", "postal_code", "county")
 
@@ -54,7 +54,7 @@ class OtherHome:
         """
         care, child = state.care, roster.child
         shows_placement = care.in_care[child] & (care.address[child] >= 0) & ~roster.earlier
-        if roster.source is not Source.CCWIS:
+        if roster.source is not SourceSystem.CCWIS:
             shows_placement &= draw_events(rng, state.rates.care.school_has_placement, len(roster))
         return cls(shows_placement, care.adopted[child] & ~roster.earlier)
 
@@ -80,7 +80,7 @@ def write_addresses(
     is_confidential = _find_confidential(rng, state, roster, other_home)
     for name, column in columns.items():
         column[is_confidential] = _SUBSTITUTE[name]
-    has_two_homes = other_home.placement & ~is_missing & (roster.source is Source.CCWIS)
+    has_two_homes = other_home.placement & ~is_missing & (roster.source is SourceSystem.CCWIS)
     columns["addresses"] = _list_two_homes(state, roster, columns, family_address, has_two_homes)
     columns["restrictions"] = blank_column(size)
     columns["restrictions"][is_confidential] = '[{"kind":"address_confidential"}]'
@@ -121,7 +121,7 @@ def _misspell_addresses(rng: Rng, columns: dict[str, Texts], noise: NoiseRates) 
 def _find_confidential(rng: Rng, state: SimulatedState, roster: Roster, other_home: OtherHome) -> Bools:
     """Return records that must show the substitute address."""
     is_confidential = state.homes.confidential[state.births.home[roster.child]] & ~other_home.any_other
-    if roster.source is Source.CCWIS:
+    if roster.source is SourceSystem.CCWIS:
         is_confidential &= ~draw_events(rng, _CCWIS_HAS_TRUE_ADDRESS, len(roster))
     return np.asarray(is_confidential)
 

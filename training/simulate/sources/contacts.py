@@ -8,7 +8,7 @@ from training.simulate.people.care import NOT_PLACED, RELATIVE_HOME
 from training.simulate.people.flags import to_json_cells
 from training.simulate.people.population import SimulatedState
 from training.simulate.sources.addresses import OtherHome, write_addresses
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 _FATHER_FIRST = 0.25  # records of two-parent homes that name the father first [own assumption]
 _CARER_FIRST = 0.35  # CCWIS records of children in care that name the carer first [own assumption]
@@ -43,7 +43,7 @@ def _write_guardians(
     caregiver_relation = _caregiver_relationship(state, roster)
     parent = (first.copy(), last.copy(), relation.copy())
     is_caregiver_first = has_caregiver & (
-        other_home.adoptive | (roster.source is not Source.CCWIS) | draw_events(rng, _CARER_FIRST, size)
+        other_home.adoptive | (roster.source is not SourceSystem.CCWIS) | draw_events(rng, _CARER_FIRST, size)
     )
     first[is_caregiver_first] = care.carer_first[roster.child][is_caregiver_first]
     last[is_caregiver_first] = care.carer_last[roster.child][is_caregiver_first]
@@ -52,7 +52,7 @@ def _write_guardians(
     _misspell_guardians(rng, first, last)
     for column in (first, last, relation):
         column[is_missing] = ""
-    has_both = has_caregiver & other_home.placement & ~is_missing & (roster.source is Source.CCWIS)
+    has_both = has_caregiver & other_home.placement & ~is_missing & (roster.source is SourceSystem.CCWIS)
     caregiver = (care.carer_first[roster.child], care.carer_last[roster.child], caregiver_relation)
     second = tuple(
         np.where(is_caregiver_first, parent_values, caregiver_values)
@@ -115,9 +115,9 @@ def _write_household_ids(rng: Rng, state: SimulatedState, roster: Roster) -> Tex
     They say nothing outside the source.
     """
     # A separate generator: records written later get the same family number.
-    source_rng = state.block.stage_generator(_HOUSEHOLD_STAGE + list(Source).index(roster.source))
+    source_rng = state.block.stage_generator(_HOUSEHOLD_STAGE + list(SourceSystem).index(roster.source))
     numbers = source_rng.permutation(len(state.homes) * 3)[: len(state.homes)]
-    prefix = "C" if roster.source is Source.CCWIS else "F"
+    prefix = "C" if roster.source is SourceSystem.CCWIS else "F"
     household_ids = text_column(
         [f"{prefix}{100_000 + number}" for number in state.block.interleave(numbers).tolist()]
     )

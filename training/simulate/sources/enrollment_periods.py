@@ -9,7 +9,7 @@ from training.simulate.columns import Bools, Dates, Rng, Spans, Texts, blank_col
 from training.simulate.people.population import SimulatedState
 from training.simulate.people.timeline import NEVER, Timeline
 from training.simulate.sources.addresses import FIELDS
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 _STAGE = 30
 _ALWAYS = np.datetime64("1900-01-01", "D")
@@ -102,9 +102,9 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
         timeline: days of events.
         roster: every record that the source has in any week.
     """
-    rng = state.block.stage_generator(_STAGE + list(Source).index(roster.source))
+    rng = state.block.stage_generator(_STAGE + list(SourceSystem).index(roster.source))
     care, people, child = state.care, state.people, roster.child
-    at_ccwis = roster.source is Source.CCWIS
+    at_ccwis = roster.source is SourceSystem.CCWIS
     days = (
         _draw_client_dates(rng, state, timeline, roster)
         if at_ccwis
@@ -144,7 +144,7 @@ def _draw_pupil_dates(rng: Rng, timeline: Timeline, roster: Roster) -> tuple[Dat
     child, size = roster.child, len(roster)
     created_on, dropped_on = timeline.school_starts_on[child], timeline.dropped_on[child]
     earlier_from = np.where(roster.second, _ALWAYS, NEVER)
-    if roster.source is not Source.STATE:
+    if roster.source is not SourceSystem.STATE:
         has_left = roster.earlier & ~roster.second
         moved_on = timeline.moved_on[child]
         created_on = np.where(~has_left & ~np.isnat(moved_on), timeline.entered_on[child], created_on)

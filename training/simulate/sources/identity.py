@@ -27,7 +27,7 @@ from training.simulate.sources.recorded_names import (
     write_birth_dates,
     write_names,
 )
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 STATE_STUDENT_ID, STATE_ASSIGNER = "state_student_id", "SEA"
 
@@ -76,7 +76,7 @@ def write_identity(rng: Rng, state: SimulatedState, roster: Roster, ids: StateId
     former = _find_former(rng, state, roster, noise)
     names, carer_surname = _prepare_names(rng, state, roster, former)
     names.error_factor = _error_factors(state, roster)
-    write_names(rng, names, noise, missing, upper=roster.source is Source.STATE)
+    write_names(rng, names, noise, missing, upper=roster.source is SourceSystem.STATE)
     columns = {
         "first_name": names.first,
         "middle_name": names.middle,
@@ -114,7 +114,9 @@ def _prepare_names(
     first = np.where(former, people.first_before[child], people.first[child])
     last = np.where(former, people.last_before[child], people.last[child])
     caregiver_surname = state.care.carer_last[child]
-    is_at_school = state.care.in_care[child] & (caregiver_surname != "") & (roster.source is not Source.CCWIS)
+    is_at_school = (
+        state.care.in_care[child] & (caregiver_surname != "") & (roster.source is not SourceSystem.CCWIS)
+    )
     has_caregiver_surname = is_at_school & draw_events(
         rng, state.rates.care.foster_surname_at_school, len(roster)
     )
@@ -195,7 +197,7 @@ def _write_earlier_values(
 def _write_preferred_names(rng: Rng, state: SimulatedState, roster: Roster) -> Texts:
     """Write preferred names of a few records."""
     preferred = state.people.first[roster.child]
-    has_preferred = draw_events(rng, _PREFERRED_NAME, len(roster)) & (roster.source is not Source.STATE)
+    has_preferred = draw_events(rng, _PREFERRED_NAME, len(roster)) & (roster.source is not SourceSystem.STATE)
     rewrite_values(preferred, has_preferred, rng, typing_errors.to_nickname)
     preferred[~has_preferred | (preferred == state.people.first[roster.child])] = ""
     return preferred
@@ -237,7 +239,7 @@ def _write_identifiers(
 
     The state's own file always does.
     """
-    if roster.source is Source.STATE:
+    if roster.source is SourceSystem.STATE:
         values = roster.local_id.copy()
     else:
         is_old = roster.earlier & (ids.secondary[roster.child] != "")

@@ -13,7 +13,7 @@ from training.simulate.people.population import SimulatedState
 from training.simulate.sources.contacts import write_contacts
 from training.simulate.sources.identity import IdentityColumns, StateIds, write_identity
 from training.simulate.sources.restrictions import find_expunged, find_sealed, write_restrictions
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 NIGHTLY_TIME = "T04:00:00.000000Z"
 """UTC time at which each system is read."""
@@ -28,7 +28,7 @@ class SourceFile:
     it was written.
     """
 
-    source: Source
+    source: SourceSystem
     columns: dict[str, Texts]
     truth: dict[str, Texts]
     identity: IdentityColumns
@@ -47,7 +47,7 @@ def write_source(rng: Rng, state: SimulatedState, roster: Roster, ids: StateIds)
     columns["restrictions"] = write_restrictions(state, roster, columns["restrictions"])
     as_of = _draw_as_of(rng, state, roster, identity.former)
     columns["as_of"] = np.asarray(to_iso_dates(as_of) + NIGHTLY_TIME)
-    if roster.source is Source.CCWIS:
+    if roster.source is SourceSystem.CCWIS:
         columns["placements"] = _write_placements(state, roster)
         columns["merged_into"] = _write_merged_into(rng, state, roster)
         columns["flags"] = write_care_flags(rng, state.flags, state.care, roster.child, state.rates)
@@ -74,7 +74,7 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
         "exit_date": np.where(is_earlier, exit_before, exit_dates),
     }
     columns["enrollments"] = blank_column(len(roster))
-    if roster.source is Source.STATE:
+    if roster.source is SourceSystem.STATE:
         moved_rows = np.flatnonzero(schooling.moved[child] & ~roster.earlier)
         enrollment_lists: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
         for row in moved_rows.tolist():
@@ -130,14 +130,14 @@ def _draw_as_of(rng: Rng, state: SimulatedState, roster: Roster, former: Bools) 
     It is no earlier than any date in the record.
     """
     today, size, child = state.rates.state.today, len(roster), roster.child
-    recent_days = 1 if roster.source is not Source.CCWIS else 200
+    recent_days = 1 if roster.source is not SourceSystem.CCWIS else 200
     days = rng.integers(0, recent_days, size) + np.where(roster.earlier, rng.integers(200, 700, size), 0)
     as_of: Dates = np.maximum(today - days.astype("timedelta64[D]"), state.births.day[child])
     record_dates: list[Dates] = [
         state.people.died[child],
         np.where(former, np.datetime64("NaT", "D"), state.people.changed_on[child]),
     ]
-    if roster.source is Source.CCWIS:
+    if roster.source is SourceSystem.CCWIS:
         record_dates += [
             state.care.removed_on[child],
             state.care.placed_on[child],

@@ -5,7 +5,7 @@ import numpy as np
 from training.simulate.columns import Bools, Texts, to_iso_dates
 from training.simulate.people.flags import to_json_cells
 from training.simulate.people.population import SimulatedState
-from training.simulate.sources.rosters import Roster, Source
+from training.simulate.sources.rosters import Roster, SourceSystem
 
 
 def find_sealed(state: SimulatedState, roster: Roster) -> Bools:
@@ -13,13 +13,13 @@ def find_sealed(state: SimulatedState, roster: Roster) -> Bools:
 
     The new client has another local ID.
     """
-    is_earlier_client = roster.earlier & (roster.source is Source.CCWIS)
+    is_earlier_client = roster.earlier & (roster.source is SourceSystem.CCWIS)
     return np.asarray(is_earlier_client & state.care.sealed[roster.child])
 
 
 def find_expunged(state: SimulatedState, roster: Roster) -> Bools:
     """Return clients whose record was expunged."""
-    return np.asarray(state.care.expunged[roster.child] & (roster.source is Source.CCWIS))
+    return np.asarray(state.care.expunged[roster.child] & (roster.source is SourceSystem.CCWIS))
 
 
 def write_restrictions(state: SimulatedState, roster: Roster, confidential: Texts) -> Texts:

@@ -13,7 +13,7 @@ from training.simulate.people.schooling import Schooling
 from training.simulate.rates import Rates
 
 
-class Source(StrEnum):
+class SourceSystem(StrEnum):
     """The four source systems.
 
     The value is the source code and the name of its file.
@@ -27,12 +27,12 @@ class Source(StrEnum):
     @property
     def kind(self) -> str:
         """Section of ``missing`` and ``noise`` in the rates."""
-        return {Source.STATE: "state", Source.CCWIS: "ccwis"}.get(self, "district")
+        return {SourceSystem.STATE: "state", SourceSystem.CCWIS: "ccwis"}.get(self, "district")
 
     @property
     def district(self) -> str:
         """District code of a district's system; empty for the others."""
-        return {Source.NORTH: DISTRICTS[0], Source.SOUTH: DISTRICTS[1]}.get(self, "")
+        return {SourceSystem.NORTH: DISTRICTS[0], SourceSystem.SOUTH: DISTRICTS[1]}.get(self, "")
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Roster:
         local_id: unique within the source, in no order of children.
     """
 
-    source: Source
+    source: SourceSystem
     child: Ints
     earlier: Bools
     second: Bools
@@ -59,18 +59,20 @@ class Roster:
 
 def draw_rosters(
     rng: Rng, schooling: Schooling, care: Care, rates: Rates, block: Block | None = None
-) -> dict[Source, Roster]:
+) -> dict[SourceSystem, Roster]:
     """Draw the rosters of all four systems."""
     block = block or Block(0)
     return {
-        Source.NORTH: _draw_district(rng, block, Source.NORTH, schooling, rates),
-        Source.SOUTH: _draw_district(rng, block, Source.SOUTH, schooling, rates),
-        Source.STATE: _draw_state_file(rng, block, schooling, care, rates),
-        Source.CCWIS: _draw_ccwis(rng, block, care, rates),
+        SourceSystem.NORTH: _draw_district(rng, block, SourceSystem.NORTH, schooling, rates),
+        SourceSystem.SOUTH: _draw_district(rng, block, SourceSystem.SOUTH, schooling, rates),
+        SourceSystem.STATE: _draw_state_file(rng, block, schooling, care, rates),
+        SourceSystem.CCWIS: _draw_ccwis(rng, block, care, rates),
     }
 
 
-def _draw_district(rng: Rng, block: Block, source: Source, schooling: Schooling, rates: Rates) -> Roster:
+def _draw_district(
+    rng: Rng, block: Block, source: SourceSystem, schooling: Schooling, rates: Rates
+) -> Roster:
     """Draw the roster of a district."""
     region = DISTRICTS.index(source.district)
     residents = np.flatnonzero(schooling.on_file & (TOWN_REGIONS[schooling.town] == region))
@@ -89,7 +91,7 @@ def _draw_state_file(rng: Rng, block: Block, schooling: Schooling, care: Care, r
     rate = np.where(is_unsettled, rates.school.two_state_ids_after_move, rates.school.two_state_ids)
     duplicates = students[draw_events(rng, rate, len(students))]
     ids = _draw_local_ids(rng, block, len(students) + len(duplicates), 9_000_000_000)
-    return _join_parts(Source.STATE, [(students, False, False), (duplicates, True, True)], ids)
+    return _join_parts(SourceSystem.STATE, [(students, False, False), (duplicates, True, True)], ids)
 
 
 def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
@@ -107,16 +109,18 @@ def _draw_ccwis(rng: Rng, block: Block, care: Care, rates: Rates) -> Roster:
         (adopted, False, True),
         (duplicates, True, True),
     ]
-    return _join_parts(Source.CCWIS, parts, ids)
+    return _join_parts(SourceSystem.CCWIS, parts, ids)
 
 
-def _join_parts(source: Source, parts: list[tuple[Ints, bool, bool]], ids: Texts) -> Roster:
+def _join_parts(source: SourceSystem, parts: list[tuple[Ints, bool, bool]], ids: Texts) -> Roster:
     """Join (children, earlier, second) parts to a roster in local ID order."""
     child = np.concatenate([rows for rows, _, _ in parts])
     earlier = np.concatenate([np.full(len(rows), flag) for rows, flag, _ in parts])
     second = np.concatenate([np.full(len(rows), flag) for rows, _, flag in parts])
     order = np.argsort(ids)
-    return Roster(source, child[order], earlier[order], second[order], ids[order])
+    return Roster(
+        source=source, child=child[order], earlier=earlier[order], second=second[order], local_id=ids[order]
+    )
 
 
 def _draw_local_ids(rng: Rng, block: Block, size: int, base: int) -> Texts:

@@ -12,7 +12,7 @@ from training.simulate.people.names import HISPANIC, WHITE
 from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.records import SourceFile
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def population() -> Population:
 
 @pytest.fixture(scope="module")
 def ccwis(population: Population) -> SourceFile:
-    return population.files[Source.CCWIS]
+    return population.files[SourceSystem.CCWIS]
 
 
 def has_tag(file: SourceFile, tag: str) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_deceased_children_are_on_no_roll(population: Population) -> None:
 
 
 def test_sex_x_occurs_at_its_rate(population: Population) -> None:
-    sex = population.files[Source.STATE].columns["sex"]
+    sex = population.files[SourceSystem.STATE].columns["sex"]
     assert 0 < (sex == "X").mean() < 0.005
 
 
@@ -93,7 +93,7 @@ def test_minority_names_are_misrecorded_more_often() -> None:
     no_typos = replace(noise["state"], given_typo=0.0)
     clean = simulate(records=20_000, seed=2, rates=replace(rates, noise=noise | {"state": no_typos}))
     noisy_file, clean_file = (
-        state_population.files[Source.STATE] for state_population in (population, clean)
+        state_population.files[SourceSystem.STATE] for state_population in (population, clean)
     )
     child = np.array([int(person[1:]) - 1 for person in noisy_file.truth["person_id"]])
     group = population.state.homes.group[population.state.births.home[child]]

@@ -20,7 +20,7 @@ from training.simulate.people.flags import FOSTER_CARE, POPULATIONS
 from training.simulate.people.population import SimulatedState
 from training.simulate.simulation import Population, simulate
 from training.simulate.sources.records import TRUTH_FIELDS
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 RECORDS = 12_000
 LIST_COLUMNS = {
@@ -49,7 +49,7 @@ def folder(population: Population, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def rows(folder: Path) -> dict[str, list[dict[str, str]]]:
-    return {source: read(folder / f"{source}.csv") for source in Source}
+    return {source: read(folder / f"{source}.csv") for source in SourceSystem}
 
 
 @pytest.fixture(scope="module")
@@ -77,24 +77,24 @@ def simulate_files(folder: Path, hash_seed: str) -> dict[str, bytes]:
 def test_same_seed_gives_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
     first = simulate_files(tmp_path / "one", "1")
     second = simulate_files(tmp_path / "two", "4242")
-    assert set(first) == {*(f"{source}.csv" for source in Source), "manifest.json", "truth.csv"}
+    assert set(first) == {*(f"{source}.csv" for source in SourceSystem), "manifest.json", "truth.csv"}
     assert first == second
 
 
 def test_another_seed_gives_another_state() -> None:
     first, second = (simulate(records=400, seed=seed) for seed in (1, 2))
-    assert first.files[Source.STATE].columns["last_name"].tolist() != (
-        second.files[Source.STATE].columns["last_name"].tolist()
+    assert first.files[SourceSystem.STATE].columns["last_name"].tolist() != (
+        second.files[SourceSystem.STATE].columns["last_name"].tolist()
     )
 
 
 def test_record_counts_are_near_the_requested_number(population: Population) -> None:
     assert population.records == pytest.approx(RECORDS, rel=0.06)
     shares = {source: len(file) / population.records for source, file in population.files.items()}
-    assert shares[Source.STATE] == pytest.approx(0.45, abs=0.04)
-    assert shares[Source.CCWIS] == pytest.approx(0.20, abs=0.04)
-    assert shares[Source.NORTH] == pytest.approx(0.175, abs=0.04)
-    assert shares[Source.SOUTH] == pytest.approx(0.175, abs=0.04)
+    assert shares[SourceSystem.STATE] == pytest.approx(0.45, abs=0.04)
+    assert shares[SourceSystem.CCWIS] == pytest.approx(0.20, abs=0.04)
+    assert shares[SourceSystem.NORTH] == pytest.approx(0.175, abs=0.04)
+    assert shares[SourceSystem.SOUTH] == pytest.approx(0.175, abs=0.04)
 
 
 def test_number_of_children_can_be_requested() -> None:
@@ -102,7 +102,7 @@ def test_number_of_children_can_be_requested() -> None:
 
 
 def test_headers_are_canonical_and_hold_no_truth(folder: Path) -> None:
-    for source in Source:
+    for source in SourceSystem:
         header = (folder / f"{source}.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
         assert header == list(SENT_FIELDS)
         assert not set(header) & set(TRUTH_FIELDS) - {"local_id"}
@@ -123,7 +123,7 @@ def test_local_ids_are_unique_within_a_source(rows: dict[str, list[dict[str, str
 
 
 def test_local_ids_are_unrelated_to_child_order(population: Population) -> None:
-    persons = population.files[Source.STATE].truth["person_id"]
+    persons = population.files[SourceSystem.STATE].truth["person_id"]
     order = np.array([int(person[1:]) for person in persons])
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.1
 
@@ -171,19 +171,19 @@ def test_given_names_are_distinct_within_a_home(state: SimulatedState) -> None:
 
 
 def test_only_child_welfare_holds_ssns(rows: dict[str, list[dict[str, str]]]) -> None:
-    for source in (Source.NORTH, Source.SOUTH, Source.STATE):
+    for source in (SourceSystem.NORTH, SourceSystem.SOUTH, SourceSystem.STATE):
         assert not any(row["ssn"] or row["ssn_last4"] for row in rows[source])
-    with_number = [row for row in rows[Source.CCWIS] if row["ssn"] or row["ssn_last4"]]
-    assert len(with_number) / len(rows[Source.CCWIS]) == pytest.approx(0.45, abs=0.05)
+    with_number = [row for row in rows[SourceSystem.CCWIS] if row["ssn"] or row["ssn_last4"]]
+    assert len(with_number) / len(rows[SourceSystem.CCWIS]) == pytest.approx(0.45, abs=0.05)
 
 
 def test_districts_hold_most_state_ids_and_child_welfare_few(
     rows: dict[str, list[dict[str, str]]],
 ) -> None:
-    assert filled_share(rows[Source.STATE], "identifiers") == 1
-    assert filled_share(rows[Source.NORTH], "identifiers") == pytest.approx(0.95, abs=0.03)
-    assert 0.05 < filled_share(rows[Source.CCWIS], "identifiers") < 0.20
-    for row in rows[Source.STATE]:
+    assert filled_share(rows[SourceSystem.STATE], "identifiers") == 1
+    assert filled_share(rows[SourceSystem.NORTH], "identifiers") == pytest.approx(0.95, abs=0.03)
+    assert 0.05 < filled_share(rows[SourceSystem.CCWIS], "identifiers") < 0.20
+    for row in rows[SourceSystem.STATE]:
         assert json.loads(row["identifiers"]) == [
             {"system": "state_student_id", "assigner": "SEA", "value": row["local_id"]}
         ]
@@ -193,21 +193,21 @@ def filled_share(rows: list[dict[str, str]], field: str) -> float:
     return sum(bool(row[field]) for row in rows) / len(rows)
 
 
-@pytest.mark.parametrize("source", Source)
-def test_missing_values_occur_at_their_rates(source: Source, population: Population, rows) -> None:
+@pytest.mark.parametrize("source", SourceSystem)
+def test_missing_values_occur_at_their_rates(source: SourceSystem, population: Population, rows) -> None:
     missing = population.state.rates.missing[source.kind]
     for field, rate in (("sex", missing.sex), ("race", missing.race), ("birth_city", missing.birth_place)):
         assert 1 - filled_share(rows[source], field) == pytest.approx(rate, abs=0.06), field
 
 
 def test_child_welfare_birth_dates_are_wrong_more_often(population: Population) -> None:
-    def wrong_share(source: Source) -> float:
+    def wrong_share(source: SourceSystem) -> float:
         file, births = population.files[source], population.state.births
         person = np.array([int(person_id[1:]) - 1 for person_id in file.truth["person_id"]])
         recorded = file.columns["birth_date"]
         return float(np.mean((recorded != births.day[person].astype(str)) & (recorded != "")))
 
-    assert 0.005 < wrong_share(Source.STATE) < wrong_share(Source.CCWIS) < 0.15
+    assert 0.005 < wrong_share(SourceSystem.STATE) < wrong_share(SourceSystem.CCWIS) < 0.15
 
 
 def test_flags_are_complete_dated_and_of_known_populations(rows: dict[str, list[dict[str, str]]]) -> None:
@@ -233,8 +233,8 @@ def test_special_populations_overlap(state: SimulatedState) -> None:
 
 
 def test_child_in_care_has_a_flag_and_a_placement(rows, tags) -> None:
-    for row in rows[Source.CCWIS]:
-        marks = tags[Source.CCWIS, row["local_id"]]
+    for row in rows[SourceSystem.CCWIS]:
+        marks = tags[SourceSystem.CCWIS, row["local_id"]]
         open_care = [
             flag
             for flag in json.loads(row["flags"] or "[]")
@@ -270,14 +270,14 @@ def test_flat_columns_equal_the_first_list_entry(rows: dict[str, list[dict[str, 
 def test_adopted_children_have_a_second_client_with_the_new_name(folder: Path, rows, tags) -> None:
     person = {(row["source"], row["local_id"]): row["person_id"] for row in read(folder / "truth.csv")}
     first, second = {}, {}
-    for row in rows[Source.CCWIS]:
-        marks = tags[Source.CCWIS, row["local_id"]]
+    for row in rows[SourceSystem.CCWIS]:
+        marks = tags[SourceSystem.CCWIS, row["local_id"]]
         if "adopted" not in marks:
             continue
         if "former_identity" in marks:
-            first[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+            first[person[SourceSystem.CCWIS, row["local_id"]]] = row["last_name"]
         elif "registered_twice" in marks:
-            second[person[Source.CCWIS, row["local_id"]]] = row["last_name"]
+            second[person[SourceSystem.CCWIS, row["local_id"]]] = row["last_name"]
     assert len(second) > 20
     assert set(second) <= set(first)
     assert sum(first[child] != second[child] for child in second) > 0.9 * len(second)
@@ -296,7 +296,7 @@ def test_former_names_occur_only_on_records_with_the_new_name(rows, tags) -> Non
 
 
 def test_some_children_have_two_state_ids(population: Population) -> None:
-    persons = population.files[Source.STATE].truth["person_id"].tolist()
+    persons = population.files[SourceSystem.STATE].truth["person_id"].tolist()
     twice = len(persons) - len(set(persons))
     assert 0.01 < twice / len(persons) < 0.04
 
@@ -304,7 +304,7 @@ def test_some_children_have_two_state_ids(population: Population) -> None:
 def test_movers_are_in_both_districts_and_left_the_first(rows, tags) -> None:
     movers = [
         row
-        for source in (Source.NORTH, Source.SOUTH)
+        for source in (SourceSystem.NORTH, SourceSystem.SOUTH)
         for row in rows[source]
         if {"earlier", "moved"} <= tags[source, row["local_id"]]
         and "registered_twice" not in tags[source, row["local_id"]]
@@ -314,7 +314,9 @@ def test_movers_are_in_both_districts_and_left_the_first(rows, tags) -> None:
 
 
 def test_leavers_have_an_exit_date(rows, tags) -> None:
-    leavers = [row for row in rows[Source.STATE] if "leaver" in tags[Source.STATE, row["local_id"]]]
+    leavers = [
+        row for row in rows[SourceSystem.STATE] if "leaver" in tags[SourceSystem.STATE, row["local_id"]]
+    ]
     assert len(leavers) > 50
     assert all(row["exit_date"] for row in leavers)
 
@@ -344,8 +346,8 @@ def test_confidential_families_show_only_the_substitute_address(rows, tags) -> N
     assert restricted
     for row in restricted:
         assert row["address_line1"].startswith("PO Box")
-    for row in rows[Source.NORTH]:
-        marks = tags[Source.NORTH, row["local_id"]]
+    for row in rows[SourceSystem.NORTH]:
+        marks = tags[SourceSystem.NORTH, row["local_id"]]
         if "address_confidential" in marks and not marks & {"in_care", "adopted"}:
             assert row["restrictions"]
 

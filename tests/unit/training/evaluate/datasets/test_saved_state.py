@@ -18,7 +18,7 @@ from training.simulate.files.tables import FileFormat, read_table
 from training.simulate.people.names import build_faker_names
 from training.simulate.rates import load_rates
 from training.simulate.simulation import Population, simulate
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 RECORDS = 1_000
 
@@ -83,7 +83,7 @@ def test_weekly_feeds_give_records_as_of_the_last_week(tmp_path: Path) -> None:
     sealing = {"sealed", "expunged"}
     compared = [row for row in truth if not sealing & set(row["tags"].split("|"))]
     current = [row for row in compared if row["last_week"] == "6"]
-    withdrawn = [row for row in truth if row["last_week"] != "6" and row["source"] == Source.NORTH]
+    withdrawn = [row for row in truth if row["last_week"] != "6" and row["source"] == SourceSystem.NORTH]
     assert withdrawn
     assert set(loaded.truth.values()) >= {row["person_id"] for row in current}
     assert len(current) <= len(loaded.truth) < len(truth)

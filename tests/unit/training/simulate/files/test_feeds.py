@@ -29,7 +29,7 @@ from training.simulate.people.population import draw_state
 from training.simulate.people.timeline import draw_timeline, extend_rates
 from training.simulate.rates import load_rates
 from training.simulate.sources.enrollment_periods import RecordPart, draw_schedule
-from training.simulate.sources.rosters import Source, draw_rosters
+from training.simulate.sources.rosters import SourceSystem, draw_rosters
 
 WEEKS, CHILDREN = 60, 1_800
 Row = dict[str, str]
@@ -98,14 +98,14 @@ def test_same_seed_gives_the_same_feeds(tmp_path: Path) -> None:
     for name in ("one", "two"):
         save_feeds(make_plan(weeks=3, children=200), tmp_path / name, ignore_progress)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
-    assert len(files) == 4 * len(Source) + 3
+    assert len(files) == 4 * len(SourceSystem) + 3
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
 def test_feed_list_names_every_file_in_week_order(folder: Path, feeds) -> None:
     assert {line["file"] for line, _ in feeds} == {
-        f"week-{week:04}/{source}.csv" for week in range(WEEKS + 1) for source in Source
+        f"week-{week:04}/{source}.csv" for week in range(WEEKS + 1) for source in SourceSystem
     }
     assert [int(line["week"]) for line, _ in feeds] == sorted(int(line["week"]) for line, _ in feeds)
     assert all(int(line["records"]) == len(rows) for line, rows in feeds)
@@ -121,7 +121,7 @@ def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
     feed = BlockFeed(
         Block(3), estimate_cast_size(children, weeks, feed_plan.rates), weeks, feed_plan.rates, feed_plan.book
     )
-    assert sum(len(file) for file in islice(feed.generate_weeks(), len(Source))) == pytest.approx(
+    assert sum(len(file) for file in islice(feed.generate_weeks(), len(SourceSystem))) == pytest.approx(
         3_000, rel=0.1
     )
 
@@ -129,7 +129,7 @@ def test_first_week_holds_about_the_requested_records(weeks: int) -> None:
 def test_districts_send_full_snapshots_and_others_mostly_deltas(feeds) -> None:
     full_every_weeks = load_rates().feed.full_every_weeks
     for line, _ in feeds:
-        kind = Source(line["source"]).kind
+        kind = SourceSystem(line["source"]).kind
         assert (line["snapshot"] == "full") == (int(line["week"]) % full_every_weeks[kind] == 0)
     deltas = [len(rows) for line, rows in feeds if line["snapshot"] == "delta" and line["source"] == "ccwis"]
     assert 0 < np.mean(deltas) < 20
@@ -144,12 +144,13 @@ def test_truth_covers_every_sent_record_once(folder: Path, feeds, truth: dict[Ke
 
 def test_truth_states_first_and_last_week_of_each_record(feeds, truth: dict[Key, Row]) -> None:
     for line, rows in feeds:
-        if line["source"] != Source.NORTH:
+        if line["source"] != SourceSystem.NORTH:
             continue
         held_ids = {
             number
             for (source, number), row in truth.items()
-            if source == Source.NORTH and int(row["first_week"]) <= int(line["week"]) <= int(row["last_week"])
+            if source == SourceSystem.NORTH
+            and int(row["first_week"]) <= int(line["week"]) <= int(row["last_week"])
         }
         assert set(rows) == held_ids
 
@@ -170,7 +171,7 @@ def test_unchanged_record_is_sent_unchanged(feeds) -> None:
 def test_full_snapshot_agrees_with_earlier_deltas(feeds) -> None:
     compared = 0
     for line, rows, before in replay_files(feeds):
-        if line["source"] == Source.CCWIS and line["snapshot"] == "full" and before:
+        if line["source"] == SourceSystem.CCWIS and line["snapshot"] == "full" and before:
             compared += 1
             assert rows.keys() & before.keys()
             for number in rows.keys() - before.keys():
@@ -181,12 +182,12 @@ def test_full_snapshot_agrees_with_earlier_deltas(feeds) -> None:
 
 
 def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None:
-    assert count_changes(feeds, Source.CCWIS, "placements") > 10
-    assert count_changes(feeds, Source.CCWIS, "address_line1") > 10
-    assert count_changes(feeds, Source.STATE, "grade") > 300
-    assert count_changes(feeds, Source.STATE, "last_name") > 3
-    assert count_changes(feeds, Source.NORTH, "birth_date", "first_name") > 0
-    assert count_changes(feeds, Source.NORTH, "exit_date") > 5
+    assert count_changes(feeds, SourceSystem.CCWIS, "placements") > 10
+    assert count_changes(feeds, SourceSystem.CCWIS, "address_line1") > 10
+    assert count_changes(feeds, SourceSystem.STATE, "grade") > 300
+    assert count_changes(feeds, SourceSystem.STATE, "last_name") > 3
+    assert count_changes(feeds, SourceSystem.NORTH, "birth_date", "first_name") > 0
+    assert count_changes(feeds, SourceSystem.NORTH, "exit_date") > 5
     joined = [row for row in truth.values() if int(row["first_week"]) > 0]
     left = [row for row in truth.values() if int(row["last_week"]) < WEEKS]
     assert min(len(joined), len(left)) > 50
@@ -194,7 +195,7 @@ def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None
         row["birth_date"]
         for line, rows, before in replay_files(feeds)
         for number, row in rows.items()
-        if line["source"] == Source.CCWIS and number not in before
+        if line["source"] == SourceSystem.CCWIS and number not in before
     ]
     assert max(birth_dates) > feeds[0][0]["as_of"][:10]
 
@@ -202,19 +203,19 @@ def test_changes_are_spread_over_the_weeks(feeds, truth: dict[Key, Row]) -> None
 def test_sealed_client_is_sent_once_and_replaced_by_a_new_client(feeds, truth: dict[Key, Row]) -> None:
     clients = defaultdict(list)
     for (source, number), row in truth.items():
-        if source == Source.CCWIS:
+        if source == SourceSystem.CCWIS:
             clients[row["person_id"]].append((number, int(row["first_week"])))
     sealed: set[str] = set()
     followed = 0
     for line, rows, _ in replay_files(feeds):
-        if line["source"] != Source.CCWIS:
+        if line["source"] != SourceSystem.CCWIS:
             continue
         assert not sealed & rows.keys()
         for number, row in rows.items():
             if '"sealed"' in row["restrictions"]:
                 sealed.add(number)
                 week = int(line["week"])
-                others = clients[truth[Source.CCWIS, number]["person_id"]]
+                others = clients[truth[SourceSystem.CCWIS, number]["person_id"]]
                 followed += any(week > 0 and first in (week, week + 1) for _, first in others)
     assert followed > 1
 
@@ -224,7 +225,7 @@ def test_pupil_leaves_the_school_attended(feeds) -> None:
         (before[number]["school_id"], row["school_id"])
         for line, rows, before in replay_files(feeds)
         for number, row in rows.items()
-        if line["source"] in (Source.NORTH, Source.SOUTH) and number in before
+        if line["source"] in (SourceSystem.NORTH, SourceSystem.SOUTH) and number in before
         if row["exit_date"] and not before[number]["exit_date"]
     ]
     assert len(schools) > 20
@@ -258,12 +259,12 @@ def test_no_event_is_reported_before_it_happens(feeds) -> None:
 
 
 def test_state_id_is_not_used_before_it_exists(feeds) -> None:
-    assigned = {number for line, rows in feeds if line["source"] == Source.STATE for number in rows}
+    assigned = {number for line, rows in feeds if line["source"] == SourceSystem.STATE for number in rows}
     first_week_ids: set[str] = set()
     for line, rows in feeds:
-        if line["source"] == Source.STATE:
+        if line["source"] == SourceSystem.STATE:
             first_week_ids |= rows.keys()
-        elif line["week"] == "0" and line["source"] == Source.CCWIS:
+        elif line["week"] == "0" and line["source"] == SourceSystem.CCWIS:
             for row in rows.values():
                 for identifier in json.loads(row["identifiers"] or "[]"):
                     assert identifier["value"] in first_week_ids or identifier["value"] not in assigned
@@ -298,7 +299,7 @@ def test_blocks_share_no_record_or_person(tmp_path: Path) -> None:
 
 def test_every_week_loads_into_an_index(tmp_path: Path) -> None:
     save_feeds(make_plan(weeks=2, children=150), tmp_path / "feeds", ignore_progress)
-    with an_index(tmp_path / "index", *Source) as index:
+    with an_index(tmp_path / "index", *SourceSystem) as index:
         for line in read(tmp_path / "feeds" / "feeds.csv"):
             rows = open_file(tmp_path / "feeds" / line["file"], None, None)
             options = LoadOptions(Snapshot(line["snapshot"]), parse_moment(line["as_of"]))

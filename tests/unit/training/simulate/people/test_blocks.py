@@ -17,7 +17,7 @@ from training.simulate.files.output import save_population, save_populations
 from training.simulate.files.tables import FileFormat
 from training.simulate.simulation import Population, simulate, simulate_in_blocks
 from training.simulate.sources.records import TRUTH_FIELDS
-from training.simulate.sources.rosters import Source
+from training.simulate.sources.rosters import SourceSystem
 
 SMALL_BLOCK = 600
 """Source records of a small block, so that a small state has several."""
@@ -37,7 +37,7 @@ def test_small_state_is_one_block_equal_to_the_whole_state(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("field", ["local_id", "household_ids", "ssn"])
 def test_numbers_are_unique_across_blocks(parts: list[Population], field: str) -> None:
-    for source in Source:
+    for source in SourceSystem:
         values_by_block = [set(part.files[source].columns[field]) - {""} for part in parts]
         assert len(set.union(*values_by_block)) == sum(map(len, values_by_block)), source
 
@@ -76,7 +76,7 @@ def test_parquet_and_csv_hold_the_same_values(tmp_path: Path) -> None:
         manifest = save_populations(
             simulate_in_blocks(records=1_500, seed=2, records_per_block=SMALL_BLOCK), tmp_path / form, form
         )
-    for name, header in [*((str(source), SENT_FIELDS) for source in Source), ("truth", TRUTH_FIELDS)]:
+    for name, header in [*((str(source), SENT_FIELDS) for source in SourceSystem), ("truth", TRUTH_FIELDS)]:
         with (tmp_path / "csv" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
         table = pq.read_table(tmp_path / "parquet" / f"{name}.parquet")
