@@ -89,6 +89,7 @@ _Rank = tuple[bool, bool, int, int]
 @dataclass(slots=True)
 class _Proposer:
     """A person with the clusters that it has not proposed to yet."""
+
     holder: Holder
     wishes: list[Cluster] = field(default_factory=list)
 
@@ -102,7 +103,8 @@ def assign_persons(
 
     Args:
         clusters: the partition; disjoint.
-        history: every person that holds one of the records, or last held one before it was retired or emptied.
+        history: every person that holds one of the records, or last held one before it was retired or
+            emptied.
         survivor_keys: by person; a person left out ranks as if all its properties were zero.
     """
     ordered = sorted(clusters)
@@ -112,9 +114,14 @@ def assign_persons(
     reserved_clusters = _find_reserved_clusters(history, cluster_of)
     for standing in (HolderStatus.ACTIVE, HolderStatus.EMPTY):
         candidates = [holder for holder in history if holder.status is standing]
-        proposers = [_Proposer(holder, _list_wishes(holder, cluster_of, reserved_clusters)) for holder in sorted(candidates, key=rank)]
+        proposers = [
+            _Proposer(holder, _list_wishes(holder, cluster_of, reserved_clusters))
+            for holder in sorted(candidates, key=rank)
+        ]
         _run_proposals(proposers, bearers, rank, contested_status=standing)
-    _revive_retired([holder for holder in history if holder.status is HolderStatus.RETIRED], cluster_of, bearers, rank)
+    _revive_retired(
+        [holder for holder in history if holder.status is HolderStatus.RETIRED], cluster_of, bearers, rank
+    )
     assigned_persons = {holder.person for holder in bearers.values()}
     return AssignmentPlan(
         tuple(
@@ -139,6 +146,7 @@ def assign_persons(
 
 def _make_rank(survivor_keys: Mapping[int, SurvivorKey]) -> Callable[[Holder], _Rank]:
     """Return the sort key of the survivor rule; lower prevails."""
+
     def rank(holder: Holder) -> _Rank:
         key = survivor_keys.get(holder.person, SurvivorKey())
         return (key.is_newer, not key.open_enrollment, -key.holders, holder.person)
@@ -177,10 +185,14 @@ def _list_wishes(
     for record in sorted(holder.records):
         if record in cluster_of:
             record_counts[cluster_of[record]] = record_counts.get(cluster_of[record], 0) + 1
-    return sorted(record_counts, key=lambda cluster: (cluster in reserved_clusters, -record_counts[cluster], cluster))
+    return sorted(
+        record_counts, key=lambda cluster: (cluster in reserved_clusters, -record_counts[cluster], cluster)
+    )
 
 
-def _find_reserved_clusters(history: Iterable[Holder], cluster_of: Mapping[int, Cluster]) -> frozenset[Cluster]:
+def _find_reserved_clusters(
+    history: Iterable[Holder], cluster_of: Mapping[int, Cluster]
+) -> frozenset[Cluster]:
     """Return the clusters equal to a retired ID's last active records."""
     retired_holders = (holder for holder in history if holder.status is HolderStatus.RETIRED)
     last_records = (tuple(sorted(r for r in holder.records if r in cluster_of)) for holder in retired_holders)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
+from mpi.clustering.union_find import UnionFind
 from mpi.domain.decision import Decision, DecisionKind
 from mpi.domain.weight import Thresholds
 
@@ -114,34 +115,6 @@ class _ConnectedRecords:
     edges: dict[Pair, float] = field(default_factory=dict)
 
 
-class Sets:
-    """Records joined into sets."""
-
-    def __init__(self) -> None:
-        self._above: dict[int, int] = {}
-
-    def find(self, record: int) -> int:
-        """The record that names a record's set."""
-        above = self._above
-        while (next_above := above.setdefault(record, record)) != record:
-            above[record] = above[next_above]
-            record = next_above
-        return record
-
-    def join_all(self, records: Iterable[int]) -> None:
-        """Make one set of the records' sets."""
-        first, *rest = (self.find(record) for record in records)
-        for other in rest:
-            self._above[self.find(other)] = self.find(first)
-
-    def list_sets(self) -> dict[int, list[int]]:
-        """Every set, by the record that names it."""
-        members: dict[int, list[int]] = {}
-        for record in self._above:
-            members.setdefault(self.find(record), []).append(record)
-        return members
-
-
 def _connect_records(
     active_records: frozenset[int], edges: Mapping[Pair, float], decisions: list[Decision], floor: float
 ) -> Iterator[_ConnectedRecords]:
@@ -149,8 +122,12 @@ def _connect_records(
 
     No graph is built, because nearly all records are alone or in pairs.
     """
-    sets = Sets()
-    strong_edges = [edge for edge, bits in edges.items() if bits >= floor and edge[0] in active_records and edge[1] in active_records]
+    sets = UnionFind()
+    strong_edges = [
+        edge
+        for edge, bits in edges.items()
+        if bits >= floor and edge[0] in active_records and edge[1] in active_records
+    ]
     for edge in strong_edges:
         sets.join_all(edge)
     for decision in decisions:
@@ -159,7 +136,9 @@ def _connect_records(
     for decision in decisions:
         decisions_of.setdefault(sets.find(decision.groups[0][0]), []).append(decision)
     members = sets.list_sets()
-    large_roots = {root for root, members_of_set in members.items() if len(members_of_set) > MAX_COMPONENT_RECORDS}
+    large_roots = {
+        root for root, members_of_set in members.items() if len(members_of_set) > MAX_COMPONENT_RECORDS
+    }
     edges_of: dict[int, dict[Pair, float]] = {root: {} for root in large_roots}
     for edge in strong_edges if large_roots else ():
         if (root := sets.find(edge[0])) in large_roots:
@@ -171,7 +150,9 @@ def _connect_records(
             yield _ConnectedRecords(connected, tuple(decisions_of.get(root, ())), edges_of.get(root, {}))
 
 
-def _split_oversized(connected: _ConnectedRecords, floor: float, raised_bits: float) -> Iterator[UnscoredComponent]:
+def _split_oversized(
+    connected: _ConnectedRecords, floor: float, raised_bits: float
+) -> Iterator[UnscoredComponent]:
     """Split connected records by raising the join threshold until they fit."""
     if len(connected.records) <= MAX_COMPONENT_RECORDS or not connected.edges:
         yield UnscoredComponent(connected.records, connected.decisions, raised_bits)
@@ -194,12 +175,20 @@ def _split_oversized(connected: _ConnectedRecords, floor: float, raised_bits: fl
                 for left, right, bits in graph.edges(nodes, "weight")
                 if bits is not None
             }
-            yield from _split_oversized(_ConnectedRecords(records, _select_decisions(connected.decisions, nodes), edges), floor, raised_bits)
+            yield from _split_oversized(
+                _ConnectedRecords(records, _select_decisions(connected.decisions, nodes), edges),
+                floor,
+                raised_bits,
+            )
 
 
 def _select_decisions(decisions: tuple[Decision, ...], records: set[int]) -> tuple[Decision, ...]:
     """Return the decisions that name any of the records."""
-    return tuple(decision for decision in decisions if any(record in records for group in decision.groups for record in group))
+    return tuple(
+        decision
+        for decision in decisions
+        if any(record in records for group in decision.groups for record in group)
+    )
 
 
 def find_spanning_edges(edges: Mapping[Pair, float], piece_of: Mapping[int, int]) -> list[Pair]:
@@ -214,18 +203,6 @@ def find_spanning_edges(edges: Mapping[Pair, float], piece_of: Mapping[int, int]
     Returns:
         Heaviest first; n - 1 edges for *n* connected components, where the pairs may be n * n / 2.
     """
-    root: dict[int, int] = {}
-
-    def find(piece: int) -> int:
-        while (above := root.get(piece, piece)) != piece:
-            root[piece] = root.get(above, above)
-            piece = above
-        return piece
-
-    kept = []
-    for edge, _ in sorted(edges.items(), key=lambda item: (-item[1], item[0])):
-        one, other = find(piece_of[edge[0]]), find(piece_of[edge[1]])
-        if one != other:
-            root[max(one, other)] = min(one, other)
-            kept.append(edge)
-    return kept
+    joined = UnionFind()
+    heaviest_first = sorted(edges.items(), key=lambda item: (-item[1], item[0]))
+    return [edge for edge, _ in heaviest_first if joined.join(piece_of[edge[0]], piece_of[edge[1]])]

@@ -1,14 +1,15 @@
 """Groups of records that decisions join or separate.
 
-Decisions apply by authority, highest first; within one authority DIFFERENT before SAME. Where SAMEs chain two
-records that are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest first and
-refusing the one that would close such a chain suspends exactly that one (by Kruskal's argument for a
-maximum spanning tree), in whatever order they came.
+Decisions apply by authority, highest first; within one authority DIFFERENT before SAME. Where SAMEs chain
+two records that are DIFFERENT, the SAME of lowest weight on the chain is suspended. Adding SAMEs strongest
+first and refusing the one that would close such a chain suspends exactly that one (by Kruskal's argument
+for a maximum spanning tree), in whatever order they came.
 """
 
 from collections.abc import Iterable
 
-from mpi.clustering.component import Component
+from mpi.clustering.component import Component, Pair
+from mpi.clustering.union_find import UnionFind
 from mpi.domain.decision import Decision, DecisionKind
 
 
@@ -23,27 +24,21 @@ class DecisionGroups:
 
     def __init__(self, records: Iterable[int]) -> None:
         self._active = tuple(sorted(records))
-        self._root = {record: record for record in self._active}
-        self._apart: list[tuple[int, int]] = []
+        self._sets = UnionFind()
+        self._separated: list[Pair] = []
         self.suspended: tuple[Decision, ...] = ()
-
-    def _find(self, record: int) -> int:
-        root = self._root.setdefault(record, record)
-        while root != self._root[root]:
-            root = self._root[root]
-        self._root[record] = root
-        return root
 
     def are_joined(self, left: int, right: int) -> bool:
         """Return whether decisions join two records."""
-        return self._find(left) == self._find(right)
+        return self._sets.are_joined(left, right)
 
     def are_separated(self, left: int, right: int) -> bool:
         """Return whether a decision separates the groups of two records."""
-        if not self._apart:
+        if not self._separated:
             return False
-        roots = {self._find(left), self._find(right)}
-        return any({self._find(separated_left), self._find(separated_right)} == roots for separated_left, separated_right in self._apart)
+        find = self._sets.find
+        roots = {find(left), find(right)}
+        return any({find(pair[0]), find(pair[1])} == roots for pair in self._separated)
 
     def separate(self, decision: Decision) -> bool:
         """Apply a DIFFERENT decision.
@@ -60,7 +55,7 @@ class DecisionGroups:
         ]
         if any(self.are_joined(left, right) for left, right in pairs):
             return False
-        self._apart.extend(pairs)
+        self._separated.extend(pairs)
         return True
 
     def join(self, decision: Decision) -> bool:
@@ -69,25 +64,19 @@ class DecisionGroups:
         Returns:
             False, and nothing is applied, where it would join separated groups.
         """
-        before = dict(self._root)
-        first, *rest = decision.groups[0]
-        for other in rest:
-            self._join(first, other)
-        if any(self.are_joined(left, right) for left, right in self._apart):
-            self._root = before
+        before = self._sets.copy()
+        self._sets.join_all(decision.groups[0])
+        if any(self.are_joined(left, right) for left, right in self._separated):
+            self._sets = before
             return False
         return True
-
-    def _join(self, left: int, right: int) -> None:
-        low, high = sorted((self._find(left), self._find(right)))
-        self._root[high] = low
 
     @property
     def groups(self) -> list[list[int]]:
         """Groups of active records, each ascending."""
         grouped: dict[int, list[int]] = {}
         for record in self._active:
-            grouped.setdefault(self._find(record), []).append(record)
+            grouped.setdefault(self._sets.find(record), []).append(record)
         return sorted(grouped.values())
 
 
@@ -116,7 +105,11 @@ def _rank_decision(component: Component, decision: Decision) -> tuple[int, bool,
     if decision.kind is DecisionKind.SAME:
         group = decision.groups[0]
         weakest = min(
-            (component.weight(left, right) for position, left in enumerate(group) for right in group[position + 1 :]),
+            (
+                component.weight(left, right)
+                for position, left in enumerate(group)
+                for right in group[position + 1 :]
+            ),
             default=0.0,
         )
     return (

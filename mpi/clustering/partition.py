@@ -1,16 +1,17 @@
 """Partition of a component of records into persons.
 
-The partition is pure, deterministic and independent of order. It is a function of the set of weights and the set
-of decisions: inputs are sorted by canonical key, every tie is explicit, weights are rounded to 1e-6 bits, and no
-unordered set is iterated. In order:
+The partition is pure, deterministic and independent of order. It is a function of the set of weights and
+the set of decisions: inputs are sorted by canonical key, every tie is explicit, weights are rounded to 1e-6
+bits, and no unordered set is iterated. In order:
 
 1. Decisions bind: SAME joins, DIFFERENT separates, higher authority first (``decision_groups``).
-2. An edge at or above the link threshold is *contested*, and never links, where a rival comes within the margin
-   of it or beats it. A rival that is the same person as the edge's other end does not count. Rival and other end
-   are the same person where they are probably each other, or where all three would be in one cluster whose
-   halves, as it grew, linked by their mean: several records of one child support a poor one. They are never
-   taken for the same person where the edge rests on name and birth date alone, and so does the pair of rival and
-   other end, against which something speaks: strangers of one name and birth date look like that.
+2. An edge at or above the link threshold is *contested*, and never links, where a rival comes within the
+   margin of it or beats it. A rival that is the same person as the edge's other end does not count. Rival and
+   other end are the same person where they are probably each other, or where all three would be in one
+   cluster whose halves, as it grew, linked by their mean: several records of one child support a poor one.
+   They are never taken for the same person where the edge rests on name and birth date alone, and so does
+   the pair of rival and other end, against which something speaks: strangers of one name and birth date
+   look like that.
 3. The remaining edges join clusters, strongest first, as long as the halves cohere: their mean weight over
    every pair between them, scored whether blocked or not, stays at or above the cohesion threshold.
 """
@@ -97,7 +98,11 @@ def partition(component: Component, thresholds: Thresholds) -> Partition:
     edges = _list_link_edges(component, link_bits)
     uncontested_clusters = _grow_uncontested(component, decision_groups, edges, link_bits)
     for bits, edge in edges:
-        reason = _find_rival(component, uncontested_clusters, edge, bits, thresholds.margin) if thresholds.margin else None
+        reason = (
+            _find_rival(component, uncontested_clusters, edge, bits, thresholds.margin)
+            if thresholds.margin
+            else None
+        )
         if reason is None and clusters.would_cohere(edge, thresholds.cohesion):
             clusters.join(edge)
         elif reason is not None:
@@ -125,15 +130,21 @@ def _partition_small(component: Component, thresholds: Thresholds) -> Partition:
 def is_fully_linked(component: Component, thresholds: Thresholds) -> bool:
     """Return whether every pair links, so that all are one person.
 
-    Every rival of an edge then is probably the same person as its other end, no half is incoherent, and no pair
-    is left for review. Only an opposed pair could change that, and such a pair does not weigh enough to link.
+    Every rival of an edge then is probably the same person as its other end, no half is incoherent, and no
+    pair is left for review. Only an opposed pair could change that, and such a pair does not weigh enough
+    to link.
     """
     count = len(component.records)
     if component.decisions or component.opposed or len(component.weights) < count * (count - 1) // 2:
         return False
     # A mean of several may be lower than the least of them by what adding them rounds away.
-    lowest_bits = max(thresholds.link + component.raised_bits, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS)
-    return thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS and min(component.weights.values()) >= lowest_bits
+    lowest_bits = max(
+        thresholds.link + component.raised_bits, thresholds.cohesion + _ROUNDING_BITS, SAME_PERSON_BITS
+    )
+    return (
+        thresholds.cohesion + _ROUNDING_BITS <= PAIR_CAP_BITS
+        and min(component.weights.values()) >= lowest_bits
+    )
 
 
 def _list_link_edges(component: Component, link_bits: float) -> list[tuple[float, Pair]]:
@@ -174,7 +185,10 @@ def _find_rival(
                 continue
             if not (is_uncorroborated and order_pair(opposite, rival) in component.opposed) and (
                 component.weight(opposite, rival) >= SAME_PERSON_BITS
-                or (uncontested_clusters.are_together(end, rival) and uncontested_clusters.are_together(opposite, rival))
+                or (
+                    uncontested_clusters.are_together(end, rival)
+                    and uncontested_clusters.are_together(opposite, rival)
+                )
             ):
                 continue
             if rival_bits < bits + margin:
@@ -244,4 +258,6 @@ def _explain_uncontested(component: Component, thresholds: Thresholds, bits: flo
     """Return why a pair without a rival is not linked."""
     if bits < thresholds.link:
         return ReviewReason.BAND
-    return ReviewReason.OVERSIZED if bits < thresholds.link + component.raised_bits else ReviewReason.INCOHESIVE
+    return (
+        ReviewReason.OVERSIZED if bits < thresholds.link + component.raised_bits else ReviewReason.INCOHESIVE
+    )

@@ -1,15 +1,15 @@
 """Grouping of review pairs into questions for a steward.
 
-The functions are pure, and independent of order. Pairs that share a record belong together: whoever looks at one
-of them needs the other. Where one record is in every pair, it is the question and the others are its candidates:
-a *star*. Where none is, as with two twins in each of two sources, all records are shown side by side: a *grid*,
-up to as many records as fit a page. A larger connected component is cut: first the stars around *busy* records;
-then each remaining component that fits a page is a question as it is; and of one that does not fit, each pair is
-asked about its busier record.
+The functions are pure, and independent of order. Pairs that share a record belong together: whoever looks
+at one of them needs the other. Where one record is in every pair, it is the question and the others are its
+candidates: a *star*. Where none is, as with two twins in each of two sources, all records are shown side by
+side: a *grid*, up to as many records as fit a page. A larger connected component is cut: first the stars
+around *busy* records; then each remaining component that fits a page is a question as it is; and of one
+that does not fit, each pair is asked about its busier record.
 
 The grouping is local: a pair that comes or goes changes no question but those near by, however large its
-component. ``regroup_questions`` finds them, and reads no other pairs. In a large state that counts, for there a
-good part of all review pairs is connected.
+component. ``regroup_questions`` finds them, and reads no other pairs. In a large state that counts, for
+there a good part of all review pairs is connected.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -26,6 +26,7 @@ BUSY_CANDIDATES = 6
 Of 3 to 16, this leaves the fewest questions (ADR 0062).
 """
 
+_COUPLE_RECORDS = 2
 _UNSIGNED = 2**64 - 1
 
 CandidateReader = Callable[[Collection[int]], Mapping[int, Collection[int]]]
@@ -103,7 +104,9 @@ class ReviewPairGraph:
     def from_pairs(cls, pairs: Iterable[Pair]) -> "ReviewPairGraph":
         """Make the graph of pairs that are all in memory."""
         candidates_of = group_candidates(pairs)
-        return cls(lambda records: {record: candidates_of[record] for record in records if record in candidates_of})
+        return cls(
+            lambda records: {record: candidates_of[record] for record in records if record in candidates_of}
+        )
 
     def load(self, records: Collection[int]) -> None:
         """Read the candidates of records not loaded yet, at one call."""
@@ -132,8 +135,13 @@ class ReviewPairGraph:
         cut_ends = {end for end in ends if component_of[end] is None}
         self.load(cut_ends)
         rest_of = self._components_without_busy.find({end for end in cut_ends if not self.is_busy(end)})
-        question_of_component = {component: self._make_question(component, self._components) for component in _select_joined(component_of)}
-        question_of_rest = {rest: self._make_question(rest, self._components_without_busy) for rest in _select_joined(rest_of)}
+        question_of_component = {
+            component: self._make_question(component, self._components)
+            for component in _select_joined(component_of)
+        }
+        question_of_rest = {
+            rest: self._make_question(rest, self._components_without_busy) for rest in _select_joined(rest_of)
+        }
         questions: dict[Pair, PairQuestion] = {}
         for pair_of_records in pairs:
             component = component_of[pair_of_records[0]]
@@ -143,10 +151,12 @@ class ReviewPairGraph:
             elif rest is not None:
                 questions[pair_of_records] = question_of_rest[rest]
             else:
-                questions[pair_of_records] = PairQuestion(min(pair_of_records, key=self._rank_by_candidates), QuestionShape.STAR)
+                questions[pair_of_records] = PairQuestion(
+                    min(pair_of_records, key=self._rank_by_candidates), QuestionShape.STAR
+                )
         return questions
 
-    def find_affected(self, records: Collection[int], turned: Collection[int]) -> set[Pair]:
+    def find_affected(self, records: Collection[int], toggled: Collection[int]) -> set[Pair]:
         """Return the pairs whose question may change with some records' candidates.
 
         Args:
@@ -154,13 +164,19 @@ class ReviewPairGraph:
             toggled: those of them that are busy only before or only after.
         """
         self.load(records)
-        affected = {order_pair(record, candidate) for record in records for candidate in self.get_candidates(record)}
+        affected = {
+            order_pair(record, candidate) for record in records for candidate in self.get_candidates(record)
+        }
         component_of = self._components.find(records)
         affected.update(*map(self._components.list_pairs, _select_joined(component_of)))
         cut_records = {record for record in records if component_of[record] is None}
-        near_records = cut_records | {candidate for record in cut_records & {*turned} for candidate in self.get_candidates(record)}
+        near_records = cut_records | {
+            candidate for record in cut_records & {*toggled} for candidate in self.get_candidates(record)
+        }
         self.load(near_records)
-        rest_of = self._components_without_busy.find({record for record in near_records if not self.is_busy(record)})
+        rest_of = self._components_without_busy.find(
+            {record for record in near_records if not self.is_busy(record)}
+        )
         affected.update(*map(self._components_without_busy.list_pairs, _select_joined(rest_of)))
         return affected
 
@@ -171,7 +187,7 @@ class ReviewPairGraph:
 
     def _make_question(self, records: frozenset[int], components: "_BoundedComponents") -> PairQuestion:
         """Return the one question of all pairs of a small component."""
-        if len(records) == len(("one", "other")):
+        if len(records) == _COUPLE_RECORDS:
             return PairQuestion(min(records), QuestionShape.COUPLE)
         neighbor_counts = {record: sum(1 for _ in components.iter_neighbors(record)) for record in records}
         center = min(records, key=lambda record: (-neighbor_counts[record], record))
@@ -190,7 +206,8 @@ class _BoundedComponents:
 
     Args:
         graph: the review pairs.
-        is_member: whether a record takes part; None where that is not loaded yet. Other records connect nothing.
+        is_member: whether a record takes part; None where that is not loaded yet. Other records connect
+            nothing.
     """
 
     def __init__(self, graph: ReviewPairGraph, is_member: Callable[[int], bool | None]) -> None:
@@ -243,7 +260,9 @@ class _BoundedComponents:
 
     def list_pairs(self, component: frozenset[int]) -> set[Pair]:
         """Return the pairs between records of a component."""
-        return {order_pair(record, neighbor) for record in component for neighbor in self.iter_neighbors(record)}
+        return {
+            order_pair(record, neighbor) for record in component for neighbor in self.iter_neighbors(record)
+        }
 
 
 def _select_joined(component_of: Mapping[int, frozenset[int] | None]) -> set[frozenset[int]]:
@@ -251,7 +270,9 @@ def _select_joined(component_of: Mapping[int, frozenset[int] | None]) -> set[fro
     return {component for component in component_of.values() if component is not None and len(component) > 1}
 
 
-def regroup_questions(before: ReviewPairGraph, after: ReviewPairGraph, changed: Collection[int]) -> dict[Pair, PairQuestion]:
+def regroup_questions(
+    before: ReviewPairGraph, after: ReviewPairGraph, changed: Collection[int]
+) -> dict[Pair, PairQuestion]:
     """Return the questions of all pairs whose question has changed.
 
     Args:
@@ -267,4 +288,6 @@ def regroup_questions(before: ReviewPairGraph, after: ReviewPairGraph, changed: 
     toggled = {record for record in changed if before.is_busy(record) != after.is_busy(record)}
     affected = before.find_affected(changed, toggled) | after.find_affected(changed, toggled)
     after.load({record for record, _ in affected})
-    return after.group_into_questions([record_pair for record_pair in affected if record_pair[1] in after.get_candidates(record_pair[0])])
+    return after.group_into_questions(
+        [record_pair for record_pair in affected if record_pair[1] in after.get_candidates(record_pair[0])]
+    )

@@ -1,9 +1,10 @@
 """Estimated match priors for each pair of sources, for research partitions.
 
-A match weight includes the prior of the index that its model was fitted for. Here that prior is replaced. Each pair
-of sources, one with itself included, has its own share of matching record pairs, estimated without labels. Two
-files that each list a person once thus overlap much with each other and hardly with themselves, whatever the
-weights of twins are. Enterprise IDs do not use these priors: no count may enter their partition.
+A match weight includes the prior of the index that its model was fitted for. Here that prior is replaced.
+Each pair of sources, one with itself included, has its own share of matching record pairs, estimated
+without labels. Two files that each list a person once thus overlap much with each other and hardly with
+themselves, whatever the weights of twins are. Enterprise IDs do not use these priors: no count may enter
+their partition.
 """
 
 import math
@@ -70,7 +71,9 @@ MODEL_PRIORS = SourcePairPriors()
 """The model's own prior for every pair."""
 
 
-def estimate_priors(edges: Mapping[Pair, float], source_of: Mapping[int, str], prior: float) -> SourcePairPriors:
+def estimate_priors(
+    edges: Mapping[Pair, float], source_of: Mapping[int, str], prior: float
+) -> SourcePairPriors:
     """Estimate the share of matching pairs for each two sources.
 
     The expected number of matches among the candidates follows from the share, and the share from that
@@ -89,16 +92,26 @@ def estimate_priors(edges: Mapping[Pair, float], source_of: Mapping[int, str], p
         return MODEL_PRIORS
     class_number = {sources: number for number, sources in enumerate(classes)}
     pairs = np.array([_count_pairs(sizes, *sources) for sources in classes], dtype=np.float64)
-    class_of = np.fromiter((class_number[_order_sources(source_of, *edge)] for edge in edges), np.int64, len(edges))
+    class_of = np.fromiter(
+        (class_number[_order_sources(source_of, *edge)] for edge in edges), np.int64, len(edges)
+    )
     evidence = np.fromiter(edges.values(), np.float64, len(edges)) - _compute_log_odds(prior)
-    order = np.lexsort((evidence, class_of))  # a sum depends on its order, and nothing may depend on the records'
+    order = np.lexsort(
+        (evidence, class_of)
+    )  # a sum depends on its order, and nothing may depend on the records'
     class_of, evidence = class_of[order], evidence[order]
     (overall_share,) = _estimate_shares(evidence, np.zeros_like(class_of), pairs.sum(keepdims=True), prior)
-    shifts = _compute_log_odds(_estimate_shares(evidence, class_of, pairs, overall_share)) - _compute_log_odds(prior)
-    return SourcePairPriors(source_of, dict(zip(classes, np.round(shifts, WEIGHT_DECIMALS).tolist(), strict=True)))
+    shifts = _compute_log_odds(
+        _estimate_shares(evidence, class_of, pairs, overall_share)
+    ) - _compute_log_odds(prior)
+    return SourcePairPriors(
+        source_of, dict(zip(classes, np.round(shifts, WEIGHT_DECIMALS).tolist(), strict=True))
+    )
 
 
-def _estimate_shares(evidence: FloatArray, class_of: IndexArray, pairs: FloatArray, prior: float) -> FloatArray:
+def _estimate_shares(
+    evidence: FloatArray, class_of: IndexArray, pairs: FloatArray, prior: float
+) -> FloatArray:
     """Estimate the share of matches in each class of pairs.
 
     Args:
@@ -121,7 +134,11 @@ def _estimate_shares(evidence: FloatArray, class_of: IndexArray, pairs: FloatArr
 
 def _count_pairs(sizes: Mapping[str, int], left_source: str, right_source: str) -> int:
     """Count the record pairs of two sources."""
-    return math.comb(sizes[left_source], 2) if left_source == right_source else sizes[left_source] * sizes[right_source]
+    return (
+        math.comb(sizes[left_source], 2)
+        if left_source == right_source
+        else sizes[left_source] * sizes[right_source]
+    )
 
 
 def _order_sources(source_of: Mapping[int, str], left: int, right: int) -> SourcePair:

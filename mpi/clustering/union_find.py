@@ -1,6 +1,6 @@
 """Disjoint sets of records that are joined pair by pair (union-find)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 
@@ -8,10 +8,13 @@ class UnionFind:
     """Disjoint sets of integers, with path halving (Tarjan and van Leeuwen, 1984).
 
     An integer that was never named is a set of its own.
+
+    Args:
+        parents: parent of each item, of sets to start from; None for none.
     """
 
-    def __init__(self) -> None:
-        self._parents: dict[int, int] = {}
+    def __init__(self, parents: Mapping[int, int] | None = None) -> None:
+        self._parents = dict(parents or {})
 
     def find(self, item: int) -> int:
         """Return the representative of the item's set.
@@ -54,6 +57,4 @@ class UnionFind:
 
     def copy(self) -> Self:
         """Return an independent copy of all sets."""
-        copy = type(self)()
-        copy._parents = dict(self._parents)
-        return copy
+        return type(self)(self._parents)

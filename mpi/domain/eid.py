@@ -50,7 +50,9 @@ def _compute_position_weights() -> tuple[int, ...]:
     return tuple(reversed(weights))
 
 
-_WEIGHTED_VALUES = tuple(tuple(_multiply(weight, value) for value in range(32)) for weight in _compute_position_weights())
+_WEIGHTED_VALUES = tuple(
+    tuple(_multiply(weight, value) for value in range(32)) for weight in _compute_position_weights()
+)
 """Product of each position's weight and each symbol's value.
 
 Precomputed, because a load mints hundreds of thousands of IDs.

@@ -180,8 +180,8 @@ class StoreError(MpiError):
 def describe_origin(error: BaseException) -> str:
     """Describe where an error was raised, for the log, caller first.
 
-    The message of an error may hold a value of a record, so the log gets this instead. Notes of an ``MpiError``
-    (PEP 678) are included: they say where the error was raised in another process.
+    The message of an error may hold a value of a record, so the log gets this instead. Notes of an
+    ``MpiError`` (PEP 678) are included: they say where the error was raised in another process.
     """
     frames = []
     traceback = error.__traceback__

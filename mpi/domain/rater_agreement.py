@@ -1,15 +1,15 @@
 """Agreement of two raters beyond chance: Cohen's kappa with its interval.
 
-Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share of pairs with equal verdicts, and p_e the share expected
-by chance from how often each rater gives each verdict (Cohen 1960, A coefficient of agreement for nominal scales,
-Educational and Psychological Measurement 20:37-46).
+Kappa is (p_o - p_e) / (1 - p_e), where p_o is the share of pairs with equal verdicts, and p_e the share
+expected by chance from how often each rater gives each verdict (Cohen 1960, A coefficient of agreement for
+nominal scales, Educational and Psychological Measurement 20:37-46).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mpi.domain.sampling import Estimate, NORMAL_DEVIATE_95, estimate_share
+from mpi.domain.sampling import NORMAL_DEVIATE_95, Estimate, estimate_share
 
 VerdictPair = tuple[str, str]
 """Verdicts of the first and second rater about one pair of records."""
@@ -22,8 +22,8 @@ class Agreement:
     Args:
         pairs: number of pairs that both judged.
         agreed: number of pairs with equal verdicts.
-        kappa: Cohen's kappa with its 95 % interval; None where both raters only ever gave one verdict, so that
-            chance alone would have them agree.
+        kappa: Cohen's kappa with its 95 % interval; None where both raters only ever gave one verdict, so
+            that chance alone would have them agree.
     """
 
     pairs: int
@@ -43,7 +43,9 @@ def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
         counts: number of pairs by the two verdicts.
     """
     total = sum(counts.values())
-    agreed = sum(count for (first_verdict, second_verdict), count in counts.items() if first_verdict == second_verdict)
+    agreed = sum(
+        count for (first_verdict, second_verdict), count in counts.items() if first_verdict == second_verdict
+    )
     if not total:
         return Agreement(0, 0, None)
     cells = {pair: count / total for pair, count in counts.items()}
@@ -55,8 +57,12 @@ def measure_agreement(counts: Mapping[VerdictPair, int]) -> Agreement:
     if agreed == total:
         low = (estimate_share(agreed, total).low - chance_share) / (1 - chance_share)
         return Agreement(total, agreed, Estimate(kappa, low, kappa))
-    half_width = NORMAL_DEVIATE_95 * math.sqrt(_compute_kappa_variance(cells, first_shares, second_shares, kappa, chance_share) / total)
-    return Agreement(total, agreed, Estimate(kappa, max(kappa - half_width, -1.0), min(kappa + half_width, 1.0)))
+    half_width = NORMAL_DEVIATE_95 * math.sqrt(
+        _compute_kappa_variance(cells, first_shares, second_shares, kappa, chance_share) / total
+    )
+    return Agreement(
+        total, agreed, Estimate(kappa, max(kappa - half_width, -1.0), min(kappa + half_width, 1.0))
+    )
 
 
 def _compute_marginal_shares(cells: Mapping[VerdictPair, float]) -> tuple[dict[str, float], dict[str, float]]:

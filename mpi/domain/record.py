@@ -1,8 +1,8 @@
 """The canonical record: what one source states about one person.
 
-The field names are the project's published interface (docs/canonical-record.md). ``ssn`` and ``ssn_last4`` are
-fields of the *sent* record only: validation turns them into keyed tokens, and no object, table, log or reject
-holds the digits.
+The field names are the project's published interface (docs/canonical-record.md). ``ssn`` and ``ssn_last4``
+are fields of the *sent* record only: validation turns them into keyed tokens, and no object, table, log or
+reject holds the digits.
 
 A record and its entries are named tuples: frozen dataclasses took four times as long to make, a tenth of the
 time of a load.
@@ -123,8 +123,8 @@ class Restriction(NamedTuple):
 class CanonicalRecord(NamedTuple):
     """One source's whole statement about one person at one time.
 
-    Text is as the source wrote it, trimmed; dates are text as sent. The lists ``addresses``, ``guardians`` and
-    ``enrollments`` hold the flat columns as their first entry.
+    Text is as the source wrote it, trimmed; dates are text as sent. The lists ``addresses``, ``guardians``
+    and ``enrollments`` hold the flat columns as their first entry.
 
     Args:
         ssn_token: keyed token of a plausible SSN; None where missing or never issued.

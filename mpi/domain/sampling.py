@@ -37,7 +37,8 @@ class JudgedStratum:
 
     Args:
         pairs: number of pairs in the stratum, exact or estimated.
-        counted: number of its pairs from which ``pairs`` was estimated; equal to ``pairs`` where all were counted.
+        counted: number of its pairs from which ``pairs`` was estimated; equal to ``pairs`` where all were
+            counted.
         same: pairs judged to be of one child.
         different: pairs judged to be of different children.
     """
@@ -63,7 +64,9 @@ def estimate_share(part: int, whole: int) -> Estimate:
     if not whole:
         return Estimate(0.0, 0.0, 1.0)
     share = part / whole
-    half_width = NORMAL_DEVIATE_95 * math.sqrt(share * (1 - share) / whole + NORMAL_DEVIATE_95**2 / (4 * whole**2))
+    half_width = NORMAL_DEVIATE_95 * math.sqrt(
+        share * (1 - share) / whole + NORMAL_DEVIATE_95**2 / (4 * whole**2)
+    )
     center, scale = share + NORMAL_DEVIATE_95**2 / (2 * whole), 1 + NORMAL_DEVIATE_95**2 / whole
     low = 0.0 if part == 0 else (center - half_width) / scale
     high = 1.0 if part == whole else (center + half_width) / scale
@@ -137,10 +140,18 @@ def _estimate_matches(strata: Sequence[JudgedStratum]) -> Estimate:
             continue
         share = estimate_share(stratum.same, stratum.verdicts)
         # A count of n that stands for the whole has a standard error of the square root of n.
-        size_variance = (NORMAL_DEVIATE_95 * stratum.pairs * share.value) ** 2 / stratum.counted * (1 - stratum.counted / max(stratum.pairs, stratum.counted))
+        size_variance = (
+            (NORMAL_DEVIATE_95 * stratum.pairs * share.value) ** 2
+            / stratum.counted
+            * (1 - stratum.counted / max(stratum.pairs, stratum.counted))
+        )
         value += stratum.pairs * share.value
-        below += (stratum.pairs * (share.value - share.low)) ** 2 * _compute_unjudged_share(stratum) + size_variance
-        above += (stratum.pairs * (share.high - share.value)) ** 2 * _compute_unjudged_share(stratum) + size_variance
+        below += (stratum.pairs * (share.value - share.low)) ** 2 * _compute_unjudged_share(
+            stratum
+        ) + size_variance
+        above += (stratum.pairs * (share.high - share.value)) ** 2 * _compute_unjudged_share(
+            stratum
+        ) + size_variance
     return Estimate(value, max(value - math.sqrt(below), 0.0), value + math.sqrt(above))
 
 
@@ -166,8 +177,8 @@ def _compute_ratio_limits(top: Estimate, bottom: Estimate) -> tuple[float, float
 def allocate_sample(size: int, available: Sequence[int]) -> list[int]:
     """Divide a sample evenly over strata, as far as their pairs allow.
 
-    What one stratum lacks comes from the others. The parts are equal, since each stratum is to show whether it is
-    as good as its weights say.
+    What one stratum lacks comes from the others. The parts are equal, since each stratum is to show whether
+    it is as good as its weights say.
 
     Args:
         size: pairs to draw in all.

@@ -9,11 +9,13 @@ SMALLEST_SHOWN_COUNT = 10
 CellName = TypeVar("CellName", bound=str)
 
 
-def suppress_cells(cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
+def suppress_cells(
+    cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_COUNT
+) -> dict[CellName, int | None]:
     """Replace small counts by None, where their total is known.
 
-    Where only one count would be suppressed, the total would reveal it: then the next smallest is suppressed too.
-    A count of 0 is shown, as it identifies nobody.
+    Where only one count would be suppressed, the total would reveal it: then the next smallest is
+    suppressed too. A count of 0 is shown, as it identifies nobody.
 
     Args:
         cells: counts of disjoint groups.
@@ -26,7 +28,9 @@ def suppress_cells(cells: Mapping[CellName, int], least: int = SMALLEST_SHOWN_CO
     return {name: None if name in hidden else count for name, count in cells.items()}
 
 
-def suppress_cells_in_parts(parts: Sequence[Mapping[CellName, int]], least: int = SMALLEST_SHOWN_COUNT) -> dict[CellName, int | None]:
+def suppress_cells_in_parts(
+    parts: Sequence[Mapping[CellName, int]], least: int = SMALLEST_SHOWN_COUNT
+) -> dict[CellName, int | None]:
     """Replace small counts by None, where totals of parts are known too.
 
     Args:

@@ -1,8 +1,8 @@
 """Survivorship: which stated value becomes the golden record's value.
 
-A rule is an order of criteria. A criterion ranks each value by itself, never against the others. So the order in
-which records are read does not matter, and a record whose value does not stand can go without changing the one
-that does. Ties are settled by the records' canonical keys.
+A rule is an order of criteria. A criterion ranks each value by itself, never against the others. So the
+order in which records are read does not matter, and a record whose value does not stand can go without
+changing the one that does. Ties are settled by the records' canonical keys.
 """
 
 import re
@@ -48,9 +48,9 @@ class Criterion(StrEnum):
 class SelectionReason(StrEnum):
     """The reason why a value survived.
 
-    ``only``: no other record states a value; ``agreed``: all records that state one agree; ``correction``: a steward
-    corrected it; ``every``: all values of this attribute survive; ``key``: only the canonical key told the values
-    apart. The others name the criterion that left this value alone.
+    ``only``: no other record states a value; ``agreed``: all records that state one agree; ``correction``:
+    a steward corrected it; ``every``: all values of this attribute survive; ``key``: only the canonical key
+    told the values apart. The others name the criterion that left this value alone.
     """
 
     ONLY = "only"
@@ -195,12 +195,19 @@ def choose_value(values: Iterable[StatedValue], rule: AttributeRule) -> Survivin
     return SurvivingValue(
         first,
         _find_selection_reason(ranked, rule),
-        tuple(sorted((value for value in ranked[1:] if value.comparable == first.comparable), key=lambda value: value.key)),
+        tuple(
+            sorted(
+                (value for value in ranked[1:] if value.comparable == first.comparable),
+                key=lambda value: value.key,
+            )
+        ),
         tuple(value for value in ranked if value.comparable != first.comparable),
     )
 
 
-def choose_all_values(values: Iterable[StatedValue], rule: AttributeRule, day: str) -> tuple[SurvivingValue, ...]:
+def choose_all_values(
+    values: Iterable[StatedValue], rule: AttributeRule, day: str
+) -> tuple[SurvivingValue, ...]:
     """Choose one statement of each distinct value of an attribute.
 
     Args:
@@ -217,7 +224,13 @@ def choose_all_values(values: Iterable[StatedValue], rule: AttributeRule, day: s
     survivors = []
     for statements in statements_of.values():
         first, *others = _rank_values(statements, rule)
-        survivors.append(SurvivingValue(first, SelectionReason.EVERY, tuple(sorted(others, key=lambda value: (value.key, value.position)))))
+        survivors.append(
+            SurvivingValue(
+                first,
+                SelectionReason.EVERY,
+                tuple(sorted(others, key=lambda value: (value.key, value.position))),
+            )
+        )
     survivors.sort(key=lambda survivor: (survivor.stated.key, survivor.stated.position))
     survivors.sort(key=lambda survivor: (survivor.stated.begin or "", survivor.stated.as_of), reverse=True)
     return tuple(sorted(survivors, key=lambda survivor: not survivor.stated.is_current(day)))
@@ -226,7 +239,9 @@ def choose_all_values(values: Iterable[StatedValue], rule: AttributeRule, day: s
 def _rank_values(values: Iterable[StatedValue], rule: AttributeRule) -> list[StatedValue]:
     """Return values by preference, the surviving one first."""
     ranked = sorted(values, key=lambda value: (value.key, value.position))
-    ranked.sort(key=lambda value: [rule.rank_value(criterion, value) for criterion in rule.criteria], reverse=True)
+    ranked.sort(
+        key=lambda value: [rule.rank_value(criterion, value) for criterion in rule.criteria], reverse=True
+    )
     # A later correction takes the place of an earlier one, whatever the attribute is ranked by.
     corrections = [value for value in ranked if value.kind == STEWARD_SOURCE_KIND]
     corrections.sort(key=lambda value: value.as_of, reverse=True)
@@ -266,9 +281,17 @@ class _SurvivorshipParser:
         shared_trust = self._parse_trust(self._require_table(document, "trust", ()), ("trust",))
         default = self._parse_criteria(document.get("default"), ("default",))
         attributes = self._require_table(document, "attributes", ())
-        self._require_known_keys(attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",))
-        rules = {attribute: AttributeRule(default, shared_trust) for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)}
-        rules |= {attribute: self._parse_rule(attribute, rule_table, shared_trust) for attribute, rule_table in attributes.items()}
+        self._require_known_keys(
+            attributes, (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES), ("attributes",)
+        )
+        rules = {
+            attribute: AttributeRule(default, shared_trust)
+            for attribute in (*SINGLE_VALUE_ATTRIBUTES, *MULTI_VALUE_ATTRIBUTES)
+        }
+        rules |= {
+            attribute: self._parse_rule(attribute, rule_table, shared_trust)
+            for attribute, rule_table in attributes.items()
+        }
         return rules, frozenset(self._require_texts(document.get("verifying", []), ("verifying",)))
 
     def _parse_rule(self, attribute: str, stated: Any, shared_trust: SourceTrust) -> AttributeRule:  # noqa: ANN401 - TOML
@@ -277,7 +300,9 @@ class _SurvivorshipParser:
             return AttributeRule(self._parse_criteria(stated, path), shared_trust)
         self._require_known_keys(stated, ("by", "kinds", "sources"), path)
         own_trust = self._parse_trust({name: value for name, value in stated.items() if name != "by"}, path)
-        return AttributeRule(self._parse_criteria(stated.get("by"), (*path, "by")), shared_trust.override(own_trust))
+        return AttributeRule(
+            self._parse_criteria(stated.get("by"), (*path, "by")), shared_trust.override(own_trust)
+        )
 
     def _parse_trust(self, stated: Mapping[str, Any], path: tuple[str, ...]) -> SourceTrust:
         self._require_known_keys(stated, ("kinds", "sources"), path)
@@ -312,7 +337,9 @@ class _SurvivorshipParser:
             raise self._make_error("give a table", path, name)
         return table
 
-    def _require_known_keys(self, table: Mapping[str, Any], names: Sequence[str], path: tuple[str, ...]) -> None:
+    def _require_known_keys(
+        self, table: Mapping[str, Any], names: Sequence[str], path: tuple[str, ...]
+    ) -> None:
         for key in table:
             if key not in names:
                 raise self._make_error(f"there is no such key; it is one of {', '.join(names)}", path, key)

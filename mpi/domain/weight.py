@@ -31,8 +31,8 @@ class Thresholds:
     Args:
         link: from this weight on, a pair may be linked.
         review: from this weight on, a pair that is not linked is for a steward.
-        margin: a best match that beats the second best by less is ambiguous; 0 switches the check off, as for a
-            research partition.
+        margin: a best match that beats the second best by less is ambiguous; 0 switches the check off, as
+            for a research partition.
         cohesion: lowest mean weight between the halves of a person.
 
     Raises:

@@ -1,8 +1,8 @@
 """Reader of AFCARS 2020 out-of-home care XML files.
 
 Only a child's record number, birth date, sex, race and removals are read. Circumstances of removal, health,
-trafficking, pregnancy, parents' rights and tribal elements stay in the file: an index of identities has no use
-for them. Element numbers and codes: AFCARS 2020 final rule, 85 FR 28410.
+trafficking, pregnancy, parents' rights and tribal elements stay in the file: an index of identities has no
+use for them. Element numbers and codes: AFCARS 2020 final rule, 85 FR 28410.
 """
 
 from calendar import monthrange
@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from mpi.domain.errors import FileError
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.intake.xml_stream import XmlFile, read_child_text
 
 Fields = dict[str, object]
@@ -114,7 +114,10 @@ def _read_placements(removal: Element) -> Iterator[Fields]:
     Each ends where the next begins, the last where care ends.
     """
     arrangements = removal.findall("E112_E146_living_arrangements/living_arrangement")
-    begins = [_parse_day(read_child_text(arrangement, "E112_date_living_arrangement")) for arrangement in arrangements]
+    begins = [
+        _parse_day(read_child_text(arrangement, "E112_date_living_arrangement"))
+        for arrangement in arrangements
+    ]
     ends = [*begins, _parse_day(read_child_text(removal, "E153_exit_date"))][1:]
     county = read_child_text(removal, "E3_local_agency")
     for arrangement, begin, end in zip(arrangements, begins, ends, strict=True):
@@ -125,7 +128,9 @@ def _read_placements(removal: Element) -> Iterator[Fields]:
 def _read_placement_type(arrangement: Element) -> str:
     """Return the placement type of a living arrangement."""
     if read_child_text(arrangement, "E113_foster_family_home") != "1":
-        return _ABSENCE_TYPES.get(read_child_text(arrangement, "E120_other_living_arrangement_type") or "", "other")
+        return _ABSENCE_TYPES.get(
+            read_child_text(arrangement, "E120_other_living_arrangement_type") or "", "other"
+        )
     home = arrangement.find("E114_E146_foster_family_home_type")
     if read_child_text(home, "E117_relative_foster_family") == "1":
         return "relative_foster_home"

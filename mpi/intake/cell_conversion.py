@@ -95,7 +95,11 @@ def _is_beside_digits(directive: re.Match[str], directives: Sequence[re.Match[st
     Then only the number of digits tells where one part ends.
     """
     edges = {directive.start(), directive.end()}
-    digit_directives = [neighbor for neighbor in directives if neighbor is not directive and neighbor[0] not in _LETTER_DIRECTIVES]
+    digit_directives = [
+        neighbor
+        for neighbor in directives
+        if neighbor is not directive and neighbor[0] not in _LETTER_DIRECTIVES
+    ]
     return any(edges & {neighbor.start(), neighbor.end()} for neighbor in digit_directives)
 
 
@@ -125,7 +129,9 @@ class DateFormat:
             directive = _DIRECTIVES[directive_match[0]]
             parts += [
                 re.escape(template[position : directive_match.start()]),
-                directive.replace("{1,2}", "{2}") if _is_beside_digits(directive_match, directives) else directive,
+                directive.replace("{1,2}", "{2}")
+                if _is_beside_digits(directive_match, directives)
+                else directive,
             ]
             position = directive_match.end()
         parts.append(re.escape(template[position:]))
@@ -141,8 +147,8 @@ class DateFormat:
         """Return year, month and day of a text in this format.
 
         Returns:
-            None where the text has another shape; a part is None where the format lacks it, and the month is 0 where
-            its name is unknown.
+            None where the text has another shape; a part is None where the format lacks it, and the month
+            is 0 where its name is unknown.
         """
         match = self.pattern.fullmatch(value)
         if match is None:
@@ -165,9 +171,9 @@ _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?([T ].*)?")
 def to_iso_date(value: str, formats: Sequence[DateFormat]) -> str | None:
     """Convert a date in one of several formats to ISO text.
 
-    Of several formats that fit, the first that gives a real and plausible date counts; else the first that fits,
-    with its parts in order even if no such day exists, so that standardization can report the fault. A value that is
-    ISO already, a partial date too, passes.
+    Of several formats that fit, the first that gives a real and plausible date counts; else the first that
+    fits, with its parts in order even if no such day exists, so that standardization can report the fault.
+    A value that is ISO already, a partial date too, passes.
 
     Returns:
         ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``; None where nothing fits.

@@ -21,7 +21,8 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
             needs may come later, and is not missed.
 
     Raises:
-        MappingError: columns are not accounted for, or some that the mapping needs are missing; all are named.
+        MappingError: columns are not accounted for, or some that the mapping needs are missing; all are
+            named.
     """
     known_columns = list_columns(mapping)
     unknown_columns = [column for column in columns if column not in known_columns]
@@ -33,15 +34,17 @@ def check_columns(mapping: FileMapping, columns: Sequence[str], *, complete: boo
         )
     problems = []
     if unknown_columns:
-        descriptions = ", ".join(_describe_column(column, columns.index(column), known_columns) for column in unknown_columns)
+        descriptions = ", ".join(
+            _describe_column(column, columns.index(column), known_columns) for column in unknown_columns
+        )
         problems.append(
             f"{mapping.name} does not account for {descriptions}: map each column, or list it under ignore"
         )
     missing_columns = list(_iter_missing_columns(mapping, columns)) if complete else []
     if missing_columns:
         problems.append(
-            f"{mapping.name} needs {', '.join(dict.fromkeys(missing_columns))}, which the file does not have: "
-            "correct the name, or set optional = true"
+            f"{mapping.name} needs {', '.join(dict.fromkeys(missing_columns))}, which the file does not have"
+            ": correct the name, or set optional = true"
         )
     problems += _find_mistaken_constants(mapping, columns)
     if problems:

@@ -1,8 +1,8 @@
 """Reader of delimited text files (CSV) that survives bad rows.
 
-Each row that cannot be read gives one reject, and reading goes on. Rows are found by the csv module, which asks for
-as many physical lines as a row has. A bad row that spans lines is given up at its first line and reading goes on at
-its second: one stray quote then costs one row, not the rest of the file.
+Each row that cannot be read gives one reject, and reading goes on. Rows are found by the csv module, which
+asks for as many physical lines as a row has. A bad row that spans lines is given up at its first line and
+reading goes on at its second: one stray quote then costs one row, not the rest of the file.
 """
 
 import csv
@@ -36,14 +36,16 @@ _DETAILS = {
 
 class _PhysicalLine(NamedTuple):
     """One physical line of the file; no data where it is too long."""
+
     number: int
     offset: int
     data: bytes | None
     """None for a line that is too long to keep."""
 
 
-class _BadLineError(Exception):  # noqa: N818 - never leaves this module
+class _BadLineError(Exception):
     """A line that the csv module must not see."""
+
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -202,11 +204,16 @@ class CsvTable:
         return columns
 
     def _check_delimiter(self, header: str) -> None:
-        counts = {delimiter: header.count(delimiter) for delimiter in _DELIMITER_NAMES if delimiter != self._delimiter}
+        counts = {
+            delimiter: header.count(delimiter)
+            for delimiter in _DELIMITER_NAMES
+            if delimiter != self._delimiter
+        }
         likeliest_delimiter = max(counts, key=lambda delimiter: counts[delimiter])
         if counts[likeliest_delimiter]:
+            likeliest_name = _DELIMITER_NAMES[likeliest_delimiter]
             raise FileError(
-                f"{self._path.name}: its columns seem to be separated by {_DELIMITER_NAMES[likeliest_delimiter]}, not "
+                f"{self._path.name}: its columns seem to be separated by {likeliest_name}, not "
                 f"{_DELIMITER_NAMES.get(self._delimiter, repr(self._delimiter))}: set delimiter = "
                 f"{_quote_for_toml(likeliest_delimiter)} under [file] in its mapping"
             )

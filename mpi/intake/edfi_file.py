@@ -1,8 +1,8 @@
 """Reader of Ed-Fi 5.2 interchange XML files and folders.
 
-Students are read as a stream. What other files of the folder say of a student (contacts, programs, enrollments,
-characteristics) is read first and held in memory, some 4 KB a student (two contacts each, measured on the Ed-Fi
-sample); a single file of students needs none.
+Students are read as a stream. What other files of the folder say of a student (contacts, programs,
+enrollments, characteristics) is read first and held in memory, some 4 KB a student (two contacts each,
+measured on the Ed-Fi sample); a single file of students needs none.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from mpi.domain.errors import FileError
 from mpi.intake import edfi_student as edfi
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.intake.xml_stream import XmlFile, XmlRecord, read_child_text, to_descriptor_code
 
 STUDENT_ROOT = "InterchangeStudent"

@@ -1,7 +1,7 @@
 """Conversion of one Ed-Fi 5.2 student to canonical fields.
 
-By design, citizenship, visas, immigrant, refugee and asylee characteristics, grades, health and discipline are not
-read. Descriptor codes: the Ed-Fi data standard 5.2 (Apache-2.0).
+By design, citizenship, visas, immigrant, refugee and asylee characteristics, grades, health and discipline
+are not read. Descriptor codes: the Ed-Fi data standard 5.2 (Apache-2.0).
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,7 +69,9 @@ class StudentContact:
     addresses: tuple[Fields, ...]
 
 
-def read_student(student: Element, details: StudentDetails | None, contacts: Mapping[str, StudentContact]) -> Fields:
+def read_student(
+    student: Element, details: StudentDetails | None, contacts: Mapping[str, StudentContact]
+) -> Fields:
     """Return the canonical fields of a student.
 
     Args:
@@ -97,7 +99,9 @@ def read_student(student: Element, details: StudentDetails | None, contacts: Map
     if details is not None:
         merge_fields(fields, details.fields)
         merge_fields(fields, _drop_empty({"flags": details.flags, "enrollments": details.enrollments}))
-        merge_fields(fields, _read_contact_fields(details, contacts, with_addresses="addresses" not in fields))
+        merge_fields(
+            fields, _read_contact_fields(details, contacts, with_addresses="addresses" not in fields)
+        )
     return fields
 
 
@@ -117,7 +121,10 @@ def read_description(element: Element) -> Fields:
     person = read_child_text(element, "PersonReference", "PersonIdentity", "PersonId")
     system = read_child_text(element, "PersonReference", "PersonIdentity", "SourceSystem")
     if person and system:
-        merge_fields(fields, {"identifiers": [_make_identifier("edfi_person_id", to_descriptor_code(system) or "", person)]})
+        merge_fields(
+            fields,
+            {"identifiers": [_make_identifier("edfi_person_id", to_descriptor_code(system) or "", person)]},
+        )
     for code in element.iterfind("StudentIdentificationCode"):
         merge_fields(fields, _read_identification(code))
     return fields
@@ -157,7 +164,9 @@ def _drop_dates(address: Fields) -> Fields:
     return {name: value for name, value in address.items() if name not in {"begin", "end"}}
 
 
-def _read_contact_fields(details: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool) -> Fields:
+def _read_contact_fields(
+    details: StudentDetails, contacts: Mapping[str, StudentContact], *, with_addresses: bool
+) -> Fields:
     """Return guardians, and the addresses of contacts the student lives with.
 
     The addresses are taken only where the student has none.

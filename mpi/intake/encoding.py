@@ -1,8 +1,8 @@
 """Detection of text files in a wrong encoding.
 
-The beginning of a file is judged before any row is read. Most of a Windows-1252 file is plain ASCII; only its
-accented names are not UTF-8. To reject those rows one by one would lose just the children with such names. So a
-file is refused whole where its bad lines outnumber the lines that are proper non-ASCII UTF-8.
+The beginning of a file is judged before any row is read. Most of a Windows-1252 file is plain ASCII; only
+its accented names are not UTF-8. To reject those rows one by one would lose just the children with such
+names. So a file is refused whole where its bad lines outnumber the lines that are proper non-ASCII UTF-8.
 """
 
 import codecs
@@ -68,7 +68,9 @@ def _check_utf8(name: str, sample: bytes, *, has_header: bool) -> None:
         else:
             bad_lines += 1
     header_is_bad = has_header and not is_utf8(lines[0])
-    if header_is_bad or (bad_lines > good_lines and (bad_lines >= _MIN_BAD_LINES or bad_lines * 2 > len(lines))):
+    if header_is_bad or (
+        bad_lines > good_lines and (bad_lines >= _MIN_BAD_LINES or bad_lines * 2 > len(lines))
+    ):
         remedy = 'set encoding = "windows-1252" under [file] in its mapping'
         raise FileError(
             f"{name}: the file is not UTF-8 ({bad_lines:,} of its first {len(lines):,} lines); if it is "

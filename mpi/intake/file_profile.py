@@ -17,7 +17,7 @@ from mpi.domain.errors import RecordError
 from mpi.domain.keyed_hash import KeyedHash
 from mpi.domain.record import SENT_FIELDS
 from mpi.intake.reader import FileRows
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.standardize.record_validation import validate_record
 
 _SKETCH_SIZE = 1_024
@@ -105,12 +105,14 @@ def profile_file(rows: FileRows, keyed_hash: KeyedHash, received_at: datetime) -
     return counter.build_profile(rows.skipped_rows)
 
 
-def _count_validation(row: CanonicalRow, counter: "_FileCounter", keyed_hash: KeyedHash, received_at: datetime) -> None:
+def _count_validation(
+    row: CanonicalRow, counter: "_FileCounter", keyed_hash: KeyedHash, received_at: datetime
+) -> None:
     """Validate a row, and count its acceptance or reject and its issues."""
     try:
         validated = validate_record(row.fields, keyed_hash, received_at)
     except RecordError as error:
-        counter.reject(f"{error.field}: {error.reason}")
+        counter.count_reject(f"{error.field}: {error.reason}")
         return
     counter.accepted += 1
     # Both may complain of one date; a row counts once for each complaint.
@@ -192,7 +194,12 @@ class _FileCounter:
             rejects=tuple(sorted(self._rejects.items())),
             issues=tuple((name, code, n) for (name, code), n in sorted(self.issues.items())),
             fields=tuple(
-                FieldProfile(name, field_counter.filled, field_counter.estimate_distinct(), _list_common_shapes(field_counter.shapes))
+                FieldProfile(
+                    name,
+                    field_counter.filled,
+                    field_counter.estimate_distinct(),
+                    _list_common_shapes(field_counter.shapes),
+                )
                 for name in SENT_FIELDS
                 if (field_counter := self._fields.get(name)) is not None
             ),

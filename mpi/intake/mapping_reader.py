@@ -25,7 +25,7 @@ from mpi.intake.mapping_types import (
     make_canonical_mapping,
 )
 
-__all__ = ["FileMapping", "make_canonical_mapping", "load_mapping", "list_shipped_mappings"]
+__all__ = ["FileMapping", "list_shipped_mappings", "load_mapping", "make_canonical_mapping"]
 
 MAPPED_FORMATS = ("csv", "parquet", "ndjson")
 """Formats whose columns are the sender's own.
@@ -91,7 +91,7 @@ def load_mapping(source: Path | str) -> FileMapping:
         raise MappingError(f"mapping {path.name}: {fault}") from None
 
 
-class _MappingFaultError(Exception):  # noqa: N818 - never leaves this module
+class _MappingFaultError(Exception):
     """A fault with its place in the mapping, without the file's name."""
 
 
@@ -101,7 +101,9 @@ def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
     file_table = _require_table("[file]", document.get("file", {}))
     _require_known_keys("[file]", file_table, ("format", "delimiter", "encoding"))
     lists = tuple(
-        _read_list_entry(name, entry) for name in OBJECT_KEYS for entry in _require_tables(name, document.get(name, []))
+        _read_list_entry(name, entry)
+        for name in OBJECT_KEYS
+        for entry in _require_tables(name, document.get(name, []))
     )
     mapping = FileMapping(
         name=f"mapping {stem}",
@@ -121,7 +123,9 @@ def _read_mapping(stem: str, document: dict[str, object]) -> FileMapping:
 def _read_local_id(raw: object) -> MappedValue | None:
     """Return the local ID's value; None for the row's number."""
     if raw is None:
-        raise _MappingFaultError('local_id is missing: say local_id = {column = "…"}, {template = "…"} or {row = true}')
+        raise _MappingFaultError(
+            'local_id is missing: say local_id = {column = "…"}, {template = "…"} or {row = true}'
+        )
     if raw == {"row": True}:
         return None
     value = _read_value("local_id", raw, word=False)
@@ -148,7 +152,9 @@ def _read_list_entry(name: str, table: dict[str, object]) -> ListEntry:
     return ListEntry(name, values)
 
 
-def _read_values(place: str, table: dict[str, object], words: Iterable[str]) -> tuple[tuple[str, MappedValue], ...]:
+def _read_values(
+    place: str, table: dict[str, object], words: Iterable[str]
+) -> tuple[tuple[str, MappedValue], ...]:
     """Return the values of a table, full names split into their parts."""
     values: dict[str, MappedValue] = {}
     for key, raw in table.items():

@@ -1,7 +1,7 @@
 """Mappings of a file's columns to fields of the canonical record.
 
-The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping_reader`` parses it. A mapping says
-nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
+The language is documented in docs/reference/mappings.md; ``mpi.intake.mapping_reader`` parses it. A mapping
+says nothing about one file: ``mpi.intake.projection`` binds it to a file's columns.
 """
 
 import hashlib

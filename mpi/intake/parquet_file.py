@@ -25,7 +25,8 @@ _DETAILS = {
 class ParquetTable:
     """A Parquet file, read as Python values.
 
-    Lists and structs become lists and dicts, timestamps and dates Python's, or text where Python has no such value.
+    Lists and structs become lists and dicts, timestamps and dates Python's, or text where Python has no
+    such value.
 
     Args:
         path: the file.

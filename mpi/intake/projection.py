@@ -7,7 +7,7 @@ from decimal import Decimal
 from mpi.domain.record import QualityIssue
 from mpi.intake.cell_conversion import to_iso_date, to_number, to_text
 from mpi.intake.mapping_types import PLACEHOLDER, FileMapping, ListEntry, MappedValue
-from mpi.intake.rows import RawRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RawRow
 from mpi.standardize.fields.scalars import is_inexact
 from mpi.standardize.name.full_names import split_full_name
 
@@ -38,7 +38,10 @@ class Projection:
 
     def is_wanted(self, row: RawRow) -> bool:
         """Return whether the mapping's ``where`` selects the row."""
-        return all(position is not None and to_text(row.values[position]) == required_text for position, required_text in self._where)
+        return all(
+            position is not None and to_text(row.values[position]) == required_text
+            for position, required_text in self._where
+        )
 
     def project(self, row: RawRow) -> CanonicalRow:
         """Return the row under canonical field names, without empty cells."""
@@ -84,7 +87,9 @@ class Projection:
             if value.split is None:
                 return convert(cell_text, issues)
             parts = (part.strip() for part in cell_text.split(value.split))
-            values = [converted for part in parts if part and (converted := convert(part, issues)) is not None]
+            values = [
+                converted for part in parts if part and (converted := convert(part, issues)) is not None
+            ]
             return values or None
 
         return get
@@ -154,8 +159,8 @@ def _iter_filled_cells(cells: Cells, positions: Iterable[int]) -> Iterator[objec
 def _make_template_reader(template: str, position_of: dict[str, int]) -> Callable[[Cells], object]:
     """Return the function that fills a template from a row's cells.
 
-    Blanks around a missing column close up; any other text needs all its columns. A number that may have lost digits
-    is returned as it is, for validation to refuse.
+    Blanks around a missing column close up; any other text needs all its columns. A number that may have
+    lost digits is returned as it is, for validation to refuse.
     """
     literals = PLACEHOLDER.split(template)[::2]
     columns = [position_of.get(column) for column in PLACEHOLDER.findall(template)]
@@ -181,6 +186,7 @@ def _make_template_reader(template: str, position_of: dict[str, int]) -> Callabl
 
 def _make_converter(name: str, value: MappedValue) -> Callable[[str, Issues], str | None]:
     """Return the function that converts a text by codes, names and dates."""
+
     def convert(cell_text: str, issues: Issues) -> str | None:
         result: str | None = cell_text
         if value.codes is not None:

@@ -13,7 +13,7 @@ from mpi.intake.mapping_types import FileMapping, make_canonical_mapping
 from mpi.intake.ndjson_file import NdjsonTable
 from mpi.intake.parquet_file import ParquetTable
 from mpi.intake.projection import Projection
-from mpi.intake.rows import RejectedRow, CanonicalRow
+from mpi.intake.rows import CanonicalRow, RejectedRow
 from mpi.intake.tabular import TabularFile, open_binary
 from mpi.intake.xml_stream import XmlFile
 
@@ -30,7 +30,8 @@ _FORMAT_OF_SUFFIX = {
 class FileRows:
     """The rows of an opened file, to be iterated once.
 
-    Iterating raises FileError where the rest of the file cannot be read, and then nothing of the file should be kept.
+    Iterating raises FileError where the rest of the file cannot be read, and then nothing of the file
+    should be kept.
 
     Args:
         path: the file.
@@ -82,7 +83,9 @@ class FileRows:
         for file in self._files:
             with open_binary(file) as source:
                 digests.append(hashlib.file_digest(source, "sha256").hexdigest())
-        return hashlib.sha256(" ".join([self.format, self._mapping_digest, *sorted(digests)]).encode()).hexdigest()
+        return hashlib.sha256(
+            " ".join([self.format, self._mapping_digest, *sorted(digests)]).encode()
+        ).hexdigest()
 
     def __iter__(self) -> Iterator[CanonicalRow | RejectedRow]:
         if self._is_started:

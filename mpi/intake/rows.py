@@ -14,8 +14,8 @@ class CanonicalRow:
         line: line of the file on which the row begins, from 1 and counting the header; in Parquet,
             which has no lines, the row's number.
         offset: byte at which the row begins, where the format has one.
-        fields: values as ``mpi.standardize.record_validation.validate_record`` takes them; a field that the row
-            leaves empty is not there.
+        fields: values as ``mpi.standardize.record_validation.validate_record`` takes them; a field that the
+            row leaves empty is not there.
         issues: what the mapping could not read, such as ``unknown-code``.
     """
 

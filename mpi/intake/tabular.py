@@ -25,8 +25,8 @@ A reader never holds more of a row than this, however long the row is.
 class TabularFile(Protocol):
     """A file of rows under named columns.
 
-    ``rows`` opens the file anew, so no file stays open between calls. ``position`` is the number of bytes that the
-    latest ``rows`` has consumed.
+    ``rows`` opens the file anew, so no file stays open between calls. ``position`` is the number of bytes
+    that the latest ``rows`` has consumed.
     """
 
     columns: tuple[str, ...]
@@ -69,5 +69,6 @@ def check_header(name: str, columns: tuple[str, ...]) -> None:
         first_position = columns.index(column) + 1
         if first_position != position:
             raise FileError(
-                f"{name}: columns {first_position} and {position} of the header have the same name; rename or remove one"
+                f"{name}: columns {first_position} and {position} of the header have the same name; "
+                "rename or remove one"
             )

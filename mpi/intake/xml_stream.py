@@ -1,8 +1,8 @@
 """Safe streaming reader of XML files, record by record.
 
-It accepts no document type and no entities, and bounds depth and size. It is built on expat itself rather than
-ElementTree's iterparse, because expat tells the position of an element and lets a document type be refused before
-it can define an entity.
+It accepts no document type and no entities, and bounds depth and size. It is built on expat itself rather
+than ElementTree's iterparse, because expat tells the position of an element and lets a document type be
+refused before it can define an entity.
 """
 
 import re
@@ -23,7 +23,9 @@ MAX_DEPTH = 40
 
 _CHUNK_BYTES = 65_536
 
-_ENCODING_DECLARATION = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_ENCODING_DECLARATION = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']"""
+)
 _MAX_ENCODING_NAME = 40
 """Most characters of an encoding's name that an error repeats."""
 
@@ -119,7 +121,8 @@ class XmlFile:
 def _detect_utf8(file: BufferedReader) -> str | None:
     """Return UTF-8 where the file declares it by any of its names.
 
-    Expat knows only the name "UTF-8", and reads single bytes under another. None lets expat find the encoding.
+    Expat knows only the name "UTF-8", and reads single bytes under another. None lets expat find the
+    encoding.
     """
     declaration = _ENCODING_DECLARATION.match(file.peek())
     return "utf-8" if declaration and to_codec_name(declaration[1].decode()) == "utf-8" else None

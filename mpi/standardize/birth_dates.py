@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mpi.domain.record import CanonicalRecord
-from mpi.standardize.fields.dates import ParsedDate, swap_day_and_month, is_future, parse_date
+from mpi.standardize.fields.dates import ParsedDate, is_future, parse_date, swap_day_and_month
 from mpi.standardize.text import squeeze
 
 _NO_DATE = ParsedDate()
@@ -12,8 +12,8 @@ _NO_DATE = ParsedDate()
 class BirthDates(NamedTuple):
     """The birth date features of a record.
 
-    ``day`` is the column ``birth_date``, ``swapped`` is ``birth_date_swapped``, ``days`` is ``birth_dates`` and ``year``
-    is ``birth_year``.
+    ``day`` is the column ``birth_date``, ``swapped`` is ``birth_date_swapped``, ``days`` is ``birth_dates``
+    and ``year`` is ``birth_year``.
     """
 
     day: str | None = None

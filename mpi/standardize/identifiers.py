@@ -35,7 +35,8 @@ _FILLERS = frozenset(("NA", "NONE", "NULL", "UNKNOWN", "UNK", "TEST", "TBD", "PE
 class IdentifierTokens(NamedTuple):
     """The identifier features of a record.
 
-    The fields are the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of ``Features``.
+    The fields are the columns ``identifiers``, ``identifiers_near`` and ``identifier_systems`` of
+    ``Features``.
     """
 
     tokens: tuple[str, ...] = ()
@@ -67,9 +68,13 @@ def tokenize_identifiers(identifiers: Iterable[Identifier], keyed_hash: KeyedHas
     ]
     near_tokens = {token[:_SHORT_TOKEN_DIGITS] for token in keyed_hash.to_tokens("near", variants)}
     return IdentifierTokens(
-        tokens=tuple(sorted(keyed_hash.to_token("identifier", f"{system}|{value}") for system, value in numbers)),
+        tokens=tuple(
+            sorted(keyed_hash.to_token("identifier", f"{system}|{value}") for system, value in numbers)
+        ),
         near=tuple(sorted(near_tokens)),
-        systems=tuple(sorted({keyed_hash.to_token("system", system)[:_SHORT_TOKEN_DIGITS] for system, _ in numbers})),
+        systems=tuple(
+            sorted({keyed_hash.to_token("system", system)[:_SHORT_TOKEN_DIGITS] for system, _ in numbers})
+        ),
     )
 
 
@@ -88,7 +93,11 @@ def normalize_household_ids(texts: Iterable[str], source: str) -> tuple[str, ...
 def _fold_person_system(system: str, assigner: str) -> str | None:
     """Fold system and assigner; None where the system numbers families."""
     folded_system = squeeze(system)
-    return None if any(word in folded_system for word in _FAMILY_SYSTEM_WORDS) else f"{folded_system}|{squeeze(assigner)}"
+    return (
+        None
+        if any(word in folded_system for word in _FAMILY_SYSTEM_WORDS)
+        else f"{folded_system}|{squeeze(assigner)}"
+    )
 
 
 def _is_real(value: str) -> bool:

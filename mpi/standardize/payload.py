@@ -86,8 +86,8 @@ def features_to_bytes(features: Features) -> bytes:
 def have_same_given_name(data: bytes, other: bytes) -> bool:
     """Return whether two serialized features have the same given name.
 
-    The given name is the first column: nothing else is read. The answer is False where there is none, or one with a
-    quotation mark.
+    The given name is the first column: nothing else is read. The answer is False where there is none, or
+    one with a quotation mark.
 
     Args:
         data: bytes that ``features_to_bytes`` wrote.

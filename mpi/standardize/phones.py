@@ -18,7 +18,9 @@ RFC 5321 section 4.5.3.1.3 less the angle brackets.
 _NUMBER_SEPARATOR = re.compile(r"[;|]")
 # A number of the North American plan as nearly everybody writes it. Its block of a thousand (the first seven
 # digits) says whether it can be dialled: no pattern of the plan looks at the last three (a test holds that).
-_NORTH_AMERICAN_NUMBER = re.compile(r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z")
+_NORTH_AMERICAN_NUMBER = re.compile(
+    r"(?:\(([2-9][0-9]{2})\) ?|([2-9][0-9]{2})[-. ]?)([0-9]{3})[-. ]?([0-9])([0-9]{3})\Z"
+)
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+\Z")
 _FILLERS = frozenset(("none", "noemail", "na", "n/a", "unknown", "test", "noreply", "no"))
 

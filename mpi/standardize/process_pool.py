@@ -100,7 +100,9 @@ def start_pool(count: int, work: Callable[[Any], Any] | None = None) -> ProcessP
         work: function that ``submit_chunk`` applies.
     """
     # A forked child of a process in which DuckDB or Arrow run threads may crash: start anew.
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_initialize_worker, initargs=(work,))
+    return ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=_initialize_worker, initargs=(work,)
+    )
 
 
 def _initialize_worker(work: Callable[[Any], Any] | None) -> None:

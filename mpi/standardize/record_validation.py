@@ -1,7 +1,7 @@
 """Validation of a sent record into a canonical record.
 
-A bad record is refused with its field and reason. No validated record holds an SSN's digits, an unknown field, or
-text that a database cannot store.
+A bad record is refused with its field and reason. No validated record holds an SSN's digits, an unknown
+field, or text that a database cannot store.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from mpi.domain.record import (
 from mpi.standardize.data_quality import find_quality_issues
 from mpi.standardize.fields import list_items
 from mpi.standardize.fields.codes import is_yes_no_code, parse_yes_no
-from mpi.standardize.fields.lists import parse_scalars, make_unknown_field_error
+from mpi.standardize.fields.lists import make_unknown_field_error, parse_scalars
 from mpi.standardize.fields.scalars import parse_local_id, parse_text, parse_texts
 from mpi.standardize.ssn import tokenize_ssn
 
@@ -54,7 +54,9 @@ class ValidatedRecord:
     issues: tuple[QualityIssue, ...]
 
 
-def validate_record(raw_record: Mapping[str, object], keyed_hash: KeyedHash, received_at: datetime) -> ValidatedRecord:
+def validate_record(
+    raw_record: Mapping[str, object], keyed_hash: KeyedHash, received_at: datetime
+) -> ValidatedRecord:
     """Validate a record as sent, and convert it to canonical form.
 
     Args:
@@ -66,11 +68,18 @@ def validate_record(raw_record: Mapping[str, object], keyed_hash: KeyedHash, rec
         RecordError: the record as a whole cannot be used; names the field, the reason, and no value.
     """
     if not raw_record.keys() <= _FIELD_NAMES:
-        raise make_unknown_field_error("record", next(name for name in raw_record if name not in _FIELD_NAMES), _FIELD_NAMES)
+        raise make_unknown_field_error(
+            "record", next(name for name in raw_record if name not in _FIELD_NAMES), _FIELD_NAMES
+        )
     local_id = parse_local_id(raw_record.get("local_id"))
     as_of = parse_as_of(raw_record.get("as_of"), received_at)
     identifiers, ssns = list_items.build_identifiers(raw_record.get("identifiers"))
-    ssn_tokens = tokenize_ssn(parse_text("ssn", raw_record.get("ssn")), parse_text("ssn_last4", raw_record.get("ssn_last4")), ssns, keyed_hash)
+    ssn_tokens = tokenize_ssn(
+        parse_text("ssn", raw_record.get("ssn")),
+        parse_text("ssn_last4", raw_record.get("ssn_last4")),
+        ssns,
+        keyed_hash,
+    )
     multiple_birth, multiple_birth_issues = parse_multiple_birth(raw_record.get("multiple_birth"))
     record = CanonicalRecord(
         local_id=local_id,

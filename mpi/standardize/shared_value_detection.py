@@ -14,7 +14,13 @@ import numpy as np
 
 from mpi.domain.features import Features
 from mpi.domain.keyed_hash import KeyedHash
-from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES, SharedValues, hash_value, list_shareable_values
+from mpi.standardize.shared_values import (
+    MIN_BIRTH_DATES,
+    SHARED_VALUE_COLUMNS,
+    SharedValues,
+    hash_value,
+    list_shareable_values,
+)
 
 
 def find_shared_values(records: Iterable[Features], keyed_hash: KeyedHash) -> SharedValues:
@@ -64,7 +70,9 @@ class SharedValueCounter:
     def find_shared(self) -> SharedValues:
         """Return the values that occur with ``MIN_BIRTH_DATES`` or more birth dates."""
         shared_hashes = {column: _select_shared_hashes(*pairs) for column, pairs in self._pairs.items()}
-        return SharedValues(MappingProxyType({column: hashes for column, hashes in shared_hashes.items() if hashes}))
+        return SharedValues(
+            MappingProxyType({column: hashes for column, hashes in shared_hashes.items() if hashes})
+        )
 
 
 def _select_shared_hashes(hashes: "array[int]", days: "array[int]") -> frozenset[int]:

@@ -1,8 +1,9 @@
 """Lists of values that many unrelated people share, and their removal from features.
 
 A group home, a shelter, an agency's office or a block of flats is the address of dozens of children who are
-not kin, and its telephone is their telephone. Two records that agree on one need not be of one household, so it is
-removed from their features before they are blocked or compared; a home is kept separately, as ``shared_homes``.
+not kin, and its telephone is their telephone. Two records that agree on one need not be of one household,
+so it is removed from their features before they are blocked or compared; a home is kept separately, as
+``shared_homes``.
 
 Which values these are is a *fact about the index*, found over all of its active records when a person
 re-clusters it with fresh lists, and kept in its configuration. It is never counted while a record is scored:
@@ -58,7 +59,10 @@ class SharedValues:
 
     def __sub__(self, other: Self) -> int:
         """Return the number of values listed here and not there."""
-        return sum(len(own_hashes - other.hashes.get(column, frozenset())) for column, own_hashes in self.hashes.items())
+        return sum(
+            len(own_hashes - other.hashes.get(column, frozenset()))
+            for column, own_hashes in self.hashes.items()
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -70,7 +74,9 @@ class SharedValues:
 
     def to_text(self) -> str:
         """Return the lists as JSON, sorted."""
-        lists = {column: sorted(self.hashes[column]) for column in SHARED_VALUE_COLUMNS if column in self.hashes}
+        lists = {
+            column: sorted(self.hashes[column]) for column in SHARED_VALUE_COLUMNS if column in self.hashes
+        }
         lists |= {_STOPPED_KEYS_NAME: sorted(self.stopped)} if self.stopped else {}
         return orjson.dumps(lists).decode()
 
@@ -94,8 +100,13 @@ NO_SHARED_VALUES = SharedValues()
 
 def make_shared_values(values: Mapping[str, Iterable[str]], keyed_hash: KeyedHash) -> SharedValues:
     """Make lists of values that are known to be shared, by column."""
-    hashes = {column: frozenset(hash_value(keyed_hash, value) for value in column_hashes) for column, column_hashes in values.items()}
-    return SharedValues(MappingProxyType({column: column_hashes for column, column_hashes in hashes.items() if column_hashes}))
+    hashes = {
+        column: frozenset(hash_value(keyed_hash, value) for value in column_hashes)
+        for column, column_hashes in values.items()
+    }
+    return SharedValues(
+        MappingProxyType({column: column_hashes for column, column_hashes in hashes.items() if column_hashes})
+    )
 
 
 def drop_shared_values(features: Features, shared: SharedValues, keyed_hash: KeyedHash) -> Features:
@@ -110,7 +121,11 @@ def drop_shared_values(features: Features, shared: SharedValues, keyed_hash: Key
     """
     changes: dict[str, tuple[str, ...] | str | None] = {}
     for column, column_hashes in shared.hashes.items():
-        shared_here = {value for value in list_shareable_values(features, column) if hash_value(keyed_hash, value) in column_hashes}
+        shared_here = {
+            value
+            for value in list_shareable_values(features, column)
+            if hash_value(keyed_hash, value) in column_hashes
+        }
         if not shared_here:
             continue
         if column == "addresses":
@@ -147,7 +162,11 @@ def _remove_homes(features: Features, shared_homes: Collection[str]) -> dict[str
 def _find_first_home(features: Features) -> tuple[str | None, str | None]:
     """Return the key of the first address, and of its flat if any."""
     place = features.postal_code or features.city
-    house = format_address_key(features.street_number, features.street, place) if features.street and place else None
+    house = (
+        format_address_key(features.street_number, features.street, place)
+        if features.street and place
+        else None
+    )
     if house not in features.addresses:
         return None, None
     return house, f"{house}|{features.unit}" if features.unit else None

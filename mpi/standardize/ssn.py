@@ -57,7 +57,9 @@ def is_ssn_system(system: str) -> bool:
     )
 
 
-def tokenize_ssn(full: str | None, last4: str | None, others: Sequence[str], keyed_hash: KeyedHash) -> SsnTokens:
+def tokenize_ssn(
+    full: str | None, last4: str | None, others: Sequence[str], keyed_hash: KeyedHash
+) -> SsnTokens:
     """Make keyed tokens of an SSN, and drop the digits.
 
     The field ``ssn`` prevails over an identifier, and nine digits over four.
@@ -70,9 +72,13 @@ def tokenize_ssn(full: str | None, last4: str | None, others: Sequence[str], key
     """
     if full is None and last4 is None and not others:
         return NO_SSN
-    nine_digit_checks = [_check_nine_digits("ssn", full)] + [_check_nine_digits("identifiers", value) for value in others if not _FOUR_DIGITS.match(value)]
+    nine_digit_checks = [_check_nine_digits("ssn", full)] + [
+        _check_nine_digits("identifiers", value) for value in others if not _FOUR_DIGITS.match(value)
+    ]
     four_digit_checks = [_check_four_digits("ssn_last4", last4)]
-    four_digit_checks += [_check_four_digits("identifiers", value) for value in others if _FOUR_DIGITS.match(value)]
+    four_digit_checks += [
+        _check_four_digits("identifiers", value) for value in others if _FOUR_DIGITS.match(value)
+    ]
     issues = [check for check in nine_digit_checks + four_digit_checks if isinstance(check, QualityIssue)]
     full_numbers = [check for check in nine_digit_checks if isinstance(check, str)]
     last4_numbers = [check for check in four_digit_checks if isinstance(check, str)]

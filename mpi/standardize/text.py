@@ -33,7 +33,11 @@ def fold(text: str) -> str:
     """
     text = text[:MAX_FOLDED_CHARACTERS]
     if not text.isascii():
-        name_characters = (character for character in text.translate(_APOSTROPHES) if unicodedata.category(character)[0] in _NAME_CATEGORIES)
+        name_characters = (
+            character
+            for character in text.translate(_APOSTROPHES)
+            if unicodedata.category(character)[0] in _NAME_CATEGORIES
+        )
         text = anyascii("".join(name_characters))
     return text.translate(_APOSTROPHES).upper()
 

@@ -264,7 +264,10 @@ class _RuleTally:
         return chosen
 
     def _match_yield(self, chosen: int, rule: int, tighter: int) -> float:
-        """Return matches per pair that no other chosen rule yields."""
+        """Return matches per pair that no other chosen rule yields.
+
+        Pairs that the tighter form yields are not counted, as it would replace the rule.
+        """
         is_unique = ((self.sets & chosen) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
         pairs = float(self.pairs[is_unique].sum())
         return float(self.matches[is_unique].sum()) / pairs if pairs else np.inf

@@ -82,16 +82,18 @@ class _NodeTable:
         tree = tree.unnest()
         if isinstance(tree, exp.Not):
             return self._add_node("NOT", (self.add(tree.this),))
-        if (between := _OPERATOR_SQL.get(type(tree))) is not None:
-            return self._add_node(between, (self.add(tree.this), self.add(tree.expression)))
+        if (operator := _OPERATOR_SQL.get(type(tree))) is not None:
+            return self._add_node(operator, (self.add(tree.this), self.add(tree.expression)))
         # A function is taken whole: what its arguments have in common with others costs nothing.
         is_bare, sql = isinstance(tree, _ATOMIC_EXPRESSIONS), tree.sql(dialect=DIALECT)
         return self._add_node(sql if is_bare else f"({sql})", (), is_bare=is_bare)
 
-    def _add_node(self, joined: str, parts: tuple[_ExpressionNode, ...], *, is_bare: bool = False) -> _ExpressionNode:
+    def _add_node(
+        self, sql: str, operands: tuple[_ExpressionNode, ...], *, is_bare: bool = False
+    ) -> _ExpressionNode:
         """Return the node of an operator and operands, adding it if new."""
-        key = (joined, *(id(part) for part in parts))
-        return self.node_of.setdefault(key, _ExpressionNode(parts, joined, is_bare))
+        key = (sql, *(id(part) for part in operands))
+        return self.node_of.setdefault(key, _ExpressionNode(operands, sql, is_bare))
 
 
 def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedConditions:
@@ -106,14 +108,14 @@ def share_subexpressions(conditions: Sequence[str], prefix: str) -> SharedCondit
     """
     nodes = _NodeTable()
     roots = [nodes.add(sqlglot.parse_one(condition, read=DIALECT)) for condition in conditions]
-    used = Counter(id(part) for node in nodes.node_of.values() for part in node.parts)
-    used.update(id(root) for root in roots)
+    use_counts = Counter(id(part) for node in nodes.node_of.values() for part in node.parts)
+    use_counts.update(id(root) for root in roots)
     names: dict[int, str] = {}
     layers: list[list[SharedTerm]] = []
     depths: dict[int, int] = {}
     for node in nodes.node_of.values():  # parts come before what they are parts of
         depth = max((depths[id(part)] for part in node.parts), default=0)
-        if used[id(node)] > 1 and not node.is_atomic:
+        if use_counts[id(node)] > 1 and not node.is_atomic:
             if depth == len(layers):
                 layers.append([])
             sql = _write_sql(node, names)

@@ -1,8 +1,8 @@
 """Translation of a SQL condition to an equivalent Python expression.
 
 SQL has three truth values, Python's ``not None`` is true, so a condition is never translated as it stands:
-``translate_true`` writes an expression for "is TRUE", ``translate_false`` one for "is FALSE", and each guards every
-operand against missing values. What is not listed here is refused, never approximated.
+``translate_true`` writes an expression for "is TRUE", ``translate_false`` one for "is FALSE", and each
+guards every operand against missing values. What is not listed here is refused, never approximated.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,15 @@ from mpi.matching.compiler.sql_functions import (
     to_duckdb_sql,
 )
 from mpi.matching.compiler.symmetry import is_symmetric
-from mpi.matching.compiler.value_ranges import DOUBLE, LENGTH, YEAR, NumberRange, merge_ranges, compute_range, parse_literal
+from mpi.matching.compiler.value_ranges import (
+    DOUBLE,
+    LENGTH,
+    YEAR,
+    NumberRange,
+    compute_range,
+    merge_ranges,
+    parse_literal,
+)
 
 NUMBER_COLUMNS = frozenset({"birth_year"})
 """Feature columns that hold an integer."""
@@ -96,8 +104,8 @@ class Translator:
     @property
     def columns(self) -> tuple[str, ...]:
         """Feature columns that were read, in their order."""
-        read = {variable[:-2] for variable in self.variables}
-        return tuple(column for column in FEATURE_COLUMNS if column in read)
+        columns_read = {variable[:-2] for variable in self.variables}
+        return tuple(column for column in FEATURE_COLUMNS if column in columns_read)
 
     def translate_condition(self, sql: str) -> str:
         """Write Python that is true where DuckDB's answer is TRUE.
@@ -111,8 +119,8 @@ class Translator:
         """Translate a condition that must not depend on the records' order.
 
         Raises:
-            NotCompilableError: names what was not understood, or says that the condition depends on which record
-                is left.
+            NotCompilableError: names what was not understood, or says that the condition depends on which
+                record is left.
         """
         tree = _parse_sql(sql)
         translated = self.translate_true(tree)
@@ -135,10 +143,10 @@ class Translator:
             case exp.Not():
                 return self._translate_truth(tree.this, wanted=not wanted)
             case exp.And() | exp.Or():
-                both = isinstance(tree, exp.And) == wanted
+                is_conjunction = isinstance(tree, exp.And) == wanted
                 left = self._translate_truth(tree.left, wanted=wanted)
                 right = self._translate_truth(tree.right, wanted=wanted)
-                return f"({left} {'and' if both else 'or'} {right})"
+                return f"({left} {'and' if is_conjunction else 'or'} {right})"
             case exp.Boolean():
                 return str(bool(tree.this) == wanted)
             case exp.Is():
@@ -159,15 +167,19 @@ class Translator:
             present = " and ".join(guards) if guards else "True"
             return f"(not ({present}))" if wanted else f"({present})"
         if isinstance(tree.expression, exp.Boolean):
-            same = self._translate_truth(tree.this, wanted=bool(tree.expression.this))
-            return same if wanted else f"(not {same})"
+            truth = self._translate_truth(tree.this, wanted=bool(tree.expression.this))
+            return truth if wanted else f"(not {truth})"
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is not IS NULL, IS TRUE or IS FALSE")
 
     def _translate_comparison(self, tree: exp.Expr, *, wanted: bool) -> str:
         left, right = self.translate_operand(tree.this), self.translate_operand(tree.expression)
-        ordered = not isinstance(tree, exp.EQ | exp.NEQ)
-        if left.kind is not right.kind or (ordered and left.kind in {OperandKind.LIST, OperandKind.TRUTH}):
-            raise NotCompilableError(f"{to_duckdb_sql(tree)} compares a {left.kind.value} with a {right.kind.value}")
+        is_ordering = not isinstance(tree, exp.EQ | exp.NEQ)
+        if left.kind is not right.kind or (
+            is_ordering and left.kind in {OperandKind.LIST, OperandKind.TRUTH}
+        ):
+            raise NotCompilableError(
+                f"{to_duckdb_sql(tree)} compares a {left.kind.value} with a {right.kind.value}"
+            )
         operator = _OPERATORS[type(tree)][0 if wanted else 1]
         return _join_guards(left.guards + right.guards, f"{left.code} {operator} {right.code}")
 
@@ -251,30 +263,34 @@ class Translator:
         )
 
     def _translate_null_if(self, tree: exp.Nullif) -> Operand:
-        value, other = self.translate_operand(tree.this), self.translate_operand(tree.expression)
+        value, literal = self.translate_operand(tree.this), self.translate_operand(tree.expression)
         if value.kind is not OperandKind.TEXT or not isinstance(tree.expression, exp.Literal):
             raise NotCompilableError(f"{to_duckdb_sql(tree)} is not NULLIF of a text and a text in quotes")
         name = self._make_temporary()
-        other_than = f"({name} := {value.code}) != {other.code}"
-        empty = value.may_be_empty and tree.expression.name != ""
-        return Operand(name, value.kind, (*value.guards, other_than), may_be_empty=empty)
+        guard = f"({name} := {value.code}) != {literal.code}"
+        may_be_empty = value.may_be_empty and tree.expression.name != ""
+        return Operand(name, value.kind, (*value.guards, guard), may_be_empty=may_be_empty)
 
     def _translate_choice(self, tree: exp.Expr) -> Operand:
         # Of several values these pass over the missing ones; all missing gives NULL.
-        values = [self._translate_number(each) for each in (tree.this, *tree.expressions)]
+        values = [self._translate_number(operand) for operand in (tree.this, *tree.expressions)]
         codes = [f"({value.code} if {' and '.join(value.guards or ('True',))} else None)" for value in values]
         name = self._make_temporary()
-        taken = f"({name} := {_CHOICE_FUNCTIONS[type(tree)]}({', '.join(codes)})) is not None"
-        return Operand(name, OperandKind.NUMBER, (taken,), merge_ranges([value.number for value in values]))
+        guard = f"({name} := {_CHOICE_FUNCTIONS[type(tree)]}({', '.join(codes)})) is not None"
+        return Operand(name, OperandKind.NUMBER, (guard,), merge_ranges([value.number for value in values]))
 
     def _translate_extract(self, tree: exp.RegexpExtract) -> Operand:
         value, pattern = self.translate_operand(tree.this), tree.expression
         group = tree.args.get("group")
-        whole = group is None or (isinstance(group, exp.Literal) and group.name == "0")
-        others = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
-        plain = isinstance(pattern, exp.Literal) and pattern.is_string and is_portable_pattern(pattern.name)
-        if value.kind is not OperandKind.TEXT or not whole or others or not plain:
-            raise NotCompilableError(f"{to_duckdb_sql(tree)} has a pattern that is not the same to every engine")
+        is_whole_match = group is None or (isinstance(group, exp.Literal) and group.name == "0")
+        other_arguments = [key for key in ("position", "occurrence", "parameters") if tree.args.get(key)]
+        is_portable = (
+            isinstance(pattern, exp.Literal) and pattern.is_string and is_portable_pattern(pattern.name)
+        )
+        if value.kind is not OperandKind.TEXT or not is_whole_match or other_arguments or not is_portable:
+            raise NotCompilableError(
+                f"{to_duckdb_sql(tree)} has a pattern that is not the same to every engine"
+            )
         code = f"regexp_extract({value.code}, {pattern.name!r})"
         return Operand(code, OperandKind.TEXT, value.guards, may_be_empty=True)
 
@@ -297,8 +313,10 @@ class Translator:
         guards = tuple(guard for value in values for guard in value.guards)
         codes = [value.code for value in values]
         match name, tuple(value.kind for value in values):
-            case (known, (OperandKind.TEXT, OperandKind.TEXT)) if known in STRING_FUNCTIONS:
-                return _translate_similarity(tree, STRING_FUNCTIONS[known], values, guards)
+            case (name_of_similarity, (OperandKind.TEXT, OperandKind.TEXT)) if (
+                name_of_similarity in STRING_FUNCTIONS
+            ):
+                return _translate_similarity(tree, STRING_FUNCTIONS[name_of_similarity], values, guards)
             case ("starts_with", (OperandKind.TEXT, OperandKind.TEXT)):
                 return Operand(f"{codes[0]}.startswith({codes[1]})", OperandKind.TRUTH, guards)
             case ("length", (OperandKind.TEXT | OperandKind.LIST,)) | ("array_length", (OperandKind.LIST,)):
@@ -327,13 +345,17 @@ def _parse_sql(sql: str) -> exp.Expr:
     """Parse a SQL condition."""
     try:
         return sqlglot.parse_one(sql, read="duckdb")
-    except (sqlglot.ParseError, sqlglot.TokenError) as fault:
-        raise NotCompilableError("it is not SQL") from fault
+    except (sqlglot.ParseError, sqlglot.TokenError) as error:
+        raise NotCompilableError("it is not SQL") from error
 
 
-def _is_date_column(column: exp.Expr, form: exp.Expr) -> bool:
+def _is_date_column(column: exp.Expr, date_format: exp.Expr) -> bool:
     """Return whether an expression is a date column read in its format."""
-    return isinstance(column, exp.Column) and column.name[:-2] in DATE_COLUMNS and form.name == DATE_FORMAT
+    return (
+        isinstance(column, exp.Column)
+        and column.name[:-2] in DATE_COLUMNS
+        and date_format.name == DATE_FORMAT
+    )
 
 
 def _find_column_kind(column: str) -> OperandKind:
@@ -345,10 +367,14 @@ def _find_column_kind(column: str) -> OperandKind:
     return OperandKind.TRUTH if column in BOOLEAN_COLUMNS else OperandKind.TEXT
 
 
-def _translate_similarity(tree: exp.Expr, name: str, texts: Sequence[Operand], guards: tuple[str, ...]) -> Operand:
+def _translate_similarity(
+    tree: exp.Expr, name: str, texts: Sequence[Operand], guards: tuple[str, ...]
+) -> Operand:
     """Translate a similarity or distance of two texts."""
     if name in _LETTER_SIMILARITIES and any(text.may_be_empty for text in texts):
-        raise NotCompilableError(f"{to_duckdb_sql(tree)} is given what may be empty: write NULLIF(…, '') around that")
+        raise NotCompilableError(
+            f"{to_duckdb_sql(tree)} is given what may be empty: write NULLIF(…, '') around that"
+        )
     number = LENGTH if name in _EDIT_DISTANCES else DOUBLE
     return Operand(f"{name}({', '.join(text.code for text in texts)})", OperandKind.NUMBER, guards, number)
 
@@ -381,10 +407,12 @@ def _expand_range(tree: exp.Expr) -> exp.Expr:
     choices = tree.expressions
     if not choices:
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is not a list of values")
-    equals: list[exp.Expr] = [exp.EQ(this=tree.this.copy(), expression=c.copy()) for c in choices]
-    chain = equals[0]
-    for equal in equals[1:]:
-        chain = exp.Or(this=chain, expression=equal)
+    equalities: list[exp.Expr] = [
+        exp.EQ(this=tree.this.copy(), expression=choice.copy()) for choice in choices
+    ]
+    chain = equalities[0]
+    for equality in equalities[1:]:
+        chain = exp.Or(this=chain, expression=equality)
     return chain
 
 

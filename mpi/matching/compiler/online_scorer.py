@@ -1,8 +1,8 @@
 """Online scorer: compiles a frozen model to one Python function.
 
-``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL ``CASE``,
-and lets Python compile the result. DuckDB (``mpi.matching.scoring.batch``) is the other scorer. Both give equal
-levels, and weights that agree within 1e-6 bits (law 5).
+``compile_scorer`` writes, for each comparison, the ``if``/``elif`` chain that Splink writes as SQL
+``CASE``, and lets Python compile the result. DuckDB (``mpi.matching.scoring.batch``) is the other scorer.
+Both give equal levels, and weights that agree within 1e-6 bits (law 5).
 
 ``OnlineScorer.source`` holds the generated code.
 """
@@ -10,6 +10,7 @@ levels, and weights that agree within 1e-6 bits (law 5).
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from mpi.domain.errors import ModelError
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS, TEXT_COLUMNS, Features
@@ -19,7 +20,13 @@ from mpi.matching.compiler.runtime_functions import NAMESPACE
 from mpi.matching.compiler.sql_functions import NotCompilableError
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
-from mpi.matching.model.levels import FrequencyAdjustment, Comparison, ComparisonLevel, ScoringParameters, read_parameters
+from mpi.matching.model.levels import (
+    Comparison,
+    ComparisonLevel,
+    FrequencyAdjustment,
+    ScoringParameters,
+    read_parameters,
+)
 from mpi.matching.model.model import MatchModel
 
 _CompareFunction = Callable[[Features, Features], tuple[float, tuple[int, ...], tuple[float, ...]]]
@@ -101,34 +108,37 @@ class OnlineScorer:
         caution = self._find_caution(left, right, bits)
         return PairScore(levels, bits if caution is None else self.cautions.bits, caution)
 
-    def mark_pairs(self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]) -> PairMarks:
+    def mark_pairs(
+        self, weights: Mapping[tuple[int, int], float], features: Mapping[int, Features]
+    ) -> PairMarks:
         """Find the uncorroborated and opposed pairs.
 
         Args:
             weights: bits by pair, as this scorer gives them, rounded.
             features: features of the records that the pairs name.
         """
-        cap = self.cautions.bits
+        cap_bits = self.cautions.bits
         if not self.cautions.when:
             return PairMarks(frozenset(), frozenset())
         return PairMarks(
             uncorroborated=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits > cap and self._first_uncorroborated(features[left], features[right]) >= 0
+                if bits > cap_bits and self._first_uncorroborated(features[left], features[right]) >= 0
             ),
             # Nothing but a caution gives just this weight, save by a coincidence of the sixth decimal.
             opposed=frozenset(
                 (left, right)
                 for (left, right), bits in weights.items()
-                if bits == round_weight(cap) and self._first_caution(features[left], features[right]) == 0
+                if bits == round_weight(cap_bits)
+                and self._first_caution(features[left], features[right]) == 0
             ),
         )
 
     def _find_caution(self, left: Features, right: Features, bits: float) -> str | None:
         """Return the caution that caps a weight, if one does."""
-        held = self._first_caution(left, right) if bits > self.cautions.bits else -1
-        return None if held < 0 else list(self.cautions.conditions)[held]
+        number = self._first_caution(left, right) if bits > self.cautions.bits else -1
+        return None if number < 0 else list(self.cautions.conditions)[number]
 
     def explain(self, left: Features, right: Features) -> list[WeightContribution]:
         """List the contributions to a match weight, the prior first.
@@ -136,14 +146,16 @@ class OnlineScorer:
         A caution comes last; the bits add up to the weight.
         """
         total, values, parts = self._compare(left, right)
-        explained = [WeightContribution("prior", "two records taken at random", compute_prior_bits(self.parameters))]
+        contributions = [
+            WeightContribution("prior", "two records taken at random", compute_prior_bits(self.parameters))
+        ]
         for comparison, value, bits in zip(self.parameters.comparisons, values, parts, strict=True):
             label = next(level.label for level in comparison.levels if level.value == value)
-            explained.append(WeightContribution(comparison.name, label, bits))
+            contributions.append(WeightContribution(comparison.name, label, bits))
         caution = self._find_caution(left, right, total)
         if caution is not None:
-            explained.append(WeightContribution("caution", caution, self.cautions.bits - total))
-        return explained
+            contributions.append(WeightContribution("caution", caution, self.cautions.bits - total))
+        return contributions
 
 
 def compile_scorer(model: MatchModel) -> OnlineScorer:
@@ -153,33 +165,35 @@ def compile_scorer(model: MatchModel) -> OnlineScorer:
         ModelError: a condition has no exact translation (the message names comparison and level), or a
             term-frequency adjustment has no frozen frequencies.
     """
-    levels = read_parameters(model.settings)
+    parameters = read_parameters(model.settings)
     translator = Translator()
-    source, adjustments = _generate_compare(levels, translator)
-    held, cautions = _generate_first_condition("caution", model.cautions.conditions)
-    alone, alone_source = _generate_first_condition("uncorroborated", {"uncorroborated": model.cautions.uncorroborated})
-    source = "\n\n".join((source, cautions, alone_source))
+    source, adjustments = _generate_compare(parameters, translator)
+    caution_columns, caution_source = _generate_first_condition("caution", model.cautions.conditions)
+    uncorroborated_columns, uncorroborated_source = _generate_first_condition(
+        "uncorroborated", {"uncorroborated": model.cautions.uncorroborated}
+    )
+    source = "\n\n".join((source, caution_source, uncorroborated_source))
     namespace: dict[str, Callable[..., object]] = {**NAMESPACE}
     for name, adjustment in adjustments.items():
         namespace[name] = _make_adjustment(adjustment, model.frequencies)
     # The source is made from parsed SQL by `Translator`, which copies no text of the settings but names
     # of columns that Features has and the repr of literals.
     exec(compile(source, f"<model {model.ref}>", "exec"), namespace)  # noqa: S102
-    read = {*translator.columns, *held, *alone}
+    columns_read = {*translator.columns, *caution_columns, *uncorroborated_columns}
     return OnlineScorer(
-        levels,
+        parameters,
         model.cautions,
-        tuple(column for column in FEATURE_COLUMNS if column in read),
+        tuple(column for column in FEATURE_COLUMNS if column in columns_read),
         source,
-        namespace["compare"],  # type: ignore[arg-type]
-        namespace["caution"],  # type: ignore[arg-type]
-        namespace["uncorroborated"],  # type: ignore[arg-type]
+        cast("_CompareFunction", namespace["compare"]),
+        cast("_FirstConditionFunction", namespace["caution"]),
+        cast("_FirstConditionFunction", namespace["uncorroborated"]),
     )
 
 
-def compute_prior_bits(levels: ScoringParameters) -> float:
+def compute_prior_bits(parameters: ScoringParameters) -> float:
     """Return the prior as a weight in bits: log2 of its odds."""
-    return math.log2(levels.prior / (1 - levels.prior))
+    return math.log2(parameters.prior / (1 - parameters.prior))
 
 
 def compute_level_bits(level: ComparisonLevel) -> float:
@@ -190,15 +204,17 @@ def compute_level_bits(level: ComparisonLevel) -> float:
     return math.log2(level.m / level.u) if level.m is not None and level.u is not None else 0.0
 
 
-def _generate_compare(levels: ScoringParameters, translator: Translator) -> tuple[str, dict[str, FrequencyAdjustment]]:
+def _generate_compare(
+    parameters: ScoringParameters, translator: Translator
+) -> tuple[str, dict[str, FrequencyAdjustment]]:
     """Return the source of ``compare``, and the adjustments that it calls."""
     adjustments: dict[str, FrequencyAdjustment] = {}
     body: list[str] = []
-    for number, comparison in enumerate(levels.comparisons):
+    for number, comparison in enumerate(parameters.comparisons):
         body.append(f"# {number}")
         body.extend(_generate_comparison(number, comparison, translator, adjustments))
-    count = range(len(levels.comparisons))
-    total = " + ".join([repr(compute_prior_bits(levels)), *(f"w{i}" for i in count)])
+    count = range(len(parameters.comparisons))
+    total = " + ".join([repr(compute_prior_bits(parameters)), *(f"w{i}" for i in count)])
     values, parts = "".join(f"g{i}, " for i in count), "".join(f"w{i}, " for i in count)
     lines = [
         "def compare(left, right):",
@@ -218,10 +234,10 @@ def _generate_first_condition(name: str, conditions: Mapping[str, str]) -> tuple
     body = []
     for number, (label, condition) in enumerate(conditions.items()):
         try:
-            translated = translator.translate_symmetric(condition)
+            python = translator.translate_symmetric(condition)
         except NotCompilableError as fault:
             raise ModelError(f"cautions, {label!r}: cannot be compiled: {fault}") from None
-        body.append(f"{_INDENT}if {translated}:\n{_INDENT * 2}return {number}")
+        body.append(f"{_INDENT}if {python}:\n{_INDENT * 2}return {number}")
     lines = [f"def {name}(left, right):", *(_INDENT + line for line in _generate_loads(translator)), *body]
     return translator.columns, "\n".join([*lines, f"{_INDENT}return -1"]) + "\n"
 
@@ -276,7 +292,9 @@ def _translate_level(comparison: Comparison, level: ComparisonLevel, translator:
         ) from None
 
 
-def _make_adjustment(adjustment: FrequencyAdjustment, frequencies: Frequencies) -> Callable[[str | None, str | None], float]:
+def _make_adjustment(
+    adjustment: FrequencyAdjustment, frequencies: Frequencies
+) -> Callable[[str | None, str | None], float]:
     """Make Splink's term-frequency adjustment as a function of two values.
 
     The more frequent of the two values counts for both; a missing one is ignored.
@@ -285,7 +303,7 @@ def _make_adjustment(adjustment: FrequencyAdjustment, frequencies: Frequencies) 
     if column not in frequencies.tables:
         raise ModelError(f"the model adjusts for frequencies of {column!r} but has none of it")
     table, tail = frequencies.tables[column], frequencies.tails[column]
-    weight, minimum, base = adjustment.weight, adjustment.minimum, math.log2(adjustment.exact_u)
+    weight, minimum, exact_bits = adjustment.weight, adjustment.minimum, math.log2(adjustment.exact_u)
 
     def adjust(left: str | None, right: str | None) -> float:
         if left is None:
@@ -297,6 +315,6 @@ def _make_adjustment(adjustment: FrequencyAdjustment, frequencies: Frequencies) 
         share = table.get(left, tail)
         if left != right:
             share = max(share, table.get(right, tail))
-        return weight * (base - math.log2(max(minimum, share)))
+        return weight * (exact_bits - math.log2(max(minimum, share)))
 
     return adjust

@@ -1,10 +1,10 @@
 """Batch scorer: compiles a frozen model to one DuckDB query.
 
-Its weights are those of Splink's own SQL, added in Splink's order (law 5). Splink makes a table for each step, and
-DuckDB computes a condition wherever Splink writes it. Here pairs go through stages, and leave once they cannot reach
-the floor: first the comparisons that can raise a weight, edit distances last; then those that can only lower it and
-the cautions. Common subexpressions of a stage's conditions are computed once
-(``mpi.matching.compiler.common_subexpressions``).
+Its weights are those of Splink's own SQL, added in Splink's order (law 5). Splink makes a table for each
+step, and DuckDB computes a condition wherever Splink writes it. Here pairs go through stages, and leave
+once they cannot reach the floor: first the comparisons that can raise a weight, edit distances last; then
+those that can only lower it and the cautions. Common subexpressions of a stage's conditions are computed
+once (``mpi.matching.compiler.common_subexpressions``).
 """
 
 import math
@@ -17,7 +17,12 @@ import pyarrow as pa
 
 from mpi.domain.weight import HALF_WEIGHT_STEP, WEIGHT_DECIMALS
 from mpi.matching.compiler.common_subexpressions import SharedConditions, share_subexpressions
-from mpi.matching.compiler.online_scorer import OnlineScorer, compile_scorer, compute_level_bits, compute_prior_bits
+from mpi.matching.compiler.online_scorer import (
+    OnlineScorer,
+    compile_scorer,
+    compute_level_bits,
+    compute_prior_bits,
+)
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import Comparison, ComparisonLevel, ScoringParameters
@@ -84,50 +89,60 @@ class PairQuery:
 
     def write_sql(self, pairs: str, features: str, floor: float) -> str:
         """Write the query over tables of pairs and features, by name."""
-        query, done = self._write_join(pairs, features), set[int]()
+        query, computed = self._write_join(pairs, features), set[int]()
         for stage in self._stages:
             query = self._write_stage(query, stage)
-            done.update(stage.numbers)
+            computed.update(stage.numbers)
             # Far below what a weight is rounded to, and far above what adding in another order makes.
-            least = floor - stage.later_bits - 2 * HALF_WEIGHT_STEP
-            query = f"SELECT * FROM ({query}) WHERE {self._write_sum(done)} >= {_write_double(least)}"
-        query = f"SELECT *, {self._write_sum(done)} AS bits FROM ({query})"
+            stage_floor = floor - stage.later_bits - 2 * HALF_WEIGHT_STEP
+            query = (
+                f"SELECT * FROM ({query}) WHERE {self._write_sum(computed)} >= {_write_double(stage_floor)}"
+            )
+        query = f"SELECT *, {self._write_sum(computed)} AS bits FROM ({query})"
         query = f"SELECT * FROM ({query}) WHERE bits >= {_write_double(floor - HALF_WEIGHT_STEP)}"
         query = f"SELECT *, round(bits, {WEIGHT_DECIMALS}) AS free FROM ({query})"
         return f"SELECT lo, hi, {self._write_capped_weight()} AS bits FROM ({query}) ORDER BY lo, hi"
 
     def _write_stage(self, query: str, stage: _Stage) -> str:
         """Write the query that adds a stage's levels and weights as columns."""
-        said = iter(stage.conditions.conditions)
+        conditions = iter(stage.conditions.conditions)
         levels, weights = [], []
         for number in stage.numbers:
             comparison = self._parameters.comparisons[number]
-            whens = [f"WHEN {next(said)} THEN {place}" for place in range(len(_list_conditions(comparison)))]
+            whens = [
+                f"WHEN {next(conditions)} THEN {place}" for place in range(len(_list_conditions(comparison)))
+            ]
             level = f"CASE {' '.join(whens)} ELSE {len(whens)} END" if whens else "0"
             levels.append(f"{level} AS level_{number}")
             bits = [_write_double(compute_level_bits(level)) for level in comparison.levels]
             weights.append(_write_case_by_level(number, bits, "weight"))
             if _is_adjusted(comparison):
-                adjusted = [_write_adjustment(level) for level in comparison.levels]
-                weights.append(_write_case_by_level(number, adjusted, "adjustment"))
+                adjustments = [_write_adjustment(level) for level in comparison.levels]
+                weights.append(_write_case_by_level(number, adjustments, "adjustment"))
         query = f"SELECT {', '.join(['*', *levels])} FROM ({stage.conditions.write_query(query)})"
         return f"SELECT {', '.join(['*', *weights])} FROM ({query})"
 
     def _write_join(self, pairs: str, features: str) -> str:
         """Write the join of both records of each pair."""
-        left, right = (self._write_side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi")))
+        left, right = (
+            self._write_side(side, end, pairs, features) for side, end in (("l", "lo"), ("r", "hi"))
+        )
         return f"SELECT * FROM {pairs} JOIN ({left}) ON lo = id_l JOIN ({right}) ON hi = id_r"
 
     def _write_side(self, side: str, end: str, pairs: str, features: str) -> str:
         """Write the query of one side's features and frequencies."""
-        read = [f"unique_id AS id_{side}", *(f'"{column}" AS "{column}_{side}"' for column in self.columns)]
+        columns = [
+            f"unique_id AS id_{side}",
+            *(f'"{column}" AS "{column}_{side}"' for column in self.columns),
+        ]
         shares, joins = [], []
         for column in _list_adjusted_columns(self._parameters):
-            known = f"coalesce({_name_frequency_table(column)}.share, {_write_double(self._frequencies.tails[column])})"
-            shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {known} END AS "tf_{column}_{side}"')
-            joins.append(f'LEFT JOIN {_name_frequency_table(column)} ON {_name_frequency_table(column)}.value = "{column}"')
-        named = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
-        return f"SELECT {', '.join(read + shares)} FROM ({named}) {' '.join(joins)}"
+            table, tail = _name_frequency_table(column), _write_double(self._frequencies.tails[column])
+            share_sql = f"coalesce({table}.share, {tail})"
+            shares.append(f'CASE WHEN "{column}" IS NOT NULL THEN {share_sql} END AS "tf_{column}_{side}"')
+            joins.append(f'LEFT JOIN {table} ON {table}.value = "{column}"')
+        rows = f"SELECT * FROM {features} WHERE unique_id IN (SELECT {end} FROM {pairs})"
+        return f"SELECT {', '.join(columns + shares)} FROM ({rows}) {' '.join(joins)}"
 
     def _write_sum(self, numbers: Collection[int]) -> str:
         """Write the sum of comparisons' weights, in Splink's order."""
@@ -140,8 +155,10 @@ class PairQuery:
 
     def _write_capped_weight(self) -> str:
         """Write the weight, capped where a caution holds."""
-        said = self._stages[-1].conditions.conditions
-        return self._cautions.write_capped_weight("free", said[len(said) - len(self._cautions.conditions) :])
+        conditions = self._stages[-1].conditions.conditions
+        return self._cautions.write_capped_weight(
+            "free", conditions[len(conditions) - len(self._cautions.conditions) :]
+        )
 
 
 def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> PairQuery:
@@ -149,7 +166,8 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
 
     Args:
         model: the frozen model.
-        scorer: online scorer of the model, where it is compiled already: that takes twice as long as the rest.
+        scorer: online scorer of the model, where it is compiled already: that takes twice as long as the
+            rest.
 
     Raises:
         ModelError: as ``compile_scorer``: what cannot be scored online is not scored here.
@@ -167,14 +185,20 @@ def compile_query(model: MatchModel, scorer: OnlineScorer | None = None) -> Pair
     )
 
 
-def _make_stage(levels: ScoringParameters, model: MatchModel, place: int, stages: Sequence[Sequence[int]]) -> _Stage:
+def _make_stage(
+    parameters: ScoringParameters, model: MatchModel, stage_number: int, stages: Sequence[Sequence[int]]
+) -> _Stage:
     """Make a stage of comparisons, with the bits that later ones can add."""
-    own, later = stages[place], chain.from_iterable(stages[place + 1 :])
-    conditions = [condition for number in own for condition in _list_conditions(levels.comparisons[number])]
-    if place == len(stages) - 1:
+    numbers, later_numbers = stages[stage_number], chain.from_iterable(stages[stage_number + 1 :])
+    conditions = [
+        condition for number in numbers for condition in _list_conditions(parameters.comparisons[number])
+    ]
+    if stage_number == len(stages) - 1:
         conditions += model.cautions.conditions.values()
-    to_come = sum(_compute_max_bits(levels.comparisons[number], model.frequencies) for number in later)
-    return _Stage(tuple(own), share_subexpressions(conditions, f"shared_{place}_"), to_come)
+    later_bits = sum(
+        _compute_max_bits(parameters.comparisons[number], model.frequencies) for number in later_numbers
+    )
+    return _Stage(tuple(numbers), share_subexpressions(conditions, f"shared_{stage_number}_"), later_bits)
 
 
 def _list_conditions(comparison: Comparison) -> list[str]:
@@ -189,16 +213,24 @@ def _has_edit_distance(comparison: Comparison) -> bool:
 
 def _compute_max_bits(comparison: Comparison, frequencies: Frequencies) -> float:
     """Return the most that a comparison can add, in bits."""
-    return max(0.0, *(compute_level_bits(level) + _compute_max_adjustment(level, frequencies) for level in comparison.levels))
+    return max(
+        0.0,
+        *(
+            compute_level_bits(level) + _compute_max_adjustment(level, frequencies)
+            for level in comparison.levels
+        ),
+    )
 
 
 def _compute_max_adjustment(level: ComparisonLevel, frequencies: Frequencies) -> float:
     """Return the most that a term-frequency adjustment can add, in bits."""
     if level.adjustment is None:
         return 0.0
-    column, stated = level.adjustment.column, level.adjustment
+    column, adjustment = level.adjustment.column, level.adjustment
     rarest = min([frequencies.tails[column], *frequencies.tables[column].values()])
-    return max(0.0, stated.weight * (math.log2(stated.exact_u) - math.log2(max(rarest, stated.minimum))))
+    return max(
+        0.0, adjustment.weight * (math.log2(adjustment.exact_u) - math.log2(max(rarest, adjustment.minimum)))
+    )
 
 
 def _is_adjusted(comparison: Comparison) -> bool:
@@ -206,10 +238,10 @@ def _is_adjusted(comparison: Comparison) -> bool:
     return any(level.adjustment is not None for level in comparison.levels)
 
 
-def _list_adjusted_columns(levels: ScoringParameters) -> list[str]:
+def _list_adjusted_columns(parameters: ScoringParameters) -> list[str]:
     """List the distinct columns with term-frequency adjustments."""
-    every = (level.adjustment for comparison in levels.comparisons for level in comparison.levels)
-    return list(dict.fromkeys(adjustment.column for adjustment in every if adjustment is not None))
+    adjustments = (level.adjustment for comparison in parameters.comparisons for level in comparison.levels)
+    return list(dict.fromkeys(adjustment.column for adjustment in adjustments if adjustment is not None))
 
 
 def _write_case_by_level(number: int, values: Sequence[str], name: str) -> str:
@@ -225,12 +257,15 @@ def _write_adjustment(level: ComparisonLevel) -> str:
     """
     if level.adjustment is None:
         return _write_double(0.0)
-    column, stated = level.adjustment.column, level.adjustment
+    column, adjustment = level.adjustment.column, level.adjustment
     left, right = f'"tf_{column}_l"', f'"tf_{column}_r"'
-    common = f"greatest(coalesce({left}, {right}), coalesce({right}, {left}), {_write_double(stated.minimum)})"
+    larger_share = (
+        f"greatest(coalesce({left}, {right}), coalesce({right}, {left}), {_write_double(adjustment.minimum)})"
+    )
+    exact_bits = _write_double(math.log2(adjustment.exact_u))
     return (
         f"CASE WHEN coalesce({left}, {right}) IS NULL THEN {_write_double(0.0)} "
-        f"ELSE {_write_double(stated.weight)} * ({_write_double(math.log2(stated.exact_u))} - log2({common})) END"
+        f"ELSE {_write_double(adjustment.weight)} * ({exact_bits} - log2({larger_share})) END"
     )
 
 

@@ -1,7 +1,7 @@
 """Regular expressions that match alike in every engine.
 
-DuckDB uses RE2; Python and Spark have engines of their own. They differ in what is not listed here: named classes,
-word boundaries, look-around, and what a dot or ``$`` does at the end of a line.
+DuckDB uses RE2; Python and Spark have engines of their own. They differ in what is not listed here: named
+classes, word boundaries, look-around, and what a dot or ``$`` does at the end of a line.
 """
 
 import re
@@ -15,8 +15,8 @@ _PORTABLE_PATTERN = re.compile(rf"\^?(?:(?:{_ITEM}|{_CLASS}){_REPETITION})+")
 def is_portable_pattern(pattern: str) -> bool:
     """Return whether a pattern's first match is equal in every engine.
 
-    A portable pattern is a sequence of letters, digits, some signs and classes of them, each with a repetition, and
-    ``^`` only at the start.
+    A portable pattern is a sequence of letters, digits, some signs and classes of them, each with a
+    repetition, and ``^`` only at the start.
     """
     if not _PORTABLE_PATTERN.fullmatch(pattern):
         return False

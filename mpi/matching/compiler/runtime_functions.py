@@ -32,8 +32,8 @@ def intersect_lists(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str,
 
 def compute_jaccard(left: str, right: str) -> float:
     """Return the Jaccard similarity of two texts' characters (``jaccard``)."""
-    mine, other = set(left), set(right)
-    return len(mine & other) / len(mine | other)
+    left_characters, right_characters = set(left), set(right)
+    return len(left_characters & right_characters) / len(left_characters | right_characters)
 
 
 def extract_match(text: str, pattern: str) -> str:
@@ -41,8 +41,8 @@ def extract_match(text: str, pattern: str) -> str:
 
     ``regexp_extract(text, pattern, 0)``.
     """
-    found = re.search(pattern, text)
-    return "" if found is None else found[0]
+    match = re.search(pattern, text)
+    return "" if match is None else match[0]
 
 
 def find_least(*values: float | None) -> float | None:
@@ -61,7 +61,7 @@ def _make_list_function(
     """Make ``list_max`` or ``list_min`` of a function over pairs of items."""
 
     def over_pairs(left: Sequence[str], right: Sequence[str]) -> float:
-        return choose(function(one, other) for one in left for other in right)
+        return choose(function(left_item, right_item) for left_item in left for right_item in right)
 
     return over_pairs
 

@@ -4,7 +4,6 @@ The parser represents some functions by a class and the rest by name.
 """
 
 import re
-from collections.abc import Callable
 
 from sqlglot import exp
 
@@ -22,6 +21,18 @@ STRING_FUNCTIONS = {
     "jaccard": "jaccard",
 }
 """DuckDB's similarities of two texts, with the compiled scorer's names."""
+_BINARY_FUNCTIONS: dict[type[exp.Expr], str] = {
+    exp.JarowinklerSimilarity: "jaro_winkler_similarity",
+    exp.Levenshtein: "levenshtein",
+    exp.ArrayOverlaps: "list_has_any",
+    exp.ArrayContains: "list_contains",
+    exp.StartsWith: "starts_with",
+}
+_UNARY_FUNCTIONS: dict[type[exp.Expr], str] = {
+    exp.Length: "length",
+    exp.ArraySize: "array_length",
+    exp.TimeToUnix: "epoch",
+}
 _PAIRWISE_SQL = re.compile(
     r'LIST_(?P<choice>MAX|MIN)\(LIST_TRANSFORM\(FLATTEN\(LIST_TRANSFORM\("?(?P<left>\w+)"?, LAMBDA x : '
     r'LIST_TRANSFORM\("?(?P<right>\w+)"?, LAMBDA y : \[x, y\]\)\)\), LAMBDA pair : '
@@ -36,27 +47,13 @@ def parse_function_call(tree: exp.Expr) -> tuple[str, list[exp.Expr]]:
     Raises:
         NotCompilableError: it is no call, or one of an unknown function.
     """
-    names: list[tuple[type[exp.Expr], str]] = [
-        (exp.JarowinklerSimilarity, "jaro_winkler_similarity"),
-        (exp.Levenshtein, "levenshtein"),
-        (exp.ArrayOverlaps, "list_has_any"),
-        (exp.ArrayContains, "list_contains"),
-        (exp.StartsWith, "starts_with"),
-    ]
-    for kind, name in names:
-        if type(tree) is kind:
-            extra = [key for key, value in tree.args.items() if value and key not in _BINARY_ARGUMENTS]
-            if extra:
-                raise NotCompilableError(f"{to_duckdb_sql(tree)} has more arguments than are supported")
-            return name, [tree.this, tree.expression]
-    one: Callable[[str], tuple[str, list[exp.Expr]]] = lambda name: (name, [tree.this])  # noqa: E731
+    if (name := _BINARY_FUNCTIONS.get(type(tree))) is not None:
+        if any(value and key not in _BINARY_ARGUMENTS for key, value in tree.args.items()):
+            raise NotCompilableError(f"{to_duckdb_sql(tree)} has more arguments than are supported")
+        return name, [tree.this, tree.expression]
+    if (name := _UNARY_FUNCTIONS.get(type(tree))) is not None:
+        return name, [tree.this]
     match tree:
-        case exp.Length():
-            return one("length")
-        case exp.ArraySize():
-            return one("array_length")
-        case exp.TimeToUnix():
-            return one("epoch")
         case exp.ArrayIntersect():
             return "list_intersect", list(tree.expressions)
         case exp.Anonymous():
@@ -75,12 +72,12 @@ def parse_pairwise_call(tree: exp.Expr) -> tuple[str, list[exp.Column]]:
     Raises:
         NotCompilableError: it is not as Splink writes it, or of an unknown function.
     """
-    found = _PAIRWISE_SQL.fullmatch(to_duckdb_sql(tree))
-    known = None if found is None else STRING_FUNCTIONS.get(found["name"].lower())
-    if found is None or known is None:
+    match = _PAIRWISE_SQL.fullmatch(to_duckdb_sql(tree))
+    function = None if match is None else STRING_FUNCTIONS.get(match["name"].lower())
+    if match is None or function is None:
         raise NotCompilableError(f"{to_duckdb_sql(tree)} is not supported")
-    columns = [exp.column(found[side], quoted=True) for side in ("left", "right")]
-    return f"{found['choice'].lower()}_{known}", columns
+    columns = [exp.column(match[side], quoted=True) for side in ("left", "right")]
+    return f"{match['choice'].lower()}_{function}", columns
 
 
 _BINARY_ARGUMENTS = frozenset({"this", "expression"})

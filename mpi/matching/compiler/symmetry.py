@@ -1,9 +1,10 @@
 """Check that a SQL condition is symmetric in the two records.
 
 Which of two records is left is an accident of numbering, so a condition that depends on it would make the
-partition depend on it too (law 1). Two conditions count as equal where their normal forms are equal. A normal form
-sorts what has no order: the sides of AND, OR, ``=``, +, *, a reversed comparison, and the arguments of similarity
-functions. A condition whose symmetry is not seen here is refused, never taken on trust.
+partition depend on it too (law 1). Two conditions count as equal where their normal forms are equal. A
+normal form sorts what has no order: the sides of AND, OR, ``=``, +, *, a reversed comparison, and the
+arguments of similarity functions. A condition whose symmetry is not seen here is refused, never taken on
+trust.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,8 +38,8 @@ class _NormalForm:
 
     Args:
         are_exchanged: whether the two records are exchanged.
-        equal_columns: columns that are equal on both sides wherever the expression matters, so that either may
-            replace the other.
+        equal_columns: columns that are equal on both sides wherever the expression matters, so that either
+            may replace the other.
         is_strict: whether FALSE and NULL must be told apart, and not only TRUE from the rest.
     """
 
@@ -87,9 +88,12 @@ class _NormalForm:
         parts = tuple(_flatten(tree, type(tree)))
         if isinstance(tree, exp.Or) or self.is_strict:
             return self._write_sorted(type(tree).__name__, parts)
-        same = {part: column for part in parts if (column := _find_equal_column(part))}
-        inner = replace(self, equal_columns=self.equal_columns | frozenset(same.values()))
-        forms = sorted(f"same {same[part]}" if part in same else inner.write(part) for part in parts)
+        equal_column_of = {part: column for part in parts if (column := _find_equal_column(part))}
+        inner = replace(self, equal_columns=self.equal_columns | frozenset(equal_column_of.values()))
+        forms = sorted(
+            f"same {equal_column_of[part]}" if part in equal_column_of else inner.write(part)
+            for part in parts
+        )
         return f"And{forms}"
 
     def _write_is_or_not(self, tree: exp.Expr) -> str:
@@ -97,9 +101,11 @@ class _NormalForm:
 
         Only IS TRUE does not depend on whether its operand is FALSE or NULL.
         """
-        true = isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Boolean) and tree.expression.this
-        kept = isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is)
-        inner = replace(self, is_strict=not (true or kept))
+        is_true_test = (
+            isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Boolean) and tree.expression.this
+        )
+        is_not_over_is = isinstance(tree, exp.Not) and isinstance(tree.this, exp.Is)
+        inner = replace(self, is_strict=not (is_true_test or is_not_over_is))
         return f"{type(tree).__name__}({', '.join(map(inner.write, tree.iter_expressions()))})"
 
     def _write_in_order(self, name: str, parts: Iterable[exp.Expr]) -> str:

@@ -81,11 +81,15 @@ def compute_range(tree: exp.Expr, left: NumberRange, right: NumberRange) -> Numb
     if NumberForm.DOUBLE in forms:
         return DOUBLE
     if NumberForm.DECIMAL in forms:
-        raise NotCompilableError(f"{to_duckdb_sql(tree)} is computed in decimals: cast the other number to DOUBLE")
-    most = left.maximum * right.maximum if isinstance(tree, exp.Mul) else left.maximum + right.maximum
-    if most > _MAX_INT32:
-        raise NotCompilableError(f"{to_duckdb_sql(tree)} can be too large for 32 bits: cast a number to DOUBLE")
-    return NumberRange(NumberForm.WHOLE, most)
+        raise NotCompilableError(
+            f"{to_duckdb_sql(tree)} is computed in decimals: cast the other number to DOUBLE"
+        )
+    maximum = left.maximum * right.maximum if isinstance(tree, exp.Mul) else left.maximum + right.maximum
+    if maximum > _MAX_INT32:
+        raise NotCompilableError(
+            f"{to_duckdb_sql(tree)} can be too large for 32 bits: cast a number to DOUBLE"
+        )
+    return NumberRange(NumberForm.WHOLE, maximum)
 
 
 def merge_ranges(numbers: Sequence[NumberRange]) -> NumberRange:

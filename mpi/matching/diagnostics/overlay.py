@@ -30,10 +30,10 @@ def is_another_child(scorer: OnlineScorer, before: Features, after: Features) ->
     if before.given is None or after.given is None or before.given == after.given:
         return False
     scored = scorer.score(before, after)
-    against = {
+    negative = {
         comparison.name
         for comparison, value in zip(scorer.parameters.comparisons, scored.levels, strict=True)
         if value != NULL_LEVEL
         and any(level.value == value and compute_level_bits(level) < 0 for level in comparison.levels)
     }
-    return any(told <= against for told in OPPOSING_COMPARISONS)
+    return any(names <= negative for names in OPPOSING_COMPARISONS)

@@ -1,8 +1,8 @@
 """Error patterns: the one way in which two similar records differ.
 
-A feed that writes every birth date a day too early brings hundreds of pairs that differ in that alone. A steward
-who has looked at twenty of them need not look at the rest one by one, so such pairs share a pattern. The model's
-own comparison levels define it.
+A feed that writes every birth date a day too early brings hundreds of pairs that differ in that alone. A
+steward who has looked at twenty of them need not look at the rest one by one, so such pairs share a
+pattern. The model's own comparison levels define it.
 """
 
 from mpi.domain.features import Features
@@ -30,9 +30,9 @@ MIN_EQUAL_SHARE = 0.5
 def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) -> str | None:
     """Return the one error in which two records differ, if any.
 
-    It is found among the comparisons in which matches are mostly equal, and these two records are at a level between
-    equal and different: the one with the largest loss of weight counts. A pair that a caution caps has no pattern, nor
-    has one with a clearly negative comparison.
+    It is found among the comparisons in which matches are mostly equal, and these two records are at a
+    level between equal and different: the one with the largest loss of weight counts. A pair that a caution
+    caps has no pattern, nor has one with a clearly negative comparison.
 
     Args:
         scorer: scorer of the model.
@@ -45,20 +45,26 @@ def find_error_pattern(scorer: OnlineScorer, left: Features, right: Features) ->
     scored = scorer.score(left, right)
     if scored.caution is not None:
         return None
-    slips: list[tuple[float, str]] = []
+    errors: list[tuple[float, str]] = []
     for comparison, value in zip(scorer.parameters.comparisons, scored.levels, strict=True):
         if value == NULL_LEVEL:
             continue
-        level = next(each for each in comparison.levels if each.value == value)
-        equal = max(comparison.levels, key=lambda each: each.value)
-        bits, most = compute_level_bits(level), compute_level_bits(equal)
-        if bits <= -(OPPOSING_BITS if most > 0 else OPPOSING_CORRECTION_BITS):
+        level = next(candidate for candidate in comparison.levels if candidate.value == value)
+        equal_level = max(comparison.levels, key=lambda candidate: candidate.value)
+        bits, equal_bits = compute_level_bits(level), compute_level_bits(equal_level)
+        if bits <= -(OPPOSING_BITS if equal_bits > 0 else OPPOSING_CORRECTION_BITS):
             return None
-        if most > 0 and level is not equal and value > 0 and bits > -SLIP_BITS and _is_informative(equal, level):
-            slips.append((most - bits, f"{comparison.name}: {level.label}"))
-    return max(slips)[1] if slips else None
+        if (
+            equal_bits > 0
+            and level is not equal_level
+            and value > 0
+            and bits > -SLIP_BITS
+            and _is_informative(equal_level, level)
+        ):
+            errors.append((equal_bits - bits, f"{comparison.name}: {level.label}"))
+    return max(errors)[1] if errors else None
 
 
-def _is_informative(equal: ComparisonLevel, level: ComparisonLevel) -> bool:
+def _is_informative(equal_level: ComparisonLevel, level: ComparisonLevel) -> bool:
     """Return whether a level is rare where matches are mostly equal."""
-    return (equal.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE
+    return (equal_level.m or 0.0) >= MIN_EQUAL_SHARE and (level.m or 0.0) < MAX_ERROR_SHARE

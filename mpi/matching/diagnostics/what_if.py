@@ -1,8 +1,8 @@
 """Variations of a pair of records, to explain what would change its weight.
 
-One feature of the pair is changed and the pair is scored again like any other. A level is not simply exchanged for
-another by its weight, because the levels of one comparison affect others (twins are recognized by given name, home
-and birth date together) and the cautions. Variations are never stored.
+One feature of the pair is changed and the pair is scored again like any other. A level is not simply
+exchanged for another by its weight, because the levels of one comparison affect others (twins are
+recognized by given name, home and birth date together) and the cautions. Variations are never stored.
 """
 
 from collections.abc import Iterator, Mapping
@@ -101,8 +101,12 @@ def generate_variations(left: Features, right: Features) -> Iterator[PairVariati
             missing: dict[str, Any] = {column: () if column in LIST_COLUMNS else None for column in columns}
             yield PairVariation(subject, MISSING, replace(left, **missing), right)
             yield PairVariation(subject, DIFFERENT, replace(left, **_DISAGREEING_VALUES[subject]), right)
-    for subject, how, changed in (*_vary_names(left, right), *_vary_birth_date(left, right), *_vary_ssn(left, right)):
-        yield PairVariation(subject, how, replace(left, **changed), right)
+    for subject, how, changes in (
+        *_vary_names(left, right),
+        *_vary_birth_date(left, right),
+        *_vary_ssn(left, right),
+    ):
+        yield PairVariation(subject, how, replace(left, **changes), right)
     if left.multiple_birth or right.multiple_birth:
         yield PairVariation(
             "multiple_birth", "no", replace(left, multiple_birth=None), replace(right, multiple_birth=None)
@@ -114,17 +118,19 @@ def _has_value(features: Features, columns: tuple[str, ...]) -> bool:
     return any(getattr(features, column) for column in columns)
 
 
-def _vary_to_same(subject: str, columns: tuple[str, ...], left: Features, right: Features) -> Iterator[PairVariation]:
+def _vary_to_same(
+    subject: str, columns: tuple[str, ...], left: Features, right: Features
+) -> Iterator[PairVariation]:
     """Yield the variation in which both records agree on an attribute."""
     if _has_value(right, columns):
-        copied = {column: getattr(right, column) for column in columns}
-        yield PairVariation(subject, SAME, replace(left, **copied), right)
+        values: Mapping[str, Any] = {column: getattr(right, column) for column in columns}
+        yield PairVariation(subject, SAME, replace(left, **values), right)
     elif _has_value(left, columns):
-        copied = {column: getattr(left, column) for column in columns}
-        yield PairVariation(subject, SAME, left, replace(right, **copied))
+        values = {column: getattr(left, column) for column in columns}
+        yield PairVariation(subject, SAME, left, replace(right, **values))
     elif subject in _AGREEING_VALUES:
-        filled = _AGREEING_VALUES[subject]
-        yield PairVariation(subject, SAME, replace(left, **filled), replace(right, **filled))
+        values = _AGREEING_VALUES[subject]
+        yield PairVariation(subject, SAME, replace(left, **values), replace(right, **values))
 
 
 def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -136,12 +142,12 @@ def _vary_names(left: Features, right: Features) -> Iterator[tuple[str, str, dic
         if len(right.given) >= _MIN_MISSPELLED_LETTERS:
             yield "given", "alike", _make_given_columns(_misspell(right.given))
     if left.surname and right.surname:
-        both = tuple(sorted({*left.surname_tokens, *right.surname_tokens}))
-        yield "surname", "one_of_two", {"surname_tokens": both}
+        tokens = tuple(sorted({*left.surname_tokens, *right.surname_tokens}))
+        yield "surname", "one_of_two", {"surname_tokens": tokens}
         if len(right.surname) >= _MIN_MISSPELLED_LETTERS:
-            alike = _misspell(right.surname)
-            names = (alike,)
-            yield "surname", "alike", {"surname": alike, "surname_tokens": names, "surname_forms": names}
+            misspelled = _misspell(right.surname)
+            names = (misspelled,)
+            yield "surname", "alike", {"surname": misspelled, "surname_tokens": names, "surname_forms": names}
     if right.middle_initial and left.middle:
         yield "middle", "initial", {"middle": right.middle_initial, "middle_initial": right.middle_initial}
 
@@ -181,9 +187,12 @@ def _vary_birth_date(left: Features, right: Features) -> Iterator[tuple[str, str
 def _change_one_digit(day: date) -> date:
     """Return a nearby date that differs in one digit."""
     for days in (2, -2, 3, -3):
-        other = day + timedelta(days)
-        if sum(a != b for a, b in zip(other.isoformat(), day.isoformat(), strict=True)) == 1:
-            return other
+        candidate = day + timedelta(days)
+        if (
+            sum(left != right for left, right in zip(candidate.isoformat(), day.isoformat(), strict=True))
+            == 1
+        ):
+            return candidate
     return day.replace(year=day.year - 1)
 
 

@@ -63,9 +63,9 @@ class BlockingPart:
         if match is None:
             raise ModelError(f"blocking: {text!r} is not a column, or columns joined by '|', and ':n'")
         columns = tuple(match["columns"].split("|"))
-        unknown = [column for column in columns if column not in FEATURE_COLUMNS]
-        if unknown:
-            raise ModelError(f"blocking: there is no column {unknown[0]!r}")
+        unknown_columns = [column for column in columns if column not in FEATURE_COLUMNS]
+        if unknown_columns:
+            raise ModelError(f"blocking: there is no column {unknown_columns[0]!r}")
         return cls(columns, int(match["take"]) if match["take"] else None)
 
     def make_reader(self) -> PartReader:
@@ -73,28 +73,30 @@ class BlockingPart:
 
         Too short a value is kept as it is.
         """
-        each = [_make_column_reader(column, self.take) for column in self.columns]
-        return each[0] if len(each) == 1 else partial(_read_any, each)
+        readers = [_make_column_reader(column, self.take) for column in self.columns]
+        return readers[0] if len(readers) == 1 else partial(_read_any, readers)
 
 
 def _make_column_reader(column: str, take: int | None) -> PartReader:
     """Make the function that reads a column's values for a part."""
     value_of = attrgetter(column)
-    kept = slice(take) if take is None or take > 0 else slice(take, None)
+    kept_slice = slice(take) if take is None or take > 0 else slice(take, None)
     if column not in LIST_COLUMNS:
-        return partial(_read_text, value_of, kept)
-    return value_of if take is None else partial(_read_texts, value_of, kept)
+        return partial(_read_text, value_of, kept_slice)
+    return value_of if take is None else partial(_read_texts, value_of, kept_slice)
 
 
-def _read_text(value_of: Callable[[Features], object], kept: slice, features: Features) -> tuple[str, ...]:
+def _read_text(
+    value_of: Callable[[Features], object], kept_slice: slice, features: Features
+) -> tuple[str, ...]:
     """Return the kept characters of a text column."""
     value = value_of(features)
-    return () if value is None else (str(value)[kept],)
+    return () if value is None else (str(value)[kept_slice],)
 
 
-def _read_texts(values_of: PartReader, kept: slice, features: Features) -> tuple[str, ...]:
+def _read_texts(values_of: PartReader, kept_slice: slice, features: Features) -> tuple[str, ...]:
     """Return the kept characters of a list column's texts."""
-    return tuple(dict.fromkeys([text[kept] for text in values_of(features)]))
+    return tuple(dict.fromkeys([text[kept_slice] for text in values_of(features)]))
 
 
 def _read_any(readers: Sequence[PartReader], features: Features) -> tuple[str, ...]:
@@ -154,11 +156,11 @@ class BlockingSpec:
         """
         if not rules:
             raise ModelError("blocking: the model has no blocking rule")
-        fine = refinements or {}
-        for name in fine:
+        finer_parts = refinements or {}
+        for name in finer_parts:
             if name not in rules:
                 raise ModelError(f"refinements: there is no blocking rule {name!r}")
-        return cls(tuple(BlockingRule.parse(name, rules[name], fine.get(name, ())) for name in rules))
+        return cls(tuple(BlockingRule.parse(name, rules[name], finer_parts.get(name, ())) for name in rules))
 
     def with_stopped_keys(self, stopped: frozenset[int]) -> Self:
         """Return these rules with certain keys stopped."""
@@ -177,51 +179,60 @@ class BlockingSpec:
     @cached_property
     def key_text_makers(self) -> tuple[tuple[str, KeyTextMaker], ...]:
         """Hash domain of each rule, with the function that makes its key texts."""
-        place = {part: number for number, part in enumerate(self.parts)}
-        return tuple((_name_domain(rule), _make_key_text_maker([place[part] for part in rule.parts])) for rule in self.rules)
+        position_of = {part: number for number, part in enumerate(self.parts)}
+        return tuple(
+            (_name_domain(rule), _make_key_text_maker([position_of[part] for part in rule.parts]))
+            for rule in self.rules
+        )
 
 
-def _make_key_text_maker(places: Sequence[int]) -> KeyTextMaker:
+def _make_key_text_maker(positions: Sequence[int]) -> KeyTextMaker:
     """Make the function that makes a rule's key texts."""
-    taken: Callable[[PartValues], Any] = itemgetter(*places)
-    return taken if len(places) == 1 else partial(_join_key_texts, taken)
+    select: Callable[[PartValues], Any] = itemgetter(*positions)
+    return select if len(positions) == 1 else partial(_join_key_texts, select)
 
 
-def _join_key_texts(taken: Callable[[PartValues], PartValues], filled: PartValues) -> Iterable[str]:
+def _join_key_texts(select: Callable[[PartValues], PartValues], values: PartValues) -> Iterable[str]:
     """Return a text for each combination of the parts' values."""
-    return map(_SEPARATOR.join, product(*taken(filled)))
+    return map(_SEPARATOR.join, product(*select(values)))
 
 
-def compute_keys(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> list[int]:
+def compute_keys(features: Features, blocking: BlockingSpec, keyed_hash: KeyedHash) -> list[int]:
     """Return a record's blocking keys: sorted, unique, signed 64-bit integers."""
-    filled = [read(features) for read in blocking.readers]
-    found = set(seal.to_int64s([(domain, joined(filled)) for domain, joined in blocking.key_text_makers]))
-    if blocking.stopped.isdisjoint(found):
-        return sorted(found)
-    return sorted(set(compute_keys_by_rule(features, blocking, seal).values()))
+    part_values = [read(features) for read in blocking.readers]
+    record_keys = set(
+        keyed_hash.to_int64s(
+            [(domain, make_key_texts(part_values)) for domain, make_key_texts in blocking.key_text_makers]
+        )
+    )
+    if blocking.stopped.isdisjoint(record_keys):
+        return sorted(record_keys)
+    return sorted(set(compute_keys_by_rule(features, blocking, keyed_hash).values()))
 
 
-def compute_keys_by_rule(features: Features, blocking: BlockingSpec, seal: KeyedHash) -> dict[tuple[str, str], int]:
+def compute_keys_by_rule(
+    features: Features, blocking: BlockingSpec, keyed_hash: KeyedHash
+) -> dict[tuple[str, str], int]:
     """Return a record's blocking keys by rule and text.
 
     The texts are never stored.
     """
     values = {part: read(features) for part, read in zip(blocking.parts, blocking.readers, strict=True)}
-    found: dict[tuple[str, str], int] = {}
+    record_keys: dict[tuple[str, str], int] = {}
     for rule in blocking.rules:
         domain = _name_domain(rule)
         for combination in product(*(values[part] for part in rule.parts)):
             text = _SEPARATOR.join(combination)
-            key = seal.to_int64(domain, text)
+            key = keyed_hash.to_int64(domain, text)
             if key not in blocking.stopped:
-                found[rule.name, text] = key
+                record_keys[rule.name, text] = key
                 continue
-            for more in product(*(values[part] for part in rule.finer)) if rule.finer else ():
-                finer = _SEPARATOR.join((text, *more))
-                instead = seal.to_int64(_REFINED_DOMAIN + rule.name, finer)
-                if instead not in blocking.stopped:
-                    found[rule.name, finer] = instead
-    return found
+            for finer_values in product(*(values[part] for part in rule.finer)) if rule.finer else ():
+                finer_text = _SEPARATOR.join((text, *finer_values))
+                finer_key = keyed_hash.to_int64(_REFINED_DOMAIN + rule.name, finer_text)
+                if finer_key not in blocking.stopped:
+                    record_keys[rule.name, finer_text] = finer_key
+    return record_keys
 
 
 def _name_domain(rule: BlockingRule) -> str:

@@ -69,10 +69,10 @@ class Cautions:
             bits, when = float(table["bits"]), dict(table["when"])
         except (KeyError, TypeError, ValueError):
             raise ModelError("cautions: the table needs `bits` and a table `when`") from None
-        rest = [table.get(name, "FALSE") for name in ("uncorroborated", "opposed")]
-        if not all(isinstance(condition, str) for condition in (*when.values(), *rest)):
+        pair_conditions = [table.get(name, "FALSE") for name in ("uncorroborated", "opposed")]
+        if not all(isinstance(condition, str) for condition in (*when.values(), *pair_conditions)):
             raise ModelError("cautions: a condition is SQL in quotes")
-        return cls(bits, when, *rest)
+        return cls(bits, when, *pair_conditions)
 
 
 NO_CAUTIONS = Cautions()

@@ -32,8 +32,8 @@ class Frequencies:
         """Parse ``frequencies.csv``.
 
         Raises:
-            ModelError: wrong header, a column that is no text column, a share outside (0, 1], or no tail for a
-                column.
+            ModelError: wrong header, a column that is no text column, a share outside (0, 1], or no tail
+                for a column.
         """
         rows = csv.reader(io.StringIO(text, newline=""))
         if tuple(next(rows, ())) != HEADER:

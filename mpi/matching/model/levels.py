@@ -1,7 +1,8 @@
 """Scoring parameters of a model: prior, comparisons and levels.
 
 They are read from Splink's own settings object, as the settings file alone is not enough: Splink fills in
-defaults (the adjustment's weight, the number of each level) when it makes its ``Settings``, and scores with those.
+defaults (the adjustment's weight, the number of each level) when it makes its ``Settings``, and scores with
+those.
 """
 
 from collections.abc import Mapping
@@ -109,8 +110,11 @@ def make_batch_settings(settings: Mapping[str, Any], *, detailed: bool) -> dict[
         settings: settings of the model.
         detailed: whether levels and the parts of the weight are returned.
     """
-    wanted = {"retain_matching_columns": detailed, "retain_intermediate_calculation_columns": detailed}
-    return {**settings, **wanted, **_INDEX_SETTINGS}
+    detail_settings = {
+        "retain_matching_columns": detailed,
+        "retain_intermediate_calculation_columns": detailed,
+    }
+    return {**settings, **detail_settings, **_INDEX_SETTINGS}
 
 
 def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
@@ -124,52 +128,58 @@ def read_parameters(settings: Mapping[str, Any]) -> ScoringParameters:
     if dialect != DIALECT:
         raise ModelError(f"settings.json: sql_dialect is {dialect!r}: conditions must be {DIALECT}'s SQL")
     try:
-        made = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb")
-        completed: dict[str, Any] = made.as_dict()  # type: ignore[no-untyped-call]
-    except (KeyError, TypeError, ValueError) as fault:
-        raise ModelError(f"settings.json: Splink refuses it: {fault}") from fault
-    if completed["link_type"] != "dedupe_only":
+        settings_object = SettingsCreator.from_path_or_dict(dict(settings)).get_settings("duckdb")
+        complete_settings: dict[str, Any] = settings_object.as_dict()  # type: ignore[no-untyped-call]  # Splink has no types here
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"settings.json: Splink refuses it: {error}") from error
+    if complete_settings["link_type"] != "dedupe_only":
         raise ModelError('settings.json: link_type must be "dedupe_only": one index, all sources')
     return ScoringParameters(
-        prior=float(completed["probability_two_random_records_match"]),
-        comparisons=tuple(_read_comparison(each) for each in completed["comparisons"]),
+        prior=float(complete_settings["probability_two_random_records_match"]),
+        comparisons=tuple(_read_comparison(comparison) for comparison in complete_settings["comparisons"]),
     )
 
 
-def _read_comparison(stated: Mapping[str, Any]) -> Comparison:
+def _read_comparison(settings: Mapping[str, Any]) -> Comparison:
     """Read one comparison of the settings."""
-    name = str(stated["output_column_name"])
-    levels = stated["comparison_levels"]
+    name = str(settings["output_column_name"])
+    levels = settings["comparison_levels"]
     if not levels or not _is_else_level(levels[-1]) or any(_is_else_level(level) for level in levels[:-1]):
         raise ModelError(f"comparison {name!r}: its last level, and no other, must be ELSE")
     value = sum(1 for level in levels if not level.get("is_null_level"))
-    read = []
+    comparison_levels = []
     for level in levels:
         if level.get("is_null_level"):
-            read.append(ComparisonLevel(NULL_LEVEL, _get_label(level), level["sql_condition"], None, None, None))
+            comparison_levels.append(
+                ComparisonLevel(NULL_LEVEL, _get_label(level), level["sql_condition"], None, None, None)
+            )
         else:
             value -= 1
-            read.append(_read_level(name, level, value, levels))
-    return Comparison(name, tuple(read))
+            comparison_levels.append(_read_level(name, level, value, levels))
+    return Comparison(name, tuple(comparison_levels))
 
 
-def _read_level(name: str, stated: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]) -> ComparisonLevel:
+def _read_level(
+    name: str, settings: Mapping[str, Any], value: int, levels: list[Mapping[str, Any]]
+) -> ComparisonLevel:
     """Read one level that is no null level."""
-    m, u = stated.get("m_probability"), stated.get("u_probability")
+    m, u = settings.get("m_probability"), settings.get("u_probability")
     if not _is_probability(m) or not _is_probability(u):
         raise ModelError(
-            f"comparison {name!r}, level {_get_label(stated)!r}: it has no m or u probability: "
+            f"comparison {name!r}, level {_get_label(settings)!r}: it has no m or u probability: "
             "training never saw it"
         )
-    condition = None if _is_else_level(stated) else str(stated["sql_condition"])
-    column = stated.get("tf_adjustment_column")
-    weight = float(stated.get("tf_adjustment_weight", 0.0))
+    condition = None if _is_else_level(settings) else str(settings["sql_condition"])
+    column = settings.get("tf_adjustment_column")
+    weight = float(settings.get("tf_adjustment_weight", 0.0))
     adjustment = None
     if column is not None and weight and condition is not None:
-        own = stated.get("disable_tf_exact_match_detection")
-        exact_u = float(stated["u_probability"]) if own else _find_exact_u(name, column, levels)
-        adjustment = FrequencyAdjustment(column, weight, float(stated.get("tf_minimum_u_value", 0.0)), exact_u)
-    return ComparisonLevel(value, _get_label(stated), condition, m, u, adjustment)
+        uses_own_level = settings.get("disable_tf_exact_match_detection")
+        exact_u = float(settings["u_probability"]) if uses_own_level else _find_exact_u(name, column, levels)
+        adjustment = FrequencyAdjustment(
+            column, weight, float(settings.get("tf_minimum_u_value", 0.0)), exact_u
+        )
+    return ComparisonLevel(value, _get_label(settings), condition, m, u, adjustment)
 
 
 def _find_exact_u(name: str, column: str, levels: list[Mapping[str, Any]]) -> float:
@@ -202,11 +212,11 @@ def _is_probability(value: object) -> bool:
     return isinstance(value, float | int) and 0 < value <= 1
 
 
-def _is_else_level(stated: Mapping[str, Any]) -> bool:
+def _is_else_level(level: Mapping[str, Any]) -> bool:
     """Return whether a level is the one of all other pairs."""
-    return str(stated["sql_condition"]).strip().upper() == "ELSE"
+    return str(level["sql_condition"]).strip().upper() == "ELSE"
 
 
-def _get_label(stated: Mapping[str, Any]) -> str:
+def _get_label(level: Mapping[str, Any]) -> str:
     """Return the label of a level for people."""
-    return str(stated.get("label_for_charts") or stated["sql_condition"])
+    return str(level.get("label_for_charts") or level["sql_condition"])

@@ -95,8 +95,8 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
 
     Args:
         folder: folder of the model.
-        of_any_standardizer: whether a model of an earlier standardizer is accepted too, which an index is to be
-            moved from.
+        of_any_standardizer: whether a model of an earlier standardizer is accepted too, which an index is
+            to be moved from.
 
     Raises:
         ModelError: a file is missing, changed since it was published or not what it should be, or the
@@ -111,11 +111,14 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
             version=str(head["version"]),
             digest=_compute_digest(contents),
             thresholds=Thresholds(**_get_table(head, "thresholds")),
-            statistical=Thresholds(**_get_table(head, "statistical" if "statistical" in head else "thresholds")),
+            statistical=Thresholds(
+                **_get_table(head, "statistical" if "statistical" in head else "thresholds")
+            ),
             standardizer=str(head["standardizer"]),
             index_size=int(head["index_size"]),
             blocking=BlockingSpec.parse(
-                _get_table(head, "blocking"), _get_table(head, "refinements") if "refinements" in head else None
+                _get_table(head, "blocking"),
+                _get_table(head, "refinements") if "refinements" in head else None,
             ),
             settings=_parse_settings(contents["settings.json"]),
             frequencies=Frequencies.parse(
@@ -123,10 +126,10 @@ def load_model(folder: Path, *, of_any_standardizer: bool = False) -> MatchModel
             ),
             cautions=Cautions.parse(_get_table(head, "cautions")) if "cautions" in head else NO_CAUTIONS,
         )
-    except KeyError as missing:
-        raise ModelError(f"{folder}/model.toml: {missing.args[0]} is missing") from None
-    except (TypeError, ValueError) as fault:
-        raise ModelError(f"{folder}/model.toml: {fault}") from None
+    except KeyError as error:
+        raise ModelError(f"{folder}/model.toml: {error.args[0]} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{folder}/model.toml: {error}") from None
     if not model.cautions.fits_review_band(model.thresholds):
         raise ModelError(f"{folder}/model.toml: cautions: their bits must lie in the review band")
     if not of_any_standardizer:
@@ -152,16 +155,16 @@ def _read_file(folder: Path, name: str) -> bytes:
     """Read a file of a model folder."""
     try:
         return (folder / name).read_bytes()
-    except OSError as fault:
-        raise ModelError(f"{folder / name}: cannot be read: {fault.strerror}") from None
+    except OSError as error:
+        raise ModelError(f"{folder / name}: cannot be read: {error.strerror}") from None
 
 
 def _parse_toml(content: bytes) -> dict[str, Any]:
     """Parse ``model.toml``."""
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise ModelError(f"model.toml: not TOML: {fault}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"model.toml: not TOML: {error}") from None
 
 
 def _get_table(head: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -183,10 +186,10 @@ def _parse_settings(content: bytes) -> dict[str, Any]:
     return settings
 
 
-def _check_checksums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[str, Any]) -> None:
+def _check_checksums(folder: Path, contents: Mapping[str, bytes], checksums: Mapping[str, Any]) -> None:
     """Raise where a file differs from its checksum."""
     for name in MODEL_FILES:
-        if hashlib.sha256(contents[name]).hexdigest() != sums.get(name):
+        if hashlib.sha256(contents[name]).hexdigest() != checksums.get(name):
             raise ModelError(
                 f"{folder / name}: does not fit its checksum in model.toml: the model was changed "
                 "or copied in part; fetch it again, or publish it under a new version"
@@ -195,8 +198,8 @@ def _check_checksums(folder: Path, contents: Mapping[str, bytes], sums: Mapping[
 
 def _compute_digest(contents: Mapping[str, bytes]) -> str:
     """Return the SHA-256 over names and contents of a model's files."""
-    total = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(contents):
-        total.update(f"{name}\0{len(contents[name])}\0".encode())
-        total.update(contents[name])
-    return total.hexdigest()
+        digest.update(f"{name}\0{len(contents[name])}\0".encode())
+        digest.update(contents[name])
+    return digest.hexdigest()

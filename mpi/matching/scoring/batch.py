@@ -18,7 +18,7 @@ from splink import DuckDBAPI, Linker
 
 from mpi.domain.features import LIST_COLUMNS, Features
 from mpi.matching.compiler.common_subexpressions import share_subexpressions
-from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
+from mpi.matching.compiler.conditions import BOOLEAN_COLUMNS, NUMBER_COLUMNS
 from mpi.matching.model.cautions import Cautions
 from mpi.matching.model.frequencies import Frequencies
 from mpi.matching.model.levels import make_batch_settings
@@ -36,7 +36,8 @@ PAIR_SCHEMA = pa.schema([("lo", pa.int64()), ("hi", pa.int64())])
 def connect_duckdb(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB in memory that spills to a folder.
 
-    It downloads no extension. ``tempfile`` makes directories with mode 0700, which spilled personal data needs.
+    It downloads no extension. ``tempfile`` makes directories with mode 0700, which spilled personal data
+    needs.
 
     Args:
         spill: folder to spill to.
@@ -56,8 +57,8 @@ def connect_duckdb(spill: Path, memory: str | None = None) -> duckdb.DuckDBPyCon
 def without_filter_pushdown(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Keep DuckDB from moving a query's filters to earlier steps.
 
-    It would move a filter below the expression that it tests, which is then computed for the filter and once more
-    for what comes after it. This holds for all connections to one database.
+    It would move a filter below the expression that it tests, which is then computed for the filter and
+    once more for what comes after it. This holds for all connections to one database.
     """
     connection.execute("SET disabled_optimizers = 'filter_pushdown'")
     try:
@@ -91,8 +92,8 @@ class SplinkEngine:
         self._connection = connection
         self._api = DuckDBAPI(connection)
         records = self._api.register(FEATURE_TABLE, dataset_display_name="records")
-        ours = make_batch_settings(settings, detailed=detailed)
-        self._linker = Linker(records, ours, log_level=None, validate_settings=False)
+        batch_settings = make_batch_settings(settings, detailed=detailed)
+        self._linker = Linker(records, batch_settings, log_level=None, validate_settings=False)
         _register_frequencies(self._linker, self._api, frequencies)
         # Splink takes a table name once; each chunk replaces what the name stands for.
         self._set_pairs(PAIR_SCHEMA.empty_table())
@@ -154,12 +155,13 @@ def apply_cautions(
         for side in "lr"
     )
     shared = share_subexpressions(tuple(cautions.conditions.values()), "shared_")
-    both = shared.write_query(
+    query = shared.write_query(
         f"SELECT * FROM scored JOIN {next(sides)} ON lo = l_id JOIN {next(sides)} ON hi = r_id"
     )
+    capped_bits = cautions.write_capped_weight("bits", shared.conditions)
     connection.register("scored", scored)
     result = connection.sql(
-        f"SELECT lo, hi, {cautions.write_capped_weight('bits', shared.conditions)} AS bits FROM ({both}) ORDER BY lo, hi"
+        f"SELECT lo, hi, {capped_bits} AS bits FROM ({query}) ORDER BY lo, hi"
     ).to_arrow_table()
     connection.unregister("scored")
     return result.cast(WEIGHT_SCHEMA)
@@ -170,8 +172,8 @@ def _register_frequencies(linker: Linker, api: DuckDBAPI, frequencies: Frequenci
     connection = api.duckdb_con
     for column, shares in frequencies.tables.items():
         frozen = pa.table({"value": list(shares), "share": list(shares.values())})
-        present = connection.execute(f"SELECT column_name FROM (DESCRIBE {FEATURE_TABLE})").fetchall()
-        if (column,) not in present:
+        table_columns = connection.execute(f"SELECT column_name FROM (DESCRIBE {FEATURE_TABLE})").fetchall()
+        if (column,) not in table_columns:
             continue
         connection.register("frozen", frozen.cast(pa.schema([("value", "string"), ("share", "double")])))
         connection.execute(
@@ -230,12 +232,12 @@ def find_pairs_sharing_keys(
         connection.register("touched", pa.table({"record_id": touched}))
         left = "(FROM keys SEMI JOIN touched USING (record_id))"
         order = "a.record_id <> b.record_id"
-    found = connection.sql(
+    relation = connection.sql(
         "SELECT DISTINCT least(a.record_id, b.record_id) AS lo, "
         "greatest(a.record_id, b.record_id) AS hi "
         f"FROM {left} AS a JOIN keys AS b ON a.key = b.key AND {order}"
     )
-    pairs = found.to_arrow_table().cast(PAIR_SCHEMA)
+    pairs = relation.to_arrow_table().cast(PAIR_SCHEMA)
     for name in ("keys", "touched"):
         connection.unregister(name)
     return pairs

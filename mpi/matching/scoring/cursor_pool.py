@@ -38,8 +38,8 @@ class CursorPool:
     ) -> None:
         self._is_closing = True
         # Again and again, as DuckDB forgets what it is told before a query begins.
-        while at_work := tuple(self._active_cursors):
-            for cursor in at_work:
+        while active_cursors := tuple(self._active_cursors):
+            for cursor in active_cursors:
                 cursor.interrupt()
             time.sleep(_INTERRUPT_INTERVAL_S)
         self._pool.shutdown()

@@ -75,7 +75,7 @@ class DuckDbEngine:
         """Name of the engine for ``--engine``."""
         return "duckdb"
 
-    def weights(
+    def weigh_pairs(
         self,
         model: MatchModel,
         packed: Iterable[pa.RecordBatch],
@@ -84,13 +84,18 @@ class DuckDbEngine:
         work_dir: Path,
         progress: Progress,
     ) -> pa.Table:
-        """See ``BatchEngine``."""
+        """Score every two records that share a blocking key.
+
+        See ``BatchEngine.weigh_pairs``.
+        """
         pairs = find_all_candidate_pairs(keys, memory=self.memory, work_dir=work_dir)
 
         def report(done: int, total: int) -> None:
             progress("scoring pairs", done, total)
 
-        return score_stored_pairs(model, packed, pairs, floor, ScoringResources(work_dir, self.memory, report))
+        return score_stored_pairs(
+            model, packed, pairs, floor, ScoringResources(work_dir, self.memory, report)
+        )
 
 
 DUCKDB_ENGINE = DuckDbEngine()

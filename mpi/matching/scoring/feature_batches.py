@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mpi.domain.features import FEATURE_COLUMNS, LIST_COLUMNS
-from mpi.matching.compiler.conditions import NUMBER_COLUMNS, BOOLEAN_COLUMNS
+from mpi.matching.compiler.conditions import BOOLEAN_COLUMNS, NUMBER_COLUMNS
 
 STORED_FEATURE_SCHEMA = pa.schema([("unique_id", pa.int64()), ("features", pa.string())])
 """Columns of stored features: record id and JSON text."""
@@ -30,7 +30,9 @@ def batch_stored_features(records: Iterable[tuple[int, bytes]]) -> Iterator[pa.R
         yield pa.record_batch([pa.array(numbers, pa.int64()), texts], schema=STORED_FEATURE_SCHEMA)
 
 
-def batch_joined_features(parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]]) -> Iterator[pa.RecordBatch]:
+def batch_joined_features(
+    parts: Iterable[tuple[Sequence[int], Sequence[int], bytes]],
+) -> Iterator[pa.RecordBatch]:
     """Yield stored features that come joined, in batches.
 
     Args:
@@ -69,11 +71,11 @@ def insert_features(
         columns: columns of the table.
     """
     paths = ", ".join(f"'$[{FEATURE_COLUMNS.index(name)}]'" for name in columns)
-    read = ", ".join(_write_extraction(name, place) for place, name in enumerate(columns, 1))
+    extractions = ", ".join(_write_extraction(name, position) for position, name in enumerate(columns, 1))
     for rows in _merge_into_row_groups(batches):
         connection.register("packed", rows)
         connection.execute(
-            f"INSERT INTO {table} SELECT unique_id, {read} FROM "
+            f"INSERT INTO {table} SELECT unique_id, {extractions} FROM "
             f"(SELECT unique_id, json_extract_string(features, [{paths}]) AS v FROM packed)"
         )
         connection.unregister("packed")
@@ -84,17 +86,17 @@ def _merge_into_row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Tab
 
     DuckDB would compress, and copy, rows that are added a few at a time: that takes three times as long.
     """
-    waiting: list[pa.RecordBatch] = []
+    pending: list[pa.RecordBatch] = []
     for batch in batches:
-        waiting.append(batch)
-        rows = sum(one.num_rows for one in waiting)
+        pending.append(batch)
+        rows = sum(one.num_rows for one in pending)
         if rows >= ROW_GROUP_ROWS:
-            table = pa.Table.from_batches(waiting)
-            whole = rows - rows % ROW_GROUP_ROWS
-            yield table.slice(0, whole)
-            waiting = table.slice(whole).to_batches()
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+            table = pa.Table.from_batches(pending)
+            full_rows = rows - rows % ROW_GROUP_ROWS
+            yield table.slice(0, full_rows)
+            pending = table.slice(full_rows).to_batches()
+    if pending:
+        yield pa.Table.from_batches(pending)
 
 
 def _get_sql_type(column: str) -> str:
@@ -108,9 +110,9 @@ def _get_sql_type(column: str) -> str:
     return "BOOLEAN" if column in BOOLEAN_COLUMNS else "VARCHAR"
 
 
-def _write_extraction(column: str, place: int) -> str:
+def _write_extraction(column: str, position: int) -> str:
     """Write SQL that extracts a column from stored JSON."""
-    text = f"v[{place}]"
+    text = f"v[{position}]"
     if column in LIST_COLUMNS:
         return f"CASE WHEN {text} <> '[]' THEN from_json({text}, '[\"VARCHAR\"]') END"
     return f"CAST({text} AS {_get_sql_type(column)})"

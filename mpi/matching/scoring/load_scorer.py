@@ -15,12 +15,12 @@ from mpi.matching.compiler.online_scorer import OnlineScorer
 from mpi.matching.compiler.pair_query import compile_query
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import (
-    FEATURE_TABLE,
     CHUNK_PAIRS,
+    FEATURE_TABLE,
     WEIGHT_SCHEMA,
     connect_duckdb,
-    without_filter_pushdown,
     find_pairs_sharing_keys,
+    without_filter_pushdown,
 )
 from mpi.matching.scoring.cursor_pool import CursorPool
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
@@ -36,7 +36,7 @@ PAIRS_PER_THREAD = 25_000
 Each query reads all stored features, and takes a tenth of a second to plan.
 DuckDB alone would run most windows on one core: it divides tables by 122,880 rows.
 """
-_FEATURE_TABLES = ("kept", "passing", "beside")
+_FEATURE_TABLES = ("kept", "temporary", "previous")
 
 PairProgress = Callable[[int, int], None]
 """A function called with the pairs done and the total."""
@@ -91,8 +91,8 @@ class LoadScorer:
         self.stored_rows = 0
         for table in _FEATURE_TABLES:
             create_feature_table(self._connection, table, self._columns)
-        every = " UNION ALL ".join(f"FROM {table}" for table in _FEATURE_TABLES)
-        self._connection.execute(f"CREATE VIEW {FEATURE_TABLE} AS {every}")
+        union = " UNION ALL ".join(f"FROM {table}" for table in _FEATURE_TABLES)
+        self._connection.execute(f"CREATE VIEW {FEATURE_TABLE} AS {union}")
         self._query.load_frequencies(self._connection)
 
     def __enter__(self) -> Self:
@@ -118,11 +118,11 @@ class LoadScorer:
     def find_missing(self, numbers: np.ndarray) -> np.ndarray:
         """Return the records without stored features, ascending."""
         self._connection.register("wanted", pa.table({"unique_id": numbers}))
-        found = self._connection.sql(
+        missing = self._connection.sql(
             "SELECT unique_id FROM wanted ANTI JOIN kept USING (unique_id) ORDER BY unique_id"
         ).fetchnumpy()
         self._connection.unregister("wanted")
-        return np.asarray(found["unique_id"], np.int64)
+        return np.asarray(missing["unique_id"], np.int64)
 
     def add_features(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Store features of records that have none yet.
@@ -148,53 +148,60 @@ class LoadScorer:
         self,
         pairs: pa.Table,
         floor: float,
-        passing: Iterable[pa.RecordBatch],
-        beside: Iterable[pa.RecordBatch] | int = (),
+        temporary: Iterable[pa.RecordBatch],
+        previous: Iterable[pa.RecordBatch] | int = (),
     ) -> pa.Table:
         """Score pairs and keep those at or above a weight.
 
         Args:
             pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
             floor: lowest weight to return, in bits.
-            passing: features, for this call only, of records that the pairs name and that have none stored.
-            beside: features of other such records, likewise; a number reuses the features that were ``passing`` the
-                last time, the number of each record lower by so much.
+            temporary: features, for this call only, of records that the pairs name and that have none stored.
+            previous: features of other such records, likewise; a number reuses the features that were
+                ``temporary`` the last time, the number of each record lower by so much.
 
         Returns:
             ``lo``, ``hi``, ``bits`` (rounded to 1e-6), in the order of the record ids.
         """
-        self._load_temporary(passing, beside)
+        self._load_temporary(temporary, previous)
         # By one end, so that each part needs the features of others.
-        ordered = pairs.sort_by("hi")
-        parts = [ordered.slice(*part) for part in _divide_rows(pairs.num_rows, self._threads, self._pairs_per_thread)]
-        found, done = [WEIGHT_SCHEMA.empty_table()], 0
+        sorted_pairs = pairs.sort_by("hi")
+        parts = [
+            sorted_pairs.slice(*part)
+            for part in _divide_rows(pairs.num_rows, self._threads, self._pairs_per_thread)
+        ]
+        tables, done = [WEIGHT_SCHEMA.empty_table()], 0
         weigh = self._query.weigh
-        with without_filter_pushdown(self._connection), CursorPool(self._connection, self._threads) as at_once:
-            asked = [at_once.submit(partial(weigh, pairs=part, features=FEATURE_TABLE, floor=floor)) for part in parts]
-            for part, weighed in zip(parts, asked, strict=True):
-                found.append(weighed.result().cast(WEIGHT_SCHEMA))
+        with without_filter_pushdown(self._connection), CursorPool(self._connection, self._threads) as pool:
+            futures = [
+                pool.submit(partial(weigh, pairs=part, features=FEATURE_TABLE, floor=floor)) for part in parts
+            ]
+            for part, future in zip(parts, futures, strict=True):
+                tables.append(future.result().cast(WEIGHT_SCHEMA))
                 done += part.num_rows
                 if self._progress is not None:
                     self._progress(done, pairs.num_rows)
-        return pa.concat_tables(found).sort_by([("lo", "ascending"), ("hi", "ascending")])
+        return pa.concat_tables(tables).sort_by([("lo", "ascending"), ("hi", "ascending")])
 
-    def _load_temporary(self, passing: Iterable[pa.RecordBatch], beside: Iterable[pa.RecordBatch] | int) -> None:
+    def _load_temporary(
+        self, temporary: Iterable[pa.RecordBatch], previous: Iterable[pa.RecordBatch] | int
+    ) -> None:
         """Load the features that are for one call only."""
         # Each table is made anew: rows that are deleted would keep their room.
-        if isinstance(beside, int):
+        if isinstance(previous, int):
             self._connection.execute(
-                f"CREATE OR REPLACE TABLE beside AS SELECT unique_id - {beside} AS unique_id, "
-                "* EXCLUDE (unique_id) FROM passing"
+                f"CREATE OR REPLACE TABLE previous AS SELECT unique_id - {previous} AS unique_id, "
+                "* EXCLUDE (unique_id) FROM temporary"
             )
         else:
-            create_feature_table(self._connection, "beside", self._columns)
-            insert_features(self._connection, "beside", beside, self._columns)
-        create_feature_table(self._connection, "passing", self._columns)
-        insert_features(self._connection, "passing", passing, self._columns)
+            create_feature_table(self._connection, "previous", self._columns)
+            insert_features(self._connection, "previous", previous, self._columns)
+        create_feature_table(self._connection, "temporary", self._columns)
+        insert_features(self._connection, "temporary", temporary, self._columns)
 
 
-def _divide_rows(rows: int, threads: int, worth_a_thread: int) -> list[tuple[int, int]]:
+def _divide_rows(rows: int, threads: int, pairs_per_thread: int) -> list[tuple[int, int]]:
     """Divide rows into parts for all threads, as start and length."""
-    count = max(-(-rows * threads // CHUNK_PAIRS), min(threads, rows // worth_a_thread), 1)
+    count = max(-(-rows * threads // CHUNK_PAIRS), min(threads, rows // pairs_per_thread), 1)
     size = -(-rows // count) or 1
     return [(start, min(size, rows - start)) for start in range(0, rows, size)]

@@ -14,14 +14,25 @@ import pyarrow as pa
 from mpi.domain.features import LIST_COLUMNS
 from mpi.matching.scoring.batch import connect_duckdb
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
-from mpi.standardize.shared_values import SHARED_VALUE_COLUMNS, MIN_BIRTH_DATES
+from mpi.standardize.shared_values import MIN_BIRTH_DATES, SHARED_VALUE_COLUMNS
 
 _HOUSE_SQL = "coalesce(street_number || ' ', '') || street || '|' || coalesce(postal_code, city)"
-_FLAT_SQL = f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE_SQL}) THEN {_HOUSE_SQL} || '|' || unit END"
+_FLAT_SQL = (
+    f"CASE WHEN unit IS NOT NULL AND list_contains(addresses, {_HOUSE_SQL}) "
+    f"THEN {_HOUSE_SQL} || '|' || unit END"
+)
 """Key of the flat of the first home, where it has one (``shared_values``)."""
 COUNTING_MEMORY = "256MB"
 """Memory limit of counting before it spills."""
-_COUNTED_COLUMNS = ("birth_date", *SHARED_VALUE_COLUMNS, "street_number", "street", "unit", "postal_code", "city")
+_COUNTED_COLUMNS = (
+    "birth_date",
+    *SHARED_VALUE_COLUMNS,
+    "street_number",
+    "street",
+    "unit",
+    "postal_code",
+    "city",
+)
 
 
 def _iter_value_queries() -> Iterator[str]:
@@ -66,15 +77,17 @@ class SharedValueTable:
         for batch in batches:
             create_feature_table(self._connection, "feature_table", _COUNTED_COLUMNS)
             insert_features(self._connection, "feature_table", [batch], _COUNTED_COLUMNS)
-            self._connection.execute(f"INSERT INTO borne SELECT kind, value, birth_date FROM ({SHAREABLE_VALUES_SQL})")
+            self._connection.execute(
+                f"INSERT INTO borne SELECT kind, value, birth_date FROM ({SHAREABLE_VALUES_SQL})"
+            )
             yield batch
 
     def find_shared(self) -> dict[str, list[str]]:
         """Return the shared values by column."""
-        found: dict[str, list[str]] = {}
+        values_of: dict[str, list[str]] = {}
         for kind, value in self._connection.execute(SHARED_VALUES_SQL).fetchall():
-            found.setdefault(kind, []).append(value)
-        return found
+            values_of.setdefault(kind, []).append(value)
+        return values_of
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Batch scorer of a re-cluster: Splink itself on DuckDB.
 
-Splink does not chunk registered pairs, so this module does. A first pass drops pairs that cannot reach the floor.
+Splink does not chunk registered pairs, so this module does. A first pass drops pairs that cannot reach the
+floor.
 """
 
 import tempfile
@@ -18,17 +19,17 @@ from mpi.matching.compiler.online_scorer import compile_scorer
 from mpi.matching.model.levels import ScoringParameters
 from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import (
+    CHUNK_PAIRS,
     FEATURE_TABLE,
     PAIR_SCHEMA,
-    CHUNK_PAIRS,
     WEIGHT_SCHEMA,
     SplinkEngine,
+    apply_cautions,
     connect_duckdb,
     make_feature_batches,
-    apply_cautions,
 )
 from mpi.matching.scoring.feature_batches import create_feature_table, insert_features
-from mpi.matching.scoring.load_scorer import ScoringResources, PairProgress
+from mpi.matching.scoring.load_scorer import PairProgress, ScoringResources
 
 MIN_PREFILTER_PAIRS = 200_000
 """Pairs from which a first pass saves more than it costs."""
@@ -42,7 +43,9 @@ class _ResultColumns(NamedTuple):
 
 
 _PAIR_COLUMNS = _ResultColumns("unique_id_l AS lo, unique_id_r AS hi", PAIR_SCHEMA)
-_WEIGHT_COLUMNS = _ResultColumns(f"{_PAIR_COLUMNS.sql}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHT_SCHEMA)
+_WEIGHT_COLUMNS = _ResultColumns(
+    f"{_PAIR_COLUMNS.sql}, round(match_weight, {WEIGHT_DECIMALS}) AS bits", WEIGHT_SCHEMA
+)
 
 
 def score_pairs(
@@ -50,7 +53,7 @@ def score_pairs(
     records: Iterable[tuple[int, Features]],
     pairs: pa.Table,
     floor: float,
-    place: ScoringResources,
+    resources: ScoringResources,
 ) -> pa.Table:
     """Score pairs by Splink and keep those at or above a weight.
 
@@ -59,7 +62,7 @@ def score_pairs(
         records: record id and features, of every record that ``pairs`` names.
         pairs: ``lo``, ``hi`` (int64 record ids), each pair once.
         floor: lowest weight to return, in bits.
-        place: folder, memory and progress callback.
+        resources: folder, memory and progress callback.
 
     Returns:
         ``lo``, ``hi``, ``bits`` (rounded to 1e-6), each chunk in the order of its record ids.
@@ -67,16 +70,20 @@ def score_pairs(
     Raises:
         ModelError: the model cannot be scored.
     """
-    with _open_feature_table(model, place) as (connection, levels, columns):
+    with _open_feature_table(model, resources) as (connection, levels, columns):
         for batch in make_feature_batches(records, columns):
             connection.register("made", pa.Table.from_batches([batch]))
             connection.execute(f"INSERT INTO {FEATURE_TABLE} FROM made")
             connection.unregister("made")
-        return _score_pairs(connection, model, levels, columns, pairs, floor, place.progress)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, resources.progress)
 
 
 def score_stored_pairs(
-    model: MatchModel, packed: Iterable[pa.RecordBatch], pairs: pa.Table, floor: float, place: ScoringResources
+    model: MatchModel,
+    packed: Iterable[pa.RecordBatch],
+    pairs: pa.Table,
+    floor: float,
+    resources: ScoringResources,
 ) -> pa.Table:
     """Score pairs by Splink, from stored features that DuckDB reads.
 
@@ -85,24 +92,24 @@ def score_stored_pairs(
         packed: stored features, in STORED_FEATURE_SCHEMA, of every record that ``pairs`` names.
         pairs: as for ``score_pairs``.
         floor: lowest weight to return, in bits.
-        place: folder, memory and progress callback.
+        resources: folder, memory and progress callback.
 
     Raises:
         ModelError: the model cannot be scored.
     """
-    with _open_feature_table(model, place) as (connection, levels, columns):
+    with _open_feature_table(model, resources) as (connection, levels, columns):
         insert_features(connection, FEATURE_TABLE, packed, columns)
-        return _score_pairs(connection, model, levels, columns, pairs, floor, place.progress)
+        return _score_pairs(connection, model, levels, columns, pairs, floor, resources.progress)
 
 
 @contextmanager
 def _open_feature_table(
-    model: MatchModel, place: ScoringResources
+    model: MatchModel, resources: ScoringResources
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, ScoringParameters, tuple[str, ...]]]:
     """Open a DuckDB with an empty table of features for a model."""
     scorer = compile_scorer(model)  # refuses what online would, before hours of work
-    with tempfile.TemporaryDirectory(prefix="scoring-", dir=place.folder) as spill:
-        connection = connect_duckdb(Path(spill), place.memory)
+    with tempfile.TemporaryDirectory(prefix="scoring-", dir=resources.folder) as spill:
+        connection = connect_duckdb(Path(spill), resources.memory)
         try:
             create_feature_table(connection, FEATURE_TABLE, scorer.columns)
             yield connection, scorer.parameters, scorer.columns
@@ -113,49 +120,59 @@ def _open_feature_table(
 def _score_pairs(
     connection: duckdb.DuckDBPyConnection,
     model: MatchModel,
-    levels: ScoringParameters,
+    parameters: ScoringParameters,
     columns: tuple[str, ...],
     pairs: pa.Table,
     floor: float,
-    told: PairProgress | None,
+    progress: PairProgress | None,
 ) -> pa.Table:
     """Score pairs in one or two passes, and apply the cautions."""
-    quick = _make_prefilter_settings(model.settings, levels)
-    if quick is not None and pairs.num_rows >= MIN_PREFILTER_PAIRS:
-        first = SplinkEngine(quick, model.frequencies, connection)
+    prefilter_settings = _make_prefilter_settings(model.settings, parameters)
+    if prefilter_settings is not None and pairs.num_rows >= MIN_PREFILTER_PAIRS:
+        prefilter = SplinkEngine(prefilter_settings, model.frequencies, connection)
         # Far below what a weight is rounded to, and far above what adding in another order makes.
-        pairs = _score_chunks(first, pairs, _PAIR_COLUMNS, floor - 2 * HALF_WEIGHT_STEP, told)
-        told = None
+        pairs = _score_chunks(prefilter, pairs, _PAIR_COLUMNS, floor - 2 * HALF_WEIGHT_STEP, progress)
+        progress = None
     engine = SplinkEngine(model.settings, model.frequencies, connection)
-    scored = _score_chunks(engine, pairs, _WEIGHT_COLUMNS, floor - HALF_WEIGHT_STEP, told)
+    scored = _score_chunks(engine, pairs, _WEIGHT_COLUMNS, floor - HALF_WEIGHT_STEP, progress)
     return apply_cautions(connection, scored, model.cautions, columns)
 
 
-def _make_prefilter_settings(settings: Mapping[str, Any], levels: ScoringParameters) -> dict[str, Any] | None:
+def _make_prefilter_settings(
+    settings: Mapping[str, Any], parameters: ScoringParameters
+) -> dict[str, Any] | None:
     """Return the settings without comparisons that can only lower a weight.
 
-    A pair that is below the floor without them is below it with them. In a model that corrects for families these
-    are the slowest, and most pairs that share a key are far below.
+    A pair that is below the floor without them is below it with them. In a model that corrects for families
+    these are the slowest, and most pairs that share a key are far below.
 
     Returns:
         None where the model has no such comparison.
     """
-    kept = [
-        stated
-        for stated, read in zip(settings["comparisons"], levels.comparisons, strict=True)
-        if not read.only_lowers
+    raising_comparisons = [
+        comparison
+        for comparison, parsed in zip(settings["comparisons"], parameters.comparisons, strict=True)
+        if not parsed.only_lowers
     ]
-    return {**settings, "comparisons": kept} if 0 < len(kept) < len(levels.comparisons) else None
+    return (
+        {**settings, "comparisons": raising_comparisons}
+        if 0 < len(raising_comparisons) < len(parameters.comparisons)
+        else None
+    )
 
 
 def _score_chunks(
-    engine: SplinkEngine, pairs: pa.Table, wanted: _ResultColumns, floor: float, told: PairProgress | None
+    engine: SplinkEngine,
+    pairs: pa.Table,
+    result_columns: _ResultColumns,
+    floor: float,
+    progress: PairProgress | None,
 ) -> pa.Table:
     """Score pairs in chunks, and return those from a floor up."""
-    results = [wanted.schema.empty_table()]
+    results = [result_columns.schema.empty_table()]
     for start in range(0, pairs.num_rows, CHUNK_PAIRS):
-        scored = engine.score(pairs.slice(start, CHUNK_PAIRS), wanted.sql, floor)
-        results.append(scored.cast(wanted.schema))
-        if told is not None:
-            told(min(start + CHUNK_PAIRS, pairs.num_rows), pairs.num_rows)
+        scored = engine.score(pairs.slice(start, CHUNK_PAIRS), result_columns.sql, floor)
+        results.append(scored.cast(result_columns.schema))
+        if progress is not None:
+            progress(min(start + CHUNK_PAIRS, pairs.num_rows), pairs.num_rows)
     return pa.concat_tables(results)

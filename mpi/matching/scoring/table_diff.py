@@ -15,13 +15,13 @@ COMPARING_MEMORY = "500MB"
 
 
 def diff_tables(
-    one: Iterable[pa.Table], other: Iterable[pa.Table], folder: Path
+    left: Iterable[pa.Table], right: Iterable[pa.Table], folder: Path
 ) -> Iterator[tuple[tuple[Any, ...], bool]]:
     """Yield rows that only one of two tables has.
 
     Args:
-        one: first table, in parts.
-        other: second table, in parts, of the same columns; a row that comes twice counts once.
+        left: first table, in parts.
+        right: second table, in parts, of the same columns; a row that comes twice counts once.
         folder: where to spill; a directory that only this user can read is made inside.
 
     Returns:
@@ -31,19 +31,19 @@ def diff_tables(
         tempfile.TemporaryDirectory(prefix="comparing-", dir=folder) as spill,
         connect_duckdb(Path(spill), COMPARING_MEMORY) as connection,
     ):
-        _fill_table(connection, "one", one)
-        _fill_table(connection, "other", other)
-        for has, lacks, is_first in (("one", "other", True), ("other", "one", False)):
-            rows = connection.execute(f"FROM {has} EXCEPT FROM {lacks}").fetchall()
+        _fill_table(connection, "one", left)
+        _fill_table(connection, "other", right)
+        for present_table, absent_table, is_first in (("one", "other", True), ("other", "one", False)):
+            rows = connection.execute(f"FROM {present_table} EXCEPT FROM {absent_table}").fetchall()
             yield from ((tuple(row), is_first) for row in rows)
 
 
 def _fill_table(connection: duckdb.DuckDBPyConnection, name: str, parts: Iterable[pa.Table]) -> None:
     """Create a table from parts."""
-    made = False
+    is_created = False
     for part in parts:
         connection.register("part", part)
-        begin = f"INSERT INTO {name}" if made else f"CREATE TABLE {name} AS"
-        connection.execute(f"{begin} FROM part")
+        statement = f"INSERT INTO {name}" if is_created else f"CREATE TABLE {name} AS"
+        connection.execute(f"{statement} FROM part")
         connection.unregister("part")
-        made = True
+        is_created = True

@@ -1,8 +1,8 @@
 """Translation of a level's DuckDB condition to Spark SQL.
 
 What the online compiler refuses is refused here. What both engines spell alike is not trusted to mean the
-same: every operand goes into parentheses (``a = b IS NOT TRUE`` binds differently elsewhere), and every string
-function becomes one of ``mpi.matching.spark.functions``. Both engines have three truth values.
+same: every operand goes into parentheses (``a = b IS NOT TRUE`` binds differently elsewhere), and every
+string function becomes one of ``mpi.matching.spark.functions``. Both engines have three truth values.
 """
 
 from collections.abc import Mapping
@@ -71,10 +71,10 @@ def _translate_level(comparison: str, level: Mapping[str, Any]) -> dict[str, Any
         return dict(level)
     try:
         return {**level, "sql_condition": to_spark_condition(condition)}
-    except NotCompilableError as fault:
+    except NotCompilableError as error:
         label = level.get("label_for_charts") or condition
         raise ModelError(
-            f"comparison {comparison!r}, level {label!r}: cannot be scored on Spark: {fault}"
+            f"comparison {comparison!r}, level {label!r}: cannot be scored on Spark: {error}"
         ) from None
 
 
@@ -105,7 +105,10 @@ def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - on
             bounds = {name: _translate_in_parentheses(tree.args[name]) for name in ("low", "high")}
             return exp.Between(this=_translate_in_parentheses(tree.this), **bounds)
         case exp.In():
-            return exp.In(this=_translate_in_parentheses(tree.this), expressions=[_translate(each) for each in tree.expressions])
+            return exp.In(
+                this=_translate_in_parentheses(tree.this),
+                expressions=[_translate(item) for item in tree.expressions],
+            )
         case exp.Cast():
             return exp.Cast(this=_translate(tree.this), to=tree.args["to"].copy())
         case exp.Substring() | exp.Left():
@@ -115,15 +118,18 @@ def _translate(tree: exp.Expr) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 - on
         case exp.Nullif():
             return exp.Nullif(this=_translate(tree.this), expression=_translate(tree.expression))
         case exp.Least() | exp.Greatest():
-            others = [_translate(each) for each in tree.expressions]
-            return type(tree)(this=_translate(tree.this), expressions=others)
+            items = [_translate(item) for item in tree.expressions]
+            return type(tree)(this=_translate(tree.this), expressions=items)
         case exp.RegexpExtract():
-            sought = [_translate(tree.this), tree.expression.copy()]
-            return exp.Anonymous(this=f"{FUNCTION_PREFIX}regexp_extract", expressions=sought)
+            arguments = [_translate(tree.this), tree.expression.copy()]
+            return exp.Anonymous(this=f"{FUNCTION_PREFIX}regexp_extract", expressions=arguments)
         case exp.ArrayMax() | exp.ArrayMin():
             return _translate_pairwise(tree)
         case _ if isinstance(tree, _BINARY_EXPRESSIONS):
-            return type(tree)(this=_translate_in_parentheses(tree.this), expression=_translate_in_parentheses(tree.expression))
+            return type(tree)(
+                this=_translate_in_parentheses(tree.this),
+                expression=_translate_in_parentheses(tree.expression),
+            )
         case _:
             return _translate_function(tree)
 
@@ -163,9 +169,9 @@ def _translate_literal(tree: exp.Literal) -> exp.Expr:
 
 def _translate_in_parentheses(tree: exp.Expr) -> exp.Expr:
     """Translate an operand, in parentheses where it needs them."""
-    made = _translate(tree)
+    translated = _translate(tree)
     return (
-        made
-        if isinstance(made, exp.Condition) and not isinstance(made, _OPERATOR_EXPRESSIONS)
-        else exp.Paren(this=made)
+        translated
+        if isinstance(translated, exp.Condition) and not isinstance(translated, _OPERATOR_EXPRESSIONS)
+        else exp.Paren(this=translated)
     )

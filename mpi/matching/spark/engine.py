@@ -17,7 +17,7 @@ from mpi.matching.model.model import MatchModel
 from mpi.matching.scoring.batch import WEIGHT_SCHEMA, make_feature_batches, make_feature_schema
 from mpi.matching.scoring.engines import Progress
 from mpi.matching.spark.functions import WorkerDiffersError
-from mpi.matching.spark.scoring import SparkScorer, find_candidate_pairs, apply_cautions
+from mpi.matching.spark.scoring import SparkScorer, apply_cautions, find_candidate_pairs
 from mpi.matching.spark.session import LOG_FILE, is_local, open_session
 from mpi.matching.spark.staging import Staging, open_staging
 from mpi.standardize.payload import features_from_bytes
@@ -54,7 +54,7 @@ class SparkEngine:
         """Name of the engine for ``--engine``."""
         return "spark"
 
-    def weights(
+    def weigh_pairs(
         self,
         model: MatchModel,
         packed: Iterable[pa.RecordBatch],
@@ -63,26 +63,32 @@ class SparkEngine:
         work_dir: Path,
         progress: Progress,
     ) -> pa.Table:
-        """See ``BatchEngine``."""
+        """Score every two records that share a blocking key.
+
+        See ``BatchEngine.weigh_pairs``.
+        """
         columns = compile_scorer(model).columns  # refuses what online would, before Spark starts
-        with _make_folder(work_dir) as folder, open_staging(self.staging or str(folder)) as place:
+        with _make_folder(work_dir) as folder, open_staging(self.staging or str(folder)) as folder_of_run:
             progress(_PROGRESS_STEP, 0, 2)
             records = chain.from_iterable(map(_iter_features, packed))
-            table = place.write_table(
+            table = folder_of_run.write_table(
                 "features.parquet", make_feature_schema(columns), make_feature_batches(records, columns)
             )
-            blocks = place.write_table("keys.parquet", keys.schema, iter(keys.to_batches()))
+            blocks = folder_of_run.write_table("keys.parquet", keys.schema, iter(keys.to_batches()))
             progress(_PROGRESS_STEP, 1, 2)
-            with _report_spark_failure(folder, work_dir), open_session(self.master, self.memory, folder) as session:
-                session.sparkContext.setCheckpointDir(place.to_uri("checkpoints"))
+            with (
+                _report_spark_failure(folder, work_dir),
+                open_session(self.master, self.memory, folder) as session,
+            ):
+                session.sparkContext.setCheckpointDir(folder_of_run.to_uri("checkpoints"))
                 features = session.read.parquet(table)
                 pairs = find_candidate_pairs(session.read.parquet(blocks))
                 scorer = SparkScorer(model.settings, model.frequencies, session, features)
-                held = apply_cautions(scorer.score(pairs, floor), features, model.cautions, columns)
-                held.write.parquet(place.to_uri("weights"))
-            found = _read_weights(place)
+                capped = apply_cautions(scorer.score(pairs, floor), features, model.cautions, columns)
+                capped.write.parquet(folder_of_run.to_uri("weights"))
+            weights = _read_weights(folder_of_run)
             progress(_PROGRESS_STEP, 2, 2)
-            return found
+            return weights
 
 
 def _iter_features(batch: pa.RecordBatch) -> Iterator[tuple[int, Features]]:
@@ -111,26 +117,26 @@ def _report_spark_failure(folder: Path, work_dir: Path) -> Iterator[None]:
 
     Spark's own log is kept.
     """
-    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-    from splink.internals.exceptions import SplinkException  # noqa: PLC0415
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional extra, without types
+    from pyspark.errors import PySparkException  # noqa: PLC0415 - an optional extra
+    from splink.internals.exceptions import SplinkException  # noqa: PLC0415 - used only with Spark
 
     try:
         yield
     except MpiError:
         raise
-    except (PySparkException, Py4JError, SplinkException) as fault:
-        kept = work_dir / LOG_FILE
-        shutil.copyfile(folder / LOG_FILE, kept)
-        kept.chmod(0o600)
-        raise EngineError(f"Spark failed: {_describe_cause(fault)}; its log is {kept}") from fault
+    except (PySparkException, Py4JError, SplinkException) as error:
+        log_copy = work_dir / LOG_FILE
+        shutil.copyfile(folder / LOG_FILE, log_copy)
+        log_copy.chmod(0o600)
+        raise EngineError(f"Spark failed: {_describe_cause(error)}; its log is {log_copy}") from error
 
 
-def _describe_cause(fault: Exception) -> str:
+def _describe_cause(error: Exception) -> str:
     """Return the cause of a Spark failure, without a record's value."""
     marker = f"{WorkerDiffersError.__name__}: "
-    said = next((line for line in str(fault).splitlines() if marker in line), None)
-    if said is not None:
-        return said.partition(marker)[2]
-    condition = getattr(fault, "getCondition", lambda: None)()
-    return condition or type(fault).__name__
+    line_with_marker = next((line for line in str(error).splitlines() if marker in line), None)
+    if line_with_marker is not None:
+        return line_with_marker.partition(marker)[2]
+    condition = getattr(error, "getCondition", lambda: None)()
+    return condition or type(error).__name__

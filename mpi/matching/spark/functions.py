@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import rapidfuzz
 
-from mpi.matching.compiler.runtime_functions import NAMESPACE, LIST_PAIR_FUNCTIONS
+from mpi.matching.compiler.runtime_functions import LIST_PAIR_FUNCTIONS, NAMESPACE
 
 FUNCTION_PREFIX = "mpi_"
 """Prefix of the index's function names in Spark."""

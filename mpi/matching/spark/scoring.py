@@ -1,8 +1,8 @@
 """Blocking and scoring by Splink on Spark.
 
-Keys, comparisons and frequencies are those of DuckDB. Nothing grows on the machine that asks: features and keys are
-written in batches to a folder that every worker reaches, Spark joins and scores there, and only the pairs above the
-floor come back.
+Keys, comparisons and frequencies are those of DuckDB. Nothing grows on the machine that asks: features and
+keys are written in batches to a folder that every worker reaches, Spark joins and scores there, and only
+the pairs above the floor come back.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -71,9 +71,9 @@ class SparkScorer:
         # Splink's own functions, of the jar in its package, are not DuckDB's.
         api: Callable[..., Any] = SparkAPI
         self._api = api(spark_session=session, register_udfs_automatically=False)
-        ours = make_batch_settings(to_spark_settings(settings), detailed=detailed)
+        batch_settings = make_batch_settings(to_spark_settings(settings), detailed=detailed)
         records = self._api.register(features, dataset_display_name=f"records_{self._run}")
-        self._linker = Linker(records, ours, log_level=None, validate_settings=False)
+        self._linker = Linker(records, batch_settings, log_level=None, validate_settings=False)
         for column in frequencies.tables:
             if column in features.columns:
                 self._register_frequencies(column, frequencies)
@@ -87,10 +87,10 @@ class SparkScorer:
         frozen = self._session.createDataFrame(
             pa.table({column: list(table), "share": list(table.values())}, schema=schema)
         )
-        present = self._features.select(column).where(f.col(column).isNotNull()).distinct()
+        values = self._features.select(column).where(f.col(column).isNotNull()).distinct()
         share = f.coalesce(f.col("share"), f.lit(frequencies.tails[column]))
-        full = present.join(frozen, column, "left").select(column, share.alias(f"tf_{column}"))
-        registered = self._api.register(full, dataset_display_name=f"frozen_{column}_{self._run}")
+        complete = values.join(frozen, column, "left").select(column, share.alias(f"tf_{column}"))
+        registered = self._api.register(complete, dataset_display_name=f"frozen_{column}_{self._run}")
         self._linker.table_management.register_term_frequency_lookup(registered, column)
 
     def score(self, pairs: "DataFrame", floor: float | None = None) -> "DataFrame":
@@ -110,10 +110,14 @@ class SparkScorer:
         registered = self._api.register(blocked, dataset_display_name=f"blocked_{self._run}")
         self._linker.table_management.register_blocked_pairs_for_predict(registered)
         predicted = self._linker.inference.predict(warning_mode="never").as_spark_dataframe()
-        kept = predicted if floor is None else predicted.where(f"match_weight >= {floor - HALF_WEIGHT_STEP!r}D")
+        selected = (
+            predicted if floor is None else predicted.where(f"match_weight >= {floor - HALF_WEIGHT_STEP!r}D")
+        )
         bits = f"round(match_weight, {WEIGHT_DECIMALS}) AS bits"
-        shown: DataFrame = kept.selectExpr("unique_id_l AS lo", "unique_id_r AS hi", bits, *self._details)
-        return shown
+        result: DataFrame = selected.selectExpr(
+            "unique_id_l AS lo", "unique_id_r AS hi", bits, *self._details
+        )
+        return result
 
 
 def apply_cautions(
@@ -129,15 +133,17 @@ def apply_cautions(
     """
     if not cautions.when:
         return scored
-    held = " OR ".join(f"({to_spark_condition(each)}) IS TRUE" for each in cautions.conditions.values())
+    any_caution = " OR ".join(
+        f"({to_spark_condition(condition)}) IS TRUE" for condition in cautions.conditions.values()
+    )
     sides = [
         features.selectExpr(f"unique_id AS {record}", *(f"{name} AS {name}_{side}" for name in columns))
         for record, side in (("lo", "l"), ("hi", "r"))
     ]
     # Most pairs weigh too little for a caution to lower, and need no second look.
     heavy, light = scored.where(f"bits > {cautions.bits!r}D"), scored.where(f"bits <= {cautions.bits!r}D")
-    looked_at = heavy.join(sides[0], "lo").join(sides[1], "hi")
-    lowered = looked_at.selectExpr(
-        "lo", "hi", f"CASE WHEN {held} THEN {cautions.bits!r}D ELSE bits END AS bits"
+    joined = heavy.join(sides[0], "lo").join(sides[1], "hi")
+    lowered = joined.selectExpr(
+        "lo", "hi", f"CASE WHEN {any_caution} THEN {cautions.bits!r}D ELSE bits END AS bits"
     )
     return lowered.unionAll(light.select("lo", "hi", "bits"))

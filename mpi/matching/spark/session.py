@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from mpi.domain.errors import EngineError
-from mpi.matching.spark.functions import FUNCTIONS, FUNCTION_PREFIX
+from mpi.matching.spark.functions import FUNCTION_PREFIX, FUNCTIONS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -68,22 +68,26 @@ def open_session(master: str, memory: str, folder: Path) -> Iterator["SparkSessi
     """
     _require_spark()
     (folder / "log4j2.properties").write_text(_LOG4J_PROPERTIES)
-    before = signal.getsignal(signal.SIGINT)
+    previous_handler = signal.getsignal(signal.SIGINT)
     with (folder / LOG_FILE).open("ab") as log, _silence_root_logger():
         try:
-            session = _start_session(_make_settings(master, memory, folder), log.fileno(), local=is_local(master))
+            session = _start_session(
+                _make_settings(master, memory, folder), log.fileno(), local=is_local(master)
+            )
         except EngineError:
             raise
-        except Exception as fault:  # whatever Java raises, of which Spark makes errors of several kinds
-            raise EngineError(f"Spark does not start on {master}: {_read_failure_reason(fault, folder)}") from fault
+        except Exception as error:  # whatever Java raises, of which Spark makes errors of several kinds
+            raise EngineError(
+                f"Spark does not start on {master}: {_read_failure_reason(error, folder)}"
+            ) from error
         try:
-            with _cancel_jobs_on_interrupt(session, before):
+            with _cancel_jobs_on_interrupt(session, previous_handler):
                 _register_functions(session)
                 yield session
         finally:
             session.stop()
             if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGINT, before)
+                signal.signal(signal.SIGINT, previous_handler)
 
 
 @contextmanager
@@ -113,14 +117,14 @@ def _require_spark() -> None:
 
 def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
     """Return Spark's settings for a step."""
-    quiet = (folder / "log4j2.properties").as_uri()
-    stated = {
+    log4j_uri = (folder / "log4j2.properties").as_uri()
+    settings = {
         "spark.master": master,
         "spark.app.name": "mpi recluster",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": memory,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={quiet}",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j_uri}",
         "spark.local.dir": str(folder / "local"),
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
         "spark.sql.catalogImplementation": "in-memory",
@@ -129,19 +133,19 @@ def _make_settings(master: str, memory: str, folder: Path) -> Mapping[str, str]:
         "spark.sql.codegen.hugeMethodLimit": "8000",
     }
     if is_local(master):
-        stated |= {
+        settings |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.shuffle.partitions": "8",
         }
-    return stated
+    return settings
 
 
 def _start_session(settings: Mapping[str, str], log: int, *, local: bool) -> "SparkSession":
     """Start Java and a Spark session."""
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415 - an optional extra
-    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - an optional extra
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - an optional extra
 
     if SparkContext._active_spark_context is not None:  # noqa: SLF001 - there is no other way to ask
         raise EngineError("this process runs a Spark session already: stop it first")
@@ -157,30 +161,30 @@ def _start_session(settings: Mapping[str, str], log: int, *, local: bool) -> "Sp
 
 
 @contextmanager
-def _cancel_jobs_on_interrupt(session: "SparkSession", before: Any) -> Iterator[None]:  # noqa: ANN401
+def _cancel_jobs_on_interrupt(session: "SparkSession", previous_handler: Any) -> Iterator[None]:  # noqa: ANN401
     """Cancel Spark's jobs on Ctrl-C, where the previous handler stops us.
 
     PySpark replaces the handler that was set before with one of its own.
     """
-    asked = False
+    is_interrupted = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if not callable(before):
+        nonlocal is_interrupted
+        if not callable(previous_handler):
             return
         try:
-            before(number, frame)
+            previous_handler(number, frame)
         except KeyboardInterrupt:
-            asked = True
+            is_interrupted = True
             session.sparkContext.cancelAllJobs()
             raise
 
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, stop if callable(before) else before)
+        signal.signal(signal.SIGINT, stop if callable(previous_handler) else previous_handler)
     try:
         yield
     except Exception as error:  # a job that was ended is a failure to Spark, and none to us
-        if asked:
+        if is_interrupted:
             raise KeyboardInterrupt from error
         raise
 
@@ -194,11 +198,11 @@ def _register_functions(session: "SparkSession") -> None:
         session.udf.register(FUNCTION_PREFIX + name, vectorized(function, returns))
 
 
-def _read_failure_reason(fault: Exception, folder: Path) -> str:
+def _read_failure_reason(error: Exception, folder: Path) -> str:
     """Return Spark's last word on why it did not start.
 
     No record has been read by then.
     """
     lines = [line for line in (folder / LOG_FILE).read_text(errors="replace").splitlines() if line.strip()]
-    faults = [line for line in lines if "Exception" in line or "Error" in line or "rror:" in line]
-    return (faults or lines or [type(fault).__name__])[-1].strip()[:300]
+    error_lines = [line for line in lines if "Exception" in line or "Error" in line or "rror:" in line]
+    return (error_lines or lines or [type(error).__name__])[-1].strip()[:300]

@@ -34,7 +34,7 @@ class Staging:
         return f"{self.uri}/{name}"
 
     def write_table(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> str:
-        """Write a table, a batch at a time; returns its URI.
+        """Write a table, a batch at a time, and return its URI.
 
         Spark reads a group of rows as one task, so a group is one batch.
         """
@@ -53,11 +53,11 @@ class Staging:
 
 @contextmanager
 def open_staging(where: str) -> Iterator[Staging]:
-    """A new folder for one run; it and all in it are removed at the end.
+    """Make a folder for one run, removed at the end with its contents.
 
     Args:
-        where: an existing folder, as a path or as a URI that PyArrow and Spark both know (``s3://``, ``gs://``,
-            ``hdfs://``, ``file://``).
+        where: an existing folder, as a path or as a URI that PyArrow and Spark both know (``s3://``,
+            ``gs://``, ``hdfs://``, ``file://``).
 
     Raises:
         EngineError: it cannot be written.
@@ -66,17 +66,17 @@ def open_staging(where: str) -> Iterator[Staging]:
     try:
         base = where if "://" in where else Path(where).resolve().as_uri()
         filesystem, path = fs.FileSystem.from_uri(base)
-        made = Staging(f"{base.rstrip('/')}/{name}", f"{path.rstrip('/')}/{name}", filesystem)
+        folder = Staging(f"{base.rstrip('/')}/{name}", f"{path.rstrip('/')}/{name}", filesystem)
         if isinstance(filesystem, fs.LocalFileSystem):
-            Path(made.path).mkdir(mode=0o700)  # what a record says is in it
+            Path(folder.path).mkdir(mode=0o700)  # what a record says is in it
         else:
-            filesystem.create_dir(made.path)
-    except (OSError, ValueError, pa.ArrowException) as fault:
+            filesystem.create_dir(folder.path)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise EngineError(
-            f"the staging folder cannot be written ({type(fault).__name__}): MPI_SPARK_STAGING names a "
+            f"the staging folder cannot be written ({type(error).__name__}): MPI_SPARK_STAGING names a "
             "folder that this machine and every worker reach under one path, or a URI such as s3://bucket/folder"
-        ) from fault
+        ) from error
     try:
-        yield made
+        yield folder
     finally:
-        filesystem.delete_dir(made.path)
+        filesystem.delete_dir(folder.path)

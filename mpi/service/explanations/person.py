@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import combinations
 
-from mpi.clustering.component import Sets
+from mpi.clustering.union_find import UnionFind
 from mpi.domain import eid as eids
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import NotFoundError
@@ -168,7 +168,7 @@ def _build_tree(
             return _ConnectionRank.DECIDED, -bits, ends
         return (_ConnectionRank.REVIEW if bits >= thresholds.review else _ConnectionRank.WEAK), -bits, ends
 
-    sets = Sets()
+    sets = UnionFind()
     connected_pairs = []
     for pair in sorted({*weights, *same_decisions}, key=rank_pair):
         left, right = map(sets.find, pair)

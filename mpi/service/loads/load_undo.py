@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from mpi.clustering.component import Sets
+from mpi.clustering.union_find import UnionFind
 from mpi.domain import clock
 from mpi.domain.errors import ConflictError, MpiError, NotFoundError
 from mpi.domain.viewer import Action, Viewer, require_permission
@@ -412,7 +412,7 @@ def _group_by_person(unit: ReadUnit, records: Collection[int], commit_no: int) -
         ]
         for record, history in unit.persons.memberships_of(records).items()
     }
-    person_sets = Sets()
+    person_sets = UnionFind()
     for persons in persons_of.values():
         if persons:
             person_sets.join_all(persons)

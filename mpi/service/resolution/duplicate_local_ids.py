@@ -5,9 +5,10 @@ Only sources that give each child a single local ID are checked.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mpi.clustering.component import Sets, order_pair
+from mpi.clustering.component import order_pair
 from mpi.clustering.partition import Partition
 from mpi.clustering.question_groups import format_question_key
+from mpi.clustering.union_find import UnionFind
 from mpi.domain.decision import Authority, Decision, DecisionKind
 from mpi.domain.weight import round_weight
 from mpi.service.resolution.closure import Closure
@@ -19,9 +20,9 @@ MULTIPLE = "multiple"
 """Task kind: do two local IDs of one source describe one child?"""
 
 
-def join_same_decisions(decisions: Iterable[Decision]) -> Sets:
+def join_same_decisions(decisions: Iterable[Decision]) -> UnionFind:
     """Return the sets of canonical keys that SAME decisions join."""
-    sets = Sets()
+    sets = UnionFind()
     for decision in decisions:
         if decision.kind is DecisionKind.SAME:
             sets.join_all(decision.groups[0])

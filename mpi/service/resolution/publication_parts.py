@@ -6,7 +6,7 @@ one question shows together, before or after. Pure functions.
 
 from collections.abc import Iterable, Iterator
 
-from mpi.clustering.component import Sets
+from mpi.clustering.union_find import UnionFind
 from mpi.service.resolution.settlement import ClusterAssignment, Settlement
 from mpi.storage.repositories.review.tasks import Task, tasks_differ
 
@@ -40,9 +40,9 @@ def split_settlement(settlement: Settlement) -> Iterator[Settlement]:
             yield builder.build(retired, emptied, reactivated)
 
 
-def _join_dependent_records(settlement: Settlement) -> Sets:
+def _join_dependent_records(settlement: Settlement) -> UnionFind:
     """Join records that must be published together into sets."""
-    dependent_sets = Sets()
+    dependent_sets = UnionFind()
     records_by_person: dict[int, list[int]] = {}
     for record, person in settlement.persons_before.items():
         records_by_person.setdefault(person, []).append(record)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
-from mpi.clustering.component import Sets
+from mpi.clustering.union_find import UnionFind
 from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.errors import InputError
@@ -281,7 +281,7 @@ class _DecidedPairs:
             for decision in unit.decisions.by_ids(decision_ids).values()
             if decision.status is DecisionStatus.IN_FORCE and decision.authority is not Authority.HOLD
         ]
-        sets = Sets()
+        sets = UnionFind()
         for decision in decisions:
             if decision.kind is DecisionKind.SAME:
                 sets.join_all(decision.groups[0])

@@ -98,7 +98,9 @@ def parse_address(address: Address) -> ParsedAddress:
     key = None
     if street.street and where and (street.number or street.is_box):
         key = format_address_key(street.number, street.street, where)
-    return ParsedAddress(street.number, street.street, unit, city, codes.parse_state(address.state), zip_code, key)
+    return ParsedAddress(
+        street.number, street.street, unit, city, codes.parse_state(address.state), zip_code, key
+    )
 
 
 def format_address_key(number: str | None, street: str, where: str) -> str:

@@ -24,14 +24,16 @@ _PLACEMENT_TYPE = re.compile(
 def find_placement_homes(record: CanonicalRecord, homes: Sequence[ParsedAddress]) -> tuple[str, ...]:
     """Return the keys of homes in which a child was placed, sorted.
 
-    An address says so by its type. Where the first has none, the relationship of the first guardian counts: both are
-    what the source sends in its flat columns.
+    An address says so by its type. Where the first has none, the relationship of the first guardian counts:
+    both are what the source sends in its flat columns.
 
     Args:
         record: the record.
         homes: its parsed addresses, in its order; none where they are confidential.
     """
-    address_homes = zip(record.addresses, homes, strict=False)  # a confidential record has addresses and no homes
+    address_homes = zip(
+        record.addresses, homes, strict=False
+    )  # a confidential record has addresses and no homes
     relationship = record.guardians[0].guardian_relationship if record.guardians else None
     return list_address_keys(
         home

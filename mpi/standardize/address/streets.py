@@ -21,6 +21,7 @@ from mpi.standardize.address.usps_abbreviations import (
 from mpi.standardize.text import CACHE_SIZE, fold, squeeze
 
 _MAX_UNIT_CHARACTERS = 10
+_MAX_BARE_UNIT_CHARACTERS = 2
 
 _NOT_AN_ADDRESS = frozenset(
     ("", "UNKNOWN", "UNK", "NONE", "NA", "NULL", "NOADDRESS", "NOTAVAILABLE", "NOTPROVIDED", "HOMELESS",
@@ -97,7 +98,7 @@ def parse_unit(text: str | None) -> str | None:
         return "BSMT"
     unit_parts = [_strip_unit(part) for part in parts if part not in UNIT_WORDS]
     unit = "".join(unit_parts)
-    says_unit = len(unit_parts) < len(parts) or "#" in text or len(unit) <= 2  # noqa: PLR2004
+    says_unit = len(unit_parts) < len(parts) or "#" in text or len(unit) <= _MAX_BARE_UNIT_CHARACTERS
     if not 0 < len(unit) <= _MAX_UNIT_CHARACTERS or not (says_unit or any(map(str.isdigit, unit))):
         return None
     return unit
@@ -125,7 +126,7 @@ def abbreviate_street(names: list[str]) -> str:
     elif end > 0 and (names[end].isdigit() or len(names[end]) == 1):
         kind = names[end - 1]
         names[end - 1] = NUMBERED_ROADS.get(kind) or STREET_SUFFIXES.get(kind, kind)
-    if len(names) > 1 and not (len(names) == 2 and names[1] in STREET_SUFFIXES):  # noqa: PLR2004
+    if len(names) > 1 and not (names[1] in STREET_SUFFIXES and names[2:] == []):
         names[0] = DIRECTIONALS.get(names[0], names[0])
     return " ".join(names)
 
@@ -133,8 +134,8 @@ def abbreviate_street(names: list[str]) -> str:
 def _parse_plain_line(text: str) -> ParsedStreet | None:
     """Parse a line that has only one reading; None for any other.
 
-    Such a line has number, name, suffix, and perhaps a unit. ``usaddress`` reads 99.9 % of them alike, at 20 times the
-    cost; the rest it gets wrong (it takes the St of ``1 SW ST JAMES DR`` for the suffix).
+    Such a line has number, name, suffix, and perhaps a unit. ``usaddress`` reads 99.9 % of them alike, at
+    20 times the cost; the rest it gets wrong (it takes the St of ``1 SW ST JAMES DR`` for the suffix).
     """
     unit_match = _UNIT_LAST.search(text)
     line_match = _PLAIN_LINE.match(text[: unit_match.start()].rstrip(" ,") if unit_match else text)
@@ -150,7 +151,9 @@ def _parse_plain_line(text: str) -> ParsedStreet | None:
         return None  # a letter or a number there may belong to the house number
     if any(STREET_SUFFIXES.get(name) in _COMMON_SUFFIXES or name in UNIT_WORDS for name in middle_words):
         return None
-    return ParsedStreet(line_match[1], abbreviate_street(names), parse_unit(unit_match[1]) if unit_match else None)
+    return ParsedStreet(
+        line_match[1], abbreviate_street(names), parse_unit(unit_match[1]) if unit_match else None
+    )
 
 
 def _parse_with_usaddress(text: str) -> ParsedStreet | None:

@@ -1,7 +1,7 @@
 """USPS abbreviations of street addresses (Publication 28).
 
-Section 2 and appendices B, C and G: appendix C1 lists the street suffixes with the spellings commonly seen, C2 the
-unit designators; the directionals are in section 233. https://pe.usps.com/text/pub28/
+Section 2 and appendices B, C and G: appendix C1 lists the street suffixes with the spellings commonly seen,
+C2 the unit designators; the directionals are in section 233. https://pe.usps.com/text/pub28/
 """
 
 DIRECTIONALS = {

@@ -19,7 +19,7 @@ from mpi.domain.record import (
     Restriction,
 )
 from mpi.standardize.fields.codes import FLAG_VALUES, RESTRICTION_KINDS
-from mpi.standardize.fields.lists import parse_entry_columns, parse_entries
+from mpi.standardize.fields.lists import parse_entries, parse_entry_columns
 from mpi.standardize.fields.record_shape import FLAT_COLUMNS
 from mpi.standardize.fields.scalars import parse_text, parse_texts
 from mpi.standardize.name.full_names import split_full_name
@@ -32,7 +32,9 @@ _DEFAULT_DEFINITION = "source"
 """Definition of a flag that names none: the source's own."""
 
 
-def build_dated_items(field: str, kind: Callable[..., _Item], raw_record: Mapping[str, object]) -> tuple[_Item, ...]:
+def build_dated_items(
+    field: str, kind: Callable[..., _Item], raw_record: Mapping[str, object]
+) -> tuple[_Item, ...]:
     """Build the entries of a dated list.
 
     The first entry may have been sent in flat columns instead.
@@ -49,7 +51,9 @@ def build_dated_items(field: str, kind: Callable[..., _Item], raw_record: Mappin
     flat_columns = parse_texts(raw_record, FLAT_COLUMNS.get(field, ()))
     if raw_record.get(field) is None:
         return (kind(**flat_columns),) if flat_columns else ()
-    rows = (parse_entry_columns(field, entry) for entry in parse_entries(field, raw_record[field], bars=False))
+    rows = (
+        parse_entry_columns(field, entry) for entry in parse_entries(field, raw_record[field], bars=False)
+    )
     items = tuple(kind(**row) for row in rows if row)
     if not flat_columns:
         return items

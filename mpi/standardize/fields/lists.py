@@ -12,6 +12,9 @@ from mpi.standardize.fields.scalars import MAX_VALUE_CHARACTERS, parse_text
 MAX_LIST_ENTRIES = 200
 """Most entries of one list field."""
 
+_MAX_NAME_CHARACTERS = 64
+_MAX_NAME_DIGITS = 3
+
 
 def parse_entries(field: str, value: object, *, bars: bool) -> Sequence[object]:
     """Return the entries of a list field, as sent.
@@ -57,7 +60,9 @@ def parse_entry_columns(field: str, entry: object) -> dict[str, str]:
     columns = ITEM_COLUMNS[field]
     if not entry.keys() <= columns:
         raise make_unknown_field_error(field, next(name for name in entry if name not in columns), columns)
-    return {name: text for name, value in entry.items() if (text := parse_text(field, value, name)) is not None}
+    return {
+        name: text for name, value in entry.items() if (text := parse_text(field, value, name)) is not None
+    }
 
 
 def make_unknown_field_error(field: str, name: object, known_names: frozenset[str]) -> RecordError:
@@ -77,7 +82,12 @@ def _is_name_like(name: str) -> bool:
     """Return whether a text looks like a field name, not a value."""
     letters_and_digits = name.replace("_", "").replace("-", "").replace(" ", "").replace(".", "")
     digit_count = sum(character.isdigit() for character in letters_and_digits)
-    return len(name) <= 64 and letters_and_digits.isalnum() and letters_and_digits[0].isalpha() and digit_count <= 3  # noqa: PLR2004
+    return (
+        len(name) <= _MAX_NAME_CHARACTERS
+        and letters_and_digits.isalnum()
+        and letters_and_digits[0].isalpha()
+        and digit_count <= _MAX_NAME_DIGITS
+    )
 
 
 def _parse_cell(field: str, cell: str, *, bars: bool) -> object:

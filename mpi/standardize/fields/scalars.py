@@ -59,7 +59,11 @@ def parse_texts(raw_record: Mapping[str, object], names: Iterable[str]) -> dict[
     Raises:
         RecordError: as ``parse_text``.
     """
-    return {name: text for name in names if name in raw_record and (text := parse_text(name, raw_record[name])) is not None}
+    return {
+        name: text
+        for name in names
+        if name in raw_record and (text := parse_text(name, raw_record[name])) is not None
+    }
 
 
 def parse_local_id(value: object) -> str:

@@ -18,7 +18,7 @@ def split_full_name(text: str) -> tuple[str | None, str | None, str | None]:
         given_words = rest.split()
         return _take_first(given_words), _join_rest(given_words), " ".join(last.split()) or None
     parts = text.replace(",", " ").split()
-    if len(parts) < 2:  # noqa: PLR2004 - one word
+    if len(parts) <= 1:
         return _take_first(parts), None, None
     start = _find_surname_start(parts)
     return parts[0], _join_rest(parts[:start]), " ".join(parts[start:])

@@ -16,7 +16,7 @@ from mpi.standardize.name.placeholders import (
     is_placeholder_middle,
     is_placeholder_surname,
 )
-from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, squeeze, split_words
+from mpi.standardize.text import CACHE_SIZE, MAX_FOLDED_CHARACTERS, split_words, squeeze
 
 MAX_NAME_LETTERS = 75
 """Letters of a name that are compared.
@@ -71,7 +71,11 @@ def parse_given_name(text: str | None) -> GivenName:
     unquoted_text, quoted_texts = _split_quoted_text(text)
     names, suffix = _split_names(unquoted_text, is_placeholder_given)
     name = _join_names(names)
-    forms = {name, *_select_long_names(names), *(parse_given_name(quoted_text).name for quoted_text in quoted_texts)}
+    forms = {
+        name,
+        *_select_long_names(names),
+        *(parse_given_name(quoted_text).name for quoted_text in quoted_texts),
+    }
     return GivenName(name, tuple(sorted(filter(None, forms))), suffix)
 
 

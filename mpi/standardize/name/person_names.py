@@ -9,11 +9,11 @@ from mpi.standardize.name.names import (
     NO_SURNAME,
     GivenName,
     Surname,
+    add_formal_names,
     parse_given_name,
     parse_middle_name,
     parse_suffix,
     parse_surname,
-    add_formal_names,
 )
 from mpi.standardize.name.placeholders import is_multiple_birth_name
 from mpi.standardize.text import CACHE_SIZE, squeeze
@@ -45,7 +45,9 @@ def parse_person_names(record: CanonicalRecord) -> PersonNames:
     middle = parse_middle_name(record.middle_name)
     surname = choose_surname(record.first_name, record.last_name)
     other_names = _parse_other_names(record)
-    given_forms = tuple(sorted({*given.forms, *(form for other_name, _ in other_names for form in other_name.forms)}))
+    given_forms = tuple(
+        sorted({*given.forms, *(form for other_name, _ in other_names for form in other_name.forms)})
+    )
     surname_forms = {surname.name, *(other_name.name for _, other_name in other_names)} - {None}
     return PersonNames(
         given=given.name,

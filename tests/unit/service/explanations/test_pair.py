@@ -93,7 +93,7 @@ def test_every_change_that_is_told_takes_the_pair_into_another_band(made):
         assert found.changes
         assert found.unchangeable is None
         for change in found.changes:
-            assert thresholds.band(change.match_weight) is change.band is not found.band
+            assert thresholds.classify(change.match_weight) is change.band is not found.band
 
 
 def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_threshold(made):
@@ -105,7 +105,7 @@ def test_whatever_the_pair_parts_add_up_bands_fit_and_each_change_crosses_a_thre
         bands.add(found.band)
         assert found.match_weight == round_weight(made.matcher.scorer.weigh(left, right))
         assert sum(part.bits for part in found.parts) == pytest.approx(found.match_weight, abs=1e-4)
-        assert found.band is thresholds.band(found.match_weight)
+        assert found.band is thresholds.classify(found.match_weight)
         assert all(change.band is not found.band for change in found.changes)
         assert (found.unchangeable is None) == bool(found.changes)
     assert bands == set(Band)
