@@ -152,15 +152,15 @@ def _best_splink(result: Evaluation, measure: Callable[[MethodEvaluation], float
     return measure(best)
 
 
-def _at_least_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
+def _at_least_row(criterion: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
     """Build a row whose value must reach a lower bar."""
     return AcceptanceRow(
-        what=what, splink=splink, measured=measured, reach=f"at least {bar}", kept=measured >= bar
+        what=criterion, splink=splink, measured=measured, reach=f"at least {bar}", kept=measured >= bar
     )
 
 
-def _at_most_row(what: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
+def _at_most_row(criterion: str, splink: float | None, measured: float, bar: float) -> AcceptanceRow:
     """Build a row whose value must not exceed an upper bar."""
     return AcceptanceRow(
-        what=what, splink=splink, measured=measured, reach=f"at most {bar}", kept=measured <= bar
+        what=criterion, splink=splink, measured=measured, reach=f"at most {bar}", kept=measured <= bar
     )

@@ -57,15 +57,17 @@ def run(
         dataset = _read_files(data, truth_column)
         results[dataset.name] = evaluate_dataset(loaded, dataset)
     else:
-        wanted = _select_sets(suite, only)
-        for set_model, dataset in _load_sets(loaded, wanted, data[0]):
+        wanted_sets = _select_sets(suite, only)
+        for set_model, dataset in _load_sets(loaded, wanted_sets, data[0]):
             results[dataset.name] = evaluate_dataset(set_model, dataset)
-        stress = _run_stress_set(loaded, data[0]) if STRESS_SET in wanted else None
+        stress = _run_stress_set(loaded, data[0]) if STRESS_SET in wanted_sets else None
         weekly_review = (
-            measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES) if FEED_SET in wanted else None
+            measure_feed_review(loaded, FEED_RECORDS, data[0] / _NAME_TABLES)
+            if FEED_SET in wanted_sets
+            else None
         )
         # The golden pairs run in their own index, which uses the shipped model.
-        golden = decide_golden_pairs(data[0]) if GOLDEN_SET in wanted and model is None else None
+        golden = decide_golden_pairs(data[0]) if GOLDEN_SET in wanted_sets and model is None else None
     ablation_rows = (
         list(measure_ablation(loaded, _load_ablation_set(suite, data, truth_column))) if with_ablation else []
     )
@@ -110,11 +112,11 @@ def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
 
 
 def _load_sets(
-    model: MatchModel, wanted: tuple[str, ...], folder: Path
+    model: MatchModel, wanted_sets: tuple[str, ...], folder: Path
 ) -> Iterator[tuple[MatchModel, Dataset]]:
     """Yield each wanted set with the model to evaluate on it."""
     for development_set in DEVELOPMENT_SETS:
-        if development_set.name in wanted:
+        if development_set.name in wanted_sets:
             dataset = development_set.load_dataset(folder)
             if development_set.uses_shipped_model:
                 yield model, dataset
@@ -125,7 +127,7 @@ def _load_sets(
                     else dataset
                 )
                 yield fit_and_load_model(development_set.name, dataset.records), own_dataset
-    if SIMULATED_SET in wanted:
+    if SIMULATED_SET in wanted_sets:
         yield model, simulate_dataset(SIMULATED_RECORDS, folder / _NAME_TABLES)
 
 

@@ -78,11 +78,11 @@ def _print_review(console: Console, result: Evaluation) -> None:
     """Print clerical review and blocking."""
     tasks, blocking = result.tasks, result.blocking
     first_load, new_records = _format_estimate(tasks.of_records), _format_estimate(result.arriving)
-    same, held = _format_estimate(tasks.same), _format_estimate(tasks.held)
+    same, held_share = _format_estimate(tasks.same), _format_estimate(tasks.held)
     console.print(
         f"review: {tasks.tasks:,} tasks, {tasks.hours:.1f} hours, {first_load} a record, "
         f"{new_records} a record of a night of new ones; {same} turn out same, "
-        f"holding {held} of {tasks.missed:,} missed links"
+        f"holding {held_share} of {tasks.missed:,} missed links"
     )
     console.print(
         f"blocking: {blocking.candidates:,} pairs hold {_format_estimate(blocking.recall)} of the matches "

@@ -219,19 +219,19 @@ def choose_rules(
     )
     names = tuple(rules)
     bit_of_rule = {name: bit for bit, name in enumerate(names)}
-    chosen = tally.replace_with_tighter((1 << len(STANDARD_RULES)) - 1, bit_of_rule, growth)
+    chosen_bits = tally.replace_with_tighter((1 << len(STANDARD_RULES)) - 1, bit_of_rule, growth)
     remaining = {bit_of_rule[name] for name in names if name in LOOSER_RULES}
-    while (best := tally.find_best(chosen, remaining, budget)) is not None:
-        chosen |= 1 << best
+    while (best := tally.find_best(chosen_bits, remaining, budget)) is not None:
+        chosen_bits |= 1 << best
         remaining.remove(best)
-    pairs, matches = tally.count_within(chosen)
-    chosen_rules = {name: rules[name] for bit, name in enumerate(names) if chosen >> bit & 1}
+    pairs, matches = tally.count_within(chosen_bits)
+    chosen_rules = {name: rules[name] for bit, name in enumerate(names) if chosen_bits >> bit & 1}
     contributions = tuple(
         contribution
         for contribution in rank_rules_by_contribution(names, pairs, matches)
         if contribution.name in chosen_rules
     )
-    return ChosenRules(chosen_rules, chosen, contributions, _estimate_recall(matches))
+    return ChosenRules(chosen_rules, chosen_bits, contributions, _estimate_recall(matches))
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ class _RuleTally:
     pairs: npt.NDArray[np.float64]
     matches: npt.NDArray[np.float64]
 
-    def replace_with_tighter(self, chosen: int, bit_of_rule: Mapping[str, int], growth: float) -> int:
+    def replace_with_tighter(self, chosen_bits: int, bit_of_rule: Mapping[str, int], growth: float) -> int:
         """Replace rules that are not worth their pairs by tighter ones.
 
         The rule with fewest matches per pair is judged first: the matches that it shares with one other
@@ -255,26 +255,27 @@ class _RuleTally:
         }
         while replaceable:
             yields = {
-                tighter: self._match_yield(chosen, rule, tighter) for tighter, rule in replaceable.items()
+                tighter: self._match_yield(chosen_bits, rule, tighter)
+                for tighter, rule in replaceable.items()
             }
             weakest = min(replaceable, key=lambda tighter: (yields[tighter], tighter))
             if yields[weakest] >= LEAST_STANDARD_YIELD * growth:
                 break
-            chosen = chosen & ~(1 << replaceable.pop(weakest)) | 1 << weakest
-        return chosen
+            chosen_bits = chosen_bits & ~(1 << replaceable.pop(weakest)) | 1 << weakest
+        return chosen_bits
 
-    def _match_yield(self, chosen: int, rule: int, tighter: int) -> float:
+    def _match_yield(self, chosen_bits: int, rule: int, tighter: int) -> float:
         """Return matches per pair that no other chosen rule yields.
 
         Pairs that the tighter form yields are not counted, as it would replace the rule.
         """
-        is_unique = ((self.sets & chosen) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
+        is_unique = ((self.sets & chosen_bits) == 1 << rule) & ((self.sets >> tighter) & 1 == 0)
         pairs = float(self.pairs[is_unique].sum())
         return float(self.matches[is_unique].sum()) / pairs if pairs else np.inf
 
-    def find_best(self, chosen: int, remaining: set[int], budget: float) -> int | None:
+    def find_best(self, chosen_bits: int, remaining: set[int], budget: float) -> int | None:
         """Return the remaining rule that adds most matches per pair, if worthwhile."""
-        is_unseen = (self.sets & chosen) == 0
+        is_unseen = (self.sets & chosen_bits) == 0
         least_matches, pairs_left = (
             LEAST_MATCH_SHARE * self.matches.sum(),
             budget - self.pairs[~is_unseen].sum(),
@@ -290,11 +291,13 @@ class _RuleTally:
                 best = matches / pairs, rule
         return None if best is None else best[1]
 
-    def count_within(self, chosen: int) -> tuple[dict[int, int], dict[int, float]]:
+    def count_within(self, chosen_bits: int) -> tuple[dict[int, int], dict[int, float]]:
         """Return pairs and matches by set of chosen rules."""
         pairs: dict[int, int] = {}
         matches: dict[int, float] = {}
-        for rule_set, count, match_count in zip(self.sets & chosen, self.pairs, self.matches, strict=True):
+        for rule_set, count, match_count in zip(
+            self.sets & chosen_bits, self.pairs, self.matches, strict=True
+        ):
             if rule_set:
                 pairs[int(rule_set)] = pairs.get(int(rule_set), 0) + int(count)
                 matches[int(rule_set)] = matches.get(int(rule_set), 0.0) + float(match_count)

@@ -94,13 +94,13 @@ def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[
     return left, right, label == SAME
 
 
-def _find_record_ids(record_labels: pa.Table, wanted: set[RecordKey]) -> dict[RecordKey, int | None]:
+def _find_record_ids(record_labels: pa.Table, wanted_keys: set[RecordKey]) -> dict[RecordKey, int | None]:
     """Return each key's record ID; None if several records have it."""
     record_ids: dict[RecordKey, int | None] = {}
     columns = (record_labels[column].to_pylist() for column in ("unique_id", "source", "local_id"))
     for record_id, source, local_id in zip(*columns, strict=True):
         key = (source, (local_id or "").strip())
-        if key in wanted:
+        if key in wanted_keys:
             record_ids[key] = None if key in record_ids else record_id
     return record_ids
 

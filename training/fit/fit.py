@@ -119,11 +119,11 @@ def fit_table(
             f"{len(records)} records are too few to learn from; give at least {LEAST_RECORDS}"
         )
     comparisons, dropped = select_usable_comparisons(COMPARISONS, records)
-    learnable = [each for each in comparisons if _learned_levels(each)]
+    learnable = [comparison for comparison in comparisons if _learned_levels(comparison)]
     if len(learnable) < LEAST_COMPARISONS:
         raise DegenerateDataError(
             f"the data has values for {len(learnable)} of the model's comparisons "
-            f"({', '.join(each.name for each in learnable) or 'none'}); "
+            f"({', '.join(comparison.name for comparison in learnable) or 'none'}); "
             f"at least {LEAST_COMPARISONS} are needed to tell people apart"
         )
     frequencies = count_frequencies(records, FREQUENCY_COLUMNS)
@@ -148,7 +148,7 @@ def fit_table(
     sampled_share = min(1.0, len(pair_rules) / pairs.num_rows)
     budget = PAIRS_PER_RECORD * len(records) * sampled_share
     growth = index_size / len(records)
-    chosen = choose_rules(rules, pair_rules, to_probabilities(learned.weights), budget, growth)
+    chosen_rules = choose_rules(rules, pair_rules, to_probabilities(learned.weights), budget, growth)
     scaled = scale_to_index_size(learned, len(records), index_size)
     return FittedModel(
         settings=fill_settings(untrained, scaled),
@@ -156,10 +156,10 @@ def fit_table(
         records=len(records),
         index_size=index_size,
         learned=scaled,
-        candidates=chosen.count_pairs(pairs["rules"].to_numpy()),
+        candidates=chosen_rules.count_pairs(pairs["rules"].to_numpy()),
         matches=learned.prior * len(records) * (len(records) - 1) / 2,
         dropped=tuple(dropped),
-        blocking=chosen,
+        blocking=chosen_rules,
         relatives=relatives,
         complete_date_share=complete_share,
         label_counts=_count_labels(labels),
@@ -206,7 +206,7 @@ def _learn_from_pairs(
         raise DegenerateDataError("no two records share a blocking key: there is nothing to compare")
     share = min(1.0, options.max_candidates / pairs.num_rows)
     pairs, pair_labels = _select_training_pairs(pairs, labels, options.max_candidates, generator)
-    learnable = {each.name for each in comparisons if _learned_levels(each)}
+    learnable = {comparison.name for comparison in comparisons if _learned_levels(comparison)}
     learned = estimate_parameters(
         reader.levels,
         _find_fixed_rates(comparisons, reader.levels),

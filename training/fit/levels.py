@@ -51,14 +51,14 @@ class LevelReader:
         for column in sorted({column for column, _, _ in self._adjustments.values()}):
             _create_share_table(connection, column, frequencies)
 
-    def read(self, pairs: pa.Table, wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
+    def read(self, pairs: pa.Table, is_wanted: Callable[[str], bool] = lambda _: True) -> PairLevels:
         """Read the levels of the pairs, each chunk in record ID order.
 
         Args:
             pairs: ``lo``, ``hi``.
-            wanted: whether to read the comparison of a name; others get the null level.
+            is_wanted: whether to read the comparison of a name; others get the null level.
         """
-        comparisons = [each for each in self.levels.comparisons if wanted(each.name)]
+        comparisons = [each for each in self.levels.comparisons if is_wanted(each.name)]
         values = np.full((pairs.num_rows, len(self.levels.comparisons)), NULL_LEVEL, dtype=np.int8)
         rarity = np.zeros(pairs.num_rows)
         query = self._query(comparisons)
@@ -77,7 +77,9 @@ class LevelReader:
         columns = _referenced_columns(comparisons)
         sides = ", ".join(f"{side}.{name} AS {name}_{side}" for name in columns for side in "lr")
         adjusted = {
-            each.name: self._adjustments[each.name] for each in comparisons if each.name in self._adjustments
+            comparison.name: self._adjustments[comparison.name]
+            for comparison in comparisons
+            if comparison.name in self._adjustments
         }
         shares = {column for column, _, _ in adjusted.values()}
         joined = "".join(
@@ -89,7 +91,7 @@ class LevelReader:
         rarity = " + ".join(["0.0::DOUBLE", *(_rarity_sql(name, *of) for name, of in adjusted.items())])
         return (
             f"SELECT * EXCLUDE (lo, hi), {rarity} AS rarity FROM (SELECT lo, hi, "
-            f"{''.join(f'{_case_sql(each)} AS g_{each.name}, ' for each in comparisons)}"
+            f"{''.join(f'{_case_sql(comparison)} AS g_{comparison.name}, ' for comparison in comparisons)}"
             f"{', '.join(f'share_{c}_{s}' for c in sorted(shares) for s in 'lr') or 'NULL AS none'} "
             f"FROM (SELECT lo, hi{', ' if sides else ''}{sides} FROM asked_pairs "
             f"JOIN feature_table AS l ON lo = l.unique_id JOIN feature_table AS r ON hi = r.unique_id"

@@ -87,17 +87,17 @@ def draw_blocking_recall(evaluation: Json) -> "Figure":
     heights = [len(rules) for rules in rules_by_set.values()]
     canvas_figure = new_figure(7.0, _HEAD * len(rules_by_set) + _ROW * sum(heights))
     grid = canvas_figure.subplots(len(rules_by_set), 2, squeeze=False, height_ratios=heights)
-    for (left, right), (name, rules) in zip(grid, rules_by_set.items(), strict=True):
+    for (recall_axes, pair_axes), (name, rules) in zip(grid, rules_by_set.items(), strict=True):
         recalls = [rule["recall_so_far"] for rule in rules]
         recall_values = [recall["value"] for recall in recalls]
-        _draw_recall(left, [rule["name"] for rule in rules], recall_values, f"{name}: recall so far")
-        left.hlines(
+        _draw_recall(recall_axes, [rule["name"] for rule in rules], recall_values, f"{name}: recall so far")
+        recall_axes.hlines(
             range(len(rules)),
-            [each["low"] for each in recalls],
-            [each["high"] for each in recalls],
+            [estimate["low"] for estimate in recalls],
+            [estimate["high"] for estimate in recalls],
             color=FOR_COLOR,
         )
-        _draw_pairs(right, [rule["pairs"] for rule in rules], [rule["pairs_so_far"] for rule in rules])
+        _draw_pairs(pair_axes, [rule["pairs"] for rule in rules], [rule["pairs_so_far"] for rule in rules])
     return canvas_figure
 
 
@@ -108,13 +108,16 @@ def draw_expected_blocking(rules: Sequence[RuleContribution]) -> "Figure":
     """
     active = [rule for rule in rules if rule.pairs]
     canvas_figure = new_figure(7.0, _HEAD + _ROW * len(active))
-    left, right = canvas_figure.subplots(1, 2)
+    recall_axes, pair_axes = canvas_figure.subplots(1, 2)
     total_matches = max((rule.matches_so_far for rule in active), default=0.0) or 1.0
     recall_values = [rule.matches_so_far / total_matches for rule in active]
     _draw_recall(
-        left, [rule.name for rule in active], recall_values, "expected matches found so far, of all found"
+        recall_axes,
+        [rule.name for rule in active],
+        recall_values,
+        "expected matches found so far, of all found",
     )
-    _draw_pairs(right, [rule.pairs for rule in active], [rule.pairs_so_far for rule in active])
+    _draw_pairs(pair_axes, [rule.pairs for rule in active], [rule.pairs_so_far for rule in active])
     return canvas_figure
 
 

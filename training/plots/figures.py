@@ -35,13 +35,13 @@ The text is the same with and without the extra, and so is the model's digest.
 _TITLES = {_CALIBRATION: "calibration", _RECALL: "blocking recall"}
 
 
-def link_evaluation_figures(drawn: Sequence[Path]) -> str:
+def link_evaluation_figures(paths: Sequence[Path]) -> str:
     """Return the card's links to the figures of an evaluation.
 
     Args:
-        drawn: paths of the drawn files.
+        paths: paths of the drawn files.
     """
-    links = (f"[{_TITLES[path.stem]}]({FOLDER}/{path.name})" for path in drawn)
+    links = (f"[{_TITLES[path.stem]}]({FOLDER}/{path.name})" for path in paths)
     return f"Figures: {', '.join(links)}."
 
 

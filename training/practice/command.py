@@ -21,11 +21,11 @@ def run(
     records: Annotated[int, typer.Option(min=1_000, help="Of a simulated state to choose from.")] = _RECORDS,
 ) -> None:
     """Choose practice pairs for stewards from a simulated state, and write them with their truth."""
-    chosen = choose_practice_pairs(simulate(records, seed), pairs)
-    lines = ",\n".join(json.dumps(pair, ensure_ascii=False, separators=(",", ":")) for pair in chosen)
+    chosen_pairs = choose_practice_pairs(simulate(records, seed), pairs)
+    lines = ",\n".join(json.dumps(pair, ensure_ascii=False, separators=(",", ":")) for pair in chosen_pairs)
     text = f'{{"synthetic": true, "seed": {seed}, "pairs": [\n{lines}\n]}}\n'
     try:
         out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise FileError(f"{out} cannot be written: {error.strerror}") from error
-    Console().print(f"{len(chosen)} practice pairs in {out}")
+    Console().print(f"{len(chosen_pairs)} practice pairs in {out}")

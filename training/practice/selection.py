@@ -247,7 +247,7 @@ def _extract_facts(record: SimulatedRecord) -> dict[str, set[str]]:
         "surname": {record.text("last_name")},
         "birth date": {record.text("birth_date")},
         "sex": {record.text("sex")},
-        "state student ID": {each["value"] for each in record.values.get("identifiers", ())},
+        "state student ID": {identifier["value"] for identifier in record.values.get("identifiers", ())},
         "guardian": {(record.text("guardian_first_name") + " " + record.text("guardian_last_name")).strip()},
         "home": {record.text("address_line1")},
         "e-mail": {record.text("email")},

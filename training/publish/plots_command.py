@@ -23,8 +23,8 @@ def run(
 ) -> None:
     """Draw match weights, m and u and, from an evaluation, calibration and blocking recall."""
     model = load_model(folder)
-    drawn = draw_model(folder, model.settings, list_fixed_levels())
+    paths = draw_model(folder, model.settings, list_fixed_levels())
     if evaluation is not None:
-        drawn += draw_evaluation(folder, read_evaluation(evaluation, model))
-    for path in drawn:
+        paths += draw_evaluation(folder, read_evaluation(evaluation, model))
+    for path in paths:
         Console().print(str(path))

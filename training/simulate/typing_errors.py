@@ -163,8 +163,8 @@ def restyle_phone(text: str, draw: int) -> str:
 
 def spell_out_street(text: str, _draw: int) -> str:
     """Spell out the street type."""
-    rest, _, kind = text.rpartition(" ")
-    return f"{rest} {_STREET_TYPES.get(kind, kind)}"
+    street, _, kind = text.rpartition(" ")
+    return f"{street} {_STREET_TYPES.get(kind, kind)}"
 
 
 def remove_accents(text: str, _draw: int = 0) -> str:

@@ -118,7 +118,7 @@ class LoadedRecords:
 
     changed: Mapping[int, ChangedRecord] = field(default_factory=dict)
     features: Mapping[int, Features] = field(default_factory=dict)
-    newcomers: NewRecords = NO_NEW_RECORDS
+    new_records: NewRecords = NO_NEW_RECORDS
 
     def select_features(self, records: Collection[int]) -> dict[int, Features]:
         """Return the features of the given records that are in memory."""
@@ -224,7 +224,7 @@ def _compute_settlement(
     config_id = index.config_id(unit)
     thresholds = index.matcher.model.thresholds
     closure = load_closure(
-        unit, config_id, settled_ids, thresholds.influence_floor, thresholds.storage_floor, loaded.newcomers
+        unit, config_id, settled_ids, thresholds.influence_floor, thresholds.storage_floor, loaded.new_records
     )
 
     def load_missing_features(record_ids: Collection[int]) -> Mapping[int, Features]:

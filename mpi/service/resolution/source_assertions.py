@@ -85,8 +85,8 @@ def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, obj
     Raises:
         InputError: the members are not enterprise IDs as text.
     """
-    remaining = dict(sent_fields)
-    same_as, not_value = remaining.pop(SAME_AS, _MISSING), remaining.pop(NOT, _MISSING)
+    record_fields = dict(sent_fields)
+    same_as, not_value = record_fields.pop(SAME_AS, _MISSING), record_fields.pop(NOT, _MISSING)
     if same_as is not _MISSING and same_as is not None and not isinstance(same_as, str):
         raise InputError("same_as: give an enterprise ID, or null to take it back")
     not_list = [] if not_value in (_MISSING, None) else not_value
@@ -96,7 +96,7 @@ def extract_assertions(sent_fields: Mapping[str, object]) -> tuple[dict[str, obj
         or not all(isinstance(eid, str) for eid in not_list)
     ):
         raise InputError(f"not: give a list of at most {MAX_NOT_EIDS} enterprise IDs")
-    return remaining, PersonAssertions(
+    return record_fields, PersonAssertions(
         same_as if isinstance(same_as, str) else None,
         same_as is not _MISSING,
         tuple(not_list),
@@ -133,12 +133,12 @@ def _replace_assertions(
     unit: WriteUnit, index: Index, record_id: int, origin: str, eid_texts: Iterable[str]
 ) -> AssertionEffect:
     """Revoke a record's earlier assertions of one kind and write new ones."""
-    earlier = unit.decisions.assertions_of_record(record_id, origin)
+    earlier_assertions = unit.decisions.assertions_of_record(record_id, origin)
     newer_claims = _find_newer_waiting_claims(
-        unit, record_id, [assertion for assertion in earlier if _is_claim(assertion)]
+        unit, record_id, [assertion for assertion in earlier_assertions if _is_claim(assertion)]
     )
     effect = _revoke_assertions(
-        unit, [assertion for assertion in earlier if assertion.id not in newer_claims]
+        unit, [assertion for assertion in earlier_assertions if assertion.id not in newer_claims]
     )
     for eid_text in eid_texts:
         counterparts = _find_records_of_eid(unit, eid_text) - {record_id}
@@ -160,10 +160,10 @@ def _replace_waiting_claims(
     own_version = next(
         (version for version in versions.values() if version.received_commit == unit.commit_no), None
     )
-    earlier = unit.decisions.assertions_of_record(record_id, origin)
+    earlier_assertions = unit.decisions.assertions_of_record(record_id, origin)
     claim_versions = {
         assertion.id: versions.get(assertion.seen.get(record_id) or 0)
-        for assertion in earlier
+        for assertion in earlier_assertions
         if _is_claim(assertion)
     }
     waiting_versions = {
@@ -177,10 +177,10 @@ def _replace_waiting_claims(
     ):
         return AssertionEffect()
     effect = _revoke_assertions(
-        unit, [assertion for assertion in earlier if assertion.id in waiting_versions]
+        unit, [assertion for assertion in earlier_assertions if assertion.id in waiting_versions]
     )
     asserted_sets = [
-        set(assertion.seen) for assertion in earlier if assertion.status is DecisionStatus.IN_FORCE
+        set(assertion.seen) for assertion in earlier_assertions if assertion.status is DecisionStatus.IN_FORCE
     ]
     is_same_child = own_version is None or own_version.state == HELD
     seen_versions = {record_id: None if own_version is None else own_version.id}
@@ -341,22 +341,26 @@ def _update_person_assertions(unit: WriteUnit, record_id: int, origin: str) -> A
     ]
     ranks = _rank_counting_assertions(unit, record_id, assertions)
     latest_rank = max(ranks.values(), default=None)
-    binding = [
+    latest_assertions = [
         assertion for assertion in assertions if assertion.id in ranks and ranks[assertion.id] == latest_rank
     ]
-    demoted = [
+    demoted_assertions = [
         assertion
         for assertion in assertions
-        if assertion not in binding and assertion.status is DecisionStatus.IN_FORCE
+        if assertion not in latest_assertions and assertion.status is DecisionStatus.IN_FORCE
     ]
-    confirmed = [assertion for assertion in binding if _is_claim(assertion)]
-    unit.decisions.set_status([assertion.id for assertion in demoted], DecisionStatus.REVIEW, None)
-    unit.decisions.set_status([assertion.id for assertion in confirmed], DecisionStatus.IN_FORCE, None)
-    effect = AssertionEffect({record for assertion in (*demoted, *confirmed) for record in assertion.seen})
-    if demoted:
-        demoted_records = {record for assertion in demoted for record in assertion.seen}
+    confirmed_assertions = [assertion for assertion in latest_assertions if _is_claim(assertion)]
+    unit.decisions.set_status([assertion.id for assertion in demoted_assertions], DecisionStatus.REVIEW, None)
+    unit.decisions.set_status(
+        [assertion.id for assertion in confirmed_assertions], DecisionStatus.IN_FORCE, None
+    )
+    effect = AssertionEffect(
+        {record for assertion in (*demoted_assertions, *confirmed_assertions) for record in assertion.seen}
+    )
+    if demoted_assertions:
+        demoted_records = {record for assertion in demoted_assertions for record in assertion.seen}
         effect.kept_records = find_retained_records(
-            unit, demoted_records, min(assertion.commit_no for assertion in demoted)
+            unit, demoted_records, min(assertion.commit_no for assertion in demoted_assertions)
         )
     return effect
 

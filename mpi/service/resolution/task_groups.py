@@ -59,17 +59,17 @@ def group_tasks(
         return TaskReplacement(
             tuple(stored_tasks), (*other_tasks, *namer.name_questions(derived_pairs, questions))
         )
-    doubts_before = ReviewPairGraph(namer.load_candidates)
-    doubts_now = ReviewPairGraph(
+    graph_before = ReviewPairGraph(namer.load_candidates)
+    graph_after = ReviewPairGraph(
         _adjust_candidates(
-            doubts_before,
+            graph_before,
             removed_pairs=stored_pairs.keys() - derived_pairs.keys(),
             added_pairs=derived_pairs.keys() - stored_pairs.keys(),
         )
     )
     changed_ends = {end for key_pair in stored_pairs.keys() ^ derived_pairs.keys() for end in key_pair}
-    questions = doubts_now.group_into_questions(derived_pairs) | regroup_questions(
-        doubts_before, doubts_now, changed_ends
+    questions = graph_after.group_into_questions(derived_pairs) | regroup_questions(
+        graph_before, graph_after, changed_ends
     )
     regrouped_tasks = unit.tasks.by_keys(
         [format_pair_key(key_pair) for key_pair in questions.keys() - derived_pairs.keys()]
@@ -99,15 +99,15 @@ def _index_by_pair(tasks: Collection[Task]) -> dict[Pair, Task]:
 
 
 def _adjust_candidates(
-    doubts: ReviewPairGraph, removed_pairs: Collection[Pair], added_pairs: Collection[Pair]
+    graph: ReviewPairGraph, removed_pairs: Collection[Pair], added_pairs: Collection[Pair]
 ) -> CandidateReader:
     """Return a candidate reader with some pairs removed and others added."""
     removed, added = group_candidates(removed_pairs), group_candidates(added_pairs)
 
     def read_candidates(records: Collection[int]) -> Mapping[int, Collection[int]]:
-        doubts.load(records)
+        graph.load(records)
         return {
-            record: ({*doubts.get_candidates(record)} - removed.get(record, set())) | added.get(record, set())
+            record: ({*graph.get_candidates(record)} - removed.get(record, set())) | added.get(record, set())
             for record in records
         }
 

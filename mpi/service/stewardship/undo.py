@@ -250,7 +250,7 @@ def undo_decisions(
     _require_no_pending_undo(unit, decisions)
     detail: dict[str, Any] = {"decisions": [decision.id for decision in decisions]}
     detail |= {} if made_by is None else {"step": made_by.id}
-    # A step with two approvers needs two for its undo; so do steps about an owner's records.
+    # An undo needs the approval that its step needed, and the consent of the records' owners.
     binding_decisions = [decision for decision in decisions if decision.status not in _NOT_BINDING]
     needs_second = bool(binding_decisions) and made_by is not None and made_by.detail.get(APPROVED, False)
     maker = maker_from_viewer(unit.viewer)

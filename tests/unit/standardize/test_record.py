@@ -216,7 +216,7 @@ class TestHardCases:
 
 def test_importing_reads_no_list_of_nicknames():
     code = (
-        "import sys, mpi.standardize.record; from mpi.standardize.name.nicknames import _formal_names;"
-        "sys.exit(_formal_names.cache_info().currsize)"
+        "import sys, mpi.standardize.record; from mpi.standardize.name.nicknames import _load_formal_names;"
+        "sys.exit(_load_formal_names.cache_info().currsize)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -41,10 +41,10 @@ def find_schools(clusters: Groups, truth: Groups, care: CareRecords) -> SchoolsF
         if right_links in care.schools
     ]
     right_links = [pair for pair in links if _is_same_child(truth, pair)]
-    found = {truth[number] for number, _ in right_links}
+    found_children = {truth[number] for number, _ in right_links}
     return SchoolsFound(
         children=len(children),
-        found=estimate_share(len(found), len(children)),
+        found=estimate_share(len(found_children), len(children)),
         links=len(links),
         false=len(links) - len(right_links),
         precision=estimate_share(len(right_links), len(links), default=1.0),

@@ -37,10 +37,10 @@ def count_linked_relatives(clusters: Groups, dataset: Dataset) -> RelativeLinks 
         return None
     homes = group_by_cluster(dataset.households)
     pairs = sum(len(members) * (len(members) - 1) // 2 for members in homes.values())
-    wrong = find_merged_people(clusters, dataset.truth, dataset.households)
+    linked_pairs = find_merged_people(clusters, dataset.truth, dataset.households)
     birth_dates = _collect_birth_dates(dataset)
-    twins = sum(bool(birth_dates[left] & birth_dates[right]) for left, right in wrong)
-    return RelativeLinks(pairs, len(wrong), twins, estimate_share(len(wrong), pairs))
+    twins = sum(bool(birth_dates[left] & birth_dates[right]) for left, right in linked_pairs)
+    return RelativeLinks(pairs, len(linked_pairs), twins, estimate_share(len(linked_pairs), pairs))
 
 
 def find_merged_people(
@@ -53,11 +53,11 @@ def find_merged_people(
         truth: record ID to true person.
         kin: person to group of relatives.
     """
-    wrong: set[tuple[Hashable, Hashable]] = set()
+    merged: set[tuple[Hashable, Hashable]] = set()
     for members in group_by_cluster(clusters).values():
         people = sorted({truth[n] for n in members if truth.get(n) in kin}, key=str)
-        wrong.update((left, right) for left, right in combinations(people, 2) if kin[left] == kin[right])
-    return wrong
+        merged.update((left, right) for left, right in combinations(people, 2) if kin[left] == kin[right])
+    return merged
 
 
 def _collect_birth_dates(dataset: Dataset) -> dict[Hashable, set[str]]:

@@ -149,8 +149,8 @@ class BlockFeed:
     def count_first_week(self) -> int:
         """Count the records in the first week's files."""
         return sum(
-            int(each.schedule.is_held_on(self._timeline.start).sum())
-            for each in self._records_by_source.values()
+            int(records.schedule.is_held_on(self._timeline.start).sum())
+            for records in self._records_by_source.values()
         )
 
     def generate_weeks(self) -> Iterator[WeekFile]:

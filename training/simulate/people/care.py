@@ -138,8 +138,8 @@ def _place_with_relatives(
 ) -> None:
     """Place children with relatives, whose home often has their surname."""
     rows = np.flatnonzero(care.setting == RELATIVE_HOME)
-    chosen = rng.integers(0, len(homes), len(homes))
-    relative_home = chosen[births.home[rows]]
+    drawn_homes = rng.integers(0, len(homes), len(homes))
+    relative_home = drawn_homes[births.home[rows]]
     has_surname = draw_events(rng, rates.families.kin_surname, len(homes))[births.home[rows]]
     homes.child_surname[relative_home[has_surname]] = homes.child_surname[births.home[rows][has_surname]]
     care.kin_home[rows] = relative_home

@@ -214,10 +214,15 @@ def _assign_ssns(block: Block, size: int) -> Texts:
     """
     positions = block.interleave(np.arange(size)) + _SSN_SHIFT * block.seed
     numbers = (positions % _SSNS) * _SSN_STEP % _SSNS
-    area, rest = np.divmod(numbers, 99 * 9_999)
-    middle, serial = np.divmod(rest, 9_999)
+    area, remainder = np.divmod(numbers, 99 * 9_999)
+    middle, serial = np.divmod(remainder, 9_999)
     parts = zip((area + 800).tolist(), (middle + 1).tolist(), (serial + 1).tolist(), strict=True)
-    return text_column([f"{a}-{m:02}-{s:04}" for a, m, s in parts])
+    return text_column(
+        [
+            f"{area_number}-{group_number:02}-{serial_number:04}"
+            for area_number, group_number, serial_number in parts
+        ]
+    )
 
 
 def _draw_birth_places(rng: Rng, births: Births, homes: Homes, group: Ints) -> tuple[Texts, Texts, Texts]:

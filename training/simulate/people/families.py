@@ -78,10 +78,12 @@ def draw_births(rng: Rng, children: int, rates: Rates) -> Births:
     days = _draw_event_days(rng, home, first_birth, families) + np.repeat(
         rng.random(homes) * span * _DAYS_A_YEAR, births_per_home
     )
-    born = rates.state.today - np.timedelta64(round(span * _DAYS_A_YEAR), "D") + days.astype(np.int64)
+    birth_days = rates.state.today - np.timedelta64(round(span * _DAYS_A_YEAR), "D") + days.astype(np.int64)
     oldest = np.datetime64(str(rates.state.today.astype("datetime64[Y]").astype(int) + 1970 - window), "Y")
-    is_in_range = (born <= rates.state.today) & (born > _same_day_of_year(rates.state.today, oldest))
-    return _draw_children(rng, home[is_in_range], born[is_in_range], families)
+    is_in_range = (birth_days <= rates.state.today) & (
+        birth_days > _same_day_of_year(rates.state.today, oldest)
+    )
+    return _draw_children(rng, home[is_in_range], birth_days[is_in_range], families)
 
 
 def _same_day_of_year(today: np.datetime64, year: np.datetime64) -> np.datetime64:
@@ -101,7 +103,7 @@ def _draw_event_days(
     return np.asarray(total - total[first_birth][home])
 
 
-def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> Births:
+def _draw_children(rng: Rng, home: Ints, birth_days: Dates, families: FamilyRates) -> Births:
     """Draw the children of each birth event, twins included."""
     # A child's chance of being a twin is twice an event's, so the event's is half (a third for triplets).
     shares = [
@@ -116,7 +118,7 @@ def _draw_children(rng: Rng, home: Ints, born: Dates, families: FamilyRates) -> 
     male = (rng.random(len(event)) < _BOYS_SHARE).astype(np.int64)
     return Births(
         home=np.repeat(homes.astype(np.int64), size),
-        day=np.repeat(born, size),
+        day=np.repeat(birth_days, size),
         male=male,
         event=event,
         multiple=np.repeat(size > 1, size),

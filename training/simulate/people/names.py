@@ -63,8 +63,8 @@ class NamePool:
     def draw(self, rng: Rng, size: int) -> Texts:
         """Draw names from the pool."""
         positions = np.searchsorted(self.edges, rng.random(size), side="right")
-        drawn: Texts = self.names[np.minimum(positions, len(self.names) - 1)]
-        return drawn
+        names: Texts = self.names[np.minimum(positions, len(self.names) - 1)]
+        return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +87,20 @@ class NameBook:
 
     def draw_surnames(self, rng: Rng, groups: Ints) -> Texts:
         """Draw a surname for each entry by its group."""
-        drawn = np.empty(len(groups), dtype=object)
+        surnames = np.empty(len(groups), dtype=object)
         for group, pool in enumerate(self.surnames):
             rows = np.flatnonzero(groups == group)
-            drawn[rows] = pool.draw(rng, len(rows))
-        return drawn
+            surnames[rows] = pool.draw(rng, len(rows))
+        return surnames
 
     def draw_given(self, rng: Rng, groups: Ints, male: Ints) -> Texts:
         """Draw given names by group and sex (1 for male)."""
-        drawn = np.empty(len(groups), dtype=object)
+        given_names = np.empty(len(groups), dtype=object)
         for group, pair in enumerate(self.given):
             for sex, pool in enumerate(pair):
                 rows = np.flatnonzero((groups == group) & (male == sex))
-                drawn[rows] = pool.draw(rng, len(rows))
-        return drawn
+                given_names[rows] = pool.draw(rng, len(rows))
+        return given_names
 
     def draw_look_alikes(self, rng: Rng, names: Texts, male: Ints) -> Texts:
         """Draw another name of the same sex that begins like each name.
@@ -126,9 +126,9 @@ def zipf_weights(
         common: names that rank first.
         flattening: number added to each rank.
     """
-    rest = sorted(set(names) - set(common))
-    np.random.default_rng(_RANK_SEED).shuffle(rest)
-    ranked = [*common, *rest]
+    others = sorted(set(names) - set(common))
+    np.random.default_rng(_RANK_SEED).shuffle(others)
+    ranked = [*common, *others]
     return {name: 1.0 / (rank + flattening) for rank, name in enumerate(ranked)}
 
 

@@ -79,8 +79,8 @@ def _draw_by_commonness(rng: Rng, people: ChildIdentities, pairs: Ints, count: i
     for column in (people.first, people.last):
         name_counts = Counter(column.tolist())
         commonness *= [name_counts[name] for name in column[pairs[:, 0]]]
-    chosen = rng.choice(len(pairs), size=count, replace=False, p=commonness / commonness.sum())
-    return np.asarray(pairs[np.sort(chosen)])
+    positions = rng.choice(len(pairs), size=count, replace=False, p=commonness / commonness.sum())
+    return np.asarray(pairs[np.sort(positions)])
 
 
 def _make_alike(births: Births, homes: Homes, people: ChildIdentities, first: int, second: int) -> None:

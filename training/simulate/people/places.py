@@ -128,13 +128,13 @@ TOWN_REGIONS = np.array([town.region for town in TOWNS])
 
 def draw_towns(rng: Rng, regions: Ints) -> Ints:
     """Draw a town in each entry's region."""
-    drawn = np.zeros(len(regions), dtype=np.int64)
+    town_rows = np.zeros(len(regions), dtype=np.int64)
     for region in (NORTH, SOUTH, ELSEWHERE):
         rows = np.flatnonzero(regions == region)
         towns = np.flatnonzero(region == TOWN_REGIONS)
         weights = [TOWNS[town].weight for town in towns]
-        drawn[rows] = rng.choice(towns, len(rows), p=weights)
-    return drawn
+        town_rows[rows] = rng.choice(towns, len(rows), p=weights)
+    return town_rows
 
 
 def draw_addresses(rng: Rng, towns: Ints, shared_building: float) -> Addresses:

@@ -243,5 +243,5 @@ def _draw_earlier_homes(rng: Rng, state: SimulatedState) -> tuple[Ints, Texts, T
     homes = np.flatnonzero(care.setting == FOSTER_HOME)
     if not len(homes):
         return np.full(size, -1), blank_column(size), blank_column(size)
-    chosen = homes[rng.integers(0, len(homes), size)]
-    return care.address[chosen], care.carer_first[chosen], care.carer_last[chosen]
+    drawn_homes = homes[rng.integers(0, len(homes), size)]
+    return care.address[drawn_homes], care.carer_first[drawn_homes], care.carer_last[drawn_homes]

@@ -134,13 +134,13 @@ def _list_two_homes(
     The placement is as in the flat columns.
     """
     home = _flat_columns(state, family_address)
-    since = to_iso_dates(state.care.placed_on[roster.child])
+    placement_begin = to_iso_dates(state.care.placed_on[roster.child])
     address_lists: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero(selected).tolist():
         first = {name: flat[name][row] for name in FIELDS if flat[name][row]}
         second = {name: home[name][row] for name in FIELDS if home[name][row]}
         address_lists[row] = [
-            first | {"type": "placement", "begin": since[row]},
+            first | {"type": "placement", "begin": placement_begin[row]},
             second | {"type": "removal_home"},
         ]
     return to_json_cells(address_lists)

@@ -179,7 +179,7 @@ def _write_earlier_values(
     people, child = state.people, roster.child
     is_kept = people.changed[child] & ~former & ~state.care.sealed[child]
     is_kept &= draw_events(rng, noise.former_given, len(roster))
-    until = to_iso_dates(people.changed_on[child])
+    change_dates = to_iso_dates(people.changed_on[child])
     is_renamed = (people.first_before != people.first) | (people.last_before != people.last)
     names: list[list[dict[str, str]]] = [[] for _ in range(len(roster))]
     for row in np.flatnonzero(is_kept & is_renamed[child]).tolist():
@@ -187,7 +187,7 @@ def _write_earlier_values(
             "first_name": people.first_before[child[row]],
             "last_name": people.last_before[child[row]],
             "type": "PreviousLegalName",
-            "end": until[row],
+            "end": change_dates[row],
         })  # fmt: skip
     is_redated = (people.birth_before != state.births.day)[child] & is_kept
     dates = to_iso_dates(people.birth_before[child])

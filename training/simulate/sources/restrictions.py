@@ -29,8 +29,8 @@ def write_restrictions(state: SimulatedState, roster: Roster, confidential: Text
     """
     column = confidential.copy()
     sealed, expunged = find_sealed(state, roster), find_expunged(state, roster)
-    since = to_iso_dates(state.care.ended_on[roster.child])
+    seal_begin = to_iso_dates(state.care.ended_on[roster.child])
     rows = np.flatnonzero(sealed)
-    column[rows] = to_json_cells([[{"kind": "sealed", "begin": since[row]}] for row in rows.tolist()])
+    column[rows] = to_json_cells([[{"kind": "sealed", "begin": seal_begin[row]}] for row in rows.tolist()])
     column[expunged] = '[{"kind":"expunged"}]'
     return column
