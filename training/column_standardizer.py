@@ -228,7 +228,7 @@ def _run_task(name: str, received: datetime, values: pa.Table) -> pa.Table:
 
 
 def _read_values(group: FieldGroup, values: Values, received: datetime) -> Sequence[object] | None:
-    """Read one combination of values; None if it is refused."""
+    """Read one combination of field values; None if validation refuses the values."""
     try:
         return group.read(values, received)
     except RecordError:

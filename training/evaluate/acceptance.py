@@ -18,7 +18,7 @@ Such a set is shown with the shipped model, too.
 """
 
 FEWEST_SAME, MOST_SAME = 0.25, 0.75
-"""Bounds for the share of review tasks whose two records are one child."""
+"""Bounds for the share of review tasks about one child."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def run(
     with_ablation: Annotated[bool, typer.Option("--ablation", help="What each part buys.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Evaluate a model beside exact match and plain Splink, run on the same records."""
+    """Evaluate a model, exact matching and plain Splink on the same records."""
     loaded = load_model(find_model_folder(model))
     results: dict[str, Evaluation] = {}
     stress, golden, weekly_review = None, None, None
@@ -114,7 +114,7 @@ def _select_sets(suite: str, only: list[str] | None) -> tuple[str, ...]:
 def _load_sets(
     model: MatchModel, wanted_sets: tuple[str, ...], folder: Path
 ) -> Iterator[tuple[MatchModel, Dataset]]:
-    """Yield each wanted set with the model to evaluate on it."""
+    """Yield each wanted set with the model to evaluate."""
     for development_set in DEVELOPMENT_SETS:
         if development_set.name in wanted_sets:
             dataset = development_set.load_dataset(folder)

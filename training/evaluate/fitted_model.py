@@ -1,6 +1,6 @@
-"""Fit of a model on the set that it is evaluated on.
+"""Fit of a model on its own evaluation set, without labels.
 
-The fit uses no labels, as a state would fit its own model.
+A state would fit its own model in the same way.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from training.record_table import Records
 
 
 def fit_and_load_model(name: str, records: Records) -> MatchModel:
-    """Fit a model and load it back from its folder."""
+    """Fit a model and load the written folder, as an index would."""
     fitted = fit(records)
     with tempfile.TemporaryDirectory() as folder:
         write_model(

@@ -53,5 +53,5 @@ def drop_partial_date_guards(
 
 
 def _drop_guard(level: LevelSpec) -> LevelSpec:
-    """Return the level at 0 bits if it guards against incomplete dates."""
+    """Return the level, at 0 bits if a guard against incomplete dates."""
     return replace(level, fixed_bits=0.0) if level.partial_date_guard else level

@@ -60,7 +60,7 @@ _NEUTRAL_PROBABILITY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LevelSpec:
-    """One level of a comparison, before it is learned.
+    """Specification of one comparison level, before its weight is learned.
 
     Args:
         label: text for people.
@@ -87,7 +87,7 @@ class LevelSpec:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSpec:
-    """One comparison: a name and its ordered levels."""
+    """Specification of one comparison: a name and its ordered levels."""
 
     name: str
     levels: tuple[LevelSpec, ...]

@@ -95,7 +95,7 @@ def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[
 
 
 def _find_record_ids(record_labels: pa.Table, wanted_keys: set[RecordKey]) -> dict[RecordKey, int | None]:
-    """Return each key's record ID; None if several records have it."""
+    """Return each key's record ID; None if several records share the key."""
     record_ids: dict[RecordKey, int | None] = {}
     columns = (record_labels[column].to_pylist() for column in ("unique_id", "source", "local_id"))
     for record_id, source, local_id in zip(*columns, strict=True):

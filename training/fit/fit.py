@@ -210,7 +210,7 @@ def _learn_from_pairs(
     learned = estimate_parameters(
         reader.levels,
         _find_fixed_rates(comparisons, reader.levels),
-        reader.read(random_pairs, wanted=learnable.__contains__),
+        reader.read(random_pairs, is_wanted=learnable.__contains__),
         reader.read(pairs),
         len(ids) * (len(ids) - 1) / 2 * share,
         pair_labels,

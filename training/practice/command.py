@@ -20,7 +20,7 @@ def run(
     pairs: Annotated[int, typer.Option(min=16, help="How many, half of them of one child.")] = PAIRS,
     records: Annotated[int, typer.Option(min=1_000, help="Of a simulated state to choose from.")] = _RECORDS,
 ) -> None:
-    """Choose practice pairs for stewards from a simulated state, and write them with their truth."""
+    """Choose practice pairs from a simulated state; write them with their truth."""
     chosen_pairs = choose_practice_pairs(simulate(records, seed), pairs)
     lines = ",\n".join(json.dumps(pair, ensure_ascii=False, separators=(",", ":")) for pair in chosen_pairs)
     text = f'{{"synthetic": true, "seed": {seed}, "pairs": [\n{lines}\n]}}\n'

@@ -21,7 +21,10 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Draw match weights, m and u and, from an evaluation, calibration and blocking recall."""
+    """Draw match weights, m and u, and the figures of an evaluation.
+
+    An evaluation adds calibration and blocking recall.
+    """
     model = load_model(folder)
     paths = draw_model(folder, model.settings, list_fixed_levels())
     if evaluation is not None:

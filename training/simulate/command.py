@@ -37,10 +37,10 @@ def run(
         typer.Option(min=1, max=1_040, help="Weekly feeds for so many weeks after a first, as CSV."),
     ] = None,
 ) -> None:
-    """Simulate a state: two districts, the state's student-ID file and child welfare, with the truth.
+    """Simulate a state of two districts, a student-ID file and child welfare.
 
-    With --weeks, a folder a week: the first with everything, the others with what each source sends of what
-    happened since. feeds.csv lists the files in the order in which they are to be loaded.
+    The truth is written, too. With --weeks, each week has a folder: the first holds everything, the others hold
+    what each source sends of later events. feeds.csv lists the files in loading order.
     """
     rates = load_rates()
     book = build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)

@@ -134,7 +134,7 @@ def _load_namer() -> NickNamer:
 
 
 def to_nickname(text: str, draw: int) -> str:
-    """Return a nickname of the name, if it has one."""
+    """Return a nickname of a name that has one."""
     short = _list_nicknames(text.lower())
     return short[draw % len(short)].title() if short else text
 

@@ -26,7 +26,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer takes one parameter per option
     mapping: MappingOption = None,
     file_format: FormatOption = None,
 ) -> None:
-    """Wrap settings that Splink trained over this index's features as a model's folder."""
+    """Wrap settings that Splink trained on the index's features as a model."""
     try:
         thresholds = Thresholds(link=link, review=review, margin=margin)
     except ValueError as error:

@@ -216,7 +216,7 @@ def _draw_district_moves(
 
 
 def _draw_case_days(rng: Rng, state: SimulatedState) -> tuple[Dates, Dates, Dates]:
-    """Draw when child welfare registers a child, and drops or expunges it."""
+    """Draw when child welfare registers, drops or expunges a child."""
     births, care, feed, size = state.births, state.care, state.rates.feed, len(state.births)
     age = np.maximum((state.rates.state.today - births.day).astype(np.int64), 0)
     # Infants are reported most.

@@ -114,7 +114,10 @@ def draw_schedule(state: SimulatedState, timeline: Timeline, roster: Roster) -> 
     lag = _draw_durations(rng, (0, _CCWIS_LEARNS_DAYS if at_ccwis else _SCHOOLS_LEARN_DAYS), len(roster))
 
     def learning_days(dates: Dates, delay: Spans) -> Dates:
-        """When the source learns of it; what is older than the record stands in it from the first."""
+        """Return when the source learns of events; NaT for events before the record.
+
+        A record shows earlier events from the first.
+        """
         return np.where(dates > created_on, dates + delay, NEVER)
 
     no_delay = np.zeros_like(lag)

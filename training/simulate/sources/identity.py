@@ -235,9 +235,9 @@ def _write_ssn(rng: Rng, state: SimulatedState, roster: Roster) -> dict[str, Tex
 def _write_identifiers(
     rng: Rng, roster: Roster, ids: StateIds, noise: NoiseRates, missing: MissingRates
 ) -> Texts:
-    """Write the state ID where the source has it.
+    """Write the state ID in records of sources that have one.
 
-    The state's own file always does.
+    The state's own file always has one.
     """
     if roster.source is SourceSystem.STATE:
         values = roster.local_id.copy()

@@ -92,7 +92,7 @@ def _write_school_columns(state: SimulatedState, roster: Roster) -> dict[str, Te
 
 
 def _write_placements(state: SimulatedState, roster: Roster) -> Texts:
-    """Write the present placement, and the first one if it differs."""
+    """Write the present placement, and the first if there were two."""
     care, child = state.care, roster.child
     removal, placement, end = (
         to_iso_dates(days[child]) for days in (care.removed_on, care.placed_on, care.ended_on)

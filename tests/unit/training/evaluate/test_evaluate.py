@@ -39,7 +39,7 @@ def make_features(given="ANA", surname="DIAZ", born="2012-03-04", **features):
 
 TRUTH = {0: "a", 1: "a", 2: "a", 3: "b", 4: "b", 5: "c"}
 CLUSTERS = {0: 0, 1: 0, 2: 2, 3: 2, 4: 4, 5: 5}
-"""Clusters with one right link, one false (2 with 3) and three missed."""
+"""Clusters with one right link, one false link and three missed links."""
 
 
 def test_share_has_wilsons_interval_within_zero_and_one():

@@ -20,7 +20,7 @@ CAUTION = "a birth date is not whole, and given names are not the same"
 
 
 def drop_birth_days(records, one_in):
-    """Return the records without the day of birth of one in so many."""
+    """Return the records with every n-th birth date incomplete."""
     return [
         (number, replace(features, birth_date=None, birth_dates=()) if number % one_in == 0 else features)
         for number, features in records

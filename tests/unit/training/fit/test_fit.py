@@ -35,7 +35,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWXYZ"
 
 
 def make_population(count: int, seed: int = 1):
-    """Return records of people with one or two records each, and their truth.
+    """Return records of people, one or two each, and their truth.
 
     One in five second records has a misspelled name.
     """

@@ -1,4 +1,4 @@
-"""Tests that a fit reads the candidate pairs and levels of the service."""
+"""Tests that a fit reads the service's candidate pairs and levels."""
 
 import math
 import random

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def feeds(folder: Path) -> list[tuple[Row, dict[str, Row]]]:
-    """Read each file's line in the feed list and its records by local ID."""
+    """Read each feed file with its line in the feed list."""
     return [
         (line, {row["local_id"]: row for row in read(folder / line["file"])})
         for line in read(folder / "feeds.csv")

@@ -20,7 +20,7 @@ from training.simulate.sources.records import TRUTH_FIELDS
 from training.simulate.sources.rosters import SourceSystem
 
 SMALL_BLOCK = 600
-"""Source records of a small block, so that a small state has several."""
+"""Source records of a block; small states then have several blocks."""
 
 
 @pytest.fixture
