@@ -13,7 +13,7 @@ from mpi.domain import clock
 from mpi.domain.decision import Authority, DecisionKind
 from mpi.domain.rater_agreement import measure_agreement
 from mpi.domain.sampling import Estimate, estimate_share
-from mpi.domain.small_cells import suppress_count, suppress_cells, suppress_cells_in_parts
+from mpi.domain.small_cells import suppress_cells, suppress_cells_in_parts, suppress_count
 from mpi.domain.source_kind import SourceKind
 from mpi.domain.viewer import Action, Viewer, is_allowed
 from mpi.service.core.index import Index

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from mpi.domain import clock
 from mpi.domain.errors import AccessDenied
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_count, suppress_cells
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_cells, suppress_count
 from mpi.domain.viewer import Action, Viewer, is_allowed, require_permission
 from mpi.service.core.index import Index
 from mpi.service.indexing.reindex import Progress, ignore_progress

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpi.domain.sampling import Estimate, JudgedStratum, estimate_precision, estimate_recall
-from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_count, suppress_cells
+from mpi.domain.small_cells import SMALLEST_SHOWN_COUNT, suppress_cells, suppress_count
 from mpi.service.sampling.blind_review import DIFFERENT, SAME, UNSURE, find_unchanged_pairs
 from mpi.service.sampling.blind_sample import LINKED, NOT_LINKED, Stratum
 from mpi.storage.repositories.review.blind_pairs import BlindAnswer, BlindPair

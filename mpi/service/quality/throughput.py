@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from mpi.domain.small_cells import suppress_count, suppress_cells
+from mpi.domain.small_cells import suppress_cells, suppress_count
 from mpi.storage.unit_of_work.unit import ReadUnit
 
 ANSWER_ACTION = "answer"

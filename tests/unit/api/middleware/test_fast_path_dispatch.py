@@ -59,7 +59,9 @@ def answered(method: str, path: str) -> tuple[int, str, str]:
         "root_path": "", "headers": [(b"host", b"localhost")],
     }  # fmt: skip
     asyncio.run(shell(scope, receive, send))
-    [measured] = [line for line in metrics.render().splitlines() if line.startswith("mpi_http_requests_total{")]
+    [measured] = [
+        line for line in metrics.render().splitlines() if line.startswith("mpi_http_requests_total{")
+    ]
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], body.decode(), measured.split('route="')[1].split('"')[0]
 

@@ -63,7 +63,9 @@ def test_a_proposal_is_made_read_applied_in_part_released_and_rolled_back(planne
 def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(planner, monkeypatch):
     monkeypatch.setattr(recluster_process, "MIN_PROCESS_RECORDS", 1)
     with patch.object(
-        recluster_process, "run_with_index_in_child_process", side_effect=recluster_process.run_with_index_in_child_process
+        recluster_process,
+        "run_with_index_in_child_process",
+        side_effect=recluster_process.run_with_index_in_child_process,
     ) as apart:
         made = planner.post("/v1/recluster-runs", json={"model": "tiny/2"}).json()
         assert planner.get(f"/v1/recluster-runs/{made['id']}").json() == made
@@ -82,7 +84,10 @@ def test_in_a_large_index_another_process_computes_and_all_is_answered_as_ever(p
 def test_no_process_is_begun_for_who_may_not_ask(planner, fresh, monkeypatch):
     monkeypatch.setattr(recluster_process, "MIN_PROCESS_RECORDS", 0)
     district = Viewer("district", None, frozenset(Action), frozenset({"D01"}))
-    with patch.object(recluster_process, "run_with_index_in_child_process") as apart, pytest.raises(AccessDenied):
+    with (
+        patch.object(recluster_process, "run_with_index_in_child_process") as apart,
+        pytest.raises(AccessDenied),
+    ):
         recluster_process.propose(fresh, district, fresh.matcher)
     apart.assert_not_called()
 

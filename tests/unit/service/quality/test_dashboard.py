@@ -84,16 +84,38 @@ def test_what_people_do_with_questions_is_counted(index):
         keys = sorted({task.question for task in unit.tasks.all()} | {"gone:1", "gone:2"})
         later = clock.format_timestamp(now + timedelta(hours=1))
         unit.task_work.save(
-            QuestionWork(keys[0], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="answered")
+            QuestionWork(
+                keys[0],
+                "closed",
+                clock.format_timestamp(now),
+                closed_at=clock.format_timestamp(now),
+                closed_because="answered",
+            )
         )
         unit.task_work.save(
-            QuestionWork(keys[1], "closed", clock.format_timestamp(now), closed_at=clock.format_timestamp(now), closed_because="went")
+            QuestionWork(
+                keys[1],
+                "closed",
+                clock.format_timestamp(now),
+                closed_at=clock.format_timestamp(now),
+                closed_because="went",
+            )
         )
-        unit.task_work.save(QuestionWork(keys[2], "open", clock.format_timestamp(now), claimed_by="ana", lease_until=later))
         unit.task_work.save(
-            QuestionWork(keys[3], "open", clock.format_timestamp(now), claimed_by="ben", lease_until=clock.format_timestamp(now))
+            QuestionWork(keys[2], "open", clock.format_timestamp(now), claimed_by="ana", lease_until=later)
         )
-        unit.task_work.save(QuestionWork(keys[4], "asleep", clock.format_timestamp(now), asleep_until="2999-01-01"))
+        unit.task_work.save(
+            QuestionWork(
+                keys[3],
+                "open",
+                clock.format_timestamp(now),
+                claimed_by="ben",
+                lease_until=clock.format_timestamp(now),
+            )
+        )
+        unit.task_work.save(
+            QuestionWork(keys[4], "asleep", clock.format_timestamp(now), asleep_until="2999-01-01")
+        )
     found = measure_quality(index, OPERATOR).workload
     assert (found.claimed, found.asleep, found.answered, found.went) == (1, 1, 1, 1)
 
@@ -205,7 +227,13 @@ def test_throughput_times_answers_between_acts_and_leaves_breaks_out(index):
     with index.database.write(OPERATOR, "test") as unit:
         for number, (action, minute) in enumerate(minutes, 1):
             unit.task_work.add_action(
-                QuestionAction(number, f"q{number}", clock.format_timestamp(start + timedelta(minutes=minute)), "ana", action)
+                QuestionAction(
+                    number,
+                    f"q{number}",
+                    clock.format_timestamp(start + timedelta(minutes=minute)),
+                    "ana",
+                    action,
+                )
             )
         unit.task_work.add_action(QuestionAction(99, "q", clock.format_timestamp(start), "ben", "claim"))
     [ana] = measure_quality(index, OPERATOR).throughput

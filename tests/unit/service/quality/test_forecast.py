@@ -57,7 +57,9 @@ def answered(index, days_ago, count, minutes=2.0, actor="ana"):
             moment = clock.format_timestamp(start + timedelta(minutes=minutes * n))
             action = "answer" if n else "claim"
             key = f"done:{actor}:{days_ago}:{n}"
-            unit.task_work.add_action(QuestionAction(unit.counters.take("task_action"), key, moment, actor, action))
+            unit.task_work.add_action(
+                QuestionAction(unit.counters.take("task_action"), key, moment, actor, action)
+            )
             if n:
                 work = QuestionWork(key, "closed", moment, closed_at=moment, closed_because="answered")
                 unit.task_work.save(work)
@@ -98,7 +100,9 @@ def test_a_backlog_that_shrinks_has_a_day_on_which_it_is_gone(index):
     with index.database.write(OPERATOR, "test") as unit:
         for n in range(28):
             moment = clock.format_timestamp(TODAY - timedelta(days=1, minutes=n))
-            unit.task_work.add_action(QuestionAction(unit.counters.take("task_action"), "old", moment, "ana", "answer"))
+            unit.task_work.add_action(
+                QuestionAction(unit.counters.take("task_action"), "old", moment, "ana", "answer")
+            )
     found = forecast_workload(index, OPERATOR)
     assert found.answered_a_week == pytest.approx(7.0)
     assert found.gone_on == (date(2026, 11, 24) + timedelta(days=6)).isoformat()

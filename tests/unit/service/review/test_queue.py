@@ -114,7 +114,8 @@ def test_a_decision_that_the_reader_may_not_see_is_no_question_and_is_not_counte
     with index.database.read(OPERATOR) as unit:
         [task] = [task for task in unit.tasks.all() if task.decision_id]
         mine = sorted(
-            unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c0", "c1"]).values(), key=lambda r: r.id
+            unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c0", "c1"]).values(),
+            key=lambda r: r.id,
         )
     assert task.kind == "recheck"
     page = load_queue_page(index, SIS_STEWARD, Filters())
@@ -232,7 +233,11 @@ def test_a_question_asleep_wakes_on_its_day_or_when_a_weight_or_a_pair_is_anothe
 
     def put_to_sleep(known) -> None:
         with many.database.write(OPERATOR, "test") as unit:
-            unit.task_work.save(QuestionWork("q", "asleep", clock.format_timestamp(clock.now()), asleep_until=FAR, about=known))
+            unit.task_work.save(
+                QuestionWork(
+                    "q", "asleep", clock.format_timestamp(clock.now()), asleep_until=FAR, about=known
+                )
+            )
 
     put_to_sleep(known)
     assert keys(many) == []
@@ -253,7 +258,9 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
     key = the_question(index).key
     with index.database.write(ANN, "test") as unit:
         about = {"kind": "pair", "reason": "band", "subject": None, "records": numbers(index), "tasks": {}}
-        unit.task_work.save(QuestionWork(key, "open", clock.format_timestamp(clock.now()), assigned_to="ann", about=about))
+        unit.task_work.save(
+            QuestionWork(key, "open", clock.format_timestamp(clock.now()), assigned_to="ann", about=about)
+        )
         unit.task_work.add_action(act(unit, key))
     assert [one.key for one in load_landing(index, ANN).mine] == [key]
     withdraw(index, OPERATOR, "ccwis", "2")
@@ -274,4 +281,6 @@ def test_what_no_task_asks_any_more_is_closed_by_itself_and_opens_with_its_histo
 
 
 def act(unit, key):
-    return QuestionAction(unit.counters.take("task_action"), key, clock.format_timestamp(clock.now()), "ann", "claim")
+    return QuestionAction(
+        unit.counters.take("task_action"), key, clock.format_timestamp(clock.now()), "ann", "claim"
+    )
