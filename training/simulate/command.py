@@ -39,8 +39,8 @@ def run(
 ) -> None:
     """Simulate a state of two districts, a student-ID file and child welfare.
 
-    The truth is written, too. With --weeks, each week has a folder: the first holds everything, the others hold
-    what each source sends of later events. feeds.csv lists the files in loading order.
+    The truth is written, too. With --weeks, each week has a folder: the first holds everything, the
+    others hold what each source sends of later events. feeds.csv lists the files in loading order.
     """
     rates = load_rates()
     book = build_faker_names(rates.names.tail_share, rates.names.surname_tail_share)
