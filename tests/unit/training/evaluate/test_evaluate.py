@@ -112,8 +112,8 @@ def test_errors_are_counted_by_kind():
         name="x",
         records=records,
         truth=TRUTH,
-        sources={"a": 1, "b": 1},
-        households={3: frozenset({"adopted"})},
+        households={"a": 1, "b": 1},
+        tags={3: frozenset({"adopted"})},
     )
     assert count_errors_by_kind(CLUSTERS, dataset) == {
         "false": {"twin": 1},
