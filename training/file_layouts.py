@@ -70,7 +70,7 @@ def read_layouts(
     format_by_source = dict(_parse_assignments(formats, sources, "--format"))
     for file_format in format_by_source.values():
         if file_format not in FORMATS:
-            raise InputError(f"{file_format!r} is no format; there are {', '.join(FORMATS)}")
+            raise InputError(f"{file_format!r} is not a format; use one of {', '.join(FORMATS)}")
     return {
         source: FileLayout(mapping_by_source.get(source), format_by_source.get(source))
         for source in mapping_by_source.keys() | format_by_source.keys()
@@ -86,12 +86,12 @@ def _parse_assignments(
         source, sign, value = assignment.partition("=")
         if not sign or not value:
             raise InputError(
-                f"{option} {assignment}: say SOURCE=…, the source being the file's name without its suffix"
+                f"{option} {assignment}: write SOURCE=VALUE; SOURCE is the file name without suffix"
             )
         if source not in sources:
             raise InputError(f"{option} {assignment}: no file of --data is called {source}")
         if source in seen:
-            raise InputError(f"{option} {assignment}: said twice of {source}")
+            raise InputError(f"{option} {assignment}: {source} is given twice")
         seen.add(source)
         yield source, value
 

@@ -62,15 +62,15 @@ def _load_labels(console: Console, path: Path, current: CurrentRecords) -> pa.Ta
     """Read the usable labels and print how many there are."""
     decisions = read_decisions(path, current.record_labels)
     if not len(decisions.pairs):
-        raise TrainingError(f"{path}: no label is about two records of the data that was given")
+        raise TrainingError(f"{path}: no label names two records of the given data")
     console.print(f"labels: {len(decisions.pairs):,} pairs")
     if decisions.unknown_count:
         console.print(
-            f"labels left out: {decisions.unknown_count:,} name a record that the data does not hold "
-            "just once"
+            f"labels left out: {decisions.unknown_count:,} name a record that is missing from the data, "
+            "or there twice"
         )
     if decisions.contradicted_count:
         console.print(
-            f"labels left out: {decisions.contradicted_count:,} cannot all be right: correct the decisions"
+            f"labels left out: {decisions.contradicted_count:,} contradict each other: correct the decisions"
         )
     return decisions.pairs

@@ -90,7 +90,7 @@ def _parse_label(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[
         raise TrainingError(f"{path}, line {line}: the label must be {SAME} or {DIFFERENT}")
     left, right = (names[0], names[1]), (names[2], names[3])
     if left == right:
-        raise TrainingError(f"{path}, line {line}: both records are the same one; a label is about two")
+        raise TrainingError(f"{path}, line {line}: both records are the same; a label needs two")
     return left, right, label == SAME
 
 

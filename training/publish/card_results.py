@@ -24,7 +24,7 @@ def read_evaluation(path: Path, model: MatchModel) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path}: cannot be read as what evaluate --json prints: {error}") from None
     if not isinstance(evaluation, dict) or evaluation.get("digest") != model.digest:
-        raise TrainingError(f"{path}: it was measured with another model than {model.ref} in this folder")
+        raise TrainingError(f"{path}: it belongs to another model than {model.ref} in this folder")
     return evaluation
 
 

@@ -39,7 +39,7 @@ def publish_model(folder: Path, models: Path, evaluation: Path | None = None) ->
     compile_scorer(model)
     metrics = json.loads((folder / "metrics.json").read_text())
     if "threshold_gaps" not in metrics:
-        raise TrainingError(f"{folder}: only what `training fit` wrote is published: use the folder as it is")
+        raise TrainingError(f"{folder}: publish only a folder that `training fit` wrote")
     _check_frequencies(model, metrics["records"])
     for name, bits in metrics["threshold_gaps"].items():
         if bits <= CLEARANCE:
@@ -86,5 +86,5 @@ def _check_frequencies(model: MatchModel, records: int) -> None:
         rarest = min(table.values(), default=1.0)
         if round(rarest * records) < LEAST_OCCURRENCES:
             raise TrainingError(
-                f"frequencies.csv lists a value of {column} that fewer than {LEAST_OCCURRENCES} records bear"
+                f"frequencies.csv lists a value of {column} that fewer than {LEAST_OCCURRENCES} records have"
             )

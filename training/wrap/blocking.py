@@ -57,8 +57,8 @@ def _parse_parts(sql: str, exploded: frozenset[str]) -> Iterator[str]:
         column = part.partition(":")[0]
         if (column in LIST_COLUMNS) != (column in exploded):
             raise TrainingError(
-                f"blocking rule {sql!r}: a list of texts, and nothing else, is to be exploded "
-                f"(`arrays_to_explode`): {column!r}"
+                f"blocking rule {sql!r}: explode {column!r} (`arrays_to_explode`) if it is a list of "
+                "texts, and only then"
             )
         try:
             BlockingPart.parse(part)

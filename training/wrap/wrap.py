@@ -56,7 +56,8 @@ def wrap_settings(
     unusable = sorted(adjusted - (TEXT_COLUMNS & set(records.column_names)))
     if unusable:
         raise TrainingError(
-            f"{settings_file}: it adjusts for frequencies of {unusable[0]!r}, which is no feature of one text"
+            f"{settings_file}: {unusable[0]!r} has a frequency adjustment but is not a feature with a "
+            "single text"
         )
     frequencies = count_frequencies(records, sorted(adjusted))
     folder.mkdir(parents=True, exist_ok=True)

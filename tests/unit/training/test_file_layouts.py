@@ -80,10 +80,10 @@ def test_files_of_several_formats_are_read_together(canonical, mapping, tmp_path
     ("mappings", "formats", "message"),
     [
         (["nowhere=students.toml"], [], "no file of --data is called nowhere"),
-        (["students.toml"], [], "say SOURCE="),
-        ([], ["sis="], "say SOURCE="),
-        ([], ["sis=xlsx"], "no format"),
-        ([], ["sis=csv", "sis=csv"], "said twice"),
+        (["students.toml"], [], "write SOURCE="),
+        ([], ["sis="], "write SOURCE="),
+        ([], ["sis=xlsx"], "not a format"),
+        ([], ["sis=csv", "sis=csv"], "given twice"),
     ],
 )
 def test_invalid_layout_option_is_refused(canonical, mappings, formats, message):
