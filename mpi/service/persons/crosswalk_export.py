@@ -33,7 +33,7 @@ def export_crosswalk(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
 
 def _iterate_rows(index: Index, viewer: Viewer) -> Iterator[CrosswalkRow]:
     with index.database.read(viewer) as unit:
-        # Every active record as of one commit: the memberships say which those were.
+        # The handle names a commit, from which the memberships give the exported records.
         handle = f"all@{unit.last_commit()}"
         disclose(index, viewer, Action.CROSSWALK_EXPORT, (), HEADER, handle)
         persons = unit.persons.all_current_persons()

@@ -57,7 +57,7 @@ def search_persons(index: Index, viewer: Viewer, submitted: Mapping[str, object]
     fields = {name: value for name, value in submitted.items() if name != "source"}
     validated = validate_record({**fields, "local_id": "-"}, index.keyed_hash, clock.now())
     sent_features = standardize(validated.record, QUERY_SOURCE, index.keyed_hash)
-    # Asked of what was sent: that an address is a shared one is nobody's to learn from an error.
+    # Checked before shared values are removed: an error must not reveal which address is shared.
     if not compute_keys(sent_features, index.matcher.model.blocking, index.keyed_hash):
         raise RecordError("record", "too-little", "give a name with a birth date, or an identifier")
     with index.database.read(viewer) as unit:

@@ -332,7 +332,7 @@ class _StatementWriter:
         state = "held"
         if statement.local_id in self._judged.overlays:
             refused_hashes = self._refused.get(record_id, {})
-            # To what a person said no once, the answer is no when it is said again.
+            # A person refused this content before: refuse the repetition too.
             state = REFUSED if statement.content_hash in refused_hashes.values() else OVERLAY
             self.doubted.add(record_id)
         if existing is None:
@@ -349,7 +349,7 @@ class _StatementWriter:
         if statement.as_of > existing.last_seen:
             self._seen[existing.id] = statement.as_of
         elif self._batch_id is None and statement.as_of == existing.last_seen:
-            # Sent again and again, as after lost answers: once is enough, but a load's may be taken back.
+            # A client repeats a call after a lost answer: once is enough. A load may be undone.
             assertions = self._unit.record_assertions.assertions_about([existing.id])[existing.id]
             repetition = (statement.as_of, existing.version_id, None)
             if any(
@@ -380,7 +380,7 @@ class _StatementWriter:
                 "state": state.value,
                 "canonical_key": self._key(statement),
                 "version_id": None,
-                # What is held is not yet said: an older statement that follows waits as well.
+                # A held version does not count yet, so that an older one that follows is held too.
                 "last_seen": "" if state is RecordState.HELD else statement.as_of,
             }
         )

@@ -33,7 +33,7 @@ def run(eid: Eid, as_json: JsonFlag = False) -> None:
     """
     from mpi.service.persons import golden_record
 
-    with open_session() as session:
+    with open_session(for_look_up=True) as session:
         view = golden_record.look_up_golden_record(session.index, session.viewer, eid)
     if as_json:
         print_json(asdict(view))

@@ -183,7 +183,7 @@ def test_another_configuration_begins_anew(index, pairs, read, tmp_path):
 
 
 def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
-    monkeypatch.setattr(pairs, "_most_kept", 3)
+    monkeypatch.setattr(pairs, "_max_cached_records", 3)
     for first in range(1, 9, 2):
         assert set(looked_for(index, pairs, first, first + 1)) == {(-1, first), (-2, first + 1)}
         assert pairs._scoring.rows <= 4
@@ -203,7 +203,7 @@ def test_those_that_were_asked_about_last_are_compared_without_being_sent_again(
         assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
         # What was kept was let go of meanwhile.
         pairs.score_pairs(unit, config, first)
-        monkeypatch.setattr(pairs, "_most_kept", 1)
+        monkeypatch.setattr(pairs, "_max_cached_records", 1)
         assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
 
 
@@ -218,7 +218,7 @@ def test_they_are_so_though_scoring_failed(index, pairs, monkeypatch):
             raise MpiError("the disk is full")
 
         with monkeypatch.context() as patched, pytest.raises(MpiError):
-            patched.setattr(LoadScorer, "_let_pass", fails)
+            patched.setattr(LoadScorer, "_load_temporary", fails)
             pairs.score_pairs(unit, config, first)
         assert pairs.score_pairs(unit, config, second, PreviousBatch(3)).to_edges() == expected
 

@@ -205,7 +205,7 @@ def test_a_load_writes_little_at_a_time_once_others_write(index, monkeypatch):
             upsert(index, OPERATOR, "ccwis", others.pop())
 
     monkeypatch.setattr(chunk_writer.ChunkWriter, "_write_chunk", write)
-    monkeypatch.setattr(AdaptiveBatchSize, "turn", and_they_come_in)
+    monkeypatch.setattr(AdaptiveBatchSize, "timed_turn", and_they_come_in)
     assert load_rows_watched(index, "sis", and_others, *children()).adds_up
     assert sizes[0] == 200
     assert max(sizes[1:4]) <= 80
@@ -251,7 +251,7 @@ def test_what_a_source_states_while_a_full_file_withdraws_is_not_taken_for_older
             once.append(max(left))
             assert said("2026-03-01", "Dayton") == "updated"
 
-    monkeypatch.setattr(AdaptiveBatchSize, "turn", noticed)
+    monkeypatch.setattr(AdaptiveBatchSize, "timed_turn", noticed)
     full = {"snapshot": Snapshot.FULL, "as_of": moment("2026-02-01"), "confirm": True}
     assert load_rows(index, "sis", *kept, **full).withdrawn == 649
     assert said("2026-02-15", "Akron") == "history"

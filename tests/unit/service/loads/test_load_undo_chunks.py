@@ -127,7 +127,7 @@ def test_of_two_who_take_a_load_back_the_later_is_told_unless_the_first_is_no_mo
             told.append(str(refused.value))
 
     with monkeypatch.context() as patched:
-        patched.setattr(AdaptiveBatchSize, "turn", turn)
+        patched.setattr(AdaptiveBatchSize, "timed_turn", turn)
         assert undo_load(index, OPERATOR, bad.batch).removed == CHILDREN
     assert len(told) == 2
     assert crosswalk(index) == {}
@@ -149,7 +149,7 @@ def test_one_whose_undo_another_went_on_with_is_told_and_writes_no_more(index, m
             undo_load(index, OPERATOR, bad.batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(AdaptiveBatchSize, "turn", turn)
+        patched.setattr(AdaptiveBatchSize, "timed_turn", turn)
         with pytest.raises(ConflictError, match="another caller has resumed the undo of load 1"):
             undo_load(index, OPERATOR, bad.batch)
     assert crosswalk(index) == {}

@@ -354,7 +354,7 @@ def test_what_changes_between_one_record_of_a_pair_and_the_other_leaves_no_edge_
             others = unit.derived_data.config_ids() - {index.config_id(unit)}
             return any(unit.derived_data.all_edges(other) for other in others)
 
-    monkeypatch.setattr(Pace, "parts", one_by_one)
+    monkeypatch.setattr(Pace, "batches", one_by_one)
     recluster(three, OPERATOR, stricter, apply=True)
     assert Pace.batches is not one_by_one, "the record changed in the middle of it"
     if becomes is None:
