@@ -186,7 +186,7 @@ def test_beyond_the_bound_it_begins_anew(index, pairs, read, monkeypatch):
     monkeypatch.setattr(pairs, "_max_cached_records", 3)
     for first in range(1, 9, 2):
         assert set(looked_for(index, pairs, first, first + 1)) == {(-1, first), (-2, first + 1)}
-        assert pairs._scoring.rows <= 4
+        assert pairs._scoring.stored_rows <= 4
     kept, anew = read[::2], read[1::2]
     assert kept[1:] == anew[1:]
 
