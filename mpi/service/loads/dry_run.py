@@ -285,7 +285,12 @@ def _draw_samples(
     eids = {number: person.eid for number, person in unit.persons.by_ids(set(persons.values())).items()}
     return tuple(
         _sample_from(
-            file, thresholds.classify(best_pairs[candidate][0]), candidate, best_pairs[candidate], persons, eids
+            file,
+            thresholds.classify(best_pairs[candidate][0]),
+            candidate,
+            best_pairs[candidate],
+            persons,
+            eids,
         )
         for candidate in sample_numbers
     )

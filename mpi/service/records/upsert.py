@@ -211,7 +211,9 @@ class _PreparedUpsert:
             partial(self._read_result, _AnswerRequests(unit, record_id), verdict, previous_person)
         )
         # SQLite answers at once, and a stored answer must be written in this transaction.
-        return result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
+        return (
+            result if index.database.is_postgresql and unit.viewer.idempotent_call is None else result.read()
+        )
 
     def _read_result(
         self, requests: "_AnswerRequests", verdict: StatementOutcome, previous_person: int | None

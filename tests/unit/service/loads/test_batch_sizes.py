@@ -56,5 +56,7 @@ def test_windows_take_every_statement_once_and_none_is_for_a_few(statements, mos
     ],
 )
 def test_a_window_grows_with_the_index_as_far_as_there_is_memory(monkeypatch, records, memory_factor, most):
-    monkeypatch.setattr(batch_sizes, "limits_for_machine", lambda: PairingLimits("", MAX_CACHED_RECORDS * memory_factor))
+    monkeypatch.setattr(
+        batch_sizes, "limits_for_machine", lambda: PairingLimits("", MAX_CACHED_RECORDS * memory_factor)
+    )
     assert compute_largest_window(records) == most

@@ -74,7 +74,9 @@ def test_a_full_file_that_is_gone_on_with_is_as_of_what_it_was(index, monkeypatc
     receipt = load_rows(index, "sis", *dated, digest="file", snapshot=Snapshot.FULL)
     assert (receipt.batch, receipt.created, receipt.withdrawn, receipt.adds_up) == (2, CHILDREN, 30, True)
     with index.database.read(OPERATOR) as unit:
-        gone = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c9000"])["c9000"].last_seen
+        gone = unit.records.find_by_local_ids(unit.sources.get_by_code("sis").id, ["c9000"])[
+            "c9000"
+        ].last_seen
     assert gone.startswith("2026-09-09" if given else "2026-09-07")
 
 

@@ -22,7 +22,9 @@ from tests.index import OPERATOR, a_child, an_index, crosswalk, load_rows, many_
 def chunks(request, monkeypatch):
     """How many records a chunk of an undo has: what comes of it is the same."""
     if request.param:
-        monkeypatch.setattr(load_undo, "new_transaction_sizer", lambda _index: AdaptiveBatchSize(request.param))
+        monkeypatch.setattr(
+            load_undo, "new_transaction_sizer", lambda _index: AdaptiveBatchSize(request.param)
+        )
     return request.param
 
 

@@ -187,7 +187,9 @@ def test_while_a_load_is_taken_back_another_is_and_of_each_record_what_counts_st
         undo_load(index, OPERATOR, first.batch)
     with index.database.read(OPERATOR) as unit:
         had_their_turn = unit.batches.undone_records(first.batch)
-        counts = {record: len(said) for record, said in unit.record_assertions.assertions_about(range(1, 7)).items()}
+        counts = {
+            record: len(said) for record, said in unit.record_assertions.assertions_about(range(1, 7)).items()
+        }
     assert len(had_their_turn) == 1
     assert counts == {n: (n not in had_their_turn) + (n > 3) for n in range(1, 7)}
     undo_load(index, OPERATOR, later.batch)

@@ -206,7 +206,9 @@ def test_a_rollback_that_was_killed_is_resumed(three, stricter, step, kill, monk
 def test_the_lineage_and_the_feed_show_the_run_as_the_cause(three, stricter):
     after = read_change_feed(three, OPERATOR, 0, 1000).cursor
     recluster(three, OPERATOR, stricter, apply=True)
-    assert [event.cause for event in read_change_feed(three, OPERATOR, after, 1000).events] == ["recluster"] * 3
+    assert [event.cause for event in read_change_feed(three, OPERATOR, after, 1000).events] == [
+        "recluster"
+    ] * 3
 
 
 def test_one_run_at_a_time(three, stricter):

@@ -85,7 +85,9 @@ def test_every_path_takes_the_listed_values_out(listed):
     newcomer = a_child("n1", first_name="Zora", last_name="Quist", **HAVEN)
     upsert(listed, OPERATOR, "sis", newcomer)
     load_rows(listed, "sis", {**newcomer, "local_id": "n2"})
-    load_rows(listed, "sis", *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100)))
+    load_rows(
+        listed, "sis", *({**child, **HAVEN} for child in many_children(MIN_RECORDS_FOR_DUCKDB, start=100))
+    )
     assert {addresses_of(listed, "sis", one) for one in ("n1", "n2", "c100", "c599")} == {()}
     assert verify(listed, OPERATOR) == []
 
